@@ -1,0 +1,269 @@
+"""The shape of `usage.db`: migrations, in the order in which they were made.
+
+What lives here: every table, index, trigger and view, as SQL that the `sqlite3`
+command line could run, and `migrate`, which brings any older file up to date.
+
+Rule 1: a migration that was released is never edited; a change is a new one.
+Rule 2: no function of ours may appear in SQL: every tool must be able to open the file.
+Rule 3: all tables are STRICT, text keys and UTC times a person can read
+(`2026-03-01T12:00:00.123Z`), money exact in integer nano-dollars (`*_nano`) with the
+dollars beside it as a generated column (`*_usd`). NULL money is unknown, never 0.
+
+The rollups (`usage_minute`, `usage_hour`, `usage_day`) are kept by triggers and count
+finished requests only; `provider` and `model` are '' there where the request has none.
+
+What this file does not know: who writes, when, and what happens when that fails.
+The descriptions of the columns are in `datasette-metadata.json`.
+"""
+
+from sqlite_utils import Database, Migrations
+
+from llm_gateway.ledger import rollups, views
+
+MIGRATIONS = Migrations("llm_gateway")
+
+REQUESTS = """
+CREATE TABLE requests (
+  id TEXT PRIMARY KEY NOT NULL,
+  ts TEXT NOT NULL,
+  client TEXT NOT NULL,
+  known_client TEXT,
+  app TEXT NOT NULL,
+  dialect TEXT NOT NULL,
+  requested_model TEXT NOT NULL,
+  host TEXT,
+  provider TEXT,
+  account TEXT,
+  model TEXT,
+  status INTEGER,
+  outcome TEXT NOT NULL,
+  streamed INTEGER NOT NULL DEFAULT 0,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  input_tokens INTEGER NOT NULL DEFAULT 0,
+  cached_tokens INTEGER NOT NULL DEFAULT 0,
+  cache_write_tokens INTEGER NOT NULL DEFAULT 0,
+  output_tokens INTEGER NOT NULL DEFAULT 0,
+  reasoning_tokens INTEGER NOT NULL DEFAULT 0,
+  total_tokens INTEGER AS (input_tokens + cached_tokens + cache_write_tokens
+                           + output_tokens + reasoning_tokens),
+  cost_usd REAL AS (cost_nano / 1e9),
+  saved_usd REAL AS (saved_nano / 1e9),
+  usage_source TEXT NOT NULL DEFAULT 'unknown',
+  price_source TEXT,
+  ttft_ms INTEGER,
+  duration_ms INTEGER,
+  error TEXT,
+  simulated INTEGER NOT NULL DEFAULT 0,
+  config_revision TEXT NOT NULL DEFAULT '',
+  reserved_tokens INTEGER NOT NULL DEFAULT 0,
+  reserved_cost_usd REAL AS (reserved_cost_nano / 1e9),
+  cost_nano INTEGER,
+  saved_nano INTEGER,
+  reserved_cost_nano INTEGER NOT NULL DEFAULT 0
+) STRICT
+"""
+
+ATTEMPTS = """
+CREATE TABLE attempts (
+  request TEXT NOT NULL REFERENCES requests(id),
+  n INTEGER NOT NULL,
+  ts TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  account TEXT NOT NULL,
+  model TEXT NOT NULL,
+  client TEXT,
+  status INTEGER,
+  outcome TEXT NOT NULL,
+  reason TEXT NOT NULL DEFAULT '',
+  retry_after REAL,
+  ttft_ms INTEGER,
+  duration_ms INTEGER,
+  counted INTEGER NOT NULL DEFAULT 1,
+  tokens INTEGER NOT NULL DEFAULT 0,
+  cost_usd REAL AS (cost_nano / 1e9),
+  cost_nano INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (request, n)
+) STRICT, WITHOUT ROWID
+"""
+
+DECISIONS = """
+CREATE TABLE decisions (
+  request TEXT PRIMARY KEY NOT NULL REFERENCES requests(id),
+  ts TEXT NOT NULL,
+  model TEXT NOT NULL,
+  policy TEXT NOT NULL,
+  chosen TEXT,
+  candidates TEXT NOT NULL
+) STRICT, WITHOUT ROWID
+"""
+
+EVENTS = """
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY,
+  ts TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  message TEXT NOT NULL,
+  detail TEXT NOT NULL DEFAULT '{}'
+) STRICT
+"""
+
+# No index leads with model or provider: without statistics SQLite would walk the whole
+# of it to spare a sort in `WHERE ts >= ? GROUP BY model`.
+HISTORY_INDEXES = (
+    "CREATE INDEX requests_ts ON requests(ts)",
+    "CREATE INDEX requests_not_ok ON requests(ts, outcome) WHERE outcome <> 'ok'",
+    "CREATE INDEX attempts_ts ON attempts(ts)",
+    "CREATE INDEX attempts_not_ok ON attempts(ts, outcome) WHERE outcome <> 'ok'",
+    "CREATE INDEX decisions_ts ON decisions(ts)",
+    "CREATE INDEX events_ts ON events(ts)",
+)
+
+PROVIDERS = """
+CREATE TABLE providers (
+  id TEXT PRIMARY KEY NOT NULL,
+  type TEXT NOT NULL,
+  base_url TEXT,
+  accounts INTEGER NOT NULL DEFAULT 1,
+  enabled INTEGER NOT NULL,
+  reason TEXT NOT NULL DEFAULT '',
+  free INTEGER NOT NULL DEFAULT 0,
+  flat_rate_usd_per_month REAL
+) STRICT, WITHOUT ROWID
+"""
+
+MODELS = """
+CREATE TABLE models (
+  provider TEXT NOT NULL REFERENCES providers(id),
+  model TEXT NOT NULL,
+  name TEXT NOT NULL,
+  aliases TEXT NOT NULL DEFAULT '[]',
+  dialects TEXT NOT NULL DEFAULT '[]',
+  enabled INTEGER NOT NULL,
+  reason TEXT NOT NULL DEFAULT '',
+  free INTEGER NOT NULL DEFAULT 0,
+  context_window INTEGER,
+  input_usd_per_million REAL,
+  output_usd_per_million REAL,
+  cached_input_usd_per_million REAL,
+  cache_write_usd_per_million REAL,
+  usd_per_request REAL,
+  price_source TEXT,
+  list_input_usd_per_million REAL,
+  list_output_usd_per_million REAL,
+  PRIMARY KEY (provider, model, name)
+) STRICT, WITHOUT ROWID
+"""
+
+# `amount`, `used` and `reserved` are requests, tokens or US$, as `metric` says: ANY keeps
+# whole numbers whole.
+LIMITS = """
+CREATE TABLE limits (
+  scope TEXT NOT NULL,
+  provider TEXT NOT NULL DEFAULT '',
+  account TEXT NOT NULL DEFAULT '',
+  model TEXT NOT NULL DEFAULT '',
+  client TEXT NOT NULL DEFAULT '',
+  metric TEXT NOT NULL,
+  "window" TEXT NOT NULL,
+  amount ANY NOT NULL,
+  reset TEXT,
+  source TEXT NOT NULL,
+  as_of TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (scope, provider, account, model, client, metric, "window")
+) STRICT, WITHOUT ROWID
+"""
+
+LIMIT_STATE = """
+CREATE TABLE limit_state (
+  scope TEXT NOT NULL,
+  provider TEXT NOT NULL DEFAULT '',
+  account TEXT NOT NULL DEFAULT '',
+  model TEXT NOT NULL DEFAULT '',
+  client TEXT NOT NULL DEFAULT '',
+  metric TEXT NOT NULL,
+  "window" TEXT NOT NULL,
+  used ANY NOT NULL,
+  reserved ANY NOT NULL,
+  amount ANY NOT NULL,
+  resets_at TEXT,
+  source TEXT NOT NULL,
+  as_of TEXT NOT NULL DEFAULT '',
+  observed_at TEXT,
+  updated_at TEXT NOT NULL,
+  PRIMARY KEY (scope, provider, account, model, client, metric, "window")
+) STRICT, WITHOUT ROWID
+"""
+
+OFFER_STATE = """
+CREATE TABLE offer_state (
+  provider TEXT NOT NULL,
+  account TEXT NOT NULL DEFAULT '',
+  model TEXT NOT NULL,
+  name TEXT NOT NULL,
+  free INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL DEFAULT '',
+  returns_at TEXT,
+  updated_at TEXT NOT NULL,
+  PRIMARY KEY (provider, account, model, name)
+) STRICT, WITHOUT ROWID
+"""
+
+GATEWAY_STATE = """
+CREATE TABLE gateway_state (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  version TEXT NOT NULL,
+  port INTEGER,
+  pid INTEGER,
+  started_at TEXT NOT NULL,
+  heartbeat TEXT NOT NULL,
+  policy TEXT,
+  budget_set INTEGER,
+  config_revision TEXT,
+  config_loaded_at TEXT,
+  config_error TEXT,
+  degraded TEXT NOT NULL DEFAULT '[]',
+  detail TEXT NOT NULL DEFAULT '{}'
+) STRICT
+"""
+
+
+@MIGRATIONS()
+def m001_history(db: Database) -> None:
+    """Requests, their attempts, why they went where they went, what else happened."""
+    for sql in (REQUESTS, ATTEMPTS, DECISIONS, EVENTS, *HISTORY_INDEXES):
+        db.execute(sql)
+
+
+@MIGRATIONS()
+def m002_rollups(db: Database) -> None:
+    """Sums per minute, hour and day, with what the history already holds."""
+    for sql in rollups.STATEMENTS:
+        db.execute(sql)
+
+
+@MIGRATIONS()
+def m003_running_state(db: Database) -> None:
+    """The running configuration without secrets, and the state of the moment."""
+    for sql in (PROVIDERS, MODELS, LIMITS, LIMIT_STATE, OFFER_STATE, GATEWAY_STATE):
+        db.execute(sql)
+
+
+@MIGRATIONS()
+def m004_views(db: Database) -> None:
+    """Answers with names: `daily_cost`, `provider_usage`, … `failures`."""
+    for sql in views.STATEMENTS:
+        db.execute(sql)
+
+
+def prepare_file(db: Database) -> None:
+    """What must be said to a file before its first table. Harmless on an older one."""
+    db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    db.execute("PRAGMA journal_mode = WAL").fetchone()
+
+
+def migrate(db: Database) -> None:
+    """Bring the file up to date; nothing is written when it already is."""
+    if MIGRATIONS.pending(db):
+        MIGRATIONS.apply(db)
