@@ -1,0 +1,132 @@
+"""Hook dispatch that remembers who listens.
+
+mitmproxy asks every add-on for every hook: about 38 attribute look-ups, context
+managers and coroutines, eight times per request. Who listens changes only when an
+add-on comes or goes, so the answer is kept, per hook, until that happens.
+
+This is the one place that replaces methods of `AddonManager`. `install` checks
+first that the methods look as they do in the versions we know; where they do not,
+it says so at debug level and leaves mitmproxy as it is, a little slower.
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mitmproxy import addonmanager, exceptions, flow, hooks
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[..., Any]
+Group = tuple[Handler, ...]
+"""The handlers of one add-on of the chain and of the add-ons inside it: an
+exception in one of them ends the group, and the next group goes on."""
+
+_traverse: Callable[[list[Any]], Iterator[Any]] = addonmanager.traverse
+
+_SIGNATURES = {
+    "trigger_event": ["self", "event"],
+    "handle_lifecycle": ["self", "event"],
+    "register": ["self", "addon"],
+    "remove": ["self", "addon"],
+    "_iter_hooks": ["self", "addon", "event"],
+}
+
+
+def handlers(manager: addonmanager.AddonManager, name: str) -> tuple[Group, ...]:
+    """Who listens to the hook `name`, in the order of the chain."""
+    groups = []
+    for addon in manager.chain:
+        group = tuple(
+            func for a in _traverse([addon]) if callable(func := getattr(a, name, None))
+        )
+        if group:
+            groups.append(group)
+    return tuple(groups)
+
+
+def known(manager: addonmanager.AddonManager) -> bool:
+    """Does this AddonManager have the methods that `install` replaces or imitates?"""
+    cls = type(manager)
+    return all(
+        hasattr(cls, name)
+        and list(inspect.signature(getattr(cls, name)).parameters) == parameters
+        for name, parameters in _SIGNATURES.items()
+    )
+
+
+def install(manager: addonmanager.AddonManager) -> bool:
+    """Give this manager the dispatch that remembers. False: left as it was."""
+    if isinstance(getattr(manager, "trigger_event", None), _Dispatch):
+        return True
+    if not known(manager):
+        logger.debug("Hook dispatch of this mitmproxy is unknown, left as it is.")
+        return False
+    _Dispatch(manager).install()
+    return True
+
+
+class _Dispatch:
+    """Stands in for `trigger_event` of one manager."""
+
+    def __init__(self, manager: addonmanager.AddonManager) -> None:
+        self.manager = manager
+        self.listeners: dict[str, tuple[Group, ...]] = {}
+
+    def install(self) -> None:
+        manager: Any = self.manager
+        manager.register = self.then_forget(manager.register)
+        manager.remove = self.then_forget(manager.remove)
+        manager.handle_lifecycle = self.handle_lifecycle
+        manager.trigger_event = self
+
+    def then_forget(self, change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """`register` or `remove`, after which nobody is known any more.
+
+        A script that is reloaded joins its parent's list only after `register` has
+        returned, hence the second time, when the loop comes round.
+        """
+
+        def changed(addon: Any) -> Any:
+            try:
+                return change(addon)
+            finally:
+                self.listeners.clear()
+                asyncio.get_running_loop().call_soon(self.listeners.clear)
+
+        return changed
+
+    def who(self, name: str) -> tuple[Group, ...]:
+        groups = self.listeners.get(name)
+        if groups is None:
+            groups = self.listeners[name] = handlers(self.manager, name)
+        return groups
+
+    async def __call__(self, event: hooks.Hook) -> None:
+        if groups := self.who(event.name):
+            await _call(groups, event.args())
+
+    async def handle_lifecycle(self, event: hooks.Hook) -> None:
+        """A hook of the proxy, followed by `update` where it was about a flow."""
+        args = event.args()
+        if groups := self.who(event.name):
+            await _call(groups, args)
+        if isinstance(args[0], flow.Flow) and (groups := self.who("update")):
+            await _call(groups, [[args[0]]])
+
+
+async def _call(groups: tuple[Group, ...], args: list[Any]) -> None:
+    for group in groups:
+        try:
+            for handler in group:
+                result = handler(*args)
+                if result is not None and inspect.isawaitable(result):
+                    await result
+        except exceptions.AddonHalt:
+            return
+        except Exception:
+            # As mitmproxy does it: log and go on, but for an OptionsError.
+            with addonmanager.safecall():
+                raise

@@ -1,0 +1,286 @@
+"""What is taken out of mitmproxy, what stays, and that hooks still reach everyone."""
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+from mitmproxy import exceptions, hooks
+from mitmproxy.log import LegacyLogEvents
+from mitmproxy.options import Options
+from mitmproxy.proxy.layers.http import HttpRequestHook
+from mitmproxy.test import tflow
+from mitmproxy.tools.dump import DumpMaster
+
+from llm_gateway.edge import dispatch, lean
+
+
+@pytest.fixture
+async def master():
+    """A whole mitmdump that listens nowhere."""
+    root = logging.getLogger()
+    before = list(root.handlers)
+    levels = {name: logging.getLogger(name).level for name in lean.QUIET}
+    master = DumpMaster(Options(), with_termlog=False)
+    yield master
+    await master.done()
+    root.handlers[:] = before
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+# What goes
+
+
+async def test_a_mitmdump_without_options_keeps_what_carries_traffic(master):
+    lean.options(master.options)
+    gone = lean.prune(master)
+
+    assert set(gone) == set(lean.PRUNED)
+    assert set(master.addons.lookup) == {
+        "core",
+        "block",
+        "clientplayback",
+        "disableh2c",
+        "proxyserver",
+        "scriptloader",
+        "dnsresolver",
+        "nextlayer",
+        "tlsconfig",
+        "keepserving",
+        "readfilestdin",
+        "errorcheck",
+    }
+
+
+async def test_every_name_in_the_table_is_an_addon_of_this_mitmproxy(master):
+    assert set(lean.PRUNED) <= set(master.addons.lookup)
+
+
+async def test_pruning_twice_takes_nothing_more(master):
+    lean.options(master.options)
+    lean.prune(master)
+    assert lean.prune(master) == ()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "addon"),
+    [
+        ("anticache", True, "anticache"),
+        ("anticomp", True, "anticomp"),
+        ("block_list", [":~d evil.example:444"], "blocklist"),
+        ("map_remote", ["|//a.example|//b.example"], "mapremote"),
+        ("modify_body", ["/~q/a/b"], "modifybody"),
+        ("modify_headers", ["/~q/x-a/b"], "modifyheaders"),
+        ("stickyauth", ".*", "stickyauth"),
+        ("stickycookie", ".*", "stickycookie"),
+        ("proxyauth", "any", "proxyauth"),
+        ("upstream_auth", "user:pass", "upstreamauth"),
+        ("hardump", "-", "savehar"),
+        ("flow_detail", 2, "dumper"),
+        ("dumper_filter", "~d api.example", "dumper"),
+        ("mode", ["reverse:http://127.0.0.1:1"], "updatealtsvc"),
+        ("mode", ["local:curl"], "stripdnshttpsrecords"),
+    ],
+)
+async def test_an_addon_that_has_work_stays(master, option, value, addon):
+    lean.options(master.options)
+    master.options.update(**{option: value})
+    assert addon not in lean.prune(master)
+    assert addon in master.addons.lookup
+
+
+async def test_a_file_to_save_to_keeps_the_saver(master, tmp_path):
+    master.options.update(save_stream_file=str(tmp_path / "flows"))
+    assert "save" not in lean.prune(master)
+
+
+async def test_where_a_person_looks_at_flows_nothing_goes(master):
+    master.addons.add(SimpleNamespace(name="view"))
+    assert lean.prune(master) == ()
+    assert "cut" in master.addons.lookup
+
+
+@pytest.mark.parametrize(
+    ("mode", "plain"),
+    [
+        ("regular", True),
+        ("regular@9000", True),
+        ("upstream:http://proxy.example:3128", True),
+        ("socks5", True),
+        ("reverse:https://api.example", False),
+        ("local:curl", False),
+        ("wireguard", False),
+        ("dns@5353", False),
+        ("transparent", False),
+    ],
+)
+def test_modes(mode, plain):
+    assert lean._only_plain_modes(SimpleNamespace(mode=[mode])) is plain
+    assert lean._only_plain_modes(SimpleNamespace(mode=["regular", mode])) is plain
+
+
+# Options
+
+
+async def test_options_leave_validation_on_and_connect_late(master):
+    lean.options(master.options)
+    assert master.options.validate_inbound_headers is True
+    assert master.options.connection_strategy == "lazy"
+    assert master.options.upstream_cert is False
+    assert master.options.onboarding is False
+    assert master.options.flow_detail == 0
+
+
+@pytest.mark.parametrize("detail", [0, 2, 3, 4])
+async def test_a_flow_detail_that_was_asked_for_stays(master, detail):
+    master.options.update(flow_detail=detail)
+    lean.options(master.options)
+    assert master.options.flow_detail == detail
+
+
+# Log records
+
+
+async def test_records_per_flow_stop_and_warnings_come(master):
+    lean.quiet(Verbose(master, "info"))
+    server = logging.getLogger("mitmproxy.proxy.server")
+    assert not server.isEnabledFor(logging.INFO)
+    assert server.isEnabledFor(logging.WARNING)
+
+
+async def test_debug_sees_everything(master):
+    level = logging.getLogger("mitmproxy.proxy.server").level
+    lean.quiet(Verbose(master, "debug"))
+    assert logging.getLogger("mitmproxy.proxy.server").level == level
+
+
+async def test_the_bridge_to_add_log_goes_when_nobody_listens(master):
+    lean.quiet(Verbose(master, "info"))
+    assert not bridges()
+
+
+async def test_the_bridge_to_add_log_stays_for_who_listens(master):
+    master.addons.chain.append(SimpleNamespace(add_log=lambda entry: None))
+    lean.quiet(Verbose(master, "info"))
+    assert bridges()
+
+
+class Verbose:
+    """A master as mitmdump has it: with the option that its termlog adds."""
+
+    def __init__(self, master, termlog_verbosity):
+        self.addons = master.addons
+        self.options = SimpleNamespace(termlog_verbosity=termlog_verbosity)
+
+
+def bridges():
+    return [h for h in logging.getLogger().handlers if isinstance(h, LegacyLogEvents)]
+
+
+# Dispatch: the same calls in the same order as mitmproxy's own
+
+
+class Listener:
+    def __init__(self, name, heard, *, error=None, addons=()):
+        self.name, self.heard, self.error = name, heard, error
+        self.addons = list(addons)
+
+    def request(self, flow):
+        self.heard.append(self.name)
+        if self.error:
+            raise self.error
+
+
+class AsyncListener(Listener):
+    async def request(self, flow):
+        Listener.request(self, flow)
+
+
+class Updated:
+    def __init__(self, heard):
+        self.name, self.heard = "updated", heard
+
+    def update(self, flows):
+        self.heard.append(("update", len(flows)))
+
+
+def listeners(heard):
+    return [
+        Listener("a", heard),
+        AsyncListener("b", heard),
+        Listener("c", heard, error=ValueError("c broke")),
+        Listener(
+            "d",
+            heard,
+            addons=[
+                AsyncListener("d1", heard, error=ValueError("d1 broke")),
+                Listener("d2, never reached", heard),
+            ],
+        ),
+        Updated(heard),
+        Listener("e", heard, error=exceptions.AddonHalt()),
+        Listener("f, never reached", heard),
+    ]
+
+
+@pytest.mark.parametrize("lean_dispatch", [False, True])
+async def test_everyone_hears_as_before(master, caplog, lean_dispatch):
+    heard = []
+    master.addons.chain, master.addons.lookup = [], {}
+    master.addons.add(*listeners(heard))
+    if lean_dispatch:
+        assert dispatch.install(master.addons)
+
+    hook = HttpRequestHook(tflow.tflow())
+    await master.addons.handle_lifecycle(hook)
+
+    assert heard == ["a", "b", "c", "d", "d1", "e", ("update", 1)]
+    errors = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
+    assert errors == ["Addon error: c broke", "Addon error: d1 broke"]
+
+
+async def test_who_comes_and_goes_is_noticed(master):
+    heard = []
+    dispatch.install(master.addons)
+    hook = HttpRequestHook(tflow.tflow())
+    first, second = Listener("first", heard), Listener("second", heard)
+
+    master.addons.add(first)
+    await master.addons.handle_lifecycle(hook)
+    master.addons.add(second)
+    await master.addons.handle_lifecycle(hook)
+    master.addons.remove(first)
+    await master.addons.handle_lifecycle(hook)
+
+    assert heard == ["first", "first", "second", "second"]
+
+
+async def test_an_options_error_is_for_the_caller(master):
+    master.addons.add(Refusing())
+    dispatch.install(master.addons)
+    with pytest.raises(exceptions.OptionsError, match="no such mode"):
+        await master.addons.trigger_event(hooks.ConfigureHook(set()))
+
+
+class Refusing:
+    def configure(self, updated):
+        if not updated:
+            raise exceptions.OptionsError("no such mode")
+
+
+async def test_an_unknown_manager_is_left_alone():
+    class Stranger:
+        chain = ()
+
+        async def trigger_event(self, event, more): ...
+
+    stranger = Stranger()
+    assert not dispatch.install(stranger)
+    assert vars(stranger) == {}
+
+
+async def test_installing_twice_wraps_once(master):
+    dispatch.install(master.addons)
+    once = master.addons.register
+    assert dispatch.install(master.addons)
+    assert master.addons.register is once
