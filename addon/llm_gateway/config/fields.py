@@ -1,0 +1,226 @@
+"""The kinds of values that a config is made of.
+
+What lives here: annotated types with their checks: counts, money, seconds, names,
+secrets, reset times, hosts, origins. A failed check is a clause that follows the
+value in a sentence ("… is not a whole number; write e.g. 1500") and never repeats
+the value, which may be a secret. What this file does not know: which key uses what.
+"""
+
+import re
+from decimal import ROUND_CEILING, Decimal
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic.json_schema import WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from ..exchange import NANO, Reset
+from .urls import DEFAULT_PORTS, parse_host
+
+MOST = 2**53
+"""The largest whole number that every JSON reader and SQLite agree about."""
+
+
+class FromEnvironment(str):
+    """A text that came out of `${NAME}`: it may stand for a number or a truth value too."""
+
+    __slots__ = ()
+
+
+def wrong(clause: str) -> PydanticCustomError:
+    """A failed check. `clause` follows the value in the message."""
+    return PydanticCustomError("config", "{clause}", {"clause": clause})
+
+
+def nano(dollars: Decimal) -> int:
+    """Nano-dollars, rounded up to the next whole one."""
+    return int((dollars * NANO).to_integral_value(ROUND_CEILING))
+
+
+def _decimal(value: Any) -> Decimal | None:
+    if isinstance(value, FromEnvironment):
+        try:
+            value = Decimal(str(value).strip())
+        except ArithmeticError:
+            return None
+    if isinstance(value, float):
+        value = Decimal(repr(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = Decimal(value)
+    return value if isinstance(value, Decimal) and value.is_finite() else None
+
+
+def _whole(value: Any) -> int:
+    number = _decimal(value)
+    if number is None or abs(number) > MOST or number != number.to_integral_value():
+        raise wrong("is not a whole number; write e.g. 1500, without quotes")
+    return int(number)
+
+
+def _money(value: Any) -> Decimal:
+    number = _decimal(value)
+    if number is None:
+        raise wrong("is not an amount of dollars; write e.g. 0.25, without quotes")
+    if not 0 <= number <= NANO:
+        raise wrong("is not between 0 and 1000000000 dollars")
+    return number
+
+
+def _number(value: Any) -> float:
+    number = _decimal(value)
+    if number is None or abs(number) > MOST:
+        raise wrong("is not a number; write e.g. 2.5, without quotes")
+    return float(number)
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, FromEnvironment):
+        words = {"true": True, "1": True, "false": False, "0": False}
+        value = words.get(value.strip().lower())
+    if not isinstance(value, bool):
+        raise wrong("is neither true nor false; write one of them, without quotes")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise wrong("is not a text; write it in quotes")
+    if not value:
+        raise wrong("is empty; write something or leave the key out")
+    if any("\ud800" <= ch <= "\udfff" for ch in value):
+        raise wrong("has half a surrogate pair in it; write the whole character")
+    return str(value)
+
+
+def _secret(value: Any) -> SecretStr:
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    text = _text(value).strip()
+    if not text or any(not " " <= ch <= "~" for ch in text):
+        raise wrong("is not a key; write visible ASCII characters only")
+    return SecretStr(text)
+
+
+def _header_value(value: Any) -> SecretStr:
+    if isinstance(value, str) and not value:
+        return SecretStr("")
+    return _secret(value)
+
+
+_GATEWAYS_OWN = frozenset(
+    {
+        "connection",
+        "content-encoding",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+
+def _header_name(value: Any) -> str:
+    name = _text(value)
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+        raise wrong("is not a header name; write e.g. X-Title")
+    if name.lower() in _GATEWAYS_OWN or name.lower().startswith("proxy-"):
+        raise wrong("is a header that the gateway sets itself; leave it out")
+    return name
+
+
+def _reset(value: Any) -> Reset:
+    if isinstance(value, Reset):
+        return value
+    found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)(?: +(\S+))?", _text(value).strip())
+    if not found:
+        raise wrong('is not a time; write e.g. "00:00 America/Los_Angeles"')
+    zone = found[3] or "UTC"
+    try:
+        ZoneInfo(zone)
+    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
+        raise wrong(_NO_ZONE) from None
+    except KeyError:
+        raise wrong(_NO_ZONE) from None
+    return Reset(int(found[1]), int(found[2]), zone)
+
+
+_NO_ZONE = 'names a zone that is not known here; write e.g. "UTC" or "Europe/Berlin"'
+
+
+def _host(value: Any) -> str:
+    text = _text(value)
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        return parse_host(bare)
+    except ValueError:
+        raise wrong(
+            "is not a host; write a name or an address only, e.g. llm.example.com"
+        ) from None
+
+
+def _host_pattern(value: Any) -> str:
+    text = _text(value)
+    return f"*.{_host(text[2:])}" if text.startswith("*.") else _host(text)
+
+
+def _host_and_port(value: Any) -> str:
+    text = _text(value)
+    found = re.fullmatch(r"(\[[^\]]*\]|[^:]*):(\d{1,5})", text)
+    if not found:
+        host = _host(text)
+        return f"[{host}]" if ":" in host else host
+    if not 1 <= int(found[2]) <= 65535:
+        raise wrong("has a port outside of 1 to 65535")
+    host = _host(found[1])
+    return f"[{host}]:{int(found[2])}" if ":" in host else f"{host}:{int(found[2])}"
+
+
+def _web_origin(value: Any) -> str:
+    text = _text(value).rstrip("/")
+    scheme, found, authority = text.lower().partition("://")
+    if not found or not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme):
+        raise wrong('is not an origin; write e.g. "http://localhost:3000"')
+    try:
+        place = _host_and_port(authority)
+    except PydanticCustomError:
+        raise wrong('is not an origin; write e.g. "http://localhost:3000"') from None
+    default = DEFAULT_PORTS.get(scheme)
+    return f"{scheme}://{place.removesuffix(f':{default}')}"
+
+
+Count = Annotated[
+    int,
+    BeforeValidator(_whole),
+    Field(ge=0, le=MOST),
+]
+"""A whole number, 0 or more."""
+Dollars = Annotated[
+    Decimal,
+    BeforeValidator(_money),
+    WithJsonSchema({"type": "number", "minimum": 0}),
+]
+"""US$, exact."""
+Number = Annotated[float, BeforeValidator(_number)]
+Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, le=86_400)]
+Port = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=65_535)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Text = Annotated[str, BeforeValidator(_text)]
+"""A text with at least one character, any characters."""
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+HeaderName = Annotated[str, BeforeValidator(_header_name)]
+HeaderValue = Annotated[SecretStr, BeforeValidator(_header_value)]
+ResetTime = Annotated[
+    Reset,
+    BeforeValidator(_reset),
+    WithJsonSchema({"type": "string", "examples": ["00:00 America/Los_Angeles"]}),
+]
+"""`HH:MM Zone`; the zone is an IANA name, UTC when left out."""
+HostPattern = Annotated[str, BeforeValidator(_host_pattern)]
+"""`llm.example.com`, or `*.example.com` for every name below it."""
+HostAndPort = Annotated[str, BeforeValidator(_host_and_port)]
+WebOrigin = Annotated[str, BeforeValidator(_web_origin)]

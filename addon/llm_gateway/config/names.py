@@ -1,0 +1,67 @@
+"""Names a config may use, and the nearest known one to a name it may not.
+
+What lives here: the provider types, the types that are refused with a reason, and
+`nearest`. What this file does not know: what a type's requests look like (that is
+`providers.TYPES`), files, pydantic.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+PROVIDER_TYPES = frozenset(
+    {
+        "anthropic",
+        "azure",
+        "bedrock",
+        "cerebras",
+        "cloudflare",
+        "cohere",
+        "copilot",
+        "custom",
+        "deepseek",
+        "fireworks",
+        "google",
+        "google-vertex",
+        "groq",
+        "huggingface",
+        "lmstudio",
+        "mistral",
+        "moonshot",
+        "nvidia",
+        "ollama",
+        "openai",
+        "openai-compatible",
+        "openrouter",
+        "perplexity",
+        "qwen",
+        "sambanova",
+        "simulator",
+        "togetherai",
+        "vllm",
+        "xai",
+        "zai",
+    }
+)
+"""Every value of `type`; `custom` is another word for `openai-compatible`."""
+
+LOCAL_TYPES = frozenset({"custom", "lmstudio", "ollama", "openai-compatible", "vllm"})
+"""Types that often run in the same house: plain http is fine there."""
+
+UNSUPPORTED_TYPES = {
+    "claude-code": 'write "type": "anthropic" with an API key instead',
+    "gemini-cli": 'write "type": "google" with an API key instead',
+}
+"""Types that rest on private credentials of another product, and what to write."""
+
+
+def _plain(name: str) -> str:
+    return "".join(ch for ch in name.lower() if ch.isalnum())
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant: same letters first, then similar ones."""
+    by_letters = {_plain(other): other for other in sorted(known, reverse=True)}
+    if same := by_letters.get(_plain(name)):
+        return same
+    close = get_close_matches(_plain(name), by_letters, n=1, cutoff=0.7)
+    return by_letters[close[0]] if close else None
