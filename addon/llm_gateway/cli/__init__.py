@@ -1,0 +1,44 @@
+"""The `llm-gateway` command. One module a subcommand, imported when it is called."""
+
+import importlib
+import sys
+
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "serve": ("serve", "serve", "start the gateway, fast: takes every option of mitmdump"),
+    "run": ("launch", "run", "run a command with its LLM traffic going through the gateway"),
+    "env": ("launch", "env", 'print the same as shell exports: eval "$(llm-gateway env)"'),
+    "init": ("configure", "init", "write config.jsonc from the example"),
+    "check": ("configure", "check", "validate a config file"),
+    "explain": ("explain", "explain", "who would answer for a model now, and why"),
+    "login": ("login", "login", "sign in to a provider: llm-gateway login copilot"),
+    "dashboard": ("dashboard", "dashboard", "start Datasette with the dashboard alone"),
+    "report": ("report", "report", "spending and savings as a table"),
+    "simulate": ("simulate", "simulate", "steady fake usage, to watch limits and charts"),
+    "doctor": ("doctor", "doctor", "look for what is wrong, and say what to do"),
+}
+
+
+def usage() -> str:
+    lines = ["llm-gateway COMMAND [options]; COMMAND --help for the options of one", ""]
+    lines += [f"  {name:<10} {text}" for name, (_, _, text) in COMMANDS.items()]
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit codes are the subcommand's; 2 for a command that does not exist."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if arguments else 2
+    if arguments[0] in ("-V", "--version"):
+        from llm_gateway import __version__
+
+        print(f"llm-gateway {__version__}")
+        return 0
+    name = arguments[0]
+    if name not in COMMANDS:
+        print(f"llm-gateway: there is no command {name!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    module, function, _ = COMMANDS[name]
+    command = getattr(importlib.import_module(f"llm_gateway.cli.{module}"), function)
+    return int(command(arguments[1:]) or 0)

@@ -1,0 +1,142 @@
+"""`llm-gateway run -- CMD` and `llm-gateway env`: unmodified apps, through the gateway.
+
+What lives here: the proxy and CA variables that each ecosystem reads, and the bundle
+they point to: the machine's usual roots plus the gateway's own CA, since most of these
+variables replace the roots instead of adding to them.
+"""
+
+import argparse
+import os
+import shlex
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import certifi
+
+from llm_gateway.config.files import state_home
+
+CA_NAME = "mitmproxy-ca-cert.pem"
+BUNDLE_VARIABLES = (
+    "SSL_CERT_FILE",  # OpenSSL, httpx, Go, Ruby, .NET, curl
+    "REQUESTS_CA_BUNDLE",  # requests
+    "CURL_CA_BUNDLE",  # curl, requests
+    "AWS_CA_BUNDLE",  # boto3, AWS CLI
+    "GIT_SSL_CAINFO",  # git
+    "CODEX_CA_CERTIFICATE",  # Codex
+    "PIP_CERT",  # pip
+    "CARGO_HTTP_CAINFO",  # cargo
+)
+CA_VARIABLES = (
+    "NODE_EXTRA_CA_CERTS",  # Node, Bun, Claude Code: adds to the roots
+    "DENO_CERT",  # Deno
+)
+PROXY_VARIABLES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
+NO_PROXY = "localhost,127.0.0.1,::1"
+
+
+def variables(port: int, bundle: Path, ca: Path, user: str = "") -> dict[str, str]:
+    """What a child's environment needs, by name."""
+    address = f"http://{user + '@' if user else ''}127.0.0.1:{port}"
+    found = dict.fromkeys(PROXY_VARIABLES, address)
+    found |= {"NO_PROXY": NO_PROXY, "no_proxy": NO_PROXY}
+    found |= dict.fromkeys(BUNDLE_VARIABLES, str(bundle))
+    found |= dict.fromkeys(CA_VARIABLES, str(ca))
+    found["NODE_USE_ENV_PROXY"] = "1"  # Node's own fetch ignores proxies otherwise
+    return found
+
+
+def ca_certificate(confdir: Path) -> Path:
+    """The gateway's CA certificate; made when mitmproxy has never run with `confdir`."""
+    path = confdir / CA_NAME
+    if not path.exists():
+        from mitmproxy.certs import CertStore
+
+        confdir.mkdir(parents=True, exist_ok=True)
+        CertStore.from_store(confdir, "mitmproxy", 2048)
+    return path
+
+
+def write_bundle(ca: Path) -> Path:
+    """One file with the usual roots and our CA, in the state folder."""
+    roots = [Path(certifi.where())]
+    system = ssl.get_default_verify_paths()
+    given = os.environ.get("SSL_CERT_FILE")
+    bundle = state_home() / "ca-bundle.pem"
+    for candidate in (given, system.cafile, system.openssl_cafile):
+        if candidate and Path(candidate).is_file() and Path(candidate) != bundle:
+            roots.append(Path(candidate))
+    texts = [path.read_text(errors="replace").strip() for path in dict.fromkeys(roots)]
+    texts.append(ca.read_text().strip())
+    temporary = bundle.with_name(f".{bundle.name}.{os.getpid()}")
+    temporary.write_text("\n".join(texts) + "\n")
+    temporary.replace(bundle)
+    return bundle
+
+
+def answers(port: int) -> bool:
+    """Somebody listens where the gateway is expected."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _parser(name: str, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"llm-gateway {name}", description=description)
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=int(os.environ.get("PORT") or 8080),
+        help="the gateway's port (default: PORT, else 8080)",
+    )
+    parser.add_argument(
+        "--confdir",
+        type=Path,
+        default=Path("~/.mitmproxy"),
+        help="mitmproxy's configuration folder, where the CA lies",
+    )
+    parser.add_argument(
+        "--client",
+        default="",
+        help="a name or client key, to tell this app apart in the ledger",
+    )
+    return parser
+
+
+def _variables(options: argparse.Namespace) -> dict[str, str]:
+    ca = ca_certificate(options.confdir.expanduser())
+    if not answers(options.port):
+        print(
+            f"llm-gateway: nothing answers on port {options.port}; start it with "
+            "`mitmdump -s addon/gateway.py` or `llm-gateway serve`",
+            file=sys.stderr,
+        )
+    return variables(options.port, write_bundle(ca), ca, options.client)
+
+
+def env(argv: list[str]) -> int:
+    options = _parser("env", "Print shell exports that send LLM traffic through the gateway.").parse_args(argv)
+    for name, value in _variables(options).items():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def run(argv: list[str]) -> int:
+    parser = _parser("run", "Run a command with its LLM traffic going through the gateway.")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="-- CMD ARGS…")
+    options = parser.parse_args(argv)
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command:
+        parser.error("which command? llm-gateway run -- CMD ARGS…")
+    if shutil.which(command[0]) is None:
+        print(f"llm-gateway run: {command[0]}: command not found", file=sys.stderr)
+        return 127
+    child = {**os.environ, **_variables(options)}
+    if os.name == "posix":
+        os.execvpe(command[0], command, child)
+    return subprocess.run(command, env=child).returncode

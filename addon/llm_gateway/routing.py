@@ -1,0 +1,177 @@
+"""Who is asked, in which order, and why.
+
+What lives here: the weighing of candidates for one call. Zero-cost first, then the
+cheapest, unknown prices last; among free ones the warm conversation, then the most
+headroom. Every candidate leaves with a reason, also the skipped ones.
+
+What this file does not know: clocks, sockets, the config's text. Limits and health
+are asked through the small `Standings` protocol.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from .exchange import (
+    Ask,
+    Call,
+    Candidate,
+    Decision,
+    Limit,
+    Metric,
+    Need,
+    Offer,
+    Policy,
+    Price,
+    Verdict,
+)
+from .health import Unavailable
+from .limits.engine import LimitRefusal
+
+NEAR = 0.25
+"""Headroom at or below which an offer is called near its limit (75 % used)."""
+
+
+class Standings(Protocol):
+    """What routing asks about an offer. Implemented over the limiter and health."""
+
+    def need(self, offer: Offer, ask: Ask) -> Need: ...
+    def fit(self, limits: Sequence[Limit], need: Need) -> LimitRefusal | None: ...
+    def headroom(self, limits: Sequence[Limit]) -> float: ...
+    def unavailable(self, offer: Offer) -> Unavailable | None: ...
+    def expected_cost(self, offer: Offer, ask: Ask) -> int | None: ...
+
+
+def decide(
+    call: Call,
+    offers: Iterable[Offer],
+    standings: Standings,
+    *,
+    budget: Sequence[Limit] = (),
+    warm: tuple[str, str, str] | None = None,
+    chance: Callable[[], float],
+    exclude: frozenset[tuple[str, str, str]] = frozenset(),
+    larger_than: int | None = None,
+) -> Decision:
+    """Weigh every offer for this call.
+
+    `exclude` holds offers that failed for this call already; `larger_than` asks for a
+    known context window above that many tokens; `chance` breaks ties.
+    """
+    ready: list[tuple[tuple[float, ...], Candidate]] = []
+    skipped: list[Candidate] = []
+    for offer in offers:
+        found = _weigh(call, offer, standings, budget, exclude, larger_than)
+        if found.verdict is Verdict.SKIPPED:
+            skipped.append(found)
+        else:
+            ready.append((_rank(call, found, warm, chance()), found))
+    ready.sort(key=lambda ranked: ranked[0])
+    ordered = [candidate for _, candidate in ready]
+    if ordered:
+        ordered[0] = replace(
+            ordered[0],
+            verdict=Verdict.TAKEN,
+            reason=_why_taken(call, ordered[0], warm, len(ordered)),
+        )
+    return Decision(call.ask.model, call.policy, (*ordered, *skipped))
+
+
+def limits_for(call: Call, offer: Offer, budget: Sequence[Limit]) -> tuple[Limit, ...]:
+    """All limits that one attempt has to hold."""
+    if not call.limits and not budget:
+        return offer.limits
+    return (*offer.limits, *call.limits, *budget)
+
+
+def _weigh(
+    call: Call,
+    offer: Offer,
+    standings: Standings,
+    budget: Sequence[Limit],
+    exclude: frozenset[tuple[str, str, str]],
+    larger_than: int | None,
+) -> Candidate:
+    def skip(reason: str, state: str, returns_at: float | None = None) -> Candidate:
+        return Candidate(
+            offer, Verdict.SKIPPED, reason, state=state, returns_at=returns_at
+        )
+
+    if not offer.enabled:
+        reason = offer.disabled_reason or "disabled"
+        state = "not configured" if reason.startswith("not configured") else "disabled"
+        return skip(reason, state)
+    zero_cost = offer.zero_cost
+    if call.policy is Policy.FREE_ONLY and not zero_cost:
+        return skip("costs money, and the policy is free-only", "ready")
+    if rest := standings.unavailable(offer):
+        return skip(f"{rest.state}: {rest.reason}", rest.state, rest.returns_at)
+    limits = limits_for(call, offer, budget)
+    if (
+        not zero_cost
+        and offer.price is None
+        and any(limit.metric is Metric.COST for limit in limits)
+    ):
+        return skip("its price is unknown, and a cost limit or budget holds", "ready")
+    if offer.key in exclude:
+        return skip("failed for this request", "ready")
+    window = offer.context_window
+    if larger_than is not None and (window is None or window <= larger_than):
+        return skip("its context window is not larger", "ready")
+    headroom = 1.0
+    if limits:
+        need = standings.need(offer, call.ask)
+        if refusal := standings.fit(limits, need):
+            return skip(refusal.reason, "at limit", refusal.fits_at)
+        headroom = standings.headroom(limits)
+    return Candidate(
+        offer,
+        Verdict.READY,
+        "free" if zero_cost else "paid" if offer.price else "paid, price unknown",
+        state="near limit" if headroom <= NEAR else "ready",
+        expected_cost=0 if zero_cost else standings.expected_cost(offer, call.ask),
+        headroom=headroom,
+    )
+
+
+def _rank(
+    call: Call, found: Candidate, warm: tuple[str, str, str] | None, chance: float
+) -> tuple[float, ...]:
+    """Smaller goes first."""
+    offer = found.offer
+    cold = 0.0 if offer.key == warm else 1.0
+    if call.policy is Policy.ANY:
+        return (0.0, cold, -found.headroom, chance)
+    if offer.zero_cost:
+        return (0.0, cold, -found.headroom, chance)
+    if offer.price is None or found.expected_cost is None:
+        return (2.0, cold, offer.order, chance)
+    return (1.0, found.expected_cost, offer.price.input, offer.order)
+
+
+def _why_taken(
+    call: Call, found: Candidate, warm: tuple[str, str, str] | None, ready: int
+) -> str:
+    offer = found.offer
+    if offer.key == warm and (offer.zero_cost or call.policy is Policy.ANY):
+        return "the conversation is warm there"
+    if ready == 1:
+        return "the only one that can serve now"
+    if offer.zero_cost or call.policy is Policy.ANY:
+        return f"most headroom, {found.headroom:.0%} left"
+    if found.expected_cost is None:
+        return "no free one and no known price is left"
+    return "no free one is left, and it is the cheapest"
+
+
+def expected_cost(
+    price: Price, *, tokens_in: int, tokens_out: int, cached_share: float = 0.0
+) -> int:
+    """Nano-dollars that a call is likely to cost, for ranking (not for the ledger)."""
+    cached = int(tokens_in * cached_share)
+    cached_price = price.input if price.cached_input is None else price.cached_input
+    return price.request + (
+        (tokens_in - cached) * price.input
+        + cached * cached_price
+        + tokens_out * price.output
+    ) // 1_000_000

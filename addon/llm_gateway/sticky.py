@@ -1,0 +1,47 @@
+"""Where a conversation was answered last, so that its prompt cache stays warm.
+
+What lives here: a bounded memory from conversation hash to offer. A preference only:
+it never blocks failover.
+
+What this file does not know: clocks (`now` is an argument), texts (a hash comes in).
+"""
+
+from dataclasses import dataclass
+
+WARM_FOR = 1800.0
+"""Seconds after which a conversation counts as cold."""
+MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    offer: tuple[str, str, str]
+    at: float
+    cached_share: float
+    """Part of the last prompt that was read from the provider's cache, 0 to 1."""
+
+
+class Sticky:
+    def __init__(self) -> None:
+        self._warm: dict[str, Warm] = {}
+
+    def find(self, conversation: str, now: float) -> Warm | None:
+        warm = self._warm.get(conversation)
+        if warm is None or now - warm.at > WARM_FOR:
+            return None
+        return warm
+
+    def keep(
+        self,
+        conversation: str,
+        offer: tuple[str, str, str],
+        now: float,
+        cached_share: float = 0.0,
+    ) -> None:
+        if not conversation:
+            return
+        # Re-inserting moves it to the end: the first one is the longest untouched.
+        self._warm.pop(conversation, None)
+        self._warm[conversation] = Warm(offer, now, cached_share)
+        if len(self._warm) > MOST:
+            del self._warm[next(iter(self._warm))]
