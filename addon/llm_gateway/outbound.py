@@ -1,0 +1,198 @@
+"""The request that leaves, made from the client's untouched one.
+
+What lives here: `build`. Address, key and fixed headers come from one `Upstream`, the
+body from the client's bytes, and of the client's headers only those on an allow-list
+pass: its own key, cookies, proxy headers and the gateway's own never leave.
+
+What this file does not know: sockets, mitmproxy, who was chosen and why.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from . import __version__
+from .dialects import Body
+from .exchange import Ask, Dialect, Offer, Origin
+from .providers.quirks import NO_QUIRK, Quirk
+from .providers.upstream import Credential, Upstream
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+DIALECT_FORWARDS: Mapping[Dialect, frozenset[bytes]] = {
+    Dialect.MESSAGES: frozenset({b"anthropic-version", b"anthropic-beta"}),
+}
+"""Client headers that belong to a dialect, whoever speaks it."""
+
+DIALECT_HEADERS: Mapping[Dialect, Headers] = {
+    Dialect.MESSAGES: ((b"anthropic-version", b"2023-06-01"),),
+}
+"""Headers without which a dialect is not understood; the client's own value wins."""
+
+OWN_HEADERS: Headers = (
+    (b"accept", b"*/*"),
+    # Bytes of an answer go to the client as they come, and usage is read from them.
+    (b"accept-encoding", b"identity"),
+    (b"content-type", b"application/json"),
+    # The app's name is no business of a provider that the app did not name.
+    (b"user-agent", b"llm-gateway/" + __version__.encode()),
+)
+"""Weakest: a type's and the config's headers may say otherwise (not the encoding)."""
+
+PER_REQUEST: Mapping[str, Callable[[Ask, str], str | None]] = {
+    "x-request-id": lambda _, request_id: request_id or None,
+    "x-initiator": lambda ask, _: ask.initiator,
+    "copilot-vision-request": lambda ask, _: "true" if ask.has_images else None,
+}
+"""Headers whose value depends on the request; a row's `request_headers` names them."""
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_STREAM_OPTION_DIALECTS = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
+
+
+class NoCredential(ValueError):
+    """The upstream's key has to be fetched first, and was not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One request as it leaves."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    """With the query."""
+    headers: Headers = field(repr=False)
+    """`host` first; names in lower case; no content-length: the transport counts."""
+    body: bytes = field(repr=False)
+    strip_usage: bool
+    """The gateway asked for the usage chunk of this stream, the client did not."""
+
+
+def build(
+    upstream: Upstream,
+    offer: Offer,
+    dialect: Dialect,
+    body: Body,
+    *,
+    client_headers: Headers,
+    streamed: bool,
+    include_usage: bool = True,
+    quirk: Quirk = NO_QUIRK,
+    credential: Credential | None = None,
+    request_id: str = "",
+    below: str = "",
+) -> Outbound:
+    """The request for one attempt.
+
+    `include_usage`: ask for usage in a stream where the provider takes that.
+    `credential`: for upstreams that fetch one; NoCredential without it.
+    `below`: path under the dialect's own, e.g. `/count_tokens`.
+    """
+    origin = upstream.origin
+    key = upstream.key
+    if credential is not None:
+        key = credential.token
+        origin = credential.origin or origin
+    elif upstream.fetches:
+        raise NoCredential(f"{upstream.provider}: no credential was fetched")
+    model = upstream.sent_model(offer.model)
+    headers = dict(OWN_HEADERS)
+    headers.update(DIALECT_HEADERS.get(dialect, ()))
+    headers.update(_forwarded(client_headers, _allowed(upstream, dialect)))
+    for name in upstream.row.request_headers:
+        if (value := PER_REQUEST[name](body.ask, request_id)) is not None:
+            headers[name.encode()] = value.encode()
+    if key is not None:
+        headers.update(_auth(upstream.row.auth_of(dialect), key.get_secret_value()))
+    headers.update(upstream.headers)
+    headers[b"accept-encoding"] = b"identity"
+    sent, strip_usage = _body(
+        upstream, dialect, body, model, streamed, include_usage, quirk
+    )
+    return Outbound(
+        origin.scheme,
+        origin.host,
+        origin.port,
+        _path(upstream, origin, dialect, model, below),
+        ((b"host", authority(origin).encode()), *headers.items()),
+        sent,
+        strip_usage,
+    )
+
+
+def authority(origin: Origin) -> str:
+    """`host` or `host:port`, as the Host header has it."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    if _DEFAULT_PORTS.get(origin.scheme) == origin.port:
+        return host
+    return f"{host}:{origin.port}"
+
+
+def _allowed(upstream: Upstream, dialect: Dialect) -> frozenset[bytes]:
+    return DIALECT_FORWARDS.get(dialect, frozenset()) | upstream.row.forwarded
+
+
+def _forwarded(client: Headers, allowed: frozenset[bytes]) -> dict[bytes, bytes]:
+    """The client's headers that may pass; repeated ones are joined."""
+    passed: dict[bytes, bytes] = {}
+    if not allowed:
+        return passed
+    for raw_name, value in client:
+        name = raw_name.lower()
+        if name in allowed and _clean(value):
+            passed[name] = passed[name] + b"," + value if name in passed else value
+    return passed
+
+
+def _clean(value: bytes) -> bool:
+    """Visible ASCII: nothing that a server could take for the end of a line."""
+    return bool(value) and all(0x20 <= byte < 0x7F for byte in value)
+
+
+def _auth(form: str, key: str) -> Headers:
+    if form == "none":
+        return ()
+    if form == "bearer":
+        return ((b"authorization", b"Bearer " + key.encode()),)
+    return ((form.encode(), key.encode()),)
+
+
+def _path(
+    upstream: Upstream, origin: Origin, dialect: Dialect, model: str, below: str
+) -> str:
+    path = upstream.paths[dialect].replace("{model}", quote(model, safe=""))
+    query = f"?{upstream.query}" if upstream.query else ""
+    return f"{origin.path}{path}{below}{query}"
+
+
+def _body(
+    upstream: Upstream,
+    dialect: Dialect,
+    body: Body,
+    model: str,
+    streamed: bool,
+    include_usage: bool,
+    quirk: Quirk,
+) -> tuple[bytes, bool]:
+    """The body that leaves, and whether its usage chunk is ours to take out."""
+    row = upstream.row
+    drop = row.drops | quirk.drop
+    if row.stream_usage == "reject":
+        drop |= {"stream_options"}
+    ask_usage = (
+        include_usage
+        and streamed
+        and row.stream_usage == "ask"
+        and dialect in _STREAM_OPTION_DIALECTS
+        and "stream_options" not in drop
+        and not body.ask.wants_usage
+    )
+    sent = body.rewritten(
+        model=model,
+        include_usage=ask_usage,
+        drop=drop,
+        rename={**row.renames, **quirk.rename},
+    )
+    return sent, ask_usage

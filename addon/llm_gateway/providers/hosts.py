@@ -1,0 +1,47 @@
+"""Which hosts are LLM APIs.
+
+What lives here: the built-in list of hosts whose TLS is decrypted, and the question
+whether a name is on it. Everything else is tunnelled byte for byte, so the list is
+kept to names that carry little but LLM requests.
+
+Left out on purpose, `intercept.hosts` adds them: Vertex AI (its clients speak gRPC
+with roots of their own), api.cloudflare.com (the whole product line lives there) and
+the GitHub hosts of the Copilot login.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from .table import TYPES
+
+RETIRED_HOSTS = ("models.github.ai",)
+"""APIs that are gone, but that apps still ask: other providers can answer for them."""
+
+KNOWN_HOSTS: frozenset[str] = frozenset(
+    host for row in TYPES.values() for host in row.hosts
+) | frozenset(RETIRED_HOSTS)
+"""Exact names, and patterns in which `*` is any run of characters."""
+
+
+def is_known_host(host: str, extra: Iterable[str] = ()) -> bool:
+    """Is `host` a built-in LLM host or one of `extra` (same form, from the config)?
+
+    Case and a trailing dot make no difference. A port is not part of a host.
+    """
+    name = host.lower().rstrip(".")
+    if not name:
+        return False
+    exact, pattern = _compiled(tuple(extra))
+    return name in exact or pattern.fullmatch(name) is not None
+
+
+@lru_cache(maxsize=32)
+def _compiled(extra: tuple[str, ...]) -> tuple[frozenset[str], re.Pattern[str]]:
+    names = KNOWN_HOSTS | {name.lower().rstrip(".") for name in extra}
+    exact = frozenset(name for name in names if "*" not in name)
+    patterns = sorted(
+        ".*".join(map(re.escape, name.split("*"))) for name in names - exact
+    )
+    # `(?!)` matches nothing: an empty alternation would match the empty name.
+    return exact, re.compile("|".join(patterns) or "(?!)")

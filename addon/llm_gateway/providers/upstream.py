@@ -1,0 +1,215 @@
+"""One account of one configured provider: where it is, what it is sent.
+
+What lives here: `Upstream`, and how it is made from the config's provider and the
+row of its type. A key and the origin that it belongs to are one value here, so that
+nothing later can pair a key with another address.
+
+What this file does not know: models, limits, prices, requests, the disk.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from string import Formatter
+from urllib.parse import quote
+
+from pydantic import SecretStr
+from pydantic.alias_generators import to_snake
+
+from ..config.models import Provider
+from ..config.urls import parse_base_url
+from ..exchange import Dialect, Origin
+from .row import PATHS, ProviderType, Variant
+
+_FILLING = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?")
+"""What may stand in for a placeholder: nothing that could change host or path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A key that was fetched for this moment, and the origin that it is for."""
+
+    token: SecretStr
+    origin: Origin | None = None
+    """None: the upstream's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One account of a provider. `key` goes to `origin` and nowhere else."""
+
+    provider: str
+    account: str
+    row: ProviderType
+    origin: Origin
+    paths: Mapping[Dialect, str]
+    """Path after the origin's for each dialect; `{model}` stands for the sent name."""
+    query: str = ""
+    key: SecretStr | None = None
+    """What is sent as it stands. None: nothing, or a `Credential` is fetched first."""
+    oauth_token: SecretStr | None = None
+    """Copilot: exchanged for a session token, never sent to the provider itself."""
+    token_file: str = ""
+    """Where an access token is read from, again whenever the file changes."""
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
+    """Fixed ones of the type and the config's own; names in lower case."""
+    deployment: str = ""
+    """What is sent as model instead of the model's name."""
+
+    @property
+    def fetches(self) -> bool:
+        """A credential has to be fetched before each request (and may be cached)."""
+        return self.row.credential == "copilot" or bool(self.token_file)
+
+    def sent_model(self, model: str) -> str:
+        return self.deployment or model
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """Why there is no upstream. The clause follows the provider's name."""
+
+    reason: str
+    """`not configured: region is missing`."""
+    key: str = ""
+    """Config key that would help."""
+
+
+def upstream(
+    provider: Provider,
+    row: ProviderType,
+    account: str,
+    key: SecretStr | None,
+    *,
+    signed_in: bool = False,
+    simulator_port: int = 0,
+) -> Upstream | Incomplete:
+    """The upstream of one account.
+
+    `signed_in`: a Copilot token is stored for this provider. `simulator_port`: where
+    the built-in simulator listens.
+    """
+    if provider.missing_env:
+        names = " and ".join(provider.missing_env)
+        verb = "is" if len(provider.missing_env) == 1 else "are"
+        return Incomplete(f"not configured: {names} {verb} not set", "apiKey")
+    variant = _variant(provider, row)
+    origin = _origin(provider, row, variant, simulator_port)
+    if isinstance(origin, Incomplete):
+        return origin
+    paths = row.paths if variant is None or variant.paths is None else variant.paths
+    query = variant.query if variant else ""
+    filled = _fill(query, provider)
+    if isinstance(filled, Incomplete):
+        return filled
+    headers = _headers(provider, row)
+    found = Upstream(
+        provider.id,
+        account,
+        row,
+        origin,
+        _spoken(provider, paths),
+        query=filled,
+        headers=headers,
+        deployment=provider.deployment_name or "",
+    )
+    return _with_key(found, provider, key, signed_in)
+
+
+def needed_keys(row: ProviderType, provider: Provider) -> tuple[str, ...]:
+    """Config keys that this provider's address is made of."""
+    if provider.base_url is not None:
+        return ()
+    variant = _variant(provider, row)
+    base = variant.base_url if variant else row.base_url
+    return tuple(dict.fromkeys(_placeholders(base))) if base else ("baseURL",)
+
+
+def _with_key(
+    found: Upstream, provider: Provider, key: SecretStr | None, signed_in: bool
+) -> Upstream | Incomplete:
+    row = found.row
+    match row.credential:
+        case "copilot":
+            if provider.oauth_token is None and not signed_in:
+                return Incomplete(
+                    "not configured: not signed in, run `llm-gateway login copilot`",
+                    "oauthToken",
+                )
+            return replace(found, oauth_token=provider.oauth_token)
+        case "token":
+            if provider.access_token_file:
+                return replace(found, token_file=provider.access_token_file)
+            key = provider.access_token or key
+            missing = "accessToken and accessTokenFile are"
+        case "key":
+            missing = "apiKey is"
+    own_auth = any(
+        name in (b"authorization", _auth_header(row)) for name, _ in found.headers
+    )
+    if key is None and row.needs_key and not own_auth:
+        return Incomplete(f"not configured: {missing} missing", "apiKey")
+    return replace(found, key=key)
+
+
+def _auth_header(row: ProviderType) -> bytes:
+    return b"authorization" if row.auth == "bearer" else row.auth.encode()
+
+
+def _variant(provider: Provider, row: ProviderType) -> Variant | None:
+    for variant in row.variants:
+        value = getattr(provider, to_snake(variant.when))
+        if value is not None and variant.value in (None, value):
+            return variant
+    return None
+
+
+def _origin(
+    provider: Provider, row: ProviderType, variant: Variant | None, simulator_port: int
+) -> Origin | Incomplete:
+    if row.builtin:
+        return Origin(
+            "http", "127.0.0.1", simulator_port, f"/{quote(provider.id, safe='')}"
+        )
+    if (given := provider.origin) is not None:
+        empty = row.empty_path
+        if variant is not None and variant.empty_path is not None:
+            empty = variant.empty_path
+        return given if given.path else replace(given, path=empty)
+    base = variant.base_url if variant else row.base_url
+    if not base:
+        return Incomplete("not configured: baseURL is missing", "baseURL")
+    filled = _fill(base, provider)
+    return filled if isinstance(filled, Incomplete) else parse_base_url(filled)
+
+
+def _fill(template: str, provider: Provider) -> str | Incomplete:
+    values: dict[str, str] = {}
+    for key in _placeholders(template):
+        value: str | None = getattr(provider, to_snake(key))
+        if value is None:
+            return Incomplete(f"not configured: {key} is missing", key)
+        if not _FILLING.fullmatch(value):
+            return Incomplete(
+                f"not configured: {key} has a character that no address has", key
+            )
+        values[key] = value
+    return template.format_map(values)
+
+
+def _placeholders(template: str) -> list[str]:
+    return [key for _, key, _, _ in Formatter().parse(template) if key]
+
+
+def _spoken(provider: Provider, paths: Mapping[Dialect, str]) -> Mapping[Dialect, str]:
+    if provider.dialects is None:
+        return paths
+    return {d: paths.get(d, PATHS[d]) for d in provider.dialects}
+
+
+def _headers(provider: Provider, row: ProviderType) -> tuple[tuple[bytes, bytes], ...]:
+    """The type's headers and the config's; the config's win."""
+    merged = {name.encode(): value.encode() for name, value in row.headers}
+    for name, secret in provider.headers.items():
+        merged[name.lower().encode()] = secret.get_secret_value().encode()
+    return tuple(merged.items())
