@@ -11,12 +11,13 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from ..exchange import NANO, Reset
-from .urls import DEFAULT_PORTS, parse_host
+from .names import PROVIDER_TYPES, UNSUPPORTED_TYPES, nearest
+from .urls import DEFAULT_PORTS, parse_base_url, parse_host
 
 MOST = 2**53
 """The largest whole number that every JSON reader and SQLite agree about."""
@@ -142,14 +143,11 @@ def _reset(value: Any) -> Reset:
     zone = found[3] or "UTC"
     try:
         ZoneInfo(zone)
-    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-        raise wrong(_NO_ZONE) from None
-    except KeyError:
-        raise wrong(_NO_ZONE) from None
+    except (KeyError, ValueError, OSError):
+        raise wrong(
+            'names a zone that is not known here; write e.g. "UTC" or "Europe/Berlin"'
+        ) from None
     return Reset(int(found[1]), int(found[2]), zone)
-
-
-_NO_ZONE = 'names a zone that is not known here; write e.g. "UTC" or "Europe/Berlin"'
 
 
 def _host(value: Any) -> str:
@@ -193,6 +191,38 @@ def _web_origin(value: Any) -> str:
     return f"{scheme}://{place.removesuffix(f':{default}')}"
 
 
+def _known_type(value: str) -> str:
+    if value in PROVIDER_TYPES:
+        return value
+    if instead := UNSUPPORTED_TYPES.get(value):
+        raise wrong(
+            "is not supported, because it rests on private credentials of another"
+            f" product; {instead}"
+        )
+    near = nearest(value, PROVIDER_TYPES)
+    raise wrong(
+        f'is not a provider type; did you mean "{near}"?'
+        if near
+        else "is not a provider type; write one of "
+        + ", ".join(f'"{name}"' for name in sorted(PROVIDER_TYPES))
+    )
+
+
+def _base_url(value: str) -> str:
+    # Whether plain http is fine depends on the type: `checks.py` asks again.
+    try:
+        parse_base_url(value, http_in_the_house=True)
+    except ValueError as reason:
+        raise wrong(str(reason)) from None
+    return value
+
+
+def _short(value: str) -> str:
+    if len(value) > 32:
+        raise wrong("is longer than 32 characters; shorten it")
+    return value
+
+
 Count = Annotated[
     int,
     BeforeValidator(_whole),
@@ -211,6 +241,14 @@ Port = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=65_535)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Text = Annotated[str, BeforeValidator(_text)]
 """A text with at least one character, any characters."""
+ShortText = Annotated[Text, AfterValidator(_short)]
+"""A text of at most 32 characters."""
+TypeName = Annotated[
+    Text,
+    AfterValidator(_known_type),
+    Field(json_schema_extra={"enum": sorted(PROVIDER_TYPES)}),
+]
+BaseURL = Annotated[Text, AfterValidator(_base_url)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 HeaderName = Annotated[str, BeforeValidator(_header_name)]
 HeaderValue = Annotated[SecretStr, BeforeValidator(_header_value)]
