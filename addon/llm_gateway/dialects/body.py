@@ -1,0 +1,216 @@
+"""A request body: read once, rewritten by splicing.
+
+`read` looks at what routing and limits rest on and refuses only what would make them
+wrong; everything else is the provider's to judge. `Body.rewritten` changes the spans
+that must change and no other byte, so unknown members, the order of members, spacing
+and spelling reach the provider as the client wrote them.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from llm_gateway.dialects.asks import READERS, estimate
+from llm_gateway.dialects.members import Member, NotAnObject, scan, splice
+from llm_gateway.exchange import Ask, Dialect
+
+MODEL_LENGTH = 200
+MOST_TOKENS = 2**53
+"""The largest integer that every JSON reader agrees on."""
+
+_unprintable = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
+_OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_SCHEMAS = ("tools", "functions", "response_format")
+_READ = frozenset({"model", "stream", "stream_options", "n", *_OUTPUT_LIMITS})
+_USAGE_OPTION = b'"include_usage":true'
+_TAKES_STREAM_OPTIONS = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a body cannot be served, ready for `error_body`."""
+
+    status: int
+    code: str
+    message: str
+    param: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What was asked, in the client's own bytes."""
+
+    ask: Ask
+    raw: bytes
+    members: tuple[Member, ...] = field(default=(), repr=False)
+
+    def rewritten(
+        self,
+        *,
+        model: str | None = None,
+        include_usage: bool = False,
+        drop: frozenset[str] = frozenset(),
+        rename: Mapping[str, str] = _NOTHING,
+    ) -> bytes:
+        """The client's bytes with these changes; the very same object if there are none.
+
+        model          replaces the value of the top-level `model`
+        include_usage  `stream_options.include_usage` becomes true, in streams of the
+                       dialects that have it, unless `stream_options` is dropped
+        drop           top-level members that are taken out
+        rename         top-level members that get another name; one whose new name is
+                       taken already is dropped
+        """
+        edits: list[tuple[int, int, bytes]] = []
+        if model is not None and model != self.ask.model:
+            value = json.dumps(model).encode()
+            edits += [(m.start, m.end, value) for m in self.members if m.key == "model"]
+        if rename:
+            names = {m.key for m in self.members}
+            drop = drop | {k for k, new in rename.items() if k != new and new in names}
+            edits += [
+                (m.key_start, m.key_end, json.dumps(rename[m.key]).encode())
+                for m in self.members
+                if m.key in rename and m.key not in drop
+            ]
+        if (
+            include_usage
+            and self.ask.stream
+            and not self.ask.wants_usage
+            and self.ask.dialect in _TAKES_STREAM_OPTIONS
+            and "stream_options" not in drop
+        ):
+            edits.append(self._usage_asked(drop))
+        if drop:
+            edits += self._cuts(drop)
+        return splice(self.raw, edits) if edits else self.raw
+
+    def _usage_asked(self, drop: frozenset[str]) -> tuple[int, int, bytes]:
+        """The edit after which `stream_options` asks for usage."""
+        whole = b'"stream_options":{' + _USAGE_OPTION + b"}"
+        for m in self.members:
+            if m.key != "stream_options":
+                continue
+            value = self.raw[m.start : m.end]
+            try:
+                inner, _ = scan(value.decode())
+            except NotAnObject:  # null, or nothing that a provider will take
+                return m.key_start, m.end, whole
+            for option in inner:
+                if option.key == "include_usage":
+                    start, end = m.start + option.start, m.start + option.end
+                    return start, end, b"true"
+            comma = b"," if inner else b""
+            return m.start + 1, m.start + 1, _USAGE_OPTION + comma
+        # In front, where no comma has to be looked for.
+        start = self.members[0].key_start
+        comma = b"," if any(m.key not in drop for m in self.members) else b""
+        return start, start, whole + comma
+
+    def _cuts(self, drop: frozenset[str]) -> list[tuple[int, int, bytes]]:
+        """Each dropped member goes with one comma: the one before it, or, for those
+        that stand in front of all that stay, the one after it."""
+        cuts = []
+        kept = False
+        for i, m in enumerate(self.members):
+            if m.key not in drop:
+                kept = True
+            elif kept:
+                cuts.append((self.members[i - 1].end, m.end, b""))
+            else:
+                last = i + 1 == len(self.members)
+                end = m.end if last else self.members[i + 1].key_start
+                cuts.append((m.key_start, end, b""))
+        return cuts
+
+
+def read(dialect: Dialect, body: bytes) -> Body | Problem:
+    """A body, or what is wrong with it. Never raises."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as e:
+        return _bad(f"The request body is not UTF-8 (byte {e.start}).")
+    if text.startswith("\ufeff"):
+        return _bad("The request body starts with a byte order mark; send plain UTF-8.")
+    try:
+        members, found = scan(text)
+    except NotAnObject as e:
+        return _bad(f"The request body is not a JSON object: {e}.")
+    values = {m.key: value for m, value in zip(members, found, strict=True)}
+    if len(values) != len(members) and (twice := _twice(members)):
+        # Which of the two counts differs between readers: ours and the provider's.
+        return _bad(f"`{twice}` is given twice.", twice)
+    return _checked(dialect, body, members, values)
+
+
+def _checked(
+    dialect: Dialect, body: bytes, members: list[Member], values: dict[str, object]
+) -> Body | Problem:
+    model = values.get("model")
+    if not isinstance(model, str) or not model:
+        what = "is missing" if "model" not in values else "is not a name"
+        return _bad(f'`model` {what}; write e.g. "model": "gpt-4o-mini".', "model")
+    if len(model) > MODEL_LENGTH:
+        return _bad(f"`model` is longer than {MODEL_LENGTH} characters.", "model")
+    if _unprintable(model):
+        return _bad("`model` holds a character that cannot be printed.", "model")
+    stream = values.get("stream")
+    if stream is not None and not isinstance(stream, bool):
+        return _bad("`stream` is neither true nor false.", "stream")
+    limit: int | None = None
+    for key in _OUTPUT_LIMITS:
+        value = _whole(values.get(key))
+        if value is _WRONG:
+            return _bad(f"`{key}` is not a whole number below 2**53.", key)
+        # A few local servers take -1 for "no limit".
+        if isinstance(value, int) and value >= 0:
+            limit = max(limit or 0, value)
+    n = _whole(values.get("n"))
+    if n is _WRONG:
+        return _bad("`n` is not a whole number below 2**53.", "n")
+    options = values.get("stream_options")
+    talk = READERS[dialect](values)
+    schema = sum(m.end - m.start for m in members if m.key in _SCHEMAS)
+    ask = Ask(
+        dialect=dialect,
+        model=model,
+        stream=bool(stream),
+        max_tokens=limit,
+        wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
+        input_estimate=estimate(talk, schema),
+        conversation=talk.conversation,
+        initiator=talk.initiator,
+        has_images=talk.weight.images > 0,
+        n=max(1, n) if isinstance(n, int) else 1,
+    )
+    return Body(ask, body, tuple(members))
+
+
+_WRONG = object()
+
+
+def _whole(value: object) -> object:
+    """An int, None when absent, `_WRONG` for what cannot be reckoned with."""
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is int and abs(value) <= MOST_TOKENS:
+        return value
+    return _WRONG
+
+
+def _twice(members: list[Member]) -> str | None:
+    seen: set[str] = set()
+    for m in members:
+        if m.key in seen and m.key in _READ:
+            return m.key
+        seen.add(m.key)
+    return None
+
+
+def _bad(message: str, param: str | None = None) -> Problem:
+    return Problem(400, "invalid_request", message, param)

@@ -1,0 +1,32 @@
+"""Request line -> dialect: by the end of the path, whatever stands before it.
+
+Clients put anything in front (`/v1`, `/openai/v1`, `/openai/deployments/NAME`), so only
+the end is looked at. Two ends are shared with strangers and are told apart by what
+stands before them: `…/threads/ID/messages` is OpenAI's assistants, and Mistral's
+`…/fim/completions` has a body of its own.
+"""
+
+from llm_gateway.exchange import Dialect
+
+_ENDS: tuple[tuple[str, Dialect], ...] = (
+    ("/chat/completions", Dialect.CHAT),
+    ("/v1/messages", Dialect.MESSAGES),
+    ("/responses", Dialect.RESPONSES),
+    ("/embeddings", Dialect.EMBEDDINGS),
+    ("/completions", Dialect.COMPLETIONS),
+)
+_NOT_OURS = ("/fim/completions",)
+
+
+def match(method: str, path: str) -> Dialect | None:
+    """The dialect of a request line; None: nothing that is routed.
+
+    `path` may carry a query, a trailing slash and any prefix.
+    """
+    if method != "POST":
+        return None
+    path = path.partition("?")[0].rstrip("/")
+    for end, dialect in _ENDS:
+        if path.endswith(end):
+            return None if path.endswith(_NOT_OURS) else dialect
+    return None

@@ -1,0 +1,193 @@
+"""The head of an answer, judged before it goes to the client.
+
+While nothing of an answer has gone out, another provider can still be asked instead.
+So the first events of a stream, or the whole of a plain answer, are looked at here:
+
+    HOLD     nothing said yet: comments, pings, a role, an empty delta
+    CONTENT  the model has said something (or ended without a word): let it go
+    ERROR    it will say nothing: an error event, an empty stream, a broken body
+
+Anything unknown counts as content once it says something, since a client may know it.
+This file knows shapes of answers, not providers, and does not keep what it let go.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from enum import Enum
+
+from llm_gateway.dialects.provider_errors import NOTHING, ProviderError, error_in
+from llm_gateway.exchange import Dialect
+from llm_gateway.sse import SSEDecoder, SSEvent
+
+MOST_HELD = 65_536
+"""Bytes of a stream after which it goes out, whatever it says."""
+
+Event = Mapping[str, object]
+
+
+class PeekState(Enum):
+    HOLD = "hold"
+    CONTENT = "content"
+    ERROR = "error"
+
+
+class Peek:
+    """One per attempt. Feed until the state is not HOLD, or finish."""
+
+    def __init__(self, dialect: Dialect, streamed: bool) -> None:
+        self.error: ProviderError | None = None
+        """What the provider said, with state ERROR."""
+        self.kind = ""
+        """With state ERROR: `error event`, `empty stream` or `broken body`."""
+        self._dialect = dialect
+        self._streamed = streamed and dialect in _SAYS
+        self._decoder = SSEDecoder()
+        self._plain: bool | None = None if self._streamed else True
+        """The body is no stream; None: not known before its first byte."""
+        self._head: list[bytes] = []
+        self._size = 0
+        self._state = PeekState.HOLD
+
+    def feed(self, data: bytes) -> PeekState:
+        """The state after these bytes."""
+        if self._state is not PeekState.HOLD:
+            return self._state
+        self._size += len(data)
+        if self._plain is None and (start := data.lstrip()):
+            self._plain = start[:1] in (b"{", b"[", b"<")
+        if self._plain:
+            self._head.append(data)
+        else:
+            for event in self._decoder.feed(data):
+                if self._judge(event) is not PeekState.HOLD:
+                    return self._state
+        if self._streamed and self._size > MOST_HELD:
+            self._state = PeekState.CONTENT
+            self._head.clear()
+        return self._state
+
+    def finish(self) -> PeekState:
+        """The state when the upstream has ended."""
+        if self._state is not PeekState.HOLD:
+            return self._state
+        if self._plain:
+            return self._judge_plain(b"".join(self._head))
+        for event in self._decoder.finish():
+            if self._judge(event) is not PeekState.HOLD:
+                return self._state
+        return self._fail("empty stream", NOTHING)
+
+    def _judge(self, event: SSEvent) -> PeekState:
+        value = _object(event.data)
+        if value is None:
+            if event.event == "error":
+                message = event.data[:500]
+                return self._fail("error event", ProviderError(message=message))
+            return self._state
+        kind = value.get("type")
+        if (
+            value.get("error")
+            or event.event == "error"
+            or kind in ("error", "response.failed")
+            or value.get("object") == "error"
+        ):
+            return self._fail("error event", error_in(value))
+        if _SAYS[self._dialect](value):
+            self._state = PeekState.CONTENT
+        return self._state
+
+    def _judge_plain(self, body: bytes) -> PeekState:
+        self._head.clear()
+        value = _object(body)
+        if value is None:
+            return self._fail("broken body", NOTHING)
+        if _is_error(value):
+            return self._fail("error event", error_in(value))
+        self._state = PeekState.CONTENT
+        return self._state
+
+    def _fail(self, kind: str, error: ProviderError) -> PeekState:
+        self.kind, self.error = kind, error
+        self._state = PeekState.ERROR
+        return self._state
+
+
+def _object(data: str | bytes) -> Event | None:
+    """The JSON object in `data`; a list's first item, for the one who wraps errors."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, dict) else None
+
+
+def _is_error(value: Event) -> bool:
+    return bool(
+        value.get("error")
+        or value.get("object") == "error"
+        or value.get("type") == "error"
+        or value.get("success") is False
+    )
+
+
+def _chat_says(event: Event) -> bool:
+    choices = event.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if not isinstance(choice, dict):
+            continue
+        if choice.get("finish_reason") or choice.get("text") or choice.get("message"):
+            return True
+        delta = choice.get("delta")
+        if isinstance(delta, dict) and any(v for k, v in delta.items() if k != "role"):
+            return True
+    return False
+
+
+def _messages_say(event: Event) -> bool:
+    kind = event.get("type")
+    if kind == "content_block_start":
+        block = event.get("content_block")
+        # A text or thinking block starts empty; a tool's has its name.
+        return isinstance(block, dict) and any(
+            v for k, v in block.items() if k not in ("type", "signature")
+        )
+    if kind == "content_block_delta":
+        delta = event.get("delta")
+        return isinstance(delta, dict) and any(
+            v for k, v in delta.items() if k != "type"
+        )
+    return kind not in ("message_start", "ping", "content_block_stop")
+
+
+_SILENT = frozenset(
+    {
+        "response.created",
+        "response.in_progress",
+        "response.queued",
+        "response.content_part.added",
+        "response.reasoning_summary_part.added",
+    }
+)
+
+
+def _responses_say(event: Event) -> bool:
+    kind = event.get("type")
+    if not isinstance(kind, str) or kind in _SILENT:
+        return False
+    if kind.endswith(".delta"):
+        return bool(event.get("delta"))
+    if kind == "response.output_item.added":
+        item = event.get("item")
+        kind = item.get("type") if isinstance(item, dict) else None
+        return kind not in ("message", "reasoning")
+    return True
+
+
+_SAYS: Mapping[Dialect, Callable[[Event], bool]] = {
+    Dialect.CHAT: _chat_says,
+    Dialect.COMPLETIONS: _chat_says,
+    Dialect.RESPONSES: _responses_say,
+    Dialect.MESSAGES: _messages_say,
+}

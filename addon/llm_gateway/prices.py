@@ -1,0 +1,183 @@
+"""Usage x price -> nano-dollars, and where prices come from.
+
+Money is integers from end to end: prices are nano-dollars per million tokens, costs
+are nano-dollars. A cost is rounded once, half up, on the sum of its classes, so it is
+at most half a nano-dollar off. Cached tokens are a class of their own and are billed
+in no other; without a cached price they cost what input costs.
+
+An unknown price is None and never 0. genai-prices lists models at nothing for several
+reasons (subscriptions, delisted models, really free ones), so its 0 is unknown too:
+what is free is said in the config. The library is imported when first asked (about
+half a second), and asked for its own data only, offline.
+"""
+
+import warnings
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+from typing import Any, Protocol
+
+from llm_gateway.exchange import NANO, Price, Usage
+
+_MILLION = 1_000_000
+_MOST = 2**53
+"""A cost above nine million dollars is a mistake, and still has to fit into SQLite."""
+
+
+class Pricing(Protocol):
+    """A `pricing` object of the config: US dollars."""
+
+    input_cost_per_million_tokens: Decimal | None
+    output_cost_per_million_tokens: Decimal | None
+    cached_input_cost_per_million_tokens: Decimal | None
+    cache_write_cost_per_million_tokens: Decimal | None
+    cost_per_request: Decimal | None
+
+
+def cost(usage: Usage, price: Price) -> int:
+    """Nano-dollars for one request of this usage."""
+    prompt = usage.prompt
+    for above, tier in price.tiers:
+        if prompt > above:
+            price = tier
+    cached = price.input if price.cached_input is None else price.cached_input
+    written = price.input if price.cache_write is None else price.cache_write
+    total = (
+        usage.input_tokens * price.input
+        + usage.cached_tokens * cached
+        + usage.cache_write_tokens * written
+        + (usage.output_tokens + usage.reasoning_tokens) * price.output
+    )
+    return min((total + _MILLION // 2) // _MILLION + price.request, _MOST)
+
+
+def price_from_config(pricing: Pricing | None) -> Price | None:
+    """The price that a `pricing` object states; None when it states none.
+
+    A field that is left out is 0, except the cached and cache-write prices, which then
+    are the input price.
+    """
+    if pricing is None:
+        return None
+    given = (
+        pricing.input_cost_per_million_tokens,
+        pricing.output_cost_per_million_tokens,
+        pricing.cached_input_cost_per_million_tokens,
+        pricing.cache_write_cost_per_million_tokens,
+        pricing.cost_per_request,
+    )
+    if all(field is None for field in given):
+        return None
+    input_, output, cached, written, request = map(_nano, given)
+    return Price(
+        input=input_ or 0,
+        output=output or 0,
+        cached_input=cached,
+        cache_write=written,
+        request=request or 0,
+    )
+
+
+def known_price(genai_provider: str | None, model: str, now: float) -> Price | None:
+    """What genai-prices says that `model` costs at `now` (unix seconds).
+
+    None when it does not know, or knows no price above 0. The first call imports the
+    library; later ones are answered from a cache that lasts a quarter of an hour, the
+    finest grain of its prices by time of day.
+    """
+    if genai_provider is None:
+        return None
+    return _known_price(genai_provider, model, int(now // 900))
+
+
+def context_window(genai_provider: str | None, model: str) -> int | None:
+    """The most input tokens that genai-prices knows `model` to take."""
+    if genai_provider is None:
+        return None
+    return _context_window(genai_provider, model)
+
+
+@lru_cache(maxsize=4096)
+def _known_price(provider: str, model: str, quarter: int) -> Price | None:
+    found = _look_up(provider, model, quarter * 900.0)
+    return None if found is None else _flattened(found.model_price)
+
+
+@lru_cache(maxsize=4096)
+def _context_window(provider: str, model: str) -> int | None:
+    found = _look_up(provider, model, None)
+    window = None if found is None else found.model.context_window
+    return window if isinstance(window, int) and window > 0 else None
+
+
+def _look_up(provider: str, model: str, now: float | None) -> Any:
+    """genai-prices' own answer for an empty request, or None."""
+    try:
+        from genai_prices import Usage as NoUsage
+        from genai_prices import calc_price
+    except ImportError:  # config prices alone will do
+        return None
+    when = None if now is None else datetime.fromtimestamp(now, UTC)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return calc_price(
+                NoUsage(),
+                model,
+                provider_id=provider,
+                genai_request_timestamp=when,
+            )
+    except (LookupError, ValueError):
+        return None
+
+
+def _flattened(prices: Any) -> Price | None:
+    """A genai-prices ModelPrice as a Price; its tiers become whole prices."""
+    fields = {
+        "input": getattr(prices, "input_mtok", None),
+        "output": getattr(prices, "output_mtok", None),
+        "cached_input": getattr(prices, "cache_read_mtok", None),
+        "cache_write": getattr(prices, "cache_write_mtok", None),
+    }
+    starts = sorted(
+        {
+            tier.start
+            for field in fields.values()
+            for tier in getattr(field, "tiers", ())
+        }
+    )
+    per_thousand = getattr(prices, "requests_kcount", None)
+    request = None if per_thousand is None else _nano(per_thousand / 1000)
+
+    def at(start: int, tiers: Iterable[tuple[int, Price]] = ()) -> Price:
+        nano = {name: _nano(_at(field, start)) for name, field in fields.items()}
+        return Price(
+            input=nano["input"] or 0,
+            output=nano["output"] or 0,
+            cached_input=nano["cached_input"],
+            cache_write=nano["cache_write"],
+            request=request or 0,
+            source="genai-prices",
+            tiers=tuple(tiers),
+        )
+
+    price = at(0, [(start, at(start)) for start in starts])
+    return None if price.is_zero else price
+
+
+def _at(field: Any, start: int) -> Decimal | None:
+    """A price, or a tiered one at the tier that starts there."""
+    if field is None or isinstance(field, Decimal):
+        return field
+    price: Decimal = field.base
+    for tier in field.tiers:
+        if tier.start <= start and start > 0:
+            price = tier.price
+    return price
+
+
+def _nano(dollars: Decimal | None) -> int | None:
+    if dollars is None:
+        return None
+    return int((Decimal(dollars) * NANO).to_integral_value(ROUND_HALF_UP))

@@ -1,0 +1,234 @@
+"""What an answer says it took -> Usage, in disjoint classes.
+
+Providers count in three ways, and each is turned into the same five numbers here:
+
+    OpenAI's    prompt_tokens includes what was cached; completion_tokens includes reasoning
+    xAI's       the same, but completion_tokens excludes reasoning
+    Anthropic's input_tokens excludes what was read from or written to a cache
+
+A number that is no count (negative, fractional, NaN, true, text) is not guessed at: the
+usage then is not `reported`. Nothing here raises on what a provider sent. Streams are
+read by meter.py, which hands the usage objects it finds to `Tally`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from llm_gateway.dialects.weigh import BYTES_PER_TOKEN, weigh
+from llm_gateway.exchange import Dialect, Usage
+
+MOST = 2**53
+"""Counts above this are cut to it: no window adds up to that many."""
+
+Counts = Mapping[str, object]
+
+
+def read_answer(
+    dialect: Dialect,
+    body: bytes,
+    *,
+    reasoning_excluded: bool = False,
+    prompt_estimate: int,
+) -> Usage:
+    """The usage of a plain answer: reported, else estimated from its text.
+
+    `unknown` when the body is no JSON object at all.
+    """
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return Usage()
+    if not isinstance(answer, dict):
+        return Usage()
+    return usage_of(
+        dialect,
+        answer,
+        reasoning_excluded=reasoning_excluded,
+        prompt_estimate=prompt_estimate,
+    )
+
+
+def usage_of(
+    dialect: Dialect,
+    answer: Counts,
+    *,
+    reasoning_excluded: bool = False,
+    prompt_estimate: int,
+) -> Usage:
+    """The same for an answer that has been parsed already."""
+    tally = Tally(dialect, reasoning_excluded=reasoning_excluded)
+    tally.add(answer)
+    if dialect is Dialect.MESSAGES:
+        tally.final = True
+    text = 0 if tally.reported else weigh(_content(dialect, answer)).text
+    return tally.usage(prompt_estimate=prompt_estimate, text_bytes=text)
+
+
+_CONTENT: Mapping[Dialect, str] = {
+    Dialect.CHAT: "choices",
+    Dialect.COMPLETIONS: "choices",
+    Dialect.RESPONSES: "output",
+    Dialect.MESSAGES: "content",
+}
+_FRAME = frozenset({"index", "finish_reason", "logprobs", "stop_reason"})
+
+
+def _content(dialect: Dialect, answer: Counts) -> object:
+    content = answer.get(_CONTENT.get(dialect, ""))
+    if not isinstance(content, list):
+        return None
+    return [
+        {k: v for k, v in item.items() if k not in _FRAME}
+        for item in content
+        if isinstance(item, dict)
+    ]
+
+
+class Tally:
+    """Collects the usage objects of one answer; the last word wins."""
+
+    def __init__(self, dialect: Dialect, *, reasoning_excluded: bool = False) -> None:
+        self.model: str | None = None
+        """The model that the provider names."""
+        self.final = dialect is not Dialect.MESSAGES
+        """What was reported is the whole: Anthropic's first word is only the prompt."""
+        self._dialect = dialect
+        self._reasoning_excluded = reasoning_excluded
+        self._usage: Usage | None = None
+        self._seen: dict[str, object] = {}
+
+    @property
+    def reported(self) -> bool:
+        return self._usage is not None and self.final
+
+    def add(self, value: Counts) -> None:
+        """Look at a plain answer or at one event of a stream."""
+        nested = value.get("response", value.get("message"))
+        holder = nested if isinstance(nested, dict) else value
+        if isinstance(model := holder.get("model"), str) and model:
+            self.model = model
+        usage = self._find(value, holder)
+        if usage is None:
+            return
+        if self._dialect is Dialect.MESSAGES:
+            # Both events count from the start, and either may leave fields out.
+            for name, count in usage.items():
+                before = _count(self._seen.get(name))
+                if before is None or (_count(count) or 0) >= before:
+                    self._seen[name] = count
+            read = _anthropic(self._seen)
+            self.final = self.final or value.get("type") == "message_delta"
+        else:
+            read = _openai(usage, reasoning_excluded=self._reasoning_excluded)
+        if read is not None:
+            self._usage = read
+
+    def usage(self, *, prompt_estimate: int, text_bytes: int) -> Usage:
+        """What is known: reported, else estimated from the prompt and the text seen."""
+        if self._usage is not None and self.final:
+            return replace(self._usage, source="reported", model=self.model)
+        output = -(-text_bytes // BYTES_PER_TOKEN)
+        if self._usage is not None:
+            output = max(output, self._usage.output_tokens)
+            return replace(
+                self._usage, output_tokens=output, source="estimated", model=self.model
+            )
+        return Usage(
+            input_tokens=prompt_estimate,
+            output_tokens=output,
+            source="estimated",
+            model=self.model,
+        )
+
+    def _find(self, value: Counts, holder: Counts) -> Counts | None:
+        """Where the usage stands: at the top, in the nested object, or where two
+        vendors put it (Groq: `x_groq.usage`, Moonshot: `choices[0].usage`)."""
+        choices = value.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        for place in (value, holder, value.get("x_groq"), choice):
+            if isinstance(place, dict):
+                usage = place.get("usage")
+                if isinstance(usage, dict) and usage:
+                    return usage
+        return None
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is not int or value < 0:
+        return None
+    return min(value, MOST)
+
+
+def _first(*values: object) -> int | None:
+    """The first of these that is a count."""
+    return next((c for c in map(_count, values) if c is not None), None)
+
+
+def _inside(usage: Counts, *names: str) -> Counts:
+    """The first of these members that is an object."""
+    for name in names:
+        if isinstance(inner := usage.get(name), dict):
+            return inner
+    return {}
+
+
+def _openai(usage: Counts, *, reasoning_excluded: bool) -> Usage | None:
+    get = usage.get
+    prompt = _first(get("prompt_tokens"), get("input_tokens"))
+    completion = _first(get("completion_tokens"), get("output_tokens"))
+    total = _count(get("total_tokens"))
+    if prompt is None and (total is None or completion is None):
+        return None
+    if prompt is None:
+        prompt = max(0, (total or 0) - (completion or 0))
+    if completion is None:  # embeddings have none
+        completion = max(0, total - prompt) if total is not None else 0
+    details = _inside(usage, "prompt_tokens_details", "input_tokens_details")
+    cached = _first(
+        details.get("cached_tokens"),
+        get("prompt_cache_hit_tokens"),  # DeepSeek
+        get("num_cached_tokens"),  # Mistral
+        get("cached_tokens"),  # Moonshot, Anthropic's OpenAI endpoint
+    )
+    written = _first(
+        details.get("cache_write_tokens"),
+        details.get("cache_creation_input_tokens"),  # DashScope
+    )
+    details = _inside(usage, "completion_tokens_details", "output_tokens_details")
+    reasoning = _first(details.get("reasoning_tokens"), get("reasoning_tokens")) or 0
+    sum_ = prompt + completion
+    if reasoning_excluded or reasoning > completion or total == sum_ + reasoning:
+        completion += reasoning
+    elif not reasoning and total is not None and total > sum_:
+        # Gemini's OpenAI endpoint: thoughts are in the total and nowhere else.
+        reasoning = total - sum_
+        completion += reasoning
+    cached = min(cached or 0, prompt)
+    written = min(written or 0, prompt - cached)
+    return Usage(
+        input_tokens=prompt - cached - written,
+        cached_tokens=cached,
+        cache_write_tokens=written,
+        output_tokens=completion - reasoning,
+        reasoning_tokens=reasoning,
+    )
+
+
+def _anthropic(usage: Counts) -> Usage | None:
+    fresh = _count(usage.get("input_tokens"))
+    output = _count(usage.get("output_tokens"))
+    if fresh is None and output is None:
+        return None
+    details = _inside(usage, "output_tokens_details")
+    output = output or 0
+    reasoning = min(_count(details.get("thinking_tokens")) or 0, output)
+    return Usage(
+        input_tokens=fresh or 0,
+        cached_tokens=_count(usage.get("cache_read_input_tokens")) or 0,
+        cache_write_tokens=_count(usage.get("cache_creation_input_tokens")) or 0,
+        output_tokens=output - reasoning,
+        reasoning_tokens=reasoning,
+    )
