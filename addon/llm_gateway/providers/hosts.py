@@ -10,7 +10,7 @@ the GitHub hosts of the Copilot login.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from .table import TYPES
@@ -29,16 +29,23 @@ def is_known_host(host: str, extra: Iterable[str] = ()) -> bool:
 
     Case and a trailing dot make no difference. A port is not part of a host.
     """
+    return matches(host, KNOWN_HOSTS) or matches(host, tuple(extra))
+
+
+def matches(host: str, names: Collection[str]) -> bool:
+    """Is `host` one of `names`, exactly or by a `*` pattern?"""
     name = host.lower().rstrip(".")
-    if not name:
+    if not name or not names:
         return False
-    exact, pattern = _compiled(tuple(extra))
+    exact, pattern = _compiled(
+        names if isinstance(names, frozenset) else frozenset(names)
+    )
     return name in exact or pattern.fullmatch(name) is not None
 
 
-@lru_cache(maxsize=32)
-def _compiled(extra: tuple[str, ...]) -> tuple[frozenset[str], re.Pattern[str]]:
-    names = KNOWN_HOSTS | {name.lower().rstrip(".") for name in extra}
+@lru_cache(maxsize=128)
+def _compiled(given: frozenset[str]) -> tuple[frozenset[str], re.Pattern[str]]:
+    names = {name.lower().rstrip(".") for name in given}
     exact = frozenset(name for name in names if "*" not in name)
     patterns = sorted(
         ".*".join(map(re.escape, name.split("*"))) for name in names - exact

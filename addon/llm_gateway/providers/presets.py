@@ -80,7 +80,7 @@ OPENROUTER = (
         {RPM: 20, RPD: 50},
         "2026-10-17",
         "OpenRouter's limits page",
-        per="account",
+        per="tier",
         note="1000 a day once 10 credits were ever bought: set requestsPerDay",
     ),
 )

@@ -51,8 +51,9 @@ class FreePreset:
     as_of: str
     """ISO date at which the source said so."""
     source: str
-    per: Literal["model", "account"] = "model"
-    """Whose limits: each model's own, or all models of the account together."""
+    per: Literal["model", "account", "tier"] = "model"
+    """Whose limits: each model's own; all models of the account together; all models
+    of the account whose name ends in `:free` together."""
     note: str = ""
 
 

@@ -40,7 +40,7 @@ class Upstream:
 
     provider: str
     account: str
-    row: ProviderType
+    row: ProviderType = field(repr=False)
     origin: Origin
     paths: Mapping[Dialect, str]
     """Path after the origin's for each dialect; `{model}` stands for the sent name."""

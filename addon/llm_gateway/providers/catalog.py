@@ -1,0 +1,263 @@
+"""The whole config as routing needs it: every offer with its limits and prices.
+
+What lives here: `build`, from a validated `Config` to a `Catalog`, and the look-ups
+on it. A catalog is made whole beside the old one and never changes.
+
+    config.providers[] x accounts -> Upstream           upstream.py
+                       x models   -> Offer              here, limits in allowances.py
+    config.clients[]              -> KnownClient
+    config.budget                 -> Limit ("budget",)
+
+What this file does not know: what is used up, who is healthy, the disk, the clock.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TypeVar
+
+from pydantic import SecretStr
+
+from .. import prices
+from ..config.models import Config, Model, Provider
+from ..config.urls import is_loopback
+from ..exchange import Dialect, Limit, Offer, Policy, Price
+from .allowances import Finding, allowance, limits_of, shared_limits
+from .hosts import matches
+from .names import Names
+from .row import FreePreset, ProviderType
+from .table import TYPES
+from .upstream import Incomplete, Upstream, upstream
+
+T = TypeVar("T")
+PriceOf = Callable[[str | None, str, float], Price | None]
+WindowOf = Callable[[str | None, str], int | None]
+
+FREE_PRICE = Price(source="config")
+LOCAL_PRICE = Price(source="local")
+
+
+class CatalogError(ValueError):
+    """The config asks for something that no provider has. One line per finding."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        self.findings = findings
+        super().__init__("\n".join(map(str, findings)))
+
+
+@dataclass(frozen=True, slots=True)
+class KnownClient:
+    """An app or a person with a key for this gateway."""
+
+    name: str
+    key: SecretStr
+    policy: Policy | None
+    limits: tuple[Limit, ...]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """One revision of the config, ready to be asked."""
+
+    revision: str
+    config: Config
+    offers: tuple[Offer, ...] = ()
+    """In the order of the config, also those that cannot be used."""
+    upstreams: Mapping[tuple[str, str], Upstream] = field(default_factory=dict)
+    """By (provider, account); only those that are configured."""
+    budget: tuple[Limit, ...] = ()
+    clients: tuple[KnownClient, ...] = ()
+
+    @cached_property
+    def names(self) -> Names:
+        return Names(self.offers)
+
+    def named(self, name: str, dialect: Dialect | None = None) -> tuple[Offer, ...]:
+        """The offers that a client's model name means: see `Names.named`."""
+        return self.names.named(name, dialect)
+
+    def upstream_of(self, offer: Offer) -> Upstream | None:
+        return self.upstreams.get((offer.provider, offer.account))
+
+    def client_of(self, key: str) -> KnownClient | None:
+        """Whose key it is."""
+        return self._by_key.get(_digest(key)) if self._by_key else None
+
+    def model_names(self) -> tuple[str, ...]:
+        """Distinct names that clients may ask for, wildcards aside, in config order."""
+        names: dict[str, None] = {}
+        for offer in self.offers:
+            if offer.enabled:
+                names[offer.name] = None
+                names |= dict.fromkeys(a for a in offer.aliases if "*" not in a)
+        return tuple(names)
+
+    def limits(self) -> Iterator[Limit]:
+        """Every limit, once."""
+        seen: set[tuple[str, ...]] = set()
+        sources = [offer.limits for offer in self.offers]
+        sources += [client.limits for client in self.clients]
+        for limits in (*sources, self.budget):
+            for limit in limits:
+                if limit.key not in seen:
+                    seen.add(limit.key)
+                    yield limit
+
+    @cached_property
+    def _by_key(self) -> Mapping[bytes, KnownClient]:
+        return {_digest(c.key.get_secret_value()): c for c in self.clients}
+
+
+def build(
+    config: Config,
+    revision: str,
+    *,
+    price: PriceOf = prices.known_price,
+    window: WindowOf = prices.context_window,
+    now: float,
+    signed_in: Collection[str] = (),
+    simulator_port: int = 0,
+) -> Catalog:
+    """The catalog of a config. Raises CatalogError.
+
+    `price`, `window`: what is known of a model of a provider of genai-prices.
+    `signed_in`: ids of Copilot providers that have a stored token.
+    """
+    findings: list[Finding] = []
+    offers: list[Offer] = []
+    upstreams: dict[tuple[str, str], Upstream] = {}
+    for index, provider in enumerate(config.providers):
+        row = TYPES[provider.type]
+        allowed = allowance(provider, row)
+        findings += [f.below("providers", index) for f in allowed.findings]
+        for account, key in provider.accounts:
+            found = upstream(
+                provider,
+                row,
+                account,
+                key,
+                signed_in=provider.id in signed_in,
+                simulator_port=simulator_port,
+            )
+            if isinstance(found, Upstream):
+                upstreams[provider.id, account] = found
+            shared = shared_limits(provider, row, account)
+            for model in provider.models:
+                free = allowed.of(model)
+                offer = _offer(
+                    provider, row, found, account, model, free, price, window, now
+                )
+                limits = (*shared, *limits_of(provider, row, account, model, free))
+                offers.append(replace(offer, limits=limits, order=len(offers)))
+    if findings:
+        raise CatalogError(tuple(findings))
+    return Catalog(
+        revision,
+        config,
+        tuple(offers),
+        upstreams,
+        tuple(Limit(("budget",), *amount) for amount in config.budget.amounts()),
+        tuple(
+            KnownClient(
+                client.name,
+                client.key,
+                client.policy,
+                tuple(
+                    Limit(("client", client.name), *a) for a in client.limits.amounts()
+                ),
+            )
+            for client in config.clients
+        ),
+    )
+
+
+def _offer(
+    provider: Provider,
+    row: ProviderType,
+    found: Upstream | Incomplete,
+    account: str,
+    model: Model,
+    free: FreePreset | None,
+    price: PriceOf,
+    window: WindowOf,
+    now: float,
+) -> Offer:
+    """One offer, without its limits."""
+    genai = _genai(row, found)
+    own = model.pricing.as_price() if model.pricing is not None else None
+    known = _known(genai, model.name, lambda name: price(genai, name, now))
+    is_free = provider.free or free is not None
+    flat_rate = provider.flat_rate is not None
+    if is_free or flat_rate:
+        charged: Price | None = FREE_PRICE
+        listed = own or known
+    else:
+        charged = own or _local(row, found, model.name) or known
+        listed = known
+    context = model.context_window
+    if context is None:
+        context = _known(genai, model.name, lambda name: window(genai, name))
+    return Offer(
+        provider.id,
+        account,
+        model.name,
+        provider.type,
+        model.client_name,
+        aliases=model.aliases,
+        mapped=model.mapped_name is not None,
+        dialects=frozenset(
+            found.paths
+            if isinstance(found, Upstream)
+            else provider.dialects or row.paths
+        ),
+        free=is_free,
+        flat_rate=flat_rate,
+        price=charged,
+        list_price=listed,
+        context_window=context,
+        enabled=provider.enabled and model.enabled and isinstance(found, Upstream),
+        disabled_reason=_why_not(provider, model, found),
+    )
+
+
+def _why_not(provider: Provider, model: Model, found: Upstream | Incomplete) -> str:
+    if not (provider.enabled and model.enabled):
+        return "disabled"
+    return found.reason if isinstance(found, Incomplete) else ""
+
+
+def _genai(row: ProviderType, found: Upstream | Incomplete) -> str | None:
+    """The id in genai-prices; for a type of no company, that of the host's owner."""
+    if row.genai is not None or not isinstance(found, Upstream) or row.hosts:
+        return row.genai
+    host = found.origin.host
+    owners = (r.genai for r in TYPES.values() if r.genai and matches(host, r.hosts))
+    return next(owners, None)
+
+
+def _local(row: ProviderType, found: Upstream | Incomplete, model: str) -> Price | None:
+    """Nothing, for what runs on this machine: nobody sends a bill for it.
+
+    Ollama passes models whose tag ends in `cloud` on to its own servers.
+    """
+    if not row.local or model.endswith("cloud") or not isinstance(found, Upstream):
+        return None
+    return LOCAL_PRICE if is_loopback(found.origin.host) else None
+
+
+def _known(
+    genai: str | None, model: str, look_up: Callable[[str], T | None]
+) -> T | None:
+    """What is known of a model, also when a publisher stands before its name."""
+    if genai is None:
+        return None
+    found = look_up(model)
+    if found is None and "/" in model:
+        found = look_up(model.rpartition("/")[2])
+    return found
+
+
+def _digest(key: str) -> bytes:
+    # Looked up by digest: how long that takes says nothing about the key.
+    return hashlib.sha256(key.encode(errors="surrogatepass")).digest()
