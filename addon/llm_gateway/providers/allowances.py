@@ -9,28 +9,13 @@ What this file does not know: what is used up, prices, keys, addresses.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from ..config.models import Model, Provider
+from ..config.problems import Complaint
 from ..exchange import Limit, Metric, Reset, Window
 from .presets import preset_for
 from .row import FreePreset, ProviderType
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something in the config that cannot be had: where, and what to write."""
-
-    path: tuple[str | int, ...]
-    """Keys and indexes from the top of the config."""
-    message: str
-
-    def below(self, *path: str | int) -> "Finding":
-        return replace(self, path=(*path, *self.path))
-
-    def __str__(self) -> str:
-        where = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in self.path)
-        return f"{where.lstrip('.')}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +23,7 @@ class Allowance:
     """Which models of a provider are on its free tier."""
 
     presets: tuple[FreePreset, ...] = ()
-    findings: tuple[Finding, ...] = field(default=())
+    complaints: tuple[Complaint, ...] = ()
 
     def of(self, model: Model) -> FreePreset | None:
         return preset_for(self.presets, model.name)
@@ -50,8 +35,8 @@ def allowance(provider: Provider, row: ProviderType) -> Allowance:
         return Allowance()
     if not row.free_presets:
         return Allowance(
-            findings=(
-                Finding(
+            complaints=(
+                Complaint(
                     ("tier",),
                     f'"free" is not known for {row.title}: no lasting free tier is '
                     'published; leave tier out, and write "free": true with limits of '
@@ -60,7 +45,7 @@ def allowance(provider: Provider, row: ProviderType) -> Allowance:
             )
         )
     unknown = tuple(
-        Finding(
+        Complaint(
             ("models", index, "name"),
             f'"{model.name}" is not known to be on the free tier of {row.title} (it has '
             f"{_names(row)}); move the model to a provider without tier",

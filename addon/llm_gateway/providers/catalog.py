@@ -20,10 +20,12 @@ from typing import TypeVar
 from pydantic import SecretStr
 
 from .. import prices
+from ..config.jsonc import show
 from ..config.models import Config, Model, Provider
+from ..config.problems import Complaint
 from ..config.urls import is_loopback
 from ..exchange import Dialect, Limit, Offer, Policy, Price
-from .allowances import Finding, allowance, limits_of, shared_limits
+from .allowances import allowance, limits_of, shared_limits
 from .hosts import matches
 from .names import Names
 from .row import FreePreset, ProviderType
@@ -39,11 +41,15 @@ LOCAL_PRICE = Price(source="local")
 
 
 class CatalogError(ValueError):
-    """The config asks for something that no provider has. One line per finding."""
+    """The config asks for something that no provider has. One line per complaint."""
 
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
-        self.findings = findings
-        super().__init__("\n".join(map(str, findings)))
+    def __init__(self, *complaints: Complaint) -> None:
+        super().__init__(*complaints)
+        self.complaints = complaints
+        """With paths from the top of the config, for whoever knows its lines."""
+
+    def __str__(self) -> str:
+        return "\n".join(f"{show(c.path)}: {c.message}" for c in self.complaints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +130,14 @@ def build(
     `price`, `window`: what is known of a model of a provider of genai-prices.
     `signed_in`: ids of Copilot providers that have a stored token.
     """
-    findings: list[Finding] = []
+    complaints: list[Complaint] = []
     offers: list[Offer] = []
     upstreams: dict[tuple[str, str], Upstream] = {}
     for index, provider in enumerate(config.providers):
         row = TYPES[provider.type]
         allowed = allowance(provider, row)
-        findings += [f.below("providers", index) for f in allowed.findings]
+        above = ("providers", index)
+        complaints += [replace(c, path=(*above, *c.path)) for c in allowed.complaints]
         for account, key in provider.accounts:
             found = upstream(
                 provider,
@@ -150,8 +157,8 @@ def build(
                 )
                 limits = (*shared, *limits_of(provider, row, account, model, free))
                 offers.append(replace(offer, limits=limits, order=len(offers)))
-    if findings:
-        raise CatalogError(tuple(findings))
+    if complaints:
+        raise CatalogError(*complaints)
     return Catalog(
         revision,
         config,
