@@ -1,8 +1,18 @@
-"""Limits: arithmetic on windows. Knows no clock, no provider, no disk."""
+"""Limits: arithmetic on windows. Knows no clock, no provider, no disk.
+
+What lives here: the limiter's questions and answers. A reservation is made in every
+window that applies or in none; when its request ends it becomes real use or, when the
+provider did not count it, nothing.
+
+Amounts come with each call, so a reload changes them at once; the windows (`book`) hold
+use only, so nothing that was spent is lost by it.
+"""
 
 from collections.abc import Iterable, Sequence
 
 from llm_gateway.exchange import Limit, Need
+from llm_gateway.limits.book import Book, Held, Part, lay_over, whom
+from llm_gateway.limits.plans import REQUESTS, Plan, amounts
 from llm_gateway.limits.values import (
     LimitRefusal,
     Reservation,
@@ -24,14 +34,28 @@ __all__ = [
     "scopes_of",
 ]
 
+JITTER = 2.0
+"""Seconds by which calls may be out of order; a larger step back is the clock's."""
+PLANS = 4096
+"""Plans that are kept."""
+NOTHING = Need()
+
 
 class Limiter:
     """Reserve before, settle after.
 
-    `limits` are handed in at each call, so changed amounts apply at once and keep
-    what was spent. `scopes` (see `scopes_of`) bring in the limits that were learned
-    from the provider; pass the same tuples again and again, they are recognised.
+    `limits` are handed in at each call. `scopes` (see `scopes_of`) bring in what was
+    learned from the provider besides; without them, the limits' own scopes are taken.
+    Pass the same tuple objects again and again: they are recognised, which is fast.
     """
+
+    def __init__(self) -> None:
+        self._book = Book()
+        self._plans: dict[tuple[tuple[int, ...], tuple[Scope, ...]], Plan] = {}
+        self._recent: dict[tuple[int, int], tuple[object, object, Plan]] = {}
+        self._sums = [0, 0, 0]
+        self._serial = 0
+        self._mark = 0.0
 
     def reserve(
         self,
@@ -41,11 +65,70 @@ class Limiter:
         *,
         id: str,
         scopes: Sequence[Scope] = (),
-    ) -> Reservation | LimitRefusal: ...
+    ) -> Reservation | LimitRefusal:
+        """Room in all limits that apply, in one step, or the limit that has none."""
+        now = self._tick(now)
+        plan = self._plan(limits, scopes, now)
+        needed = amounts(need)
+        sums = self._sums
+        if (
+            sums[0] + needed[0] > plan.requests
+            or sums[1] + needed[1] > plan.tokens
+            or sums[2] + needed[2] > plan.cost
+        ) and (refusal := plan.weigh(needed, sums, now)):
+            return refusal
+        parts = []
+        for window, index in plan.windows:
+            amount = needed[index]
+            entry = None
+            if amount:
+                if index == REQUESTS:
+                    entry = window.add(now, amount)
+                else:
+                    window.open += amount
+                if window.heard is not None:
+                    window.heard.taken += amount
+            parts.append(Part(window, index, amount, entry))
+        sums[0] += needed[0]
+        sums[1] += needed[1]
+        sums[2] += needed[2]
+        self._serial += 1
+        reservation = Reservation(id, self._serial, now, need)
+        self._book.live[self._serial] = Held(reservation, plan.scopes, parts)
+        return reservation
 
-    def settle(self, reservation: Reservation, real: Need, now: float) -> None: ...
+    def settle(self, reservation: Reservation, real: Need, now: float) -> None:
+        """The reservation becomes what was really used, more or less than reserved.
 
-    def release(self, reservation: Reservation, now: float) -> None: ...
+        Again, or for a reservation of another limiter: nothing happens.
+        """
+        held = self._book.live.get(reservation.serial)
+        if held is None or held.reservation is not reservation:
+            return
+        del self._book.live[reservation.serial]
+        now = self._tick(now)
+        used = amounts(real)
+        serial = reservation.serial
+        for part in held.parts:
+            window, amount = part.window, used[part.index]
+            more = amount - part.amount
+            if part.index != REQUESTS:
+                window.open -= part.amount
+                if amount:
+                    window.add(now, amount)
+            elif more > 0:
+                window.add(now, more)
+            elif more < 0 and part.entry is not None:
+                window.take_back(part.entry, -more)
+            if window.heard is not None and serial > window.heard.serial:
+                window.heard.taken += more
+        reserved = amounts(reservation.need)
+        for index in range(3):
+            self._sums[index] += max(0, used[index] - reserved[index])
+
+    def release(self, reservation: Reservation, now: float) -> None:
+        """The provider did not count it: nothing stays."""
+        self.settle(reservation, NOTHING, now)
 
     def fit(
         self,
@@ -54,15 +137,39 @@ class Limiter:
         now: float,
         *,
         scopes: Sequence[Scope] = (),
-    ) -> LimitRefusal | None: ...
+    ) -> LimitRefusal | None:
+        """What `reserve` would refuse with; None when there is room. Reserves nothing."""
+        now = self._tick(now)
+        plan = self._plan(limits, scopes, now)
+        sums = self._sums
+        if (
+            sums[0] + need.requests <= plan.requests
+            and sums[1] + need.tokens <= plan.tokens
+            and sums[2] + need.cost <= plan.cost
+        ):
+            return None
+        return plan.weigh(amounts(need), sums, now)
 
     def headroom(
         self, limits: Sequence[Limit], now: float, *, scopes: Sequence[Scope] = ()
-    ) -> float: ...
+    ) -> float:
+        """Fraction left of the tightest window, 0 to 1; 1 when nothing limits."""
+        now = self._tick(now)
+        tightest = 1.0
+        for row in self._plan(limits, scopes, now).rows:
+            left = row.left(now)
+            if left <= 0:
+                return 0.0
+            tightest = min(tightest, left / max(1, row.limit.amount))
+        return tightest
 
     def standing(
         self, limits: Sequence[Limit], now: float, *, scopes: Sequence[Scope] = ()
-    ) -> tuple[Standing, ...]: ...
+    ) -> tuple[Standing, ...]:
+        """How each of the limits stands, those learned for the scopes after them."""
+        now = self._tick(now)
+        rows = self._plan(limits, scopes, now).rows
+        return tuple(row.standing(now) for row in rows if row.holds(now))
 
     def observe(
         self,
@@ -71,12 +178,77 @@ class Limiter:
         *,
         scopes: Sequence[Scope],
         now: float,
-    ) -> tuple[Limit, ...]: ...
+    ) -> tuple[Limit, ...]:
+        """Take the provider's word: it lowers what is left, or sets a limit unknown so far.
+
+        `limits` are the offer's own, `scopes` those of the attempt that was answered.
+        Returns the limits that are new by it.
+        """
+        now = self._tick(now)
+        fresh = []
+        for word in words:
+            scope = whom(word, scopes)
+            if scope is None or (word.limit is None and word.remaining is None):
+                continue
+            row, new = self._book.row_for(word, scope, limits, now)
+            self._sums[row.index] += lay_over(row, word, now, self._serial)
+            if new:
+                fresh.append(row.limit)
+                self._forget_plans()
+        return tuple(fresh)
 
     def replay(
         self, spent: Iterable[Spent], limits: Sequence[Limit], now: float
-    ) -> None: ...
+    ) -> None:
+        """Build the limits' windows anew, from the ledger and from what is still open.
 
-    def missing(self, limits: Sequence[Limit]) -> tuple[Limit, ...]: ...
+        At start with all limits; at a reload with those that are `missing`, in the same
+        step as the new limits come into force. Doing it twice changes nothing.
+        """
+        self._book.replay(spent, limits, self._tick(now))
+        self._forget_plans()
 
-    def forget_unused(self, keys: Iterable[tuple[str, ...]]) -> None: ...
+    def missing(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
+        """Those limits that no window is kept for yet, or one of another shape."""
+        return self._book.missing(limits)
+
+    def forget_unused(self, keys: Iterable[tuple[str, ...]]) -> None:
+        """Drop the windows of all limits but these (`Limit.key`) and the learned ones."""
+        self._book.forget_all_but(keys)
+        self._forget_plans()
+
+    def _tick(self, now: float) -> float:
+        """Time that never goes backwards: a clock set back ages nothing and reopens nothing."""
+        back = self._mark - now
+        if back <= 0:
+            self._mark = now
+            return now
+        if back <= JITTER:
+            return self._mark
+        self._book.step_back(back)
+        self._mark = now
+        return now
+
+    def _plan(
+        self, limits: Sequence[Limit], scopes: Sequence[Scope], now: float
+    ) -> Plan:
+        quick = self._recent.get((id(limits), id(scopes)))
+        if quick is not None and quick[0] is limits and quick[1] is scopes:
+            return quick[2]
+        key = (tuple(map(id, limits)), tuple(scopes))
+        plan = self._plans.get(key)
+        if plan is None:
+            replaced = self._book.replaced
+            plan = self._book.plan(limits, scopes, now)
+            if self._book.replaced != replaced or len(self._plans) >= PLANS:
+                self._forget_plans()
+            self._plans[key] = plan
+        if isinstance(limits, tuple) and isinstance(scopes, tuple):
+            if len(self._recent) >= PLANS:
+                self._recent.clear()
+            self._recent[id(limits), id(scopes)] = (limits, scopes, plan)
+        return plan
+
+    def _forget_plans(self) -> None:
+        self._plans.clear()
+        self._recent.clear()

@@ -8,7 +8,7 @@ Units are those of `exchange`: unix seconds, whole tokens and requests, nano-dol
 from dataclasses import dataclass
 from functools import lru_cache
 
-from llm_gateway.exchange import Limit, Metric, Need, Window
+from llm_gateway.exchange import Limit, Metric, Need, Reset, Window
 
 Scope = tuple[str, ...]
 """As in `Limit.scope`; besides ("tier", provider, account, ":free"), for learned limits."""
@@ -120,3 +120,5 @@ class Word:
     """What was used comes back bit by bit until `resets_at`, not all at once."""
     foreign: bool = False
     """Counted in units of the provider's own: only `remaining` binds, not our count."""
+    reset: Reset | None = None
+    """The provider's clock, for a day that does not roll."""

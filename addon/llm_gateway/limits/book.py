@@ -1,0 +1,201 @@
+"""The book: every window, every open reservation, every limit that was learned.
+
+What lives here: what the limiter keeps between calls, and how it is built anew. What it
+does not know: whether anything fits. Windows are known by `Limit.key` and hold use
+only, so a changed amount finds what was spent.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from llm_gateway.exchange import Limit
+from llm_gateway.limits.heard import Heard
+from llm_gateway.limits.plans import REQUESTS, Plan, Row, amounts
+from llm_gateway.limits.values import Reservation, Scope, Spent, Word, scopes_of
+from llm_gateway.limits.windows import AnyWindow, Entry, window_for
+
+Key = tuple[str, ...]
+
+
+class Part:
+    """What one reservation holds in one window."""
+
+    __slots__ = ("amount", "entry", "index", "window")
+
+    def __init__(
+        self, window: AnyWindow, index: int, amount: int, entry: Entry | None
+    ) -> None:
+        self.window = window
+        self.index = index
+        self.amount = amount
+        self.entry = entry
+        """For requests: where they were counted."""
+
+
+class Held:
+    """A reservation that is open."""
+
+    __slots__ = ("parts", "reservation", "scopes")
+
+    def __init__(
+        self, reservation: Reservation, scopes: tuple[Scope, ...], parts: list[Part]
+    ) -> None:
+        self.reservation = reservation
+        self.scopes = scopes
+        self.parts = parts
+
+
+class Book:
+    """Windows by key, open reservations by serial, learned limits by scope."""
+
+    def __init__(self) -> None:
+        self.windows: dict[Key, AnyWindow] = {}
+        self.live: dict[int, Held] = {}
+        self.learned: dict[Scope, dict[Key, Row]] = {}
+        self.replaced = 0
+        """How often a window gave way to one of another shape: old plans are wrong then."""
+
+    def window(self, limit: Limit, now: float) -> AnyWindow:
+        """The limit's window, made when it is new or its reset has changed.
+
+        A new one takes in what is open in its scope; one of another shape also what
+        the old one had used, as if it had happened now.
+        """
+        key = limit.key
+        old = self.windows.get(key)
+        if old is not None and old.reset == limit.reset:
+            return old
+        window = self.windows[key] = window_for(limit, now)
+        carried = None
+        if old is not None:
+            old.turn(now)
+            carried = window.add(now, old.used)
+            window.heard = old.heard
+            self.replaced += 1
+        index = Row.index_of(limit)
+        for held in self.live.values():
+            if limit.scope not in held.scopes:
+                continue
+            amount = amounts(held.reservation.need)[index]
+            entry = None
+            if index != REQUESTS:
+                window.open += amount
+            elif amount:
+                entry = carried or window.add(min(held.reservation.at, now), amount)
+            held.parts.append(Part(window, index, amount, entry))
+        return window
+
+    def plan(
+        self, limits: Sequence[Limit], scopes: Sequence[Scope], now: float
+    ) -> Plan:
+        """The limits' rows, and those learned for the scopes that the config does not set."""
+        limits = tuple(limits)
+        scopes = tuple(scopes) or tuple(dict.fromkeys(limit.scope for limit in limits))
+        rows = [Row(limit, self.window(limit, now), learned=False) for limit in limits]
+        keys = {limit.key for limit in limits}
+        for scope in scopes:
+            for key, row in self.learned.get(scope, {}).items():
+                if key not in keys:
+                    rows.append(row)
+        return Plan(limits, scopes, tuple(rows))
+
+    def row_for(
+        self, word: Word, scope: Scope, limits: Iterable[Limit], now: float
+    ) -> tuple[Row, bool]:
+        """The row that a word is about; True when it was not known before."""
+        for limit in limits:
+            if (
+                limit.scope == scope
+                and limit.metric is word.metric
+                and limit.window is word.window
+            ):
+                return Row(limit, self.window(limit, now), learned=False), False
+        rows = self.learned.setdefault(scope, {})
+        key = (*scope, word.metric.value, word.window.value)
+        row = rows.get(key)
+        amount = word.limit
+        if amount is None:
+            amount = row.limit.amount if row else max(1, word.remaining or 0)
+        limit = Limit(
+            scope=scope,
+            metric=word.metric,
+            window=word.window,
+            amount=amount,
+            reset=word.reset or (row.limit.reset if row else None),
+            source=word.source,
+        )
+        if row is None:
+            row = rows[key] = Row(limit, self.window(limit, now), learned=True)
+            return row, True
+        if row.limit != limit:
+            row.limit = limit
+            window = self.window(limit, now)
+            if window is not row.window:
+                row.window = window
+                return row, True
+        return row, False
+
+    def replay(
+        self, spent: Iterable[Spent], limits: Iterable[Limit], now: float
+    ) -> None:
+        """Build the limits' windows anew from the ledger, and from what is open."""
+        rows: dict[Scope, dict[Key, Row]] = {}
+        for limit in limits:
+            self.learned.get(limit.scope, {}).pop(limit.key, None)
+            window = self.window(limit, now)
+            window.clear(now)
+            rows.setdefault(limit.scope, {})[limit.key] = Row(
+                limit, window, learned=False
+            )
+        running = {held.reservation.id for held in self.live.values()} - {""}
+        for one in sorted(spent, key=lambda one: one.at):
+            if one.reserved and one.id in running:
+                continue
+            took = amounts(one.need)
+            for scope in scopes_of(one.provider, one.account, one.model, one.client):
+                for row in rows.get(scope, {}).values():
+                    counts = one.at if row.index == REQUESTS else one.ended or one.at
+                    counts = min(counts, now)
+                    if took[row.index] and row.window.holds(counts, now):
+                        row.window.add(counts, took[row.index])
+        fresh = {id(row.window) for group in rows.values() for row in group.values()}
+        for held in self.live.values():
+            at = min(held.reservation.at, now)
+            for part in held.parts:
+                if part.entry is not None and id(part.window) in fresh:
+                    part.entry = part.window.add(at, part.amount)
+
+    def missing(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
+        return tuple(
+            limit
+            for limit in limits
+            if (window := self.windows.get(limit.key)) is None
+            or window.reset != limit.reset
+            or limit.key in self.learned.get(limit.scope, {})
+        )
+
+    def forget_all_but(self, keys: Iterable[Key]) -> None:
+        wanted = set(keys).union(*self.learned.values())
+        for key in [key for key in self.windows if key not in wanted]:
+            del self.windows[key]
+
+    def step_back(self, seconds: float) -> None:
+        for window in self.windows.values():
+            window.step_back(seconds)
+
+
+def whom(word: Word, scopes: Sequence[Scope]) -> Scope | None:
+    """Which of an attempt's scopes a word is about."""
+    found = {scope[0]: scope for scope in scopes}
+    if word.per == "tier":
+        return found.get("tier") or found.get("model")
+    return found.get(word.per)
+
+
+def lay_over(row: Row, word: Word, now: float, serial: int) -> int:
+    """Put a word over a row's window; by how much it lowered what is left."""
+    before = row.left(now)
+    heard = Heard(word, row.window.ends(now), serial=serial)
+    if row.window.heard is not None:
+        heard.keep_down(row.window.heard, now)
+    row.window.heard = heard
+    return max(0, before - row.left(now))

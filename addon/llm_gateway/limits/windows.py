@@ -1,0 +1,252 @@
+"""One window: what was spent in it, what is held open in it, when room comes back.
+
+What lives here: the arithmetic of a rolling and of a calendar window. What it does not
+know: amounts that limit it, scopes, providers, zones.
+
+Theory of operation. *Used* is what has happened, *open* what running requests hold.
+Requests are used from the moment they leave, as providers count them then. Tokens and
+cost stay open while a request runs, however long, and become used when it ends: a
+request that outlives a rolling minute is never lost, whatever the boundaries between.
+
+A rolling window keeps (moment, amount) entries; each leaves a full length after it
+came. Up to EXACT entries are kept apart; beyond that, entries closer together than a
+STEPS-th of the window are merged, and leave with the latest of them. So memory is
+bounded, nothing leaves early, and nothing stays longer than 1 + 1/STEPS windows.
+"""
+
+from collections import deque
+
+from llm_gateway.exchange import Limit, Reset, Window
+from llm_gateway.limits.boundaries import FIRST_OF_MONTH_UTC, span
+from llm_gateway.limits.heard import Heard
+
+EXACT = 512
+"""Entries that are kept apart before any are merged."""
+STEPS = 256
+"""Steps in a crowded window: room comes back at most 0.4 % of its length late."""
+
+LENGTHS = {
+    Window.MINUTE: 60.0,
+    Window.HOUR: 3_600.0,
+    Window.DAY: 86_400.0,
+    Window.MONTH: 31 * 86_400.0,
+}
+"""Seconds. A month only rolls where its zone is unknown; its longest form is the safe one."""
+
+
+class Entry:
+    """An amount that a window remembers, and from when to when it came in."""
+
+    __slots__ = ("amount", "first", "last")
+
+    def __init__(self, at: float, amount: int) -> None:
+        self.first = at
+        self.last = at
+        self.amount = amount
+
+
+class Rolling:
+    """The last so many seconds."""
+
+    __slots__ = ("entries", "heard", "length", "open", "reset", "step", "used")
+
+    def __init__(self, length: float, reset: Reset | None = None) -> None:
+        self.length = length
+        self.reset = reset
+        """As the limit has it: kept to notice that it changed."""
+        self.step = length / STEPS
+        self.entries: deque[Entry] = deque()
+        self.used = 0
+        self.open = 0
+        self.heard: Heard | None = None
+
+    def turn(self, now: float) -> None:
+        """Let go of what has left the window."""
+        entries = self.entries
+        while entries and entries[0].last + self.length <= now:
+            gone = entries.popleft()
+            self.used -= gone.amount
+            gone.amount = 0
+
+    def add(self, at: float, amount: int) -> Entry:
+        """Count an amount from `at` on. `take_back` wants the entry."""
+        self.turn(at)
+        entries = self.entries
+        self.used += amount
+        if entries:
+            newest = entries[-1]
+            if at <= newest.last or (
+                len(entries) >= EXACT and at - newest.first < self.step
+            ):
+                newest.last = max(newest.last, at)
+                newest.amount += amount
+                return newest
+        entry = Entry(at, amount)
+        entries.append(entry)
+        return entry
+
+    def take_back(self, entry: Entry, amount: int) -> None:
+        """Uncount part of an entry, unless it has left already."""
+        amount = min(amount, entry.amount)
+        entry.amount -= amount
+        self.used -= amount
+
+    def holds(self, at: float, now: float) -> bool:
+        """Does a moment lie in the window as it is now?"""
+        return at + self.length > now
+
+    def ends(self, now: float) -> float:
+        """When all that stands now will have left."""
+        return now + self.length
+
+    def next_room(self, now: float) -> float | None:
+        """When anything comes back; None while nothing is used."""
+        self.turn(now)
+        for entry in self.entries:
+            if entry.amount:
+                return entry.last + self.length
+        return None
+
+    def falls_to(self, most: int, now: float) -> float:
+        """When `used` is no more than `most` (at least 0) again."""
+        self.turn(now)
+        used = self.used
+        when = now
+        for entry in self.entries:
+            if used <= most:
+                break
+            used -= entry.amount
+            when = entry.last + self.length
+        return when
+
+    def used_since(self, at: float) -> int:
+        return sum(entry.amount for entry in self.entries if entry.last > at)
+
+    def forget_until(self, at: float) -> None:
+        """Drop what came in no later than `at`: the provider has given it back."""
+        entries = self.entries
+        while entries and entries[0].last <= at:
+            gone = entries.popleft()
+            self.used -= gone.amount
+            gone.amount = 0
+
+    def clear(self, now: float) -> None:
+        """As if nothing had been used; what is open stays."""
+        for entry in self.entries:
+            entry.amount = 0
+        self.entries.clear()
+        self.used = 0
+
+    def step_back(self, seconds: float) -> None:
+        """The clock was set back: everything keeps its age."""
+        for entry in self.entries:
+            entry.first -= seconds
+            entry.last -= seconds
+        if self.heard is not None:
+            self.heard.step_back(seconds)
+
+
+class Calendar:
+    """A day or a month by a provider's clock. Never goes back to an earlier one."""
+
+    __slots__ = (
+        "end",
+        "entry",
+        "heard",
+        "open",
+        "reset",
+        "start",
+        "used",
+        "when",
+        "window",
+    )
+
+    def __init__(
+        self,
+        window: Window,
+        when: Reset,
+        bounds: tuple[float, float],
+        reset: Reset | None,
+    ) -> None:
+        self.window = window
+        self.when = when
+        self.reset = reset
+        """As the limit has it: kept to notice that it changed."""
+        self.start, self.end = bounds
+        self.used = 0
+        self.open = 0
+        self.entry = Entry(self.start, 0)
+        self.heard: Heard | None = None
+
+    def turn(self, now: float) -> None:
+        if now < self.end:
+            return
+        bounds = span(self.window, self.when, now)
+        assert bounds is not None  # the zone was known when the window was made
+        self.start, self.end = bounds
+        self.used = 0
+        self.entry.amount = 0
+        self.entry = Entry(self.start, 0)
+
+    def add(self, at: float, amount: int) -> Entry:
+        self.turn(at)
+        self.used += amount
+        self.entry.amount += amount
+        return self.entry
+
+    def take_back(self, entry: Entry, amount: int) -> None:
+        amount = min(amount, entry.amount)
+        entry.amount -= amount
+        self.used -= amount
+
+    def holds(self, at: float, now: float) -> bool:
+        self.turn(now)
+        return at >= self.start
+
+    def ends(self, now: float) -> float:
+        self.turn(now)
+        return self.end
+
+    def next_room(self, now: float) -> float | None:
+        self.turn(now)
+        return self.end
+
+    def falls_to(self, most: int, now: float) -> float:
+        self.turn(now)
+        return now if self.used <= most else self.end
+
+    def used_since(self, at: float) -> int:
+        return self.used if at < self.end else 0
+
+    def forget_until(self, at: float) -> None:
+        """Nothing to do: the window ends by its own clock."""
+
+    def clear(self, now: float) -> None:
+        """As if nothing had been used; what is open stays."""
+        self.turn(now)
+        self.entry.amount = self.used = 0
+
+    def step_back(self, seconds: float) -> None:
+        """The calendar stays where it is: an end that was passed stays passed."""
+        if self.heard is not None:
+            self.heard.step_back(seconds)
+
+
+AnyWindow = Rolling | Calendar
+
+
+def window_for(limit: Limit, now: float) -> AnyWindow:
+    """An empty window of the limit's shape.
+
+    Minutes and hours roll. A day or month with a reset follows that clock, a month
+    without one the UTC calendar, a day without one rolls. Where the zone is not known
+    here, the window rolls over its full length, which never allows more.
+    """
+    when = limit.reset
+    if when is None and limit.window is Window.MONTH:
+        when = FIRST_OF_MONTH_UTC
+    if when is not None and limit.window in (Window.DAY, Window.MONTH):
+        bounds = span(limit.window, when, now)
+        if bounds is not None:
+            return Calendar(limit.window, when, bounds, limit.reset)
+    return Rolling(LENGTHS[limit.window], limit.reset)
