@@ -1,14 +1,17 @@
 """Providers: facts in a table, addresses and keys from the config.
 
-row.py        the shape of a row: ProviderType
-table.py      the rows: TYPES, UNSUPPORTED
-presets.py    what free tiers allow, dated
-hosts.py      which hosts are LLM APIs
-upstream.py   one account of one configured provider: origin, key, headers
-catalog.py    the whole config as offers, limits, prices, look-ups
-quirks.py     what a refusal teaches about a provider's body
-copilot.py    GitHub's login and session tokens: messages, no sockets
-credentials.py, copilot_auth.py   [edge] tokens that change while we run
+    row.py        the shape of a row: ProviderType
+    table.py      the rows: TYPES, UNSUPPORTED (labs.py, platforms.py, local.py)
+    presets.py    what free tiers allow, dated
+    hosts.py      which hosts are LLM APIs
+    upstream.py   one account of one configured provider: origin, key, headers
+    catalog.py    the whole config as offers, with limits (allowances.py), names (names.py)
+    quirks.py     what a refusal teaches about a provider's body
+    copilot.py    GitHub's login and session tokens: messages, no sockets
+    tokens.py     logins on disk
+    credentials.py, copilot_auth.py, github.py   [edge] keys that change while we run
+
+All but the last two lines are pure. Nothing here knows mitmproxy.
 """
 
 from .hosts import KNOWN_HOSTS, is_known_host

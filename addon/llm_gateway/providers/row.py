@@ -23,6 +23,17 @@ PATHS: Mapping[Dialect, str] = {
 }
 """What a base URL stands before, unless a row says otherwise."""
 
+CHAT, COMPLETIONS, EMBEDDINGS = Dialect.CHAT, Dialect.COMPLETIONS, Dialect.EMBEDDINGS
+RESPONSES, MESSAGES = Dialect.RESPONSES, Dialect.MESSAGES
+
+
+def speaks(*dialects: Dialect) -> Mapping[Dialect, str]:
+    """These dialects, at the usual paths."""
+    return {dialect: PATHS[dialect] for dialect in dialects}
+
+
+OPENAI = speaks(CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES)
+
 
 @dataclass(frozen=True, slots=True)
 class Variant:

@@ -1,0 +1,148 @@
+"""Rows of the provider table: companies that serve models of their own.
+
+Facts only; their meaning is in `row.py`, the whole table in `table.py`.
+"""
+
+from ..exchange import Reset
+from . import presets
+from .row import CHAT, EMBEDDINGS, MESSAGES, OPENAI, ProviderType, speaks
+
+_UTC = Reset(0, 0, "UTC")
+_PACIFIC = Reset(0, 0, "America/Los_Angeles")
+
+LABS = (
+    ProviderType(
+        "openai",
+        "OpenAI",
+        "https://api.openai.com/v1",
+        OPENAI,
+        forwarded=frozenset({b"openai-beta"}),
+        limit_headers="openai",
+        genai="openai",
+        hosts=("api.openai.com",),
+        source="openai 3.54.0; error and rate-limit reference of 2026-10-17",
+    ),
+    ProviderType(
+        "anthropic",
+        "Anthropic",
+        "https://api.anthropic.com/v1",
+        speaks(MESSAGES, CHAT),
+        auth="x-api-key",
+        # Chat goes to the compatibility layer, which takes the same key as a bearer.
+        auth_for={CHAT: "bearer"},
+        limit_headers="anthropic",
+        genai="anthropic",
+        hosts=("api.anthropic.com",),
+        empty_path="/v1",
+        notes="Messages natively. Chat works through Anthropic's OpenAI-compatible path, "
+        "which ignores response_format, seed and logprobs and takes n = 1 only: for chat "
+        "another provider is usually the better one.",
+        source="anthropic 2.12.0; platform.claude.com, OpenAI SDK compatibility (2026)",
+    ),
+    ProviderType(
+        "google",
+        "Google AI Studio (Gemini)",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        speaks(CHAT, EMBEDDINGS),
+        limit_headers="google",
+        day=_PACIFIC,
+        genai="google",
+        hosts=("generativelanguage.googleapis.com",),
+        free_presets=presets.GOOGLE,
+        notes="Limits hold per project and model, not per key; days begin at midnight "
+        "Pacific time; failed attempts (503) count.",
+        source="ai.google.dev rate limits (2026); flexrouter 2.3.2",
+    ),
+    ProviderType(
+        "mistral",
+        "Mistral",
+        "https://api.mistral.ai/v1",
+        speaks(CHAT, EMBEDDINGS),
+        stream_usage="reject",
+        limit_headers="mistral",
+        genai="mistral",
+        hosts=("api.mistral.ai", "codestral.mistral.ai"),
+        free_presets=presets.MISTRAL,
+        notes="Usage comes in every stream; `stream_options` is an error there and is "
+        "taken out.",
+        source="mistralai 3.7.0; openai-agents-python issue on stream_options (2025)",
+    ),
+    ProviderType(
+        "deepseek",
+        "DeepSeek",
+        "https://api.deepseek.com",
+        speaks(CHAT),
+        limit_headers="none",
+        genai="deepseek",
+        hosts=("api.deepseek.com",),
+        source="api-docs.deepseek.com (2026)",
+    ),
+    ProviderType(
+        "xai",
+        "xAI",
+        "https://api.x.ai/v1",
+        OPENAI,
+        # Names are not documented; those it was seen with are OpenAI's.
+        limit_headers="openai",
+        genai="x-ai",
+        hosts=("api.x.ai",),
+        reasoning_excluded=True,
+        source="docs.x.ai rate limits (2026)",
+    ),
+    ProviderType(
+        "perplexity",
+        "Perplexity",
+        "https://api.perplexity.ai",
+        speaks(CHAT),
+        stream_usage="always",
+        limit_headers="none",
+        genai="perplexity",
+        hosts=("api.perplexity.ai",),
+        models_path=None,
+        notes="No /v1 in its address. Searches cost a fee on top of the tokens: set "
+        "`costPerRequest`.",
+        source="@ai-sdk (2026-11)",
+    ),
+    ProviderType(
+        "cohere",
+        "Cohere",
+        "https://api.cohere.ai/compatibility/v1",
+        speaks(CHAT, EMBEDDINGS),
+        month=_UTC,
+        genai="cohere",
+        hosts=("api.cohere.ai", "api.cohere.com"),
+        models_path=None,
+        free_presets=presets.COHERE,
+        source="cohere 7.3.1; freellmpool 0.13.0 (2026-08-29)",
+    ),
+    ProviderType(
+        "qwen",
+        "Qwen (DashScope)",
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        OPENAI,
+        hosts=("dashscope-intl.aliyuncs.com", "dashscope.aliyuncs.com"),
+        notes="In China: https://dashscope.aliyuncs.com/compatible-mode/v1.",
+        source="@ai-sdk/alibaba 1.0.61; litellm 1.109.1",
+    ),
+    ProviderType(
+        "zai",
+        "Z.ai",
+        "https://api.z.ai/api/paas/v4",
+        speaks(CHAT),
+        genai="zai",
+        hosts=("api.z.ai", "open.bigmodel.cn"),
+        free_presets=presets.ZAI,
+        notes="In China: https://open.bigmodel.cn/api/paas/v4.",
+        source="litellm 1.109.1; freellmpool 0.13.0 (2026-08-29)",
+    ),
+    ProviderType(
+        "moonshot",
+        "Moonshot (Kimi)",
+        "https://api.moonshot.ai/v1",
+        speaks(CHAT),
+        genai="moonshotai",
+        hosts=("api.moonshot.ai", "api.moonshot.cn"),
+        notes="In China: https://api.moonshot.cn/v1.",
+        source="@ai-sdk (2026-11)",
+    ),
+)
