@@ -58,10 +58,16 @@ def _plain(name: str) -> str:
     return "".join(ch for ch in name.lower() if ch.isalnum())
 
 
+def same_letters(name: str, known: Iterable[str]) -> str | None:
+    """The known name that differs only in case, dashes and underscores."""
+    return next((other for other in known if _plain(other) == _plain(name)), None)
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant: same letters first, then similar ones."""
-    by_letters = {_plain(other): other for other in sorted(known, reverse=True)}
-    if same := by_letters.get(_plain(name)):
+    names = list(known)
+    if same := same_letters(name, names):
         return same
+    by_letters = {_plain(other): other for other in names}
     close = get_close_matches(_plain(name), by_letters, n=1, cutoff=0.7)
     return by_letters[close[0]] if close else None

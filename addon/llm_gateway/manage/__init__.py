@@ -1,0 +1,1 @@
+"""The gateway's own port beyond routing: who may ask it what (`guard`)."""
