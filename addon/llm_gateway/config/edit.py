@@ -2,8 +2,6 @@
 
     mask(text)         → Masked(text, data)   what may be shown
     restore(new, old)  → text                 what may be stored
-    put(text, path, value) → text             one value changed, all else as it was
-
 What lives here: which text a masked secret stands for. A stored secret is put back
 only where it may go: into the section it came from, and for providers only while type
 and address (scheme, host, port) are those it was stored with. What this file does not
@@ -22,35 +20,43 @@ from .jsonc import Node, Path, comments, position, show
 from .keys import is_secret, secret_patterns
 from .load import read_data, read_tree
 from .masks import fingerprint, is_mask, mask_of
+from .merge import Splice, merged, spliced
 from .problems import ConfigError, Problem
 from .urls import parse_base_url
 
-_Splice = tuple[int, int, str]
 _NAMED_BY = {"providers": "id", "clients": "name"}
 """Section → the key by which people know its entries."""
 _SECRET_KEYS = "|".join(
     sorted({step for pattern in secret_patterns() for step in pattern[-2:]} - {"*"})
 )
-_IN_COMMENT = re.compile(
-    rf"""(?:\b(?:{_SECRET_KEYS})["']?\s*:\s*[\[{{]?\s*["'])([^"'\n]+)(?=["'])"""
-    r"|\b((?:sk|gsk|csk|gho|ghu|ghp|github_pat|hf|xai|nvapi|pplx|AIza|fw|ya29)"
-    r"[-_.A-Za-z0-9]{16,})"
+_KEY_IN_COMMENT = re.compile(
+    rf"""\b(?:{_SECRET_KEYS})["']?\s*:\s*(["'][^"'\n]*["']|\[[^\]]*|\{{[^}}]*)"""
 )
-"""What looks like a secret in a comment: a key that holds one, or a known prefix."""
+_QUOTED_IN_COMMENT = re.compile(r"""["']([^"'\n]+)["'](\s*:)?""")
+_KEY_LIKE = re.compile(
+    r"\b(?:sk|gsk|csk|gho|ghu|ghp|github_pat|hf|xai|nvapi|pplx|AIza|fw|ya29)"
+    r"[-_.A-Za-z0-9]{16,}"
+)
+"""What looks like a secret in a comment: what a secret's key holds, a known prefix."""
 _MASK_IN_COMMENT = re.compile(r"\*\*\*([0-9a-f]{8})")
-
-
-def _spliced(text: str, splices: list[_Splice]) -> str:
-    pieces: list[str] = []
-    here = 0
-    for start, end, instead in sorted(splices):
-        pieces += [text[here:start], instead]
-        here = end
-    return "".join([*pieces, text[here:]])
 
 
 def _quoted(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _comment_blocks(text: str, tree: Node) -> Iterator[tuple[int, int]]:
+    """Comments; those with nothing but space between them as one."""
+    block: tuple[int, int] | None = None
+    for start, end in comments(text, tree):
+        if block and not text[block[1] : start].strip():
+            block = (block[0], end)
+            continue
+        if block:
+            yield block
+        block = (start, end)
+    if block:
+        yield block
 
 
 # -- Masking ---------------------------------------------------------------------------
@@ -65,9 +71,12 @@ def _secrets(tree: Node) -> Iterator[tuple[Path, Node]]:
 def _secrets_in(comment: str, known: frozenset[str]) -> Iterator[tuple[int, int, str]]:
     """(start, end, value) of what a comment should not show."""
     spans: list[tuple[int, int, str]] = []
-    for found in _IN_COMMENT.finditer(comment):
-        group = 1 if found[1] else 2
-        spans.append((*found.span(group), found[group]))
+    for key in _KEY_IN_COMMENT.finditer(comment):
+        for found in _QUOTED_IN_COMMENT.finditer(comment, *key.span(1)):
+            if not found[2]:
+                spans.append((*found.span(1), found[1]))
+    for found in _KEY_LIKE.finditer(comment):
+        spans.append((*found.span(), found[0]))
     for value in known:
         for found in re.finditer(re.escape(value), comment):
             spans.append((*found.span(), value))
@@ -79,7 +88,7 @@ def _secrets_in(comment: str, known: frozenset[str]) -> Iterator[tuple[int, int,
 
 
 def _shown_comment(comment: str, known: frozenset[str]) -> str:
-    return _spliced(
+    return spliced(
         comment,
         [(start, end, mask_of(value)) for start, end, value in _secrets_in(comment, known)],
     )  # fmt: skip
@@ -126,9 +135,9 @@ def mask(text: str, name: str = "config.jsonc") -> Masked:
         (node.start, node.end, _quoted(mask_of(node.string)))
         for _, node in _secrets(tree)
     ]
-    for start, end in comments(text, tree):
+    for start, end in _comment_blocks(text, tree):
         splices.append((start, end, _shown_comment(text[start:end], known)))
-    return Masked(_spliced(text, splices), _plain(read_data(text, name)))
+    return Masked(spliced(text, splices), _plain(read_data(text, name)))
 
 
 # -- Putting back ----------------------------------------------------------------------
@@ -216,14 +225,14 @@ def _found(
 
 def _comments_restored(
     text: str, tree: Node, old: str, old_tree: Node
-) -> Iterator[_Splice]:
+) -> Iterator[Splice]:
     hidden: dict[str, str] = {}
     known = _known(old_tree)
-    for start, end in comments(old, old_tree):
+    for start, end in _comment_blocks(old, old_tree):
         for _, _, value in _secrets_in(old[start:end], known):
             hidden[fingerprint(value)] = value
     still_known = _known(tree)
-    for start, end in comments(text, tree):
+    for start, end in _comment_blocks(text, tree):
         comment = text[start:end]
         back = _MASK_IN_COMMENT.sub(lambda m: hidden.get(m[1], m[0]), comment)
         # Only where it would be masked again, or a comment could be made to tell it.
@@ -240,18 +249,16 @@ def restore(
 ) -> str:
     """The text to store for what came back from an editor.
 
-    `new` is JSONC text (comments stay) or a JSON object (becomes indented JSON).
+    `new` is JSONC text (its comments stay) or a JSON object (the comments of `old`
+    stay where the values around them do).
     `old` is the text whose masked form was shown. `base_urls` gives each type's own
     address, so that writing it out is no change of address. Raises `ConfigError` for
     no JSON5, and for masks that stand for nothing, with all their places.
     """
-    if isinstance(new, str):
-        text, is_text = new, True
-    else:
-        text, is_text = json.dumps(new, indent=2, ensure_ascii=False) + "\n", False
+    text = new if isinstance(new, str) else merged(mask(old).text, new)
     tree, old_tree = read_tree(text, name), read_tree(old, name)
     stored = _stored(old, old_tree, base_urls or {})
-    splices: list[_Splice] = []
+    splices: list[Splice] = []
     problems: list[Problem] = []
     for path, node in _secrets(tree):
         if not is_mask(node.string):
@@ -262,11 +269,10 @@ def restore(
             line, column = position(text, node.start)
             problems.append(Problem(show(path), line, column, found, name))
         else:
-            token = found.token if is_text else _quoted(found.value)
-            splices.append((node.start, node.end, token))
+            splices.append((node.start, node.end, found.token))
     if problems:
         raise ConfigError(*problems)
-    restored = _spliced(text, splices)
+    restored = spliced(text, splices)
     # Comments in a second step: what they may show depends on the secrets put back.
     tree = read_tree(restored, name)
-    return _spliced(restored, [*_comments_restored(restored, tree, old, old_tree)])
+    return spliced(restored, [*_comments_restored(restored, tree, old, old_tree)])

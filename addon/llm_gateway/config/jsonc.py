@@ -241,6 +241,12 @@ def parse(text: str) -> Node | SyntaxProblem:
     return root
 
 
+def gap_end(text: str, start: int) -> int:
+    """The first place from `start` on that is neither space nor comment."""
+    found = _GAP.match(text, start)
+    return found.end() if found else start
+
+
 def comments(text: str, root: Node) -> Iterator[tuple[int, int]]:
     """Spans of the comments between the values of a parsed text."""
     scalars = [node for _, node in root.walk() if node.kind == "string"]

@@ -58,11 +58,24 @@ def _path(key: Key) -> str:
 
 
 def reference() -> str:
-    """A Markdown table of every key: path, type, default, meaning."""
+    """A Markdown table of every key: path, type, default, meaning.
+
+    The keys of a section that stands in several places are listed at the first.
+    """
     rows = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
+    first: dict[type[Section], Key] = {}
+    again: tuple[str, ...] | None = None
     for key in walk():
-        cells = (f"`{_path(key)}`", _kind(key), _default(key), key.info.description)
-        rows.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+        if again and key.pattern[: len(again)] == again:
+            continue
+        again, meaning = None, key.info.description or ""
+        if key.section is not None:
+            listed = first.setdefault(key.section, key)
+            if listed is not key:
+                again = key.pattern
+                meaning += f" Keys as in `{_path(listed)}`."
+        cells = (f"`{_path(key)}`", _kind(key), _default(key), meaning)
+        rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows) + "\n"
 
 

@@ -77,6 +77,7 @@ class Refused:
 
 
 _ADMIN = re.compile(r"/+(?:config|admin|api)(?:/|$)")
+_OPEN = re.compile(r"/(?:health|route|usage)(?:/|$)")
 _API = re.compile(
     r"/(?:.*/)?v1/|.*/(?:chat/completions|completions|embeddings|responses|messages)$"
 )
@@ -88,7 +89,9 @@ def area(path: str) -> Area:
     plain = re.sub(r"/(?:\./|/)*", "/", unquote(bare)).lower()
     if _ADMIN.match(plain) or "/.." in plain:
         return Area.ADMIN
-    return Area.API if _API.match(plain) else Area.OPEN
+    if _OPEN.match(plain) or not _API.match(plain):
+        return Area.OPEN
+    return Area.API
 
 
 def _authority(text: str, default: int | None = None) -> tuple[str, int] | None:
