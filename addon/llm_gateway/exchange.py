@@ -96,6 +96,8 @@ class Price:
     """`config` or `genai-prices`."""
     tiers: tuple[tuple[int, "Price"], ...] = ()
     """(prompt tokens above which it applies, price), rising."""
+    reasoning: int | None = None
+    """None: reasoning costs what output costs (nearly everywhere)."""
 
     @property
     def is_zero(self) -> bool:
@@ -105,6 +107,7 @@ class Price:
             or self.cached_input
             or self.cache_write
             or self.request
+            or self.reasoning
         )
 
 

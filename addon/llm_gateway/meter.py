@@ -20,7 +20,7 @@ from re import Pattern
 
 from llm_gateway.dialects.answers import renamed_answer
 from llm_gateway.exchange import Dialect, Usage
-from llm_gateway.sse import LONGEST, boundary, data_of, raw_events
+from llm_gateway.sse import LONGEST, Framer, data_of, raw_events
 from llm_gateway.usage import Tally
 
 _HELD = 65_536
@@ -67,10 +67,9 @@ class StreamMeter:
         self._tally = Tally(dialect, reasoning_excluded=reasoning_excluded)
         self._texts = _TEXT[dialect].findall
         self._text_bytes = 0
-        self._open = b""
-        """The unfinished event at the end of what was fed."""
+        self._frames = Framer()
         self._sent = 0
-        """How many bytes of it have gone to the client."""
+        """How many bytes of the open event have gone to the client."""
         self._blind = False
         """An event was too large: bytes pass, and nothing is read any more."""
 
@@ -88,32 +87,28 @@ class StreamMeter:
         """What goes to the client now."""
         if self._blind:
             return chunk
-        data = self._open + chunk if self._open else chunk
-        end = boundary(data)
-        out = chunk
-        if end:
-            whole = data if end == len(data) else data[:end]
-            passed = self._whole(whole)
-            if not self._as_it_came:
-                out = passed[self._sent :] if self._sent else passed
-            self._open, self._sent = data[end:], 0
+        frames = self._frames
+        whole = frames.push(chunk)
+        if self._as_it_came:
+            if whole:
+                self._whole(whole)
+            out = chunk
+            self._sent = frames.size
         else:
-            self._open = data
-            if not self._as_it_came:
-                out = b""
-        if self._open:
-            if self._as_it_came:
-                self._sent = len(self._open)
-            elif len(self._open) > LONGEST or not self._held(self._open):
-                out += self._open[self._sent :]
-                self._sent = len(self._open)
-            if len(self._open) > LONGEST:
-                self._open, self._blind = b"", True
+            out = self._whole(whole)[self._sent :] if whole else b""
+            if whole:
+                self._sent = 0
+            if frames.size and not self._held():
+                out += chunk if self._sent else frames.open
+                self._sent = frames.size
+        if frames.size > LONGEST:
+            frames.take()
+            self._blind = True
         return out
 
     def finish(self) -> bytes:
         """What is left to send when the upstream has ended, in whatever way."""
-        rest, self._open = self._open, b""
+        rest = self._frames.take()
         if not rest:
             return b""
         out = self._whole(rest)
@@ -133,11 +128,14 @@ class StreamMeter:
             prompt_estimate=prompt_estimate, text_bytes=self._text_bytes
         )
 
-    def _held(self, event: bytes) -> bool:
-        """An unfinished event that must not go out yet."""
+    def _held(self) -> bool:
+        """The open event must not go out yet."""
+        frames = self._frames
+        if self._sent or frames.size > LONGEST:
+            return False
         if self._rename is not None:
             return True
-        return len(event) <= _HELD and not _a_choice(event)
+        return frames.size <= _HELD and not _a_choice(frames.open)
 
     def _whole(self, data: bytes) -> bytes:
         """Read whole events; what of them is for the client.

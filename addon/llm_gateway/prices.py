@@ -11,7 +11,6 @@ what is free is said in the config. The library is imported when first asked (ab
 half a second), and asked for its own data only, offline.
 """
 
-import warnings
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -43,11 +42,13 @@ def cost(usage: Usage, price: Price) -> int:
             price = tier
     cached = price.input if price.cached_input is None else price.cached_input
     written = price.input if price.cache_write is None else price.cache_write
+    reasoning = price.output if price.reasoning is None else price.reasoning
     total = (
         usage.input_tokens * price.input
         + usage.cached_tokens * cached
         + usage.cache_write_tokens * written
-        + (usage.output_tokens + usage.reasoning_tokens) * price.output
+        + usage.output_tokens * price.output
+        + usage.reasoning_tokens * reasoning
     )
     return min((total + _MILLION // 2) // _MILLION + price.request, _MOST)
 
@@ -120,14 +121,9 @@ def _look_up(provider: str, model: str, now: float | None) -> Any:
         return None
     when = None if now is None else datetime.fromtimestamp(now, UTC)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return calc_price(
-                NoUsage(),
-                model,
-                provider_id=provider,
-                genai_request_timestamp=when,
-            )
+        return calc_price(
+            NoUsage(), model, provider_id=provider, genai_request_timestamp=when
+        )
     except (LookupError, ValueError):
         return None
 
@@ -139,6 +135,7 @@ def _flattened(prices: Any) -> Price | None:
         "output": getattr(prices, "output_mtok", None),
         "cached_input": getattr(prices, "cache_read_mtok", None),
         "cache_write": getattr(prices, "cache_write_mtok", None),
+        "reasoning": getattr(prices, "output_reasoning_mtok", None),
     }
     starts = sorted(
         {
@@ -157,6 +154,7 @@ def _flattened(prices: Any) -> Price | None:
             output=nano["output"] or 0,
             cached_input=nano["cached_input"],
             cache_write=nano["cache_write"],
+            reasoning=nano["reasoning"],
             request=request or 0,
             source="genai-prices",
             tiers=tuple(tiers),

@@ -1,7 +1,7 @@
 """Server-sent events: bytes in any chunking -> events, and where raw events end.
 
 Two ways to read the same stream. `SSEDecoder` gives events to those who want to know
-what they say. `boundary` and `raw_events` find the blank lines between events without
+what they say. `Framer` and `raw_events` find the blank lines between events without
 decoding anything, for those who pass the bytes on.
 
 Rules of the format: lines end with LF, CR or CRLF; a blank line ends an event; lines
@@ -18,7 +18,8 @@ LONGEST = 1 << 20
 """Bytes of one event that are held in memory. A decoder that meets a longer one stops
 reading (the bytes themselves go on to the client; they do not pass through here)."""
 
-_BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r)(?:\r\n|\n|\r)")
+BOM = b"\xef\xbb\xbf"
+_BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -30,50 +31,88 @@ class SSEvent(NamedTuple):
     data: str
 
 
+class Framer:
+    """Cuts a stream behind its blank lines: whole events, and one that is still open.
+
+    Only new bytes are searched, so a long event in small chunks costs what it weighs.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Bytes of the open event."""
+        self._parts: list[bytes] = []
+        self._tail = b""
+        """Its last bytes: the start of a blank line may have come already."""
+
+    @property
+    def open(self) -> bytes:
+        """The open event, as far as it has come."""
+        if len(self._parts) > 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0] if self._parts else b""
+
+    def push(self, chunk: bytes) -> bytes:
+        """All events that this chunk completes, as one piece; b"" for none."""
+        tail = self._tail
+        end = boundary(tail + chunk) - len(tail) if tail else boundary(chunk)
+        if end < 0 or (end == 0 and not tail):
+            self._keep(chunk, tail)
+            return b""
+        whole = chunk if end == len(chunk) else chunk[:end]
+        if self._parts:
+            whole = b"".join((*self._parts, whole))
+        self._parts, self.size, self._tail = [], 0, b""
+        self._keep(chunk[end:], b"")
+        return whole
+
+    def take(self) -> bytes:
+        """The open event, which the end of the stream has closed."""
+        rest = self.open
+        self._parts, self.size, self._tail = [], 0, b""
+        return rest
+
+    def _keep(self, part: bytes, tail: bytes) -> None:
+        if part:
+            self._parts.append(part)
+            self.size += len(part)
+            self._tail = (tail + part[-3:])[-3:]
+
+
 class SSEDecoder:
     """Feed chunks, get the events that they complete."""
 
     def __init__(self) -> None:
         self.overflowed = False
         """An event was larger than LONGEST: nothing more is read."""
-        self._pending = b""
+        self._frames = Framer()
         self._started = False
 
     def feed(self, chunk: bytes) -> list[SSEvent]:
         """The events that this chunk completes, in order."""
         if self.overflowed:
             return []
-        pending = self._pending + chunk if self._pending else chunk
-        if not self._started:
-            # A byte order mark may arrive in pieces.
-            if len(pending) < 3 and b"\xef\xbb\xbf".startswith(pending):
-                self._pending = pending
-                return []
-            self._started = True
-            pending = pending.removeprefix(b"\xef\xbb\xbf")
-        end = boundary(pending)
-        self._pending = pending[end:]
-        if len(self._pending) > LONGEST:
+        whole = self._frames.push(chunk)
+        if self._frames.size > LONGEST:
             self.overflowed = True
-            self._pending = b""
-        if not end:
-            return []
-        read = (event_of(raw) for raw in raw_events(pending[:end]))
-        return [event for event in read if event is not None]
+            self._frames.take()
+        return self._read(whole) if whole else []
 
     def finish(self) -> list[SSEvent]:
         """The event that the end of the stream completes, if one was begun."""
-        rest, self._pending = self._pending, b""
-        if self.overflowed:
-            return []
-        read = (event_of(raw) for raw in raw_events(rest))
+        return self._read(self._frames.take())
+
+    def _read(self, whole: bytes) -> list[SSEvent]:
+        if not self._started and whole:
+            self._started = True
+            whole = whole.removeprefix(BOM)
+        read = (event_of(raw) for raw in raw_events(whole))
         return [event for event in read if event is not None]
 
 
 def boundary(data: bytes) -> int:
     """Offset behind the last blank line in `data` that is surely one; 0: there is none.
 
-    A CR at the very end may be half of a CRLF, and is not counted yet.
+    A CR at the very end may be half of a CRLF: it ends nothing yet.
     """
     if b"\r" not in data:
         return data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
@@ -105,8 +144,8 @@ def data_of(raw: bytes) -> bytes:
     short = raw.startswith(b"data:") and raw.find(b"\n") == len(raw) - 2
     if short and b"\r" not in raw:
         return raw[6:-2] if raw[5:6] == b" " else raw[5:-2]
-    lines = (_value(line) for line in _LINE_END.split(raw) if _is(line, b"data"))
-    return b"\n".join(lines)
+    lines = _LINE_END.split(raw.removeprefix(BOM))
+    return b"\n".join(_value(line) for line in lines if _is(line, b"data"))
 
 
 def event_of(raw: bytes) -> SSEvent | None:

@@ -85,6 +85,10 @@ def _content(dialect: Dialect, answer: Counts) -> object:
     ]
 
 
+_EXCLUDING = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
+"""Who counts reasoning apart in these dialects counts as all others do in Responses."""
+
+
 class Tally:
     """Collects the usage objects of one answer; the last word wins."""
 
@@ -94,7 +98,7 @@ class Tally:
         self.final = dialect is not Dialect.MESSAGES
         """What was reported is the whole: Anthropic's first word is only the prompt."""
         self._dialect = dialect
-        self._reasoning_excluded = reasoning_excluded
+        self._reasoning_excluded = reasoning_excluded and dialect in _EXCLUDING
         self._usage: Usage | None = None
         self._seen: dict[str, object] = {}
 
@@ -118,10 +122,10 @@ class Tally:
                 if before is None or (_count(count) or 0) >= before:
                     self._seen[name] = count
             read = _anthropic(self._seen)
-            self.final = self.final or value.get("type") == "message_delta"
+            self.final |= value.get("type") in ("message_delta", "message")
         else:
             read = _openai(usage, reasoning_excluded=self._reasoning_excluded)
-        if read is not None:
+        if read is not None and read.total:  # all zeros: a placeholder
             self._usage = read
 
     def usage(self, *, prompt_estimate: int, text_bytes: int) -> Usage:
@@ -186,35 +190,58 @@ def _openai(usage: Counts, *, reasoning_excluded: bool) -> Usage | None:
         prompt = max(0, (total or 0) - (completion or 0))
     if completion is None:  # embeddings have none
         completion = max(0, total - prompt) if total is not None else 0
+    cached, written = _cache(usage, prompt)
+    output, reasoning = _reasoning(usage, prompt, completion, total, reasoning_excluded)
+    # What Perplexity's research has read; billed at the input price, in no other count.
+    read = _count(get("citation_tokens")) or 0
+    return Usage(
+        input_tokens=prompt - cached - written + read,
+        cached_tokens=cached,
+        cache_write_tokens=written,
+        output_tokens=output,
+        reasoning_tokens=reasoning,
+    )
+
+
+def _cache(usage: Counts, prompt: int) -> tuple[int, int]:
+    """Of the prompt: (read from a cache, written to one)."""
     details = _inside(usage, "prompt_tokens_details", "input_tokens_details")
     cached = _first(
         details.get("cached_tokens"),
-        get("prompt_cache_hit_tokens"),  # DeepSeek
-        get("num_cached_tokens"),  # Mistral
-        get("cached_tokens"),  # Moonshot, Anthropic's OpenAI endpoint
+        usage.get("prompt_cache_hit_tokens"),  # DeepSeek
+        usage.get("num_cached_tokens"),  # Mistral
+        usage.get("cached_tokens"),  # Moonshot, Anthropic's OpenAI endpoint
+        details.get("cache_read_input_tokens"),  # Perplexity's responses
     )
     written = _first(
         details.get("cache_write_tokens"),
         details.get("cache_creation_input_tokens"),  # DashScope
     )
-    details = _inside(usage, "completion_tokens_details", "output_tokens_details")
-    reasoning = _first(details.get("reasoning_tokens"), get("reasoning_tokens")) or 0
-    sum_ = prompt + completion
-    if reasoning_excluded or reasoning > completion or total == sum_ + reasoning:
-        completion += reasoning
-    elif not reasoning and total is not None and total > sum_:
-        # Gemini's OpenAI endpoint: thoughts are in the total and nowhere else.
-        reasoning = total - sum_
-        completion += reasoning
     cached = min(cached or 0, prompt)
-    written = min(written or 0, prompt - cached)
-    return Usage(
-        input_tokens=prompt - cached - written,
-        cached_tokens=cached,
-        cache_write_tokens=written,
-        output_tokens=completion - reasoning,
-        reasoning_tokens=reasoning,
-    )
+    return cached, min(written or 0, prompt - cached)
+
+
+def _reasoning(
+    usage: Counts, prompt: int, completion: int, total: int | None, excluded: bool
+) -> tuple[int, int]:
+    """(visible output, reasoning), whether or not `completion` includes reasoning."""
+    details = _inside(usage, "completion_tokens_details", "output_tokens_details")
+    inside = _count(details.get("reasoning_tokens"))
+    # Perplexity, and once xAI: not in the details, and not in the completion either.
+    beside = _count(usage.get("reasoning_tokens")) if inside is None else None
+    reasoning = inside or beside or 0
+    counted = prompt + completion
+    if (
+        excluded
+        or beside is not None
+        or reasoning > completion
+        or total == counted + reasoning
+    ):
+        return completion, reasoning
+    if not reasoning and total is not None and total > counted:
+        # Gemini's OpenAI endpoint: thoughts are in the total and nowhere else.
+        return completion, total - counted
+    return completion - reasoning, reasoning
 
 
 def _anthropic(usage: Counts) -> Usage | None:

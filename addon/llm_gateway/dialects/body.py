@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from llm_gateway.dialects.asks import READERS, estimate
 from llm_gateway.dialects.members import Member, NotAnObject, scan, splice
+from llm_gateway.dialects.paths import model_in
 from llm_gateway.exchange import Ask, Dialect
 
 MODEL_LENGTH = 200
@@ -22,8 +23,9 @@ MOST_TOKENS = 2**53
 
 _unprintable = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
 _OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_COUNTS = (*_OUTPUT_LIMITS, "n")
 _SCHEMAS = ("tools", "functions", "response_format")
-_READ = frozenset({"model", "stream", "stream_options", "n", *_OUTPUT_LIMITS})
+_READ = frozenset({"model", "stream", "stream_options", *_COUNTS})
 _USAGE_OPTION = b'"include_usage":true'
 _TAKES_STREAM_OPTIONS = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -57,19 +59,22 @@ class Body:
     ) -> bytes:
         """The client's bytes with these changes; the very same object if there are none.
 
-        model          replaces the value of the top-level `model`
+        model          replaces the value of the top-level `model`, or puts it in
         include_usage  `stream_options.include_usage` becomes true, in streams of the
                        dialects that have it, unless `stream_options` is dropped
-        drop           top-level members that are taken out
+        drop           top-level members that are taken out; never `model`
         rename         top-level members that get another name; one whose new name is
                        taken already is dropped
         """
         edits: list[tuple[int, int, bytes]] = []
-        if model is not None and model != self.ask.model:
+        names = {m.key for m in self.members}
+        drop = drop - {"model"}
+        if model is not None and "model" not in names:
+            edits.append(self._put_in(b'"model":' + json.dumps(model).encode(), drop))
+        elif model is not None and model != self.ask.model:
             value = json.dumps(model).encode()
             edits += [(m.start, m.end, value) for m in self.members if m.key == "model"]
         if rename:
-            names = {m.key for m in self.members}
             drop = drop | {k for k, new in rename.items() if k != new and new in names}
             edits += [
                 (m.key_start, m.key_end, json.dumps(rename[m.key]).encode())
@@ -105,10 +110,13 @@ class Body:
                     return start, end, b"true"
             comma = b"," if inner else b""
             return m.start + 1, m.start + 1, _USAGE_OPTION + comma
-        # In front, where no comma has to be looked for.
-        start = self.members[0].key_start
+        return self._put_in(whole, drop)
+
+    def _put_in(self, member: bytes, drop: frozenset[str]) -> tuple[int, int, bytes]:
+        """The edit that adds a member in front of all others."""
+        start = self.raw.index(b"{") + 1
         comma = b"," if any(m.key not in drop for m in self.members) else b""
-        return start, start, whole + comma
+        return start, start, member + comma
 
     def _cuts(self, drop: frozenset[str]) -> list[tuple[int, int, bytes]]:
         """Each dropped member goes with one comma: the one before it, or, for those
@@ -127,8 +135,11 @@ class Body:
         return cuts
 
 
-def read(dialect: Dialect, body: bytes) -> Body | Problem:
-    """A body, or what is wrong with it. Never raises."""
+def read(dialect: Dialect, body: bytes, *, path: str = "") -> Body | Problem:
+    """A body, or what is wrong with it. Never raises.
+
+    A body without `model` takes the one that `path` names, as Azure's do.
+    """
     try:
         text = body.decode()
     except UnicodeDecodeError as e:
@@ -143,64 +154,68 @@ def read(dialect: Dialect, body: bytes) -> Body | Problem:
     if len(values) != len(members) and (twice := _twice(members)):
         # Which of the two counts differs between readers: ours and the provider's.
         return _bad(f"`{twice}` is given twice.", twice)
-    return _checked(dialect, body, members, values)
+    model = values["model"] if "model" in values else model_in(path)
+    if (problem := _bad_model(model)) or (problem := _bad_numbers(values)):
+        return problem
+    return Body(_ask(dialect, str(model), members, values), body, tuple(members))
 
 
-def _checked(
-    dialect: Dialect, body: bytes, members: list[Member], values: dict[str, object]
-) -> Body | Problem:
-    model = values.get("model")
+def _bad_model(model: object) -> Problem | None:
+    if model is None:
+        return _bad('`model` is missing; write e.g. "model": "gpt-4o-mini".', "model")
     if not isinstance(model, str) or not model:
-        what = "is missing" if "model" not in values else "is not a name"
-        return _bad(f'`model` {what}; write e.g. "model": "gpt-4o-mini".', "model")
+        return _bad('`model` is not a name; write e.g. "gpt-4o-mini".', "model")
     if len(model) > MODEL_LENGTH:
         return _bad(f"`model` is longer than {MODEL_LENGTH} characters.", "model")
     if _unprintable(model):
         return _bad("`model` holds a character that cannot be printed.", "model")
+    return None
+
+
+def _bad_numbers(values: Mapping[str, object]) -> Problem | None:
     stream = values.get("stream")
     if stream is not None and not isinstance(stream, bool):
         return _bad("`stream` is neither true nor false.", "stream")
-    limit: int | None = None
-    for key in _OUTPUT_LIMITS:
-        value = _whole(values.get(key))
-        if value is _WRONG:
+    for key in _COUNTS:
+        value = values.get(key)
+        if value is not None and not _is_count(value):
             return _bad(f"`{key}` is not a whole number below 2**53.", key)
-        # A few local servers take -1 for "no limit".
-        if isinstance(value, int) and value >= 0:
-            limit = max(limit or 0, value)
-    n = _whole(values.get("n"))
-    if n is _WRONG:
-        return _bad("`n` is not a whole number below 2**53.", "n")
+    return None
+
+
+def _ask(
+    dialect: Dialect, model: str, members: list[Member], values: dict[str, object]
+) -> Ask:
     options = values.get("stream_options")
+    # A few local servers take -1 for "no limit".
+    limits = [n for key in _OUTPUT_LIMITS if (n := _count(values.get(key))) >= 0]
     talk = READERS[dialect](values)
     schema = sum(m.end - m.start for m in members if m.key in _SCHEMAS)
-    ask = Ask(
+    return Ask(
         dialect=dialect,
         model=model,
-        stream=bool(stream),
-        max_tokens=limit,
+        stream=values.get("stream") is True,
+        max_tokens=max(limits, default=None),
         wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
         input_estimate=estimate(talk, schema),
         conversation=talk.conversation,
         initiator=talk.initiator,
         has_images=talk.weight.images > 0,
-        n=max(1, n) if isinstance(n, int) else 1,
+        n=max(1, _count(values.get("n"))),
     )
-    return Body(ask, body, tuple(members))
 
 
-_WRONG = object()
-
-
-def _whole(value: object) -> object:
-    """An int, None when absent, `_WRONG` for what cannot be reckoned with."""
-    if value is None:
-        return None
+def _count(value: object) -> int:
+    """A whole number that can be reckoned with; -1 when absent."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if type(value) is int and abs(value) <= MOST_TOKENS:
-        return value
-    return _WRONG
+    return value if type(value) is int else -1
+
+
+def _is_count(value: object) -> bool:
+    if isinstance(value, float):
+        return value.is_integer() and abs(value) <= MOST_TOKENS
+    return type(value) is int and abs(value) <= MOST_TOKENS
 
 
 def _twice(members: list[Member]) -> str | None:

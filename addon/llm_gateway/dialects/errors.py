@@ -56,16 +56,23 @@ def stream_error(dialect: Dialect, code: str, message: str) -> bytes:
         kind = code if code in _STREAM_TYPES else "api_error"
         return b"event: error\ndata: " + _dump(_anthropic(kind, message)) + b"\n\n"
     if dialect is Dialect.RESPONSES:
-        event = {"type": "error", "code": code, "message": message, "param": None}
+        # As documented, with the object that OpenAI's SDKs raise on added to it.
+        event = {
+            "type": "error",
+            "code": code,
+            "message": message,
+            "param": None,
+            **_openai("server_error", code, message, None),
+        }
         return b"event: error\ndata: " + _dump(event) + b"\n\n"
     return b"data: " + _dump(_openai("server_error", code, message, None)) + b"\n\n"
 
 
-def _openai(kind: str, code: str, message: str, param: str | None) -> object:
+def _openai(kind: str, code: str, message: str, param: str | None) -> dict[str, object]:
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-def _anthropic(kind: str, message: str) -> object:
+def _anthropic(kind: str, message: str) -> dict[str, object]:
     return {"type": "error", "error": {"type": kind, "message": message}}
 
 

@@ -6,6 +6,9 @@ stands before them: `…/threads/ID/messages` is OpenAI's assistants, and Mistra
 `…/fim/completions` has a body of its own.
 """
 
+import re
+from urllib.parse import unquote
+
 from llm_gateway.exchange import Dialect
 
 _ENDS: tuple[tuple[str, Dialect], ...] = (
@@ -16,6 +19,7 @@ _ENDS: tuple[tuple[str, Dialect], ...] = (
     ("/completions", Dialect.COMPLETIONS),
 )
 _NOT_OURS = ("/fim/completions",)
+_deployment = re.compile(r"/openai/deployments/([^/]+)/").search
 
 
 def match(method: str, path: str) -> Dialect | None:
@@ -30,3 +34,9 @@ def match(method: str, path: str) -> Dialect | None:
         if path.endswith(end):
             return None if path.endswith(_NOT_OURS) else dialect
     return None
+
+
+def model_in(path: str) -> str | None:
+    """The deployment that a path of Azure's names, where bodies may leave it out."""
+    found = _deployment(path.partition("?")[0])
+    return unquote(found[1]) if found else None
