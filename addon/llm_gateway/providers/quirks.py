@@ -50,6 +50,10 @@ class Quirk:
         }
         return Quirk(self.drop | other.drop, rename)
 
+    def applied(self, keys: Collection[str]) -> frozenset[str]:
+        """The top-level keys that leave when the client wrote `keys`."""
+        return frozenset(self.rename.get(key, key) for key in keys) - self.drop
+
     def __str__(self) -> str:
         said = [f"leaves out {key}" for key in sorted(self.drop)]
         said += [f"calls {key} {new}" for key, new in sorted(self.rename.items())]
@@ -62,8 +66,8 @@ NO_QUIRK = Quirk()
 def learn(status: int, error: ProviderError, asked: Collection[str]) -> Quirk | None:
     """What to do differently, once, or None: the refusal is about something else.
 
-    `asked` holds the top-level keys of the body as it was sent, so that a repeat
-    always differs from what was refused.
+    `asked` holds the top-level keys of the body as it was sent (`Quirk.applied`), so
+    that a repeat always differs from what was refused.
     """
     if status not in (400, 422):
         return None

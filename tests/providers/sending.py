@@ -1,0 +1,96 @@
+"""From a provider's config to the request that leaves, for tests."""
+
+import json
+from typing import Any
+
+from llm_gateway.config.models import Config
+from llm_gateway.dialects import Body, read
+from llm_gateway.exchange import Dialect, Offer
+from llm_gateway.outbound import Outbound, build
+from llm_gateway.providers import catalog
+from llm_gateway.providers.catalog import Catalog
+
+NOW = 1_763_000_000.0
+
+BODIES: dict[Dialect, dict[str, Any]] = {
+    Dialect.CHAT: {"messages": [{"role": "user", "content": "Hi"}]},
+    Dialect.COMPLETIONS: {"prompt": "Hi"},
+    Dialect.EMBEDDINGS: {"input": "Hi"},
+    Dialect.RESPONSES: {"input": "Hi"},
+    Dialect.MESSAGES: {
+        "max_tokens": 9,
+        "messages": [{"role": "user", "content": "Hi"}],
+    },
+}
+
+
+def catalog_of(*providers: dict[str, Any], **config: Any) -> Catalog:
+    """A catalog with nothing known of prices or windows."""
+    given = config.pop("known", {})
+    return catalog.build(
+        Config.model_validate({"providers": providers, **config}),
+        "r1",
+        price=lambda *_: None,
+        window=lambda *_: None,
+        now=NOW,
+        **given,
+    )
+
+
+def body_of(dialect: Dialect = Dialect.CHAT, model: str = "m", **members: Any) -> Body:
+    text = json.dumps({"model": model, **BODIES[dialect], **members})
+    found = read(dialect, text.encode())
+    assert isinstance(found, Body), found
+    return found
+
+
+def only_offer(found: Catalog) -> Offer:
+    (offer,) = found.offers
+    return offer
+
+
+def sent(
+    provider: dict[str, Any],
+    dialect: Dialect = Dialect.CHAT,
+    *,
+    model: str = "m",
+    client_headers: tuple[tuple[bytes, bytes], ...] = (),
+    credential: Any = None,
+    request_id: str = "",
+    quirk: Any = None,
+    below: str = "",
+    **members: Any,
+) -> Outbound:
+    """What leaves when a client asks this provider's only model."""
+    name = provider.get("model", model)
+    config = {"id": "p", "models": [{"name": name}], **provider}
+    config.pop("model", None)
+    found = catalog_of(config, known={"signed_in": {"p"}})
+    offer = only_offer(found)
+    upstream = found.upstream_of(offer)
+    assert upstream is not None, offer.disabled_reason
+    body = body_of(dialect, name, **members)
+    extra = {} if quirk is None else {"quirk": quirk}
+    return build(
+        upstream,
+        offer,
+        dialect,
+        body,
+        client_headers=client_headers,
+        streamed=body.ask.stream,
+        credential=credential,
+        request_id=request_id,
+        below=below,
+        **extra,
+    )
+
+
+def url(out: Outbound) -> str:
+    host = dict(out.headers)[b"host"].decode()
+    return f"{out.scheme}://{host}{out.path}"
+
+
+def headers(out: Outbound) -> dict[str, str]:
+    names = [name for name, _ in out.headers]
+    assert len(names) == len(set(names)), "a header is there twice"
+    return {name.decode(): value.decode() for name, value in out.headers}
