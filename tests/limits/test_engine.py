@@ -235,9 +235,8 @@ def test_limits_that_a_reload_added_take_in_what_is_still_running():
         Spent(T0 - 50, "groq", "2", "qwen", None, Need(1, 6)),
         Spent(T0, "groq", "", "llama", None, Need(1, 40), reserved=True, id="a/1"),
     ]
-    for _ in range(2):  # again changes nothing
-        limiter.replay(spent, both, T0 + 1)
-        assert used(limiter, both, T0 + 1) == [(3, 0), (6, 40)]
+    limiter.replay(spent, both, T0 + 1)
+    assert used(limiter, both, T0 + 1) == [(3, 0), (6, 40)]
     limiter.settle(first, Need(1, 25), T0 + 2)
     assert used(limiter, both, T0 + 2) == [(3, 0), (31, 0)]
     assert limiter.missing(both) == ()
@@ -280,6 +279,18 @@ def test_windows_are_a_fold_over_the_ledger():
         1_790_812_800.0,  # 2026-10-01 00:00 UTC
         T0 + 0.5,
     ]
+
+
+def test_what_was_spent_elsewhere_is_added():
+    limiter = Limiter()
+    budget = (limit(NANO, Metric.COST, Window.DAY, scope=("budget",), reset=Reset()),)
+    take(limiter, budget, Need(1, 0, NANO // 4), T0)
+    assert limiter.fit(budget, Need(1, 0, NANO // 2), T0) is None
+    for _ in range(2):
+        passed = Spent(T0, "", "", "", None, Need(cost=NANO // 4))
+        limiter.replay([passed], budget, T0)
+    assert used(limiter, budget, T0) == [(NANO // 2, NANO // 4)]
+    assert limiter.fit(budget, Need(1, 0, NANO // 2), T0) is not None
 
 
 # clocks

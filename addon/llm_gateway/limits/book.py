@@ -135,18 +135,25 @@ class Book:
         return row, False
 
     def replay(
-        self, spent: Iterable[Spent], limits: Iterable[Limit], now: float
-    ) -> None:
-        """Build the limits' windows anew from the ledger, and from what is open."""
+        self, spent: Iterable[Spent], limits: Sequence[Limit], now: float
+    ) -> tuple[list[int], bool]:
+        """Fold attempts into the limits' windows.
+
+        Those that were missing are built from them and from what is open. Returns what
+        was added at most, per metric, and whether any window is new.
+        """
+        missing = {limit.key for limit in self.missing(limits)}
         rows: dict[Scope, dict[Key, Row]] = {}
         for limit in limits:
-            self.learned.get(limit.scope, {}).pop(limit.key, None)
             window = self.window(limit, now)
-            window.clear(now)
+            if limit.key in missing:
+                self.learned.get(limit.scope, {}).pop(limit.key, None)
+                window.clear(now)
             rows.setdefault(limit.scope, {})[limit.key] = Row(
                 limit, window, learned=False
             )
         running = {held.reservation.id for held in self.live.values()} - {""}
+        added = [0, 0, 0]
         for one in sorted(spent, key=lambda one: one.at):
             if one.reserved and one.id in running:
                 continue
@@ -157,12 +164,14 @@ class Book:
                     counts = min(counts, now)
                     if took[row.index] and row.window.holds(counts, now):
                         row.window.add(counts, took[row.index])
-        fresh = {id(row.window) for group in rows.values() for row in group.values()}
+                        added[row.index] += took[row.index]
+        built = {id(self.windows[key]) for key in missing}
         for held in self.live.values():
             at = min(held.reservation.at, now)
             for part in held.parts:
-                if part.entry is not None and id(part.window) in fresh:
+                if part.entry is not None and id(part.window) in built:
                     part.entry = part.window.add(at, part.amount)
+        return added, bool(missing)
 
     def missing(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
         return tuple(

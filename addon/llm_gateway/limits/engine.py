@@ -200,13 +200,18 @@ class Limiter:
     def replay(
         self, spent: Iterable[Spent], limits: Sequence[Limit], now: float
     ) -> None:
-        """Build the limits' windows anew, from the ledger and from what is still open.
+        """Count what the ledger says was spent.
 
         At start with all limits; at a reload with those that are `missing`, in the same
-        step as the new limits come into force. Doing it twice changes nothing.
+        step as the new limits come into force: what is still open counts there too, and
+        is told from the ledger's row of it by `Spent.id`. A window that is known already
+        gets the entries added, so give each one once.
         """
-        self._book.replay(spent, limits, self._tick(now))
-        self._forget_plans()
+        added, new = self._book.replay(spent, limits, self._tick(now))
+        for index in range(3):
+            self._sums[index] += added[index]
+        if new:
+            self._forget_plans()
 
     def missing(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
         """Those limits that no window is kept for yet, or one of another shape."""
