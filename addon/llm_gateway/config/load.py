@@ -167,6 +167,15 @@ def _problem(text: str, tree: Node, name: str, said: Complaint) -> Problem:
     return Problem(show(said.path), line, column, said.message, name)
 
 
+def placed(
+    text: str, complaints: Iterable[Complaint], name: str = "config.jsonc"
+) -> ConfigError:
+    """Complaints of later stages (the catalog's) as an error with lines and columns."""
+    tree = read_tree(text, name)
+    problems = {_problem(text, tree, name, one): None for one in complaints}
+    return ConfigError(*sorted(problems, key=lambda p: (p.line, p.column)))
+
+
 def parse_config(
     text: str, env: Mapping[str, str], name: str = "config.jsonc"
 ) -> Loaded:
@@ -200,8 +209,7 @@ def parse_config(
             for one in error.errors(include_url=False, include_input=False)
         ]
     if said or config is None:
-        problems = {_problem(text, tree, name, one): None for one in said}
-        raise ConfigError(*sorted(problems, key=lambda p: (p.line, p.column)))
+        raise placed(text, said, name)
     warnings = [
         str(_problem(text, tree, name, one))
         for one in oddities(filled.data, filled.missing.keys())

@@ -213,7 +213,7 @@ class Provider(Section):
     free: Flag = False
     """true: every model here costs nothing while its limits hold."""
     tier: Literal["free"] | None = None
-    """"free": fill in the limits that the provider publishes for its free tier."""
+    """"free": the models are on the provider's free tier; the limits it publishes hold, and yours win key by key."""
     flat_rate: FlatRate | None = None
     """A subscription: one more request costs nothing, what is paid per month is shown."""
     limits: Limits = Limits()
