@@ -1,0 +1,299 @@
+"""The HTTP layer of our own: mitmproxy's, with attempts that fail over in flight.
+
+What lives here: the door. `install` puts the layer in place, `set_plan` tells it how to
+carry a flow, `gateway_attempt_failed` is the hook that it calls; see `http_plan` for the
+values and `http_stream` for what happens to one request. The layer itself keeps what is
+shared by the streams of one client connection: ids of attempts, upstream connections,
+one clock. What this file does not know: providers, limits, the ledger.
+
+The addon has to set `connection_strategy=lazy` and `upstream_cert=false`, and to leave
+`stream_large_bodies` and `body_size_limit` unset. mitmproxy's private names that we stand
+on are listed in `_NEEDED`; `self_check()` looks whether they are all there.
+"""
+
+import asyncio
+import collections
+from collections.abc import Callable
+from math import inf
+from types import TracebackType
+from typing import Any, cast
+
+from mitmproxy import connection as connections
+from mitmproxy import ctx
+from mitmproxy.connection import ConnectionState, Server
+from mitmproxy.net.http import validate
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy import server as proxy_server
+from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers import http as layers_http
+from mitmproxy.proxy.layers.http import HttpLayer, RegisterHttpConnection
+from mitmproxy.proxy.layers.http._http2 import Http2Client
+
+from .http_plan import (
+    Action,
+    Failure,
+    FailureKind,
+    GatewayAttemptFailedHook,
+    Inspector,
+    Judgement,
+    Plan,
+    plan_of,
+    set_plan,
+    set_request_limit,
+)
+from .http_stream import ConnectUpstream, GatewayStream, TimeUp
+
+__all__ = [
+    "KNOWN_GOOD",
+    "Action",
+    "Failure",
+    "FailureKind",
+    "GatewayAttemptFailedHook",
+    "Inspector",
+    "Judgement",
+    "Plan",
+    "install",
+    "lift_connection_caps",
+    "plan_of",
+    "self_check",
+    "set_plan",
+    "set_request_limit",
+]
+
+KNOWN_GOOD = "11.0.2 to 12.3"
+"""The mitmproxy versions that this has been tested with."""
+LONGEST_SLEEP = 60.0
+"""Seconds between two looks at the clock: also a sign of life for `tcp_timeout`."""
+PRUNE_ABOVE = 8
+"""Connections that a client connection may have before the dead ones are sorted out."""
+
+
+class GatewayHttpLayer(HttpLayer):
+    """One client connection. Made from an `HttpLayer` by `_adopt`."""
+
+    now: Callable[[], float]
+    carried: set[connections.Connection]
+    """Upstream connections that have carried a request."""
+    alarms: dict[commands.Command, float]
+    """Wake-up calls under way, and when they come."""
+    next_alarm: float
+    longest_sleep: float
+    last_id: int
+
+    def _adopt(self) -> None:
+        self.now = asyncio.get_running_loop().time
+        self.carried = set()
+        self.alarms = {}
+        self.next_alarm = inf
+        timeout = getattr(self.context.options, "tcp_timeout", 600)
+        self.longest_sleep = min(LONGEST_SLEEP, timeout / 2)
+        self.last_id = 0
+
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        if isinstance(event, events.Wakeup) and event.command in self.alarms:
+            return self._wake_up(event.command)
+        return cast("CommandGenerator[None]", super()._handle_event(event))
+
+    def make_stream(self, stream_id: int) -> CommandGenerator[None]:
+        stream = GatewayStream(self.context.fork(), stream_id, self)
+        self.streams[stream_id] = stream
+        yield from self.event_to_child(stream, events.Start())
+
+    def new_id(self, stream: GatewayStream) -> int:
+        """An upstream stream id for a further attempt. Clients' ids are odd."""
+        self.last_id += 2
+        self.streams[self.last_id] = stream
+        return self.last_id
+
+    # One clock for all streams: wake-up calls cannot be taken back, so there is one for
+    # the earliest moment that matters, not one per request.
+
+    def alarm(self, due: float) -> commands.RequestWakeup | None:
+        """A wake-up call to be requested, if none comes early enough."""
+        if due >= self.next_alarm:
+            return None
+        now = self.now()
+        delay = min(max(due - now, 0.001), self.longest_sleep)
+        wakeup = commands.RequestWakeup(delay)
+        self.alarms[wakeup] = self.next_alarm = now + delay
+        return wakeup
+
+    def _wake_up(self, command: commands.Command) -> CommandGenerator[None]:
+        del self.alarms[command]
+        self.next_alarm = min(self.alarms.values(), default=inf)
+        for stream in self._own_streams():
+            now = self.now()
+            if stream.due(now) <= now:
+                yield from self.event_to_child(stream, TimeUp())
+        now = self.now()
+        earliest = min((s.due(now) for s in self._own_streams()), default=inf)
+        if wakeup := self.alarm(earliest):
+            yield wakeup
+
+    def _own_streams(self) -> list[GatewayStream]:
+        """Each once: a stream is also registered under its upstream id."""
+        return [
+            stream
+            for number, stream in self.streams.items()
+            if isinstance(stream, GatewayStream) and number == stream.stream_id
+        ]
+
+    # connections
+
+    def register_connection(
+        self, command: RegisterHttpConnection
+    ) -> CommandGenerator[None]:
+        for waiting in self.waiting_for_establishment.get(command.connection, ()):
+            if isinstance(waiting, ConnectUpstream):
+                waiting.server = cast(Server, command.connection)
+        return super().register_connection(command)
+
+    def abandon(self, command: ConnectUpstream) -> Server | None:
+        """Stop waiting for a connection. Returns it if nobody else waits for it."""
+        for connection, waiting in self.waiting_for_establishment.items():
+            if not any(other is command for other in waiting):
+                continue
+            self.command_sources.pop(command, None)
+            waiting[:] = [other for other in waiting if other is not command]
+            command.server = cast(Server, connection)
+            if waiting:
+                return None
+            connection.error = connection.error or "abandoned"  # nobody may join it now
+            return command.server
+        return None
+
+    def unqueue(self, connection: connections.Connection, number: int) -> bool:
+        """Take back a request that waits for a free stream on an HTTP/2 connection."""
+        child: Any = self.connections.get(connection)
+        while child is not None and not isinstance(child, Http2Client):
+            child = getattr(child, "child_layer", None)
+        return child is not None and child.stream_queue.pop(number, None) is not None
+
+    def prune(self) -> None:
+        """Forget upstream connections that are over; mitmproxy keeps them all."""
+        if len(self.connections) <= PRUNE_ABOVE:
+            return
+        in_use = {id(stream.context.server) for stream in self.streams.values()}
+        for connection in list(self.connections):
+            if (
+                isinstance(connection, Server)
+                and connection.state is ConnectionState.CLOSED
+                and connection not in self.waiting_for_establishment
+                and id(connection) not in in_use
+                and _said_its_last_word(connection)
+            ):
+                del self.connections[connection]
+                self.carried.discard(connection)
+
+
+def _said_its_last_word(server: Server) -> bool:
+    """No event of this connection can come any more."""
+    never_connected = server.error is not None and server.timestamp_tcp_setup is None
+    return server.timestamp_end is not None or never_connected
+
+
+def install(nextlayer: layer.NextLayer) -> None:
+    """Call from the addon's `next_layer`: mitmproxy decides, we take over its HTTP layer."""
+    builtin: Any = ctx.master.addons.get("nextlayer")  # type: ignore[no-untyped-call]
+    builtin.next_layer(nextlayer)
+    # It may sit under a TLS layer; swapping the class keeps the stack as it is.
+    child: Any = nextlayer.layer
+    while child is not None:
+        if type(child) is HttpLayer:
+            child.__class__ = GatewayHttpLayer
+            child._adopt()
+        child = getattr(child, "child_layer", None)
+
+
+class _NoCap:
+    """A semaphore that lets everybody in."""
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+
+def lift_connection_caps(client: connections.Client) -> None:
+    """Call from `client_connected`: no five-connections-per-upstream rule for streams.
+
+    mitmproxy holds one of five places per upstream address for as long as a response
+    takes: the sixth SSE stream of one client would wait for the first to end.
+    """
+    proxy: Any = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
+    handler = proxy.connections.get(client.id)
+    if handler is not None:
+        handler.max_conns = collections.defaultdict(_NoCap)
+
+
+_NEEDED: tuple[tuple[object, str], ...] = (
+    *(
+        (HttpLayer, name)
+        for name in (
+            "_handle_event",
+            "event_to_child",
+            "get_connection",
+            "make_stream",
+            "register_connection",
+        )
+    ),
+    *(
+        (layers_http.HttpStream, name)
+        for name in (
+            "_handle_event",
+            "handle_event",
+            "check_body_size",
+            "check_invalid",
+            "check_killed",
+            "handle_protocol_error",
+            "make_server_connection",
+            "passthrough",
+            "send_response",
+            "start_request_stream",
+            "start_response_stream",
+            "state_consume_request_body",
+            "state_done",
+            "state_errored",
+            "state_stream_request_body",
+            "state_stream_response_body",
+            "state_wait_for_response_headers",
+        )
+    ),
+    (layers_http.GetHttpConnection, "connection_spec_matches"),
+    (layers_http, "GetHttpConnectionCompleted"),
+    (layers_http, "RegisterHttpConnection"),
+    (layers_http, "DropStream"),
+    (layers_http, "SendHttp"),
+    (layer.Layer, "handle_event"),
+    (validate, "validate_headers"),
+    (proxy_server.ConnectionHandler, "open_connection"),
+)
+_NEEDED_ATTRIBUTES: tuple[tuple[type, tuple[str, ...]], ...] = (
+    (HttpLayer, ("streams", "connections", "command_sources")),
+    (HttpLayer, ("waiting_for_establishment",)),
+    (layer.Layer, ("_paused", "_paused_event_queue", "context")),
+    (layers_http.HttpStream, ("request_body_buf", "flow", "stream_id")),
+    (Http2Client, ("stream_queue",)),
+    (proxy_server.ConnectionHandler, ("max_conns",)),
+)
+
+
+def self_check() -> list[str]:
+    """The names of mitmproxy's that we need and that are missing; empty: all is well."""
+    missing = [
+        f"{getattr(owner, '__name__', owner)}.{name}"
+        for owner, name in _NEEDED
+        if not hasattr(owner, name)
+    ]
+    for owner, names in _NEEDED_ATTRIBUTES:
+        declared = {
+            n for base in owner.__mro__ for n in vars(base).get("__annotations__", {})
+        }
+        missing += [f"{owner.__name__}.{n}" for n in names if n not in declared]
+    return missing

@@ -1,0 +1,184 @@
+"""How one flow is carried upstream, and what went wrong when it was not.
+
+What lives here: the values between the addon and the HTTP layer. The addon puts a
+`Plan` on a flow; the layer asks the plan's `Inspector` about the answer and reports each
+attempt that failed as a `Failure`, through a hook of our own. What this file does not
+know: connections, streams, providers, and what a good answer looks like.
+
+Times are seconds; a deadline is a moment of the event loop's clock (`loop.time()`).
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+from mitmproxy import http
+from mitmproxy.proxy import commands
+
+MIB = 1 << 20
+COLLECTED_BYTES = 64 * 1024
+"""How much of a failing answer's body is kept for the report."""
+COLLECT_SECONDS = 3.0
+"""How long we wait for it."""
+
+
+class Judgement(Enum):
+    """What an inspector says of an answer."""
+
+    HOLD = auto()
+    """Not clear yet: keep what there is from the client and show me more."""
+    PASS = auto()
+    """Deliver: what was held goes out at once, and everything after it as it comes."""
+    FAIL = auto()
+    """Not an answer: abandon it."""
+    COLLECT = auto()
+    """A failing status: gather its body for the report, then it is a failure."""
+
+
+class Inspector(Protocol):
+    """Judges one upstream answer. Synchronous, called between two chunks: be quick.
+
+    A new one for each attempt. An exception counts as PASS (and is logged): an app
+    shall not suffer from a bug in the judge.
+    """
+
+    def head(self, status: int, headers: http.Headers) -> Judgement:
+        """Status line and headers are here. Any judgement."""
+        ...
+
+    def body(self, data: bytes) -> Judgement:
+        """A chunk, while holding. HOLD, PASS or FAIL."""
+        ...
+
+    def end(self) -> Judgement:
+        """The upstream has finished, while holding. PASS or FAIL."""
+        ...
+
+
+@dataclass
+class Plan:
+    """How a flow is carried. For buffered requests set in `request`, for streamed ones
+    in `requestheaders`; a new one for each further attempt, set in the failure hook."""
+
+    inspector: Inspector
+    connect_timeout: float
+    """For name resolution, TCP and TLS together."""
+    first_byte_timeout: float
+    """From the last byte of the request to the first byte of the answer's body."""
+    idle_timeout: float
+    """Between two pieces of the answer, held or delivered."""
+    deadline: float
+    """When an answer must have been found (PASS), over all attempts."""
+    cut: Callable[[str], bytes] | None = None
+    """The stream died after content went out: the bytes to send before a clean end (an SSE
+    error event), made from the reason. None, or an answer with a content-length: the
+    connection is closed (HTTP/1) or the stream reset (HTTP/2), so that the client knows."""
+    max_held: int = 64 * MIB
+    """More than this while holding is an answer by its size: it PASSes."""
+    resends: int = 0
+    """Written by the layer: how often this request went out again, silently, because a
+    reused connection turned out closed. The provider may have seen that many more."""
+
+
+class FailureKind(StrEnum):
+    """Why an attempt failed, in the order in which an attempt can fail."""
+
+    RESOLVE = "cannot resolve"
+    CONNECT = "connect"
+    CONNECT_TIMEOUT = "connect timeout"
+    TLS = "tls"
+    CLOSED = "closed before headers"
+    """Also: closed after the headers, before the answer was known to be good (`status` is
+    set then)."""
+    FIRST_BYTE = "no first byte"
+    """Also: a held answer that stalled."""
+    STATUS = "status"
+    """The inspector said COLLECT; body (a part, or whole) in the failure."""
+    JUDGED = "judged"
+    """The inspector said FAIL."""
+    PROTOCOL = "protocol error"
+    """Not HTTP, invalid headers, a 1xx that ends nothing."""
+    DEADLINE = "deadline"
+
+
+class Action(Enum):
+    """What the addon wants after a failure."""
+
+    RETRY = auto()
+    """Send `flow.request` as it is now, under the plan that is set now."""
+    RESPOND = auto()
+    """Answer with `flow.response` (a bare 502 when there is none)."""
+
+
+@dataclass
+class Failure:
+    """One attempt that failed; the argument of `gateway_attempt_failed`."""
+
+    flow: http.HTTPFlow
+    kind: FailureKind
+    message: str
+    """For a log line: what happened, bounded, possibly with words of the upstream."""
+    status: int | None = None
+    headers: http.Headers | None = None
+    body: bytes = b""
+    """At most 64 KB."""
+    body_complete: bool = False
+    request_sent: bool = False
+    """Bytes of the request may have reached the upstream."""
+    replayable: bool = True
+    """False: body bytes of a streamed request are gone; RETRY is not possible."""
+    action: Action = Action.RESPOND
+
+
+@dataclass
+class GatewayAttemptFailedHook(commands.StartHook):
+    """Calls `async def gateway_attempt_failed(self, failure: Failure)` on the addon."""
+
+    failure: Failure
+
+
+_plans: WeakKeyDictionary[http.HTTPFlow, Plan] = WeakKeyDictionary()
+
+
+def set_plan(flow: http.HTTPFlow, plan: Plan) -> None:
+    """From now on, the next attempt of this flow is carried under this plan."""
+    _plans[flow] = plan
+
+
+def plan_of(flow: http.HTTPFlow) -> Plan | None:
+    return _plans.get(flow)
+
+
+def _plain_413(flow: http.HTTPFlow, limit: int) -> http.Response:
+    message = f"request body exceeds {limit} bytes"
+    error = {"message": message, "type": "invalid_request_error"}
+    body = json.dumps({"error": error})
+    return http.Response.make(413, body, {"content-type": "application/json"})
+
+
+@dataclass
+class RequestLimit:
+    """How large a request body that is read whole may become. Streamed ones are free."""
+
+    bytes: int | None = None
+    answer: Callable[[http.HTTPFlow, int], http.Response] = _plain_413
+
+
+request_limit = RequestLimit()
+"""The one in force. Lives here, not on a layer: it survives a reload of the script."""
+
+
+def set_request_limit(
+    limit: int | None,
+    answer: Callable[[http.HTTPFlow, int], http.Response] = _plain_413,
+) -> None:
+    """Refuse buffered request bodies above `limit` bytes; None: no bound.
+
+    `answer(flow, limit)` makes the 413. The flow then gets the `response` hook, never
+    `request`; the connection of an HTTP/1 client is closed after the answer.
+    """
+    request_limit.bytes = limit
+    request_limit.answer = answer
