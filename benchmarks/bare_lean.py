@@ -11,5 +11,4 @@ def load(loader):
 
 
 def running():
-    lean.prune(ctx.master)
-    lean.quiet(ctx.master)
+    lean.slim(ctx.master)

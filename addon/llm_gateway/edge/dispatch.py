@@ -12,7 +12,7 @@ it says so at debug level and leaves mitmproxy as it is, a little slower.
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 from mitmproxy import addonmanager, exceptions, flow, hooks
@@ -59,17 +59,17 @@ def known(manager: addonmanager.AddonManager) -> bool:
 
 def install(manager: addonmanager.AddonManager) -> bool:
     """Give this manager the dispatch that remembers. False: left as it was."""
-    if isinstance(getattr(manager, "trigger_event", None), _Dispatch):
+    if isinstance(manager.trigger_event, Dispatch):
         return True
     if not known(manager):
         logger.debug("Hook dispatch of this mitmproxy is unknown, left as it is.")
         return False
-    _Dispatch(manager).install()
+    Dispatch(manager).install()
     return True
 
 
-class _Dispatch:
-    """Stands in for `trigger_event` of one manager."""
+class Dispatch:
+    """Stands in for `trigger_event` and `handle_lifecycle` of one manager."""
 
     def __init__(self, manager: addonmanager.AddonManager) -> None:
         self.manager = manager
@@ -105,28 +105,69 @@ class _Dispatch:
         return groups
 
     async def __call__(self, event: hooks.Hook) -> None:
-        if groups := self.who(event.name):
-            await _call(groups, event.args())
+        if rest := _begin(self.who(event.name), event.args()):
+            await rest
 
     async def handle_lifecycle(self, event: hooks.Hook) -> None:
         """A hook of the proxy, followed by `update` where it was about a flow."""
-        args = event.args()
-        if groups := self.who(event.name):
-            await _call(groups, args)
-        if isinstance(args[0], flow.Flow) and (groups := self.who("update")):
-            await _call(groups, [[args[0]]])
+        (data,) = event.args()
+        if rest := self.begin(event.name, data):
+            await rest
+
+    def begin(self, name: str, data: Any) -> Coroutine[Any, Any, None] | None:
+        """The same, as far as it goes without waiting; what is left to await, if anything.
+
+        `data`: the one argument that hooks of the proxy have.
+        """
+        rest = _begin(self.who(name), [data])
+        if not isinstance(data, flow.Flow) or not (updated := self.who("update")):
+            return rest
+        return _in_turn(rest, updated, [[data]]) if rest else _begin(updated, [[data]])
 
 
-async def _call(groups: tuple[Group, ...], args: list[Any]) -> None:
-    for group in groups:
+async def _in_turn(
+    first: Coroutine[Any, Any, None], then: tuple[Group, ...], args: list[Any]
+) -> None:
+    await first
+    if rest := _begin(then, args):
+        await rest
+
+
+def _begin(
+    groups: tuple[Group, ...], args: list[Any]
+) -> Coroutine[Any, Any, None] | None:
+    """Call handlers until one has to be awaited: then it, and what follows, is returned."""
+    for at, group in enumerate(groups):
         try:
-            for handler in group:
+            for i, handler in enumerate(group):
                 result = handler(*args)
                 if result is not None and inspect.isawaitable(result):
-                    await result
+                    return _rest(result, group[i + 1 :], groups[at + 1 :], args)
         except exceptions.AddonHalt:
-            return
+            return None
         except Exception:
-            # As mitmproxy does it: log and go on, but for an OptionsError.
-            with addonmanager.safecall():
-                raise
+            _log_or_raise()
+    return None
+
+
+async def _rest(
+    running: Awaitable[Any], group: Group, groups: tuple[Group, ...], args: list[Any]
+) -> None:
+    try:
+        await running
+        for handler in group:
+            result = handler(*args)
+            if result is not None and inspect.isawaitable(result):
+                await result
+    except exceptions.AddonHalt:
+        return
+    except Exception:
+        _log_or_raise()
+    if rest := _begin(groups, args):
+        await rest
+
+
+def _log_or_raise() -> None:
+    """As mitmproxy does: log the exception and go on, but for an OptionsError."""
+    with addonmanager.safecall():
+        raise

@@ -1,9 +1,9 @@
 """What of mitmproxy a gateway does not need, and how to do without it.
 
-`options(ctx)` sets mitmproxy's options, `prune(master)` takes out the built-in
-add-ons that have nothing to do, `quiet(master)` stops the log records that
-mitmproxy makes for each connection and flow. Add-ons, options and loggers are
-all that this module knows; requests, providers and limits are none of its
+`options(ctx.options)` in the add-on's `load` sets mitmproxy's options; `slim(master)` in
+its `running` takes out the built-in add-ons that have nothing to do, stops the log
+records that mitmproxy makes for each connection and flow, and puts shorter ways in
+place of some of its own. Requests, providers and limits are none of this module's
 business, and nothing here changes what travels through the proxy.
 
 An add-on goes only when it would do nothing: its options stand at their
@@ -12,6 +12,8 @@ relatives work as ever. Those options are looked at once, at start.
 """
 
 import logging
+import os
+import socket
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +22,7 @@ from mitmproxy.log import LegacyLogEvents
 from mitmproxy.master import Master
 from mitmproxy.options import Options
 
-from llm_gateway.edge import dispatch
+from llm_gateway.edge import dispatch, events, shortcuts
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +98,9 @@ INTERACTIVE = ("view", "eventstore")
 """Add-ons of mitmproxy's console and web interface. Where one is present a person
 looks at flows and types commands: nothing is taken away and nothing is silenced."""
 
+BACKLOG = 1024
+"""Connections that wait to be accepted; the kernel may have its own, lower limit."""
+
 QUIET = ("mitmproxy.proxy.server",)
 """Loggers that make records for each connection and flow: client connect,
 server connect, "Streaming response from ...". Warnings and errors still come."""
@@ -140,8 +145,36 @@ def prune(master: Master) -> tuple[str, ...]:
         if addon is not None and idle(master.options):
             addons.remove(addon)
             gone.append(name)
-    dispatch.install(addons)
     return tuple(gone)
+
+
+def hasten(master: Master) -> None:
+    """Put our shorter ways in place of mitmproxy's: who listens to a hook, how it is
+    called, small things done many times. Each only where it is known to be the same."""
+    if dispatch.install(master.addons):
+        events.install()
+    shortcuts.install()
+
+
+def widen(master: Any, backlog: int = BACKLOG) -> None:
+    """Let more connections wait to be accepted than asyncio's 100, so that a burst of
+    clients is not turned away. Listening again on a socket that listens changes just that.
+    """
+    for server in master.addons.get("proxyserver").servers:
+        for listener in getattr(server, "_servers", ()):
+            for listening in getattr(listener, "sockets", ()):
+                with socket.socket(fileno=os.dup(listening.fileno())) as same:
+                    if same.type == socket.SOCK_STREAM:
+                        same.listen(backlog)
+
+
+def slim(master: Master) -> None:
+    """All of it. Call it once from the add-on's `running`."""
+    gone = prune(master)
+    quiet(master)
+    hasten(master)
+    widen(master)
+    logger.debug("Add-ons with nothing to do: %s.", ", ".join(gone))
 
 
 def quiet(master: Master) -> None:
