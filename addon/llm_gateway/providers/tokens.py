@@ -20,8 +20,8 @@ SUFFIX = ".json"
 def path_of(home: Path, provider: str) -> Path:
     """Where the login of a provider lies. Any id makes one file name."""
     name = quote(provider, safe="")
-    if name.strip(".") == "":  # "." and ".." are quoted as they are
-        name = name.replace(".", "%2E")
+    if name.startswith("."):  # neither hidden, nor the folder above
+        name = "%2E" + name[1:]
     return home / FOLDER / f"{name}{SUFFIX}"
 
 
