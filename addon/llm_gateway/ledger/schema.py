@@ -113,6 +113,7 @@ CREATE TABLE events (
 HISTORY_INDEXES = (
     "CREATE INDEX requests_ts ON requests(ts)",
     "CREATE INDEX requests_not_ok ON requests(ts, outcome) WHERE outcome <> 'ok'",
+    "CREATE INDEX requests_simulated ON requests(ts) WHERE simulated = 1",
     "CREATE INDEX attempts_ts ON attempts(ts)",
     "CREATE INDEX attempts_not_ok ON attempts(ts, outcome) WHERE outcome <> 'ok'",
     "CREATE INDEX decisions_ts ON decisions(ts)",
@@ -257,9 +258,21 @@ def m004_views(db: Database) -> None:
         db.execute(sql)
 
 
+def names() -> tuple[str, ...]:
+    """The migrations that this version knows, oldest first."""
+    empty = Database(memory=True)
+    try:
+        return tuple(m.name for m in MIGRATIONS.pending(empty))
+    finally:
+        empty.close()
+
+
 def prepare_file(db: Database) -> None:
-    """What must be said to a file before its first table. Harmless on an older one."""
-    db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    """What must be said to a file before its first table. Writes nothing to one in use."""
+    if not db.table_names():
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if db.execute("PRAGMA page_count").fetchone()[0]:
+            db.execute("VACUUM")  # somebody made it empty; only this changes its mind
     db.execute("PRAGMA journal_mode = WAL").fetchone()
 
 

@@ -1,0 +1,226 @@
+"""Opening `usage.db`, and what is done about a file that cannot be used as it is.
+
+    not there              made, mode 0600
+    damaged                moved aside with its -wal and -shm, never deleted; a new one
+    locked for a while     waited for; then opened without what needs writing
+    anything else          StoreError: one line, what and why
+
+What lives here: that, the lock that keeps a second gateway off the same file, and the
+settling of requests that a crash left unfinished (`settle_lost`).
+
+What this file does not know: queues, threads, what is written later.
+"""
+
+import os
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import IO
+from urllib.parse import quote
+
+from sqlite_utils import Database
+
+from llm_gateway.ledger import schema
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+STARTING_PATIENCE = 5.0
+"""Seconds that opening waits for somebody else's write lock."""
+WRITING_PATIENCE = 0.1
+"""Seconds that a write waits for it, before the next look at the queue."""
+LARGEST_LOG = 64 * 1024 * 1024
+"""Bytes that the write-ahead log is cut back to after a checkpoint."""
+
+SYNCHRONOUS = {"normal": "NORMAL", "full": "FULL"}
+"""normal: safe against a crash of the process; full: against a power cut as well."""
+
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class StoreError(Exception):
+    """The ledger cannot be opened. Its text is one line, ready for a person."""
+
+
+@dataclass(slots=True)
+class Opened:
+    db: Database
+    inode: int
+    note: str = ""
+    """What people should hear about, '' when all was well."""
+
+
+def error_code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code, 0 when it is not SQLite that complains."""
+    code: int = getattr(error, "sqlite_errorcode", None) or 0
+    return code & 0xFF
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, not even by accident. The caller closes it."""
+    name = quote(str(path.absolute()))
+    connection = sqlite3.connect(
+        f"file:{name}?mode=ro", uri=True, timeout=STARTING_PATIENCE
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def lock(path: Path) -> IO[str]:
+    """Hold the file for this process, until the handle is closed (or we are killed).
+
+    Raises StoreError when another gateway has it, or nothing can be written there.
+    """
+    name = path.with_name(path.name + ".lock")
+    try:
+        handle = os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"{path}: there is no folder {path.parent}; make it first"
+        ) from error
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written here: {error.strerror}") from error
+    if fcntl is None:
+        return handle
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = handle.read(20).strip()
+        handle.close()
+        who = f" (process {holder})" if holder else ""
+        raise StoreError(
+            f"{path}: another gateway{who} writes to it; stop that one, or give this one"
+            " its own file with --set gateway_db=FILE"
+        ) from error
+    handle.truncate(0)
+    handle.write(f"{os.getpid()}\n")
+    handle.flush()
+    return handle
+
+
+def open_ledger(path: Path, *, durability: str, now: float) -> Opened:
+    """The file, ready to be written: right mode, right shape, checked.
+
+    Raises StoreError. A damaged file is moved aside and replaced by a new one, and
+    `Opened.note` says so.
+    """
+    try:
+        return _open(path, durability)
+    except sqlite3.DatabaseError as error:
+        if error_code(error) not in DAMAGED:
+            raise StoreError(f"{path}: cannot be opened: {error}") from error
+        kept = move_aside(path, now)
+        note = f"{path.name} was damaged ({error}); it is kept as {kept.name}, counting starts anew"
+    try:
+        opened = _open(path, durability)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: cannot be made anew: {error}") from error
+    opened.note = note
+    return opened
+
+
+def _open(path: Path, durability: str) -> Opened:
+    try:
+        # SQLite would make it readable for everybody.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        inode = path.stat().st_ino
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+    connection = sqlite3.connect(path, timeout=STARTING_PATIENCE)
+    try:
+        db = Database(connection, execute_plugins=False)
+        _check(db)
+        schema.prepare_file(db)
+        db.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
+        db.execute(f"PRAGMA journal_size_limit = {LARGEST_LOG}")
+        db.execute("PRAGMA analysis_limit = 1000")
+        _bring_up_to_date(db, path)
+        db.execute(f"PRAGMA busy_timeout = {int(WRITING_PATIENCE * 1000)}")
+    except BaseException:
+        connection.close()
+        raise
+    return Opened(db, inode)
+
+
+def _check(db: Database) -> None:
+    """Raises what SQLite raises for a damaged file, whichever way it says so."""
+    found: str = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        error = sqlite3.DatabaseError(found.splitlines()[-1])
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+
+def _bring_up_to_date(db: Database, path: Path) -> None:
+    known = {name for name in schema.names()}
+    newer = [m.name for m in schema.MIGRATIONS.applied(db) if m.name not in known]
+    if newer:
+        raise StoreError(
+            f"{path}: was written by a newer LLM Gateway ({newer[0]}); update this one,"
+            " or give it another file with --set gateway_db=FILE"
+        )
+    try:
+        schema.migrate(db)
+    except sqlite3.OperationalError as error:
+        if error_code(error) != sqlite3.SQLITE_ERROR:
+            raise
+        raise StoreError(f"{path}: is another program's database: {error}") from error
+
+
+def move_aside(path: Path, now: float) -> Path:
+    """Rename the file and its -wal and -shm; where the file is now. Raises StoreError."""
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S")
+    kept = path.with_name(f"{path.name}.corrupt-{stamp}")
+    n = 1
+    while kept.exists():
+        n += 1
+        kept = path.with_name(f"{path.name}.corrupt-{stamp}-{n}")
+    try:
+        path.rename(kept)
+        for suffix in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                Path(f"{path}{suffix}").rename(f"{kept}{suffix}")
+    except OSError as error:
+        raise StoreError(
+            f"{path}: is damaged and cannot be moved aside: {error.strerror}"
+        ) from error
+    return kept
+
+
+# `outcome <> 'ok'` beside the other condition lets SQLite use the partial index.
+_LOST_ATTEMPTS = """
+UPDATE attempts SET outcome = 'lost', reason = 'gateway stopped'
+WHERE outcome <> 'ok' AND outcome = 'in_flight'
+"""
+# Nothing reserved and not free: the price is unknown, and so is the cost.
+_LOST_REQUESTS = """
+UPDATE requests SET
+  outcome = 'lost',
+  error = 'gateway stopped',
+  (attempts, provider, account, model, input_tokens, usage_source, cost_nano) = (
+    SELECT count(*), last.provider, last.account, coalesce(last.model, requests.model),
+      requests.reserved_tokens, 'estimated',
+      CASE WHEN requests.reserved_cost_nano > 0 THEN requests.reserved_cost_nano ELSE (
+        SELECT 0 FROM models
+        WHERE provider = last.provider AND model = last.model AND free) END
+    FROM (SELECT max(n), provider, account, model FROM attempts
+          WHERE request = requests.id) AS last
+    LEFT JOIN attempts ON attempts.request = requests.id)
+WHERE outcome <> 'ok' AND outcome = 'in_flight'
+"""
+
+
+def settle_lost(db: Database) -> int:
+    """Requests that were on their way when the gateway died cost what they reserved.
+
+    To be called inside a transaction, before anything of this run is written: whatever is
+    in flight then is of an earlier one. Returns the number of requests.
+    """
+    db.execute(_LOST_ATTEMPTS)
+    return db.execute(_LOST_REQUESTS).rowcount

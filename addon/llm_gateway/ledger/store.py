@@ -1,0 +1,244 @@
+"""The ledger as the rest of the gateway sees it.
+
+What lives here: `Store`. Everything that is said to it is taken at once (records go on
+changing) and written by the writer's thread; `begin` and `attempt` give something to
+await, because a request may not leave before its row is on disk. When the disk does not
+take it, nobody waits: requests go on, and `degraded` says why.
+
+What this file does not know: SQL, what happens when a write fails (`writer`).
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from llm_gateway.exchange import (
+    AttemptRecord,
+    Candidate,
+    Decision,
+    Event,
+    Limit,
+    RequestRecord,
+)
+from llm_gateway.ledger import file, replay, rows, standing, upkeep
+from llm_gateway.ledger.backlog import (
+    LARGEST_BACKLOG,
+    Backlog,
+    Entry,
+    Waiter,
+    finish,
+)
+from llm_gateway.ledger.file import StoreError
+from llm_gateway.ledger.rows import Kind
+from llm_gateway.ledger.standing import GatewayState, Running
+from llm_gateway.ledger.writer import PATIENCE, Writer
+from llm_gateway.limits.values import Spent, Standing
+
+__all__ = ["GatewayState", "Store", "StoreError"]
+
+STUCK = 2.5 * PATIENCE
+"""Seconds that a transaction may take before it is said that the disk does not answer."""
+
+
+class Store:
+    """One file, one writer. Made on the event loop's thread, or where there is no loop."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durability: str = "normal",
+        retention_days: int = 90,
+        clock: Callable[[], float] = time.time,
+        largest_backlog: int = LARGEST_BACKLOG,
+        retry_seconds: float = 1.0,
+    ) -> None:
+        """`durability`: `normal` or `full`. Nothing is opened before `start`."""
+        self.path = Path(path)
+        self._clock = clock
+        self._backlog = Backlog(largest_backlog)
+        self._writer = Writer(
+            self.path,
+            self._backlog,
+            durability=durability,
+            retention_days=retention_days,
+            clock=clock,
+            retry=retry_seconds,
+        )
+        self._outstanding: deque[tuple[float, asyncio.Future[bool]]] = deque()
+        self._watch: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def start(self) -> None:
+        """Open the file, repair what a crash left, begin to write. Raises StoreError."""
+        self._writer.start()
+        self._writer.started.result()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Write what is left, for `timeout` seconds at most; then the file is closed."""
+        self._closed = True
+        self._writer.close_by = time.monotonic() + timeout
+        self._backlog.close()
+        if self._writer.ident is not None:
+            self._writer.join(timeout + 1.0)
+
+    # -- what is waited for ----------------------------------------------------------
+
+    def begin(
+        self,
+        request: RequestRecord,
+        attempt: AttemptRecord | None = None,
+        decision: Decision | None = None,
+    ) -> Waiter:
+        """A request, its first attempt, and why it goes there: one transaction.
+
+        Done with True when it is committed, with False when nobody should wait for it.
+        """
+        taken = [(rows.BEGIN_REQUEST, rows.BEGIN_REQUEST.snapshot(request))]
+        if attempt is not None:
+            taken.append((rows.BEGIN_ATTEMPT, rows.BEGIN_ATTEMPT.snapshot(attempt)))
+        if decision is not None:
+            taken.append((rows.DECISION, (request.id, request.at, decision)))
+        return self._put_and_wait(tuple(taken))
+
+    def attempt(self, attempt: AttemptRecord) -> Waiter:
+        """A further attempt, as in `begin`."""
+        kind = rows.BEGIN_ATTEMPT
+        return self._put_and_wait(((kind, kind.snapshot(attempt)),))
+
+    def flush(self) -> Waiter:
+        """Done when everything that was said before is committed."""
+        return self._put_and_wait(())
+
+    # -- what is not -----------------------------------------------------------------
+
+    def end_attempt(self, attempt: AttemptRecord) -> None:
+        kind = rows.END_ATTEMPT
+        self._backlog.put(Entry(((kind, kind.snapshot(attempt)),)))
+
+    def end(self, request: RequestRecord) -> None:
+        """The request as it ended. Its row is made when there is none (refused, simulated)."""
+        kind = rows.END_REQUEST
+        self._backlog.put(Entry(((kind, kind.snapshot(request)),)))
+
+    def decision(self, request: RequestRecord, decision: Decision) -> None:
+        """Why a request went nowhere: a decision without `begin`."""
+        self._backlog.put(Entry(((rows.DECISION, (request.id, request.at, decision)),)))
+
+    def event(self, event: Event) -> None:
+        self._backlog.put(Entry(((rows.EVENT, event),)))
+
+    def limit_state(
+        self, standings: Iterable[Standing], now: float | None = None
+    ) -> None:
+        """Every limit as it stands; replaces what was there. At most once a second."""
+        self._put(
+            standing.limit_state(standings, self._clock() if now is None else now)
+        )
+
+    def offer_state(
+        self, candidates: Iterable[Candidate], now: float | None = None
+    ) -> None:
+        """Every offer as it stands; replaces what was there. At most once a second."""
+        self._put(
+            standing.offer_state(candidates, self._clock() if now is None else now)
+        )
+
+    def gateway_state(self, state: GatewayState) -> None:
+        """The heartbeat. The ledger's own `degraded` reasons are added."""
+        self._put(standing.gateway_state(state, self.degraded))
+
+    def running_config(self, catalog: Running, clients: Iterable[Limit] = ()) -> None:
+        """The configuration in force, without secrets; `clients`: the clients' limits."""
+        for whole in standing.running_config(catalog, clients):
+            self._put(whole)
+
+    def _put(self, whole: standing.Whole) -> None:
+        self._backlog.put_whole(whole)
+
+    # -- asking ----------------------------------------------------------------------
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """What is wrong with the ledger, in words; empty when all is well."""
+        writer, reasons = self._writer, []
+        if writer.trouble:
+            reasons.append(
+                f"ledger: {writer.trouble}, {writer.held_back} rows held back"
+            )
+        elif self._stuck():
+            reasons.append("ledger: the disk does not answer")
+        if self._backlog.dropped:
+            reasons.append(f"ledger: {self._backlog.dropped} rows lost")
+        if writer.note:
+            reasons.append(f"ledger: {writer.note}")
+        if upkeep.log_size(self.path) > file.LARGEST_LOG:
+            reasons.append(
+                "ledger: a reader keeps the write-ahead log from being emptied"
+            )
+        return tuple(reasons)
+
+    def spent(self, since: float) -> list[Spent]:
+        """What stands against limits from `since` (unix seconds) on. Blocks."""
+        connection = file.read_only(self.path)
+        try:
+            return replay.spent(connection, since, self._clock())
+        finally:
+            connection.close()
+
+    def rows(
+        self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[dict[str, Any]]:
+        """The rows of a query, on a read-only connection of its own. Blocks."""
+        connection = file.read_only(self.path)
+        try:
+            return [dict(row) for row in connection.execute(sql, params).fetchall()]
+        finally:
+            connection.close()
+
+    # -- waiting ---------------------------------------------------------------------
+
+    def _stuck(self) -> bool:
+        """The transaction that is going on takes longer than anybody should wait."""
+        since = self._writer.busy_since
+        return since is not None and time.monotonic() - since > STUCK
+
+    def _put_and_wait(self, taken: tuple[tuple[Kind, Any], ...]) -> Waiter:
+        nobody_waits = self._closed or bool(self._writer.trouble) or self._stuck()
+        waiter = self._waiter(nobody_waits)
+        self._backlog.put(Entry(taken, None if nobody_waits else waiter))
+        return waiter
+
+    def _waiter(self, done: bool) -> Waiter:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            waiting: Future[bool] = Future()
+            if done:
+                waiting.set_result(False)
+            return waiting
+        future = loop.create_future()
+        if done:
+            future.set_result(False)
+            return future
+        self._outstanding.append((loop.time(), future))
+        if self._watch is None:
+            self._watch = loop.call_later(PATIENCE, self._look, loop)
+        return future
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Release those who have waited long enough. One timer for all of them."""
+        waiting = self._outstanding
+        while waiting and waiting[0][1].done():
+            waiting.popleft()
+        if waiting and loop.time() - waiting[0][0] >= PATIENCE:
+            finish([future for _, future in waiting], False)
+            waiting.clear()
+        if not waiting:
+            self._watch = None
+            return
+        self._watch = loop.call_at(waiting[0][0] + PATIENCE, self._look, loop)

@@ -1,0 +1,151 @@
+"""How a batch becomes rows: one transaction, all of it or nothing.
+
+What lives here: `commit`, and `blame`, which says what an error is about: a row, the
+file, or the moment.
+
+What this file does not know: threads, when to try again.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from enum import Enum
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from sqlite_utils import Database
+
+from llm_gateway.ledger import file, rows
+from llm_gateway.ledger.backlog import Batch
+from llm_gateway.ledger.rows import Kind
+from llm_gateway.ledger.standing import Whole
+
+logger = logging.getLogger(__name__)
+
+# Within a batch all begins come before all ends: the rows of one request stay in order,
+# and each statement is prepared once.
+ORDER = (
+    rows.BEGIN_REQUEST,
+    rows.BEGIN_ATTEMPT,
+    rows.DECISION,
+    rows.END_ATTEMPT,
+    rows.END_REQUEST,
+    rows.EVENT,
+)
+
+UNWRITABLE = (sqlite3.Error, OverflowError, TypeError, ValueError, AttributeError)
+"""What writing can raise, when a value is nothing that SQLite takes as well."""
+
+
+class Blame(Enum):
+    ROW = "a row"
+    LOCK = "somebody else's transaction"
+    DAMAGE = "the file is damaged"
+    REACH = "the file cannot be reached through this connection"
+    DISK = "the disk, or anything else that may pass"
+
+
+_BLAME = {
+    sqlite3.SQLITE_CONSTRAINT: Blame.ROW,
+    sqlite3.SQLITE_MISMATCH: Blame.ROW,
+    sqlite3.SQLITE_TOOBIG: Blame.ROW,
+    sqlite3.SQLITE_RANGE: Blame.ROW,
+    sqlite3.SQLITE_BUSY: Blame.LOCK,
+    sqlite3.SQLITE_LOCKED: Blame.LOCK,
+    sqlite3.SQLITE_CORRUPT: Blame.DAMAGE,
+    sqlite3.SQLITE_NOTADB: Blame.DAMAGE,
+    sqlite3.SQLITE_IOERR: Blame.REACH,
+    sqlite3.SQLITE_CANTOPEN: Blame.REACH,
+}
+_WORDS = {
+    sqlite3.SQLITE_BUSY: "the database is locked by another program",
+    sqlite3.SQLITE_LOCKED: "the database is locked by another program",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_READONLY: "the database is read-only",
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+    sqlite3.SQLITE_CANTOPEN: "the database cannot be opened",
+}
+
+
+def blame(error: Exception) -> Blame:
+    if isinstance(error, file.StoreError):
+        return Blame.DISK
+    if not isinstance(error, sqlite3.Error):
+        return Blame.ROW
+    code = file.error_code(error)
+    return _BLAME.get(code, Blame.DISK) if code else Blame.ROW
+
+
+def words(error: Exception) -> str:
+    """What a person should read about an error that no row is to blame for."""
+    known = (
+        _WORDS.get(file.error_code(error)) if isinstance(error, sqlite3.Error) else None
+    )
+    return known or str(error)
+
+
+def commit(
+    db: Database, batch: Batch, *, settle: bool, one_by_one: bool = False
+) -> int:
+    """Write the batch; raises one of `UNWRITABLE`, and then nothing is written.
+
+    `settle`: close what an earlier run left in flight, first; returns how many requests
+    that were. `one_by_one`: rows that cannot be written are logged and left out.
+    """
+    connection = db.conn
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        lost = file.settle_lost(db) if settle else 0
+        for kind, values in _by_kind(batch).items():
+            if not one_by_one:
+                connection.executemany(kind.sql, map(kind.finish, values))
+                continue
+            for taken in values:
+                _apart(
+                    connection,
+                    kind.name,
+                    partial(_row, connection, kind, taken),
+                )
+        for whole in batch.wholes:
+            if not one_by_one:
+                _replace(connection, whole)
+                continue
+            _apart(connection, whole.table, partial(_replace, connection, whole))
+        db.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.rollback()
+        raise
+    return lost
+
+
+def _by_kind(batch: Batch) -> dict[Kind, list[Any]]:
+    found: dict[Kind, list[Any]] = {kind: [] for kind in ORDER}
+    for kind, taken in chain.from_iterable(entry.rows for entry in batch.entries):
+        found[kind].append(taken)
+    return {kind: values for kind, values in found.items() if values}
+
+
+def _row(connection: sqlite3.Connection, kind: Kind, taken: Any) -> None:
+    connection.execute(kind.sql, kind.finish(taken))
+
+
+def _replace(connection: sqlite3.Connection, whole: Whole) -> None:
+    connection.execute(whole.clearing)
+    connection.executemany(whole.sql, whole.rows)
+
+
+def _apart(
+    connection: sqlite3.Connection, name: str, write: Callable[[], None]
+) -> None:
+    connection.execute("SAVEPOINT apart")
+    try:
+        write()
+    except UNWRITABLE as error:
+        if blame(error) is not Blame.ROW:
+            raise
+        connection.execute("ROLLBACK TO apart")
+        # Not the error's text: it may hold what the row held.
+        logger.error("ledger: cannot write this %s: %s", name, type(error).__name__)
+    connection.execute("RELEASE apart")

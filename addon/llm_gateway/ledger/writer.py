@@ -1,0 +1,316 @@
+"""The one thread that writes, and what it does when it cannot.
+
+    backlog ──▶ batch ──▶ transaction ──▶ waiters are told, once per batch
+                  ▲            │
+                  └── again ◀──┴─ locked, full, read-only, I/O error: degraded
+
+Rule 1: who waits for a commit waits for `PATIENCE` at most; then requests go on, and the
+        ledger is degraded until it has caught up.
+Rule 2: what cannot be written is held back, as much of it as the backlog takes, and
+        written when it can be; what had to be dropped is counted and said.
+Rule 3: one bad row never holds up the others.
+Rule 4: a file that turns out damaged, or is gone, is replaced at once by a new one, so
+        that what follows is on disk; the damaged one is kept beside it.
+
+What this file does not know: what the rows mean, who asks.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+from llm_gateway.exchange import Event
+from llm_gateway.ledger import file, rows, upkeep
+from llm_gateway.ledger.backlog import Backlog, Batch, Entry, tell
+from llm_gateway.ledger.file import Opened, StoreError
+from llm_gateway.ledger.standing import Whole
+from llm_gateway.ledger.transaction import UNWRITABLE, Blame, blame, commit, words
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 0.1
+"""Seconds that anybody waits for a commit."""
+RETRY_LOCKED = 0.02
+"""Seconds between two tries against a lock, on top of SQLite's own patience."""
+QUIET = 0.05
+"""Seconds without anything to write, after which upkeep may do a step."""
+UPKEEP_EVERY = 3600.0
+LOOK_EVERY = 5.0
+"""Seconds between two looks at whether the file is still there."""
+
+
+class Writer(threading.Thread):
+    """Started once. `backlog.close()` ends it, and `close_by` bounds how long that takes."""
+
+    def __init__(
+        self,
+        path: Path,
+        backlog: Backlog,
+        *,
+        durability: str,
+        retention_days: int,
+        clock: Callable[[], float],
+        retry: float,
+    ) -> None:
+        """`retry`: seconds between two tries against a disk that cannot be written."""
+        super().__init__(name="ledger", daemon=True)
+        self._path = path
+        self._backlog = backlog
+        self._durability = durability
+        self._retention_days = retention_days
+        self._clock = clock
+        self._retry = retry
+        self._opened: Opened | None = None
+        self._settled = False
+        """What an earlier run left in flight is closed."""
+        self._held = 0
+        self._newest: dict[str, Whole] = {}
+        """What was written last, for a file that has to be made anew."""
+        self._agenda: Iterator[None] | None = None
+        self._upkeep_due = 0.0
+        self._look_due = 0.0
+        self._trouble_since = 0.0
+        self.started: Future[None] = Future()
+        """Done when the file is open; fails with StoreError when it cannot be opened."""
+        self.close_by: float | None = None
+        """Monotonic time after which closing does not wait for anything any more."""
+        self.busy_since: float | None = None
+        """Monotonic time at which the transaction that is going on was begun."""
+        self.trouble = ""
+        """Why nothing can be written now; "" when all is well."""
+        self.note = ""
+        """What happened to the file in this run, for people to hear about."""
+
+    @property
+    def held_back(self) -> int:
+        """Entries that wait to be written."""
+        return self._held + len(self._backlog)
+
+    # -- the thread ------------------------------------------------------------------
+
+    def run(self) -> None:
+        try:
+            lock = file.lock(self._path)
+        except StoreError as error:
+            self.started.set_exception(error)
+            return
+        with lock:
+            try:
+                self._open()
+                self._write(Batch(), once=True)
+            except BaseException as error:
+                self._abandon()
+                self.started.set_exception(error)
+                return
+            self.started.set_result(None)
+            try:
+                while self._turn():
+                    pass
+            finally:
+                self._close()
+
+    def _turn(self) -> bool:
+        """One batch, or one step of upkeep; False when all is done."""
+        batch = self._backlog.take(QUIET if self._agenda else LOOK_EVERY)
+        if not batch and self._backlog.closing:
+            return False
+        if batch or self.trouble:
+            self._held = len(batch.entries)
+            if not self._write(batch):
+                return False
+            self._held = 0
+        now = time.monotonic()
+        if now > self._look_due:
+            self._look_due = now + LOOK_EVERY
+            self._look()
+        # Without a single quiet moment, upkeep takes its turn between the batches.
+        if not batch or now > self._upkeep_due + UPKEEP_EVERY:
+            self._keep_up(now)
+        return True
+
+    # -- the file --------------------------------------------------------------------
+
+    def _open(self) -> Opened:
+        if self._opened is None:
+            self._opened = file.open_ledger(
+                self._path, durability=self._durability, now=self._clock()
+            )
+            self._backlog.bring_back(self._newest.values())
+            if self._opened.note:
+                self._say(self._opened.note)
+        return self._opened
+
+    def _abandon(self) -> None:
+        """Let go of the file, whatever state it is in."""
+        self._agenda = None
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            try:
+                opened.db.close()
+            except sqlite3.Error as error:
+                logger.warning("ledger: closing failed: %s", error)
+
+    def _replace_damaged(self, error: Exception) -> None:
+        """Raises StoreError when the file cannot be moved."""
+        self._abandon()
+        kept = file.move_aside(self._path, self._clock())
+        self._settled = True  # nothing of an earlier run is in the new file
+        self._say(
+            f"{self._path.name} turned out damaged ({error}); it is kept as {kept.name},"
+            " what follows is in a new file"
+        )
+
+    def _look(self) -> None:
+        """A file that was removed or replaced under our feet takes rows nobody sees."""
+        if self._opened is None:
+            return
+        try:
+            if self._path.stat().st_ino == self._opened.inode:
+                return
+        except OSError:
+            pass
+        self._abandon()
+        self._say(f"{self._path.name} was removed or replaced while it was in use")
+
+    def _close(self) -> None:
+        if self.held_back:
+            logger.error(
+                "ledger: %d rows were never written: %s",
+                self.held_back,
+                self.trouble or "there was no time left",
+            )
+        tell(self._backlog.take_waiters(), False)
+        if self._opened is not None and not self.trouble:
+            try:
+                upkeep.refresh_statistics(self._opened.db)
+                upkeep.truncate_log(self._opened.db)
+            except sqlite3.Error as error:
+                logger.info("ledger: closed without a checkpoint: %s", error)
+        self._abandon()
+
+    def _keep_up(self, now: float) -> None:
+        if self._opened is None:
+            return
+        if self._agenda is None:
+            if now < self._upkeep_due:
+                return
+            self._upkeep_due = now + UPKEEP_EVERY
+            self._agenda = upkeep.round_of_upkeep(
+                self._opened.db, self._retention_days, self._clock()
+            )
+        try:
+            if next(self._agenda, self) is self:
+                self._agenda = None
+        except sqlite3.Error as error:
+            # Nothing depends on it: the next round tries again. If the file is damaged,
+            # the next write will find that out, and deal with it.
+            logger.info("ledger: upkeep put off: %s", error)
+            self._agenda = None
+
+    # -- writing ---------------------------------------------------------------------
+
+    def _write(self, batch: Batch, *, once: bool = False) -> bool:
+        """Until it is written (True), or there is no time left for that (False).
+
+        `once`: one try, unless another one may well succeed at once.
+        """
+        began = time.monotonic()
+        waiters = batch.take_waiters()
+        one_by_one = False
+        while True:
+            self.busy_since = time.monotonic()
+            try:
+                self._commit(batch, one_by_one)
+            except (*UNWRITABLE, StoreError) as error:
+                self.busy_since = None
+                if blame(error) is Blame.ROW and not one_by_one:
+                    one_by_one = True
+                    continue
+                pause = self._deal_with(error, began)
+                if self.trouble:
+                    tell(waiters + self._backlog.take_waiters(), False)
+                    waiters = []
+                    if once or self._too_late():
+                        return False
+                self._backlog.pause(pause)
+            else:
+                self.busy_since = None
+                break
+        tell(waiters, True)
+        self._recover()
+        return True
+
+    def _commit(self, batch: Batch, one_by_one: bool) -> None:
+        opened = self._open()
+        lost = commit(opened.db, batch, settle=not self._settled, one_by_one=one_by_one)
+        self._settled = True
+        self._newest.update({whole.table: whole for whole in batch.wholes})
+        if lost:
+            self._event(
+                "recovered",
+                f"{lost} requests were unfinished when the gateway stopped:"
+                " counted at what they had reserved",
+            )
+
+    def _deal_with(self, error: Exception, began: float) -> float:
+        """Seconds until the next try."""
+        match blame(error):
+            case Blame.LOCK:
+                if time.monotonic() - began >= PATIENCE:
+                    self._degrade(words(error))
+                return RETRY_LOCKED
+            case Blame.DAMAGE:
+                try:
+                    self._replace_damaged(error)
+                except StoreError as failed:
+                    self._degrade(str(failed))
+                    return self._retry
+                return 0.0
+            case Blame.REACH:
+                self._abandon()
+        self._degrade(words(error))
+        return self._retry
+
+    def _too_late(self) -> bool:
+        return self.close_by is not None and time.monotonic() >= self.close_by
+
+    # -- saying so -------------------------------------------------------------------
+
+    def _event(self, kind: str, message: str) -> None:
+        event = Event(self._clock(), kind, "ledger", message)
+        self._backlog.put(Entry(((rows.EVENT, event),)), always=True)
+
+    def _say(self, note: str) -> None:
+        self.note = note
+        logger.error("ledger: %s", note)
+        self._event("degraded", note)
+
+    def _degrade(self, trouble: str) -> None:
+        if not self.trouble:
+            self._trouble_since = self._clock()
+            logger.warning("ledger: %s; requests go on, rows are held back", trouble)
+        self.trouble = trouble
+
+    def _recover(self) -> None:
+        """Say that it is over, and what it has cost."""
+        if not self.trouble:
+            if self._backlog.dropped and not len(self._backlog):
+                dropped = self._backlog.take_dropped()
+                self._event(
+                    "degraded", f"more than could be held back: {dropped} rows lost"
+                )
+            return
+        trouble = self.trouble
+        dropped = self._backlog.take_dropped()
+        now = self._clock()
+        lasted = f"{max(0.0, now - self._trouble_since):.1f} s"
+        message = f"{trouble}: over after {lasted}, {dropped or 'no'} rows lost"
+        logger.warning("ledger: %s", message)
+        began = Event(self._trouble_since, "degraded", "ledger", trouble)
+        over = Event(now, "recovered", "ledger", message, {"dropped": dropped})
+        self._backlog.put(Entry(((rows.EVENT, began), (rows.EVENT, over))), always=True)
+        self.trouble = ""
