@@ -1,0 +1,91 @@
+"""Shortcuts give what the originals give, and stand in only where those are known."""
+
+import types
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mitmproxy import http, optmanager
+from mitmproxy.options import Options
+from mitmproxy.proxy.context import Context
+from mitmproxy.test import tflow
+
+from llm_gateway.edge import known, shortcuts
+
+names = st.sampled_from([b"Host", b"host", b"HOST", b"accept", b"X-A", b"x-\xff"])
+fields = st.lists(st.tuples(names, st.binary(max_size=4)), max_size=6)
+
+
+@given(fields, names)
+def test_headers(fields, name):
+    headers = http.Headers(fields)
+    as_text = name.decode("utf-8", "surrogateescape")
+    values = headers.get_all(name)
+    expected = ", ".join(values) if values else "none"
+    for key in (name, as_text):
+        assert shortcuts.get(headers, key, "none") == expected
+        assert shortcuts.contains(headers, key) is bool(values)
+
+
+def test_a_fork_shares_all_but_the_list_of_layers():
+    context = Context(tflow.tflow().client_conn, Options())
+    context.layers.append("layer")
+    other = shortcuts.fork(context)
+    assert vars(other) == vars(context)
+    assert other.server is context.server
+    assert other.layers is not context.layers
+
+
+@pytest.mark.parametrize("value", [None, True, 7, "text", ["a"], ("a",)])
+def test_option_values(value):
+    option = optmanager._Option("name", object, value, "help", None)
+    assert shortcuts.current(option) == value == option.current()
+    option.value = ["set"]
+    assert shortcuts.current(option) == ["set"]
+    assert shortcuts.current(option) is not option.value
+
+
+def test_all_of_them_are_known_here(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        shortcuts,
+        "replace",
+        lambda owner, name, new, digests, relies_on=(): seen.append(
+            (name, known.digest(*(relies_on or (getattr(owner, name),))) in digests)
+        ),
+    )
+    shortcuts.install()
+    assert seen == [
+        ("__post_init__", True),
+        ("set_task_debug_info", True),
+        ("fork", True),
+        ("current", True),
+        ("get", True),
+        ("__contains__", True),
+    ]
+
+
+# known.py
+
+
+def original():
+    return "original"
+
+
+def other():
+    return "other"
+
+
+def test_only_what_is_known_is_replaced():
+    owner = types.SimpleNamespace(__name__="owner", f=original)
+    assert not known.replace(owner, "f", other, {"00000000"})
+    assert owner.f is original
+    assert known.replace(owner, "f", other, {known.digest(original)})
+    assert owner.f is other
+    assert known.replace(owner, "f", other, set()), "again"
+
+
+def test_what_has_no_text_is_unknown():
+    assert known.digest(len) == ""
+    owner = types.SimpleNamespace(__name__="owner", f=len)
+    assert not known.replace(owner, "f", other, {known.digest(original)})
