@@ -8,7 +8,7 @@ What this file does not know: clocks, sockets, the config's text. Limits and hea
 are asked through the small `Standings` protocol.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -36,15 +36,17 @@ class Standings(Protocol):
     """What routing asks about an offer. Implemented over the limiter and health."""
 
     def need(self, offer: Offer, ask: Ask) -> Need: ...
-    def fit(self, limits: Sequence[Limit], need: Need) -> LimitRefusal | None: ...
-    def headroom(self, limits: Sequence[Limit]) -> float: ...
+    def fit(
+        self, offer: Offer, limits: Sequence[Limit], need: Need
+    ) -> LimitRefusal | None: ...
+    def headroom(self, offer: Offer, limits: Sequence[Limit]) -> float: ...
     def unavailable(self, offer: Offer) -> Unavailable | None: ...
     def expected_cost(self, offer: Offer, ask: Ask) -> int | None: ...
 
 
 def decide(
     call: Call,
-    offers: Iterable[Offer],
+    ranks: Sequence[Sequence[Offer]],
     standings: Standings,
     *,
     budget: Sequence[Limit] = (),
@@ -55,17 +57,20 @@ def decide(
 ) -> Decision:
     """Weigh every offer for this call.
 
-    `exclude` holds offers that failed for this call already; `larger_than` asks for a
+    `ranks` holds those that have the asked name exactly, then by alias, then by
+    wildcard: among offers that cost alike, an exact name beats an alias and an alias
+    beats a wildcard. `exclude` holds offers that failed for this call already; `larger_than` asks for a
     known context window above that many tokens; `chance` breaks ties.
     """
     ready: list[tuple[tuple[float, ...], Candidate]] = []
     skipped: list[Candidate] = []
-    for offer in offers:
-        found = _weigh(call, offer, standings, budget, exclude, larger_than)
-        if found.verdict is Verdict.SKIPPED:
-            skipped.append(found)
-        else:
-            ready.append((_rank(call, found, warm, chance()), found))
+    for rank, offers in enumerate(ranks):
+        for offer in offers:
+            found = _weigh(call, offer, standings, budget, exclude, larger_than)
+            if found.verdict is Verdict.SKIPPED:
+                skipped.append(found)
+            else:
+                ready.append((_order(call, found, rank, warm, chance()), found))
     ready.sort(key=lambda ranked: ranked[0])
     ordered = [candidate for _, candidate in ready]
     if ordered:
@@ -75,6 +80,25 @@ def decide(
             reason=_why_taken(call, ordered[0], warm, len(ordered)),
         )
     return Decision(call.ask.model, call.policy, (*ordered, *skipped))
+
+
+def one_family(ranks: Sequence[Sequence[Offer]]) -> tuple[tuple[Offer, ...], ...]:
+    """Offers whose embeddings lie in one vector space: that of the first.
+
+    The same upstream model, or the same `mappedName` given on purpose in the config.
+    """
+    first = next((offer for offers in ranks for offer in offers), None)
+    if first is None:
+        return ()
+    return tuple(
+        tuple(
+            offer
+            for offer in offers
+            if offer.model == first.model
+            or (offer.mapped and first.mapped and offer.name == first.name)
+        )
+        for offers in ranks
+    )
 
 
 def limits_for(call: Call, offer: Offer, budget: Sequence[Limit]) -> tuple[Limit, ...]:
@@ -118,12 +142,9 @@ def _weigh(
     window = offer.context_window
     if larger_than is not None and (window is None or window <= larger_than):
         return skip("its context window is not larger", "ready")
-    headroom = 1.0
-    if limits:
-        need = standings.need(offer, call.ask)
-        if refusal := standings.fit(limits, need):
-            return skip(refusal.reason, "at limit", refusal.fits_at)
-        headroom = standings.headroom(limits)
+    if refusal := standings.fit(offer, limits, standings.need(offer, call.ask)):
+        return skip(refusal.reason, "at limit", refusal.fits_at)
+    headroom = standings.headroom(offer, limits)
     return Candidate(
         offer,
         Verdict.READY,
@@ -134,19 +155,21 @@ def _weigh(
     )
 
 
-def _rank(
-    call: Call, found: Candidate, warm: tuple[str, str, str] | None, chance: float
+def _order(
+    call: Call,
+    found: Candidate,
+    rank: int,
+    warm: tuple[str, str, str] | None,
+    chance: float,
 ) -> tuple[float, ...]:
     """Smaller goes first."""
     offer = found.offer
     cold = 0.0 if offer.key == warm else 1.0
-    if call.policy is Policy.ANY:
-        return (0.0, cold, -found.headroom, chance)
-    if offer.zero_cost:
-        return (0.0, cold, -found.headroom, chance)
+    if call.policy is Policy.ANY or offer.zero_cost:
+        return (0.0, rank, cold, -found.headroom, chance)
     if offer.price is None or found.expected_cost is None:
-        return (2.0, cold, offer.order, chance)
-    return (1.0, found.expected_cost, offer.price.input, offer.order)
+        return (2.0, rank, offer.order, chance)
+    return (1.0, rank, found.expected_cost, offer.price.input, offer.order)
 
 
 def _why_taken(
@@ -170,8 +193,12 @@ def expected_cost(
     """Nano-dollars that a call is likely to cost, for ranking (not for the ledger)."""
     cached = int(tokens_in * cached_share)
     cached_price = price.input if price.cached_input is None else price.cached_input
-    return price.request + (
-        (tokens_in - cached) * price.input
-        + cached * cached_price
-        + tokens_out * price.output
-    ) // 1_000_000
+    return (
+        price.request
+        + (
+            (tokens_in - cached) * price.input
+            + cached * cached_price
+            + tokens_out * price.output
+        )
+        // 1_000_000
+    )

@@ -4,16 +4,32 @@ import importlib
 import sys
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "serve": ("serve", "serve", "start the gateway, fast: takes every option of mitmdump"),
-    "run": ("launch", "run", "run a command with its LLM traffic going through the gateway"),
-    "env": ("launch", "env", 'print the same as shell exports: eval "$(llm-gateway env)"'),
+    "serve": (
+        "serve",
+        "serve",
+        "start the gateway, fast: takes every option of mitmdump",
+    ),
+    "run": (
+        "launch",
+        "run",
+        "run a command with its LLM traffic going through the gateway",
+    ),
+    "env": (
+        "launch",
+        "env",
+        'print the same as shell exports: eval "$(llm-gateway env)"',
+    ),
     "init": ("configure", "init", "write config.jsonc from the example"),
     "check": ("configure", "check", "validate a config file"),
     "explain": ("explain", "explain", "who would answer for a model now, and why"),
     "login": ("login", "login", "sign in to a provider: llm-gateway login copilot"),
     "dashboard": ("dashboard", "dashboard", "start Datasette with the dashboard alone"),
     "report": ("report", "report", "spending and savings as a table"),
-    "simulate": ("simulate", "simulate", "steady fake usage, to watch limits and charts"),
+    "simulate": (
+        "simulate",
+        "simulate",
+        "steady fake usage, to watch limits and charts",
+    ),
     "doctor": ("doctor", "doctor", "look for what is wrong, and say what to do"),
 }
 
@@ -37,7 +53,9 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     name = arguments[0]
     if name not in COMMANDS:
-        print(f"llm-gateway: there is no command {name!r}\n\n{usage()}", file=sys.stderr)
+        print(
+            f"llm-gateway: there is no command {name!r}\n\n{usage()}", file=sys.stderr
+        )
         return 2
     module, function, _ = COMMANDS[name]
     command = getattr(importlib.import_module(f"llm_gateway.cli.{module}"), function)

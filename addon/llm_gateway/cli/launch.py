@@ -17,7 +17,7 @@ from pathlib import Path
 
 import certifi
 
-from llm_gateway.config.files import state_home
+from llm_gateway.config.files import state_folder
 
 CA_NAME = "mitmproxy-ca-cert.pem"
 BUNDLE_VARIABLES = (
@@ -65,7 +65,7 @@ def write_bundle(ca: Path) -> Path:
     roots = [Path(certifi.where())]
     system = ssl.get_default_verify_paths()
     given = os.environ.get("SSL_CERT_FILE")
-    bundle = state_home() / "ca-bundle.pem"
+    bundle = state_folder(os.environ) / "ca-bundle.pem"
     for candidate in (given, system.cafile, system.openssl_cafile):
         if candidate and Path(candidate).is_file() and Path(candidate) != bundle:
             roots.append(Path(candidate))
@@ -87,7 +87,9 @@ def answers(port: int) -> bool:
 
 
 def _parser(name: str, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"llm-gateway {name}", description=description)
+    parser = argparse.ArgumentParser(
+        prog=f"llm-gateway {name}", description=description
+    )
     parser.add_argument(
         "--port",
         type=int,
@@ -120,14 +122,18 @@ def _variables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def env(argv: list[str]) -> int:
-    options = _parser("env", "Print shell exports that send LLM traffic through the gateway.").parse_args(argv)
+    options = _parser(
+        "env", "Print shell exports that send LLM traffic through the gateway."
+    ).parse_args(argv)
     for name, value in _variables(options).items():
         print(f"export {name}={shlex.quote(value)}")
     return 0
 
 
 def run(argv: list[str]) -> int:
-    parser = _parser("run", "Run a command with its LLM traffic going through the gateway.")
+    parser = _parser(
+        "run", "Run a command with its LLM traffic going through the gateway."
+    )
     parser.add_argument("command", nargs=argparse.REMAINDER, help="-- CMD ARGS…")
     options = parser.parse_args(argv)
     command = options.command[1:] if options.command[:1] == ["--"] else options.command

@@ -4,33 +4,51 @@ What lives here: a small HTTP/1.1 server on a loopback port of its own, inside t
 gateway's process. The gateway reaches it the way it reaches every provider, so what
 one sees with it (limits, failover, streams, ledger) is the real thing.
 
-What this file does not know: the gateway. It answers whoever asks.
+What this file does not know: the gateway around it. It answers whoever asks.
 """
 
 import asyncio
 import json
 import random
-from dataclasses import dataclass
+import socket
 from urllib.parse import unquote
 
-WORDS = (
-    "This answer comes from the simulator built into the gateway so you can watch "
-    "routing limits failover streams and the ledger at work without any key or cost"
-).split()
+from llm_gateway.config.models import Config
+from llm_gateway.config.models import Simulator as Settings
+
+WORDS = [
+    "This",
+    "answer",
+    "comes",
+    "from",
+    "the",
+    "simulator",
+    "built",
+    "into",
+    "the",
+    "gateway",
+    "so",
+    "you",
+    "can",
+    "watch",
+    "routing",
+    "limits",
+    "failover",
+    "streams",
+    "and",
+    "the",
+    "ledger",
+    "at",
+    "work",
+    "without",
+    "any",
+    "key",
+    "or",
+    "cost",
+]
 HEAD_LIMIT = 64 * 1024
 BODY_LIMIT = 64 * 1024 * 1024
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requests"}
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How one simulated provider behaves."""
-
-    latency_ms: float = 50
-    tokens_per_second: float = 100
-    output_tokens: int = 40
-    error_rate: float = 0.0
-    error_status: int = 503
 
 
 class Simulator:
@@ -38,14 +56,26 @@ class Simulator:
 
     def __init__(self) -> None:
         self.providers: dict[str, Settings] = {}
-        self.port = 0
+        # Bound at once, so that the catalog can be made before the loop serves it.
+        self._socket = socket.create_server(("127.0.0.1", 0))
         self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        return int(self._socket.getsockname()[1])
+
+    def configure(self, config: Config) -> None:
+        """Behave as the config's providers of type simulator say."""
+        self.providers = {
+            provider.id: provider.simulator or Settings()
+            for provider in config.providers
+            if provider.type == "simulator"
+        }
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", 0, limit=HEAD_LIMIT
+            self._serve, sock=self._socket, limit=HEAD_LIMIT
         )
-        self.port = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
         if self._server is not None:
@@ -150,7 +180,7 @@ class Simulator:
 
 async def _stream(
     writer: asyncio.StreamWriter,
-    base: dict[str, object],
+    base: dict[str, str],
     words: list[str],
     pause: float,
     usage: dict[str, int] | None,

@@ -1,0 +1,32 @@
+# Conveniences; everything here is a command of the README or of .ci/run.
+PYTHON ?= python3
+VENV ?= .venv
+
+.PHONY: run test lint docs bench ci clean
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q -e '.[test,dev,speed]'
+
+run: $(VENV)/bin/python ## the gateway on port 8080
+	$(VENV)/bin/mitmdump -s addon/gateway.py
+
+test: $(VENV)/bin/python
+	$(VENV)/bin/pytest
+
+lint: $(VENV)/bin/python
+	$(VENV)/bin/ruff format --check addon tests benchmarks
+	$(VENV)/bin/ruff check addon tests benchmarks
+	$(VENV)/bin/mypy
+
+docs: $(VENV)/bin/python ## write the generated parts of the README
+	$(VENV)/bin/cog -r README.md docs/*.md
+
+bench: $(VENV)/bin/python
+	$(VENV)/bin/python -m benchmarks
+
+ci:
+	bash .ci/run
+
+clean:
+	rm -rf $(VENV) .venv-newest .venv-wheel build dist

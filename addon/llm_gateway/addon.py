@@ -1,0 +1,158 @@
+"""Gateway: mitmproxy's hooks, each a screen or less. The thinking is elsewhere.
+
+    load, configure, running, done     start, options, end                   edge/start.py
+    http_connect, tls_clienthello      whose traffic is decrypted
+    requestheaders, request            who is asked                          edge/reception.py
+    gateway_attempt_failed             who is asked next                     edge/serving.py
+    responseheaders                    the answer is on its way
+    response, error                    it is over: settle, complete the row
+
+An exception in a hook would be logged by mitmproxy and the flow would go on to
+wherever its request pointed, with the app's own key. `fail_closed` answers instead.
+"""
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from mitmproxy import connection, http, tls
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy import layer, server_hooks
+
+from llm_gateway.edge import http_layer, start
+from llm_gateway.edge.exchanges import Exchange
+from llm_gateway.edge.passing import Passage
+from llm_gateway.edge.reception import Reception, internal_error
+from llm_gateway.identity import proxy_user
+
+logger = logging.getLogger("llm_gateway")
+
+Hook = Callable[["Gateway", http.HTTPFlow], Awaitable[None] | None]
+
+
+def fail_closed(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """A bug in our code ends this request with a 500, and no other."""
+
+    @functools.wraps(hook)
+    async def guarded(self: "Gateway", flow: http.HTTPFlow) -> None:
+        try:
+            result = hook(self, flow)
+            if result is not None:
+                await result
+        except Exception:
+            logger.exception("Internal error while serving a request.")
+            internal_error(flow)
+
+    return guarded
+
+
+_state: dict[str, Any] = {}
+
+
+class Gateway:
+    """What mitmdump loads. One per process: when the script is read again (somebody
+    touched it), the new instance goes on with the state of the old one, so that no
+    request in flight loses its exchange."""
+
+    def __init__(self) -> None:
+        self.__dict__ = _state
+        if _state:
+            return
+        self.starting = start.Starting()
+        self.tunnels: WeakKeyDictionary[connection.Client, str] = WeakKeyDictionary()
+        """Clients that sent CONNECT, with the proxy user that they named."""
+        self.exchanges: WeakKeyDictionary[http.HTTPFlow, Exchange | Passage] = (
+            WeakKeyDictionary()
+        )
+        self.reception: Reception
+        """Set once the configuration is loaded, before a client can connect."""
+
+    # -- life ------------------------------------------------------------------
+
+    def load(self, loader: Loader) -> None:
+        self.starting.load(loader)
+
+    def configure(self, updated: set[str]) -> None:
+        runtime = self.starting.configure(updated)
+        if runtime is not None:
+            self.reception = Reception(runtime, self.exchanges, self.tunnels)
+
+    def running(self) -> None:
+        self.starting.running()
+
+    def done(self) -> None:
+        self.starting.done()
+
+    # -- connections -----------------------------------------------------------
+
+    def client_connected(self, client: connection.Client) -> None:
+        http_layer.lift_connection_caps(client)
+
+    def next_layer(self, nextlayer: layer.NextLayer) -> None:
+        http_layer.install(nextlayer)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        given = flow.request.headers.get("proxy-authorization", "")
+        user = proxy_user(given) if given else ""
+        self.tunnels[flow.client_conn] = user
+        if not self.reception.may_tunnel(flow, user):
+            flow.response = http.Response.make(
+                407, b"", {"proxy-authenticate": 'Basic realm="llm-gateway"'}
+            )
+
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        sni = data.client_hello.sni
+        data.ignore_connection = not (sni and self.reception.intercepts(sni))
+
+    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        self.reception.connecting(data)
+
+    # -- requests --------------------------------------------------------------
+
+    @fail_closed
+    def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        if flow.response or flow.error or not flow.live:
+            return None
+        return self.reception.head(flow)
+
+    @fail_closed
+    async def request(self, flow: http.HTTPFlow) -> None:
+        if flow.response or flow.error or not flow.live:
+            return
+        await self.reception.whole(flow)
+
+    async def gateway_attempt_failed(self, failure: http_layer.Failure) -> None:
+        try:
+            await self.reception.failed(failure)
+        except Exception:
+            logger.exception("Internal error while failing over.")
+            internal_error(failure.flow)
+            failure.action = http_layer.Action.RESPOND
+
+    # -- answers ---------------------------------------------------------------
+
+    @fail_closed
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        found = self.exchanges.get(flow)
+        if isinstance(found, Exchange):
+            if not found.finished:
+                self.reception.settling.answered(found)
+        elif found is not None:
+            self.reception.passing.answered(found)
+
+    @fail_closed
+    def response(self, flow: http.HTTPFlow) -> None:
+        self._over(flow, None)
+
+    @fail_closed
+    def error(self, flow: http.HTTPFlow) -> None:
+        self._over(flow, flow.error.msg if flow.error else "closed")
+
+    def _over(self, flow: http.HTTPFlow, error: str | None) -> None:
+        found = self.exchanges.pop(flow, None)
+        if isinstance(found, Exchange):
+            self.reception.settling.finish(found, error=error)
+        elif found is not None:
+            self.reception.passing.finish(found, error=error)

@@ -1,0 +1,58 @@
+"""`llm-gateway simulate`: steady fake usage, to watch limits, alerts and charts."""
+
+import argparse
+import random
+import sys
+import time
+
+from llm_gateway.cli.ask import Unreachable, ask, message_of, port_from_environment
+
+
+def simulate(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="llm-gateway simulate",
+        description="Post simulated usage to a running gateway until stopped.",
+    )
+    parser.add_argument("--provider", help="provider id; default: each in turn")
+    parser.add_argument("--model")
+    parser.add_argument(
+        "--interval", type=float, default=1.0, help="seconds between two"
+    )
+    parser.add_argument(
+        "--count", type=int, default=0, help="how many; 0: until stopped"
+    )
+    parser.add_argument("--port", type=int, default=port_from_environment())
+    options = parser.parse_args(argv)
+    sent = 0
+    try:
+        providers = [options.provider] if options.provider else _providers(options.port)
+        while not options.count or sent < options.count:
+            tokens = random.randint(50, 2000)
+            asked = {
+                "providerId": providers[sent % len(providers)],
+                "tokens": tokens,
+                "cost": round(tokens * 2e-6, 6),
+            }
+            if options.model:
+                asked["model"] = options.model
+            status, answer = ask(options.port, "/usage/simulate", post=asked)
+            if status != 200:
+                print(message_of(answer), file=sys.stderr)
+                return 1
+            sent += 1
+            print(
+                f"{answer['providerId']}/{answer['model']}: {tokens} tokens, ${answer['cost']:.6f}"
+            )
+            if not options.count or sent < options.count:
+                time.sleep(options.interval)
+    except Unreachable as e:
+        print(f"llm-gateway simulate: {e}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _providers(port: int) -> list[str]:
+    _, found = ask(port, "/usage/current")
+    return [provider["id"] for provider in found["providers"]]

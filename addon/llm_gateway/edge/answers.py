@@ -1,0 +1,96 @@
+"""Answers of our own, and what is changed about those of others.
+
+What lives here: from an `Answer` to mitmproxy's response, the headers that say who
+served, and the short list of a provider's headers that reach the client.
+
+What this file does not know: how an answer was decided.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from mitmproxy import http
+
+if TYPE_CHECKING:
+    from llm_gateway.edge.exchanges import Exchange
+
+JSON = "application/json"
+
+PASSED = frozenset(
+    {
+        b"content-type",
+        b"content-length",
+        b"content-encoding",
+        b"transfer-encoding",
+        b"cache-control",
+        b"retry-after",
+        b"retry-after-ms",
+        b"x-should-retry",
+        b"x-request-id",
+        b"request-id",
+        b"x-accel-buffering",
+    }
+)
+"""A provider's headers that reach the client: no cookies, no limits of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer of the gateway itself."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def put(flow: http.HTTPFlow, answer: Answer) -> None:
+    """Answer the flow here; nothing leaves for an upstream any more."""
+    headers = [("content-type", answer.content_type or JSON), *answer.headers]
+    flow.response = http.Response.make(
+        answer.status,
+        answer.body,
+        http.Headers([(k.encode(), v.encode()) for k, v in headers]),
+    )
+
+
+def seconds_until(at: float, now: float) -> str:
+    """`Retry-After` in whole seconds, never too early."""
+    return str(max(1, math.ceil(at - now)))
+
+
+def header_text(value: str) -> str:
+    """Ids and model names as a header can carry them: percent-encoded outside ASCII."""
+    if value.isascii() and value.isprintable():
+        return value
+    return quote(value, safe=" !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~")
+
+
+def common_headers(exchange: "Exchange") -> tuple[tuple[str, str], ...]:
+    """Who served, in how many attempts, under which id."""
+    record = exchange.record
+    found = [
+        ("x-gateway-request-id", exchange.call.id),
+        ("x-gateway-attempts", str(record.attempts)),
+        ("x-gateway-revision", exchange.call.revision),
+    ]
+    attempt = exchange.attempt
+    if attempt is not None and attempt.record.outcome == "in_flight":
+        offer = attempt.candidate.offer
+        found.append(("x-gateway-provider", header_text(offer.provider)))
+        found.append(("x-gateway-model", header_text(offer.model)))
+    if origin := exchange.cors_origin:
+        found.append(("access-control-allow-origin", origin))
+        found.append(("vary", "origin"))
+    return tuple(found)
+
+
+def passed_headers(
+    headers: http.Headers, ours: tuple[tuple[str, str], ...]
+) -> http.Headers:
+    """The provider's headers that pass, and ours."""
+    kept = [(k, v) for k, v in headers.fields if k.lower() in PASSED]
+    kept += [(k.encode(), v.encode()) for k, v in ours]
+    return http.Headers(kept)

@@ -1,0 +1,116 @@
+"""How a request reached us, and what it is worth reading.
+
+What lives here: the few questions about a flow that only its edge can answer: was it
+addressed to the gateway itself, through which way, is its head acceptable, what does
+its body hold once it is decoded.
+
+What this file does not know: providers, limits, the ledger.
+"""
+
+import asyncio
+import ipaddress
+import zlib
+from enum import Enum
+
+from mitmproxy import http
+
+HEAD_BYTES = 64 * 1024
+HEAD_FIELDS = 200
+BODY_BYTES = 32 * 1024 * 1024
+RATIO = 200
+"""A body that grows by more than this when it is decoded is a bomb."""
+INLINE_BYTES = 64 * 1024
+"""Compressed bodies up to this size are decoded at once, larger ones in a thread."""
+
+_CONTROL = bytes(set(range(0x20)) - {0x09}) + b"\x7f"
+
+
+class Way(Enum):
+    DIRECT = "base_url"
+    """Origin-form, to our own port."""
+    ABSOLUTE = "absolute"
+    """`GET http://host/path`, as HTTP_PROXY clients send."""
+    TUNNEL = "tunnel"
+    """Inside CONNECT, or captured."""
+
+
+def refused_head(request: http.Request) -> tuple[int, str] | None:
+    """Status and sentence for a head that goes nowhere."""
+    fields = request.headers.fields
+    size = 0
+    for name, value in fields:
+        size += len(name) + len(value) + 4
+        if value.translate(None, _CONTROL) != value:
+            return 400, "A header holds a control character."
+    if size > HEAD_BYTES or len(fields) > HEAD_FIELDS:
+        return (
+            431,
+            f"The headers are larger than {HEAD_BYTES} bytes or {HEAD_FIELDS} fields.",
+        )
+    length = request.headers.get("content-length", "")
+    if length and not (length.isascii() and length.isdigit()):
+        return 400, "content-length is not a number."
+    return None
+
+
+class BadBody(ValueError):
+    """A body that cannot be read; carries the status to answer with."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+async def decoded(request: http.Request) -> bytes:
+    """The body without its content-encoding, bounded. Raises BadBody."""
+    raw = request.raw_content or b""
+    if len(raw) > BODY_BYTES:
+        raise BadBody(413, f"The request body is larger than {BODY_BYTES} bytes.")
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in ("identity", ""):
+        return raw
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise BadBody(
+            415,
+            f"content-encoding {encoding[:40]!r} is not understood; send gzip or none.",
+        )
+    if len(raw) <= INLINE_BYTES:
+        return _inflate(raw, encoding)
+    return await asyncio.to_thread(_inflate, raw, encoding)
+
+
+def _inflate(raw: bytes, encoding: str) -> bytes:
+    most = min(BODY_BYTES, max(len(raw) * RATIO, INLINE_BYTES))
+    kinds = (31,) if encoding.endswith("gzip") else (15, -15)
+    for wbits in kinds:
+        inflater = zlib.decompressobj(wbits)
+        try:
+            found = inflater.decompress(raw, most)
+        except zlib.error:
+            continue
+        if inflater.unconsumed_tail or len(found) >= most:
+            raise BadBody(413, "The request body is too large once it is decoded.")
+        if not inflater.eof:
+            break
+        return found
+    raise BadBody(400, f"The request body is not valid {encoding}.")
+
+
+def is_inside(address: str) -> bool:
+    """Loopback, link-local or unspecified, in any spelling that parses."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None)
+    ip = mapped or ip
+    return ip.is_loopback or ip.is_link_local or ip.is_unspecified
+
+
+async def addresses(host: str, port: int) -> list[str]:
+    """What a name resolves to; [] when it does not. Never blocks the loop."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port)
+    except (OSError, UnicodeError):
+        return []
+    return list(dict.fromkeys(str(info[4][0]) for info in found))

@@ -1,0 +1,200 @@
+"""How things stand now, in the shapes that people and programs ask for.
+
+What lives here: `/usage/current`, `/route` and the rows of `limit_state` and
+`offer_state`, all read from the same limiter and the same health, so that they agree.
+
+What this file does not know: HTTP, the ledger.
+"""
+
+from collections.abc import Sequence
+
+from llm_gateway.edge.runtime import Runtime, Standpoint, View
+from llm_gateway.exchange import (
+    NANO,
+    Ask,
+    Call,
+    Candidate,
+    Decision,
+    Dialect,
+    Limit,
+    Metric,
+    Offer,
+    Policy,
+    Window,
+)
+from llm_gateway.ledger.rows import iso
+from llm_gateway.limits.engine import Standing, scopes_of
+from llm_gateway.routing import decide
+
+UNITS = {Metric.REQUESTS: "requests", Metric.TOKENS: "tokens", Metric.COST: "USD"}
+ALWAYS = [(m, w) for m in Metric for w in (Window.MINUTE, Window.HOUR, Window.DAY)]
+
+
+def key_name(metric: Metric, window: Window) -> str:
+    """As the config spells it: `requestsPerMinute`."""
+    return f"{metric.value}Per{window.value.capitalize()}"
+
+
+def usage(runtime: Runtime, now: float) -> dict[str, object]:
+    """The original's `/usage/current`: one entry per provider, one per model in it."""
+    providers: dict[str, dict[str, list[Offer]]] = {}
+    for offer in runtime.catalog.offers:
+        models = providers.setdefault(offer.provider, {})
+        models.setdefault(offer.model, []).append(offer)
+    return {
+        "providers": [
+            {
+                "id": provider,
+                "models": [_model(runtime, offers, now) for offers in models.values()],
+            }
+            for provider, models in providers.items()
+        ],
+        "timestamp": iso(now),
+        "degraded": list(runtime.store.degraded),
+    }
+
+
+def _model(runtime: Runtime, offers: Sequence[Offer], now: float) -> dict[str, object]:
+    """Limits of one model: the tightest of its own and its provider's, over accounts."""
+    by_key: dict[tuple[Metric, Window], list[Standing]] = {}
+    for offer in offers:
+        tightest: dict[tuple[Metric, Window], Standing] = {}
+        for standing in standings(runtime, offer, now):
+            key = (standing.limit.metric, standing.limit.window)
+            known = tightest.get(key)
+            if known is None or standing.remaining < known.remaining:
+                tightest[key] = standing
+        for key, standing in tightest.items():
+            by_key.setdefault(key, []).append(standing)
+    limits: dict[str, object] = {}
+    for metric, window in ALWAYS + [k for k in by_key if k[1] is Window.MONTH]:
+        limits[key_name(metric, window)] = _entry(
+            metric, by_key.get((metric, window)), now
+        )
+    first = offers[0]
+    found: dict[str, object] = {"name": first.model}
+    if first.mapped:
+        found["mappedName"] = first.name
+    return found | {"limits": limits}
+
+
+def _entry(
+    metric: Metric, standings: Sequence[Standing] | None, now: float
+) -> dict[str, object]:
+    if not standings:
+        return {
+            "consumed": 0,
+            "limit": -1,
+            "percentage": 0,
+            "msBeforeNext": 0,
+            "unit": UNITS[metric],
+        }
+    amount = sum(s.limit.amount for s in standings)
+    consumed = sum(
+        max(s.used + s.reserved, s.limit.amount - s.remaining) for s in standings
+    )
+    resets = [s.resets_at for s in standings if s.resets_at is not None]
+    scale = NANO if metric is Metric.COST else 1
+    return {
+        "consumed": consumed / scale if scale > 1 else consumed,
+        "limit": amount / scale if scale > 1 else amount,
+        "percentage": round(consumed / amount * 100) if amount else 100,
+        "msBeforeNext": max(0, round((min(resets) - now) * 1000)) if resets else 0,
+        "unit": UNITS[metric],
+    }
+
+
+def standings(
+    runtime: Standpoint, offer: Offer, now: float, limits: Sequence[Limit] | None = None
+) -> tuple[Standing, ...]:
+    """The offer's limits and those that its provider let us know of."""
+    return runtime.limiter.standing(
+        offer.limits if limits is None else limits,
+        now,
+        scopes=scopes_of(*offer.key, None),
+    )
+
+
+def decision(
+    runtime: Standpoint, name: str, now: float, dialect: Dialect | None = None
+) -> Decision | None:
+    """Who would answer a small request for this model. None: nobody has the name."""
+    ranks = runtime.catalog.names.ranks(name)
+    if dialect is None:
+        spoken = [d for rank in ranks for o in rank for d in o.dialects]
+        dialect = Dialect.CHAT if Dialect.CHAT in spoken else next(iter(spoken), None)
+    if dialect is None or not any(ranks):
+        return None
+    ranks = tuple(tuple(o for o in rank if dialect in o.dialects) for rank in ranks)
+    call = Call(
+        id="",
+        at=now,
+        ask=Ask(dialect, name),
+        client="",
+        app="",
+        policy=runtime.catalog.config.routing.policy,
+    )
+    return decide(
+        call,
+        ranks,
+        View(runtime, now),
+        budget=runtime.catalog.budget,
+        # The order of the config breaks ties, so that asking twice gives one answer.
+        chance=lambda: 0.0,
+    )
+
+
+def explained(found: Decision) -> dict[str, object]:
+    """A decision in the shape of `GET /route`."""
+    ready = found.ready
+    return {
+        "model": found.model,
+        "policy": found.policy.value,
+        "chosen": _name(ready[0].offer) if ready else None,
+        "candidates": [_candidate(c) for c in found.candidates],
+    }
+
+
+def _name(offer: Offer) -> dict[str, str]:
+    return {"provider": offer.provider, "account": offer.account, "model": offer.model}
+
+
+def _candidate(candidate: Candidate) -> dict[str, object]:
+    cost = candidate.expected_cost
+    return {
+        **_name(candidate.offer),
+        "free": candidate.offer.zero_cost,
+        "verdict": candidate.verdict.value,
+        "state": candidate.state,
+        "reason": candidate.reason,
+        "expected_cost": None if cost is None else cost / NANO,
+        "headroom": round(candidate.headroom, 4),
+        "returns_at": iso(candidate.returns_at) if candidate.returns_at else None,
+        "limits": [
+            {
+                "key": key_name(limit.metric, limit.window),
+                "scope": limit.scope[0],
+                "amount": limit.amount / NANO
+                if limit.metric is Metric.COST
+                else limit.amount,
+                "source": limit.source,
+                **({"as_of": limit.as_of} if limit.as_of else {}),
+            }
+            for limit in candidate.offer.limits
+        ],
+    }
+
+
+def state_of(runtime: Standpoint, offer: Offer, now: float) -> Candidate:
+    """One offer as the dashboard shows it: its state word, reason and return."""
+    dialect = next(iter(offer.dialects), Dialect.CHAT)
+    ask = Ask(dialect, offer.name)
+    call = Call(id="", at=now, ask=ask, client="", app="", policy=Policy.ANY)
+    found = decide(
+        call,
+        ((offer,),),
+        View(runtime, now),
+        budget=runtime.catalog.budget,
+        chance=lambda: 0.0,
+    )
+    return found.candidates[0]

@@ -1,0 +1,146 @@
+"""One client request while it is being served.
+
+What lives here: `Exchange`, the one mutable thing per flow, and `AnswerJudge`, which
+the HTTP layer asks about an answer that arrives.
+
+What this file does not know: routing, limits, the ledger.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from mitmproxy import http
+
+from llm_gateway.dialects import Body
+from llm_gateway.edge.http_layer import Judgement
+from llm_gateway.exchange import (
+    AttemptRecord,
+    Call,
+    Candidate,
+    Decision,
+    Dialect,
+    Limit,
+    Offer,
+    RequestRecord,
+)
+from llm_gateway.failover import Failed
+from llm_gateway.limits.engine import Reservation
+from llm_gateway.meter import StreamMeter
+from llm_gateway.peek import Peek, PeekState
+from llm_gateway.providers.catalog import Catalog
+from llm_gateway.providers.upstream import Upstream
+
+Fields = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One try that is under way."""
+
+    candidate: Candidate
+    upstream: Upstream
+    record: AttemptRecord
+    reservation: Reservation
+    started: float
+    """Loop time."""
+    strip_usage: bool = False
+    first_byte: float | None = None
+    judge: "AnswerJudge | None" = None
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """A routed request, from its arrival to its row."""
+
+    flow: http.HTTPFlow
+    call: Call
+    body: Body
+    headers: Fields
+    """The client's own, as they came."""
+    catalog: Catalog
+    """The revision that this request is served under, whole."""
+    ranks: Sequence[Sequence[Offer]]
+    """Who has the asked name: exactly, by alias, by wildcard."""
+    record: RequestRecord
+    started: float
+    """Loop time."""
+    deadline: float
+    """Loop time after which no further provider is tried."""
+    original: tuple[str, str, int, str] | None = None
+    """Scheme, host, port and path that an intercepted app named."""
+    below: str = ""
+    """Path under the dialect's own: `/count_tokens`."""
+    cors_origin: str = ""
+    """The page that may read the answer."""
+    passthrough: bool = False
+    """Nobody can serve it: the app's own host and key come last."""
+    decision: Decision | None = None
+    attempt: Attempt | None = None
+    tried: list[tuple[str, Failed]] = field(default_factory=list)
+    exclude: set[tuple[str, str, str]] = field(default_factory=set)
+    larger_than: int | None = None
+    repeat: Candidate | None = None
+    """The same one again: with a fresh credential, or without what it rejects."""
+    repeats: set[tuple[str, str]] = field(default_factory=set)
+    meter: StreamMeter | None = None
+    truncated: str = ""
+    finished: bool = False
+    begun: bool = False
+    """Its row is in the ledger."""
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.call.ask.dialect
+
+    def limits(self, offer: Offer) -> tuple[Limit, ...]:
+        return (*offer.limits, *self.call.limits, *self.catalog.budget)
+
+
+class AnswerJudge:
+    """Judges the head of one upstream's answer, before the client sees any of it."""
+
+    def __init__(
+        self, dialect: Dialect, streamed: bool, clock: Callable[[], float]
+    ) -> None:
+        self.first_byte: float | None = None
+        self.status = 0
+        self.peek: Peek | None = None
+        self._dialect = dialect
+        self._streamed = streamed
+        self._clock = clock
+
+    def head(self, status: int, headers: http.Headers) -> Judgement:
+        self.status = status
+        if not 200 <= status < 300:
+            return Judgement.COLLECT
+        streamed = self._streamed and "event-stream" in headers.get("content-type", "")
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            # We asked for identity; what comes otherwise goes out unseen.
+            self.first_byte = self._clock()
+            return Judgement.PASS
+        self.peek = Peek(self._dialect, streamed)
+        return Judgement.HOLD
+
+    def body(self, data: bytes) -> Judgement:
+        if self.first_byte is None:
+            self.first_byte = self._clock()
+        assert self.peek is not None
+        return _JUDGEMENTS[self.peek.feed(data)]
+
+    def end(self) -> Judgement:
+        if self.first_byte is None:
+            self.first_byte = self._clock()
+        assert self.peek is not None
+        return _JUDGEMENTS[self.peek.finish()]
+
+    @property
+    def complaint(self) -> str:
+        """Why the answer was refused, as a class: `error event`, `empty stream`."""
+        return self.peek.kind if self.peek is not None else ""
+
+
+_JUDGEMENTS = {
+    PeekState.HOLD: Judgement.HOLD,
+    PeekState.CONTENT: Judgement.PASS,
+    PeekState.ERROR: Judgement.FAIL,
+}

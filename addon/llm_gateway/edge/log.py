@@ -1,0 +1,40 @@
+"""One line per request that a person can read."""
+
+import logging
+
+from llm_gateway.edge.exchanges import Exchange
+
+logger = logging.getLogger("llm_gateway")
+
+
+def log_line(exchange: Exchange) -> None:
+    """One line per request that a person can read."""
+    record = exchange.record
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    where = f"{record.provider}/{record.model}" if record.provider else "-"
+    tries = f" after {record.attempts} attempts" if record.attempts > 1 else ""
+    spent = ""
+    if record.usage.source != "unknown":
+        mark = "~" if record.usage.source == "estimated" else ""
+        spent = f", {mark}{record.usage.prompt}+{record.usage.completion} tokens"
+    if record.cost is not None:
+        spent += f", ${record.cost / 1e9:.6f}" if record.cost else ", free"
+    if record.saved:
+        spent += f", saved ${record.saved / 1e9:.6f}"
+    logger.info(
+        "%s %s %s -> %s%s: %s%s, %.2f s%s",
+        record.client,
+        record.dialect,
+        _quoted(record.requested_model),
+        _quoted(where),
+        tries,
+        record.outcome,
+        f" {record.status}" if record.status else "",
+        (record.duration_ms or 0) / 1000,
+        spent,
+    )
+
+
+def _quoted(name: str) -> str:
+    return name if name.isprintable() else repr(name)

@@ -1,0 +1,411 @@
+"""Where requests arrive: what they are, who sent them, where they go from here.
+
+What lives here: `Reception`. A request to our own port is guarded, then routed or
+answered; one on its way to an LLM host is routed, or passes with the app's own key;
+everything else passes untouched.
+
+What this file does not know: how a routed request is served (serving.py), what the
+management routes answer (management.py).
+"""
+
+import asyncio
+import logging
+from collections.abc import MutableMapping
+from urllib.parse import unquote
+
+from mitmproxy import connection, http
+from mitmproxy.proxy import server_hooks
+
+from llm_gateway.dialects import Body, Problem, error_body, match, read
+from llm_gateway.edge.answers import Answer, put
+from llm_gateway.edge.arrivals import (
+    BODY_BYTES,
+    BadBody,
+    Way,
+    addresses,
+    decoded,
+    is_inside,
+    refused_head,
+)
+from llm_gateway.edge.exchanges import Exchange
+from llm_gateway.edge.http_layer import Failure
+from llm_gateway.edge.management import Management
+from llm_gateway.edge.passing import Passage, Passing
+from llm_gateway.edge.runtime import Runtime, tightest
+from llm_gateway.edge.serving import Serving, entropy
+from llm_gateway.exchange import Call, Dialect, Policy, RequestRecord
+from llm_gateway.identity import Identity, bearer, identify, proxy_user
+from llm_gateway.ids import uuid7
+from llm_gateway.manage.guard import Allowed, GuardRequest, Refused
+from llm_gateway.providers.hosts import is_known_host
+from llm_gateway.routing import one_family
+
+logger = logging.getLogger("llm_gateway")
+
+COUNT_TOKENS = "/count_tokens"
+DRAINING = "The gateway is shutting down; try again in a moment."
+
+
+class Reception:
+    def __init__(
+        self,
+        runtime: Runtime,
+        exchanges: MutableMapping[http.HTTPFlow, Exchange | Passage],
+        tunnels: MutableMapping[connection.Client, str],
+    ) -> None:
+        self.runtime = runtime
+        self.exchanges = exchanges
+        self.tunnels = tunnels
+        self.serving = Serving(runtime)
+        self.settling = self.serving.settling
+        self.passing = Passing(runtime)
+        self.management = Management(runtime)
+
+    # -- connections -----------------------------------------------------------
+
+    def intercepts(self, host: str) -> bool:
+        return is_known_host(host, self.runtime.catalog.config.intercept.hosts)
+
+    def may_tunnel(self, flow: http.HTTPFlow, user: str) -> bool:
+        """Beyond loopback only known clients may use the proxy."""
+        if not self.runtime.keys_required:
+            return True
+        return bool(user) and self.runtime.catalog.client_of(user) is not None
+
+    def connecting(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """A connection is opened: never back into ourselves."""
+        address = data.server.address
+        if address and address[1] == self.runtime.port and is_inside(address[0]):
+            data.server.error = "The gateway does not connect to itself."
+
+    # -- heads -----------------------------------------------------------------
+
+    async def head(self, flow: http.HTTPFlow) -> None:
+        """Refuse what goes nowhere, stream what only passes."""
+        request = flow.request
+        if refusal := refused_head(request):
+            status, message = refusal
+            self._refuse(flow, Dialect.CHAT, status, "invalid_request", message)
+            return
+        way = self._way(flow)
+        dialect = match(request.method, request.path)
+        length = request.headers.get("content-length", "")
+        if way is Way.DIRECT or (dialect and self.intercepts(request.host)):
+            if length and int(length) > BODY_BYTES:
+                message = f"The request body is larger than {BODY_BYTES} bytes."
+                self._refuse(
+                    flow, dialect or Dialect.CHAT, 413, "request_too_large", message
+                )
+            return
+        if request.scheme == "http" and not await self._may_reach(request):
+            self._refuse(
+                flow,
+                Dialect.CHAT,
+                403,
+                "forbidden",
+                f"The proxy does not reach into this machine ({request.host}).",
+            )
+            return
+        request.stream = True
+        if self.intercepts(request.host):
+            self._pass(flow, None, None, self._identity(flow, way))
+
+    def _way(self, flow: http.HTTPFlow) -> Way:
+        if flow.client_conn in self.tunnels:
+            return Way.TUNNEL
+        if flow.client_conn.proxy_mode.type_name != "regular":
+            return Way.TUNNEL
+        return Way.ABSOLUTE if flow.request.authority else Way.DIRECT
+
+    async def _may_reach(self, request: http.Request) -> bool:
+        """Plain HTTP through the proxy: this machine only where a provider is there.
+
+        The name is resolved here and the connection goes to what it resolved to, so
+        that it cannot point elsewhere a moment later.
+        """
+        host, port = request.host, request.port
+        origins = {
+            (u.origin.host, u.origin.port)
+            for u in self.runtime.catalog.upstreams.values()
+        }
+        if (host, port) in origins:
+            return True
+        found = await addresses(host, port)
+        if any(map(is_inside, found)) or is_inside(host):
+            return False
+        if found:
+            request.data.host = found[0]
+        return True
+
+    # -- whole requests --------------------------------------------------------
+
+    async def whole(self, flow: http.HTTPFlow) -> None:
+        """The body is here (or streams by): route it, answer it, or let it pass."""
+        if flow in self.exchanges or flow.request.stream:
+            return
+        way = self._way(flow)
+        dialect = match(flow.request.method, flow.request.path)
+        below = ""
+        if dialect is None and way is Way.DIRECT:
+            bare = flow.request.path.partition("?")[0]
+            if bare.endswith(COUNT_TOKENS):
+                dialect = match(flow.request.method, bare.removesuffix(COUNT_TOKENS))
+                below = COUNT_TOKENS
+        cors_origin = ""
+        if way is Way.DIRECT:
+            allowed = self._guarded(flow, dialect)
+            if allowed is None:
+                return
+            cors_origin = allowed.cors_origin or ""
+            if dialect is None:
+                await self.management.answer(flow, cors_origin)
+                return
+        assert dialect is not None
+        if self.runtime.draining:
+            self._refuse(
+                flow, dialect, 503, "draining", DRAINING, (("retry-after", "5"),)
+            )
+            return
+        await self._routed(flow, way, dialect, below, cors_origin)
+
+    async def _routed(
+        self, flow: http.HTTPFlow, way: Way, dialect: Dialect, below: str, cors: str
+    ) -> None:
+        request = flow.request
+        identity = self._identity(flow, way)
+        if self.runtime.keys_required and not identity.authenticated:
+            self._refuse(
+                flow,
+                dialect,
+                401,
+                "invalid_api_key",
+                "This gateway asks for a client key.",
+            )
+            return
+        try:
+            raw = await decoded(request)
+        except BadBody as e:
+            self._refuse(flow, dialect, e.status, "invalid_request", str(e))
+            return
+        body = read(dialect, raw)
+        if isinstance(body, Problem):
+            self._refuse(
+                flow, dialect, body.status, body.code, body.message, param=body.param
+            )
+            return
+        catalog = self.runtime.catalog
+        ranks = tuple(
+            tuple(o for o in rank if dialect in o.dialects)
+            for rank in catalog.names.ranks(body.ask.model)
+        )
+        if dialect is Dialect.EMBEDDINGS:
+            ranks = one_family(ranks)
+        if not any(ranks):
+            self._unknown_model(flow, way, body, identity)
+            return
+        exchange = self._exchange(flow, way, body, identity, ranks)
+        exchange.below, exchange.cors_origin = below, cors
+        self.exchanges[flow] = exchange
+        await self.serving.begin(exchange)
+        if exchange.passthrough:
+            self._pass(flow, dialect, body, identity)
+
+    def _exchange(
+        self,
+        flow: http.HTTPFlow,
+        way: Way,
+        body: Body,
+        identity: Identity,
+        ranks: tuple[tuple[object, ...], ...],
+    ) -> Exchange:
+        runtime = self.runtime
+        catalog = runtime.catalog
+        config = catalog.config
+        known = identity.known
+        now = runtime.clock()
+        proxied = way is not Way.DIRECT
+        request = flow.request
+        call = Call(
+            id=uuid7(now, entropy()),
+            at=now,
+            ask=body.ask,
+            client=identity.client,
+            app=identity.app,
+            known_client=known.name if known else None,
+            way="proxy" if proxied else "base_url",
+            host=request.host if proxied else "",
+            policy=tightest(
+                config.routing.policy,
+                known.policy if known else None,
+                _policy_asked(request),
+            ),
+            limits=known.limits if known else (),
+            revision=catalog.revision,
+        )
+        started = asyncio.get_running_loop().time()
+        original = (request.scheme, request.host, request.port, request.path)
+        return Exchange(
+            flow=flow,
+            call=call,
+            body=body,
+            headers=request.headers.fields,
+            catalog=catalog,
+            ranks=ranks,  # type: ignore[arg-type]
+            record=_record(call),
+            started=started,
+            deadline=started + config.routing.deadline_seconds,
+            original=original if proxied else None,
+        )
+
+    def _unknown_model(
+        self, flow: http.HTTPFlow, way: Way, body: Body, identity: Identity
+    ) -> None:
+        """No provider offers it: the app's own host answers, or a 404 does."""
+        routing = self.runtime.catalog.config.routing
+        dialect = body.ask.dialect
+        passes = routing.unknown_model or (
+            "reject" if routing.policy is Policy.FREE_ONLY else "passthrough"
+        )
+        if way is not Way.DIRECT and passes == "passthrough":
+            self._pass(flow, dialect, body, identity)
+            return
+        name = body.ask.model
+        message = f"The model {name!r} does not exist here."
+        if others := self.runtime.catalog.names.dialects(name):
+            spoken = ", ".join(sorted(d.value for d in others))
+            message = (
+                f"The model {name!r} is offered in another dialect only: {spoken}."
+            )
+        self._refuse(flow, dialect, 404, "model_not_found", message, param="model")
+        exchange = self._exchange(flow, way, body, identity, ())
+        exchange.record.outcome, exchange.record.error = "refused", "model_not_found"
+        exchange.record.status = 404
+        self.runtime.in_flight += 1
+        self.settling.close(exchange)
+        assert flow.response is not None
+        flow.response.headers["x-gateway-request-id"] = exchange.call.id
+        flow.response.headers["x-gateway-attempts"] = "0"
+
+    def _pass(
+        self,
+        flow: http.HTTPFlow,
+        dialect: Dialect | None,
+        body: Body | None,
+        identity: Identity,
+    ) -> None:
+        now = self.runtime.clock()
+        record = RequestRecord(
+            uuid7(now, entropy()),
+            now,
+            identity.client,
+            identity.app,
+            dialect.value if dialect else "other",
+            body.ask.model if body else "",
+            streamed=body.ask.stream if body else False,
+            host=flow.request.host,
+            config_revision=self.runtime.catalog.revision,
+            known_client=identity.known.name if identity.known else None,
+        )
+        started = asyncio.get_running_loop().time()
+        passage = Passage(flow, record, started, dialect, body)
+        self.exchanges[flow] = passage
+        self.passing.begin(passage)
+
+    async def failed(self, failure: Failure) -> None:
+        found = self.exchanges.get(failure.flow)
+        if isinstance(found, Exchange):
+            await self.serving.failed(found, failure)
+        elif found is not None:
+            self.passing.failed(found, failure)
+
+    # -- who and whether -------------------------------------------------------
+
+    def _guarded(self, flow: http.HTTPFlow, dialect: Dialect | None) -> Allowed | None:
+        """The guard of our own port. None: it has answered."""
+        request = flow.request
+        headers = request.headers
+        sockname = flow.client_conn.sockname
+        verdict = self.management.guard(
+            GuardRequest(
+                method=request.method,
+                path=request.path,
+                host=headers.get("host", ""),
+                origin=headers.get("origin"),
+                sec_fetch_site=headers.get("sec-fetch-site"),
+                content_type=headers.get("content-type"),
+                authorization=headers.get("authorization"),
+                has_body=bool(request.raw_content),
+            ),
+            sockname[1] if sockname else self.runtime.port,
+        )
+        if isinstance(verdict, Refused):
+            self._refuse(
+                flow,
+                dialect or Dialect.CHAT,
+                verdict.status,
+                verdict.code,
+                verdict.message,
+            )
+            return None
+        return verdict
+
+    def _identity(self, flow: http.HTTPFlow, way: Way) -> Identity:
+        headers = flow.request.headers
+        user = self.tunnels.get(flow.client_conn, "")
+        key = ""
+        if way is Way.DIRECT:
+            key = bearer(headers.get("authorization", "")) or headers.get(
+                "x-api-key", ""
+            )
+        elif way is Way.ABSOLUTE:
+            user = proxy_user(headers.get("proxy-authorization", ""))
+        catalog = self.runtime.catalog
+        return identify(
+            catalog.client_of,
+            lambda name: next((c for c in catalog.clients if c.name == name), None),
+            key=key,
+            user=unquote(user),
+            user_agent=headers.get("user-agent", ""),
+        )
+
+    def _refuse(
+        self,
+        flow: http.HTTPFlow,
+        dialect: Dialect,
+        status: int,
+        code: str,
+        message: str,
+        headers: tuple[tuple[str, str], ...] = (),
+        *,
+        param: str | None = None,
+    ) -> None:
+        body = error_body(dialect, status, code, message, param=param)
+        put(flow, Answer(status, body, headers=headers))
+
+
+def internal_error(flow: http.HTTPFlow) -> None:
+    """Fail closed: nothing leaves, the client is told."""
+    if flow.response is None:
+        message = "The gateway failed to handle this request; its log says more."
+        put(flow, Answer(500, error_body(Dialect.CHAT, 500, "internal_error", message)))
+
+
+def _policy_asked(request: http.Request) -> Policy | None:
+    """`x-gateway-policy` tightens one request; anything else in it has no effect."""
+    given = request.headers.get("x-gateway-policy", "")
+    return next((policy for policy in Policy if policy.value == given), None)
+
+
+def _record(call: Call) -> RequestRecord:
+    return RequestRecord(
+        call.id,
+        call.at,
+        call.client,
+        call.app,
+        call.ask.dialect.value,
+        call.ask.model,
+        streamed=call.ask.stream,
+        host=call.host,
+        config_revision=call.revision,
+        known_client=call.known_client,
+    )

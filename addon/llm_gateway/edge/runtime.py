@@ -1,0 +1,234 @@
+"""What outlives a request: catalog, limits, health, ledger, and how they are swapped.
+
+What lives here: `Runtime`, one per gateway. It is built once, reloaded whole: a new
+catalog is made beside the old one and takes its place in one assignment, so that a
+request is served under one revision from start to end. `View` answers routing's
+questions at one moment.
+
+What this file does not know: flows, HTTP, the text of a config.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from pydantic import SecretStr
+
+from llm_gateway import prices
+from llm_gateway.exchange import (
+    Ask,
+    Dialect,
+    Event,
+    Limit,
+    Need,
+    Offer,
+    Policy,
+    Usage,
+)
+from llm_gateway.health import Health, Unavailable
+from llm_gateway.ledger.backlog import Waiter
+from llm_gateway.ledger.store import Store
+from llm_gateway.limits.engine import Limiter, LimitRefusal, scopes_of
+from llm_gateway.limits.estimate import Estimator
+from llm_gateway.providers.catalog import Catalog
+from llm_gateway.providers.credentials import Credentials
+from llm_gateway.providers.quirks import Quirks
+from llm_gateway.routing import expected_cost
+from llm_gateway.sticky import Sticky
+
+if TYPE_CHECKING:
+    from llm_gateway.edge.desk import Desk
+    from llm_gateway.edge.logins import Logins
+    from llm_gateway.edge.simulator import Simulator
+
+logger = logging.getLogger("llm_gateway")
+
+LONGEST_WINDOW = 31 * 86400.0 + 3600.0
+"""How far back the ledger is read for counters, in seconds."""
+
+LEVELS = {
+    "trace": 5,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+    "fatal": logging.CRITICAL,
+}
+
+_TIGHTNESS = {Policy.FREE_ONLY: 0, Policy.FREE_FIRST: 1, Policy.ANY: 2}
+
+
+def tightest(*policies: Policy | None) -> Policy:
+    """The policy that spends least; None has no say."""
+    return min((p for p in policies if p is not None), key=_TIGHTNESS.__getitem__)
+
+
+def committed(waiter: Waiter) -> Awaitable[bool]:
+    """What the store gives on the event loop is always a future of that loop."""
+    return cast("asyncio.Future[bool]", waiter)
+
+
+@dataclass(slots=True)
+class Loading:
+    """How the configuration stands: shown by /health and the dashboard."""
+
+    revision: str
+    loaded_at: float
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Standpoint:
+    """What a decision is made of: who offers, what is used, who is well."""
+
+    catalog: Catalog
+    limiter: Limiter = field(default_factory=Limiter)
+    health: Health = field(default_factory=Health)
+    estimator: Estimator = field(default_factory=Estimator)
+
+    def need(self, offer: Offer, ask: Ask) -> Need:
+        """What an answer to `ask` takes from the limits of `offer`, at most."""
+        tokens_in = self.estimator.tokens_in(ask.input_estimate, offer.key)
+        if ask.dialect is Dialect.EMBEDDINGS:
+            for_tokens = for_money = 0
+        else:
+            for_tokens, for_money = self.estimator.output_reserve(
+                offer.key, ask.max_tokens
+            )
+        cost = 0
+        if not offer.zero_cost and offer.price is not None:
+            usage = Usage(input_tokens=tokens_in, output_tokens=for_money * ask.n)
+            cost = prices.cost(usage, offer.price)
+        return Need(1, tokens_in + for_tokens * ask.n, cost)
+
+
+@dataclass(slots=True, kw_only=True)
+class Runtime(Standpoint):
+    """A standpoint that serves: with a ledger, a clock and a configuration that changes."""
+
+    store: Store
+    clock: Callable[[], float]
+    loading: Loading
+    credentials: Credentials
+    desk: "Desk"
+    simulator: "Simulator"
+    admin_token: SecretStr
+    logins: "Logins | None" = None
+    sticky: Sticky = field(default_factory=Sticky)
+    quirks: Quirks = field(default_factory=Quirks)
+    silent: set[tuple[str, Dialect]] = field(default_factory=set)
+    """(provider, dialect) that answered 404 or 405: not asked for it again."""
+    draining: bool = False
+    keys_required: bool = False
+    """We listen beyond loopback: only known clients are served."""
+    log_level: str = "info"
+    catalog_log_level: str = "info"
+    """As the config has it: only a changed one overrides what was set since."""
+    port: int = 8080
+    in_flight: int = 0
+    changed: bool = True
+    """Something that the dashboard shows has moved since it was last written."""
+
+    def event(self, kind: str, subject: str, message: str, **detail: object) -> None:
+        """One row of `events`, and a line in the log where people should look."""
+        now = self.clock()
+        values = {k: v for k, v in detail.items() if isinstance(v, str | int | float)}
+        self.store.event(Event(now, kind, subject, message, values))
+        level = logging.INFO if kind in ("config", "login") else logging.WARNING
+        logger.log(level, "%s: %s", subject or kind, message)
+        self.changed = True
+
+    def replay(self, catalog: Catalog, now: float) -> None:
+        """Counters for limits that are not counted yet, out of the ledger. Blocks."""
+        missing = self.limiter.missing(tuple(catalog.limits()))
+        if missing:
+            self.limiter.replay(self.store.spent(now - LONGEST_WINDOW), missing, now)
+
+    async def adopt(self, catalog: Catalog) -> None:
+        """Swap in a new configuration; what was spent stays spent.
+
+        Limits that it adds are counted from the ledger before they hold.
+        """
+        missing = self.limiter.missing(tuple(catalog.limits()))
+        spent = []
+        if missing:
+            await committed(self.store.flush())
+            since = self.clock() - LONGEST_WINDOW
+            spent = await asyncio.to_thread(self.store.spent, since)
+        now = self.clock()
+        if missing:
+            self.limiter.replay(spent, missing, now)
+        self._swap(catalog, now)
+        self.limiter.forget_unused(limit.key for limit in catalog.limits())
+
+    def set_log_level(self, level: str) -> None:
+        self.log_level = level
+        logger.setLevel(LEVELS[level])
+
+    def _swap(self, catalog: Catalog, now: float) -> None:
+        """In one step: from here on, new requests are served under it."""
+        old = {key: upstream for key, upstream in self.catalog.upstreams.items()}
+        changed = {
+            key[0] for key, up in catalog.upstreams.items() if old.get(key) != up
+        }
+        self.catalog = catalog
+        for provider in changed | {key[0] for key in old.keys() - catalog.upstreams}:
+            self.health.forget(provider)
+            self.credentials.forget(provider)
+            self.quirks.forget(provider)
+            self.silent = {s for s in self.silent if s[0] != provider}
+        if catalog.config.log_level != self.catalog_log_level:
+            self.catalog_log_level = catalog.config.log_level
+            self.set_log_level(self.catalog_log_level)
+        self.simulator.configure(catalog.config)
+        self.loading = Loading(catalog.revision, now)
+        self.changed = True
+        self.publish()
+
+    def publish(self) -> None:
+        """The running configuration, without secrets, for SQL to join."""
+        clients = [limit for c in self.catalog.clients for limit in c.limits]
+        self.store.running_config(self.catalog, clients)
+
+
+@dataclass(slots=True)
+class View:
+    """Routing's questions, answered as of `now`."""
+
+    runtime: Standpoint
+    now: float
+    client: str | None = None
+    """Name of the known client that asks."""
+    warm: tuple[str, str, str] | None = None
+    warm_share: float = 0.0
+    """Part of the prompt that the warm offer is likely to have cached."""
+
+    def need(self, offer: Offer, ask: Ask) -> Need:
+        return self.runtime.need(offer, ask)
+
+    def fit(
+        self, offer: Offer, limits: Sequence[Limit], need: Need
+    ) -> LimitRefusal | None:
+        scopes = scopes_of(*offer.key, self.client)
+        return self.runtime.limiter.fit(limits, need, self.now, scopes=scopes)
+
+    def headroom(self, offer: Offer, limits: Sequence[Limit]) -> float:
+        scopes = scopes_of(*offer.key, self.client)
+        return self.runtime.limiter.headroom(limits, self.now, scopes=scopes)
+
+    def unavailable(self, offer: Offer) -> Unavailable | None:
+        return self.runtime.health.unavailable(offer.key, self.now)
+
+    def expected_cost(self, offer: Offer, ask: Ask) -> int | None:
+        if offer.price is None:
+            return None
+        estimator = self.runtime.estimator
+        _, tokens_out = estimator.output_reserve(offer.key, ask.max_tokens)
+        return expected_cost(
+            offer.price,
+            tokens_in=estimator.tokens_in(ask.input_estimate, offer.key),
+            tokens_out=tokens_out,
+            cached_share=self.warm_share if offer.key == self.warm else 0.0,
+        )

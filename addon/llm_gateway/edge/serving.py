@@ -1,0 +1,208 @@
+"""The walk of a routed request: decide, reserve, write down, send.
+
+What lives here: `Serving`, which takes an `Exchange` from one candidate to the next. The
+thinking is the core's; this is the order in which it is asked and what is done with its
+answers. Nothing leaves before its reservation is in the ledger.
+
+What this file does not know: how a client addressed the gateway, what a failure means
+(setbacks.py), how an answer ends (settling.py).
+"""
+
+import asyncio
+import os
+import random
+
+from mitmproxy import http
+
+from llm_gateway.edge.exchanges import AnswerJudge, Attempt, Exchange
+from llm_gateway.edge.http_layer import Action, Failure, Plan, set_plan
+from llm_gateway.edge.runtime import Runtime, View, committed
+from llm_gateway.edge.setbacks import Setbacks
+from llm_gateway.edge.settling import Settling
+from llm_gateway.exchange import AttemptRecord, Decision
+from llm_gateway.failover import Failed
+from llm_gateway.limits.engine import LimitRefusal, scopes_of
+from llm_gateway.outbound import Outbound, build
+from llm_gateway.providers.credentials import CredentialError
+from llm_gateway.routing import decide
+
+
+class Serving:
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.settling = Settling(runtime)
+        self.setbacks = Setbacks(runtime, self.settling)
+
+    async def begin(self, exchange: Exchange) -> None:
+        """Send the request to the first candidate, or answer it right here."""
+        self.runtime.in_flight += 1
+        await self._next(exchange)
+
+    async def failed(self, exchange: Exchange, failure: Failure) -> None:
+        """An attempt failed before the client saw a byte: another one, or the last word."""
+        if self.setbacks.failed(exchange, failure):
+            await self._next(exchange)
+        failure.action = Action.RESPOND if exchange.flow.response else Action.RETRY
+
+    async def _next(self, exchange: Exchange) -> None:
+        """Prepare the flow for the next candidate; without one, set its response."""
+        runtime = self.runtime
+        loop = asyncio.get_running_loop()
+        routing = exchange.catalog.config.routing
+        while True:
+            now = runtime.clock()
+            decision = self._decide(exchange, now)
+            if exchange.decision is None:
+                exchange.decision = decision
+            out_of_tries = len(exchange.tried) >= routing.max_attempts
+            if out_of_tries or loop.time() >= exchange.deadline:
+                break
+            taken = self._reserve(exchange, decision, now)
+            if taken is None:
+                break
+            if await self._prepare(exchange, taken):
+                return
+        self.setbacks.last_word(exchange, decision, now)
+
+    def _decide(self, exchange: Exchange, now: float) -> Decision:
+        runtime = self.runtime
+        call = exchange.call
+        warm = None
+        if exchange.catalog.config.routing.sticky:
+            warm = runtime.sticky.find(call.ask.conversation, now)
+        view = View(runtime, now, call.known_client)
+        if warm is not None:
+            view.warm, view.warm_share = warm.offer, warm.cached_share
+        ranks = exchange.ranks
+        if silent := runtime.silent:
+            dialect = exchange.dialect
+            ranks = tuple(
+                tuple(o for o in rank if (o.provider, dialect) not in silent)
+                for rank in ranks
+            )
+        return decide(
+            call,
+            ranks,
+            view,
+            budget=exchange.catalog.budget,
+            warm=view.warm,
+            chance=random.random,
+            exclude=frozenset(exchange.exclude),
+            larger_than=exchange.larger_than,
+        )
+
+    def _reserve(
+        self, exchange: Exchange, decision: Decision, now: float
+    ) -> Attempt | None:
+        """Room for the first candidate that has it."""
+        runtime = self.runtime
+        ready = decision.ready
+        if exchange.repeat is not None:
+            ready = (exchange.repeat, *ready)
+            exchange.repeat = None
+        for candidate in ready:
+            offer = candidate.offer
+            n = exchange.record.attempts + 1
+            need = runtime.need(offer, exchange.call.ask)
+            reserved = runtime.limiter.reserve(
+                exchange.limits(offer),
+                need,
+                now,
+                id=f"{exchange.call.id}/{n}",
+                scopes=scopes_of(*offer.key, exchange.call.known_client),
+            )
+            if isinstance(reserved, LimitRefusal):
+                continue
+            record = AttemptRecord(
+                exchange.call.id,
+                n,
+                now,
+                offer.provider,
+                offer.account,
+                offer.model,
+                tokens=need.tokens,
+                cost=need.cost,
+            )
+            exchange.record.attempts = n
+            runtime.health.dispatched(offer.key, now)
+            upstream = exchange.catalog.upstreams[offer.provider, offer.account]
+            started = asyncio.get_running_loop().time()
+            return Attempt(candidate, upstream, record, reserved, started)
+        return None
+
+    async def _prepare(self, exchange: Exchange, attempt: Attempt) -> bool:
+        """Fetch a credential, write the reservation down, rewrite the flow."""
+        runtime = self.runtime
+        exchange.attempt = attempt
+        record = exchange.record
+        record.reserved_tokens = attempt.record.tokens
+        record.reserved_cost = attempt.record.cost
+        credential = None
+        if attempt.upstream.fetches:
+            try:
+                credential = await runtime.credentials.get(attempt.upstream)
+            except CredentialError as e:
+                failed = Failed("status" if e.status else "connect", str(e), e.status)
+                return not self.setbacks.judge(exchange, failed)
+        offer = attempt.candidate.offer
+        ask = exchange.call.ask
+        out = build(
+            attempt.upstream,
+            offer,
+            exchange.dialect,
+            exchange.body,
+            client_headers=exchange.headers,
+            streamed=ask.stream,
+            quirk=runtime.quirks.of(offer.provider, offer.model),
+            credential=credential,
+            request_id=exchange.call.id,
+            below=exchange.below,
+        )
+        attempt.strip_usage = out.strip_usage
+        if exchange.begun:
+            await committed(runtime.store.attempt(attempt.record))
+        else:
+            exchange.begun = True
+            await committed(
+                runtime.store.begin(record, attempt.record, exchange.decision)
+            )
+        self._send(exchange, attempt, out)
+        return True
+
+    def _send(self, exchange: Exchange, attempt: Attempt, out: Outbound) -> None:
+        loop = asyncio.get_running_loop()
+        attempt.started = loop.time()
+        routing = exchange.catalog.config.routing
+        judge = AnswerJudge(exchange.dialect, exchange.call.ask.stream, loop.time)
+        attempt.judge = judge
+        readdress(exchange.flow.request, out)
+        set_plan(
+            exchange.flow,
+            Plan(
+                inspector=judge,
+                connect_timeout=routing.connect_timeout_seconds,
+                first_byte_timeout=routing.first_byte_timeout_seconds,
+                idle_timeout=routing.idle_timeout_seconds,
+                deadline=exchange.deadline,
+                cut=lambda message: self.settling.cut(exchange, message),
+            ),
+        )
+
+
+def readdress(request: http.Request, out: Outbound) -> None:
+    """Turn the client's request into the one that leaves. Nothing of it remains."""
+    data = request.data
+    data.scheme = out.scheme.encode()
+    data.host = out.host
+    data.port = out.port
+    data.path = out.path.encode()
+    data.authority = b""
+    data.headers = http.Headers(
+        (*out.headers, (b"content-length", str(len(out.body)).encode()))
+    )
+    data.content = out.body
+    data.trailers = None
+
+
+def entropy() -> bytes:
+    return os.urandom(10)

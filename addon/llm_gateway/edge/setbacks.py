@@ -1,0 +1,285 @@
+"""Attempts that failed, and the last word when nobody is left.
+
+What lives here: `Setbacks`. The core judges a failure; here its verdict is carried out:
+reservation settled or released, cooldowns and strikes remembered, quirks learned, and in
+the end the client answered.
+
+What this file does not know: how the next attempt is made.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+
+from llm_gateway import failover
+from llm_gateway.dialects import error_body, read_error
+from llm_gateway.edge.answers import Answer, common_headers, put, seconds_until
+from llm_gateway.edge.exchanges import Attempt, Exchange
+from llm_gateway.edge.http_layer import Failure, FailureKind
+from llm_gateway.edge.runtime import Runtime
+from llm_gateway.edge.settling import Settling, lowered, who
+from llm_gateway.exchange import Decision, Need, Offer, Reset, Verdict, Window
+from llm_gateway.failover import Failed, Mark, Next, Own, Passed
+from llm_gateway.health import DISABLED_FOR, MODEL_GONE_FOR
+from llm_gateway.limits.engine import scopes_of
+from llm_gateway.limits.refusals import read_refusal
+from llm_gateway.providers.quirks import learn
+
+logger = logging.getLogger("llm_gateway")
+
+REFUSING = frozenset({400, 402, 403, 413, 429})
+"""Statuses whose bodies may speak of limits or money."""
+
+
+@dataclass(slots=True)
+class Setbacks:
+    runtime: Runtime
+    settling: Settling
+
+    def failed(self, exchange: Exchange, failure: Failure) -> bool:
+        """Judge it. True when another candidate may be tried."""
+        attempt = exchange.attempt
+        assert attempt is not None
+        if attempt.judge is not None:
+            attempt.first_byte = attempt.judge.first_byte
+        message = failure.message
+        error = None
+        if failure.kind is FailureKind.JUDGED and attempt.judge is not None:
+            message = attempt.judge.complaint
+            error = attempt.judge.peek.error if attempt.judge.peek else None
+        if failure.status is not None and failure.kind is FailureKind.STATUS:
+            error = read_error(failure.body)
+        headers = lowered(failure.headers)
+        refused = None
+        if failure.kind is FailureKind.STATUS and failure.status in REFUSING:
+            offer = attempt.candidate.offer
+            refused = read_refusal(
+                attempt.upstream.row.limit_headers,
+                failure.status,
+                headers,
+                failure.body,
+                self.runtime.clock(),
+                _day_reset(offer) or attempt.upstream.row.day,
+            )
+        self.settling.hear(exchange, attempt, headers)
+        return self.judge(
+            exchange,
+            Failed(
+                failure.kind.value,
+                message,
+                failure.status,
+                error,
+                failure.body,
+                failure.body_complete,
+                headers.get("content-type", ""),
+                refused,
+            ),
+        )
+
+    def judge(self, exchange: Exchange, failed: Failed) -> bool:
+        """Remember what a failure means. False when the client's own error goes back."""
+        runtime = self.runtime
+        now = runtime.clock()
+        attempt = exchange.attempt
+        assert attempt is not None
+        offer = attempt.candidate.offer
+        can_refresh = (
+            attempt.upstream.fetches
+            and ("refresh", offer.provider) not in exchange.repeats
+        )
+        judged = failover.judge(
+            failed,
+            now,
+            model=attempt.upstream.sent_model(offer.model),
+            can_refresh=can_refresh,
+        )
+        judged = self._learn_quirk(exchange, attempt, failed, judged)
+        self._remember(exchange, attempt, failed, judged, now)
+        billed = judged.counted and failed.kind != "status"
+        if judged.counted:
+            need = attempt.reservation.need
+            if not billed:
+                need = Need(requests=1)
+            runtime.limiter.settle(attempt.reservation, need, now)
+            attempt.record.tokens, attempt.record.cost = need.tokens, need.cost
+        else:
+            runtime.limiter.release(attempt.reservation, now)
+            attempt.record.tokens = attempt.record.cost = 0
+        attempt.record.counted = judged.counted
+        attempt.record.reason = judged.reason
+        attempt.record.status = failed.status
+        self.settling.end_attempt(exchange, "failed")
+        exchange.tried.append((who(offer), failed))
+        runtime.changed = True
+        match judged.next:
+            case Next.STOP:
+                self._pass_error(exchange, failed)
+                return False
+            case Next.REPEAT | Next.REFRESH:
+                exchange.tried.pop()
+                exchange.repeat = attempt.candidate
+            case Next.LARGER:
+                exchange.exclude.add(offer.key)
+                known = offer.context_window or exchange.call.ask.input_estimate
+                exchange.larger_than = max(known, exchange.larger_than or 0)
+            case Next.MOVE_ON:
+                exchange.exclude.add(offer.key)
+        return True
+
+    def _learn_quirk(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        failed: Failed,
+        judged: failover.Judged,
+    ) -> failover.Judged:
+        """A 400 about a member that we can do without is repeated once without it."""
+        offer = attempt.candidate.offer
+        key = ("quirk", f"{offer.provider}/{offer.model}")
+        if (
+            judged.next is not Next.STOP
+            or failed.error is None
+            or key in exchange.repeats
+        ):
+            return judged
+        asked = {m.key for m in exchange.body.members}
+        if attempt.strip_usage:
+            asked.add("stream_options")
+        quirk = learn(failed.status or 0, failed.error, asked)
+        if quirk is None:
+            return judged
+        exchange.repeats.add(key)
+        self.runtime.quirks.remember(offer.provider, offer.model, quirk)
+        self.runtime.event(
+            "quirk", f"{offer.provider}/{offer.model}", f"from now on {quirk}"
+        )
+        return replace(judged, next=Next.REPEAT, counted=False)
+
+    def _remember(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        failed: Failed,
+        judged: failover.Judged,
+        now: float,
+    ) -> None:
+        runtime = self.runtime
+        health = runtime.health
+        offer = attempt.candidate.offer
+        name = who(offer)
+        reason = judged.reason
+        if failed.refused is not None:
+            attempt.record.retry_after = failed.refused.until
+            if failed.refused.words:
+                runtime.limiter.observe(
+                    offer.limits,
+                    failed.refused.words,
+                    scopes=scopes_of(*offer.key, exchange.call.known_client),
+                    now=now,
+                )
+        if judged.next is Next.REFRESH:
+            exchange.repeats.add(("refresh", offer.provider))
+            runtime.credentials.invalidate(attempt.upstream)
+        match judged.mark:
+            case Mark.STRIKE | Mark.STRIKE_PROVIDER:
+                whole = judged.mark is Mark.STRIKE_PROVIDER
+                key = offer.key[:1] if whole else offer.key
+                if (until := health.strike(key, now, reason)) is not None:
+                    runtime.event(
+                        "circuit",
+                        offer.provider if whole else name,
+                        f"failing ({reason}), tried again in {until - now:.0f} s",
+                        until=until,
+                    )
+            case Mark.COOL:
+                until = health.cool(offer.key, now, judged.until, reason)
+                runtime.event(
+                    "cooldown",
+                    name,
+                    f"{reason}, back in {until - now:.0f} s",
+                    until=until,
+                )
+            case Mark.DISABLE_ACCOUNT:
+                until = judged.until or now + DISABLED_FOR
+                health.disable(offer.key[:2], until, reason)
+                runtime.event(
+                    "disabled",
+                    f"{offer.provider}#{offer.account}"
+                    if offer.account
+                    else offer.provider,
+                    f"account disabled: {reason}; check its key and its balance",
+                    until=until,
+                )
+            case Mark.DISABLE_MODEL:
+                until = judged.until or now + MODEL_GONE_FOR
+                health.disable(offer.key, until, f"model not found ({reason})")
+                runtime.event(
+                    "disabled", name, f"model not found ({reason})", until=until
+                )
+            case Mark.NO_DIALECT:
+                runtime.silent.add((offer.provider, exchange.dialect))
+                runtime.event(
+                    "disabled",
+                    offer.provider,
+                    f"does not speak {exchange.dialect.value}",
+                )
+            case Mark.NOTHING:
+                health.inconclusive(offer.key)
+
+    def last_word(self, exchange: Exchange, decision: Decision, now: float) -> None:
+        skipped = [c for c in decision.candidates if c.verdict is Verdict.SKIPPED]
+        shown = {c.offer.key for c in skipped if c.reason != "failed for this request"}
+        answer = failover.final_answer(
+            exchange.tried,
+            [c for c in skipped if c.offer.key in shown],
+            model=exchange.call.ask.model,
+            now=now,
+        )
+        if self._exhausted_passes(exchange, answer):
+            return
+        match answer:
+            case Passed(failed):
+                self._pass_error(exchange, failed)
+            case Own(status, code, message, retry_at):
+                headers = []
+                if retry_at is not None:
+                    headers.append(("retry-after", seconds_until(retry_at, now)))
+                exchange.record.outcome = "error" if exchange.tried else "refused"
+                exchange.record.error = code
+                body = error_body(exchange.dialect, status, code, message)
+                self._answer(exchange, Answer(status, body, headers=tuple(headers)))
+                logger.info("%s %s: %s", status, exchange.call.ask.model, message)
+
+    def _exhausted_passes(self, exchange: Exchange, answer: Passed | Own) -> bool:
+        """`routing.exhausted: passthrough`: the app's own host and key come last."""
+        passes = (
+            exchange.catalog.config.routing.exhausted == "passthrough"
+            and exchange.original is not None
+            and not exchange.tried
+            and isinstance(answer, Own)
+        )
+        if passes:
+            exchange.passthrough = True
+        return passes
+
+    def _pass_error(self, exchange: Exchange, failed: Failed) -> None:
+        """The provider's own error, body and status as they came."""
+        code = ""
+        if failed.error is not None:
+            code = failed.error.code or failed.error.type
+        exchange.record.error = f"{failed.status} {code}".strip()[:80]
+        exchange.record.outcome = "error"
+        answer = Answer(failed.status or 502, failed.body, failed.content_type)
+        self._answer(exchange, answer)
+
+    def _answer(self, exchange: Exchange, answer: Answer) -> None:
+        record = exchange.record
+        record.status = answer.status
+        headers = (*answer.headers, *common_headers(exchange))
+        put(exchange.flow, replace(answer, headers=headers))
+        self.settling.close(exchange)
+
+
+def _day_reset(offer: Offer) -> Reset | None:
+    """When this offer's days begin, if its limits say so."""
+    days = (limit.reset for limit in offer.limits if limit.window is Window.DAY)
+    return next(days, None)

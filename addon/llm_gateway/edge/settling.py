@@ -1,0 +1,250 @@
+"""The end of a routed request: its usage, its cost, its row.
+
+What lives here: `Settling`. An answer is metered on its way out; when it is over, the
+reservation becomes real use, whoever ends it: the upstream, the client or a cut. `close`
+runs exactly once per exchange.
+
+What this file does not know: who is asked, and what comes after a failure.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mitmproxy import http
+
+from llm_gateway import prices, usage
+from llm_gateway.dialects import renamed_answer, stream_error
+from llm_gateway.edge.answers import common_headers, passed_headers
+from llm_gateway.edge.exchanges import Attempt, Exchange
+from llm_gateway.edge.log import log_line
+from llm_gateway.edge.runtime import Runtime
+from llm_gateway.exchange import Need, Offer, Usage
+from llm_gateway.limits.engine import scopes_of
+from llm_gateway.limits.words import read_headers
+from llm_gateway.meter import StreamMeter
+
+
+@dataclass(slots=True)
+class Settling:
+    runtime: Runtime
+
+    def answered(self, exchange: Exchange) -> None:
+        """Its head is on the way to the client: set headers, meter the stream."""
+        attempt = exchange.attempt
+        response = exchange.flow.response
+        assert attempt is not None
+        assert response is not None
+        if attempt.judge is not None:
+            attempt.first_byte = attempt.judge.first_byte
+        self.hear(exchange, attempt, lowered(response.headers))
+        streamed = "event-stream" in response.headers.get("content-type", "")
+        response.headers = passed_headers(response.headers, common_headers(exchange))
+        exchange.record.status = response.status_code
+        if streamed:
+            requested = exchange.catalog.config.routing.answer_model == "requested"
+            exchange.meter = StreamMeter(
+                exchange.dialect,
+                strip_usage=attempt.strip_usage,
+                reasoning_excluded=attempt.upstream.row.reasoning_excluded,
+                rename_model=exchange.call.ask.model if requested else None,
+            )
+            response.stream = metered(exchange.meter)
+
+    def cut(self, exchange: Exchange, message: str) -> bytes:
+        """The stream died after content went out: what the client is told."""
+        exchange.truncated = message or "upstream closed"
+        meter = exchange.meter
+        before = meter.boundary if meter is not None else b""
+        text = f"The provider's stream ended before its end ({exchange.truncated})."
+        return before + stream_error(exchange.dialect, "upstream_truncated", text)
+
+    def hear(
+        self, exchange: Exchange, attempt: Attempt, headers: Mapping[str, str]
+    ) -> None:
+        """What the provider says about its limits, good answer or bad."""
+        row = attempt.upstream.row
+        if row.limit_headers == "none":
+            return
+        now = self.runtime.clock()
+        words = read_headers(row.limit_headers, headers, now)
+        if words:
+            offer = attempt.candidate.offer
+            self.runtime.limiter.observe(
+                offer.limits,
+                words,
+                scopes=scopes_of(*offer.key, exchange.call.known_client),
+                now=now,
+            )
+
+    def finish(self, exchange: Exchange, *, error: str | None = None) -> None:
+        """The answer is over, good or bad. Runs once, from whichever hook is first."""
+        if exchange.finished or exchange.attempt is None:
+            self.close(exchange)
+            return
+        attempt = exchange.attempt
+        runtime = self.runtime
+        now = runtime.clock()
+        outcome = "ok"
+        if exchange.truncated:
+            outcome = "truncated"
+        elif error is not None:
+            outcome = "cancelled"
+        found = self._usage(exchange, attempt, outcome)
+        offer = attempt.candidate.offer
+        record = exchange.record
+        self._account(exchange, offer, found)
+        real = Need(1, found.total, record.cost or 0)
+        if found.source == "unknown":
+            real = attempt.reservation.need
+        runtime.limiter.settle(attempt.reservation, real, now)
+        attempt.record.tokens, attempt.record.cost = real.tokens, real.cost
+        attempt.record.status = record.status
+        if outcome == "ok":
+            self._good(exchange, attempt, found, now)
+        elif outcome == "truncated":
+            attempt.record.reason = f"cut: {exchange.truncated}"[:80]
+            record.error = "upstream_truncated"
+            if (
+                until := runtime.health.strike(offer.key, now, "stream cut")
+            ) is not None:
+                message = f"failing (stream cut), tried again in {until - now:.0f} s"
+                runtime.event("circuit", who(offer), message, until=until)
+        else:
+            attempt.record.reason = "client went away"
+            record.error = "client_disconnected"
+            runtime.health.inconclusive(offer.key)
+        record.outcome = outcome
+        if exchange.flow.response and exchange.meter is None and outcome == "ok":
+            self._plain(exchange)
+        self.end_attempt(exchange, outcome)
+        self.close(exchange)
+
+    def _good(
+        self, exchange: Exchange, attempt: Attempt, found: Usage, now: float
+    ) -> None:
+        runtime = self.runtime
+        offer = attempt.candidate.offer
+        if runtime.health.succeeded(offer.key, now):
+            runtime.event("circuit", who(offer), "works again")
+        ask = exchange.call.ask
+        if found.source == "reported":
+            runtime.estimator.learn(
+                offer.key, estimate=ask.input_estimate, real=found.prompt
+            )
+            runtime.estimator.learn_output(offer.key, found.completion)
+        share = found.cached_tokens / found.prompt if found.prompt else 0.0
+        runtime.sticky.keep(ask.conversation, offer.key, now, share)
+
+    def _usage(self, exchange: Exchange, attempt: Attempt, outcome: str) -> Usage:
+        runtime = self.runtime
+        offer = attempt.candidate.offer
+        estimate = runtime.estimator.tokens_in(
+            exchange.call.ask.input_estimate, offer.key
+        )
+        if exchange.meter is not None:
+            return exchange.meter.usage(prompt_estimate=estimate)
+        response = exchange.flow.response
+        if response is None or response.raw_content is None:
+            source = "estimated" if outcome == "cancelled" else "unknown"
+            return Usage(input_tokens=estimate, source=source)
+        return usage.read_answer(
+            exchange.dialect,
+            response.raw_content,
+            reasoning_excluded=attempt.upstream.row.reasoning_excluded,
+            prompt_estimate=estimate,
+        )
+
+    def _account(self, exchange: Exchange, offer: Offer, found: Usage) -> None:
+        """Tokens, cost and saving of the answer, onto the record."""
+        record = exchange.record
+        record.provider, record.account, record.model = offer.key
+        record.usage = found
+        if found.source == "unknown":
+            return
+        if offer.zero_cost:
+            record.cost = 0
+            record.price_source = (
+                "free" if offer.free else "flat-rate" if offer.flat_rate else "config"
+            )
+        elif offer.price is not None:
+            record.cost = prices.cost(found, offer.price)
+            record.price_source = offer.price.source
+        if record.cost is not None and offer.list_price is not None:
+            record.saved = max(0, prices.cost(found, offer.list_price) - record.cost)
+
+    def _plain(self, exchange: Exchange) -> None:
+        """What is known only once a plain answer is whole: its cost, its model's name."""
+        response = exchange.flow.response
+        assert response is not None
+        if exchange.catalog.config.routing.answer_model == "requested":
+            body = response.raw_content or b""
+            asked = exchange.call.ask.model
+            response.content = renamed_answer(exchange.dialect, body, asked)
+        cost = exchange.record.cost
+        if cost is not None:
+            response.headers["x-gateway-cost"] = f"{cost / 1e9:.9f}"
+
+    def end_attempt(self, exchange: Exchange, outcome: str) -> None:
+        attempt = exchange.attempt
+        assert attempt is not None
+        ended = asyncio.get_running_loop().time()
+        record = attempt.record
+        record.outcome = outcome
+        record.duration_ms = round((ended - attempt.started) * 1000)
+        if attempt.first_byte is not None:
+            record.ttft_ms = round((attempt.first_byte - attempt.started) * 1000)
+        if exchange.begun:
+            self.runtime.store.end_attempt(record)
+
+    def close(self, exchange: Exchange) -> None:
+        """Complete the row. The end of every routed request, whatever became of it."""
+        if exchange.finished:
+            return
+        exchange.finished = True
+        runtime = self.runtime
+        runtime.in_flight -= 1
+        runtime.changed = True
+        record = exchange.record
+        ended = asyncio.get_running_loop().time()
+        record.duration_ms = round((ended - exchange.started) * 1000)
+        attempt = exchange.attempt
+        if attempt is not None and attempt.first_byte is not None:
+            record.ttft_ms = round((attempt.first_byte - exchange.started) * 1000)
+        if record.outcome == "in_flight":
+            record.outcome = "cancelled"
+        if exchange.begun:
+            runtime.store.end(record)
+        else:
+            exchange.begun = True
+            runtime.store.begin(record, None, exchange.decision)
+        log_line(exchange)
+
+
+def metered(meter: StreamMeter) -> Callable[[bytes], tuple[bytes, ...]]:
+    """For `response.stream`: each chunk as it comes, and b"" once at the end.
+
+    Nothing is sent where nothing is left: an empty chunk would end a chunked answer.
+    """
+
+    def through(chunk: bytes) -> tuple[bytes, ...]:
+        out = meter.feed(chunk) if chunk else meter.finish()
+        return (out,) if out else ()
+
+    return through
+
+
+def lowered(headers: http.Headers | None) -> dict[str, str]:
+    """Lower-case names and text values, as the parsers take them."""
+    if headers is None:
+        return {}
+    return {
+        name.decode("ascii", "replace").lower(): value.decode("utf-8", "replace")
+        for name, value in headers.fields
+    }
+
+
+def who(offer: Offer) -> str:
+    """`groq#2/llama-3.3-70b`, for logs and events."""
+    account = f"#{offer.account}" if offer.account else ""
+    return f"{offer.provider}{account}/{offer.model}"

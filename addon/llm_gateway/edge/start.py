@@ -1,0 +1,290 @@
+"""From options to a running gateway, and back.
+
+What lives here: `Starting`. Options are declared and set in `load`; in `configure` the
+configuration, the ledger and the counters come up, before a client can connect; in
+`running` the tasks begin and the log says what there is. mitmproxy takes an error that
+is logged before `running` as a reason to exit with code 1, which is how a bad
+configuration ends.
+
+What this file does not know: requests.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import ctx
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy.mode_specs import ProxyMode
+from mitmproxy.utils import asyncio_utils
+
+from llm_gateway import __version__
+from llm_gateway.cli.example import example_config
+from llm_gateway.config.files import admin_token, state_folder
+from llm_gateway.config.problems import ConfigError
+from llm_gateway.config.urls import is_loopback
+from llm_gateway.edge import http_layer, lean, scrub
+from llm_gateway.edge.desk import Desk
+from llm_gateway.edge.drain import Drain
+from llm_gateway.edge.logins import Logins
+from llm_gateway.edge.pulse import pulse
+from llm_gateway.edge.runtime import LEVELS, Loading, Runtime
+from llm_gateway.edge.simulator import Simulator
+from llm_gateway.ledger.store import Store, StoreError
+from llm_gateway.providers.copilot_auth import CopilotLogin
+from llm_gateway.providers.credentials import Credentials
+from llm_gateway.providers.github import GitHub
+
+logger = logging.getLogger("llm_gateway")
+
+
+class NotStarted(Exception):
+    """Why the gateway cannot start, in one message."""
+
+
+class Starting:
+    """The life of one gateway, from `load` to `done`."""
+
+    def __init__(self) -> None:
+        self.runtime: Runtime | None = None
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.made_config = False
+        self.dashboard: Any = None
+
+    def load(self, loader: Loader) -> None:
+        loader.add_option(
+            "gateway_config",
+            str,
+            "",
+            "The gateway's configuration file. Default: LLM_GATEWAY_CONFIG, else "
+            "./config.jsonc, which is made from the example when it is missing.",
+        )
+        loader.add_option(
+            "gateway_db",
+            str,
+            "",
+            "The SQLite file of the ledger. Default: LLM_GATEWAY_DB, else ./usage.db.",
+        )
+        loader.add_option(
+            "gateway_dashboard_port",
+            int,
+            -1,
+            "Port of the dashboard, 0 for none. Default: dashboard.port of the "
+            "configuration.",
+        )
+        if self.runtime is not None:
+            return
+        options: Any = ctx.options
+        lean.options(options)
+        if not options.listen_host:
+            options.update(listen_host="127.0.0.1")
+        port = os.environ.get("PORT", "")
+        if options.listen_port is None and port:
+            if not port.isdigit() or not 0 < int(port) < 65536:
+                logger.error(
+                    "PORT=%s is not a port; write a number from 1 to 65535.", port
+                )
+                return
+            options.update(listen_port=int(port))
+
+    def configure(self, updated: set[str]) -> Runtime | None:
+        """The runtime, when this call built it."""
+        if self.runtime is not None or "gateway_config" not in updated:
+            return None
+        try:
+            self.runtime = self._build()
+        except (NotStarted, ConfigError, StoreError, OSError) as e:
+            logger.error("The gateway does not start.\n%s", e)
+        return self.runtime
+
+    # -- building --------------------------------------------------------------
+
+    def _build(self) -> Runtime:
+        if missing := http_layer.self_check():
+            raise NotStarted(
+                f"This mitmproxy is unknown: {', '.join(missing)} not found. "
+                f"Known to work: {http_layer.KNOWN_GOOD}."
+            )
+        env = os.environ
+        home = state_folder(env)
+        path = self._config_path()
+        clock = time.time
+        simulator = Simulator()
+        desk = Desk(path, home, env, clock, simulator.port)
+        loaded, catalog = desk.load()
+        config = catalog.config
+        keys_required = self._beyond_loopback()
+        if keys_required and not config.clients:
+            raise NotStarted(
+                "Listening beyond this machine needs client keys: add `clients` to "
+                f"{path}, or leave out --listen-host."
+            )
+        store = Store(
+            Path(ctx.options.gateway_db or env.get("LLM_GATEWAY_DB") or "usage.db"),
+            durability=config.storage.durability,
+            retention_days=config.storage.retention_days,
+        )
+        store.start()
+        now = clock()
+        runtime = Runtime(
+            catalog=catalog,
+            store=store,
+            clock=clock,
+            loading=Loading(catalog.revision, now),
+            credentials=Credentials(home, clock, GitHub.from_environment(env)),
+            desk=desk,
+            simulator=simulator,
+            admin_token=admin_token(home),
+            keys_required=keys_required,
+            port=ctx.options.listen_port or 8080,
+        )
+        runtime.logins = Logins(
+            CopilotLogin(home, runtime.credentials.github, clock), runtime
+        )
+        desk.runtime = runtime
+        runtime.replay(catalog, now)
+        simulator.configure(config)
+        level = env.get("LOG_LEVEL", "").lower()
+        runtime.catalog_log_level = config.log_level
+        runtime.set_log_level(level if level in LEVELS else config.log_level)
+        for warning in loaded.warnings:
+            logger.warning("%s", warning)
+        return runtime
+
+    def _config_path(self) -> Path:
+        named = ctx.options.gateway_config or os.environ.get("LLM_GATEWAY_CONFIG")
+        if named:
+            path = Path(named).expanduser()
+            if not path.is_file():
+                raise NotStarted(
+                    f"{path}: there is no such file. Write one with `llm-gateway init "
+                    f"{path}`, or name another with --set gateway_config=FILE."
+                )
+            return path
+        path = Path("config.jsonc")
+        if not path.exists():
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(example_config())
+            self.made_config = True
+        return path
+
+    def _beyond_loopback(self) -> bool:
+        default = ctx.options.listen_host
+        hosts = [
+            mode.listen_host(default)
+            for mode in map(ProxyMode.parse, ctx.options.mode)
+            if mode.type_name in ("regular", "upstream", "socks5", "reverse")
+        ]
+        return any(not is_loopback(host) for host in hosts)
+
+    # -- running ---------------------------------------------------------------
+
+    def running(self) -> None:
+        runtime = self.runtime
+        if runtime is None or self.tasks:
+            return
+        master = ctx.master
+        lean.prune(master)
+        lean.quiet(master)
+        scrub.install(runtime)
+        runtime.port = _bound_port() or runtime.port
+        dashboard_port = self._dashboard_port(runtime)
+        self._task(runtime.simulator.start(), "simulator")
+        self._task(runtime.desk.watch(), "config watcher")
+        self._task(pulse(runtime), "state writer")
+        self._task(load_prices(), "prices")
+        Drain(runtime, master).install()
+        runtime.publish()
+        if dashboard_port:
+            self._start_dashboard(runtime, dashboard_port)
+        say_hello(runtime, self.made_config, dashboard_port)
+
+    def _task(self, work: Any, name: str) -> None:
+        self.tasks.append(asyncio_utils.create_task(work, name=name, keep_ref=True))
+
+    def _dashboard_port(self, runtime: Runtime) -> int:
+        given = int(ctx.options.gateway_dashboard_port)
+        return given if given >= 0 else runtime.catalog.config.dashboard.port
+
+    def _start_dashboard(self, runtime: Runtime, port: int) -> None:
+        from llm_gateway.edge.dashboard_process import DashboardProcess
+
+        self.dashboard = DashboardProcess(
+            runtime.store.path,
+            port,
+            gateway_url=f"http://127.0.0.1:{runtime.port}",
+            home=runtime.desk.home,
+            hosts=runtime.catalog.config.server.allowed_hosts,
+        )
+        self.dashboard.start()
+
+    def done(self) -> None:
+        """mitmproxy ends, or only reads the script again: then everything stays."""
+        runtime = self.runtime
+        if runtime is None or not ctx.master.should_exit.is_set():
+            return
+        for task in self.tasks:
+            task.cancel()
+        runtime.simulator.stop()
+        if self.dashboard is not None:
+            self.dashboard.stop()
+        runtime.store.close()
+
+
+def _bound_port() -> int | None:
+    addons: Any = ctx.master.addons
+    server = addons.get("proxyserver")
+    addresses = server.listen_addrs() if server else []
+    return int(addresses[0][1]) if addresses else None
+
+
+async def load_prices() -> None:
+    """genai-prices takes half a second to import: not when the first request waits."""
+    from llm_gateway import prices
+
+    await asyncio.to_thread(prices.known_price, "openai", "gpt-4o-mini", time.time())
+
+
+def say_hello(runtime: Runtime, made_config: bool, dashboard_port: int) -> None:
+    """What is there, what is missing, and a line to try."""
+    catalog = runtime.catalog
+    config = catalog.config
+    if made_config:
+        logger.info("Wrote config.jsonc from the example; edit it as you like.")
+    if sys.version_info < (3, 12):
+        logger.info("Python 3.12 or newer would get a newer mitmproxy.")
+    skipped: dict[str, str] = {}
+    for offer in catalog.offers:
+        if offer.disabled_reason.startswith("not configured"):
+            skipped.setdefault(offer.provider, offer.disabled_reason)
+    for provider, reason in skipped.items():
+        logger.info("%s is skipped: %s", provider, reason)
+    usable = [offer for offer in catalog.offers if offer.enabled]
+    if not config.budget.model_fields_set and any(not o.zero_cost for o in usable):
+        logger.warning("No budget is set: paid use is unlimited.")
+    base = f"http://127.0.0.1:{runtime.port}"
+    providers = {offer.provider for offer in usable}
+    logger.info(
+        "LLM Gateway %s serves %d models of %d providers at %s/v1 (policy %s)",
+        __version__,
+        len(catalog.model_names()),
+        len(providers),
+        base,
+        config.routing.policy.value,
+    )
+    logger.info("Proxy: HTTPS_PROXY=%s; or: llm-gateway run -- CMD", base)
+    logger.info("Admin token: %s", runtime.desk.home / "admin-token")
+    if dashboard_port:
+        logger.info("Dashboard: http://127.0.0.1:%d/-/gateway", dashboard_port)
+    model = next((name for name in catalog.model_names()), "MODEL")
+    body = f'{{"model":"{model}","messages":[{{"role":"user","content":"Hello!"}}]}}'
+    logger.info(
+        "Try: curl %s/v1/chat/completions -H 'content-type: application/json' -d '%s'",
+        base,
+        body,
+    )
