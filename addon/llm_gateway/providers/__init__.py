@@ -9,6 +9,7 @@
     quirks.py     what a refusal teaches about a provider's body
     copilot.py    GitHub's login and session tokens: messages, no sockets
     tokens.py     logins on disk
+    reference.py  the table for people
     credentials.py, copilot_auth.py, github.py   [edge] keys that change while we run
 
 All but the last two lines are pure. Nothing here knows mitmproxy.

@@ -108,6 +108,7 @@ LABS = (
         "Cohere",
         "https://api.cohere.ai/compatibility/v1",
         speaks(CHAT, EMBEDDINGS),
+        limit_headers="cohere",
         month=_UTC,
         genai="cohere",
         hosts=("api.cohere.ai", "api.cohere.com"),
