@@ -84,13 +84,7 @@ class Peek:
                 message = event.data[:500]
                 return self._fail("error event", ProviderError(message=message))
             return self._state
-        kind = value.get("type")
-        if (
-            value.get("error")
-            or event.event == "error"
-            or kind in ("error", "response.failed")
-            or value.get("object") == "error"
-        ):
+        if event.event == "error" or _is_error(value) or _broke_off(value):
             return self._fail("error event", error_in(value))
         if _SAYS[self._dialect](value):
             self._state = PeekState.CONTENT
@@ -127,8 +121,17 @@ def _is_error(value: Event) -> bool:
     return bool(
         value.get("error")
         or value.get("object") == "error"
-        or value.get("type") == "error"
+        or value.get("type") in ("error", "response.failed")
         or value.get("success") is False
+    )
+
+
+def _broke_off(event: Event) -> bool:
+    """OpenRouter's way to end a choice that its upstream left."""
+    choices = event.get("choices")
+    return any(
+        isinstance(choice, dict) and choice.get("finish_reason") == "error"
+        for choice in (choices if isinstance(choices, list) else ())
     )
 
 
@@ -178,7 +181,7 @@ def _responses_say(event: Event) -> bool:
         return False
     if kind.endswith(".delta"):
         return bool(event.get("delta"))
-    if kind == "response.output_item.added":
+    if kind in ("response.output_item.added", "response.output_item.done"):
         item = event.get("item")
         kind = item.get("type") if isinstance(item, dict) else None
         return kind not in ("message", "reasoning")

@@ -1,0 +1,199 @@
+"""Our errors, as the real SDKs understand them."""
+
+import json
+from types import ModuleType
+
+import anthropic
+import openai
+import pytest
+
+from llm_gateway.dialects import error_body, stream_error
+from llm_gateway.exchange import Dialect
+
+OPENAI = [d for d in Dialect if d is not Dialect.MESSAGES]
+
+
+def transport(library: ModuleType) -> ModuleType:
+    """httpx, or the fork of it that this SDK was built on."""
+    return __import__(library.DefaultHttpxClient.__mro__[1].__module__.split(".")[0])
+
+
+def client(library: ModuleType, status: int, body: bytes, content_type: str):
+    """An SDK client that always gets this answer."""
+    http = transport(library)
+
+    def answer(request):
+        return http.Response(
+            status, content=body, headers={"content-type": content_type}
+        )
+
+    sdk = library.OpenAI if library is openai else library.Anthropic
+    return sdk(
+        api_key="k",
+        base_url="http://gateway.test/v1",
+        max_retries=0,
+        http_client=http.Client(transport=http.MockTransport(answer)),
+    )
+
+
+def ask(sdk, dialect: Dialect, stream: bool):
+    messages = [{"role": "user", "content": "Hi"}]
+    match dialect:
+        case Dialect.CHAT:
+            return sdk.chat.completions.create(
+                model="m", messages=messages, stream=stream
+            )
+        case Dialect.COMPLETIONS:
+            return sdk.completions.create(model="m", prompt="Hi", stream=stream)
+        case Dialect.EMBEDDINGS:
+            return sdk.embeddings.create(model="m", input="Hi")
+        case Dialect.RESPONSES:
+            return sdk.responses.create(model="m", input="Hi", stream=stream)
+        case Dialect.MESSAGES:
+            return sdk.messages.create(
+                model="m", max_tokens=9, messages=messages, stream=stream
+            )
+
+
+# status, code, type, exception
+FOR_OPENAI = [
+    (400, "invalid_request", "invalid_request_error", openai.BadRequestError),
+    (401, "invalid_api_key", "authentication_error", openai.AuthenticationError),
+    (403, "forbidden", "permission_error", openai.PermissionDeniedError),
+    (404, "model_not_found", "invalid_request_error", openai.NotFoundError),
+    (413, "request_too_large", "invalid_request_error", openai.APIStatusError),
+    (422, "invalid_config", "invalid_request_error", openai.UnprocessableEntityError),
+    (429, "rate_limit_exceeded", "rate_limit_error", openai.RateLimitError),
+    (500, "internal_error", "server_error", openai.InternalServerError),
+    (502, "upstream_unreachable", "server_error", openai.InternalServerError),
+    (503, "draining", "server_error", openai.InternalServerError),
+    (504, "upstream_timeout", "server_error", openai.InternalServerError),
+]
+
+
+@pytest.mark.parametrize("dialect", OPENAI)
+@pytest.mark.parametrize(("status", "code", "kind", "exception"), FOR_OPENAI)
+def test_openai(dialect, status, code, kind, exception):
+    body = error_body(dialect, status, code, "Why “so”?", param="model")
+    with pytest.raises(exception) as caught:
+        ask(client(openai, status, body, "application/json"), dialect, False)
+    assert caught.value.status_code == status
+    assert caught.value.body == {
+        "message": "Why “so”?",
+        "type": kind,
+        "param": "model",
+        "code": code,
+    }
+    assert (caught.value.code, caught.value.param) == (code, "model")
+
+
+# status, type, exception
+FOR_ANTHROPIC = [
+    (400, "invalid_request_error", anthropic.BadRequestError),
+    (401, "authentication_error", anthropic.AuthenticationError),
+    (402, "billing_error", anthropic.APIStatusError),
+    (403, "permission_error", anthropic.PermissionDeniedError),
+    (404, "not_found_error", anthropic.NotFoundError),
+    (409, "conflict_error", anthropic.ConflictError),
+    (413, "request_too_large", anthropic.APIStatusError),
+    (422, "invalid_request_error", anthropic.UnprocessableEntityError),
+    (429, "rate_limit_error", anthropic.RateLimitError),
+    (500, "api_error", anthropic.InternalServerError),
+    (502, "api_error", anthropic.InternalServerError),
+    (503, "overloaded_error", anthropic.InternalServerError),
+    (504, "timeout_error", anthropic.InternalServerError),
+    (529, "overloaded_error", anthropic.InternalServerError),
+]
+
+
+@pytest.mark.parametrize(("status", "kind", "exception"), FOR_ANTHROPIC)
+def test_anthropic(status, kind, exception):
+    body = error_body(Dialect.MESSAGES, status, "any", "Why “so”?")
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        ask(
+            client(anthropic, status, body, "application/json"), Dialect.MESSAGES, False
+        )
+    assert isinstance(caught.value, exception)
+    assert caught.value.status_code == status
+    assert caught.value.body == {
+        "type": "error",
+        "error": {"type": kind, "message": "Why “so”?"},
+    }
+
+
+# --- in streams
+
+BEGUN = {
+    Dialect.CHAT: b'data: {"id":"1","object":"chat.completion.chunk","created":1,'
+    b'"model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n',
+    Dialect.COMPLETIONS: b'data: {"id":"1","object":"text_completion","created":1,'
+    b'"model":"m","choices":[{"index":0,"text":"Hi"}]}\n\n',
+    Dialect.RESPONSES: b"event: response.output_text.delta\n"
+    b'data: {"type":"response.output_text.delta","sequence_number":1,"delta":"Hi"}\n\n',
+    Dialect.MESSAGES: b"event: content_block_delta\n"
+    b'data: {"type":"content_block_delta","index":0,'
+    b'"delta":{"type":"text_delta","text":"Hi"}}\n\n',
+}
+
+
+@pytest.mark.parametrize("dialect", sorted(BEGUN))
+def test_an_sdk_raises_in_the_middle_of_a_stream(dialect):
+    library = anthropic if dialect is Dialect.MESSAGES else openai
+    stream = BEGUN[dialect] + stream_error(dialect, "upstream_cut", "It broke off.")
+    events = iter(ask(client(library, 200, stream, "text/event-stream"), dialect, True))
+    next(events)
+    with pytest.raises(library.APIError) as caught:
+        next(events)
+    assert "It broke off." in str(caught.value)
+    if library is openai:
+        assert caught.value.code == "upstream_cut"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "event", "data"),
+    [
+        (
+            Dialect.CHAT,
+            "",
+            {
+                "error": {
+                    "message": "m",
+                    "type": "server_error",
+                    "param": None,
+                    "code": "c",
+                }
+            },
+        ),
+        (
+            Dialect.RESPONSES,
+            "event: error\n",
+            {
+                "type": "error",
+                "code": "c",
+                "message": "m",
+                "param": None,
+                "error": {
+                    "message": "m",
+                    "type": "server_error",
+                    "param": None,
+                    "code": "c",
+                },
+            },
+        ),
+        (
+            Dialect.MESSAGES,
+            "event: error\n",
+            {"type": "error", "error": {"type": "api_error", "message": "m"}},
+        ),
+    ],
+)
+def test_stream_errors(dialect, event, data):
+    head, _, body = stream_error(dialect, "c", "m").decode().partition("data: ")
+    assert head == event
+    assert body.endswith("}\n\n")
+    assert json.loads(body) == data
+
+
+def test_anthropics_own_words_stay():
+    event = stream_error(Dialect.MESSAGES, "overloaded_error", "m")
+    assert b'"type":"overloaded_error"' in event

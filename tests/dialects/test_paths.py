@@ -1,0 +1,59 @@
+"""Which request lines are ours to route."""
+
+import pytest
+
+from llm_gateway.dialects import match
+from llm_gateway.dialects.paths import model_in
+from llm_gateway.exchange import Dialect
+
+
+@pytest.mark.parametrize(
+    ("path", "dialect"),
+    [
+        # base URL
+        ("/v1/chat/completions", Dialect.CHAT),
+        ("/v1/completions", Dialect.COMPLETIONS),
+        ("/v1/embeddings", Dialect.EMBEDDINGS),
+        ("/v1/responses", Dialect.RESPONSES),
+        ("/v1/messages", Dialect.MESSAGES),
+        # any prefix
+        ("/chat/completions", Dialect.CHAT),
+        ("/openai/v1/chat/completions", Dialect.CHAT),
+        ("/openai/deployments/my-gpt/chat/completions?api-version=2024-10-21", "chat"),
+        ("/v1beta/openai/chat/completions", Dialect.CHAT),
+        ("/v1/projects/p/locations/l/endpoints/openapi/chat/completions", "chat"),
+        ("/api/paas/v4/chat/completions", Dialect.CHAT),
+        ("/anthropic/v1/messages?beta=true", Dialect.MESSAGES),
+        ("//v1/chat/completions/", Dialect.CHAT),
+        ("http://127.0.0.1:8080/v1/embeddings", Dialect.EMBEDDINGS),
+        # another thing with the same end
+        ("/v1/threads/thread_1/messages", None),
+        ("/v1/fim/completions", None),
+        # below or beside
+        ("/v1/responses/resp_1/cancel", None),
+        ("/v1/messages/count_tokens", None),
+        ("/v1/messages/batches", None),
+        ("/v1/chat/completions/chatcmpl-1", None),
+        ("/v1/models", None),
+        ("/v1/models?x=/chat/completions", None),
+        ("/V1/Chat/Completions", None),
+        ("/", None),
+        ("", None),
+    ],
+)
+def test_match(path, dialect):
+    assert match("POST", path) == dialect
+    assert match("GET", path) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("/openai/deployments/my-gpt/chat/completions?api-version=1", "my-gpt"),
+        ("/openai/deployments/my%20gpt/embeddings", "my gpt"),
+        ("/v1/chat/completions?x=/openai/deployments/no/", None),
+        ("/openai/v1/chat/completions", None),
+    ],
+)
+def test_model_in_path(path, model):
+    assert model_in(path) == model

@@ -1,0 +1,170 @@
+"""What providers mean by their errors."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wire import RECORDINGS, recording
+
+from llm_gateway.dialects import ProviderError, error_in, read_error
+from llm_gateway.dialects.provider_errors import CODE_LENGTH, MESSAGE_LENGTH
+
+# recording -> code, type, start of the message
+ERRORS = {
+    "openai_429.json": ("rate_limit_exceeded", "requests", "Rate limit reached for"),
+    "openai_quota.json": ("insufficient_quota", "insufficient_quota", "You exceeded"),
+    "openai_context.json": (
+        "context_length_exceeded",
+        "invalid_request_error",
+        "This model's maximum context length is 128000 tokens.",
+    ),
+    "anthropic_529.json": ("overloaded_error", "overloaded_error", "Overloaded"),
+    "gemini_429.json": (
+        "RESOURCE_EXHAUSTED",
+        "RESOURCE_EXHAUSTED",
+        "You exceeded your current quota, please check your plan and billing details. Please",
+    ),
+    "gemini_key.json": ("API_KEY_INVALID", "INVALID_ARGUMENT", "API key not valid."),
+    "openrouter_429.json": ("429", "rate_limit_exceeded", "Rate limit exceeded: free-"),
+    "mistral_429.json": ("1300", "rate_limited", "Rate limit exceeded"),
+    "mistral_422.json": (
+        "extra_forbidden",
+        "",
+        "body.stream_options: Extra inputs are",
+    ),
+    "nvidia_429.json": ("429", "Too Many Requests", "Too Many Requests"),
+    "nvidia_404.json": (
+        "404",
+        "urn:kaizen:problem-type:not-found",
+        "Function '7d2a': Not found",
+    ),
+    "cloudflare_429.json": ("3036", "", "you have used up your daily free allocation"),
+    "cloudflare_524.html": ("", "", ""),
+    "copilot_429.json": ("rate_limited", "", "rate limit exceeded"),
+    "deepseek_402.json": (
+        "invalid_request_error",
+        "unknown_error",
+        "Insufficient Balance",
+    ),
+    "ollama_404.json": ("", "", "model 'llama9' not found"),
+    "bedrock_429.json": (
+        "com.amazon.coral.availability#ThrottlingException",
+        "com.amazon.coral.availability#ThrottlingException",
+        "Too many requests",
+    ),
+    "vllm_400.json": ("400", "BadRequestError", "This model's maximum context length"),
+}
+
+
+def test_every_recording_is_read():
+    names = {path.name.removeprefix("error_") for path in RECORDINGS.glob("error_*")}
+    assert names == set(ERRORS)
+
+
+@pytest.mark.parametrize("name", sorted(ERRORS))
+def test_recordings(name):
+    code, kind, start = ERRORS[name]
+    error = read_error(recording("error_" + name))
+    assert (error.code, error.type) == (code, kind)
+    assert error.message.startswith(start)
+    assert bool(error.message) == bool(start)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", ProviderError()),
+        (b"null", ProviderError()),
+        (b"[]", ProviderError()),
+        (b"[7]", ProviderError()),
+        (b"{}", ProviderError()),
+        (b"Bad Gateway", ProviderError()),
+        (b'{"error":', ProviderError()),
+        (b"\xff\xfe", ProviderError()),
+        (b"[" * 100_000, ProviderError()),
+        (b'{"error":{}}', ProviderError()),
+        (b'{"error":null,"message":"m"}', ProviderError("", "", "m")),
+        (b'{"detail":"Not Found"}', ProviderError("", "", "Not Found")),
+        (b'{"detail":{"a":1}}', ProviderError("", "", '{"a": 1}')),
+        (b'{"error":{"message":["a"]}}', ProviderError("", "", '["a"]')),
+        (b'{"error":{"code":true,"message":"m"}}', ProviderError("", "", "m")),
+        (b'{"error":{"code":429.0,"message":"m"}}', ProviderError("429.0", "", "m")),
+        # in a stream
+        (b'data: {"error":{"message":"m"}}\n\n', ProviderError("", "", "m")),
+        (
+            b'event: error\ndata: {"type":"error","error":{"type":"t","message":"m"}}\n\n',
+            ProviderError("t", "t", "m"),
+        ),
+    ],
+)
+def test_other_bodies(body, error):
+    assert read_error(body) == error
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (
+            {"type": "error", "code": "c", "message": "m", "param": None},
+            ProviderError("c", "", "m"),
+        ),
+        (
+            {
+                "type": "response.failed",
+                "response": {"error": {"code": "c", "message": "m"}},
+            },
+            ProviderError("c", "", "m"),
+        ),
+    ],
+)
+def test_events_of_responses(value, error):
+    assert error_in(value) == error
+
+
+def test_texts_are_bounded_and_printable():
+    error = {"code": "c" * 999, "type": "t\r\nx", "message": "a\nb\x00\ud800" * 999}
+    found = read_error(json.dumps({"error": error}).encode())
+    assert found.code == "c" * CODE_LENGTH
+    assert found.type == "t  x"
+    assert found.message.startswith("a b  a b")
+    assert len(found.message) == MESSAGE_LENGTH
+
+
+def test_a_huge_body_is_no_error_body():
+    assert read_error(b'{"error":"' + b"x" * (1 << 20) + b'"}') == ProviderError()
+
+
+NAMES = [
+    "error",
+    "errors",
+    "message",
+    "code",
+    "type",
+    "status",
+    "title",
+    "detail",
+    "details",
+    "metadata",
+    "response",
+    "loc",
+    "msg",
+    "reason",
+]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=2)
+            | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4)
+        ),
+        max_leaves=12,
+    )
+)
+def test_any_shape(value):
+    error = error_in(value)
+    for text in (error.code, error.type, error.message):
+        assert isinstance(text, str)
+        assert text.isprintable()
