@@ -1,0 +1,175 @@
+"""Numbers in the texts of refusals: how long to wait, which limit, how much of it.
+
+What lives here: the sentences in which providers tell numbers, as patterns, and the
+words that follow from them. What it does not know: what a refusal means as a whole.
+Texts are in lower case and bounded (see `complaints`).
+
+    Groq, OpenAI  … on tokens per minute (TPM): Limit 8000, Used 6833, Requested 1658. Please try again in 3.6825s.
+    Cohere        You are using a Trial key, which is limited to 20 API calls / minute.
+    Anthropic     You will regain access on 2026-09-01 at 00:00 UTC.
+    OpenRouter    Rate limit exceeded: free-models-per-day.
+    Google        violations: [{quotaId: GenerateRequestsPerDayPerProjectPerModel-FreeTier, quotaValue: "20"}]
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from llm_gateway.exchange import Metric, Reset, Window
+from llm_gateway.limits.boundaries import FIRST_OF_MONTH_UTC, span
+from llm_gateway.limits.complaints import Complaint, Violation
+from llm_gateway.limits.durations import LONGEST, SHORTEST, moment, seconds
+from llm_gateway.limits.values import Word
+from llm_gateway.limits.windows import LENGTHS
+from llm_gateway.limits.words import read_headers
+
+_LENGTH = r"\d{1,9}(?:\.\d{1,12})? ?(?:milliseconds?|ms|minutes?|min|m|seconds?|sec|s|hours?|h|days?|d)\b"
+_WAIT = re.compile(
+    r"(?:try again|retry) (?:in|after) ((?:\d{1,9}h ?)?(?:\d{1,9}m ?)?" + _LENGTH + ")"
+)
+_UNIT = re.compile(r"(milliseconds?|minutes?|min|seconds?|sec|hours?|days?)")
+_LETTERS = {"mil": "ms", "min": "m", "sec": "s", "hou": "h", "day": "d"}
+_REGAIN = re.compile(r"regain access on (\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d))? utc")
+_COUNT = r"(\d(?:[\d,]{0,14}\d)?)"
+_NAMED = re.compile(
+    rf"\(([a-z]{{3,4}})\): limit:? {_COUNT}(?:, used:? {_COUNT})?(?:, requested:? ~?{_COUNT})?"
+)
+_NAMES = {
+    "rpm": (Metric.REQUESTS, Window.MINUTE),
+    "rph": (Metric.REQUESTS, Window.HOUR),
+    "rpd": (Metric.REQUESTS, Window.DAY),
+    "tpm": (Metric.TOKENS, Window.MINUTE),
+    "tph": (Metric.TOKENS, Window.HOUR),
+    "tpd": (Metric.TOKENS, Window.DAY),
+}
+"""Limits on input or output tokens alone (ITPM, OTPM) are none of ours."""
+_CALLS = re.compile(r"limited to (\d{1,9}) api calls / (minute|month)")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedLimit:
+    """`(TPM): Limit 8000, Used 6833, Requested 1658`"""
+
+    name: str
+    limit: int
+    used: int | None
+    requested: int
+
+
+def named_limits(text: str) -> tuple[NamedLimit, ...]:
+    return tuple(
+        NamedLimit(
+            found[1],
+            _count(found[2]),
+            _count(found[3]) if found[3] else None,
+            _count(found[4]) if found[4] else 0,
+        )
+        for found in _NAMED.finditer(text)
+    )
+
+
+def wait_in(said: Complaint, now: float) -> float | None:
+    """When to come back, by the body: unix time, a second to a month from now."""
+    if found := _REGAIN.search(said.text):
+        return moment(f"{found[1]}T{found[2] or '00:00'}:00Z", now)
+    length = seconds(said.retry_delay)
+    if length is None and (found := _WAIT.search(said.text)):
+        letters = _UNIT.sub(lambda unit: _LETTERS[unit[1][:3]], found[1])
+        length = seconds(letters.replace(" ", ""))
+    if length is None:
+        return None
+    return now + min(max(length, SHORTEST), LONGEST)
+
+
+def words_in(
+    said: Complaint, now: float, *, until: float | None, days: Reset | None
+) -> tuple[Word, ...]:
+    """What a body says about limits."""
+    found = [
+        *_violated(said.violations, now, until, days),
+        *_named(said.text, now),
+        *_calls(said.text, now),
+        *_free_models(said, now, until, days),
+    ]
+    return tuple(replace(word, source="body") for word in found)
+
+
+def _violated(
+    violations: tuple[Violation, ...],
+    now: float,
+    until: float | None,
+    days: Reset | None,
+) -> Iterator[Word]:
+    for one in violations:
+        day = "PerDay" in one.quota
+        tokens = "Token" in one.quota
+        yield Word(
+            metric=Metric.TOKENS if tokens else Metric.REQUESTS,
+            window=Window.DAY if day else Window.MINUTE,
+            at=now,
+            limit=one.value or None,
+            remaining=0,
+            resets_at=until,
+            per="model" if "PerModel" in one.quota else "provider",
+            foreign=tokens,  # input tokens alone
+            reset=days if day else None,
+        )
+
+
+def _named(text: str, now: float) -> Iterator[Word]:
+    for one in named_limits(text):
+        if one.name not in _NAMES or not one.limit:
+            continue
+        metric, window = _NAMES[one.name]
+        word = Word(metric=metric, window=window, at=now, limit=one.limit)
+        if one.used is not None:
+            # Buckets that fill up continuously: this one is full when all used is back.
+            share = min(1.0, one.used / one.limit)
+            word = replace(
+                word,
+                remaining=max(0, one.limit - one.used),
+                resets_at=now + share * LENGTHS[window],
+                refills=True,
+            )
+        yield word
+
+
+def _calls(text: str, now: float) -> Iterator[Word]:
+    if found := _CALLS.search(text):
+        month = found[2] == "month"
+        end = span(Window.MONTH, FIRST_OF_MONTH_UTC, now) if month else None
+        yield Word(
+            metric=Metric.REQUESTS,
+            window=Window.MONTH if month else Window.MINUTE,
+            at=now,
+            limit=int(found[1]) or None,
+            remaining=0,
+            resets_at=end[1] if end else None,
+            per="provider" if month else "model",
+        )
+
+
+def _free_models(
+    said: Complaint, now: float, until: float | None, days: Reset | None
+) -> Iterator[Word]:
+    day = (
+        "free-models-per-day" in said.text or "openrouter_free_tier_daily" in said.codes
+    )
+    if not day and "free-models-per-min" not in said.text:
+        return
+    window = Window.DAY if day else Window.MINUTE
+    repeated = read_headers("openrouter", said.headers or {}, now)
+    yield Word(
+        metric=Metric.REQUESTS,
+        window=window,
+        at=now,
+        limit=next((word.limit for word in repeated), None),
+        remaining=0,
+        resets_at=until,
+        per="tier",
+        reset=days if day else None,
+    )
+
+
+def _count(text: str) -> int:
+    return int(text.replace(",", ""))
