@@ -1,0 +1,142 @@
+"""The dashboard: a Datasette plugin over the usage database.
+
+Only hooks live here. It reads SQLite and asks the gateway's management routes; it never
+imports the addon or mitmproxy, so it runs in any Datasette, 0.65 or 1.0.
+
+    __init__   hooks                       views, writes   routes: looking, changing
+    security   Host, origin, CSP           board           where the ledger is; cache
+    compat     0.65 and 1.0                reader          our own read-only connection
+    assets     static files                queries         SQL
+    live, alerts, ticker, standing         the live page's value
+    history, story                         the other pages' values
+    client                                 the gateway's management routes
+"""
+
+import logging
+import os
+from typing import Any
+
+from datasette import hookimpl
+
+from . import compat, security, views, writes
+from .board import board_of
+
+_QUIET_PATHS = ("/-/gateway/live.json", "/-/gateway/static/")
+
+_WRITES = (
+    "/config/save",
+    "/reload",
+    "/simulate",
+    "/copilot/start",
+    "/copilot/poll",
+)
+"""Paths of ours that take a POST."""
+
+
+class _Quiet(logging.Filter):
+    """A line for every poll of every tab would bury the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        args = record.args
+        path = args[2] if isinstance(args, tuple) and len(args) > 2 else ""
+        return not any(quiet in str(path) for quiet in _QUIET_PATHS)
+
+
+_QUIET = _Quiet()
+
+
+@hookimpl
+def startup(datasette: Any) -> None:
+    logging.getLogger("uvicorn.access").addFilter(_QUIET)
+    board_of(datasette).attach()
+
+
+@hookimpl
+def register_routes() -> list[tuple[str, Any]]:
+    ours = r"^/-/gateway"
+    return [
+        (rf"{ours}$", views.live_page),
+        (rf"{ours}/live\.json$", views.live_json),
+        (rf"{ours}/history$", views.history_page),
+        (rf"{ours}/history\.json$", views.history_json),
+        (rf"{ours}/history\.csv$", views.history_csv),
+        (rf"{ours}/requests/(?P<id>[^/]+)$", views.request_page),
+        (rf"{ours}/offer\.json$", views.offer_json),
+        (rf"{ours}/config$", views.config_page),
+        (rf"{ours}/static/(?P<version>[0-9a-z]+)/(?P<name>.+)$", views.static),
+        (rf"{ours}/config\.json$", writes.config_json),
+        (rf"{ours}/config/save$", writes.config_save),
+        (rf"{ours}/reload$", writes.reload),
+        (rf"{ours}/simulate$", writes.simulate),
+        (rf"{ours}/copilot/(?P<step>start|poll)$", writes.copilot),
+        (rf"{ours}/status\.json$", writes.status_json),
+        (rf"{ours}/route\.json$", writes.route_json),
+    ]
+
+
+@hookimpl
+def asgi_wrapper(datasette: Any) -> Any:
+    names = os.environ.get("LLM_GATEWAY_DASHBOARD_HOSTS", "").replace(",", " ").split()
+    configured = board_of(datasette).config().get("allowed_hosts") or []
+    rules = security.Rules(
+        hosts=frozenset(name.lower() for name in [*names, *configured]),
+        prefix=datasette.setting("base_url").rstrip("/"),
+    )
+    return lambda app: security.wrap(app, rules)
+
+
+@hookimpl
+def skip_csrf(datasette: Any, scope: Any) -> bool | None:
+    """0.65: our POSTs carry JSON and are checked for their origin instead."""
+    prefix = datasette.setting("base_url").rstrip("/") + security.OURS
+    return True if scope["path"].removeprefix(prefix) in _WRITES else None
+
+
+@hookimpl
+def permission_allowed(datasette: Any, actor: Any, action: str) -> bool | None:
+    """0.65: who may write."""
+    if action != compat.ADMIN:
+        return None
+    return compat.root_may(actor, board_of(datasette).config().get("allow"))
+
+
+@hookimpl
+def register_actions(datasette: Any) -> list[Any]:
+    """1.0: the same permission, as an action; root has it."""
+    from datasette.permissions import Action
+
+    return [
+        Action(name=compat.ADMIN, description="Change the LLM gateway's configuration")
+    ]
+
+
+@hookimpl
+def permission_resources_sql(datasette: Any, actor: Any, action: str) -> Any:
+    """1.0: whom the plugin's `allow` block names."""
+    if action != compat.ADMIN or not actor:
+        return None
+    if not compat.root_may(actor, board_of(datasette).config().get("allow")):
+        return None
+    from datasette.permissions import PermissionSQL
+
+    return PermissionSQL.allow(reason="llm-gateway: allow")
+
+
+@hookimpl
+def menu_links(datasette: Any) -> list[dict[str, str]]:
+    pages = {"": "Gateway: live", "/history": "History", "/config": "Providers & config"}
+    return [
+        {"href": datasette.urls.path(security.OURS + path), "label": label}
+        for path, label in pages.items()
+    ]
+
+
+@hookimpl
+def database_actions(datasette: Any, database: str) -> list[dict[str, str]] | None:
+    ledger = board_of(datasette).found
+    if ledger is None or ledger.database != database:
+        return None
+    return [
+        {"href": datasette.urls.path(security.OURS), "label": "Live dashboard"},
+        {"href": datasette.urls.path(security.OURS + "/history"), "label": "History"},
+    ]

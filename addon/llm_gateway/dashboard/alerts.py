@@ -1,0 +1,117 @@
+"""What a person should know without looking for it: at most one line per provider.
+
+What lives here: which of the things on the live page are worth a line on top, in which
+order, with which forecast. The page turns the parts into a sentence, because only the
+browser knows the reader's clock.
+
+What this file does not know: SQLite, clocks (`now` is an argument), HTML.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .standing import NEAR, Bar, empty_at
+
+Json = dict[str, Any]
+Rates = Mapping[tuple[str, ...], Mapping[str, float]]
+
+SEVERITY = ("gateway", "full", "failing", "hot", "cooling down", "near")
+"""Kinds of alerts, the most urgent first."""
+
+AT_MOST = 12
+
+
+def alerts(
+    gateway: Json | None,
+    providers: Sequence[Json],
+    bars: Mapping[tuple[str, ...], Sequence[Bar]],
+    budget: Sequence[Bar],
+    rates: Rates,
+    now: float,
+) -> list[Json]:
+    """Most urgent first. Each: {kind, subject, ...} as the functions below make them."""
+    found = [*_of_gateway(gateway), *_of_budget(budget, rates, now)]
+    for provider in providers:
+        own = [
+            *_of_states(provider),
+            *_of_bars(provider, bars, rates, now),
+        ]
+        if own:
+            own.sort(key=_urgency)
+            found.append(own[0] | {"more": len(own) - 1})
+    found.sort(key=_urgency)
+    return found[:AT_MOST]
+
+
+def _urgency(alert: Json) -> tuple[int, float]:
+    return (SEVERITY.index(alert["kind"]), -alert.get("ratio", 0.0))
+
+
+def _of_gateway(gateway: Json | None) -> Iterator[Json]:
+    if gateway is None:
+        return
+    for reason in gateway["degraded"]:
+        yield {"kind": "gateway", "subject": "The gateway is degraded", "text": reason}
+    if gateway["config_error"]:
+        yield {
+            "kind": "gateway",
+            "subject": "The changed configuration was refused, the old one goes on",
+            "text": gateway["config_error"],
+        }
+
+
+def _of_states(provider: Json) -> Iterator[Json]:
+    for model in provider["models"]:
+        state = model["state"]
+        # What was switched off on purpose has a `disabled` without a way back.
+        kind = "failing" if state["word"] == "disabled" else state["word"]
+        if kind not in ("failing", "cooling down"):
+            continue
+        if state["word"] == "disabled" and state["returns"] is None:
+            continue
+        yield {
+            "kind": kind,
+            "subject": f"{provider['id']} / {model['model']}",
+            "word": state["word"],
+            "text": state["reason"],
+            "returns": state["returns"],
+        }
+
+
+def _of_bars(
+    provider: Json,
+    bars: Mapping[tuple[str, ...], Sequence[Bar]],
+    rates: Rates,
+    now: float,
+) -> Iterator[Json]:
+    if provider["state"]["word"] in ("disabled", "not configured"):
+        return
+    id_ = provider["id"]
+    yield from _bar_alerts(id_, bars.get((id_,), ()), rates.get((id_,), {}), now)
+    for model in provider["models"]:
+        key = (id_, model["model"])
+        yield from _bar_alerts(
+            f"{id_} / {model['model']}", bars.get(key, ()), rates.get(key, {}), now
+        )
+
+
+def _of_budget(budget: Sequence[Bar], rates: Rates, now: float) -> Iterator[Json]:
+    yield from _bar_alerts("Budget", budget, rates.get((), {}), now)
+
+
+def _bar_alerts(
+    subject: str, bars: Sequence[Bar], rate: Mapping[str, float], now: float
+) -> Iterator[Json]:
+    for bar in bars:
+        empty = empty_at(bar, rate.get(bar.metric, 0.0), now)
+        if bar.ratio < NEAR:
+            continue
+        yield {
+            "kind": bar.level,
+            "subject": subject,
+            "metric": bar.metric,
+            "window": bar.window,
+            "ratio": round(bar.ratio, 4),
+            "resets": bar.resets_at,
+            "empty": empty,
+        }

@@ -1,0 +1,121 @@
+"""Asks the gateway's management routes, with the admin token.
+
+The plugin changes nothing itself: validation, the file and the counters belong to the
+gateway. The token is read from its 0600 file for each call, and leaves this process
+only towards the gateway on this machine (or where LLM_GATEWAY_URL says).
+
+What this file does not know: who clicked, and whether they may (writes.py).
+"""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+TIMEOUT = 10.0
+"""Seconds that the gateway may take."""
+LARGEST = 4 << 20
+"""Bytes of an answer that we read."""
+DEFAULT_PORT = 8080
+
+HOW_TO_START = "mitmdump -s addon/gateway.py"
+
+
+class GatewayDown(Exception):
+    """Nobody answers there. The text says where, and how to start it."""
+
+
+class NoToken(Exception):
+    """The admin token cannot be read. The text says which file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Lower-case names."""
+
+    def json(self) -> Any:
+        """The body, or an error object in the gateway's shape when it is not JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return {"error": {"message": f"the gateway answered {self.status}"}}
+
+
+def home() -> Path:
+    return Path(os.environ.get("LLM_GATEWAY_HOME") or "~/.llm-gateway").expanduser()
+
+
+def base_url(port: int | None) -> str:
+    """LLM_GATEWAY_URL, else the port that the running gateway wrote down."""
+    given = os.environ.get("LLM_GATEWAY_URL", "").rstrip("/")
+    return given or f"http://127.0.0.1:{port or DEFAULT_PORT}"
+
+
+def call(
+    base: str,
+    method: str,
+    path: str,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    admin: bool = True,
+) -> Answer:
+    """One request; blocking. Raises GatewayDown or NoToken; any status is an answer."""
+    parts = urlsplit(base)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise GatewayDown(f"LLM_GATEWAY_URL is {base!r}; write e.g. http://127.0.0.1:8080")
+    sent = {"accept": "application/json", **(headers or {})}
+    if admin:
+        sent["authorization"] = f"Bearer {_token()}"
+    request = urllib.request.Request(base + path, body, sent, method=method)
+    try:
+        with _OPENER.open(request, timeout=TIMEOUT) as response:
+            return _answer(response.status, response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return _answer(error.code, error)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise GatewayDown(
+            f"The gateway does not answer at {base} ({reason}). "
+            f"Start it with: {HOW_TO_START}"
+        ) from error
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the token to wherever it points."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+# An empty proxy table: HTTPS_PROXY may well point at the gateway itself.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+
+
+def _answer(status: int, response: Any) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(status, response.read(LARGEST), headers)
+
+
+def _token() -> str:
+    path = home() / "admin-token"
+    try:
+        token = path.read_text("ascii").strip()
+    except (OSError, ValueError) as error:
+        raise NoToken(
+            f"The admin token cannot be read from {path} "
+            f"({getattr(error, 'strerror', None) or error}). The gateway makes it when it "
+            "starts; run the dashboard as the same user, with the same LLM_GATEWAY_HOME."
+        ) from error
+    if not token:
+        raise NoToken(f"{path} is empty. Delete it and start the gateway again.")
+    return token

@@ -1,0 +1,357 @@
+"""One second of the gateway as one compact value, for the live page.
+
+What lives here: `snapshot` asks what queries.py has, and puts the answers together per
+provider and model. The result is plain JSON; money in it is US$, times are unix seconds.
+
+What this file does not know: who asks, how often (board.py caches), HTML.
+"""
+
+import json
+import math
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from . import queries
+from .alerts import alerts
+from .reader import Ask
+from .standing import (
+    Bar,
+    OfferState,
+    Standing,
+    add_up,
+    fresh,
+    moment,
+    stamp,
+    standing,
+    together,
+)
+from .ticker import Ticker
+
+SLOTS = 30
+"""Columns of a sparkline."""
+WINDOWS = (1, 5, 10, 30, 60)
+"""Minutes that the page can show."""
+FROM_MINUTES = 30
+"""Windows of this many minutes and more are summed from `usage_minute`."""
+PACE_SECONDS = 900
+"""Forecasts go on at the pace of the last quarter of an hour."""
+SILENT_AFTER = 8.0
+"""Seconds without a heartbeat after which the gateway counts as gone."""
+
+NANO = 1e9
+Json = dict[str, Any]
+Pair = tuple[str, str]
+"""(provider, model)."""
+
+
+@dataclass(slots=True)
+class Series:
+    """Requests, tokens and cost of one model, slot by slot."""
+
+    requests: list[int]
+    tokens: list[int]
+    cost: list[float]
+
+    @classmethod
+    def empty(cls) -> "Series":
+        return cls([0] * SLOTS, [0] * SLOTS, [0.0] * SLOTS)
+
+    def add(self, slot: int, requests: int, tokens: int, cost: float) -> None:
+        self.requests[slot] += requests
+        self.tokens[slot] += tokens
+        self.cost[slot] += cost
+
+    def as_json(self) -> Json:
+        return {
+            "r": self.requests,
+            "t": self.tokens,
+            "c": [round(cost, 9) for cost in self.cost],
+        }
+
+
+def snapshot(
+    ask: Ask, ticker: Ticker, *, minutes: int, simulated: bool, now: float
+) -> Json:
+    """Everything that the live page shows, as of `now`.
+
+    `minutes` is one of WINDOWS; `simulated` counts requests of /usage/simulate too.
+    """
+    step = minutes * 60 // SLOTS
+    start = (math.floor(now / step) - SLOTS + 1) * step
+    by_model, total, sums = _series(ask, start, step, minutes, simulated, now)
+    bars, clients, budget = _bars(ask, now)
+    providers, ready, word_of = _providers(ask, bars, by_model, now)
+    rates = _rates(ask, now)
+    gateway = _gateway(ask, now)
+    return {
+        "now": now,
+        "window": minutes,
+        "start": start,
+        "step": step,
+        "gateway": gateway,
+        "any": bool(ask(queries.ANY_REQUEST, {})[0]["found"]),
+        "total": total.as_json() | {"sum": sums},
+        **_days(ask, now),
+        "budget": [bar_json(bar) for bar in budget],
+        "clients": [
+            {"name": name, "bars": [bar_json(bar) for bar in found]}
+            for name, found in sorted(clients.items())
+        ],
+        "ready": ready,
+        "providers": providers,
+        "names": _names(ask, word_of),
+        "alerts": alerts(gateway, providers, bars, budget, rates, now),
+        "ticker": ticker.newest(ask, simulated=simulated),
+    }
+
+
+def bar_json(bar: Bar) -> Json:
+    """Used, reserved and limit in requests, tokens or US$."""
+    return {
+        "metric": bar.metric,
+        "window": bar.window,
+        "used": bar.used,
+        "reserved": bar.reserved,
+        "limit": bar.amount,
+        "resets": bar.resets_at,
+        "level": bar.level,
+        "source": bar.source,
+        "accounts": bar.accounts,
+    }
+
+
+def standing_json(found: Standing) -> Json:
+    return {
+        "word": found.word,
+        "hot": found.hot,
+        "reason": found.reason,
+        "returns": found.returns_at,
+    }
+
+
+def _series(
+    ask: Ask, start: int, step: int, minutes: int, simulated: bool, now: float
+) -> tuple[dict[Pair, Series], Series, Json]:
+    whole_minutes = minutes >= FROM_MINUTES
+    since = stamp(start)[:16] if whole_minutes else stamp(start)
+    sql = queries.SLOTS_FROM_MINUTES if whole_minutes else queries.SLOTS_FROM_ROWS
+    by_model: dict[Pair, Series] = defaultdict(Series.empty)
+    total = Series.empty()
+    errors = refused = 0
+    for row in ask(sql, {"since": since, "start": start, "step": step}):
+        slot = min(max(row["slot"], 0), SLOTS - 1)
+        requests, tokens, cost = row["requests"], row["tokens"], row["cost"]
+        if simulated:
+            requests += row["simulated_requests"]
+            tokens += row["simulated_tokens"]
+            cost += row["simulated_cost"]
+        errors += row["errors"]
+        refused += row["refused"]
+        by_model[row["provider"], row["model"]].add(
+            slot, requests, tokens, cost / NANO
+        )
+        total.add(slot, requests, tokens, cost / NANO)
+    in_flight = ask(queries.IN_FLIGHT, {"since": stamp(now - 3600)})[0]["requests"]
+    sums = {
+        "requests": sum(total.requests) + in_flight,
+        "tokens": sum(total.tokens),
+        "cost": round(sum(total.cost), 9),
+        "errors": errors,
+        "refused": refused,
+        "in_flight": in_flight,
+    }
+    return dict(by_model), total, sums
+
+
+Bars = dict[tuple[str, ...], tuple[Bar, ...]]
+"""(provider,) or (provider, model) -> its bars."""
+
+
+def _bars(ask: Ask, now: float) -> tuple[Bars, dict[str, tuple[Bar, ...]], list[Bar]]:
+    """Bars of providers and models, of clients, of the budget."""
+    found: dict[tuple[str, ...], list[Bar]] = defaultdict(list)
+    clients: dict[str, list[Bar]] = defaultdict(list)
+    budget: list[Bar] = []
+    for row in ask(queries.LIMIT_STATE, {}):
+        bar = fresh(_bar(row), now)
+        match row["scope"]:
+            case "provider":
+                found[(row["provider"],)].append(bar)
+            case "model":
+                found[row["provider"], row["model"]].append(bar)
+            case "client":
+                clients[row["client"]].append(bar)
+            case _:
+                budget.append(bar)
+    return (
+        {key: add_up(bars) for key, bars in found.items()},
+        {name: add_up(bars) for name, bars in clients.items()},
+        list(add_up(budget)),
+    )
+
+
+def _bar(row: sqlite3.Row) -> Bar:
+    return Bar(
+        metric=row["metric"],
+        window=row["window"],
+        used=row["used"],
+        reserved=row["reserved"],
+        amount=row["amount"],
+        resets_at=moment(row["resets_at"]),
+        source=row["source"],
+    )
+
+
+def _providers(
+    ask: Ask, bars: Bars, by_model: Mapping[Pair, Series], now: float
+) -> tuple[list[Json], list[int], dict[Pair, Standing]]:
+    """Providers with their models; (ready, all) models; each model's word."""
+    offers: dict[Pair, list[OfferState]] = defaultdict(list)
+    for row in ask(queries.OFFERS, {}):
+        offers[row["provider"], row["model"]].append(
+            OfferState(row["state"], row["reason"], moment(row["returns_at"]))
+        )
+    models: dict[str, dict[str, list[sqlite3.Row]]] = defaultdict(dict)
+    for row in ask(queries.MODELS, {}):
+        models[row["provider"]].setdefault(row["model"], []).append(row)
+    result: list[Json] = []
+    word_of: dict[Pair, Standing] = {}
+    for provider in ask(queries.PROVIDERS, {}):
+        id_ = provider["id"]
+        off = "" if provider["enabled"] else provider["reason"] or "disabled"
+        shared = bars.get((id_,), ())
+        rows = []
+        for model, names in models[id_].items():
+            own = bars.get((id_, model), ())
+            first = names[0]
+            found = standing(
+                offers.get((id_, model), ()),
+                (*own, *shared),
+                now,
+                off=off or ("" if first["enabled"] else first["reason"] or "disabled"),
+            )
+            word_of[id_, model] = found
+            series = by_model.get((id_, model)) or Series.empty()
+            rows.append(
+                {
+                    "model": model,
+                    "names": [row["name"] for row in names],
+                    "free": bool(first["free"]),
+                    "state": standing_json(found),
+                    "bars": [bar_json(bar) for bar in own],
+                    **series.as_json(),
+                }
+            )
+        result.append(
+            {
+                "id": id_,
+                "type": provider["type"],
+                "free": bool(provider["free"]),
+                "flat": provider["flat_rate_usd_per_month"],
+                "accounts": provider["accounts"],
+                "state": standing_json(
+                    together([word_of[id_, m] for m in models[id_]], off=off)
+                ),
+                "bars": [bar_json(bar) for bar in shared],
+                "models": rows,
+            }
+        )
+    in_use = [w for w in word_of.values() if w.word != "not configured"]
+    ready = sum(w.word in ("ready", "near limit") for w in in_use)
+    return result, [ready, len(in_use)], word_of
+
+
+def _names(ask: Ask, word_of: Mapping[Pair, Standing]) -> list[Json]:
+    """What clients ask for, and who can serve it: free ones first, then the cheapest."""
+    by_name: dict[str, list[tuple[tuple[bool, float], Json]]] = defaultdict(list)
+    aliases: dict[str, list[str]] = defaultdict(list)
+    for row in ask(queries.MODELS, {}):
+        found = word_of.get((row["provider"], row["model"]))
+        if found is None:
+            continue
+        price = row["input_usd_per_million"]
+        rank = (not row["free"], math.inf if price is None else price)
+        by_name[row["name"]].append(
+            (
+                rank,
+                {
+                    "provider": row["provider"],
+                    "model": row["model"],
+                    "word": found.word,
+                },
+            )
+        )
+        for alias in json.loads(row["aliases"]):
+            if alias not in aliases[row["name"]]:
+                aliases[row["name"]].append(alias)
+    return [
+        {
+            "name": name,
+            "aliases": aliases[name],
+            "offers": [offer for _, offer in sorted(offers, key=lambda o: o[0])],
+        }
+        for name, offers in sorted(by_name.items())
+    ]
+
+
+def _rates(ask: Ask, now: float) -> dict[tuple[str, ...], dict[str, float]]:
+    """Per second: of each model, of each provider, and () of everything."""
+    rates: dict[tuple[str, ...], dict[str, float]] = defaultdict(
+        lambda: {"requests": 0.0, "tokens": 0.0, "cost": 0.0}
+    )
+    for row in ask(queries.RATES, {"since": stamp(now - PACE_SECONDS)[:16]}):
+        for key in ((row["provider"], row["model"]), (row["provider"],), ()):
+            rates[key]["requests"] += row["requests"] / PACE_SECONDS
+            rates[key]["tokens"] += row["tokens"] / PACE_SECONDS
+            rates[key]["cost"] += row["cost"] / NANO / PACE_SECONDS
+    return dict(rates)
+
+
+def _days(ask: Ask, now: float) -> Json:
+    day = datetime.fromtimestamp(now, UTC).date().isoformat()
+    rows = ask(queries.DAYS, {"today": day, "month": day[:8] + "01"})
+
+    def total(name: str, found: Iterable[sqlite3.Row]) -> float | None:
+        values = [row[name] for row in found if row[name] is not None]
+        return sum(values) if values else None
+
+    def dollars(name: str, found: Iterable[sqlite3.Row]) -> float | None:
+        value = total(name, found)
+        return None if value is None else round(value / NANO, 9)
+
+    today = [row for row in rows if row["today"]]
+    return {
+        "today": {
+            "requests": total("requests", today) or 0,
+            "tokens": total("tokens", today) or 0,
+            "cost": dollars("cost", today),
+            "saved": dollars("saved", today),
+            "unknown": total("unknown", today) or 0,
+        },
+        "month": {"cost": dollars("cost", rows), "saved": dollars("saved", rows)},
+    }
+
+
+def _gateway(ask: Ask, now: float) -> Json | None:
+    rows = ask(queries.GATEWAY, {})
+    if not rows:
+        return None
+    row = rows[0]
+    heartbeat = moment(row["heartbeat"])
+    age = now - heartbeat if heartbeat is not None else math.inf
+    return {
+        "version": row["version"],
+        "port": row["port"],
+        "heartbeat": heartbeat,
+        "silent": age > SILENT_AFTER,
+        "policy": row["policy"],
+        "budget_set": None if row["budget_set"] is None else bool(row["budget_set"]),
+        "revision": row["config_revision"],
+        "loaded": moment(row["config_loaded_at"]),
+        "config_error": row["config_error"],
+        "degraded": json.loads(row["degraded"]),
+    }

@@ -1,0 +1,158 @@
+"""Every question the live page and the Request page ask, as SQL.
+
+Rules: bound parameters only; the newest rows by index on `ts` or the primary key (ids
+are UUIDv7, so they sort by time); sums over more than ten minutes from the rollups.
+Nothing here is slower after a year than on the first day.
+
+What this file does not know: what the answers mean (standing.py, live.py).
+"""
+
+LEDGER_TABLES = (
+    "requests",
+    "attempts",
+    "decisions",
+    "limit_state",
+    "offer_state",
+    "gateway_state",
+    "usage_minute",
+)
+"""A SQLite file that has all of these is a ledger."""
+
+GATEWAY = """
+SELECT version, port, heartbeat, started_at, policy, budget_set, config_revision,
+  config_loaded_at, config_error, degraded
+FROM gateway_state WHERE id = 1
+"""
+
+PROVIDERS = """
+SELECT id, type, base_url, accounts, enabled, reason, free, flat_rate_usd_per_month
+FROM providers
+"""
+
+MODELS = """
+SELECT provider, model, name, aliases, enabled, reason, free,
+  input_usd_per_million, output_usd_per_million
+FROM models ORDER BY provider, model, name
+"""
+
+OFFERS = """
+SELECT provider, account, model, state, reason, returns_at
+FROM offer_state ORDER BY provider, model, account
+"""
+
+LIMIT_STATE = """
+SELECT scope, provider, account, model, client, metric, "window",
+  used, reserved, amount, resets_at, source
+FROM limit_state
+"""
+
+LIMITS = """
+SELECT scope, provider, account, model, client, metric, "window",
+  amount, reset, source, as_of
+FROM limits ORDER BY scope, provider, account, model, client, metric, "window"
+"""
+
+SLOTS_FROM_ROWS = """
+SELECT coalesce(provider, '') AS provider, coalesce(model, '') AS model,
+  (CAST(strftime('%s', ts) AS INTEGER) - :start) / :step AS slot,
+  sum(simulated = 0) AS requests,
+  sum(simulated) AS simulated_requests,
+  sum((simulated = 0) * total_tokens) AS tokens,
+  sum(simulated * total_tokens) AS simulated_tokens,
+  coalesce(sum((simulated = 0) * cost_nano), 0) AS cost,
+  coalesce(sum(simulated * cost_nano), 0) AS simulated_cost,
+  sum(simulated = 0 AND outcome IN ('error', 'truncated', 'lost')) AS errors,
+  sum(simulated = 0 AND outcome = 'refused') AS refused
+FROM requests
+WHERE ts >= :since AND outcome <> 'in_flight'
+GROUP BY 1, 2, 3
+"""
+
+SLOTS_FROM_MINUTES = """
+SELECT provider, model,
+  (CAST(strftime('%s', minute) AS INTEGER) - :start) / :step AS slot,
+  sum(requests) AS requests,
+  sum(simulated_requests) AS simulated_requests,
+  sum(total_tokens) AS tokens,
+  sum(simulated_tokens) AS simulated_tokens,
+  coalesce(sum(cost_nano), 0) AS cost,
+  coalesce(sum(simulated_cost_nano), 0) AS simulated_cost,
+  sum(errors) AS errors,
+  sum(refused) AS refused
+FROM usage_minute
+WHERE minute >= :since
+GROUP BY 1, 2, 3
+"""
+
+# `outcome <> 'ok'` word for word is how SQLite recognises the partial index.
+IN_FLIGHT = """
+SELECT count(*) AS requests FROM requests
+WHERE ts >= :since AND outcome <> 'ok' AND outcome = 'in_flight'
+"""
+
+RATES = """
+SELECT provider, model,
+  sum(requests + simulated_requests) AS requests,
+  sum(total_tokens + simulated_tokens) AS tokens,
+  sum(coalesce(cost_nano, 0) + coalesce(simulated_cost_nano, 0)) AS cost
+FROM usage_minute
+WHERE minute >= :since
+GROUP BY 1, 2
+"""
+
+DAYS = """
+SELECT day = :today AS today, sum(requests) AS requests,
+  sum(total_tokens) AS tokens, sum(cost_nano) AS cost, sum(saved_nano) AS saved,
+  sum(unknown_cost) AS unknown
+FROM usage_day
+WHERE day >= :month
+GROUP BY 1
+"""
+
+ANY_REQUEST = "SELECT EXISTS (SELECT 1 FROM requests) AS found"
+
+NEWEST = """
+SELECT id, ts, client, requested_model, provider, model, status, outcome, streamed,
+  attempts, total_tokens, cost_usd, saved_usd, duration_ms, error, simulated, host
+FROM requests
+WHERE simulated <= :simulated
+ORDER BY id DESC LIMIT :count
+"""
+
+ATTEMPTS_OF = """
+SELECT request, n, provider, account, model, status, outcome, reason
+FROM attempts
+WHERE request IN (SELECT value FROM json_each(:ids))
+ORDER BY request, n
+"""
+
+DECISIONS_OF = """
+SELECT request, candidates FROM decisions
+WHERE request IN (SELECT value FROM json_each(:ids))
+"""
+
+OF_OFFER = """
+SELECT id, ts, client, requested_model, outcome, status, total_tokens, cost_usd,
+  duration_ms, error, simulated
+FROM (SELECT * FROM requests ORDER BY id DESC LIMIT :within)
+WHERE provider = :provider AND model = :model
+ORDER BY id DESC LIMIT :count
+"""
+
+ERRORS_OF_OFFER = """
+SELECT request, ts, status, reason FROM attempts
+WHERE ts >= :since AND outcome <> 'ok' AND outcome = 'failed'
+  AND provider = :provider AND model = :model
+ORDER BY ts DESC LIMIT :count
+"""
+
+REQUEST = "SELECT * FROM requests WHERE id = :id"
+
+ATTEMPTS = "SELECT * FROM attempts WHERE request = :id ORDER BY n"
+
+DECISION = "SELECT * FROM decisions WHERE request = :id"
+
+EVENTS = """
+SELECT id, ts, kind, subject, message, detail FROM events
+WHERE kind = :kind ORDER BY id DESC LIMIT :count
+"""

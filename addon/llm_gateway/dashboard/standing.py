@@ -1,0 +1,213 @@
+"""What a provider or a model can still do, in one of seven words.
+
+What lives here: the words, the fractions at which bars change colour, the arithmetic
+from rows of `limit_state` and `offer_state` to a bar, a word and a forecast.
+
+What this file does not know: SQLite, clocks (`now` is an argument), HTML.
+
+    ready → near limit (75 %, hot from 90 %) → at limit      what the limits say
+    cooling down, failing, disabled, not configured          what the gateway says
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+WORDS = (
+    "ready",
+    "near limit",
+    "at limit",
+    "cooling down",
+    "failing",
+    "disabled",
+    "not configured",
+)
+"""Best first; the same words wherever the product speaks of a state."""
+
+NEAR = 0.75
+HOT = 0.90
+
+WINDOWS = ("minute", "hour", "day", "month")
+METRICS = ("requests", "tokens", "cost")
+
+SLACK = 2.0
+"""Seconds that a window may be over before we stop believing what is written of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One limit: what it allows and what is taken of it."""
+
+    metric: str
+    window: str
+    used: float
+    reserved: float
+    """Set aside for requests in flight."""
+    amount: float
+    resets_at: float | None
+    """Unix seconds."""
+    source: str
+    accounts: int = 1
+    """How many accounts are added up here."""
+
+    @property
+    def ratio(self) -> float:
+        """Of what may be used, the part that is gone or set aside; may pass 1."""
+        taken = self.used + self.reserved
+        if self.amount <= 0:
+            return 1.0
+        return taken / self.amount
+
+    @property
+    def level(self) -> str:
+        """`ok`, `near`, `hot` or `full`: the colour."""
+        ratio = self.ratio
+        if ratio >= 1:
+            return "full"
+        return "hot" if ratio >= HOT else "near" if ratio >= NEAR else "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferState:
+    """What the gateway last said of one model of one account."""
+
+    word: str
+    reason: str
+    returns_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The one word for a model, or for a provider."""
+
+    word: str
+    reason: str = ""
+    returns_at: float | None = None
+    hot: bool = False
+    """Near limit, and past 90 %."""
+
+
+def moment(text: str | None) -> float | None:
+    """ISO time of the ledger -> unix seconds."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def stamp(at: float) -> str:
+    """Unix seconds -> the ledger's ISO time, to the millisecond."""
+    text = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def fresh(bar: Bar, now: float) -> Bar:
+    """The bar as of `now`: a window that is over holds nothing any more."""
+    if bar.resets_at is not None and now > bar.resets_at + SLACK:
+        return replace(bar, used=0, reserved=0, resets_at=None)
+    return bar
+
+
+def add_up(bars: Iterable[Bar]) -> tuple[Bar, ...]:
+    """Bars of several accounts as one per metric and window, in reading order."""
+    sums: dict[tuple[str, str], Bar] = {}
+    for bar in bars:
+        key = (bar.metric, bar.window)
+        known = sums.get(key)
+        sums[key] = bar if known is None else _plus(known, bar)
+    return tuple(sorted(sums.values(), key=_order))
+
+
+def standing(
+    offers: Sequence[OfferState], bars: Iterable[Bar], now: float, *, off: str = ""
+) -> Standing:
+    """One word for what `offers` (a model's accounts) can do under `bars`.
+
+    The best account speaks for the model. `off` is the configuration's own reason why
+    it is not in use; it wins.
+    """
+    if off:
+        return Standing(off_word(off), off)
+    best = min(
+        (_expired(offer, now) for offer in offers),
+        key=lambda offer: WORDS.index(offer.word),
+        default=OfferState("ready", "", None),
+    )
+    if WORDS.index(best.word) > WORDS.index("at limit"):
+        return Standing(best.word, best.reason, best.returns_at)
+    tightest = max(bars, key=lambda bar: bar.ratio, default=None)
+    if best.word == "at limit" and best.returns_at is not None:
+        return Standing("at limit", best.reason, best.returns_at)
+    if tightest is None:
+        return Standing("ready")
+    reason = f"{tightest.metric} per {tightest.window}"
+    match tightest.level:
+        case "full":
+            return Standing("at limit", reason, tightest.resets_at)
+        case "hot" | "near":
+            hot = tightest.level == "hot"
+            return Standing("near limit", reason, tightest.resets_at, hot)
+        case _:
+            return Standing("ready")
+
+
+def off_word(reason: str) -> str:
+    return "not configured" if reason.startswith("not configured") else "disabled"
+
+
+def together(models: Sequence[Standing], *, off: str = "") -> Standing:
+    """A provider is as good as the best of its models."""
+    if off:
+        return Standing(off_word(off), off)
+    return min(models, key=severity, default=Standing("ready"))
+
+
+def severity(found: Standing) -> tuple[int, bool]:
+    """Rises with how little can be done."""
+    return (WORDS.index(found.word), found.hot)
+
+
+def empty_at(bar: Bar, per_second: float, now: float) -> float | None:
+    """When this limit is used up at this pace, if that is before it resets.
+
+    Minute limits have no forecast: they are over before anyone reads it.
+    """
+    if bar.window == "minute" or per_second <= 0 or bar.ratio >= 1:
+        return None
+    left = bar.amount - bar.used - bar.reserved
+    at = now + left / per_second
+    if bar.resets_at is not None and at >= bar.resets_at:
+        return None
+    # Further away than the window is long says nothing.
+    return at if at - now <= LENGTH[bar.window] else None
+
+
+LENGTH = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0, "month": 31 * 86_400.0}
+
+
+def _expired(offer: OfferState, now: float) -> OfferState:
+    """A pause that is over is no pause."""
+    if offer.word not in WORDS:
+        return OfferState("failing", offer.word, offer.returns_at)
+    if offer.returns_at is not None and now > offer.returns_at + SLACK:
+        return OfferState("ready", "", None)
+    return offer
+
+
+def _plus(a: Bar, b: Bar) -> Bar:
+    resets = [at for at in (a.resets_at, b.resets_at) if at is not None]
+    return replace(
+        a,
+        used=a.used + b.used,
+        reserved=a.reserved + b.reserved,
+        amount=a.amount + b.amount,
+        resets_at=min(resets, default=None),
+        accounts=a.accounts + b.accounts,
+    )
+
+
+def _order(bar: Bar) -> tuple[int, int]:
+    return (METRICS.index(bar.metric), WINDOWS.index(bar.window))

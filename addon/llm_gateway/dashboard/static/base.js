@@ -1,0 +1,142 @@
+// What every page uses: elements, numbers, times, requests. Texts become text nodes,
+// always: names come from clients and providers.
+
+export const page = document.body.dataset;
+
+export function el(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "class") node.className = value;
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+export function svg(tag, props = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(props)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+export function setAttr(node, name, value) {
+  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+}
+
+const whole = new Intl.NumberFormat("en-US");
+
+export function count(n) {
+  if (n < 10000) return whole.format(Math.round(n));
+  const [size, letter] = n < 1e6 ? [1e3, "k"] : n < 1e9 ? [1e6, "M"] : [1e9, "G"];
+  const shown = n / size;
+  return (shown < 100 ? shown.toFixed(1).replace(/\.0$/, "") : Math.round(shown)) + letter;
+}
+
+export function exact(n) {
+  return whole.format(n);
+}
+
+export function money(n) {
+  if (n === null || n === undefined) return "unknown";
+  if (n === 0) return "$0";
+  const size = Math.abs(n);
+  if (size >= 1000) return "$" + whole.format(Math.round(n));
+  return "$" + n.toFixed(size >= 1 ? 2 : size >= 0.1 ? 3 : size >= 0.001 ? 4 : 6);
+}
+
+export function amount(metric, n) {
+  return metric === "cost" ? money(n) : count(n);
+}
+
+export function duration(seconds) {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return s < 600 ? `${Math.floor(s / 60)} m ${s % 60} s` : `${Math.round(s / 60)} m`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} m`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+export function latency(ms) {
+  if (ms === null || ms === undefined) return "";
+  return ms < 1000 ? `${ms} ms` : ms < 60000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms / 1000);
+}
+
+const clockTime = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const dayTime = new Intl.DateTimeFormat(undefined, {
+  weekday: "short", hour: "2-digit", minute: "2-digit",
+});
+const fullTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+export function clock(at, now) {
+  return (Math.abs(at - now) < 43200 ? clockTime : dayTime).format(new Date(at * 1000));
+}
+
+export function full(at) {
+  return fullTime.format(new Date(at * 1000));
+}
+
+export class Failure extends Error {
+  constructor(message, status, answer) {
+    super(message);
+    this.status = status;
+    this.answer = answer;
+  }
+}
+
+async function answer(response) {
+  let found = null;
+  try { found = await response.json(); } catch { /* not JSON: the status speaks */ }
+  if (response.ok) return found;
+  const message = found?.error?.message ?? found?.errors?.[0]?.message
+    ?? (typeof found?.error === "string" ? found.error : null);
+  throw new Failure(message ?? `The dashboard answered ${response.status}`, response.status, found);
+}
+
+export async function get(path, signal) {
+  return answer(await fetch(page.base + path, { cache: "no-store", signal }));
+}
+
+export async function post(path, body) {
+  return answer(await fetch(page.base + path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body ?? {}),
+  }));
+}
+
+export function remember(key, value) {
+  try { localStorage.setItem("gw-" + key, value); } catch { /* private mode */ }
+}
+
+export function recall(key, otherwise) {
+  try { return localStorage.getItem("gw-" + key) ?? otherwise; } catch { return otherwise; }
+}
+
+export function copyButton(text, label = "Copy") {
+  const button = el("button", { type: "button", class: "small" }, label);
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Select and copy";
+    }
+    setTimeout(() => { button.textContent = label; }, 1500);
+  });
+  return button;
+}
+
+export function command(text) {
+  return el("div", { class: "command" }, el("code", {}, text), copyButton(text));
+}
+
+for (const node of document.querySelectorAll("time[data-at]")) {
+  node.textContent = full(Number(node.dataset.at));
+}

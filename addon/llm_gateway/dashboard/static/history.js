@@ -1,0 +1,206 @@
+// The History page: one answer, seven panels; each with its table, CSV and SQL.
+
+import { count, el, exact, full, get, latency, money, page, recall, remember, svg } from "./base.js";
+import { lines, newSync, seriesColour, stacked, when } from "./plots.js";
+
+const $ = (id) => document.getElementById(id);
+const METRICS = {
+  requests: { title: "Requests", format: count },
+  tokens: { title: "Tokens", format: count },
+  cost: { title: "Spent", format: money },
+  saved: { title: "Saved", format: money },
+};
+const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const query = new URLSearchParams(location.search);
+const state = {
+  range: query.get("range") ?? recall("range", "7d"),
+  by: query.get("by") ?? recall("by", "provider"),
+  hideSimulated: recall("hide-simulated", "0") === "1",
+  open: new Set(),
+  plots: [],
+  data: null,
+  asking: null,
+};
+
+async function load() {
+  state.asking?.abort();
+  const asking = state.asking = new AbortController();
+  const search = new URLSearchParams({ range: state.range, by: state.by });
+  if (state.hideSimulated) search.set("sim", "0");
+  document.body.setAttribute("aria-busy", "true");
+  try {
+    state.data = await get(`/history.json?${search}`, asking.signal);
+    state.search = search;
+    $("banners").replaceChildren();
+    draw();
+  } catch (error) {
+    if (asking.signal.aborted) return;
+    $("banners").replaceChildren(el("div", { class: "banner warn" }, el("p", {}, error.message)));
+  }
+  document.body.removeAttribute("aria-busy");
+}
+
+const nameOf = (one) => one.key === null ? `${one.count} others` : one.key || "none (refused or passed through)";
+
+function draw() {
+  const { data } = state;
+  for (const plot of state.plots) plot.destroy();
+  state.plots = [];
+  const series = data.series.map((one, n) => ({ ...one, colour: seriesColour(n, one.key === null) }));
+  $("legend").replaceChildren(...series.map((one) => {
+    const dot = el("i", { "aria-hidden": "true" });
+    dot.style.background = `var(${one.colour})`;
+    return el("li", {}, dot, nameOf(one));
+  }));
+  const panels = Object.entries(METRICS).map(([metric, how]) => chartPanel(metric, how, series, data));
+  panels.push(latencyPanel(data), heatPanel(data), totalsPanel(data));
+  $("charts").replaceChildren(...panels.map((one) => one.node));
+  const sync = newSync();
+  for (const one of panels) if (one.paint) state.plots.push(one.paint(sync));
+}
+
+function panel(key, title, total, links, note = "") {
+  const body = el("div", { class: "chart" });
+  const table = el("div", { class: "chart-table", hidden: !state.open.has(key) });
+  const toggle = el("button", { type: "button", class: "link", "aria-expanded": String(!table.hidden) }, "Table");
+  const end = el("span", { class: "chart-links" }, toggle, ...links);
+  const node = el("section", { class: `panel chart-panel ${key}`, "aria-label": title },
+    el("header", {}, el("h2", {}, title), total ? el("b", { class: "big" }, total) : null, note ? el("span", { class: "note" }, note) : null, el("span", { class: "grow" }), end),
+    body, table);
+  const withTable = (build) => {
+    const show = () => { if (!table.hidden && !table.firstChild) table.append(build()); };
+    toggle.addEventListener("click", () => {
+      table.hidden = !table.hidden;
+      toggle.setAttribute("aria-expanded", String(!table.hidden));
+      if (table.hidden) state.open.delete(key); else state.open.add(key);
+      show();
+    });
+    show();
+  };
+  return { node, body, withTable };
+}
+
+const csv = () => el("a", { href: `${page.base}/history.csv?${state.search}` }, "CSV");
+const sql = (name) => el("a", { href: state.data.sql[name] }, "SQL");
+
+function chartPanel(metric, { title, format }, series, data) {
+  const values = series.map((one) => ({ ...one, values: one[metric] }));
+  const total = data.totals.reduce((sum, one) => sum + one[metric], 0);
+  const unknown = metric === "cost" ? data.totals.reduce((sum, one) => sum + one.unknown, 0) : 0;
+  const note = unknown ? `and ${count(unknown)} requests at unknown prices` : "";
+  const found = panel(metric, title, format(total), [csv(), sql("sums")], note);
+  found.withTable(() => grid(
+    ["", ...series.map(nameOf)],
+    data.times.map((at, n) => [when(at, data.step), ...values.map((one) => format(one.values[n]))])
+      .filter((_, n) => values.some((one) => one.values[n]))));
+  if (!total) {
+    found.body.append(el("p", { class: "empty" }, metric === "cost" ? "Nothing was spent in this time." : metric === "saved" ? "Nothing was saved in this time." : "No requests in this time."));
+    return found;
+  }
+  return { ...found, paint: (sync) => stacked(found.body, {
+    times: data.times, step: data.step, series: values, format, label: nameOf, sync }) };
+}
+
+function latencyPanel(data) {
+  const found = panel("latency", "Latency", "", [sql("latency")], "");
+  const lat = data.latency;
+  if (!lat || lat.p50.every((value) => value === null)) {
+    found.body.append(el("p", { class: "empty" }, lat ? "No answered requests in this time." : "Too many requests to look at in the time allowed; choose a shorter range."));
+    found.withTable(() => el("p", { class: "soft" }, "Nothing to show."));
+    return found;
+  }
+  const series = [
+    { name: "first byte, median", colour: "--c3", values: lat.first },
+    { name: "whole answer, median", colour: "--c1", values: lat.p50 },
+    { name: "whole answer, 95 of 100", colour: "--c6", values: lat.p95 },
+  ];
+  found.node.querySelector("header .grow").before(el("ul", { class: "legend inline" }, ...series.map((one) => {
+    const dot = el("i", { "aria-hidden": "true" });
+    dot.style.background = `var(${one.colour})`;
+    return el("li", {}, dot, one.name);
+  })));
+  if (lat.every > 1) found.body.append(el("p", { class: "note" }, `Every ${lat.every}th request was looked at.`));
+  found.withTable(() => grid(["", ...series.map((one) => one.name)],
+    data.times.map((at, n) => [when(at, data.step), ...series.map((one) => latency(one.values[n]))]).filter((row) => row[1] || row[2])));
+  return { ...found, paint: (sync) => lines(found.body, {
+    times: data.times, step: data.step, series, format: latency, sync }) };
+}
+
+function heatPanel(data) {
+  const sums = DAYS.map(() => new Array(24).fill(0));
+  for (const [at, requests] of data.heat.hours) {
+    const local = new Date(at * 1000);
+    sums[(local.getDay() + 6) % 7][local.getHours()] += requests;
+  }
+  const most = Math.max(1, ...sums.flat());
+  const found = panel("heat", "When", "", [sql("heat")], `requests by hour and weekday, last ${data.heat.days} days`);
+  const cells = sums.flatMap((hours, day) => hours.map((n, hour) => {
+    const cell = svg("rect", { x: hour * 20 + 34, y: day * 17, width: 18, height: 15, rx: 2.5, class: n ? "hot" : "cold" });
+    if (n) cell.setAttribute("fill-opacity", (0.14 + 0.86 * Math.sqrt(n / most)).toFixed(2));
+    cell.append(svg("title", {}));
+    cell.firstChild.textContent = `${DAYS[day]} ${hour}:00 – ${exact(n)} requests`;
+    return cell;
+  }));
+  const text = (x, y, said) => { const node = svg("text", { x, y }); node.textContent = said; return node; };
+  found.body.append(svg("svg", { viewBox: "0 0 516 136", class: "heat", role: "img", "aria-label": "Requests by hour and weekday" },
+    ...cells, ...DAYS.map((day, n) => text(0, n * 17 + 11.5, day)), ...[0, 6, 12, 18].map((hour) => text(hour * 20 + 34, 131, `${hour}:00`))));
+  found.withTable(() => grid(["", ...Array.from({ length: 24 }, (_, hour) => String(hour))],
+    sums.map((hours, day) => [DAYS[day], ...hours.map(String)])));
+  return found;
+}
+
+function totalsPanel(data) {
+  const found = panel("totals", `By ${data.by}`, "", [csv(), sql("sums")]);
+  found.node.querySelector("button").remove();
+  const sum = (name) => data.totals.reduce((all, one) => all + one[name], 0);
+  const row = (one) => [one.key || "none (refused or passed through)", exact(one.requests), exact(one.errors), exact(one.prompt), exact(one.completion),
+    one.unknown ? `${money(one.cost)} + ${count(one.unknown)} unknown` : money(one.cost), money(one.saved)];
+  const rows = data.totals.map(row);
+  const all = Object.fromEntries(["requests", "errors", "prompt", "completion", "cost", "saved", "unknown"].map((name) => [name, sum(name)]));
+  if (rows.length > 1) rows.push(row({ key: "total", ...all }));
+  found.body.append(rows.length ? grid([data.by, "Requests", "Failed", "Prompt tokens", "Answer tokens", "Spent", "Saved"], rows, rows.length > 1)
+    : el("p", { class: "empty" }, "No requests in this time."));
+  return found;
+}
+
+function grid(head, rows, sum = false) {
+  const cells = (kind, row) => row.map((text, n) => el(kind, { class: n ? "num" : null, scope: kind === "th" ? "col" : null }, text));
+  return el("div", { class: "scroll" }, el("table", { class: "plain" },
+    el("thead", {}, el("tr", {}, ...cells("th", head))),
+    el("tbody", {}, ...rows.map((row, n) => el("tr", { class: sum && n === rows.length - 1 ? "sum" : null }, ...cells("td", row))))));
+}
+
+function choose(group, key, value) {
+  state[key] = value;
+  remember(key, value);
+  const url = new URL(location.href);
+  url.searchParams.set(key, value);
+  history.replaceState(null, "", url);
+  check(group, value);
+  load();
+}
+
+function check(group, value) {
+  for (const input of $(group).querySelectorAll("input")) input.checked = input.value === value;
+}
+
+for (const [group, key] of [["ranges", "range"], ["bys", "by"]]) {
+  const known = [...$(group).querySelectorAll("input")].map((input) => input.value);
+  if (!known.includes(state[key])) state[key] = key === "range" ? "7d" : "provider";
+  check(group, state[key]);
+  $(group).addEventListener("change", (event) => choose(group, key, event.target.value));
+}
+$("sim").checked = state.hideSimulated;
+$("sim").addEventListener("change", (event) => {
+  state.hideSimulated = event.target.checked;
+  remember("hide-simulated", state.hideSimulated ? "1" : "0");
+  load();
+});
+document.addEventListener("gw-theme", () => state.data && draw());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => state.data && draw());
+let resizing = 0;
+addEventListener("resize", () => {
+  clearTimeout(resizing);
+  resizing = setTimeout(() => state.data && draw(), 150);
+});
+load();

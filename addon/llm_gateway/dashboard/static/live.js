@@ -1,0 +1,298 @@
+// The live page: asks once a second, shows, and says when it cannot.
+
+import {
+  amount, command, count, duration, el, get, money, page, recall, remember, setAttr, setText,
+} from "./base.js";
+import { Rail, alertText } from "./rail.js";
+import { Spark, Table } from "./rows.js";
+import { signal } from "./signals.js";
+
+const WINDOWS = [1, 5, 10, 30, 60];
+const ALERTS = 3;
+const $ = (id) => document.getElementById(id);
+
+const table = new Table($("providers"));
+const rail = new Rail();
+const query = new URLSearchParams(location.search);
+const asked = Number(query.get("window") ?? recall("window", "5"));
+
+const state = {
+  window: WINDOWS.includes(asked) ? asked : 5,
+  order: recall("order", "worst"),
+  hideSimulated: recall("hide-simulated", "0") === "1",
+  filter: (query.get("filter") ?? "").toLowerCase(),
+  paused: false,
+  allAlerts: false,
+  failures: 0,
+  data: null,
+  timer: 0,
+  asking: null,
+};
+
+// --- asking ---------------------------------------------------------------------------
+
+async function tick() {
+  clearTimeout(state.timer);
+  state.asking?.abort();
+  const asking = state.asking = new AbortController();
+  const timeout = setTimeout(() => asking.abort(), 8000);
+  try {
+    const sim = state.hideSimulated ? "&sim=0" : "";
+    const data = await get(`/live.json?window=${state.window}${sim}`, asking.signal);
+    state.failures = 0;
+    state.data = data;
+    show(data);
+  } catch (error) {
+    if (state.asking !== asking) return; // a newer question is on its way
+    state.failures += 1;
+    failed(error);
+  } finally {
+    clearTimeout(timeout);
+  }
+  if (state.asking === asking) schedule();
+}
+
+function schedule() {
+  clearTimeout(state.timer);
+  if (state.paused || document.hidden) return;
+  const wait = state.failures ? Math.min(15000, 1000 * 2 ** (state.failures - 1)) : 1000;
+  state.timer = setTimeout(tick, wait);
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) clearTimeout(state.timer);
+  else if (!state.paused) tick();
+});
+
+// --- showing --------------------------------------------------------------------------
+
+function show(data) {
+  const started = performance.now();
+  const full = data.providers.length > 0;
+  $("blank").hidden = full;
+  for (const id of ["kpis", "tools", "columns"]) $(id).hidden = !full;
+  if (!full) blank(noProviders());
+  banners(data);
+  if (full) {
+    kpis(data);
+    alerts(data);
+    table.show(data, state.order);
+    applyFilter();
+    rail.show(data);
+  }
+  signal(data);
+  pulse(data);
+  performance.measure("gw-tick", { start: started });
+}
+
+function pulse(data) {
+  const node = $("pulse");
+  const gateway = data.gateway;
+  let [word, text] = ["live", "live"];
+  if (state.paused) [word, text] = ["paused", "paused"];
+  else if (!gateway) [word, text] = ["silent", "no gateway yet"];
+  else if (gateway.silent) [word, text] = ["silent", `gateway silent ${duration(data.now - gateway.heartbeat)}`];
+  else if (gateway.degraded.length) [word, text] = ["degraded", "degraded"];
+  setAttr(node, "data-state", word);
+  setText(node.lastElementChild, text);
+  document.body.classList.toggle("stale", word === "silent");
+  if (gateway) setText($("foot-state"), `policy ${gateway.policy ?? "?"} · configuration ${(gateway.revision ?? "?").slice(0, 8)}`);
+}
+
+function failed(error) {
+  setAttr($("pulse"), "data-state", "lost");
+  if (error.status === 503 && error.answer?.state) {
+    setText($("pulse").lastElementChild, "waiting");
+    if (!state.data) {
+      blank([el("h2", {}, "Waiting for the gateway"), el("p", {}, error.message),
+        el("p", {}, "Start it in the folder of the repository; this page notices by itself:"), command(page.start)]);
+      return;
+    }
+  } else setText($("pulse").lastElementChild, "reconnecting");
+  document.body.classList.add("stale");
+  bannerList([["warn", error.status ? error.message : "The dashboard does not answer. These are the last numbers that it gave; it is asked again all the time.", null]]);
+}
+
+function blank(nodes) {
+  const node = $("blank");
+  node.hidden = false;
+  node.className = "blank";
+  const shape = nodes.map((one) => one.textContent).join();
+  if (node.dataset.shape === shape) return;
+  node.dataset.shape = shape;
+  node.replaceChildren(...nodes);
+}
+
+function noProviders() {
+  return [el("h2", {}, "No providers yet"),
+    el("p", {}, "config.jsonc names no provider. A key that costs nothing is a good start, e.g. of Groq, Google AI Studio or OpenRouter:"),
+    el("pre", {}, '{\n  "providers": [{\n    "id": "groq",\n    "type": "groq",\n    "apiKey": "${GROQ_API_KEY}",\n    "free": true,\n    "models": [{"name": "llama-3.3-70b-versatile"}]\n  }]\n}'),
+    el("p", {}, el("a", { href: `${page.base}/config` }, "Edit the configuration"))];
+}
+
+let shownBanners = "";
+function bannerList(list) {
+  const shape = JSON.stringify(list);
+  if (shape === shownBanners) return;
+  shownBanners = shape;
+  $("banners").replaceChildren(...list.map(([kind, text, run]) =>
+    el("div", { class: `banner ${kind}` }, el("p", {}, text), run ? command(run) : null)));
+}
+
+function banners(data) {
+  const list = [];
+  const { gateway } = data;
+  if (!gateway) list.push(["warn", "No gateway has written here yet. Start it with", page.start]);
+  else if (gateway.silent) {
+    const silent = Math.floor((data.now - gateway.heartbeat) / 60) * 60;
+    list.push(["warn", `The gateway has been silent for ${silent < 60 ? "some seconds" : duration(silent)}. The numbers are as it left them. Start it with`, page.start]);
+  }
+  if (!data.any && data.providers.length) {
+    const port = gateway?.port ?? 8080;
+    const name = data.names.find((one) => one.offers.some((offer) => offer.word === "ready"))?.name ?? data.names[0]?.name ?? "MODEL";
+    const body = JSON.stringify({ model: name, messages: [{ role: "user", content: "Hello" }] });
+    list.push(["info", "Ready, and nothing has been asked yet. Send the first request:",
+      `curl http://127.0.0.1:${port}/v1/chat/completions -H 'content-type: application/json' -d '${body.replaceAll("'", "'\\''")}'`]);
+  }
+  bannerList(list);
+}
+
+// --- the numbers on top ---------------------------------------------------------------
+
+const cards = new Map();
+
+function card(key, label, spark = false) {
+  let one = cards.get(key);
+  if (!one) {
+    one = { value: el("span", { class: "big" }), note: el("span", { class: "note" }), spark: spark ? new Spark(label, 26) : null };
+    one.node = el("div", { class: "kpi", "data-key": key }, el("span", { class: "label" }, label), one.value, one.note, one.spark && one.spark.node);
+    cards.set(key, one);
+    $("kpis").append(one.node);
+  }
+  return one;
+}
+
+function fill(key, label, value, note, level = "") {
+  const one = card(key, label);
+  setText(one.value, value);
+  setText(one.note, note);
+  setAttr(one.node, "data-level", level);
+}
+
+function kpis(data) {
+  const { today, month, total, ready, budget, gateway } = data;
+  const span = data.window === 1 ? "last minute" : `last ${data.window} min`;
+  fill("saved", "Saved today", today.saved === null ? "$0" : money(today.saved),
+    `${month.saved === null ? "$0" : money(month.saved)} this month`, "good");
+  const daily = budget.find((bar) => bar.window === "day") ?? budget[0];
+  const unknown = today.unknown ? ` · ${count(today.unknown)} at unknown prices` : "";
+  let note = "";
+  if (daily?.window === "day") note = `of ${money(daily.limit)} budget`;
+  else if (daily) note = `${amount("cost", daily.used)} of ${money(daily.limit)} budget per ${daily.window}`;
+  else if (gateway?.budget_set === false && gateway.policy !== "free-only") note = "no budget: paid use is unlimited";
+  else note = `${money(month.cost ?? 0)} this month`;
+  fill("spent", "Spent today", money(today.cost ?? 0), note + unknown, daily ? daily.level : "");
+  fill("ready", "Ready now", `${ready[0]} of ${ready[1]}`, "models can answer", ready[0] === 0 && ready[1] ? "full" : "");
+  for (const [key, label, values, sum] of [
+    ["requests", "Requests", total.r, total.sum.requests], ["tokens", "Tokens", total.t, total.sum.tokens]]) {
+    const one = card(key, label, true);
+    setText(one.value, count(sum));
+    setText(one.note, key === "requests" && total.sum.in_flight ? `${span}, ${total.sum.in_flight} on their way` : span);
+    one.spark.show(values, `${count(sum)}, ${span}`);
+  }
+  const bad = total.sum.errors + total.sum.refused;
+  const rate = total.sum.requests ? bad / total.sum.requests : 0;
+  fill("errors", "Not answered", bad ? `${(rate * 100).toFixed(rate < 0.1 ? 1 : 0)} %` : "0 %",
+    bad ? `${total.sum.errors} failed, ${total.sum.refused} refused` : span, rate >= 0.2 ? "full" : rate >= 0.05 ? "near" : "");
+}
+
+let shownAlerts = "";
+function alerts(data) {
+  const list = state.allAlerts ? data.alerts : data.alerts.slice(0, ALERTS);
+  const node = $("alerts");
+  node.hidden = !list.length;
+  const lines = list.map((alert) => [alert.kind, alert.subject, alertText(alert, data.now), alert.more ?? 0]);
+  const hidden = data.alerts.length - list.length;
+  const shape = JSON.stringify([lines, hidden]);
+  if (shape === shownAlerts) return;
+  shownAlerts = shape;
+  node.replaceChildren(...lines.map(([kind, subject, text, more]) => el("p", { "data-kind": kind },
+    el("i", { "aria-hidden": "true" }), el("b", {}, subject), el("span", {}, text),
+    more ? el("span", { class: "soft" }, `and ${more} more there`) : null)));
+  if (hidden > 0 || state.allAlerts) {
+    node.append(el("button", { type: "button", class: "link", onclick: () => {
+      state.allAlerts = !state.allAlerts;
+      shownAlerts = "";
+      alerts(state.data);
+    } }, state.allAlerts ? "Fewer" : `${hidden} more`));
+  }
+}
+
+// --- controls -------------------------------------------------------------------------
+
+function applyFilter() {
+  $("nothing").hidden = table.filter(state.filter) > 0;
+}
+
+function setWindow(minutes) {
+  state.window = minutes;
+  remember("window", String(minutes));
+  const url = new URL(location.href);
+  url.searchParams.set("window", minutes);
+  history.replaceState(null, "", url);
+  for (const input of $("windows").querySelectorAll("input")) input.checked = Number(input.value) === minutes;
+  tick();
+}
+
+function setPaused(paused) {
+  state.paused = paused;
+  $("pause").setAttribute("aria-pressed", String(paused));
+  $("pause").textContent = paused ? "Resume" : "Pause";
+  if (paused) {
+    clearTimeout(state.timer);
+    if (state.data) pulse(state.data);
+  } else tick();
+}
+
+$("windows").addEventListener("change", (event) => setWindow(Number(event.target.value)));
+$("order").addEventListener("change", (event) => {
+  state.order = event.target.value;
+  remember("order", state.order);
+  if (state.data) show(state.data);
+});
+$("filter").addEventListener("input", (event) => {
+  state.filter = event.target.value.trim().toLowerCase();
+  applyFilter();
+});
+$("clear").addEventListener("click", () => {
+  $("filter").value = state.filter = "";
+  applyFilter();
+});
+$("sim").addEventListener("change", (event) => {
+  state.hideSimulated = event.target.checked;
+  remember("hide-simulated", state.hideSimulated ? "1" : "0");
+  tick();
+});
+$("pause").addEventListener("click", () => setPaused(!state.paused));
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target.matches("input:not([type=radio]):not([type=checkbox]), select, textarea");
+  if (typing) {
+    if (event.key === "Escape" && event.target === $("filter")) {
+      $("clear").click();
+      $("filter").blur();
+    }
+    return;
+  }
+  const window = WINDOWS["12345".indexOf(event.key)];
+  if ("12345".includes(event.key) && window) setWindow(window);
+  else if (event.key === "/") { event.preventDefault(); $("filter").focus(); }
+  else if (event.key === "p") setPaused(!state.paused);
+});
+
+$("order").value = state.order in { worst: 1, name: 1, traffic: 1 } ? state.order : (state.order = "worst");
+$("sim").checked = state.hideSimulated;
+$("filter").value = state.filter;
+for (const input of $("windows").querySelectorAll("input")) input.checked = Number(input.value) === state.window;
+tick();

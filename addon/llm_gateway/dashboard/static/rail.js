@@ -1,0 +1,142 @@
+// Beside the table: the last requests with their routes, what clients ask for.
+
+import { Bars } from "./rows.js";
+import { amount, clock, count, duration, el, get, latency, money, page } from "./base.js";
+
+const SAID = {
+  ok: "ok", error: "error", refused: "refused", cancelled: "cancelled", truncated: "cut off",
+  passthrough: "passed", in_flight: "on its way", lost: "lost",
+};
+
+function hop(name, word, kind) {
+  return el("span", { class: "hop", "data-kind": kind, title: word || name }, name,
+    word ? el("em", {}, word) : null);
+}
+
+function route(entry) {
+  const hops = [el("span", { class: "hop asked" }, entry.asked)];
+  for (const one of entry.skipped) hops.push(hop(one.provider, one.word, "skipped"));
+  if (entry.skipped_more) hops.push(hop(`+${entry.skipped_more}`, "", "skipped"));
+  for (const one of entry.failed) hops.push(hop(one.provider, one.word, "failed"));
+  const end = entry.provider ?? entry.host;
+  const last = entry.failed.at(-1);
+  if (end && !(entry.outcome === "error" && last?.provider === end)) hops.push(hop(end, "", entry.outcome));
+  return el("span", { class: "route" }, ...hops);
+}
+
+function line(entry, now) {
+  const worth = [entry.client];
+  if (entry.outcome !== "ok") worth.unshift(SAID[entry.outcome] ?? entry.outcome);
+  if (entry.ms !== null) worth.push(latency(entry.ms));
+  if (entry.tokens) worth.push(`${count(entry.tokens)} tokens`);
+  if (entry.saved) worth.push(`saved ${money(entry.saved)}`);
+  else if (entry.cost) worth.push(money(entry.cost));
+  if (entry.error && entry.outcome !== "ok") worth.push(entry.error);
+  const age = now - entry.at;
+  return el("li", { "data-outcome": entry.outcome },
+    el("a", { href: `${page.base}/requests/${encodeURIComponent(entry.id)}`, title: "Why did it go there?" },
+      el("i", { class: "dot", "aria-hidden": "true" }),
+      route(entry),
+      el("time", { class: "when" }, age < 3600 ? duration(age).replace(/ \d+ s$/, "") : clock(entry.at, now)),
+      el("span", { class: "worth" }, worth.join(" · "), entry.simulated ? el("span", { class: "sim" }, "simulated") : null)));
+}
+
+export class Rail {
+  constructor() {
+    this.ticker = document.getElementById("ticker");
+    this.names = document.getElementById("names");
+    this.clients = document.getElementById("clients");
+    this.lines = new Map();
+    this.limits = new Map();
+    this.namesShown = "";
+  }
+
+  show(data) {
+    this.showTicker(data);
+    this.showNames(data);
+    this.showClients(data);
+  }
+
+  showTicker(data) {
+    const lines = new Map();
+    for (const entry of data.ticker) {
+      // Rebuilt only when something about it changed: its outcome, or how long ago.
+      const age = data.now - entry.at;
+      const key = `${entry.outcome} ${entry.skipped.length} ${age < 60 || entry.outcome === "in_flight" ? Math.round(age) : Math.floor(age / 60)}`;
+      const known = this.lines.get(entry.id);
+      lines.set(entry.id, known?.key === key ? known : { key, node: line(entry, data.now) });
+    }
+    const busy = this.ticker.contains(document.activeElement);
+    this.lines = lines;
+    if (busy) return;
+    const nodes = [...lines.values()].map((one) => one.node);
+    if (nodes.length !== this.ticker.children.length || nodes.some((node, n) => node !== this.ticker.children[n])) {
+      this.ticker.replaceChildren(...(nodes.length ? nodes : [el("li", { class: "soft" }, "None yet.")]));
+    }
+  }
+
+  showNames(data) {
+    const shape = JSON.stringify(data.names);
+    if (shape === this.namesShown || this.names.contains(document.activeElement)) return;
+    this.namesShown = shape;
+    this.names.replaceChildren(...data.names.map((name) => {
+      // Who would be next is the gateway's word, so it is asked for, not guessed.
+      const next = el("span", { class: "next" });
+      const button = el("button", { type: "button", class: "link", onclick: () => explain(name.name, next) }, "who is next?");
+      return el("li", {},
+        el("span", { class: "asked" }, name.name),
+        name.aliases.length ? el("span", { class: "alias" }, `also ${name.aliases.join(", ")}`) : null,
+        el("span", { class: "offers" }, ...name.offers.map((offer) => el("span", {
+          class: "word offer", "data-word": offer.word, "data-hot": "0", title: `${offer.provider} / ${offer.model}: ${offer.word}`,
+        }, el("i", { "aria-hidden": "true" }), offer.provider, el("span", { class: "sr" }, ` ${offer.word}`)))),
+        button, next);
+    }));
+  }
+
+  showClients(data) {
+    document.getElementById("clients-panel").hidden = !data.clients.length;
+    const seen = new Set();
+    for (const client of data.clients) {
+      seen.add(client.name);
+      let one = this.limits.get(client.name);
+      if (!one) {
+        const bars = new Bars(client.name, "");
+        one = { bars, node: el("div", { class: "client-limits" }, el("h3", {}, client.name), bars.node) };
+        this.limits.set(client.name, one);
+        this.clients.append(one.node);
+      }
+      one.bars.show(client.bars, data.now);
+    }
+    for (const [name, one] of this.limits) {
+      if (seen.has(name)) continue;
+      one.node.remove();
+      this.limits.delete(name);
+    }
+  }
+}
+
+async function explain(name, into) {
+  into.textContent = "asking the gateway …";
+  try {
+    const found = await get(`/route.json?${new URLSearchParams({ model: name })}`);
+    const taken = found.candidates.find((one) => one.verdict === "taken") ?? found.candidates.find((one) => one.verdict === "ready");
+    into.replaceChildren(...(taken
+      ? [el("b", {}, `${taken.provider} / ${taken.model}`), `: ${taken.reason}`]
+      : [`nobody now: ${found.candidates.map((one) => `${one.provider} ${one.reason}`).join("; ")}`]));
+  } catch (error) {
+    into.textContent = error.message;
+  }
+}
+
+export function alertText(alert, now) {
+  if (alert.text !== undefined) {
+    const back = alert.returns && alert.returns > now ? `, back in ${duration(alert.returns - now)}` : "";
+    return `${alert.word ? `${alert.word}${alert.text ? `, ${alert.text}` : ""}` : alert.text}${back}`;
+  }
+  const parts = [`${Math.round(alert.ratio * 100)} % of ${alert.metric} per ${alert.window} used`];
+  if (alert.empty) parts.push(`at this pace empty at ${clock(alert.empty, now)}`);
+  if (alert.resets && alert.resets > now) parts.push(`resets ${alert.resets - now < 3600 ? `in ${duration(alert.resets - now)}` : `at ${clock(alert.resets, now)}`}`);
+  return parts.join(", ");
+}
+
+export { amount };

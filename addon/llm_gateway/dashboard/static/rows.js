@@ -1,0 +1,338 @@
+// The table of providers and models: built once, then only what changed is touched.
+
+import {
+  amount, clock, count, duration, el, exact, get, latency, money, page, setAttr, setText, svg,
+} from "./base.js";
+
+const SLOTS = 30;
+const WIDE = 3; // of one column in a sparkline, gap included
+const HIGH = 22;
+const SHORT = { minute: "min", hour: "hour", day: "day", month: "month" };
+const WORST = ["failing", "at limit", "cooling down", "near limit", "ready", "disabled", "not configured"];
+
+export function sparkPath(values, high = HIGH) {
+  let most = 0;
+  for (const value of values) if (value > most) most = value;
+  if (!most) return "";
+  let path = "";
+  for (let n = 0; n < values.length; n += 1) {
+    if (!values[n]) continue;
+    const tall = Math.max(1, Math.round((values[n] / most) * high));
+    path += `M${n * WIDE} ${high}v-${tall}h${WIDE - 1}v${tall}z`;
+  }
+  return path;
+}
+
+export class Spark {
+  constructor(label, high = HIGH) {
+    this.label = label;
+    this.high = high;
+    this.path = svg("path", {});
+    this.node = svg("svg", {
+      class: "spark", viewBox: `0 0 ${SLOTS * WIDE} ${high}`, role: "img", "aria-label": label,
+      preserveAspectRatio: "none",
+    }, svg("path", { class: "floor", d: `M0 ${high - 0.5}H${SLOTS * WIDE}` }), this.path);
+  }
+
+  show(values, said) {
+    const path = sparkPath(values, this.high);
+    setAttr(this.path, "d", path);
+    setAttr(this.node, "data-nil", path ? "0" : "1");
+    setAttr(this.node, "aria-label", `${this.label}: ${said}`);
+  }
+}
+
+export class Bar {
+  constructor(bar, name) {
+    this.name = name;
+    this.key = `${bar.metric} ${bar.window}`;
+    this.used = el("i", { class: "used" });
+    this.reserved = el("i", { class: "reserved" });
+    this.track = el("span", { class: "track", role: "progressbar", "aria-valuemin": "0" }, this.used, this.reserved);
+    this.value = el("span", { class: "value" });
+    this.reset = el("span", { class: "reset" });
+    this.node = el("div", { class: "limit" },
+      el("span", { class: "what" }, `${bar.metric}/${SHORT[bar.window]}`), this.track, this.value, this.reset);
+  }
+
+  show(bar, now) {
+    const share = bar.limit > 0 ? bar.used / bar.limit : 1;
+    const set = bar.limit > 0 ? bar.reserved / bar.limit : 0;
+    const wide = `${Math.min(100, share * 100).toFixed(1)}%`;
+    if (this.used.style.width !== wide) this.used.style.width = wide;
+    const more = `${Math.max(0, Math.min(100 - share * 100, set * 100)).toFixed(1)}%`;
+    if (this.reserved.style.width !== more) this.reserved.style.width = more;
+    setAttr(this.node, "data-level", bar.level);
+    setText(this.value, `${amount(bar.metric, bar.used)} of ${amount(bar.metric, bar.limit)}`);
+    const left = bar.resets === null ? null : bar.resets - now;
+    setText(this.reset, left !== null && left > 0 && bar.used + bar.reserved > 0 ? duration(left) : "");
+    const unit = bar.metric === "cost" ? "US$" : bar.metric;
+    const text = `${exact(bar.used)} of ${exact(bar.limit)} ${unit} per ${bar.window}`
+      + (bar.reserved ? `, ${exact(bar.reserved)} reserved` : "")
+      + (left !== null && left > 0 ? `, resets ${clock(bar.resets, now)}` : "");
+    setAttr(this.track, "aria-label", `${this.name} ${this.key}`);
+    setAttr(this.track, "aria-valuemax", String(bar.limit));
+    setAttr(this.track, "aria-valuenow", String(Math.min(bar.used, bar.limit)));
+    setAttr(this.track, "aria-valuetext", text);
+    const origin = bar.source === "config" ? "" : ` · says ${bar.source}`;
+    const accounts = bar.accounts > 1 ? ` · ${bar.accounts} accounts together` : "";
+    setAttr(this.node, "title", `${text} (${Math.round(share * 100)} %)${origin}${accounts}`);
+  }
+}
+
+export class Bars {
+  constructor(name, otherwise) {
+    this.name = name;
+    this.otherwise = otherwise;
+    this.node = el("div", { class: "limits" });
+    this.bars = [];
+    this.shape = null;
+  }
+
+  show(bars, now) {
+    const shape = bars.map((bar) => `${bar.metric} ${bar.window}`).join();
+    if (shape !== this.shape) {
+      this.shape = shape;
+      this.bars = bars.map((bar) => new Bar(bar, this.name));
+      this.node.replaceChildren(...this.bars.map((bar) => bar.node));
+      if (!bars.length && this.otherwise) this.node.append(el("span", { class: "unlimited" }, this.otherwise));
+    }
+    this.bars.forEach((bar, n) => bar.show(bars[n], now));
+  }
+}
+
+export class Word {
+  constructor() {
+    this.text = el("b");
+    this.more = el("span", { class: "more" });
+    this.node = el("span", { class: "word" }, el("i", { "aria-hidden": "true" }), this.text, this.more);
+  }
+
+  show(state, now) {
+    setAttr(this.node, "data-word", state.word);
+    setAttr(this.node, "data-hot", state.hot ? "1" : "0");
+    setText(this.text, state.word);
+    const left = state.returns === null ? 0 : state.returns - now;
+    const waits = state.word === "cooling down" || state.word === "failing" || state.word === "at limit"
+      || state.word === "disabled";
+    setText(this.more, waits && left > 0 ? duration(left) : "");
+    setAttr(this.node, "title", state.reason || state.word);
+  }
+}
+
+class Figures {
+  constructor(name, sparks) {
+    this.cells = ["Requests", "Tokens", "Cost"].map((what) => {
+      const value = el("span", { class: "figure" });
+      const spark = sparks ? new Spark(`${name}, ${what.toLowerCase()}`) : null;
+      return { value, spark, node: el("div", { class: "cell", "data-what": what }, value, spark && spark.node) };
+    });
+    this.nodes = this.cells.map((cell) => cell.node);
+  }
+
+  show(series) {
+    const shown = [count(series.sums[0]), count(series.sums[1]), series.sums[2] ? money(series.sums[2]) : "$0"];
+    [series.r, series.t, series.c].forEach((values, n) => {
+      const { value, spark } = this.cells[n];
+      setText(value, shown[n]);
+      value.classList.toggle("nil", !series.sums[n]);
+      if (spark) spark.show(values, `${shown[n]} in this window`);
+    });
+  }
+}
+
+class ModelRow {
+  constructor(provider, model) {
+    const name = `${provider.id} ${model.model}`;
+    this.provider = provider.id;
+    this.model = model.model;
+    this.word = new Word();
+    this.bars = new Bars(name, provider.bars.length ? "shares the provider's limits" : "no limit set");
+    this.figures = new Figures(name, true);
+    this.alias = el("span", { class: "alias" });
+    this.button = el("button", { type: "button", class: "name", "aria-expanded": "false", onclick: () => this.toggle() }, model.model);
+    this.node = el("div", { class: "row model" },
+      el("div", { class: "who" }, this.button, el("span", { class: "stand" }, this.word.node, this.alias)),
+      this.bars.node, ...this.figures.nodes);
+    this.detail = el("div", { class: "detail", hidden: true });
+    this.nodes = [this.node, this.detail];
+  }
+
+  show(model, now) {
+    this.data = model;
+    const names = model.names.filter((one) => one !== model.model);
+    setText(this.alias, names.length ? `as ${names.join(", ")}` : "");
+    this.word.show(model.state, now);
+    this.bars.show(model.bars, now);
+    this.figures.show(model);
+    setAttr(this.node, "data-idle", model.sums[0] ? "0" : "1");
+    setAttr(this.node, "data-off", model.state.word === "disabled" || model.state.word === "not configured" ? "1" : "0");
+  }
+
+  async toggle() {
+    const open = this.detail.hidden;
+    this.detail.hidden = !open;
+    this.button.setAttribute("aria-expanded", String(open));
+    if (!open) return;
+    this.detail.replaceChildren(el("p", { class: "soft" }, "Loading …"));
+    const query = new URLSearchParams({ provider: this.provider, model: this.model });
+    try {
+      this.detail.replaceChildren(...details(await get(`/offer.json?${query}`), this.data, query));
+    } catch (error) {
+      this.detail.replaceChildren(el("p", { class: "soft" }, error.message));
+    }
+  }
+}
+
+function details(found, model, query) {
+  const link = (id, text) => el("a", { href: `${page.base}/requests/${encodeURIComponent(id)}` }, text);
+  const now = Date.now() / 1000;
+  const parts = [];
+  if (model.state.reason) parts.push(el("p", {}, el("b", {}, model.state.word), `: ${model.state.reason}`));
+  const requests = found.requests.map((row) => el("li", {},
+    link(row.id, clock(row.at, now)), el("span", {}, row.client), el("span", { "data-outcome": row.outcome }, row.outcome),
+    el("span", { class: "num" }, `${count(row.total_tokens)} tokens`), el("span", { class: "num" }, latency(row.duration_ms))));
+  parts.push(el("div", {}, el("h3", {}, "Last requests"),
+    requests.length ? el("ul", { class: "lines" }, ...requests) : el("p", { class: "soft" }, "None of the last 5,000 went here.")));
+  const failures = found.failures.map((row) => el("li", {},
+    link(row.request, clock(row.at, now)), el("span", {}, row.reason || String(row.status))));
+  if (failures.length) parts.push(el("div", {}, el("h3", {}, "Last failures"), el("ul", { class: "lines" }, ...failures)));
+  const rows = new URLSearchParams({
+    provider__exact: query.get("provider"), model__exact: query.get("model"), _sort_desc: "ts", _nofacet: "1", _nocount: "1",
+  });
+  parts.push(el("p", {}, el("a", { href: `${found.table}?${rows}` }, "All its rows")));
+  return parts;
+}
+
+class ProviderGroup {
+  constructor(provider) {
+    this.id = provider.id;
+    this.word = new Word();
+    this.bars = new Bars(provider.id, "");
+    this.figures = new Figures(provider.id, false);
+    this.tags = el("span", { class: "tags" });
+    this.why = el("span", { class: "unlimited" });
+    this.head = el("div", { class: "row provider" },
+      el("div", { class: "who" }, el("h2", {}, provider.id), this.tags, this.word.node),
+      el("div", {}, this.bars.node, this.why), ...this.figures.nodes);
+    this.list = el("div", { class: "models" });
+    this.node = el("section", { class: "group", "aria-label": provider.id }, this.head, this.list);
+    this.rows = new Map();
+  }
+
+  show(provider, now, order) {
+    this.data = provider;
+    const tags = [provider.type !== provider.id ? provider.type : "", provider.free ? "free" : "",
+      provider.flat ? `flat $${provider.flat}/month` : "", provider.accounts > 1 ? `${provider.accounts} accounts` : ""];
+    setText(this.tags, tags.filter(Boolean).join(" · "));
+    this.word.show(provider.state, now);
+    this.bars.show(provider.bars, now);
+    const sums = [0, 1, 2].map((n) => provider.models.reduce((sum, model) => sum + model.sums[n], 0));
+    this.figures.show({ sums, r: [], t: [], c: [] });
+    const off = provider.state.word === "disabled" || provider.state.word === "not configured";
+    setAttr(this.node, "data-off", off ? "1" : "0");
+    setAttr(this.node, "data-models", String(provider.models.length));
+    // What is off has no numbers: its reason stands where the limits would.
+    this.list.hidden = off;
+    setText(this.why, off ? provider.state.reason.replace(/^not configured: /, "") : "");
+    for (const model of provider.models) {
+      let row = this.rows.get(model.model);
+      if (!row) this.rows.set(model.model, row = new ModelRow(provider, model));
+      row.show(model, now);
+    }
+    const known = new Set(provider.models.map((model) => model.model));
+    for (const [name, row] of this.rows) {
+      if (known.has(name)) continue;
+      for (const node of row.nodes) node.remove();
+      this.rows.delete(name);
+    }
+    const sorted = order(provider.models);
+    arrange(this.list, sorted.flatMap((model) => this.rows.get(model.model).nodes));
+  }
+
+  filter(text) {
+    let seen = 0;
+    for (const row of this.rows.values()) {
+      const hay = [this.id, row.model, ...row.data.names, row.data.state.word].join(" ").toLowerCase();
+      const fits = !text || hay.includes(text);
+      row.node.hidden = !fits;
+      if (!fits) row.detail.hidden = true;
+      seen += fits;
+    }
+    this.node.hidden = seen === 0 && Boolean(text);
+    return !this.node.hidden;
+  }
+}
+
+function arrange(parent, nodes) {
+  let at = parent.firstChild;
+  for (const node of nodes) {
+    if (node === at) at = at.nextSibling;
+    else parent.insertBefore(node, at);
+  }
+}
+
+const tightest = (bars) => Math.max(0, ...bars.map((bar) => (bar.limit > 0 ? (bar.used + bar.reserved) / bar.limit : 1)));
+
+function rank(model) {
+  // In steps of a twentieth, or neighbours would change places every second.
+  return WORST.indexOf(model.state.word) * 100 - Math.min(40, Math.floor(tightest(model.bars) * 20));
+}
+
+const ORDERS = {
+  worst: (a, b) => a.rank - b.rank,
+  name: () => 0,
+  traffic: (a, b) => b.sums[0] - a.sums[0],
+};
+
+export class Table {
+  constructor(parent) {
+    this.parent = parent;
+    this.groups = new Map();
+  }
+
+  show(data, order) {
+    const now = data.now;
+    for (const provider of data.providers) {
+      for (const model of provider.models) {
+        model.sums = [model.r, model.t, model.c].map((values) => values.reduce((a, b) => a + b, 0));
+        model.rank = rank(model);
+      }
+      // The worst of its models in use says where a provider stands.
+      const used = provider.models.filter((m) => m.rank < 500).map((m) => m.rank);
+      provider.rank = used.length ? Math.min(...used) : 900;
+      provider.sums = [provider.models.reduce((sum, model) => sum + model.sums[0], 0)];
+    }
+    // Nothing moves away under a hand that is about to click.
+    const still = this.parent.matches(":hover") || this.parent.contains(document.activeElement);
+    const by = (list) => (still ? list : [...list].sort((a, b) => ORDERS[order](a, b) || (a.id ?? a.model).localeCompare(b.id ?? b.model)));
+    for (const provider of data.providers) {
+      let group = this.groups.get(provider.id);
+      if (!group) {
+        this.groups.set(provider.id, group = new ProviderGroup(provider));
+        this.parent.append(group.node);
+      }
+      group.show(provider, now, still ? (models) => this.kept(group, models) : by);
+    }
+    const known = new Set(data.providers.map((provider) => provider.id));
+    for (const [id, group] of this.groups) {
+      if (known.has(id)) continue;
+      group.node.remove();
+      this.groups.delete(id);
+    }
+    if (!still) arrange(this.parent, by(data.providers).map((provider) => this.groups.get(provider.id).node));
+  }
+
+  // The order in which the rows stand now; new ones at the end.
+  kept(group, models) {
+    const place = new Map([...group.list.children].map((node, n) => [node, n]));
+    const of = (model) => place.get(group.rows.get(model.model).node) ?? 1e6;
+    return [...models].sort((a, b) => of(a) - of(b));
+  }
+
+  filter(text) {
+    let seen = 0;
+    for (const group of this.groups.values()) seen += group.filter(text);
+    return seen;
+  }
+}

@@ -1,0 +1,65 @@
+"""Chromium through Playwright, and what has to be true of every page it shows."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--hide-scrollbars",
+)
+
+
+def missing() -> str:
+    """Why there can be no browser here; "" when there can."""
+    try:
+        import playwright.sync_api  # noqa: F401
+    except ImportError:
+        return "playwright is not installed (pip install playwright)"
+    return "" if _chromium() else "Chromium is not installed (apt install chromium)"
+
+
+def _chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        found = play.chromium.launch(
+            executable_path=_chromium(), args=list(ARGUMENTS), headless=True
+        )
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+def watch(page: Any) -> list[str]:
+    """What goes wrong on this page from now on: script errors, requests elsewhere."""
+    wrong: list[str] = []
+
+    def request(asked: Any) -> None:
+        parts = urlsplit(asked.url)
+        if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
+            wrong.append(f"request to {asked.url}")
+
+    def console(message: Any) -> None:
+        if message.type in ("error", "warning"):
+            wrong.append(f"{message.type}: {message.text} ({message.location['url']})")
+
+    page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+    page.on("console", console)
+    page.on("request", request)
+    page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
+    return wrong
