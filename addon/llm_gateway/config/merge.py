@@ -33,6 +33,10 @@ def spliced(text: str, splices: list[Splice]) -> str:
     return "".join([*pieces, text[here:]])
 
 
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=float)
+
+
 def _same(old: Any, new: Any) -> bool:
     match old, new:
         case (bool(), _) | (_, bool()):
@@ -83,8 +87,7 @@ class _Merge:
         return not line.strip()
 
     def write(self, value: Any, indent: str) -> str:
-        said = json.dumps(value, indent=2, ensure_ascii=False)
-        return f"\n{indent}".join(said.splitlines())
+        return f"\n{indent}".join(_json(value).split("\n"))
 
     def put(self, node: Node, old: Any, new: Any) -> None:
         """Makes the text of `node`, which says `old`, say `new`."""
@@ -137,6 +140,8 @@ class _Merge:
         if rest and self.is_first_on_line(start):
             start = self.text.rfind("\n", 0, start) + 1
             end = rest.end()
+        elif not self.text[:start].rstrip(" \t").endswith(("[", "{")):
+            start = len(self.text[:start].rstrip(" \t"))
         else:
             end += len(self.text[end:]) - len(self.text[end:].lstrip(" \t"))
         self.splices.append((start, end, ""))
@@ -173,7 +178,7 @@ class _Merge:
 
 def merged(text: str, data: Mapping[str, Any]) -> str:
     """`text` changed so that it says `data`; freshly written where that cannot be."""
-    fresh = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    fresh = _json(data) + "\n"
     tree = parse(text)
     if isinstance(tree, SyntaxProblem):
         return fresh
