@@ -11,7 +11,7 @@ from providers.sending import body_of, catalog_of, headers, only_offer, sent, ur
 from pydantic import SecretStr
 
 from llm_gateway.exchange import Dialect, Origin
-from llm_gateway.outbound import NoCredential, authority, build
+from llm_gateway.outbound import NoCredential, authority, build, model_list
 from llm_gateway.providers import TYPES
 from llm_gateway.providers.quirks import Quirk
 from llm_gateway.providers.upstream import Credential
@@ -374,3 +374,50 @@ def test_copilot_is_told_who_asks_and_whether_there_are_images(
     found = headers(out)
     assert found["x-initiator"] == initiator
     assert found.get("copilot-vision-request") == vision
+
+
+# -- the list of models
+
+
+@pytest.mark.parametrize(
+    ("provider", "expected", "auth"),
+    [
+        (OPENAI, "https://api.openai.com/v1/models", "authorization"),
+        (
+            {"type": "anthropic", "apiKey": "K"},
+            "https://api.anthropic.com/v1/models",
+            "x-api-key",
+        ),
+        (
+            {"type": "google", "apiKey": "K"},
+            "https://generativelanguage.googleapis.com/v1beta/openai/models",
+            "authorization",
+        ),
+        ({"type": "ollama"}, "http://localhost:11434/v1/models", None),
+        ({"type": "perplexity", "apiKey": "K"}, None, None),
+    ],
+)
+def test_where_models_are_listed(
+    provider: dict[str, Any], expected: str | None, auth: str | None
+) -> None:
+    found = catalog_of({"id": "p", "models": [{"name": "m"}], **provider})
+    out = model_list(found.upstreams["p", ""])
+    assert (out and url(out)) == expected
+    if out is not None:
+        assert out.body == b""
+        names = set(headers(out))
+        assert "content-type" not in names
+        assert {"authorization", "x-api-key"} & names == ({auth} if auth else set())
+
+
+def test_a_list_of_models_needs_the_credential_too() -> None:
+    config = {"id": "p", "type": "copilot", "oauthToken": "OAUTH"}
+    found = catalog_of({**config, "models": [{"name": "m"}]})
+    upstream = found.upstreams["p", ""]
+    with pytest.raises(NoCredential):
+        model_list(upstream)
+    origin = Origin("https", "api.business.githubcopilot.com", 443, "")
+    out = model_list(upstream, Credential(SecretStr("SESSION"), origin))
+    assert out is not None
+    assert url(out) == "https://api.business.githubcopilot.com/models"
+    assert headers(out)["authorization"] == "Bearer SESSION"

@@ -122,6 +122,36 @@ def build(
     )
 
 
+def model_list(
+    upstream: Upstream, credential: Credential | None = None
+) -> Outbound | None:
+    """The GET that lists a provider's models; None where it has no such list."""
+    row = upstream.row
+    if row.models_path is None:
+        return None
+    origin, key = upstream.origin, upstream.key
+    if credential is not None:
+        key, origin = credential.token, credential.origin or origin
+    elif upstream.fetches:
+        raise NoCredential(f"{upstream.provider}: no credential was fetched")
+    native = next(iter(row.paths))
+    headers = dict(OWN_HEADERS)
+    headers.update(DIALECT_HEADERS.get(native, ()))
+    if key is not None:
+        headers.update(_auth(row.auth_of(native), key.get_secret_value()))
+    headers.update(upstream.headers)
+    del headers[b"content-type"]
+    return Outbound(
+        origin.scheme,
+        origin.host,
+        origin.port,
+        origin.path + row.models_path,
+        ((b"host", authority(origin).encode()), *headers.items()),
+        b"",
+        strip_usage=False,
+    )
+
+
 def authority(origin: Origin) -> str:
     """`host` or `host:port`, as the Host header has it."""
     host = f"[{origin.host}]" if ":" in origin.host else origin.host

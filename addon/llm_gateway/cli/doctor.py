@@ -1,0 +1,162 @@
+"""`llm-gateway doctor`: look for what is wrong, and say what to do.
+
+What lives here: the order of the check-ups and the report, one line each. The
+check-ups are in `checkups.py` (this machine) and `reach.py` (providers).
+
+What this file does not know: how anything is checked.
+"""
+
+import argparse
+import asyncio
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from llm_gateway.cli import checkups
+from llm_gateway.cli.checkups import Finding
+from llm_gateway.cli.reach import Reached, reach_all
+from llm_gateway.config.load import Loaded, load_config, placed
+from llm_gateway.config.problems import ConfigError
+from llm_gateway.providers import tokens
+from llm_gateway.providers.catalog import Catalog, CatalogError, build
+from llm_gateway.providers.credentials import Credentials
+from llm_gateway.providers.github import GitHub
+
+MARKS = {"ok": "ok  ", "note": "note", "fix": "FIX "}
+
+
+def doctor(argv: list[str]) -> int:
+    """Print the report. 1 when something has to be fixed, else 0."""
+    options = _options(argv)
+    fixes = 0
+    for finding in examine(options):
+        print(f"{MARKS[finding.mark]}  {finding.what:<16}  {finding.said}", flush=True)
+        fixes += finding.mark == "fix"
+    print(f"\n{fixes} to fix." if fixes else "\nNothing to fix.")
+    return 1 if fixes else 0
+
+
+def examine(options: argparse.Namespace) -> Iterator[Finding]:
+    home: Path = options.home
+    yield from checkups.versions()
+    catalog: Catalog | None = None
+    if not options.config.exists() and not options.config_named:
+        yield Finding("ok", "config", f"{options.config} is made at the first start")
+    else:
+        try:
+            loaded = load_config(options.config, os.environ)
+            catalog = _catalog(loaded, options.config, home)
+        except ConfigError as e:
+            yield from (
+                Finding("fix", "config", str(problem)) for problem in e.problems
+            )
+        else:
+            yield from _config(loaded, options.config)
+    yield from checkups.state_folder(home)
+    yield checkups.gateway_port(options.port)
+    port = 8001 if catalog is None else catalog.config.dashboard.port
+    yield checkups.dashboard_port(port)
+    yield from checkups.ledger(options.db)
+    yield from checkups.trust(options.confdir.expanduser(), os.environ, options.port)
+    if catalog is not None:
+        yield from _providers(catalog, home, offline=options.offline)
+
+
+def _config(loaded: Loaded, path: Path) -> Iterator[Finding]:
+    for warning in loaded.warnings:
+        yield Finding("note", "config", warning)
+    count = len(loaded.config.providers)
+    yield Finding("ok", "config", f"{path}, {count} providers")
+
+
+def _catalog(loaded: Loaded, path: Path, home: Path) -> Catalog:
+    try:
+        return build(
+            loaded.config,
+            loaded.revision,
+            now=time.time(),
+            signed_in=tokens.stored(home),
+        )
+    except CatalogError as e:
+        raise placed(loaded.text, e.complaints, str(path)) from e
+
+
+def _providers(catalog: Catalog, home: Path, *, offline: bool) -> Iterator[Finding]:
+    skipped = {o.provider: o.disabled_reason for o in catalog.offers if not o.enabled}
+    usable: dict[tuple[str, str], list[str]] = {}
+    for offer in catalog.offers:
+        if offer.enabled:
+            usable.setdefault((offer.provider, offer.account), []).append(offer.model)
+    serving = {provider for provider, _ in usable}
+    for provider, reason in skipped.items():
+        if provider not in serving:
+            yield Finding("note", provider, reason)
+    if not usable:
+        yield Finding(
+            "fix", "providers", "none can be used; set a key or add a simulator"
+        )
+    elif offline:
+        yield Finding(
+            "ok", "providers", f"{len(serving)} configured, not asked (--offline)"
+        )
+    else:
+        asked = [(catalog.upstreams[key], models) for key, models in usable.items()]
+        try:
+            github = GitHub.from_environment(os.environ)
+        except ValueError as e:
+            yield Finding("fix", "copilot", str(e))
+            github = GitHub()
+        credentials = Credentials(home, time.time, github)
+        yield from _reached(asyncio.run(reach_all(asked, credentials)))
+
+
+def _reached(found: Iterable[Reached]) -> Iterator[Finding]:
+    for one in found:
+        if one.problem:
+            yield Finding("fix", one.who, one.problem)
+        elif one.note:
+            yield Finding("note", one.who, one.note)
+        else:
+            yield Finding("ok", one.who, one.said)
+
+
+def _options(argv: list[str]) -> argparse.Namespace:
+    env = os.environ
+    parser = argparse.ArgumentParser(
+        prog="llm-gateway doctor",
+        description="Look for what is wrong, and say what to do. Changes nothing. "
+        "Asks every configured provider for its list of models, unless --offline.",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help="the configuration (default: LLM_GATEWAY_CONFIG, else config.jsonc)",
+    )
+    parser.add_argument(
+        "--db",
+        type=Path,
+        default=Path(env.get("LLM_GATEWAY_DB") or "usage.db"),
+        help="the ledger (default: LLM_GATEWAY_DB, else usage.db)",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=int(env["PORT"]) if env.get("PORT", "").isdigit() else 8080,
+        help="the gateway's port (default: PORT, else 8080)",
+    )
+    parser.add_argument(
+        "--confdir",
+        type=Path,
+        default=Path("~/.mitmproxy"),
+        help="mitmproxy's configuration folder, where the CA lies",
+    )
+    parser.add_argument(
+        "--offline", action="store_true", help="do not ask providers anything"
+    )
+    options = parser.parse_args(argv)
+    named = options.config or env.get("LLM_GATEWAY_CONFIG")
+    options.config_named = bool(named)
+    options.config = Path(named or "config.jsonc")
+    options.home = Path(env.get("LLM_GATEWAY_HOME") or "~/.llm-gateway").expanduser()
+    return options
