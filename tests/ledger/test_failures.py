@@ -125,6 +125,40 @@ async def test_what_does_not_fit_into_the_backlog_is_counted(open_store, tmp_pat
     assert "15 rows lost" in events(store)[1][1]
 
 
+async def test_nobody_waits_for_a_disk_that_does_not_answer(
+    open_store, tmp_path, monkeypatch
+):
+    """SQLite itself hangs, as it does when a disk stalls: no error ever comes."""
+    monkeypatch.setattr(file, "WRITING_PATIENCE", 10.0)
+    store = open_store()
+    with program(HERE / "locker.py", tmp_path / "usage.db") as locker:
+        assert locker.stdout.readline() == "locked\n"
+        waiting = [store.begin(request(f"r{n}"), attempt(f"r{n}")) for n in range(50)]
+        assert await asyncio.gather(*waiting) == [False] * 50
+        await until(lambda: store.degraded)
+        assert store.degraded == ("ledger: the disk does not answer",)
+        assert store.begin(request("late")).done()
+        locker.stdin.close()
+        await until(lambda: not store.degraded)
+    await caught_up(store)
+    assert store.rows("SELECT count(*) AS n FROM requests") == [{"n": 51}]
+
+
+def test_a_reader_that_never_ends_is_seen(open_store, tmp_path, monkeypatch):
+    monkeypatch.setattr(file, "LARGEST_LOG", 100_000)
+    store = open_store()
+    assert store.begin(request("r0")).result(TIMEOUT)
+    with closing(sqlite3.connect(f"file:{store.path}?mode=ro", uri=True)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM requests").fetchone()
+        for n in range(1, 300):
+            store.end(ended(request(f"r{n}", app="x" * 400)))
+        assert store.flush().result(TIMEOUT)
+        assert store.degraded == (
+            "ledger: a reader keeps the write-ahead log from being emptied",
+        )
+
+
 # -- nowhere to write ----------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """What is asked of the ledger, over HTTP and in the terminal."""
 
 import json
+import sqlite3
 
 import pytest
 
@@ -190,8 +191,6 @@ def test_a_report_of_nothing(open_store, capsys):
 
 
 def test_a_ledger_file_is_never_written(ledger):
-    import sqlite3
-
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         LedgerFile(ledger.path).rows("DELETE FROM requests")
 

@@ -115,7 +115,8 @@ class Writer(threading.Thread):
 
     def _turn(self) -> bool:
         """One batch, or one step of upkeep; False when all is done."""
-        batch = self._backlog.take(QUIET if self._agenda else LOOK_EVERY)
+        tidying = self._agenda is not None or time.monotonic() >= self._upkeep_due
+        batch = self._backlog.take(QUIET if tidying else LOOK_EVERY)
         if not batch and self._backlog.closing:
             return False
         if batch or self.trouble:
