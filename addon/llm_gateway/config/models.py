@@ -112,14 +112,6 @@ class Intercept(Section):
     hosts: tuple[HostPattern, ...] = ()
     """Hosts besides the known LLM hosts; `*.example.com` means every name below it."""
 
-    def covers(self, host: str) -> bool:
-        """Whether `host` is one of them. Exact, or below a `*.` name."""
-        name = host.lower().removesuffix(".")
-        return any(
-            name.endswith(entry[1:]) if entry.startswith("*.") else name == entry
-            for entry in self.hosts
-        )
-
 
 class Client(Section):
     """An app or a person with a key of its own for this gateway."""
