@@ -348,6 +348,7 @@ async def _tunnel(port: int, authority: str, headers: Pairs) -> socket.socket:
     loop = asyncio.get_running_loop()
     wire = socket.socket()
     wire.setblocking(False)
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     await loop.sock_connect(wire, ("127.0.0.1", port))
     lines = [f"CONNECT {authority} HTTP/1.1", f"host: {authority}"]
     lines += [f"{name}: {value}" for name, value in headers]

@@ -50,6 +50,7 @@ class FakeProvider:
         name: str = "fake",
         tls: ssl.SSLContext | None = None,
         mute: bool = False,
+        greeting: bytes = b"",
         max_streams: int = 100,
         journal_file: Path | None = None,
         host: str = "127.0.0.1",
@@ -60,6 +61,8 @@ class FakeProvider:
         self.default: Script = answer or answers.ok()
         self.mute = mute
         """Accept connections and never say a word (a TLS handshake that hangs)."""
+        self.greeting = greeting
+        """Sent as soon as somebody connects, before any request."""
         self.max_streams = max_streams
         """SETTINGS_MAX_CONCURRENT_STREAMS of an HTTP/2 provider."""
         self.requests: list[Received] = []

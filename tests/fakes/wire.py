@@ -92,7 +92,11 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        wire = transport.get_extra_info("socket")
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.number = self.provider.opened(self)
+        if self.provider.greeting:
+            self.transport.write(self.provider.greeting)
         if self.provider.mute:
             return
         tls = transport.get_extra_info("ssl_object")
