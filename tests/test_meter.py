@@ -13,7 +13,7 @@ from llm_gateway.exchange import Dialect, Usage
 from llm_gateway.meter import StreamMeter
 from llm_gateway.sse import LONGEST, raw_events
 
-few = settings(max_examples=20)
+few = settings(max_examples=10)
 """There are many recordings."""
 
 # recording -> model, input, cached, cache write, output, reasoning
@@ -283,6 +283,12 @@ def test_a_model_named_in_the_text_is_not_renamed():
     )
     it = StreamMeter(Dialect.CHAT, strip_usage=False, rename_model="b")
     assert it.feed(event) == event.replace(b'"model" : "a"', b'"model" : "b"')
+
+
+def test_data_over_several_lines_is_not_renamed():
+    event = b'data: {"choices":[],\ndata: "model":"a"}\n\n'
+    it = StreamMeter(Dialect.CHAT, strip_usage=False, rename_model="b")
+    assert it.feed(event) == event
 
 
 # --- ends of all kinds

@@ -1,8 +1,6 @@
 """Money: whole numbers, nothing billed twice, nothing unknown called free."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import pytest
 from genai_prices import Usage as TheirUsage
@@ -12,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.exchange import NANO, Price, Usage
-from llm_gateway.prices import context_window, cost, known_price, price_from_config
+from llm_gateway.prices import context_window, cost, known_price
 
 DOLLAR = NANO
 """Price of a million tokens at one dollar."""
@@ -130,57 +128,6 @@ def test_costs_are_whole_and_never_negative(usage, price):
     assert not price.is_zero or nano == 0
 
 
-# --- config
-
-
-@dataclass
-class Pricing:
-    input_cost_per_million_tokens: Decimal | None = None
-    output_cost_per_million_tokens: Decimal | None = None
-    cached_input_cost_per_million_tokens: Decimal | None = None
-    cache_write_cost_per_million_tokens: Decimal | None = None
-    cost_per_request: Decimal | None = None
-
-
-def pricing(*fields: str | None) -> Pricing:
-    return Pricing(*[None if f is None else Decimal(f) for f in fields])
-
-
-@pytest.mark.parametrize(
-    ("fields", "price"),
-    [
-        (("0.3", "2.5"), Price(300_000_000, 2_500_000_000)),
-        (("0.3", "2.5", "0.03"), Price(300_000_000, 2_500_000_000, 30_000_000)),
-        (("0.3", "2.5", "0"), Price(300_000_000, 2_500_000_000, 0)),
-        (
-            ("3", "15", "0.3", "3.75"),
-            Price(3 * NANO, 15 * NANO, 300_000_000, 3_750_000_000),
-        ),
-        ((None, None, None, None, "0.002"), Price(request=2_000_000)),
-        ((None, "2"), Price(0, 2 * NANO)),
-        # to the nano-dollar, half up
-        (("0.00000000149", "0.0000000015"), Price(1, 2)),
-    ],
-)
-def test_price_from_config(fields, price):
-    assert price_from_config(pricing(*fields)) == price
-
-
-@pytest.mark.parametrize(
-    "fields", [("0",), ("0", "0"), ("0", "0", "0", "0", "0"), (None, "0.000")]
-)
-def test_every_given_field_is_zero(fields):
-    price = price_from_config(pricing(*fields))
-    assert price is not None
-    assert price.is_zero
-    assert price.source == "config"
-
-
-def test_no_price_is_not_a_price_of_nothing():
-    assert price_from_config(None) is None
-    assert price_from_config(pricing()) is None
-
-
 # --- genai-prices
 
 
@@ -271,8 +218,10 @@ def test_the_book_agrees_with_its_authors(hours):
                 genai_request_timestamp=datetime.fromtimestamp(now, UTC),
             )
             priced = vars(found.model_price).items()
-            if {unit for unit, value in priced if value is not None} <= PLAIN:
+            units = {unit for unit, value in priced if value is not None}
+            # Without a cached price, early versions charge nothing for cached tokens.
+            if units <= PLAIN and price.cached_input is not None:
                 expected = int(found.total_price * NANO)
                 assert abs(cost(usage, price) - expected) <= 1
                 compared += 1
-    assert compared > 100
+    assert compared > 15

@@ -23,7 +23,7 @@ from llm_gateway.exchange import Dialect, Usage
 from llm_gateway.sse import LONGEST, Framer, data_of, raw_events
 from llm_gateway.usage import Tally
 
-_HELD = 65_536
+_HELD = 16_384
 """Bytes of an unfinished event that are held back at most, when stripping."""
 
 _usage_object = re.compile(rb'"usage"\s*:\s*\{').search
@@ -34,7 +34,7 @@ _COUNTED_APART = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
 
 def _strings(*names: str) -> Pattern[bytes]:
     """Members of these names that are strings; the group is the text as it is escaped."""
-    text = rb'"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"'
+    text = rb'"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
     return re.compile(rb'"(?:' + "|".join(names).encode() + rb")" + text, re.S)
 
 
@@ -75,7 +75,7 @@ class StreamMeter:
 
     @property
     def first_content(self) -> bool:
-        """Text has been seen."""
+        """Text has been seen, of tool calls their arguments."""
         return self._text_bytes > 0
 
     @property

@@ -1,4 +1,4 @@
-"""Usage x price -> nano-dollars, and where prices come from.
+"""Usage x price -> nano-dollars, and the prices that are publicly known.
 
 Money is integers from end to end: prices are nano-dollars per million tokens, costs
 are nano-dollars. A cost is rounded once, half up, on the sum of its classes, so it is
@@ -15,23 +15,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from llm_gateway.exchange import NANO, Price, Usage
 
 _MILLION = 1_000_000
 _MOST = 2**53
 """A cost above nine million dollars is a mistake, and still has to fit into SQLite."""
-
-
-class Pricing(Protocol):
-    """A `pricing` object of the config: US dollars."""
-
-    input_cost_per_million_tokens: Decimal | None
-    output_cost_per_million_tokens: Decimal | None
-    cached_input_cost_per_million_tokens: Decimal | None
-    cache_write_cost_per_million_tokens: Decimal | None
-    cost_per_request: Decimal | None
 
 
 def cost(usage: Usage, price: Price) -> int:
@@ -53,39 +43,13 @@ def cost(usage: Usage, price: Price) -> int:
     return min((total + _MILLION // 2) // _MILLION + price.request, _MOST)
 
 
-def price_from_config(pricing: Pricing | None) -> Price | None:
-    """The price that a `pricing` object states; None when it states none.
-
-    A field that is left out is 0, except the cached and cache-write prices, which then
-    are the input price.
-    """
-    if pricing is None:
-        return None
-    given = (
-        pricing.input_cost_per_million_tokens,
-        pricing.output_cost_per_million_tokens,
-        pricing.cached_input_cost_per_million_tokens,
-        pricing.cache_write_cost_per_million_tokens,
-        pricing.cost_per_request,
-    )
-    if all(field is None for field in given):
-        return None
-    input_, output, cached, written, request = map(_nano, given)
-    return Price(
-        input=input_ or 0,
-        output=output or 0,
-        cached_input=cached,
-        cache_write=written,
-        request=request or 0,
-    )
-
-
 def known_price(genai_provider: str | None, model: str, now: float) -> Price | None:
     """What genai-prices says that `model` costs at `now` (unix seconds).
 
-    None when it does not know, or knows no price above 0. The first call imports the
-    library; later ones are answered from a cache that lasts a quarter of an hour, the
-    finest grain of its prices by time of day.
+    None when it does not know, or knows no price above 0. Some prices change with the
+    date and a few with the time of day: who keeps one for long should ask again. The
+    first call imports the library; later ones are answered from a cache of a quarter of
+    an hour. Not in it: audio, pictures, searches, and the dearer one-hour cache.
     """
     if genai_provider is None:
         return None

@@ -173,6 +173,7 @@ def test_input_estimate(dialect, values, estimate):
         ),
         ({"type": "file", "file": {"file_data": "A" * 5000}}, Weight(0, PER_FILE + 50)),
         ({"type": "input_file", "file_id": "f"}, Weight(0, PER_FILE)),
+        ({"type": "file", "file": "f"}, Weight(0, PER_FILE)),
     ],
 )
 def test_weights(value, weight):
@@ -216,6 +217,7 @@ def test_conversations_of_responses():
     first = ask(RESPONSES, instructions="S", input="Hi").conversation
     items = [user([{"type": "input_text", "text": "Hi"}]), says("assistant", "A")]
     assert ask(RESPONSES, instructions="S", input=items).conversation == first
+    assert ask(RESPONSES, input=[says("developer", "S"), *items]).conversation == first
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,12 @@ FOR_OPENAI = [
 ]
 
 
-@pytest.mark.parametrize("dialect", OPENAI)
-@pytest.mark.parametrize(("status", "code", "kind", "exception"), FOR_OPENAI)
+@pytest.mark.parametrize(
+    ("dialect", "status", "code", "kind", "exception"),
+    [(Dialect.CHAT, *row) for row in FOR_OPENAI]
+    # and one for each of the others
+    + [(dialect, *FOR_OPENAI[3]) for dialect in OPENAI[1:]],
+)
 def test_openai(dialect, status, code, kind, exception):
     body = error_body(dialect, status, code, "Why “so”?", param="model")
     with pytest.raises(exception) as caught:

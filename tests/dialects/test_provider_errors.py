@@ -131,6 +131,13 @@ def test_texts_are_bounded_and_printable():
     assert len(found.message) == MESSAGE_LENGTH
 
 
+def test_depth_is_no_danger():
+    deep: object = "m"
+    for _ in range(50_000):
+        deep = [deep]
+    assert error_in({"error": {"message": deep, "code": "c"}}) == ProviderError("c")
+
+
 def test_a_huge_body_is_no_error_body():
     assert read_error(b'{"error":"' + b"x" * (1 << 20) + b'"}') == ProviderError()
 
