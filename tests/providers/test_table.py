@@ -429,7 +429,10 @@ def test_ids_in_genai_prices() -> None:
     from genai_prices import data
 
     assert {row.type: row.genai for row in TYPES.values() if row.genai} == GENAI
-    assert set(GENAI.values()) <= {provider.id for provider in data.providers}
+    known = {provider.id for provider in data.providers}
+    # the last version for Python 3.11 is older than these
+    young = {"cloudflare", "github-copilot", "zai"}
+    assert set(GENAI.values()) - (young if "zai" not in known else set()) <= known
 
 
 @pytest.mark.parametrize(
