@@ -106,7 +106,8 @@ FOR_ANTHROPIC = [
     (502, "api_error", anthropic.InternalServerError),
     (503, "overloaded_error", anthropic.InternalServerError),
     (504, "timeout_error", anthropic.InternalServerError),
-    (529, "overloaded_error", anthropic.InternalServerError),
+    # a class of its own, in some versions below the one for server errors
+    (529, "overloaded_error", anthropic.APIStatusError),
 ]
 
 
