@@ -9,8 +9,6 @@ import logging
 import signal
 from typing import Any
 
-from mitmproxy.utils import asyncio_utils
-
 from llm_gateway.edge.runtime import Runtime
 
 logger = logging.getLogger("llm_gateway")
@@ -24,6 +22,7 @@ class Drain:
     def __init__(self, runtime: Runtime, master: Any) -> None:
         self.runtime = runtime
         self.master = master
+        self._waiting: asyncio.Task[None] | None = None
 
     def install(self) -> None:
         """Replace mitmdump's own handler, which cuts live streams."""
@@ -41,7 +40,8 @@ class Drain:
         self.runtime.draining = True
         self.runtime.changed = True
         logger.info("Draining: %d requests are running.", self.runtime.in_flight)
-        asyncio_utils.create_task(self._wait(), name="drain", keep_ref=True)
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_task(self._wait(), name="drain")
 
     async def _wait(self) -> None:
         loop = asyncio.get_running_loop()

@@ -22,6 +22,7 @@ from llm_gateway.edge import current
 from llm_gateway.edge.answers import Answer, put, seconds_until
 from llm_gateway.edge.runtime import LEVELS, Runtime
 from llm_gateway.edge.simulate import simulate
+from llm_gateway.ledger.reports import BadParameter, usage_historical
 from llm_gateway.ledger.rows import iso
 from llm_gateway.manage.guard import Allowed, GuardRequest, GuardRules, Refused, check
 
@@ -149,8 +150,6 @@ class Management:
         return answer_json(current.usage(self.runtime, self.runtime.clock()))
 
     async def usage_historical(self, asked: Asked) -> Answer:
-        from llm_gateway.ledger.reports import BadParameter, usage_historical
-
         now = self.runtime.clock()
         try:
             rows = await asyncio.to_thread(

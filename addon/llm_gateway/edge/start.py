@@ -20,7 +20,6 @@ from typing import Any
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.mode_specs import ProxyMode
-from mitmproxy.utils import asyncio_utils
 
 from llm_gateway import __version__
 from llm_gateway.cli.example import example_config
@@ -205,7 +204,8 @@ class Starting:
         say_hello(runtime, self.made_config, dashboard_port)
 
     def _task(self, work: Any, name: str) -> None:
-        self.tasks.append(asyncio_utils.create_task(work, name=name, keep_ref=True))
+        loop = asyncio.get_running_loop()
+        self.tasks.append(loop.create_task(work, name=name))
 
     def _dashboard_port(self, runtime: Runtime) -> int:
         given = int(ctx.options.gateway_dashboard_port)
