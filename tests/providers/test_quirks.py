@@ -36,6 +36,12 @@ STREAM = {"model", "messages", "stream", "stream_options"}
             STREAM,
             NO_OPTIONS,
         ),
+        (
+            422,
+            '{"message":"parameter stream_options is not a valid field"}',
+            STREAM,
+            NO_OPTIONS,
+        ),
         # max_tokens
         (
             400,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from llm_gateway import __version__
 from llm_gateway.config.names import PROVIDER_TYPES, UNSUPPORTED_TYPES
 from llm_gateway.exchange import Dialect
 from llm_gateway.outbound import PER_REQUEST
@@ -302,7 +303,7 @@ def test_request_as_documented(case: Case, dialect: Dialect) -> None:
         "accept": "*/*",
         "accept-encoding": "identity",
         "content-type": "application/json",
-        "user-agent": "llm-gateway/0.1.0",
+        "user-agent": f"llm-gateway/{__version__}",
         **({"anthropic-version": "2023-06-01"} if dialect is MESSAGES else {}),
         **case.auth,
         **case.extra,

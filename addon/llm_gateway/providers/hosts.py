@@ -5,8 +5,8 @@ whether a name is on it. Everything else is tunnelled byte for byte, so the list
 kept to names that carry little but LLM requests.
 
 Left out on purpose, `intercept.hosts` adds them: Vertex AI (its clients speak gRPC
-with roots of their own), api.cloudflare.com (the whole product line lives there) and
-the GitHub hosts of the Copilot login.
+with roots of their own), api.cloudflare.com and *.cognitiveservices.azure.com (whole
+product lines live there) and the GitHub hosts of the Copilot login.
 """
 
 import re

@@ -27,7 +27,7 @@ KNOWN = ("stream_options", "max_completion_tokens", "max_tokens")
 
 _UNKNOWN_KEY = re.compile(
     r"unsupported|not supported|unrecognized|unrecognised|unknown|unexpected|extra"
-    r"|not permitted|not allowed|not recognized|additional propert|invalid (?:field|param)"
+    r"|not permitted|not allowed|not recognized|not a valid (?:field|param)|additional propert|invalid (?:field|param)"
     r"|does not support|is not compatible|no such (?:field|param)|forbidden",
     re.IGNORECASE,
 )
