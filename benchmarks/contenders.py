@@ -76,12 +76,12 @@ class Contender:
         return None
 
 
-def _mitmdump(script: Path) -> Start:
+def _mitmdump(script: Path, **more: str) -> Start:
     def start(site: Site) -> tuple[list[str], dict[str, str]]:
         argv = [str(BIN / "mitmdump"), "-q", "-s", str(script)]
         argv += ["--listen-host", "127.0.0.1", "-p", str(site.port)]
         env = {"BENCH_UPSTREAM": str(site.upstream), "PYTHONPATH": str(ROOT / "addon")}
-        return argv, env
+        return argv, env | more
 
     return start
 
@@ -192,6 +192,9 @@ BARE = "bare mitmdump"
 CONTENDERS = (
     Contender(BARE, _mitmdump(ROOT / "benchmarks/bare.py")),
     Contender("bare, lean", _mitmdump(ROOT / "benchmarks/bare_lean.py")),
+    Contender(
+        "bare, lean, warm", _mitmdump(ROOT / "benchmarks/bare_lean.py", BENCH_WARM="1")
+    ),
     Contender(
         "gateway, mitmdump -s",
         _gateway(str(BIN / "mitmdump"), "-s", str(ROOT / "addon/gateway.py")),

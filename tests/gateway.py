@@ -147,8 +147,10 @@ class GatewayProcess(MitmProcess):
         """All requests, once `count` of them are over."""
         return self.wait_rows(
             "select * from requests order by ts",
-            lambda rows: len(rows) >= count
-            and all(row["outcome"] != "in_flight" for row in rows),
+            lambda rows: (
+                len(rows) >= count
+                and all(row["outcome"] != "in_flight" for row in rows)
+            ),
         )
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:

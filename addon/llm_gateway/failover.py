@@ -93,11 +93,18 @@ _TOO_LONG = (
     "too many input tokens",
     "exceeds the maximum number of tokens",
 )
-_BAD_KEY = ("api key not valid", "api_key_invalid", "invalid api key", "invalid_api_key")
+_BAD_KEY = (
+    "api key not valid",
+    "api_key_invalid",
+    "invalid api key",
+    "invalid_api_key",
+)
 _NO_MONEY = ("insufficient_quota", "billing", "credit balance", "spend limit")
 
 
-def judge(failed: Failed, now: float, *, model: str, can_refresh: bool = False) -> Judged:
+def judge(
+    failed: Failed, now: float, *, model: str, can_refresh: bool = False
+) -> Judged:
     """One row of the table for one failure.
 
     `model` is the name that the provider was sent; `can_refresh` says that its
@@ -105,9 +112,13 @@ def judge(failed: Failed, now: float, *, model: str, can_refresh: bool = False) 
     """
     kind = failed.kind
     if kind in _CONNECTION:
-        return Judged(Next.MOVE_ON, Mark.STRIKE_PROVIDER, _reason(failed), counted=False)
+        return Judged(
+            Next.MOVE_ON, Mark.STRIKE_PROVIDER, _reason(failed), counted=False
+        )
     if kind == "closed before headers":
-        return Judged(Next.MOVE_ON, Mark.STRIKE_PROVIDER, _reason(failed), counted=False)
+        return Judged(
+            Next.MOVE_ON, Mark.STRIKE_PROVIDER, _reason(failed), counted=False
+        )
     if kind in ("no first byte", "deadline", "judged", "protocol error"):
         return Judged(Next.MOVE_ON, Mark.STRIKE, _reason(failed), counted=True)
     return _judge_status(failed, now, model, can_refresh)
@@ -245,7 +256,9 @@ def final_answer(
         timeouts = ("connect timeout", "no first byte", "deadline")
         late = all(f.kind in timeouts for f in unreachable)
         status = 504 if late else 502
-        return Own(status, "upstream_unreachable", f"No provider of {model!r} answered. {why}")
+        return Own(
+            status, "upstream_unreachable", f"No provider of {model!r} answered. {why}"
+        )
     states = {c.state for c in skipped}
     if tried and soonest is None:
         return Own(502, "upstream_failed", f"No provider could serve {model!r}. {why}")

@@ -93,10 +93,10 @@ def configure(ledger: Ledger, now: float) -> None:
         ledger.offer(model.provider, model.model, name=model.name or model.model)
     ledger.model("anthropic", "claude-sonnet-4", enabled=0, free=0,
                  reason="not configured: ANTHROPIC_API_KEY is not set")  # fmt: skip
-    ledger.event(now - 9 * DAY, "config", "config.jsonc", "loaded, revision a41b09c2d7")
-    ledger.event(now - 2 * DAY, "config", "config.jsonc",
-                 "refused: line 41: providers[2].limits.requestsPerDay: found -5; write a whole number above 0")  # fmt: skip
-    ledger.event(now - 2 * DAY + 95, "config", "config.jsonc", "loaded, revision 3f9c1a7be2")  # fmt: skip
+    ledger.event(now - 9 * DAY, "config", "loaded", "revision a41b09c2d7 is active")
+    ledger.event(now - 2 * DAY, "config", "refused",
+                 "the old configuration serves on: config.jsonc, line 41: providers[2].limits.requestsPerDay: found -5; write a whole number above 0")  # fmt: skip
+    ledger.event(now - 2 * DAY + 95, "config", "loaded", "revision 3f9c1a7be2 is active")  # fmt: skip
     limits(ledger, now)
 
 
@@ -125,6 +125,8 @@ def limits(ledger: Ledger, now: float) -> None:
         ("deepseek", "deepseek-chat", "cost", "day", round(spent * 0.93, 6), 0.50, day),
         ("openai", "gpt-4o-mini", "cost", "day", round(spent * 0.07, 6), 0.50, day),
     ):  # fmt: skip
+        ledger.put("limits", scope="model" if row[1] else "provider", provider=row[0], model=row[1],
+                   metric=row[2], window=row[3], amount=row[5], source="config")  # fmt: skip
         ledger.limit(*row, reserved=1 if row[:4] == ("gemini-free", "gemini-2.5-flash", "requests", "minute") else 0)  # fmt: skip
     ledger.limit("", "", "cost", "day", spent, 1.0, day, scope="budget")
     ledger.limit("", "", "cost", "month", 0.4 + spent, 10.0, month, scope="budget")
@@ -198,7 +200,7 @@ def one_request(ledger: Ledger, at: float, chance: random.Random, *, route: bool
     ledger.decision(id_, at, candidates, model=asked)
 
 
-def fill(ledger: Ledger, now: float, *, days: int = 60, a_day: int = 220, recent: int = 260) -> None:
+def fill(ledger: Ledger, now: float, *, days: int = 60, a_day: int = 640, recent: int = 90) -> None:
     """Two months of history, busier by day and on weekdays; `recent` in the last hour."""
     chance = random.Random(7)
     ledger.db.execute("BEGIN")

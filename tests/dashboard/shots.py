@@ -40,6 +40,7 @@ class Camera:
     def __init__(self, found: Any, url: str, out: Path) -> None:
         self.browser, self.url, self.out = found, url, out
         self.wrong: list[str] = []
+        self.cookies: list[Any] = []
 
     def take(
         self,
@@ -56,10 +57,17 @@ class Camera:
         context = self.browser.new_context(viewport=size, color_scheme=theme, locale="en-GB", timezone_id="UTC")
         page = context.new_page()
         wrong = watch(page)
-        if sign_in:
+        if sign_in and not self.cookies:
             page.goto(sign_in)
+            self.cookies = context.cookies()
+        elif sign_in:
+            context.add_cookies(self.cookies)
         page.goto(self.url + path)
-        page.wait_for_selector(wait)
+        try:
+            page.wait_for_selector(wait, timeout=8000)
+        except Exception:
+            print(name, page.content()[:3000], wrong)
+            raise
         page.wait_for_timeout(2300)
         if act:
             act(page)
@@ -115,20 +123,37 @@ def take_all(camera: Camera, ledger: Ledger, sign_in: str, arguments: Any) -> No
     if not arguments.readme:
         shots |= {
             "live-laptop": {"path": "/-/gateway", "wait": ".group", "size": LAPTOP, "whole": True},
-            "live-phone": {"path": "/-/gateway", "wait": ".group", "size": PHONE, "whole": True},
+            "live-phone": {"path": "/-/gateway", "wait": ".group", "size": PHONE},
+            "live-phone-2": {"path": "/-/gateway", "wait": ".group", "size": PHONE, "act": lambda page: page.mouse.wheel(0, 800)},
+            "live-phone-3": {"path": "/-/gateway", "wait": ".group", "size": PHONE, "act": lambda page: page.locator("#ticker").scroll_into_view_if_needed()},
             "live-60": {"path": "/-/gateway?window=60", "wait": ".group", "whole": True},
             "live-detail": {"path": "/-/gateway?window=60", "wait": ".group", "act": lambda page: page.locator(".name", has_text="gemini-2.5-flash").first.click()},
             "history-dark": {"path": "/-/gateway/history?range=7d&by=model", "wait": ".u-wrap", "theme": "dark", "whole": True},
-            "history-phone": {"path": "/-/gateway/history", "wait": ".u-wrap", "size": PHONE, "whole": True},
+            "history-phone": {"path": "/-/gateway/history", "wait": ".u-wrap", "size": PHONE},
+            "history-hover": {"path": "/-/gateway/history?range=30d", "wait": ".u-wrap", "act": lambda page: page.locator(".u-over").first.hover()},
+            "config-text": {"path": "/-/gateway/config", "sign_in": sign_in, "wait": ".provider-card", "act": edit_text},
+            "config-error": {"path": "/-/gateway/config", "sign_in": sign_in, "wait": ".provider-card", "act": edit_wrong},
+            "config-phone": {"path": "/-/gateway/config", "sign_in": sign_in, "wait": ".provider-card", "size": PHONE},
             "request-dark": {"path": f"/-/gateway/requests/{request}", "theme": "dark"},
             "request-phone": {"path": f"/-/gateway/requests/{request}", "size": PHONE, "whole": True},
             "config-anonymous": {"path": "/-/gateway/config", "whole": True},
-            "datasette": {"path": "/"},
+            "datasette": {"path": "/", "wait": "body"},
         }  # fmt: skip
     for name, shot in shots.items():
         if arguments.only and not name.startswith(arguments.only):
             continue
         camera.take(name, **shot)
+
+
+def edit_text(page: Any) -> None:
+    page.get_by_text("Edit as text").click()
+    area = page.locator("textarea")
+    area.fill(area.input_value().replace("2000}}", "-3}}"))
+
+
+def edit_wrong(page: Any) -> None:
+    page.locator(".number input").nth(1).fill("-5")
+    page.locator(".number input").nth(0).fill("1500")
 
 
 def states(camera: Camera, ledger: Ledger, arguments: Any) -> None:

@@ -10,6 +10,7 @@ What this file does not know: HTML, who asks.
 import json
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,7 +53,9 @@ def story(ask: Ask, id_: str) -> Json | None:
     began = moment(row["ts"]) or 0.0
     attempts = [dict(found) for found in ask(queries.ATTEMPTS, {"id": id_})]
     decisions = ask(queries.DECISION, {"id": id_})
-    candidates = _candidates(decisions[0]["candidates"]) if decisions else []
+    candidates = (
+        _candidates(decisions[0]["candidates"], attempts) if decisions else []
+    )
     length = _length(row, attempts, began)
     return {
         **row,
@@ -90,14 +93,55 @@ def offer(ask: Ask, provider: str, model: str) -> Json:
     }
 
 
+def running(ask: Ask) -> list[Json]:
+    """The configuration in force, as the gateway wrote it down: no secrets."""
+    limits: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in ask(queries.LIMITS, {}):
+        if row["scope"] in ("provider", "model") and row["account"] in ("", "1"):
+            limits[row["provider"], row["model"]].append(_limit(row))
+    models: dict[str, dict[str, Json]] = defaultdict(dict)
+    for row in ask(queries.MODELS, {}):
+        found = models[row["provider"]].setdefault(
+            row["model"],
+            {
+                "model": row["model"],
+                "names": [],
+                "aliases": json.loads(row["aliases"]),
+                "limits": limits[row["provider"], row["model"]],
+                "input": dollars(row["input_usd_per_million"]),
+                "output": dollars(row["output_usd_per_million"]),
+            },
+        )
+        found["names"].append(row["name"])
+    return [
+        {
+            **dict(row),
+            "flat": dollars(row["flat_rate_usd_per_month"])
+            if row["flat_rate_usd_per_month"]
+            else "",
+            "limits": limits[row["id"], ""],
+            "models": list(models[row["id"]].values()),
+        }
+        for row in ask(queries.PROVIDERS, {})
+    ]
+
+
+def _limit(row: sqlite3.Row) -> str:
+    amount = row["amount"]
+    shown = dollars(amount) if row["metric"] == "cost" else f"{amount:,} {row['metric']}"
+    return f"{shown} per {row['window']}"
+
+
 def dollars(value: float | None) -> str:
-    """US$ for people; unknown is unknown, never 0."""
+    """US$ for people: cents, and more digits for less; unknown is unknown, never 0."""
     if value is None:
         return "unknown"
     if value == 0:
         return "$0"
-    digits = 2 if abs(value) >= 1 else 4 if abs(value) >= 0.01 else 6
-    return f"${value:,.{digits}f}"
+    if abs(value) >= 1:
+        return f"${value:,.2f}"
+    whole, _, digits = f"{value:.6f}".rstrip("0").partition(".")
+    return f"${whole}.{digits:0<2}" if digits else "<$0.000001"
 
 
 def milliseconds(value: int | None) -> str:
@@ -115,9 +159,17 @@ def _way(row: Mapping[str, Any]) -> str:
     return f"{row['requested_model']} → {row['provider']} / {row['model']}"
 
 
-def _candidates(text: str) -> list[Json]:
+def _candidates(text: str, attempts: list[Json]) -> list[Json]:
     found: list[Json] = json.loads(text)
+    tried: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for one in attempts:
+        key = (one["provider"], one["account"], one["model"])
+        tried[key].append(
+            "answered" if one["outcome"] == "ok" else str(one["outcome"])
+        )
     for candidate in found:
+        key = (candidate["provider"], candidate.get("account", ""), candidate["model"])
+        candidate["became"] = ", ".join(tried.get(key, ()))
         word = candidate.get("state", "ready")
         candidate["word"] = word if word in WORDS else "ready"
         candidate["cost"] = (

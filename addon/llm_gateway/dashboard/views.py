@@ -34,7 +34,14 @@ async def history_page(request: Any, datasette: Any) -> Any:
 
 
 async def config_page(request: Any, datasette: Any) -> Any:
-    return await _page(request, datasette, "gateway_config.html", "config", {})
+    board, _ = await _looking(request, datasette)
+    try:
+        running = await board.ask("live", story.running, seconds=2.0)
+    except (NoLedger, NotReadable, TooSlow):
+        running = []
+    return await _page(
+        request, datasette, "gateway_config.html", "config", {"running": running}
+    )
 
 
 async def request_page(request: Any, datasette: Any) -> Any:

@@ -134,7 +134,12 @@ async def status_json(request: Any, datasette: Any) -> Any:
             "health": health,
             "down": down,
             "events": [
-                {"at": moment(row["ts"]), "message": row["message"]} for row in rows
+                {
+                    "at": moment(row["ts"]),
+                    "subject": row["subject"],
+                    "message": row["message"],
+                }
+                for row in rows
             ],
         }
     )

@@ -79,6 +79,7 @@ class GatewayHttpLayer(HttpLayer):
     next_alarm: float
     longest_sleep: float
     last_id: int
+    prune_above: int
 
     def _adopt(self) -> None:
         self.now = asyncio.get_running_loop().time
@@ -88,8 +89,11 @@ class GatewayHttpLayer(HttpLayer):
         timeout = getattr(self.context.options, "tcp_timeout", 600)
         self.longest_sleep = min(LONGEST_SLEEP, timeout / 2)
         self.last_id = 0
+        self.prune_above = PRUNE_ABOVE
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        if len(self.connections) > self.prune_above:
+            self._prune()
         if isinstance(event, events.Wakeup) and event.command in self.alarms:
             return self._wake_up(event.command)
         return cast("CommandGenerator[None]", super()._handle_event(event))
@@ -169,10 +173,11 @@ class GatewayHttpLayer(HttpLayer):
             child = getattr(child, "child_layer", None)
         return child is not None and child.stream_queue.pop(number, None) is not None
 
-    def prune(self) -> None:
-        """Forget upstream connections that are over; mitmproxy keeps them all."""
-        if len(self.connections) <= PRUNE_ABOVE:
-            return
+    def _prune(self) -> None:
+        """Forget upstream connections that are over; mitmproxy keeps them all.
+
+        Also those of the layers inside a CONNECT, whose events pass through here.
+        """
         in_use = {id(stream.context.server) for stream in self.streams.values()}
         for connection in list(self.connections):
             if (
@@ -184,6 +189,7 @@ class GatewayHttpLayer(HttpLayer):
             ):
                 del self.connections[connection]
                 self.carried.discard(connection)
+        self.prune_above = max(PRUNE_ABOVE, 2 * len(self.connections))
 
 
 def _said_its_last_word(server: Server) -> bool:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 from mitmproxy.proxy import commands
@@ -140,16 +139,19 @@ class GatewayAttemptFailedHook(commands.StartHook):
     failure: Failure
 
 
-_plans: WeakKeyDictionary[http.HTTPFlow, Plan] = WeakKeyDictionary()
+_PLAN = "_gateway_plan"
+# On the flow itself and not in a weak dictionary: inspectors and tails know their flow,
+# and a value that knows its own weak key is never freed. Copies of a flow have no plan.
 
 
 def set_plan(flow: http.HTTPFlow, plan: Plan) -> None:
     """From now on, the next attempt of this flow is carried under this plan."""
-    _plans[flow] = plan
+    setattr(flow, _PLAN, plan)
 
 
 def plan_of(flow: http.HTTPFlow) -> Plan | None:
-    return _plans.get(flow)
+    plan: Plan | None = getattr(flow, _PLAN, None)
+    return plan
 
 
 def _plain_413(flow: http.HTTPFlow, limit: int) -> http.Response:

@@ -353,7 +353,6 @@ class GatewayStream(HttpStream):
         )
         # HTTP/2 clients never share an HTTP/1 connection: no use in waiting for one.
         get.fresh = fresh or (self.context.client.alpn == b"h2" and not get.tls)
-        self.layer.prune()
         yield from self._enter(Phase.CONNECTING)
         server, error = yield get
         if server is None:

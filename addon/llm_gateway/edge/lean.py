@@ -174,7 +174,7 @@ def slim(master: Master) -> None:
     quiet(master)
     hasten(master)
     widen(master)
-    logger.debug("Add-ons with nothing to do: %s.", ", ".join(gone))
+    logger.debug("Add-ons with nothing to do: %s.", ", ".join(gone) or "none")
 
 
 def quiet(master: Master) -> None:

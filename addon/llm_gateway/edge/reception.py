@@ -187,7 +187,7 @@ class Reception:
         except BadBody as e:
             self._refuse(flow, dialect, e.status, "invalid_request", str(e))
             return
-        body = read(dialect, raw)
+        body = read(dialect, raw, path=request.path)
         if isinstance(body, Problem):
             self._refuse(
                 flow, dialect, body.status, body.code, body.message, param=body.param

@@ -55,7 +55,7 @@ class Settling:
         """The stream died after content went out: what the client is told."""
         exchange.truncated = message or "upstream closed"
         meter = exchange.meter
-        before = meter.boundary if meter is not None else b""
+        before = meter.finish() + meter.boundary if meter is not None else b""
         text = f"The provider's stream ended before its end ({exchange.truncated})."
         return before + stream_error(exchange.dialect, "upstream_truncated", text)
 

@@ -33,6 +33,8 @@ except ImportError:  # Windows
 
 STARTING_PATIENCE = 5.0
 """Seconds that opening waits for somebody else's write lock."""
+OLDEST_SQLITE = (3, 37)
+"""STRICT tables; the newest feature that the schema and the canned queries use."""
 WRITING_PATIENCE = 0.1
 """Seconds that a write waits for it, before the next look at the queue."""
 LARGEST_LOG = 64 * 1024 * 1024
@@ -110,6 +112,10 @@ def open_ledger(path: Path, *, durability: str, now: float) -> Opened:
     Raises StoreError. A damaged file is moved aside and replaced by a new one, and
     `Opened.note` says so.
     """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreError(
+            f"{path}: needs SQLite 3.37 or newer, this Python has {sqlite3.sqlite_version}"
+        )
     try:
         return _open(path, durability)
     except sqlite3.DatabaseError as error:

@@ -176,8 +176,12 @@ END_REQUEST = Kind(
 # -- attempts ------------------------------------------------------------------------
 
 
+_RETRY_AFTER = tuple(ATTEMPT_COLUMNS).index("retry_after")
+
+
 def _attempt(taken: tuple[Any, ...]) -> Row:
-    row = (taken[0], taken[1], iso(taken[2]), *map(storable, taken[3:]))
+    row = [taken[0], taken[1], iso(taken[2]), *map(storable, taken[3:])]
+    row[_RETRY_AFTER] = iso_or_none(taken[_RETRY_AFTER])
     return (*row, taken[0])
 
 

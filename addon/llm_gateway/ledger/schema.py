@@ -75,7 +75,7 @@ CREATE TABLE attempts (
   status INTEGER,
   outcome TEXT NOT NULL,
   reason TEXT NOT NULL DEFAULT '',
-  retry_after REAL,
+  retry_after TEXT,
   ttft_ms INTEGER,
   duration_ms INTEGER,
   counted INTEGER NOT NULL DEFAULT 1,

@@ -39,6 +39,10 @@ export function count(n) {
   return (shown < 100 ? shown.toFixed(1).replace(/\.0$/, "") : Math.round(shown)) + letter;
 }
 
+export function short(n) {
+  return n < 1000 ? String(n) : n < 10000 ? `${(n / 1000).toFixed(1)}k` : count(n);
+}
+
 export function exact(n) {
   return whole.format(n);
 }
@@ -48,7 +52,11 @@ export function money(n) {
   if (n === 0) return "$0";
   const size = Math.abs(n);
   if (size >= 1000) return "$" + whole.format(Math.round(n));
-  return "$" + n.toFixed(size >= 1 ? 2 : size >= 0.1 ? 3 : size >= 0.001 ? 4 : 6);
+  if (size >= 0.995) return "$" + n.toFixed(2);
+  if (size < 1e-6) return "<$0.000001";
+  // Two significant digits, three from ten cents on; cents never lose their second digit.
+  const digits = size >= 0.1 ? 3 : 1 - Math.floor(Math.log10(size));
+  return "$" + n.toFixed(digits).replace(/(\.\d\d+?)0+$/, "$1");
 }
 
 export function amount(metric, n) {

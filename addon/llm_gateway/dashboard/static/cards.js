@@ -1,0 +1,165 @@
+// Providers as cards with forms for the common edits: on or off, free, limits, prices.
+// The draft is the whole configuration as an object; the gateway keeps the comments.
+
+import { copilotLogin } from "./tools.js";
+import { el } from "./base.js";
+
+const KEYS = ["requests", "tokens", "cost"].flatMap((metric) =>
+  ["Minute", "Hour", "Day", "Month"].map((window) => `${metric}Per${window}`));
+const PRICES = [["inputCostPerMillionTokens", "in"], ["outputCostPerMillionTokens", "out"]];
+const said = (key) => key.replace(/Per/, " / ").toLowerCase().replace("cost", "$");
+
+// A number when it is one; else the text itself, so that the gateway can say what is wrong.
+function typed(text) {
+  const trimmed = text.trim();
+  return trimmed !== "" && Number.isFinite(Number(trimmed)) ? Number(trimmed) : trimmed;
+}
+
+function shown(path) {
+  return path.reduce((text, step) => (typeof step === "number" ? `${text}[${step}]` : text ? `${text}.${step}` : step), "");
+}
+
+export class Cards {
+  constructor(parent, config, changed) {
+    this.parent = parent;
+    this.before = config;
+    this.draft = structuredClone(config);
+    this.changed = changed;
+    this.inputs = new Map();
+    this.draw();
+  }
+
+  get dirty() {
+    return JSON.stringify(this.draft) !== JSON.stringify(this.before);
+  }
+
+  body() {
+    return { config: this.draft };
+  }
+
+  draw() {
+    this.inputs.clear();
+    const providers = this.draft.providers ?? [];
+    this.parent.replaceChildren(...(providers.length ? providers.map((one, n) => this.card(one, ["providers", n])) : [
+      el("p", { class: "empty" }, "No provider yet. Write the first one under “Edit as text”.")]));
+  }
+
+  touched() {
+    this.changed(this);
+  }
+
+  card(provider, path) {
+    const on = provider.enabled !== false;
+    const tags = [provider.type !== provider.id ? provider.type : "", provider.flatRate ? `flat $${provider.flatRate.costPerMonth ?? "?"}/month` : "",
+      provider.apiKeys?.length > 1 ? `${provider.apiKeys.length} accounts` : ""].filter(Boolean).join(" · ");
+    return el("article", { class: "provider-card panel", "data-off": on ? "0" : "1", "aria-label": provider.id },
+      el("header", {}, el("h2", {}, provider.id), el("span", { class: "tags" }, tags),
+        el("span", { class: "grow" }),
+        provider.type === "copilot" ? copilotLogin(provider.id) : null,
+        this.toggle("free", provider, "free", false), this.toggle("enabled", provider, "enabled", true)),
+      el("div", { class: "scope" }, el("span", { class: "soft" }, "All its models together"), this.limits(provider, path)),
+      ...(provider.models ?? []).map((model, n) => el("div", { class: "scope" },
+        el("span", { class: "model-name" }, el("b", {}, model.name), model.mappedName && model.mappedName !== model.name ? el("span", { class: "alias" }, `as ${model.mappedName}`) : null,
+          model.aliases?.length ? el("span", { class: "alias" }, `also ${model.aliases.join(", ")}`) : null),
+        el("div", {}, this.limits(model, [...path, "models", n]), this.prices(model, provider, [...path, "models", n])))));
+  }
+
+  toggle(label, owner, key, otherwise) {
+    const input = el("input", { type: "checkbox" });
+    input.checked = owner[key] ?? otherwise;
+    input.addEventListener("change", () => {
+      if (input.checked === otherwise && !(key in owner)) return;
+      owner[key] = input.checked;
+      this.redrawKeeping(input);
+    });
+    return el("label", { class: "check" }, input, el("span", {}, label));
+  }
+
+  redrawKeeping() {
+    this.draw();
+    this.touched();
+  }
+
+  limits(owner, path) {
+    const limits = owner.limits ?? {};
+    const missing = KEYS.filter((key) => !(key in limits));
+    const add = el("select", { class: "add", "aria-label": "Add a limit" }, el("option", { value: "" }, "+ limit"),
+      ...missing.map((key) => el("option", { value: key }, said(key))));
+    add.addEventListener("change", () => {
+      if (!add.value) return;
+      owner.limits = { ...owner.limits, [add.value]: "" };
+      const where = shown([...path, "limits", add.value]);
+      this.draw();
+      this.inputs.get(where)?.focus();
+    });
+    return el("div", { class: "form-limits" }, ...Object.keys(limits).map((key) => {
+      const remove = el("button", { type: "button", class: "quiet", "aria-label": `Remove the limit ${said(key)}`, onclick: () => {
+        delete owner.limits[key];
+        if (!Object.keys(owner.limits).length) delete owner.limits;
+        this.redrawKeeping();
+      } }, "×");
+      return el("label", { class: "number" }, el("span", {}, said(key)), this.input(limits, key, [...path, "limits", key]), remove);
+    }), add);
+  }
+
+  prices(model, provider, path) {
+    if (!model.pricing && (provider.free || provider.flatRate)) return null;
+    const pricing = model.pricing ?? {};
+    return el("div", { class: "form-limits" }, ...PRICES.map(([key, label]) => el("label", { class: "number" },
+      el("span", {}, `$ per M tokens ${label}`),
+      this.input(pricing, key, [...path, "pricing", key], () => { model.pricing = pricing; }, () => {
+        if (!Object.keys(pricing).length) delete model.pricing;
+      }))));
+  }
+
+  input(owner, key, path, used = () => {}, emptied = () => {}) {
+    const input = el("input", { type: "text", inputmode: "decimal", autocomplete: "off", placeholder: "–", value: owner[key] ?? "" });
+    const where = shown(path);
+    input.addEventListener("input", () => {
+      if (input.value.trim() === "") {
+        delete owner[key];
+        emptied();
+      } else {
+        owner[key] = typed(input.value);
+        used();
+      }
+      this.touched();
+    });
+    this.inputs.set(where, input);
+    return input;
+  }
+
+  errors(list) {
+    const wrong = new Map(list.filter((one) => one.path).map((one) => [one.path, one.message]));
+    for (const [where, input] of this.inputs) {
+      const message = wrong.get(where);
+      if (message) input.setAttribute("aria-invalid", "true");
+      else input.removeAttribute("aria-invalid");
+      input.title = message ?? "";
+    }
+  }
+
+  changes() {
+    const found = [];
+    const name = (path) => {
+      const provider = this.draft.providers?.[path[1]] ?? {};
+      const parts = path[0] === "providers" ? [provider.id] : [path[0]];
+      if (path[2] === "models") parts.push(provider.models?.[path[3]]?.name);
+      return [...parts.filter(Boolean), path.at(-1)].join(" ");
+    };
+    const walk = (a, b, path) => {
+      if (JSON.stringify(a) === JSON.stringify(b)) return;
+      const both = [a, b].every((one) => one !== null && typeof one === "object");
+      if (both) for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) walk(a[key], b[key], [...path, Array.isArray(b) ? Number(key) : key]);
+      else if (b !== null && typeof b === "object") for (const key of Object.keys(b)) walk(undefined, b[key], [...path, key]);
+      else if (a !== null && typeof a === "object") for (const key of Object.keys(a)) walk(a[key], undefined, [...path, key]);
+      else found.push(["change", `${name(path)}: ${a === undefined ? "not set" : String(a)} → ${b === undefined ? "not set" : String(b)}`]);
+    };
+    walk(this.before, this.draft, []);
+    return found;
+  }
+
+  lock(locked) {
+    this.parent.inert = locked;
+  }
+}

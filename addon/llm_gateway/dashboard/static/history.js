@@ -142,7 +142,7 @@ function heatPanel(data) {
     return cell;
   }));
   const text = (x, y, said) => { const node = svg("text", { x, y }); node.textContent = said; return node; };
-  found.body.append(svg("svg", { viewBox: "0 0 516 136", class: "heat", role: "img", "aria-label": "Requests by hour and weekday" },
+  found.body.append(svg("svg", { viewBox: "0 0 516 136", class: "heatmap", role: "img", "aria-label": "Requests by hour and weekday" },
     ...cells, ...DAYS.map((day, n) => text(0, n * 17 + 11.5, day)), ...[0, 6, 12, 18].map((hour) => text(hour * 20 + 34, 131, `${hour}:00`))));
   found.withTable(() => grid(["", ...Array.from({ length: 24 }, (_, hour) => String(hour))],
     sums.map((hours, day) => [DAYS[day], ...hours.map(String)])));

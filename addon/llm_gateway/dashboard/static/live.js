@@ -144,8 +144,9 @@ function banners(data) {
   const { gateway } = data;
   if (!gateway) list.push(["warn", "No gateway has written here yet. Start it with", page.start]);
   else if (gateway.silent) {
-    const silent = Math.floor((data.now - gateway.heartbeat) / 60) * 60;
-    list.push(["warn", `The gateway has been silent for ${silent < 60 ? "some seconds" : duration(silent)}. The numbers are as it left them. Start it with`, page.start]);
+    const minutes = Math.floor((data.now - gateway.heartbeat) / 60);
+    const silent = minutes < 1 ? "some seconds" : minutes === 1 ? "a minute" : minutes < 60 ? `${minutes} minutes` : duration(minutes * 60);
+    list.push(["warn", `The gateway has been silent for ${silent}. The numbers are as it left them. Start it with`, page.start]);
   }
   if (!data.any && data.providers.length) {
     const port = gateway?.port ?? 8080;
@@ -189,7 +190,8 @@ function kpis(data) {
   let note = "";
   if (daily?.window === "day") note = `of ${money(daily.limit)} budget`;
   else if (daily) note = `${amount("cost", daily.used)} of ${money(daily.limit)} budget per ${daily.window}`;
-  else if (gateway?.budget_set === false && gateway.policy !== "free-only") note = "no budget: paid use is unlimited";
+  else if (gateway?.budget_set === false && gateway.policy !== "free-only"
+    && data.providers.some((one) => one.models.some((model) => !model.free))) note = "no budget: paid use is unlimited";
   else note = `${money(month.cost ?? 0)} this month`;
   fill("spent", "Spent today", money(today.cost ?? 0), note + unknown, daily ? daily.level : "");
   fill("ready", "Ready now", `${ready[0]} of ${ready[1]}`, "models can answer", ready[0] === 0 && ready[1] ? "full" : "");

@@ -29,7 +29,7 @@ function axes(step, format) {
   const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
   return [
     {
-      ...common, grid: { show: false }, space: 64,
+      ...common, grid: { show: false }, space: 64, size: 26,
       values: (_, splits, __, ___, gap) => splits.map((at) => (gap >= 86400 ? day : time).format(new Date(at * 1000))),
     },
     { ...common, grid, size: 52, space: 34, values: (_, splits) => splits.map(format) },

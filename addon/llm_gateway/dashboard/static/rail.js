@@ -1,7 +1,7 @@
 // Beside the table: the last requests with their routes, what clients ask for.
 
 import { Bars } from "./rows.js";
-import { amount, clock, count, duration, el, get, latency, money, page } from "./base.js";
+import { clock, duration, el, get, latency, money, page, short } from "./base.js";
 
 const SAID = {
   ok: "ok", error: "error", refused: "refused", cancelled: "cancelled", truncated: "cut off",
@@ -28,7 +28,7 @@ function line(entry, now) {
   const worth = [entry.client];
   if (entry.outcome !== "ok") worth.unshift(SAID[entry.outcome] ?? entry.outcome);
   if (entry.ms !== null) worth.push(latency(entry.ms));
-  if (entry.tokens) worth.push(`${count(entry.tokens)} tokens`);
+  if (entry.tokens) worth.push(`${short(entry.tokens)} tokens`);
   if (entry.saved) worth.push(`saved ${money(entry.saved)}`);
   else if (entry.cost) worth.push(money(entry.cost));
   if (entry.error && entry.outcome !== "ok") worth.push(entry.error);
@@ -70,8 +70,8 @@ export class Rail {
     this.lines = lines;
     if (busy) return;
     const nodes = [...lines.values()].map((one) => one.node);
-    if (nodes.length !== this.ticker.children.length || nodes.some((node, n) => node !== this.ticker.children[n])) {
-      this.ticker.replaceChildren(...(nodes.length ? nodes : [el("li", { class: "soft" }, "None yet.")]));
+    if (!nodes.length || nodes.length !== this.ticker.children.length || nodes.some((node, n) => node !== this.ticker.children[n])) {
+      this.ticker.replaceChildren(...(nodes.length ? nodes : [el("li", { class: "none soft" }, "None yet.")]));
     }
   }
 
@@ -138,5 +138,3 @@ export function alertText(alert, now) {
   if (alert.resets && alert.resets > now) parts.push(`resets ${alert.resets - now < 3600 ? `in ${duration(alert.resets - now)}` : `at ${clock(alert.resets, now)}`}`);
   return parts.join(", ");
 }
-
-export { amount };

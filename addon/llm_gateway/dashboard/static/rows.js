@@ -231,6 +231,7 @@ class ProviderGroup {
     this.figures.show({ sums, r: [], t: [], c: [] });
     const off = provider.state.word === "disabled" || provider.state.word === "not configured";
     setAttr(this.node, "data-off", off ? "1" : "0");
+    this.head.classList.toggle("alone", !off && !provider.bars.length);
     setAttr(this.node, "data-models", String(provider.models.length));
     // What is off has no numbers: its reason stands where the limits would.
     this.list.hidden = off;

@@ -1,0 +1,40 @@
+"""One mitmproxy CA for all gateways of a run: making it costs half a second."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway import GatewayProcess
+
+Start = Callable[..., GatewayProcess]
+
+
+@pytest.fixture(scope="session")
+def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("confdir")
+
+
+@pytest.fixture
+def start(tmp_path: Path, confdir: Path) -> Iterator[Start]:
+    """`start(config, **more)`: a running gateway, ended with the test.
+
+    Each test also checks that no hook of ours failed on the way.
+    """
+    running: list[GatewayProcess] = []
+
+    def started(config: Any, **more: Any) -> GatewayProcess:
+        folder = tmp_path / f"gateway-{len(running)}"
+        folder.mkdir()
+        gateway = GatewayProcess(folder, config, confdir=confdir, **more)
+        running.append(gateway)
+        gateway.start()
+        return gateway
+
+    yield started
+    logs = [gateway.log() for gateway in running]
+    for gateway in running:
+        gateway.__exit__(None, None, None)
+    for log in logs:
+        assert "Traceback" not in log, log
+        assert "Addon error" not in log, log
