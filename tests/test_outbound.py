@@ -208,8 +208,7 @@ def test_each_account_sends_its_own_key() -> None:
     )
     keys = []
     for offer in found.offers:
-        upstream = found.upstream_of(offer)
-        assert upstream is not None
+        upstream = found.upstreams["p", offer.account]
         out = build(upstream, offer, CHAT, body_of(), client_headers=(), streamed=False)
         keys.append((offer.account, headers(out)["authorization"]))
     assert keys == [("1", "Bearer K1"), ("2", "Bearer K2")]
@@ -218,7 +217,7 @@ def test_each_account_sends_its_own_key() -> None:
 def test_no_repr_shows_a_key() -> None:
     provider = {**OPENAI, "headers": {"X-Secret": "HEADER-SECRET"}}
     found = catalog_of({"id": "p", "models": [{"name": "m"}], **provider})
-    upstream = found.upstream_of(only_offer(found))
+    upstream = found.upstreams["p", ""]
     text = f"{upstream!r} {found.upstreams!r} {sent(provider)!r}"
     assert "PROVIDER-KEY" not in text
     assert "HEADER-SECRET" not in text
@@ -245,8 +244,7 @@ def test_authority(origin: Origin, expected: str) -> None:
 def test_a_body_that_needs_no_change_is_not_copied() -> None:
     found = catalog_of({"id": "p", "models": [{"name": "m"}], **OPENAI})
     offer = only_offer(found)
-    upstream = found.upstream_of(offer)
-    assert upstream is not None
+    upstream = found.upstreams["p", offer.account]
     body = body_of()
     out = build(upstream, offer, CHAT, body, client_headers=(), streamed=False)
     assert out.body is body.raw
@@ -261,8 +259,7 @@ def test_only_the_model_is_replaced() -> None:
         }
     )
     offer = only_offer(found)
-    upstream = found.upstream_of(offer)
-    assert upstream is not None
+    upstream = found.upstreams["p", offer.account]
     body = body_of(model="small", temperature=0.5)
     out = build(upstream, offer, CHAT, body, client_headers=(), streamed=False)
     assert out.body == body.raw.replace(b'"small"', b'"gpt-4o-mini"')
@@ -271,8 +268,7 @@ def test_only_the_model_is_replaced() -> None:
 def test_usage_is_not_asked_for_when_told_not_to() -> None:
     found = catalog_of({"id": "p", "models": [{"name": "m"}], **OPENAI})
     offer = only_offer(found)
-    upstream = found.upstream_of(offer)
-    assert upstream is not None
+    upstream = found.upstreams["p", offer.account]
     body = body_of(stream=True)
     out = build(
         upstream,
@@ -309,8 +305,7 @@ def test_quirks_change_the_body() -> None:
 def test_columns_of_a_row_change_the_body() -> None:
     found = catalog_of({"id": "p", "models": [{"name": "m"}], **OPENAI})
     offer = only_offer(found)
-    upstream = found.upstream_of(offer)
-    assert upstream is not None
+    upstream = found.upstreams["p", offer.account]
     row = replace(
         upstream.row,
         drops=frozenset({"seed"}),

@@ -67,7 +67,7 @@ def sent(
     config.pop("model", None)
     found = catalog_of(config, known={"signed_in": {"p"}})
     offer = only_offer(found)
-    upstream = found.upstream_of(offer)
+    upstream = found.upstreams.get((offer.provider, offer.account))
     assert upstream is not None, offer.disabled_reason
     body = body_of(dialect, name, **members)
     extra = {} if quirk is None else {"quirk": quirk}

@@ -487,8 +487,11 @@ def test_a_model_outside_of_the_tier_is_refused() -> None:
 # -- names
 
 
-def named(found: Catalog, name: str, dialect: Dialect | None = None) -> list[str]:
-    return [f"{o.provider}/{o.model}" for o in found.named(name, dialect)]
+def ranks(found: Catalog, name: str) -> list[list[str]]:
+    """Who has the name: as a name, as an alias, by a wildcard."""
+    return [
+        [f"{o.provider}/{o.model}" for o in rank] for rank in found.names.ranks(name)
+    ]
 
 
 FLASH = {
@@ -498,25 +501,27 @@ FLASH = {
 }
 
 
-def test_an_exact_name_beats_an_alias_and_an_alias_a_wildcard() -> None:
+def test_an_exact_name_ranks_before_an_alias_and_an_alias_before_a_wildcard() -> None:
     found = catalog_of(
         provider("google", id="g", models=[FLASH]),
         provider("openai", id="o", models=[{"name": "gpt-4o"}]),
         provider(id="q", models=[{"name": "llama", "aliases": ["gpt-4-turbo"]}]),
     )
-    assert named(found, "flash") == ["g/gemini-2.5-flash"]
-    assert named(found, "gpt-4o") == ["o/gpt-4o"]
-    assert named(found, "gpt-4o-mini") == ["g/gemini-2.5-flash"]
-    assert named(found, "gpt-4-turbo") == ["q/llama"]
-    assert named(found, "gpt-4.1") == ["g/gemini-2.5-flash"]
-    assert named(found, "gpt-3.5") == []
+    flash = ["g/gemini-2.5-flash"]
+    assert ranks(found, "flash") == [flash, [], []]
+    assert ranks(found, "gpt-4o") == [["o/gpt-4o"], [], flash]
+    # once, where it ranks best
+    assert ranks(found, "gpt-4o-mini") == [[], flash, []]
+    assert ranks(found, "gpt-4-turbo") == [[], ["q/llama"], flash]
+    assert ranks(found, "gpt-4.1") == [[], [], flash]
+    assert ranks(found, "gpt-3.5") == [[], [], []]
 
 
 def test_a_mapped_name_replaces_the_name_but_not_behind_the_provider() -> None:
     found = catalog_of(provider("google", id="g", models=[FLASH]))
-    assert named(found, "gemini-2.5-flash") == []
-    assert named(found, "g/gemini-2.5-flash") == ["g/gemini-2.5-flash"]
-    assert named(found, "g/flash") == ["g/gemini-2.5-flash"]
+    assert ranks(found, "gemini-2.5-flash") == [[], [], []]
+    assert ranks(found, "g/gemini-2.5-flash") == [["g/gemini-2.5-flash"], [], []]
+    assert ranks(found, "g/flash") == [["g/gemini-2.5-flash"], [], []]
     assert only_offer(found).mapped
 
 
@@ -526,33 +531,38 @@ def test_names_with_slashes_and_stars_are_names() -> None:
         provider("openai", id="openai", models=[{"name": "gpt-4o"}]),
         provider(id="q", models=[{"name": "a*b"}]),
     )
-    assert named(found, "openai/gpt-4o") == ["or/openai/gpt-4o", "openai/gpt-4o"]
-    assert named(found, "a*b") == ["q/a*b"]
-    assert named(found, "axb") == []
+    assert ranks(found, "openai/gpt-4o")[0] == ["or/openai/gpt-4o", "openai/gpt-4o"]
+    assert ranks(found, "a*b")[0] == ["q/a*b"]
+    assert ranks(found, "axb") == [[], [], []]
 
 
 def test_case_matters() -> None:
     found = catalog_of(provider(models=[{"name": "M", "aliases": ["Alias", "W*"]}]))
-    assert [named(found, n) for n in ("m", "alias", "w1")] == [[], [], []]
-    assert [named(found, n) for n in ("M", "Alias", "W1")] == [["p/M"]] * 3
+    for name in ("m", "alias", "w1"):
+        assert ranks(found, name) == [[], [], []]
+    assert ranks(found, "M") == [["p/M"], [], []]
+    assert ranks(found, "Alias") == [[], ["p/M"], []]
+    assert ranks(found, "W1") == [[], [], ["p/M"]]
 
 
-def test_a_better_rank_that_cannot_be_used_is_passed_over_and_shown() -> None:
+def test_those_that_cannot_be_used_have_names_too() -> None:
     found = catalog_of(
         {"id": "o", "type": "openai", "models": [{"name": "gpt-4o-mini"}]},
         provider("google", id="g", models=[FLASH]),
     )
-    assert named(found, "gpt-4o-mini") == ["g/gemini-2.5-flash", "o/gpt-4o-mini"]
+    assert ranks(found, "gpt-4o-mini") == [
+        ["o/gpt-4o-mini"],
+        ["g/gemini-2.5-flash"],
+        [],
+    ]
 
 
-def test_who_does_not_speak_the_dialect_is_no_candidate() -> None:
+def test_in_which_dialects_a_name_can_be_had() -> None:
     found = catalog_of(
         provider("anthropic", id="a", models=[{"name": "claude", "aliases": ["best"]}]),
         provider("groq", id="q", models=[{"name": "best"}]),
+        provider("mistral", id="m", enabled=False, models=[{"name": "best"}]),
     )
-    assert named(found, "best", Dialect.MESSAGES) == ["a/claude"]
-    assert named(found, "best", Dialect.CHAT) == ["q/best"]
-    assert named(found, "best", Dialect.EMBEDDINGS) == []
     assert found.names.dialects("best") == {
         Dialect.CHAT,
         Dialect.MESSAGES,
@@ -600,12 +610,15 @@ def test_lookup_agrees_with_the_rule(
     exact = [o for o in offers if asked in (o.name, f"p/{o.name}", f"p/{o.model}")]
     alias = [o for o in offers if asked in o.aliases and "*" not in asked]
     wild = [o for o in offers if any(fits(a) for a in o.aliases)]
-    assert list(Names(offers).named(asked)) == (exact or alias or wild)
+    found = [list(rank) for rank in Names(offers).ranks(asked)]
+    assert found[0] == exact
+    assert found[1] == [o for o in alias if o not in exact]
+    assert found[2] == [o for o in wild if o not in exact and o not in alias]
 
 
 def test_what_is_remembered_of_strange_names_is_bounded() -> None:
     found = catalog_of(provider())
     for n in range(2_500):
-        assert found.named(f"stranger-{n}") == ()
+        assert ranks(found, f"stranger-{n}") == [[], [], []]
     assert len(found.names._found) <= 1_000
-    assert named(found, "m") == ["p/m"]
+    assert ranks(found, "m")[0] == ["p/m"]

@@ -24,7 +24,7 @@ from ..config.jsonc import show
 from ..config.models import Config, Model, Provider
 from ..config.problems import Complaint
 from ..config.urls import is_loopback
-from ..exchange import Dialect, Limit, Offer, Policy, Price
+from ..exchange import Limit, Offer, Policy, Price
 from .allowances import allowance, limits_of, shared_limits
 from .hosts import matches
 from .names import Names
@@ -78,13 +78,6 @@ class Catalog:
     @cached_property
     def names(self) -> Names:
         return Names(self.offers)
-
-    def named(self, name: str, dialect: Dialect | None = None) -> tuple[Offer, ...]:
-        """The offers that a client's model name means: see `Names.named`."""
-        return self.names.named(name, dialect)
-
-    def upstream_of(self, offer: Offer) -> Upstream | None:
-        return self.upstreams.get((offer.provider, offer.account))
 
     def client_of(self, key: str) -> KnownClient | None:
         """Whose key it is."""

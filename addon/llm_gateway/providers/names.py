@@ -49,21 +49,6 @@ class Names:
             found = self._found[name] = self._look_up(name)
         return found
 
-    def named(self, name: str, dialect: Dialect | None = None) -> tuple[Offer, ...]:
-        """The offers that `name` means: those of the best rank in which one can be
-        used (enabled, and speaking `dialect`), and the unusable ones of better ranks,
-        so that a decision can say why they were passed over.
-
-        None of them speaks the dialect or is enabled: all that have the name.
-        """
-        passed_over: list[Offer] = []
-        for rank in self.ranks(name):
-            speaking = [o for o in rank if dialect is None or dialect in o.dialects]
-            if any(offer.enabled for offer in speaking):
-                return (*speaking, *passed_over)
-            passed_over += speaking
-        return tuple(passed_over)
-
     def dialects(self, name: str) -> frozenset[Dialect]:
         """Every dialect in which an enabled offer has this name."""
         spoken = [o.dialects for rank in self.ranks(name) for o in rank if o.enabled]

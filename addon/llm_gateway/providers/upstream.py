@@ -116,15 +116,6 @@ def upstream(
     return _with_key(found, provider, key, signed_in)
 
 
-def needed_keys(row: ProviderType, provider: Provider) -> tuple[str, ...]:
-    """Config keys that this provider's address is made of."""
-    if provider.base_url is not None:
-        return ()
-    variant = _variant(provider, row)
-    base = variant.base_url if variant else row.base_url
-    return tuple(dict.fromkeys(_placeholders(base))) if base else ("baseURL",)
-
-
 def _with_key(
     found: Upstream, provider: Provider, key: SecretStr | None, signed_in: bool
 ) -> Upstream | Incomplete:
