@@ -9,6 +9,7 @@ the amount that it named is believed for longer, in case the provider falls sile
 
 from math import floor
 
+from llm_gateway.exchange import Metric
 from llm_gateway.limits.values import Word
 
 BELIEVED = 86_400.0
@@ -68,11 +69,14 @@ class Heard:
         return min(self.at + share * span + HAIR, self.resets_at)
 
     def keep_down(self, earlier: "Heard", now: float) -> None:
-        """Answers overtake one another: before one and the same reset less can only become less."""
-        mine, theirs = self.left(now), earlier.left(now)
-        if mine is None or theirs is None or self.word.refills:
+        """Answers overtake one another: before one and the same reset, requests only become fewer.
+
+        Tokens are left out: ours are estimates, and cached ones may not count there.
+        """
+        word, mine, theirs = self.word, self.left(now), earlier.left(now)
+        if mine is None or theirs is None or not (self.whole and earlier.whole):
             return
-        if not (self.whole and earlier.whole):
+        if word.metric is not Metric.REQUESTS or word.refills or word.foreign:
             return
         if abs(self.resets_at - earlier.resets_at) <= SAME_RESET:
             self.taken += max(0, mine - theirs)

@@ -12,7 +12,7 @@ def reason(standing: Standing, amount: int, needed: int, fits_at: float | None) 
     if fits_at is None:
         return f"{head} {_said(limit, needed)} needed, {_said(limit, amount)} allowed {where}"
     spent = standing.used + standing.reserved
-    if standing.source != limit.source and spent + needed <= amount:
+    if spent + needed <= amount:  # by our count it would fit
         text = f"{head} {_said(limit, standing.remaining)} left {where}"
         text += f" by the provider's word ({standing.source})"
     else:
