@@ -1,0 +1,51 @@
+"""`layer_script.py` on a lean mitmproxy, whose upstream connections stay warm.
+
+WARM_ORIGINS names ports on 127.0.0.1 with their schemes: `https:4433 http:8000`. Without
+it every port is kept warm. `GET /_warm` says how many connections lie there.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from mitmproxy import ctx, http
+
+from llm_gateway.edge import lean, reuse
+from llm_gateway.exchange import Origin
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from layer_script import LayerScript
+
+
+class Everywhere(frozenset):
+    """All origins."""
+
+    def __contains__(self, origin: object) -> bool:
+        return True
+
+
+class WarmScript(LayerScript):
+    def load(self, loader: object) -> None:
+        super().load(loader)
+        lean.options(ctx.options)
+
+    def running(self) -> None:
+        lean.slim(ctx.master)
+        named = [part.split(":") for part in os.environ.get("WARM_ORIGINS", "").split()]
+        origins = [Origin(scheme, "127.0.0.1", int(port), "") for scheme, port in named]
+        self.keeper = reuse.install(ctx.master, origins)
+        assert self.keeper is not None
+        if not named:
+            self.keeper.warm.origins = Everywhere()
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        if flow.request.path != "/_warm":
+            return super().request(flow)
+        places = self.keeper.warm.places
+        lying = {f"{key.host}:{key.port}": len(p.parked) for key, p in places.items()}
+        flow.response = http.Response.make(200, json.dumps(lying))
+
+
+addons = [WarmScript()]
