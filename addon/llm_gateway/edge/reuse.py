@@ -14,23 +14,23 @@ every client has its own upstream connections, as ever.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from mitmproxy import connection, ctx
 from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.master import Master
-from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer, server_hooks, tunnel
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers.http import HttpClient, HttpLayer, HttpStream
-from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection
+from mitmproxy.proxy.layers.http import HttpClient
+from mitmproxy.proxy.layers.http._http1 import Http1Connection
 from mitmproxy.proxy.layers.tls import ServerTLSLayer, TLSLayer
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 from mitmproxy.utils import human
 
+from llm_gateway.edge.at_rest import find, is_done, is_empty, key_of, unwrap
 from llm_gateway.edge.known import digest
 from llm_gateway.edge.warm import Key, Origin, Parked, Warm
 from llm_gateway.edge.warming import HTTP1, open_ahead
@@ -63,7 +63,6 @@ KNOWN: tuple[tuple[set[str], tuple[Any, ...]], ...] = (
 
 HANDSHAKE = ("alpn", "alpn_offers", "cipher", "tls_version", "certificate_list", "sni")
 
-_says_close: Callable[[str, Any], bool] = http1.connection_close
 _start_handshake = ServerTLSLayer.start_handshake
 
 _handed: WeakKeyDictionary[Server, Parked] = WeakKeyDictionary()
@@ -137,7 +136,7 @@ class WarmConnections:
         io = handler.transports.get(server)
         if io is None or key is None or not self.warm.serves(key):
             return
-        if server.state is not ConnectionState.OPEN or not _at_rest(io):
+        if server.state is not ConnectionState.OPEN or not is_empty(io):
             return
         session, innermost = unwrap(self.layers.get(handler, {}).get(server))
         if not is_done(innermost) or key.tls is not (session is not None):
@@ -174,82 +173,6 @@ class WarmConnections:
 
 def keeper_of(master: Any) -> WarmConnections | None:
     return master.addons.lookup.get(WarmConnections.name)  # type: ignore[no-any-return]
-
-
-def key_of(server: Server) -> Key | None:
-    """None: no connection that can be exchanged for another."""
-    address = server.address
-    if address is None or server.via or server.transport_protocol != "tcp":
-        return None
-    return Key(address[0], address[1], server.tls, server.sni if server.tls else None)
-
-
-def find(top: layer.Layer, server: Server) -> HttpLayer | None:
-    """The HTTP layer that speaks on this connection.
-
-    Inside of CONNECT it lies in a stream of another one, which knows the connection too,
-    as that stream's.
-    """
-    todo, seen = list(top.context.layers), set()
-    while todo:
-        one = todo.pop()
-        if isinstance(one, HttpLayer) and id(one) not in seen:
-            mine = one.connections.get(server)
-            if mine is not None and not isinstance(mine, HttpStream):
-                return one
-            seen.add(id(one))
-            for stream in one.streams.values():
-                todo += stream.context.layers
-    return None
-
-
-def unwrap(outermost: Any) -> tuple[Any, Any]:
-    """The TLS session of a connection, if it has one, and its innermost layer."""
-    session = None
-    while (child := getattr(outermost, "child_layer", None)) is not None:
-        if isinstance(outermost, ServerTLSLayer):
-            session = outermost.tls
-        outermost = child
-    return session, outermost
-
-
-def is_done(client: object) -> bool:
-    """Is this an HTTP/1.1 connection with nothing under way, that may carry on?"""
-    if not isinstance(client, Http1Client) or client.buf:
-        return False
-    request, response = client.request, client.response
-    if client.stream_id is None:
-        return request is None and response is None
-    if request is None or response is None:
-        return False
-    if not (client.request_done and client.response_done):
-        return False
-    # mitmproxy closes it now: for a reason of the protocol, or because it was asked for
-    # by an HTTP/2 client.
-    try:
-        until_closed = http1.expected_http_body_size(request, response) == -1
-    except ValueError:
-        return False
-    return (
-        response.status_code != 101
-        and request.method.upper() != "CONNECT"
-        and not until_closed
-        and not _says_close(request.http_version, request.headers)
-        and not _says_close(response.http_version, response.headers)
-    )
-
-
-def _at_rest(io: ConnectionIO) -> bool:
-    reader, writer = io.reader, io.writer
-    return (
-        isinstance(reader, asyncio.StreamReader)
-        and isinstance(writer, asyncio.StreamWriter)
-        and not getattr(reader, "_buffer", b"unknown")
-        and not reader.at_eof()
-        and reader.exception() is None
-        and not writer.is_closing()
-        and writer.transport.get_write_buffer_size() == 0
-    )
 
 
 class _Nowhere:
