@@ -138,7 +138,9 @@ def limits(ledger: Ledger, now: float) -> None:
     ledger.beat(now, budget_set=1)
 
 
-def one_request(ledger: Ledger, at: float, chance: random.Random, *, route: bool = True) -> None:
+def one_request(
+    ledger: Ledger, at: float, chance: random.Random, *, route: bool = True
+) -> None:
     """A request with its attempts and its decision."""
     model = chance.choices(MODELS, [m.share for m in MODELS])[0]
     client = chance.choices([c for c, _ in CLIENTS], [s for _, s in CLIENTS])[0]
@@ -147,7 +149,9 @@ def one_request(ledger: Ledger, at: float, chance: random.Random, *, route: bool
     answer = int(chance.lognormvariate(5.6, 0.7))
     first = int(chance.lognormvariate(5.9, 0.4))
     took = first + int(answer / model.speed * 1000)
-    nano = int(((prompt - cached * 0.75) * model.price[0] + answer * model.price[1]) * 1000)
+    nano = int(
+        ((prompt - cached * 0.75) * model.price[0] + answer * model.price[1]) * 1000
+    )
     failed = chance.random() < 0.07
     outcome = chance.choices(("ok", "error", "refused", "cancelled", "passthrough"), (95, 1.2, 0.8, 1.5, 1.5))[0]  # fmt: skip
     asked = chance.choice((model.name or model.model, *model.aliases))
@@ -200,7 +204,9 @@ def one_request(ledger: Ledger, at: float, chance: random.Random, *, route: bool
     ledger.decision(id_, at, candidates, model=asked)
 
 
-def fill(ledger: Ledger, now: float, *, days: int = 60, a_day: int = 640, recent: int = 90) -> None:
+def fill(
+    ledger: Ledger, now: float, *, days: int = 60, a_day: int = 640, recent: int = 90
+) -> None:
     """Two months of history, busier by day and on weekdays; `recent` in the last hour."""
     chance = random.Random(7)
     ledger.db.execute("BEGIN")

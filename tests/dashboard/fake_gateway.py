@@ -148,7 +148,10 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.gateway.calls.append((self.command, self.path, headers, body))
         public = parts.path in ("/health", "/route") or parts.path.startswith("/usage/")
-        if not public and headers.get("authorization") != f"Bearer {self.gateway.token}":
+        if (
+            not public
+            and headers.get("authorization") != f"Bearer {self.gateway.token}"
+        ):
             self._answer(401, {"error": {"message": "admin token"}})
             return
         match (self.command, parts.path):

@@ -54,7 +54,9 @@ class Camera:
         act: Any = None,
         sign_in: str = "",
     ) -> None:
-        context = self.browser.new_context(viewport=size, color_scheme=theme, locale="en-GB", timezone_id="UTC")
+        context = self.browser.new_context(
+            viewport=size, color_scheme=theme, locale="en-GB", timezone_id="UTC"
+        )
         page = context.new_page()
         wrong = watch(page)
         if sign_in and not self.cookies:

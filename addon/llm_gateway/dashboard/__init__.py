@@ -16,10 +16,9 @@ import logging
 import os
 from typing import Any
 
-from datasette import hookimpl
-
 from . import compat, security, views, writes
 from .board import board_of
+from .compat import hook
 
 _QUIET_PATHS = ("/-/gateway/live.json", "/-/gateway/static/")
 
@@ -45,13 +44,13 @@ class _Quiet(logging.Filter):
 _QUIET = _Quiet()
 
 
-@hookimpl
+@hook
 def startup(datasette: Any) -> None:
     logging.getLogger("uvicorn.access").addFilter(_QUIET)
     board_of(datasette).attach()
 
 
-@hookimpl
+@hook
 def register_routes() -> list[tuple[str, Any]]:
     ours = r"^/-/gateway"
     return [
@@ -74,7 +73,7 @@ def register_routes() -> list[tuple[str, Any]]:
     ]
 
 
-@hookimpl
+@hook
 def asgi_wrapper(datasette: Any) -> Any:
     names = os.environ.get("LLM_GATEWAY_DASHBOARD_HOSTS", "").replace(",", " ").split()
     configured = board_of(datasette).config().get("allowed_hosts") or []
@@ -85,14 +84,14 @@ def asgi_wrapper(datasette: Any) -> Any:
     return lambda app: security.wrap(app, rules)
 
 
-@hookimpl
+@hook
 def skip_csrf(datasette: Any, scope: Any) -> bool | None:
     """0.65: our POSTs carry JSON and are checked for their origin instead."""
     prefix = datasette.setting("base_url").rstrip("/") + security.OURS
     return True if scope["path"].removeprefix(prefix) in _WRITES else None
 
 
-@hookimpl
+@hook
 def permission_allowed(datasette: Any, actor: Any, action: str) -> bool | None:
     """0.65: who may write."""
     if action != compat.ADMIN:
@@ -100,7 +99,7 @@ def permission_allowed(datasette: Any, actor: Any, action: str) -> bool | None:
     return compat.root_may(actor, board_of(datasette).config().get("allow"))
 
 
-@hookimpl
+@hook
 def register_actions(datasette: Any) -> list[Any]:
     """1.0: the same permission, as an action; root has it."""
     from datasette.permissions import Action
@@ -110,7 +109,7 @@ def register_actions(datasette: Any) -> list[Any]:
     ]
 
 
-@hookimpl
+@hook
 def permission_resources_sql(datasette: Any, actor: Any, action: str) -> Any:
     """1.0: whom the plugin's `allow` block names."""
     if action != compat.ADMIN or not actor:
@@ -122,16 +121,20 @@ def permission_resources_sql(datasette: Any, actor: Any, action: str) -> Any:
     return PermissionSQL.allow(reason="llm-gateway: allow")
 
 
-@hookimpl
+@hook
 def menu_links(datasette: Any) -> list[dict[str, str]]:
-    pages = {"": "Gateway: live", "/history": "History", "/config": "Providers & config"}
+    pages = {
+        "": "Gateway: live",
+        "/history": "History",
+        "/config": "Providers & config",
+    }
     return [
         {"href": datasette.urls.path(security.OURS + path), "label": label}
         for path, label in pages.items()
     ]
 
 
-@hookimpl
+@hook
 def database_actions(datasette: Any, database: str) -> list[dict[str, str]] | None:
     ledger = board_of(datasette).found
     if ledger is None or ledger.database != database:

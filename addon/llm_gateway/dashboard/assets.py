@@ -17,6 +17,8 @@ TYPES = {
     "theme.js": "text/javascript",
     "base.js": "text/javascript",
     "signals.js": "text/javascript",
+    "bars.js": "text/javascript",
+    "overview.js": "text/javascript",
     "live.js": "text/javascript",
     "rows.js": "text/javascript",
     "rail.js": "text/javascript",

@@ -113,11 +113,10 @@ class Board:
 
             return await self.ask("live", work, seconds=2.0)
 
-        return await self.kept(("live", minutes, simulated), TTL, build)
+        found: bytes = await self.kept(("live", minutes, simulated), TTL, build)
+        return found
 
-    async def ask(
-        self, purpose: str, work: Callable[[Ask], T], *, seconds: float
-    ) -> T:
+    async def ask(self, purpose: str, work: Callable[[Ask], T], *, seconds: float) -> T:
         """`work` on the reader for `purpose` ("live" or "history")."""
         ledger = await self.ledger()
         key = (ledger.path, purpose)

@@ -71,7 +71,9 @@ def call(
     """One request; blocking. Raises GatewayDown or NoToken; any status is an answer."""
     parts = urlsplit(base)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise GatewayDown(f"LLM_GATEWAY_URL is {base!r}; write e.g. http://127.0.0.1:8080")
+        raise GatewayDown(
+            f"LLM_GATEWAY_URL is {base!r}; write e.g. http://127.0.0.1:8080"
+        )
     sent = {"accept": "application/json", **(headers or {})}
     if admin:
         sent["authorization"] = f"Bearer {_token()}"

@@ -181,9 +181,7 @@ def history(ask: Ask, asked: Wanted, now: float) -> Json:
         "step": span.step,
         "since": _bound(start, span.period),
         "times": times,
-        "series": [
-            {"key": key, **_rounded(series[key])} for key in ranked[:SERIES]
-        ]
+        "series": [{"key": key, **_rounded(series[key])} for key in ranked[:SERIES]]
         + _others([series[key] for key in ranked[SERIES:]], columns),
         "totals": [{"key": key, **totals[key]} for key in ranked],
         "heat": _heat(ask, span, sim, now),
@@ -255,7 +253,9 @@ def questions(asked: Wanted, found: Json) -> dict[str, tuple[str, dict[str, str]
         "heat": (
             _HEAT.strip(),
             {
-                "since": _bound(found["times"][-1] - found["heat"]["days"] * DAY, "hour"),
+                "since": _bound(
+                    found["times"][-1] - found["heat"]["days"] * DAY, "hour"
+                ),
                 "sim": sim,
             },
         ),

@@ -10,9 +10,7 @@ import json
 import math
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
 from . import queries
@@ -25,52 +23,18 @@ from .standing import (
     add_up,
     fresh,
     moment,
-    stamp,
     standing,
     together,
 )
 from .ticker import Ticker
+from .traffic import SLOTS, Pair, Series, days, rates, series
 
-SLOTS = 30
-"""Columns of a sparkline."""
 WINDOWS = (1, 5, 10, 30, 60)
 """Minutes that the page can show."""
-FROM_MINUTES = 30
-"""Windows of this many minutes and more are summed from `usage_minute`."""
-PACE_SECONDS = 900
-"""Forecasts go on at the pace of the last quarter of an hour."""
 SILENT_AFTER = 8.0
 """Seconds without a heartbeat after which the gateway counts as gone."""
 
-NANO = 1e9
 Json = dict[str, Any]
-Pair = tuple[str, str]
-"""(provider, model)."""
-
-
-@dataclass(slots=True)
-class Series:
-    """Requests, tokens and cost of one model, slot by slot."""
-
-    requests: list[int]
-    tokens: list[int]
-    cost: list[float]
-
-    @classmethod
-    def empty(cls) -> "Series":
-        return cls([0] * SLOTS, [0] * SLOTS, [0.0] * SLOTS)
-
-    def add(self, slot: int, requests: int, tokens: int, cost: float) -> None:
-        self.requests[slot] += requests
-        self.tokens[slot] += tokens
-        self.cost[slot] += cost
-
-    def as_json(self) -> Json:
-        return {
-            "r": self.requests,
-            "t": self.tokens,
-            "c": [round(cost, 9) for cost in self.cost],
-        }
 
 
 def snapshot(
@@ -82,10 +46,10 @@ def snapshot(
     """
     step = minutes * 60 // SLOTS
     start = (math.floor(now / step) - SLOTS + 1) * step
-    by_model, total, sums = _series(ask, start, step, minutes, simulated, now)
+    by_model, total, sums = series(ask, start, step, minutes, simulated, now)
     bars, clients, budget = _bars(ask, now)
     providers, ready, word_of = _providers(ask, bars, by_model, now)
-    rates = _rates(ask, now)
+    pace = rates(ask, now)
     gateway = _gateway(ask, now)
     return {
         "now": now,
@@ -95,7 +59,7 @@ def snapshot(
         "gateway": gateway,
         "any": bool(ask(queries.ANY_REQUEST, {})[0]["found"]),
         "total": total.as_json() | {"sum": sums},
-        **_days(ask, now),
+        **days(ask, now),
         "budget": [bar_json(bar) for bar in budget],
         "clients": [
             {"name": name, "bars": [bar_json(bar) for bar in found]}
@@ -104,7 +68,7 @@ def snapshot(
         "ready": ready,
         "providers": providers,
         "names": _names(ask, word_of),
-        "alerts": alerts(gateway, providers, bars, budget, rates, now),
+        "alerts": alerts(gateway, providers, bars, budget, pace, now),
         "ticker": ticker.newest(ask, simulated=simulated),
     }
 
@@ -131,40 +95,6 @@ def standing_json(found: Standing) -> Json:
         "reason": found.reason,
         "returns": found.returns_at,
     }
-
-
-def _series(
-    ask: Ask, start: int, step: int, minutes: int, simulated: bool, now: float
-) -> tuple[dict[Pair, Series], Series, Json]:
-    whole_minutes = minutes >= FROM_MINUTES
-    since = stamp(start)[:16] if whole_minutes else stamp(start)
-    sql = queries.SLOTS_FROM_MINUTES if whole_minutes else queries.SLOTS_FROM_ROWS
-    by_model: dict[Pair, Series] = defaultdict(Series.empty)
-    total = Series.empty()
-    errors = refused = 0
-    for row in ask(sql, {"since": since, "start": start, "step": step}):
-        slot = min(max(row["slot"], 0), SLOTS - 1)
-        requests, tokens, cost = row["requests"], row["tokens"], row["cost"]
-        if simulated:
-            requests += row["simulated_requests"]
-            tokens += row["simulated_tokens"]
-            cost += row["simulated_cost"]
-        errors += row["errors"]
-        refused += row["refused"]
-        by_model[row["provider"], row["model"]].add(
-            slot, requests, tokens, cost / NANO
-        )
-        total.add(slot, requests, tokens, cost / NANO)
-    in_flight = ask(queries.IN_FLIGHT, {"since": stamp(now - 3600)})[0]["requests"]
-    sums = {
-        "requests": sum(total.requests) + in_flight,
-        "tokens": sum(total.tokens),
-        "cost": round(sum(total.cost), 9),
-        "errors": errors,
-        "refused": refused,
-        "in_flight": in_flight,
-    }
-    return dict(by_model), total, sums
 
 
 Bars = dict[tuple[str, ...], tuple[Bar, ...]]
@@ -235,7 +165,7 @@ def _providers(
                 off=off or ("" if first["enabled"] else first["reason"] or "disabled"),
             )
             word_of[id_, model] = found
-            series = by_model.get((id_, model)) or Series.empty()
+            shown = by_model.get((id_, model)) or Series.empty()
             rows.append(
                 {
                     "model": model,
@@ -243,7 +173,7 @@ def _providers(
                     "free": bool(first["free"]),
                     "state": standing_json(found),
                     "bars": [bar_json(bar) for bar in own],
-                    **series.as_json(),
+                    **shown.as_json(),
                 }
             )
         result.append(
@@ -296,44 +226,6 @@ def _names(ask: Ask, word_of: Mapping[Pair, Standing]) -> list[Json]:
         }
         for name, offers in sorted(by_name.items())
     ]
-
-
-def _rates(ask: Ask, now: float) -> dict[tuple[str, ...], dict[str, float]]:
-    """Per second: of each model, of each provider, and () of everything."""
-    rates: dict[tuple[str, ...], dict[str, float]] = defaultdict(
-        lambda: {"requests": 0.0, "tokens": 0.0, "cost": 0.0}
-    )
-    for row in ask(queries.RATES, {"since": stamp(now - PACE_SECONDS)[:16]}):
-        for key in ((row["provider"], row["model"]), (row["provider"],), ()):
-            rates[key]["requests"] += row["requests"] / PACE_SECONDS
-            rates[key]["tokens"] += row["tokens"] / PACE_SECONDS
-            rates[key]["cost"] += row["cost"] / NANO / PACE_SECONDS
-    return dict(rates)
-
-
-def _days(ask: Ask, now: float) -> Json:
-    day = datetime.fromtimestamp(now, UTC).date().isoformat()
-    rows = ask(queries.DAYS, {"today": day, "month": day[:8] + "01"})
-
-    def total(name: str, found: Iterable[sqlite3.Row]) -> float | None:
-        values = [row[name] for row in found if row[name] is not None]
-        return sum(values) if values else None
-
-    def dollars(name: str, found: Iterable[sqlite3.Row]) -> float | None:
-        value = total(name, found)
-        return None if value is None else round(value / NANO, 9)
-
-    today = [row for row in rows if row["today"]]
-    return {
-        "today": {
-            "requests": total("requests", today) or 0,
-            "tokens": total("tokens", today) or 0,
-            "cost": dollars("cost", today),
-            "saved": dollars("saved", today),
-            "unknown": total("unknown", today) or 0,
-        },
-        "month": {"cost": dollars("cost", rows), "saved": dollars("saved", rows)},
-    }
 
 
 def _gateway(ask: Ask, now: float) -> Json | None:

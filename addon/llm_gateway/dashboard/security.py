@@ -211,9 +211,7 @@ async def _refuse(send: Send, verdict: Refusal, *, as_json: bool) -> None:
             "headers": [
                 (
                     b"content-type",
-                    b"application/json"
-                    if as_json
-                    else b"text/plain; charset=utf-8",
+                    b"application/json" if as_json else b"text/plain; charset=utf-8",
                 ),
                 (b"x-content-type-options", b"nosniff"),
             ],

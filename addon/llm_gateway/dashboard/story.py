@@ -53,9 +53,7 @@ def story(ask: Ask, id_: str) -> Json | None:
     began = moment(row["ts"]) or 0.0
     attempts = [dict(found) for found in ask(queries.ATTEMPTS, {"id": id_})]
     decisions = ask(queries.DECISION, {"id": id_})
-    candidates = (
-        _candidates(decisions[0]["candidates"], attempts) if decisions else []
-    )
+    candidates = _candidates(decisions[0]["candidates"], attempts) if decisions else []
     length = _length(row, attempts, began)
     return {
         **row,
@@ -128,7 +126,9 @@ def running(ask: Ask) -> list[Json]:
 
 def _limit(row: sqlite3.Row) -> str:
     amount = row["amount"]
-    shown = dollars(amount) if row["metric"] == "cost" else f"{amount:,} {row['metric']}"
+    shown = (
+        dollars(amount) if row["metric"] == "cost" else f"{amount:,} {row['metric']}"
+    )
     return f"{shown} per {row['window']}"
 
 
@@ -164,9 +164,7 @@ def _candidates(text: str, attempts: list[Json]) -> list[Json]:
     tried: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for one in attempts:
         key = (one["provider"], one["account"], one["model"])
-        tried[key].append(
-            "answered" if one["outcome"] == "ok" else str(one["outcome"])
-        )
+        tried[key].append("answered" if one["outcome"] == "ok" else str(one["outcome"]))
     for candidate in found:
         key = (candidate["provider"], candidate.get("account", ""), candidate["model"])
         candidate["became"] = ", ".join(tried.get(key, ()))

@@ -48,9 +48,7 @@ async def request_page(request: Any, datasette: Any) -> Any:
     board, database = await _looking(request, datasette)
     id_ = request.url_vars["id"]
     try:
-        found = await board.ask(
-            "live", lambda ask: story.story(ask, id_), seconds=2.0
-        )
+        found = await board.ask("live", lambda ask: story.story(ask, id_), seconds=2.0)
     except (NoLedger, NotReadable):
         found = None
     if found is None:

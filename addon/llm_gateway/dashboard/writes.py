@@ -56,7 +56,8 @@ async def config_json(request: Any, datasette: Any) -> Any:
 async def config_save(request: Any, datasette: Any) -> Any:
     """POST {text or config, hash, dry_run}: validate, or save.
 
-    `text` is JSONC; `config` the whole configuration as an object, whose comments the
+    A dry run answers 200 with `errors` where saving would be refused with 422. `text` is
+    JSONC; `config` the whole configuration as an object, whose comments the
     gateway keeps. Secrets may stay masked in both.
     """
 
@@ -70,9 +71,11 @@ async def config_save(request: Any, datasette: Any) -> Any:
             raise _Wrong("text: write the configuration as a string")
         path = "/config?dry_run=1" if body.get("dry_run") else "/config"
         headers = {"content-type": kind, "if-match": str(body.get("hash") or "")}
-        return _forward(
-            await _call(board, "POST", path, payload=payload, headers=headers)
-        )
+        answer = await _call(board, "POST", path, payload=payload, headers=headers)
+        if body.get("dry_run") and answer.status in (400, 422):
+            # A draft with mistakes is no failed request: the answer is a list of them.
+            return _json({"valid": False, **answer.json()})
+        return _forward(answer)
 
     return await _write(request, datasette, write)
 

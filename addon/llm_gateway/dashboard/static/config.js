@@ -45,7 +45,10 @@ function moment(value) {
 
 async function poll() {
   if (!document.hidden) {
-    try { await status(); } catch { $("status").dataset.state = "down"; }
+    try {
+      const found = await status();
+      if (admin && !loaded && !found.down) await load();
+    } catch { $("status").dataset.state = "down"; }
   }
   setTimeout(poll, POLL);
 }
@@ -54,17 +57,24 @@ async function poll() {
 
 async function load() {
   try {
+    // Nobody there: the page shows what the database knows, and says how to start it.
+    if ((await status()).down) return unloaded();
     loaded = await get("/config.json");
   } catch (error) {
-    $("cards").prepend(...(error.status === 503 ? [] : [el("p", { class: "banner warn" }, error.message)]));
-    for (const input of $("tabs").querySelectorAll("input")) input.disabled = input.value === "text" || input.value === "simulate";
+    $("problem").replaceChildren(el("p", { class: "banner warn" }, error.message));
+    unloaded();
     return;
   }
+  $("problem").replaceChildren();
   for (const input of $("tabs").querySelectorAll("input")) input.disabled = false;
   cards = new Cards($("cards"), loaded.config, changed);
   editor = new Editor($("text"), loaded.text, changed);
   $("simulate").replaceChildren(simulateForm(loaded.config));
   pending(null);
+}
+
+function unloaded() {
+  for (const input of $("tabs").querySelectorAll("input")) input.disabled = input.value === "text" || input.value === "simulate";
 }
 
 let source = null;
@@ -86,9 +96,11 @@ async function check() {
   if (!draft) return;
   const sent = draft.body();
   try {
-    await post("/config/save", { ...sent, hash: loaded.hash, dry_run: true });
-    if (source === draft) pending({ kind: "valid" });
-    draft.errors([]);
+    const found = await post("/config/save", { ...sent, hash: loaded.hash, dry_run: true });
+    if (source !== draft || JSON.stringify(draft.body()) !== JSON.stringify(sent)) return;
+    const list = found.valid === false ? found.errors ?? [found.error] : [];
+    draft.errors(list);
+    pending(list.length ? { kind: "refused", list } : { kind: "valid" });
   } catch (error) {
     refused(draft, error);
   }
@@ -183,12 +195,12 @@ if (admin) {
   $("reload").addEventListener("click", async () => {
     try {
       await post("/reload", {});
+      $("problem").replaceChildren();
       if (!source) await load();
       await status();
     } catch (error) {
-      $("banners").replaceChildren(el("div", { class: "banner bad" }, el("p", {}, error.message)));
+      $("problem").replaceChildren(el("div", { class: "banner bad" }, el("p", {}, error.message)));
     }
   });
-  load();
 }
 poll();

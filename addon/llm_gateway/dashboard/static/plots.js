@@ -71,6 +71,9 @@ function line(colourName, name, value) {
   return el("p", {}, dot, el("span", {}, name), el("b", {}, value));
 }
 
+// Where a column stands, so that the pointer picks the one that it is over.
+const middles = (times, step) => times.map((at) => at + step / 2);
+
 // Columns that stand on each other: drawn from the highest sum to the lowest.
 export function stacked(target, { times, step, series, format, label, sync }) {
   const sums = [];
@@ -80,7 +83,7 @@ export function stacked(target, { times, step, series, format, label, sync }) {
     sums.push(below);
   }
   const most = Math.max(0, ...below);
-  const bars = uPlot.paths.bars({ size: [0.78, 46], radius: 0, align: 1 });
+  const bars = uPlot.paths.bars({ size: [0.78, 46], radius: 0 });
   const tip = tooltip(target);
   const plot = new uPlot({
     ...frame(target, step, format, sync),
@@ -96,13 +99,12 @@ export function stacked(target, { times, step, series, format, label, sync }) {
         tip(plot, [el("p", { class: "at" }, when(times[idx], step), el("b", {}, format(below[idx]))), ...shown]);
       }],
     },
-  }, [times, ...sums.toReversed()], target);
+  }, [middles(times, step), ...sums.toReversed()], target);
   return plot;
 }
 
 export function lines(target, { times, step, series, format, sync }) {
   const tip = tooltip(target);
-  const middle = times.map((at) => at + step / 2);
   return new uPlot({
     ...frame(target, step, format, sync),
     scales: { x: { range: [times[0], times.at(-1) + step] }, y: { range: (_, __, most) => [0, (most || 1000) * 1.1] } },
@@ -119,7 +121,7 @@ export function lines(target, { times, step, series, format, sync }) {
         tip(plot, shown.length ? [el("p", { class: "at" }, when(times[idx], step)), ...shown] : []);
       }],
     },
-  }, [middle, ...series.map((one) => one.values)], target);
+  }, [middles(times, step), ...series.map((one) => one.values)], target);
 }
 
 export function when(at, step) {

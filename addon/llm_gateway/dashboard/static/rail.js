@@ -1,6 +1,6 @@
 // Beside the table: the last requests with their routes, what clients ask for.
 
-import { Bars } from "./rows.js";
+import { Bars } from "./bars.js";
 import { clock, duration, el, get, latency, money, page, short } from "./base.js";
 
 const SAID = {
@@ -126,15 +126,4 @@ async function explain(name, into) {
   } catch (error) {
     into.textContent = error.message;
   }
-}
-
-export function alertText(alert, now) {
-  if (alert.text !== undefined) {
-    const back = alert.returns && alert.returns > now ? `, back in ${duration(alert.returns - now)}` : "";
-    return `${alert.word ? `${alert.word}${alert.text ? `, ${alert.text}` : ""}` : alert.text}${back}`;
-  }
-  const parts = [`${Math.round(alert.ratio * 100)} % of ${alert.metric} per ${alert.window} used`];
-  if (alert.empty) parts.push(`at this pace empty at ${clock(alert.empty, now)}`);
-  if (alert.resets && alert.resets > now) parts.push(`resets ${alert.resets - now < 3600 ? `in ${duration(alert.resets - now)}` : `at ${clock(alert.resets, now)}`}`);
-  return parts.join(", ");
 }

@@ -1,0 +1,29 @@
+"""Loads the dashboard into a Datasette that our own commands start.
+
+An installed package is found through its entry point; a clone that was never installed
+is not, so this file is passed as `--plugins-dir`. Registered once, however often named.
+
+A gateway that is killed cannot stop its child. So the child reads from a pipe whose
+other end only the gateway holds, and ends when that end is gone.
+"""
+
+import os
+import signal
+import sys
+import threading
+
+from datasette.plugins import pm
+
+from llm_gateway import dashboard
+
+if not pm.is_registered(dashboard):
+    pm.register(dashboard, name="llm_gateway")
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if os.environ.get("LLM_GATEWAY_CHILD") == "1":
+    threading.Thread(target=_end_with_parent, daemon=True).start()

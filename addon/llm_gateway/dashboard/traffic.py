@@ -1,0 +1,126 @@
+"""How much went through, in the columns of a sparkline, today, and at which pace.
+
+What lives here: sums over the rows of a few minutes, or over the rollups for more.
+
+What this file does not know: limits, states, HTML.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from . import queries
+from .reader import Ask
+from .standing import stamp
+
+SLOTS = 30
+"""Columns of a sparkline."""
+FROM_MINUTES = 30
+"""Windows of this many minutes and more are summed from `usage_minute`."""
+PACE_SECONDS = 900
+"""Forecasts go on at the pace of the last quarter of an hour."""
+
+NANO = 1e9
+Json = dict[str, Any]
+Pair = tuple[str, str]
+"""(provider, model)."""
+
+
+@dataclass(slots=True)
+class Series:
+    """Requests, tokens and cost of one model, slot by slot."""
+
+    requests: list[int]
+    tokens: list[int]
+    cost: list[float]
+
+    @classmethod
+    def empty(cls) -> "Series":
+        return cls([0] * SLOTS, [0] * SLOTS, [0.0] * SLOTS)
+
+    def add(self, slot: int, requests: int, tokens: int, cost: float) -> None:
+        self.requests[slot] += requests
+        self.tokens[slot] += tokens
+        self.cost[slot] += cost
+
+    def as_json(self) -> Json:
+        return {
+            "r": self.requests,
+            "t": self.tokens,
+            "c": [round(cost, 9) for cost in self.cost],
+        }
+
+
+def series(
+    ask: Ask, start: int, step: int, minutes: int, simulated: bool, now: float
+) -> tuple[dict[Pair, Series], Series, Json]:
+    """Per model, of everything, and the sums: {requests, tokens, cost, errors, ...}."""
+    whole_minutes = minutes >= FROM_MINUTES
+    since = stamp(start)[:16] if whole_minutes else stamp(start)
+    sql = queries.SLOTS_FROM_MINUTES if whole_minutes else queries.SLOTS_FROM_ROWS
+    by_model: dict[Pair, Series] = defaultdict(Series.empty)
+    total = Series.empty()
+    errors = refused = 0
+    for row in ask(sql, {"since": since, "start": start, "step": step}):
+        slot = min(max(row["slot"], 0), SLOTS - 1)
+        requests, tokens, cost = row["requests"], row["tokens"], row["cost"]
+        if simulated:
+            requests += row["simulated_requests"]
+            tokens += row["simulated_tokens"]
+            cost += row["simulated_cost"]
+        errors += row["errors"]
+        refused += row["refused"]
+        by_model[row["provider"], row["model"]].add(slot, requests, tokens, cost / NANO)
+        total.add(slot, requests, tokens, cost / NANO)
+    in_flight = ask(queries.IN_FLIGHT, {"since": stamp(now - 3600)})[0]["requests"]
+    sums = {
+        "requests": sum(total.requests) + in_flight,
+        "tokens": sum(total.tokens),
+        "cost": round(sum(total.cost), 9),
+        "errors": errors,
+        "refused": refused,
+        "in_flight": in_flight,
+    }
+    return dict(by_model), total, sums
+
+
+def rates(ask: Ask, now: float) -> dict[tuple[str, ...], dict[str, float]]:
+    """Per second: of each model, of each provider, and () of everything."""
+    found: dict[tuple[str, ...], dict[str, float]] = defaultdict(
+        lambda: {"requests": 0.0, "tokens": 0.0, "cost": 0.0}
+    )
+    for row in ask(queries.RATES, {"since": stamp(now - PACE_SECONDS)[:16]}):
+        for key in ((row["provider"], row["model"]), (row["provider"],), ()):
+            found[key]["requests"] += row["requests"] / PACE_SECONDS
+            found[key]["tokens"] += row["tokens"] / PACE_SECONDS
+            found[key]["cost"] += row["cost"] / NANO / PACE_SECONDS
+    return dict(found)
+
+
+def days(ask: Ask, now: float) -> Json:
+    """{today, month}, in UTC days as the rollup has them; unknown money is None."""
+    day = datetime.fromtimestamp(now, UTC).date().isoformat()
+    rows = ask(queries.DAYS, {"today": day, "month": day[:8] + "01"})
+
+    def total(name: str, found: Iterable[sqlite3.Row]) -> float | None:
+        values = [row[name] for row in found if row[name] is not None]
+        return sum(values) if values else None
+
+    def dollars(name: str, found: Iterable[sqlite3.Row]) -> float | None:
+        value = total(name, found)
+        return None if value is None else round(value / NANO, 9)
+
+    today = [row for row in rows if row["today"]]
+    return {
+        "today": {
+            "requests": total("requests", today) or 0,
+            "tokens": total("tokens", today) or 0,
+            "cost": dollars("cost", today),
+            "saved": dollars("saved", today),
+            "unknown": total("unknown", today) or 0,
+        },
+        "month": {"cost": dollars("cost", rows), "saved": dollars("saved", rows)},
+    }
