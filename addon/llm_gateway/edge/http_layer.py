@@ -2,13 +2,13 @@
 
 What lives here: the door. `install` puts the layer in place, `set_plan` tells it how to
 carry a flow, `gateway_attempt_failed` is the hook that it calls; see `http_plan` for the
-values and `http_stream` for what happens to one request. The layer itself keeps what is
+values and `http_stream` for what happens to one request and which hooks end it. The layer itself keeps what is
 shared by the streams of one client connection: ids of attempts, upstream connections,
 one clock. What this file does not know: providers, limits, the ledger.
 
 The addon has to set `connection_strategy=lazy` and `upstream_cert=false`, and to leave
 `stream_large_bodies` and `body_size_limit` unset. mitmproxy's private names that we stand
-on are listed in `_NEEDED`; `self_check()` looks whether they are all there.
+on are listed in `http_names`; `self_check()` looks whether they are all there.
 """
 
 import asyncio
@@ -21,14 +21,17 @@ from typing import Any, cast
 from mitmproxy import connection as connections
 from mitmproxy import ctx
 from mitmproxy.connection import ConnectionState, Server
-from mitmproxy.net.http import validate
 from mitmproxy.proxy import commands, events, layer
-from mitmproxy.proxy import server as proxy_server
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers import http as layers_http
-from mitmproxy.proxy.layers.http import HttpLayer, RegisterHttpConnection
+from mitmproxy.proxy.layers.http import (
+    HttpLayer,
+    HttpStream,
+    RegisterHttpConnection,
+)
 from mitmproxy.proxy.layers.http._http2 import Http2Client
 
+from .http_commands import ConnectUpstream, TimeUp
+from .http_names import KNOWN_GOOD, self_check
 from .http_plan import (
     Action,
     Failure,
@@ -41,7 +44,7 @@ from .http_plan import (
     set_plan,
     set_request_limit,
 )
-from .http_stream import ConnectUpstream, GatewayStream, TimeUp
+from .http_stream import GatewayStream
 
 __all__ = [
     "KNOWN_GOOD",
@@ -60,8 +63,6 @@ __all__ = [
     "set_request_limit",
 ]
 
-KNOWN_GOOD = "11.0.2 to 12.3"
-"""The mitmproxy versions that this has been tested with."""
 LONGEST_SLEEP = 60.0
 """Seconds between two looks at the clock: also a sign of life for `tcp_timeout`."""
 PRUNE_ABOVE = 8
@@ -69,7 +70,7 @@ PRUNE_ABOVE = 8
 
 
 class GatewayHttpLayer(HttpLayer):
-    """One client connection. Made from an `HttpLayer` by `_adopt`."""
+    """One client connection. Made from an `HttpLayer` by `adopt`."""
 
     now: Callable[[], float]
     carried: set[connections.Connection]
@@ -81,7 +82,13 @@ class GatewayHttpLayer(HttpLayer):
     last_id: int
     prune_above: int
 
-    def _adopt(self) -> None:
+    @staticmethod
+    def adopt(plain: Any) -> None:
+        """Turn mitmproxy's layer, which has not begun yet, into ours."""
+        plain.__class__ = GatewayHttpLayer
+        plain._begin()
+
+    def _begin(self) -> None:
         self.now = asyncio.get_running_loop().time
         self.carried = set()
         self.alarms = {}
@@ -103,7 +110,7 @@ class GatewayHttpLayer(HttpLayer):
         self.streams[stream_id] = stream
         yield from self.event_to_child(stream, events.Start())
 
-    def new_id(self, stream: GatewayStream) -> int:
+    def new_id(self, stream: HttpStream) -> int:
         """An upstream stream id for a further attempt. Clients' ids are odd."""
         self.last_id += 2
         self.streams[self.last_id] = stream
@@ -206,8 +213,7 @@ def install(nextlayer: layer.NextLayer) -> None:
     child: Any = nextlayer.layer
     while child is not None:
         if type(child) is HttpLayer:
-            child.__class__ = GatewayHttpLayer
-            child._adopt()
+            GatewayHttpLayer.adopt(child)
         child = getattr(child, "child_layer", None)
 
 
@@ -236,70 +242,3 @@ def lift_connection_caps(client: connections.Client) -> None:
     handler = proxy.connections.get(client.id)
     if handler is not None:
         handler.max_conns = collections.defaultdict(_NoCap)
-
-
-_NEEDED: tuple[tuple[object, str], ...] = (
-    *(
-        (HttpLayer, name)
-        for name in (
-            "_handle_event",
-            "event_to_child",
-            "get_connection",
-            "make_stream",
-            "register_connection",
-        )
-    ),
-    *(
-        (layers_http.HttpStream, name)
-        for name in (
-            "_handle_event",
-            "handle_event",
-            "check_body_size",
-            "check_invalid",
-            "check_killed",
-            "handle_protocol_error",
-            "make_server_connection",
-            "passthrough",
-            "send_response",
-            "start_request_stream",
-            "start_response_stream",
-            "state_consume_request_body",
-            "state_done",
-            "state_errored",
-            "state_stream_request_body",
-            "state_stream_response_body",
-            "state_wait_for_response_headers",
-        )
-    ),
-    (layers_http.GetHttpConnection, "connection_spec_matches"),
-    (layers_http, "GetHttpConnectionCompleted"),
-    (layers_http, "RegisterHttpConnection"),
-    (layers_http, "DropStream"),
-    (layers_http, "SendHttp"),
-    (layer.Layer, "handle_event"),
-    (validate, "validate_headers"),
-    (proxy_server.ConnectionHandler, "open_connection"),
-)
-_NEEDED_ATTRIBUTES: tuple[tuple[type, tuple[str, ...]], ...] = (
-    (HttpLayer, ("streams", "connections", "command_sources")),
-    (HttpLayer, ("waiting_for_establishment",)),
-    (layer.Layer, ("_paused", "_paused_event_queue", "context")),
-    (layers_http.HttpStream, ("request_body_buf", "flow", "stream_id")),
-    (Http2Client, ("stream_queue",)),
-    (proxy_server.ConnectionHandler, ("max_conns",)),
-)
-
-
-def self_check() -> list[str]:
-    """The names of mitmproxy's that we need and that are missing; empty: all is well."""
-    missing = [
-        f"{getattr(owner, '__name__', owner)}.{name}"
-        for owner, name in _NEEDED
-        if not hasattr(owner, name)
-    ]
-    for owner, names in _NEEDED_ATTRIBUTES:
-        declared = {
-            n for base in owner.__mro__ for n in vars(base).get("__annotations__", {})
-        }
-        missing += [f"{owner.__name__}.{n}" for n in names if n not in declared]
-    return missing

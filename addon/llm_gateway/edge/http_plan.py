@@ -133,7 +133,7 @@ class Failure:
 
 
 @dataclass
-class GatewayAttemptFailedHook(commands.StartHook):
+class GatewayAttemptFailedHook(commands.StartHook):  # type: ignore[no-untyped-call]
     """Calls `async def gateway_attempt_failed(self, failure: Failure)` on the addon."""
 
     failure: Failure
@@ -152,6 +152,13 @@ def set_plan(flow: http.HTTPFlow, plan: Plan) -> None:
 def plan_of(flow: http.HTTPFlow) -> Plan | None:
     plan: Plan | None = getattr(flow, _PLAN, None)
     return plan
+
+
+def bare_502() -> http.Response:
+    """For an addon that answered nothing: no cause, no words of the upstream."""
+    error = {"message": "the upstream failed", "type": "api_error"}
+    body = json.dumps({"error": error})
+    return http.Response.make(502, body, {"content-type": "application/json"})
 
 
 def _plain_413(flow: http.HTTPFlow, limit: int) -> http.Response:

@@ -1,0 +1,61 @@
+"""What travels between a stream and its layer, beside mitmproxy's own.
+
+Values only: a command, an event, and the face that a layer shows to its streams.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from mitmproxy.connection import Connection, Server
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers.http import GetHttpConnection, HttpStream
+from mitmproxy.proxy.layers.http import _events as http_events
+
+# The codes became an enum in mitmproxy 12.
+_CODES: Any = getattr(http_events, "ErrorCode", None)
+CANCELLED: Any = _CODES.CANCEL if _CODES else 499
+SERVER_ERROR: Any = _CODES.GENERIC_SERVER_ERROR if _CODES else 502
+
+
+class TimeUp(events.Event):
+    """The layer's clock: this stream's `due()` has passed."""
+
+
+class ConnectUpstream(GetHttpConnection):
+    """mitmproxy's request for a connection, without its memory for failures."""
+
+    fresh = False
+    """Take no connection that exists."""
+    server: Server | None = None
+    """The one that was tried; set by the layer when it is known."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def connection_spec_matches(self, connection: Connection) -> bool:
+        # A connection that failed once answers for all that come later on the same
+        # client connection, even when the provider is back: never match it.
+        return (
+            not self.fresh
+            and not connection.error
+            and super().connection_spec_matches(connection)
+        )
+
+
+class Surroundings(Protocol):
+    """What a stream needs from its layer: see `http_layer`."""
+
+    now: Callable[[], float]
+    streams: dict[int, HttpStream]
+    carried: set[Connection]
+    command_sources: dict[commands.Command, Any]
+
+    def new_id(self, stream: HttpStream) -> int: ...
+    def alarm(self, due: float) -> commands.RequestWakeup | None: ...
+    def abandon(self, command: ConnectUpstream) -> Server | None: ...
+    def unqueue(self, connection: Connection, number: int) -> bool: ...
+
+
+def nothing() -> CommandGenerator[None]:
+    yield from ()

@@ -1,0 +1,285 @@
+"""When it goes wrong: report, retry or respond, and end a flow exactly once.
+
+What lives here: the middle of a stream, between an attempt that failed and what the
+client sees of it. What this file does not know: how an answer is judged.
+"""
+
+import logging
+import time
+from typing import cast
+
+from mitmproxy import flow, http
+from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers.http import DropStream, SendHttp
+from mitmproxy.proxy.layers.http._events import (
+    HttpEvent,
+    RequestData,
+    RequestEndOfMessage,
+    RequestProtocolError,
+    RequestTrailers,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+)
+from mitmproxy.proxy.layers.http._hooks import (
+    HttpErrorHook,
+    HttpResponseHeadersHook,
+    HttpResponseHook,
+)
+
+from . import http_words as words
+from .http_attempt import AttemptStream, Phase
+from .http_plan import (
+    COLLECTED_BYTES,
+    Action,
+    Failure,
+    FailureKind,
+    GatewayAttemptFailedHook,
+    Plan,
+    bare_502,
+    plan_of,
+    request_limit,
+)
+
+logger = logging.getLogger(__name__)
+
+STALE_SECONDS = 2.0
+"""A reused connection that closes this soon after the request, without a byte, had been
+closed before it. Later than that the provider may have begun to work: a failure."""
+
+
+class FailoverStream(AttemptStream):
+    held: list[HttpEvent]
+    """The answer so far, from its head; the client has got nothing of it."""
+    collected = b""
+    """Body of a failing answer, bounded."""
+    checked = False
+    """The answer's headers have been validated."""
+    resent = False
+    """This attempt has been sent again, after a stale connection."""
+    consumed = False
+    """Bytes of a streamed request body are gone."""
+
+    # attempts
+
+    def make_server_connection(self) -> CommandGenerator[bool]:
+        self.plan = plan_of(self.flow)
+        if self.plan is not None:
+            return (yield from self._reach(self.plan))
+        ok = yield from super().make_server_connection()
+        if ok:
+            self.connected(self.context.server)
+        return ok
+
+    def _reach(self, plan: Plan, *, fresh: bool = False) -> CommandGenerator[bool]:
+        """Connect as often as the addon wants. True: the request may be sent."""
+        while True:
+            problem = yield from self.connect(plan, fresh=fresh)
+            if problem is None:
+                return True
+            next_plan = yield from self._report(self._failure(*problem, sent=False))
+            if next_plan is None:
+                return False
+            plan, fresh = next_plan, False
+
+    def attempt_failed(
+        self,
+        kind: FailureKind,
+        message: str,
+        *,
+        sent: bool = True,
+        complete: bool = False,
+    ) -> CommandGenerator[None]:
+        """An attempt that was sent is over: report it, and send the next one if wanted.
+
+        complete: all of the body that the upstream had to give is in the report.
+        """
+        failure = self._failure(kind, message, sent=sent, complete=complete)
+        plan = yield from self._report(failure)
+        if plan is not None and (yield from self._reach(plan)):
+            yield from self.send()
+
+    def _failure(
+        self, kind: FailureKind, message: str, *, sent: bool, complete: bool = False
+    ) -> Failure:
+        failure = Failure(self.flow, kind, message[:300])
+        failure.request_sent = sent
+        failure.replayable = not self.consumed
+        if self.held:
+            response = cast(ResponseHeaders, self.held[0]).response
+            failure.status, failure.headers = response.status_code, response.headers
+            pieces = (e.data for e in self.held if isinstance(e, ResponseData))
+            failure.body = (self.collected or b"".join(pieces))[:COLLECTED_BYTES]
+            failure.body_complete = complete and self.held_bytes <= COLLECTED_BYTES
+        self.forget_answer()
+        return failure
+
+    def forget_answer(self) -> None:
+        self.held = []
+        self.held_bytes = 0
+        self.collected = b""
+        self.checked = False
+
+    def _report(self, failure: Failure) -> CommandGenerator[Plan | None]:
+        """Ask the addon. A plan: try again under it; None: the flow is answered, or over."""
+        self.phase = Phase.QUIET
+        if (yield from self.check_killed(True)):
+            return None
+        yield GatewayAttemptFailedHook(failure)
+        if (yield from self.check_killed(True)):
+            return None
+        plan = plan_of(self.flow)
+        if failure.action is Action.RETRY and failure.replayable and plan is not None:
+            self.plan = plan
+            self.resent = False
+            self.flow.response = None
+            return plan
+        if self.flow.response is None:
+            self.flow.response = bare_502()
+        yield from self._respond(self.flow.response)
+        return None
+
+    # answers of our own
+
+    def _respond(self, response: http.Response) -> CommandGenerator[None]:
+        if self.client_state != self.state_done:
+            yield from self._respond_early(response)
+            return
+        response.timestamp_start = time.time()
+        yield HttpResponseHeadersHook(self.flow)
+        if (yield from self.check_killed(True)):
+            return
+        yield from self.send_response()
+
+    def _respond_early(self, response: http.Response) -> CommandGenerator[None]:
+        """Answer while the request is still coming in, and ignore the rest of it."""
+        self.client_state = self.server_state = self.state_errored
+        if not self.flow.request.is_http2:
+            response.headers["connection"] = "close"
+        yield HttpResponseHook(self.flow)
+        client, content = self.context.client, response.raw_content
+        self.flow.live = False
+        yield SendHttp(ResponseHeaders(self.stream_id, response, not content), client)
+        if content:
+            yield SendHttp(ResponseData(self.stream_id, content), client)
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), client)
+        yield DropStream(self.stream_id)
+
+    def check_body_size(self, request: bool) -> CommandGenerator[bool]:
+        limit = request_limit.bytes
+        if (
+            request
+            and limit is not None
+            and self.client_state == self.state_consume_request_body
+        ):
+            declared = self.flow.request.headers.get("content-length", "")
+            expected = int(declared) if declared.isdecimal() else 0
+            if max(expected, len(self.request_body_buf)) > limit:
+                self.request_body_buf.clear()  # type: ignore[no-untyped-call]
+                response = request_limit.answer(self.flow, limit)
+                self.flow.response = response
+                yield from self._respond_early(response)
+                return True
+        return (yield from super().check_body_size(request))
+
+    # uploads
+
+    def start_request_stream(self) -> CommandGenerator[None]:
+        self.uploading = True
+        return super().start_request_stream()
+
+    def state_stream_request_body(
+        self, event: RequestData | RequestTrailers | RequestEndOfMessage
+    ) -> CommandGenerator[None]:
+        # An upload may take its time: the wait for the answer begins with its last byte.
+        self.sent_at = self.layer.now()
+        self.consumed = True
+        step: CommandGenerator[None] = super().state_stream_request_body(event)
+        return step
+
+    # broken connections
+
+    def handle_protocol_error(
+        self, event: RequestProtocolError | ResponseProtocolError
+    ) -> CommandGenerator[None]:
+        if isinstance(event, RequestProtocolError):
+            return self._client_failed(event)
+        match self.phase:
+            case Phase.COLLECTING:
+                return self.attempt_failed(FailureKind.STATUS, event.message)
+            case Phase.WAITING | Phase.HOLDING:
+                return self._upstream_failed(event.message)
+            case Phase.PASSED if self.server_state == self.state_stream_response_body:
+                return self._upstream_died(event)
+        return super().handle_protocol_error(event)
+
+    def _upstream_failed(self, message: str) -> CommandGenerator[None]:
+        """Before anything went to the client."""
+        plan = cast(Plan, self.plan)
+        if not self._was_stale(message):
+            yield from self.attempt_failed(words.kind_of_end(message), message)
+            return
+        self.resent = True
+        plan.resends += 1
+        if (yield from self._reach(plan, fresh=True)):
+            yield from self.send()
+
+    def _was_stale(self, message: str) -> bool:
+        return (
+            self.phase is Phase.WAITING
+            and self.reused
+            and not self.resent
+            and not self.consumed
+            and words.was_closed(message)
+            and self.layer.now() - self.sent_at < STALE_SECONDS
+        )
+
+    def _upstream_died(self, event: ResponseProtocolError) -> CommandGenerator[None]:
+        """After content went to the client."""
+        plan, response = cast(Plan, self.plan), cast(http.Response, self.flow.response)
+        self.phase = Phase.QUIET
+        self.server_state = self.state_errored
+        self.flow.error = flow.Error(event.message)
+        yield HttpErrorHook(self.flow)
+        if (yield from self.check_killed(False)):
+            return
+        client = self.context.client
+        if plan.cut is None or "content-length" in response.headers:
+            yield SendHttp(event, client)
+        else:
+            try:
+                tail = plan.cut(event.message)
+            except Exception:
+                logger.exception("no tail for a stream that was cut")
+                tail = b""
+            if tail:
+                yield SendHttp(ResponseData(self.stream_id, tail), client)
+            yield SendHttp(ResponseEndOfMessage(self.stream_id), client)
+        self.client_state = self.state_errored
+        self.flow.live = False
+        yield DropStream(self.stream_id)
+
+    def _client_failed(self, event: RequestProtocolError) -> CommandGenerator[None]:
+        ended = (self.state_done, self.state_errored)
+        settled = self.client_state == self.state_errored or self.server_state in ended
+        yield from self._let_go(event.message)
+        self.client_state = self.server_state = self.state_errored
+        if not settled:
+            self.flow.error = flow.Error(event.message)
+            yield HttpErrorHook(self.flow)
+        self.flow.live = False
+        yield DropStream(self.stream_id)
+
+    def check_killed(self, emit_error_hook: bool) -> CommandGenerator[bool]:
+        killed = yield from super().check_killed(emit_error_hook)
+        if killed:
+            # mitmproxy would let the upstream go on, and keep the stream.
+            yield from self._let_go("killed")
+            yield DropStream(self.stream_id)
+        return killed
+
+    def _let_go(self, reason: str) -> CommandGenerator[None]:
+        yield from self.abandon_upstream(reason)
+        self.phase = Phase.QUIET
+        self.forget_answer()
