@@ -41,7 +41,6 @@ from llm_gateway.sticky import Sticky
 if TYPE_CHECKING:
     from llm_gateway.edge.desk import Desk
     from llm_gateway.edge.logins import Logins
-    from llm_gateway.edge.simulator import Simulator
 
 logger = logging.getLogger("llm_gateway")
 
@@ -113,9 +112,10 @@ class Runtime(Standpoint):
     loading: Loading
     credentials: Credentials
     desk: "Desk"
-    simulator: "Simulator"
     admin_token: SecretStr
     logins: "Logins | None" = None
+    adopted: list[Callable[[Catalog], None]] = field(default_factory=list)
+    """Who wants to know of a new configuration."""
     sticky: Sticky = field(default_factory=Sticky)
     quirks: Quirks = field(default_factory=Quirks)
     silent: set[tuple[str, Dialect]] = field(default_factory=set)
@@ -182,7 +182,8 @@ class Runtime(Standpoint):
         if catalog.config.log_level != self.catalog_log_level:
             self.catalog_log_level = catalog.config.log_level
             self.set_log_level(self.catalog_log_level)
-        self.simulator.configure(catalog.config)
+        for tell in self.adopted:
+            tell(catalog)
         self.loading = Loading(catalog.revision, now)
         self.changed = True
         self.publish()

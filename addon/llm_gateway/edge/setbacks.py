@@ -141,7 +141,8 @@ class Setbacks:
             or key in exchange.repeats
         ):
             return judged
-        asked = {m.key for m in exchange.body.members}
+        known = self.runtime.quirks.of(offer.provider, offer.model)
+        asked = set(known.applied([m.key for m in exchange.body.members]))
         if attempt.strip_usage:
             asked.add("stream_options")
         quirk = learn(failed.status or 0, failed.error, asked)

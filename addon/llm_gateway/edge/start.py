@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mitmproxy import ctx
+from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.mode_specs import ProxyMode
 
@@ -26,14 +26,18 @@ from llm_gateway.cli.example import example_config
 from llm_gateway.config.files import admin_token, state_folder
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.config.urls import is_loopback
-from llm_gateway.edge import http_layer, lean, scrub
+from llm_gateway.dialects import error_body, match
+from llm_gateway.edge import http_layer, lean, reuse, scrub
+from llm_gateway.edge.arrivals import BODY_BYTES
 from llm_gateway.edge.desk import Desk
 from llm_gateway.edge.drain import Drain
 from llm_gateway.edge.logins import Logins
 from llm_gateway.edge.pulse import pulse
 from llm_gateway.edge.runtime import LEVELS, Loading, Runtime
 from llm_gateway.edge.simulator import Simulator
+from llm_gateway.exchange import Dialect, Origin
 from llm_gateway.ledger.store import Store, StoreError
+from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.copilot_auth import CopilotLogin
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.github import GitHub
@@ -51,6 +55,7 @@ class Starting:
     def __init__(self) -> None:
         self.runtime: Runtime | None = None
         self.tasks: list[asyncio.Task[Any]] = []
+        self.simulator: Simulator | None = None
         self.made_config = False
         self.dashboard: Any = None
 
@@ -136,7 +141,6 @@ class Starting:
             loading=Loading(catalog.revision, now),
             credentials=Credentials(home, clock, GitHub.from_environment(env)),
             desk=desk,
-            simulator=simulator,
             admin_token=admin_token(home),
             keys_required=keys_required,
             port=ctx.options.listen_port or 8080,
@@ -146,7 +150,9 @@ class Starting:
         )
         desk.runtime = runtime
         runtime.replay(catalog, now)
+        runtime.adopted.append(lambda new: simulator.configure(new.config))
         simulator.configure(config)
+        self.simulator = simulator
         level = env.get("LOG_LEVEL", "").lower()
         runtime.catalog_log_level = config.log_level
         runtime.set_log_level(level if level in LEVELS else config.log_level)
@@ -190,10 +196,15 @@ class Starting:
         master = ctx.master
         lean.prune(master)
         lean.quiet(master)
+        http_layer.set_request_limit(BODY_BYTES, too_large)
         scrub.install(runtime)
         runtime.port = _bound_port() or runtime.port
         dashboard_port = self._dashboard_port(runtime)
-        self._task(runtime.simulator.start(), "simulator")
+        if self.simulator is not None:
+            self._task(self.simulator.start(), "simulator")
+        keeper = reuse.install(master, origins_of(runtime.catalog))
+        if keeper is not None:
+            runtime.adopted.append(lambda new: keeper.warm.serve(origins_of(new)))
         self._task(runtime.desk.watch(), "config watcher")
         self._task(pulse(runtime), "state writer")
         self._task(load_prices(), "prices")
@@ -230,7 +241,8 @@ class Starting:
             return
         for task in self.tasks:
             task.cancel()
-        runtime.simulator.stop()
+        if self.simulator is not None:
+            self.simulator.stop()
         if self.dashboard is not None:
             self.dashboard.stop()
         runtime.store.close()
@@ -248,6 +260,19 @@ async def load_prices() -> None:
     from llm_gateway import prices
 
     await asyncio.to_thread(prices.known_price, "openai", "gpt-4o-mini", time.time())
+
+
+def origins_of(catalog: Catalog) -> list[Origin]:
+    """Where connections are kept warm: the configured providers' own addresses."""
+    return [upstream.origin for upstream in catalog.upstreams.values()]
+
+
+def too_large(flow: http.HTTPFlow, limit: int) -> http.Response:
+    """The answer to a body that turned out too large while it came in."""
+    dialect = match(flow.request.method, flow.request.path) or Dialect.CHAT
+    message = f"The request body is larger than {limit} bytes."
+    body = error_body(dialect, 413, "request_too_large", message)
+    return http.Response.make(413, body, {"content-type": "application/json"})
 
 
 def say_hello(runtime: Runtime, made_config: bool, dashboard_port: int) -> None:
