@@ -89,6 +89,7 @@ class Book:
     ) -> Plan:
         """The limits' rows, and those learned for the scopes that the config does not set."""
         limits = tuple(limits)
+        asked = scopes
         scopes = tuple(scopes) or tuple(dict.fromkeys(limit.scope for limit in limits))
         rows = [Row(limit, self.window(limit, now), learned=False) for limit in limits]
         keys = {limit.key for limit in limits}
@@ -96,7 +97,7 @@ class Book:
             for key, row in self.learned.get(scope, {}).items():
                 if key not in keys:
                     rows.append(row)
-        return Plan(limits, scopes, tuple(rows))
+        return Plan(limits, asked, scopes, tuple(rows))
 
     def row_for(
         self, word: Word, scope: Scope, limits: Iterable[Limit], now: float

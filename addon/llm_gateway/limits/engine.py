@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from llm_gateway.exchange import Limit, Need
 from llm_gateway.limits.book import Book, Held, Part, lay_over, whom
-from llm_gateway.limits.plans import REQUESTS, Plan, amounts
+from llm_gateway.limits.plans import REQUESTS, Plan, Said, amounts
 from llm_gateway.limits.values import (
     LimitRefusal,
     Reservation,
@@ -38,6 +38,8 @@ JITTER = 2.0
 """Seconds by which calls may be out of order; a larger step back is the clock's."""
 PLANS = 4096
 """Plans that are kept."""
+FRESH = 1.0
+"""Seconds for which a refusal is repeated as it stands while nothing changes."""
 NOTHING = Need()
 
 
@@ -51,8 +53,12 @@ class Limiter:
 
     def __init__(self) -> None:
         self._book = Book()
-        self._plans: dict[tuple[tuple[int, ...], tuple[Scope, ...]], Plan] = {}
-        self._recent: dict[tuple[int, int], tuple[object, object, Plan]] = {}
+        self._plans: dict[int, Plan] = {}
+        """By the identity of the tuple of limits."""
+        self._same: dict[tuple[int, ...], Plan] = {}
+        """By the identities of scopes and limits; a plan keeps all of them alive."""
+        self._changes = 0
+        """Counts what may have made room, or taken it."""
         self._sums = [0, 0, 0]
         self._serial = 0
         self._mark = 0.0
@@ -69,14 +75,10 @@ class Limiter:
         """Room in all limits that apply, in one step, or the limit that has none."""
         now = self._tick(now)
         plan = self._plan(limits, scopes, now)
+        if refusal := self._fit(plan, need, now):
+            return refusal
         needed = amounts(need)
         sums = self._sums
-        if (
-            sums[0] + needed[0] > plan.requests
-            or sums[1] + needed[1] > plan.tokens
-            or sums[2] + needed[2] > plan.cost
-        ) and (refusal := plan.weigh(needed, sums, now)):
-            return refusal
         parts = []
         for window, index in plan.windows:
             amount = needed[index]
@@ -93,6 +95,7 @@ class Limiter:
         sums[1] += needed[1]
         sums[2] += needed[2]
         self._serial += 1
+        self._changes += 1
         reservation = Reservation(id, self._serial, now, need)
         self._book.live[self._serial] = Held(reservation, plan.scopes, parts)
         return reservation
@@ -123,6 +126,7 @@ class Limiter:
             if window.heard is not None and serial > window.heard.serial:
                 window.heard.taken += more
         reserved = amounts(reservation.need)
+        self._changes += 1
         for index in range(3):
             self._sums[index] += max(0, used[index] - reserved[index])
 
@@ -140,15 +144,7 @@ class Limiter:
     ) -> LimitRefusal | None:
         """What `reserve` would refuse with; None when there is room. Reserves nothing."""
         now = self._tick(now)
-        plan = self._plan(limits, scopes, now)
-        sums = self._sums
-        if (
-            sums[0] + need.requests <= plan.requests
-            and sums[1] + need.tokens <= plan.tokens
-            and sums[2] + need.cost <= plan.cost
-        ):
-            return None
-        return plan.weigh(amounts(need), sums, now)
+        return self._fit(self._plan(limits, scopes, now), need, now)
 
     def headroom(
         self, limits: Sequence[Limit], now: float, *, scopes: Sequence[Scope] = ()
@@ -160,7 +156,9 @@ class Limiter:
             left = row.left(now)
             if left <= 0:
                 return 0.0
-            tightest = min(tightest, left / max(1, row.limit.amount))
+            fraction = left / row.limit.amount
+            if fraction < tightest:
+                tightest = fraction
         return tightest
 
     def standing(
@@ -185,6 +183,7 @@ class Limiter:
         Returns the limits that are new by it.
         """
         now = self._tick(now)
+        self._changes += 1
         fresh = []
         for word in words:
             scope = whom(word, scopes)
@@ -207,6 +206,7 @@ class Limiter:
         is told from the ledger's row of it by `Spent.id`. A window that is known already
         gets the entries added, so give each one once.
         """
+        self._changes += 1
         added, new = self._book.replay(spent, limits, self._tick(now))
         for index in range(3):
             self._sums[index] += added[index]
@@ -221,6 +221,31 @@ class Limiter:
         """Drop the windows of all limits but these (`Limit.key`) and the learned ones."""
         self._book.forget_all_but(keys)
         self._forget_plans()
+
+    def _fit(self, plan: Plan, need: Need, now: float) -> LimitRefusal | None:
+        sums = self._sums
+        if (
+            sums[0] + need.requests <= plan.requests
+            and sums[1] + need.tokens <= plan.tokens
+            and sums[2] + need.cost <= plan.cost
+        ):
+            return None
+        said = plan.said
+        if (
+            said is not None
+            and said.need == need
+            and said.changes == self._changes
+            and now < said.until
+        ):
+            return said.refusal
+        refusal = plan.weigh(amounts(need), sums, now)
+        plan.said = None
+        if refusal is not None:
+            until = now + FRESH
+            if refusal.fits_at is not None:
+                until = min(until, refusal.fits_at)
+            plan.said = Said(refusal, need, self._changes, until)
+        return refusal
 
     def _tick(self, now: float) -> float:
         """Time that never goes backwards: a clock set back ages nothing and reopens nothing."""
@@ -237,23 +262,20 @@ class Limiter:
     def _plan(
         self, limits: Sequence[Limit], scopes: Sequence[Scope], now: float
     ) -> Plan:
-        quick = self._recent.get((id(limits), id(scopes)))
-        if quick is not None and quick[0] is limits and quick[1] is scopes:
-            return quick[2]
-        key = (tuple(map(id, limits)), tuple(scopes))
-        plan = self._plans.get(key)
-        if plan is None:
+        known = self._plans.get(id(limits))
+        if known is not None and known.limits is limits and known.asked is scopes:
+            return known
+        key = (id(scopes), *map(id, limits))
+        plan = self._same.get(key)
+        if plan is None or plan.asked is not scopes:
             replaced = self._book.replaced
             plan = self._book.plan(limits, scopes, now)
-            if self._book.replaced != replaced or len(self._plans) >= PLANS:
+            if self._book.replaced != replaced or len(self._same) >= PLANS:
                 self._forget_plans()
-            self._plans[key] = plan
-        if isinstance(limits, tuple) and isinstance(scopes, tuple):
-            if len(self._recent) >= PLANS:
-                self._recent.clear()
-            self._recent[id(limits), id(scopes)] = (limits, scopes, plan)
+            self._same[key] = plan
+            self._plans[id(plan.limits)] = plan
         return plan
 
     def _forget_plans(self) -> None:
         self._plans.clear()
-        self._recent.clear()
+        self._same.clear()

@@ -10,6 +10,9 @@ its windows can be full. Until then "does it fit?" is three comparisons. Time ca
 break this: without additions windows only ever empty.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from llm_gateway.exchange import Limit, Metric, Need
 from llm_gateway.limits.reasons import reason
 from llm_gateway.limits.values import LimitRefusal, Scope, Standing
@@ -32,12 +35,14 @@ def amounts(need: Need) -> Amounts:
 class Row:
     """A limit and its window."""
 
-    __slots__ = ("index", "learned", "limit", "window")
+    __slots__ = ("index", "learned", "limit", "most", "window")
 
     def __init__(self, limit: Limit, window: AnyWindow, *, learned: bool) -> None:
         self.limit = limit
         self.window = window
         self.index = self.index_of(limit)
+        self.most = BOUNDLESS if learned else limit.amount
+        """What may be used where the provider says nothing."""
         self.learned = learned
         """Not in the config: it holds for as long as the provider's word is believed."""
 
@@ -54,7 +59,7 @@ class Row:
     def amount(self, now: float) -> int:
         """What may be used per window: the limit's amount, or less by the provider's word."""
         heard = self.window.heard
-        amount = BOUNDLESS if self.learned else self.limit.amount
+        amount = self.most
         if heard is None:
             return amount
         if now >= heard.resets_at and heard.whole and self.learned:
@@ -71,11 +76,10 @@ class Row:
     def left(self, now: float) -> int:
         """What may still be asked for; below 0 when more was used than allowed."""
         window = self.window
-        window.turn(now)
+        if now >= window.due:
+            window.turn(now)
         if window.heard is None:
-            if self.learned:
-                return BOUNDLESS
-            return self.limit.amount - window.used - window.open
+            return self.most - window.used - window.open
         own = self.amount(now) - window.used - window.open
         if window.heard is None:
             return own
@@ -127,19 +131,43 @@ class Row:
         )
 
 
+class Said(NamedTuple):
+    """A refusal that can be repeated."""
+
+    refusal: LimitRefusal
+    need: Need
+    changes: int
+    """The limiter's count of changes then."""
+    until: float
+
+
 class Plan:
     """All rows that one kind of attempt has to hold."""
 
-    __slots__ = ("cost", "limits", "requests", "rows", "scopes", "tokens", "windows")
+    __slots__ = (
+        "asked",
+        "cost",
+        "limits",
+        "requests",
+        "rows",
+        "said",
+        "scopes",
+        "tokens",
+        "windows",
+    )
 
     def __init__(
         self,
         limits: tuple[Limit, ...],
+        asked: Sequence[Scope],
         scopes: tuple[Scope, ...],
         rows: tuple[Row, ...],
     ) -> None:
         self.limits = limits
+        self.asked = asked
+        """The scopes as they were handed in."""
         self.scopes = scopes
+        self.said: Said | None = None
         self.rows = rows
         self.windows = tuple({id(r.window): (r.window, r.index) for r in rows}.values())
         self.requests = self.tokens = self.cost = -BOUNDLESS

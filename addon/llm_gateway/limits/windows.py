@@ -15,6 +15,7 @@ bounded, nothing leaves early, and nothing stays longer than 1 + 1/STEPS windows
 """
 
 from collections import deque
+from math import inf
 
 from llm_gateway.exchange import Limit, Reset, Window
 from llm_gateway.limits.boundaries import FIRST_OF_MONTH_UTC, span
@@ -48,7 +49,7 @@ class Entry:
 class Rolling:
     """The last so many seconds."""
 
-    __slots__ = ("entries", "heard", "length", "open", "reset", "step", "used")
+    __slots__ = ("due", "entries", "heard", "length", "open", "reset", "step", "used")
 
     def __init__(self, length: float, reset: Reset | None = None) -> None:
         self.length = length
@@ -56,21 +57,27 @@ class Rolling:
         """As the limit has it: kept to notice that it changed."""
         self.step = length / STEPS
         self.entries: deque[Entry] = deque()
+        self.due = inf
+        """Before this moment `turn` has nothing to do."""
         self.used = 0
         self.open = 0
         self.heard: Heard | None = None
 
     def turn(self, now: float) -> None:
         """Let go of what has left the window."""
+        if now < self.due:
+            return
         entries = self.entries
         while entries and entries[0].last + self.length <= now:
             gone = entries.popleft()
             self.used -= gone.amount
             gone.amount = 0
+        self.due = entries[0].last + self.length if entries else inf
 
     def add(self, at: float, amount: int) -> Entry:
         """Count an amount from `at` on. `take_back` wants the entry."""
-        self.turn(at)
+        if at >= self.due:
+            self.turn(at)
         entries = self.entries
         self.used += amount
         if entries:
@@ -81,6 +88,8 @@ class Rolling:
                 newest.last = max(newest.last, at)
                 newest.amount += amount
                 return newest
+        else:
+            self.due = at + self.length
         entry = Entry(at, amount)
         entries.append(entry)
         return entry
@@ -139,6 +148,7 @@ class Rolling:
 
     def step_back(self, seconds: float) -> None:
         """The clock was set back: everything keeps its age."""
+        self.due -= seconds
         for entry in self.entries:
             entry.first -= seconds
             entry.last -= seconds
@@ -150,6 +160,7 @@ class Calendar:
     """A day or a month by a provider's clock. Never goes back to an earlier one."""
 
     __slots__ = (
+        "due",
         "end",
         "entry",
         "heard",
@@ -173,6 +184,8 @@ class Calendar:
         self.reset = reset
         """As the limit has it: kept to notice that it changed."""
         self.start, self.end = bounds
+        self.due = self.end
+        """Before this moment `turn` has nothing to do."""
         self.used = 0
         self.open = 0
         self.entry = Entry(self.start, 0)
@@ -184,6 +197,7 @@ class Calendar:
         bounds = span(self.window, self.when, now)
         assert bounds is not None  # the zone was known when the window was made
         self.start, self.end = bounds
+        self.due = self.end
         self.used = 0
         self.entry.amount = 0
         self.entry = Entry(self.start, 0)
