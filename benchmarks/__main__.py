@@ -81,7 +81,7 @@ def up(contender: Contender, upstream: int, patience: float = 60) -> Iterator[Gu
 
 def answers(contender: Contender, site: Site) -> bool:
     headers = dict(who.SDK_HEADERS + contender.headers(site))
-    del headers["Accept-Encoding"], headers["Host"], headers["Connection"]
+    del headers["Accept-Encoding"], headers["Connection"]
     body = b'{"model":"bench-plain","messages":[{"role":"user","content":"hi"}]}'
     url = f"http://127.0.0.1:{site.port}/v1/chat/completions"
     try:
@@ -97,7 +97,11 @@ def visit(guest: Guest, row: Row, round_: int, seconds: float) -> Visit:
     if row.failover and not guest.contender.fails_over:
         model = "bench-plain"
     request = guest.site.folder / "request"
-    headers = who.SDK_HEADERS + guest.contender.headers(guest.site)
+    headers = (
+        ("Host", f"127.0.0.1:{guest.site.port}"),
+        *who.SDK_HEADERS,
+        *guest.contender.headers(guest.site),
+    )
     native.write_request(
         request, model=model, headers=headers, size=row.prompt, stream=row.stream
     )

@@ -17,7 +17,6 @@ PEERS = BUILD / "peers"
 BIN = Path(sys.executable).parent
 
 SDK_HEADERS = (
-    ("Host", "127.0.0.1"),
     ("Accept-Encoding", "gzip, deflate"),
     ("Connection", "keep-alive"),
     ("Accept", "application/json"),

@@ -98,4 +98,23 @@ def test_the_options_reach_mitmdump(monkeypatch):
     monkeypatch.setattr(mitmproxy.tools.main, "mitmdump", called.append)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     assert serve.serve(["-p", "0", "--set", "a=b"]) == 0
-    assert called == [["-s", str(serve.script()), "-p", "0", "--set", "a=b"]]
+    here = ["--listen-host", "127.0.0.1"]
+    assert called == [["-s", str(serve.script()), *here, "-p", "0", "--set", "a=b"]]
+
+
+@pytest.mark.parametrize(
+    ("argv", "port", "expected"),
+    [
+        ([], "", ["--listen-host", "127.0.0.1"]),
+        ([], "9", ["--listen-host", "127.0.0.1", "--listen-port", "9"]),
+        (["-p", "8"], "9", ["--listen-host", "127.0.0.1"]),
+        (["-p8"], "9", ["--listen-host", "127.0.0.1"]),
+        (["--listen-port=8"], "9", ["--listen-host", "127.0.0.1"]),
+        (["--set", "listen_port=8"], "9", ["--listen-host", "127.0.0.1"]),
+        (["--listen-host", "0.0.0.0"], "", []),
+        (["--listen-host=0.0.0.0"], "", []),
+        (["--set", "listen_host=0.0.0.0"], "9", ["--listen-port", "9"]),
+    ],
+)
+def test_where_it_listens_is_said_before_the_port_opens(argv, port, expected):
+    assert serve.defaults(argv, {"PORT": port}) == expected

@@ -1,6 +1,7 @@
 """What is taken out of mitmproxy, what stays, and that hooks still reach everyone."""
 
 import logging
+import socket
 from types import SimpleNamespace
 
 import pytest
@@ -136,6 +137,49 @@ async def test_a_flow_detail_that_was_asked_for_stays(master, detail):
     master.options.update(flow_detail=detail)
     lean.options(master.options)
     assert master.options.flow_detail == detail
+
+
+# Where it listens
+
+
+@pytest.fixture
+async def listening(master):
+    """A mitmdump that listens everywhere, on a port from the system."""
+    master.options.update(listen_host="", listen_port=0, server=True)
+    proxy = master.addons.get("proxyserver")
+    assert await proxy.setup_servers()
+    yield proxy
+    await proxy.servers.update([])
+
+
+async def test_what_load_says_too_late_holds_from_running_on(master, listening):
+    assert {address[0] for address in listening.listen_addrs()} & {"0.0.0.0", "::"}
+    master.options.update(listen_host="127.0.0.1")
+    await lean.listen(master)
+    assert {address[0] for address in listening.listen_addrs()} == {"127.0.0.1"}
+
+
+async def test_a_port_that_comes_late(master, listening):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    master.options.update(listen_host="127.0.0.1", listen_port=port)
+    await lean.listen(master)
+    assert listening.listen_addrs() == [("127.0.0.1", port)]
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0"])
+async def test_who_listens_as_told_is_left_alone(master, listening, host):
+    before = listening.listen_addrs()
+    master.options.update(listen_host=host)
+    await lean.listen(master)
+    assert listening.listen_addrs() == before
+
+
+async def test_many_may_wait_to_be_accepted(master, listening):
+    lean.widen(master, 1)
+    host, port, *_ = listening.listen_addrs()[0]
+    with socket.create_connection((host, port)):
+        pass
 
 
 # Log records

@@ -13,7 +13,7 @@ import functools
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -35,8 +35,22 @@ def serve(argv: Sequence[str]) -> int:
     from mitmproxy.tools.main import mitmdump
 
     with asyncio_runs_on(factory):
-        mitmdump(["-s", str(script()), *argv])
+        mitmdump(["-s", str(script()), *defaults(argv, os.environ), *argv])
     return 0
+
+
+def defaults(argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
+    """What the script would set, said before mitmproxy opens its port: 127.0.0.1 only,
+    and `PORT`. Nothing of it where the options say something else."""
+    said = " ".join(argv)
+    options = []
+    if "listen-host" not in said and "listen_host" not in said:
+        options += ["--listen-host", "127.0.0.1"]
+    port = env.get("PORT", "")
+    short = any(part.startswith("-p") for part in argv)
+    if port and not short and "listen-port" not in said and "listen_port" not in said:
+        options += ["--listen-port", port]
+    return options
 
 
 def script() -> Path:

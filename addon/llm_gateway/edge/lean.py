@@ -21,6 +21,7 @@ from typing import Any
 from mitmproxy.log import LegacyLogEvents
 from mitmproxy.master import Master
 from mitmproxy.options import Options
+from mitmproxy.proxy.mode_specs import ProxyMode
 
 from llm_gateway.edge import dispatch, events, shortcuts
 
@@ -101,6 +102,8 @@ looks at flows and types commands: nothing is taken away and nothing is silenced
 BACKLOG = 1024
 """Connections that wait to be accepted; the kernel may have its own, lower limit."""
 
+EVERYWHERE = ("0.0.0.0", "::")
+
 QUIET = ("mitmproxy.proxy.server",)
 """Loggers that make records for each connection and flow: client connect,
 server connect, "Streaming response from ...". Warnings and errors still come."""
@@ -166,6 +169,31 @@ def widen(master: Any, backlog: int = BACKLOG) -> None:
                 with socket.socket(fileno=os.dup(listening.fileno())) as same:
                     if same.type == socket.SOCK_STREAM:
                         same.listen(backlog)
+
+
+async def listen(master: Any) -> None:
+    """Listen where the options say. Await it in the add-on's `running`, before `slim`.
+
+    From Python 3.12 on mitmproxy reads `listen_host` and `listen_port` before it loads a
+    script: what the script sets in `load` comes too late, and a gateway that means to
+    answer on 127.0.0.1 only would answer everybody.
+    """
+    servers = master.addons.get("proxyserver").servers
+    wanted = [ProxyMode.parse(mode) for mode in master.options.mode]
+    right = [s.mode for s in servers if _listens_as_told(s, master.options)]
+    if len(right) < len(wanted):
+        await servers.update(right)
+        await servers.update(wanted)
+
+
+def _listens_as_told(server: Any, options: Any) -> bool:
+    host = server.mode.listen_host(options.listen_host)
+    port = server.mode.listen_port(options.listen_port)
+    return not any(
+        (address[0] in EVERYWHERE and host and host not in EVERYWHERE)
+        or (port and address[1] != port)
+        for address in server.listen_addrs
+    )
 
 
 def slim(master: Master) -> None:
