@@ -119,7 +119,7 @@ class Desk:
 
     async def _activate(self, loaded: Loaded, built: Catalog) -> None:
         runtime = self._runtime()
-        for warning in loaded.warnings:
+        for warning in (*loaded.warnings, *_later(built, runtime.catalog)):
             logger.warning("%s", warning)
         await runtime.adopt(built)
         runtime.event("config", "loaded", f"revision {built.revision} is active")
@@ -216,6 +216,16 @@ class Desk:
 def _same(new: Catalog, old: Catalog) -> bool:
     """Not only the text: environment and logins count too."""
     return new.offers == old.offers and new.upstreams == old.upstreams
+
+
+def _later(new: Catalog, old: Catalog) -> list[str]:
+    """What a running gateway cannot take up."""
+    changed = []
+    if new.config.storage != old.config.storage:
+        changed.append("storage")
+    if new.config.dashboard != old.config.dashboard:
+        changed.append("dashboard")
+    return [f"{name}: the change takes effect at the next start." for name in changed]
 
 
 def _problems(error: ConfigError) -> Answer:

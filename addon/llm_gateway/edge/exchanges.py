@@ -48,6 +48,18 @@ class Attempt:
     judge: "AnswerJudge | None" = None
 
 
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What a request said before it was rewritten, its headers aside."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    authority: str
+    body: bytes
+
+
 @dataclass(slots=True, eq=False)
 class Exchange:
     """A routed request, from its arrival to its row."""
@@ -66,8 +78,8 @@ class Exchange:
     """Loop time."""
     deadline: float
     """Loop time after which no further provider is tried."""
-    original: tuple[str, str, int, str] | None = None
-    """Scheme, host, port and path that an intercepted app named."""
+    original: Original | None = None
+    """Where an intercepted app's own request went."""
     below: str = ""
     """Path under the dialect's own: `/count_tokens`."""
     cors_origin: str = ""

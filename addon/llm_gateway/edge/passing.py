@@ -9,7 +9,7 @@ What this file does not know: providers of the config, routing.
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mitmproxy import http
 
@@ -62,7 +62,6 @@ class Passage:
     meter: StreamMeter | None = None
     first_byte: float | None = None
     finished: bool = False
-    budgeted: bool = field(default=False)
 
 
 @dataclass(slots=True)
@@ -133,7 +132,7 @@ class Passing:
         if passage.first_byte is not None:
             record.ttft_ms = round((passage.first_byte - passage.started) * 1000)
         self._account(passage)
-        runtime.store.begin(record, None, None)
+        runtime.store.end(record)
         logger.info(
             "%s %s %s -> %s (its own key): %s, %.2f s",
             record.client,

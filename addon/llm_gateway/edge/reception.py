@@ -27,12 +27,12 @@ from llm_gateway.edge.arrivals import (
     is_inside,
     refused_head,
 )
-from llm_gateway.edge.exchanges import Exchange
-from llm_gateway.edge.http_layer import Failure
+from llm_gateway.edge.exchanges import Exchange, Original
+from llm_gateway.edge.http_layer import Action, Failure
 from llm_gateway.edge.management import Management
 from llm_gateway.edge.passing import Passage, Passing
 from llm_gateway.edge.runtime import Runtime, tightest
-from llm_gateway.edge.serving import Serving, entropy
+from llm_gateway.edge.serving import Serving, entropy, restore
 from llm_gateway.exchange import Call, Dialect, Policy, RequestRecord
 from llm_gateway.identity import Identity, bearer, identify, proxy_user
 from llm_gateway.ids import uuid7
@@ -208,7 +208,7 @@ class Reception:
         self.exchanges[flow] = exchange
         await self.serving.begin(exchange)
         if exchange.passthrough:
-            self._pass(flow, dialect, body, identity)
+            self._pass_instead(exchange)
 
     def _exchange(
         self,
@@ -243,7 +243,14 @@ class Reception:
             revision=catalog.revision,
         )
         started = asyncio.get_running_loop().time()
-        original = (request.scheme, request.host, request.port, request.path)
+        original = Original(
+            request.scheme,
+            request.host,
+            request.port,
+            request.path,
+            request.authority,
+            request.raw_content or b"",
+        )
         return Exchange(
             flow=flow,
             call=call,
@@ -284,7 +291,6 @@ class Reception:
         self.settling.close(exchange)
         assert flow.response is not None
         flow.response.headers["x-gateway-request-id"] = exchange.call.id
-        flow.response.headers["x-gateway-attempts"] = "0"
 
     def _pass(
         self,
@@ -311,10 +317,27 @@ class Reception:
         self.exchanges[flow] = passage
         self.passing.begin(passage)
 
+    def _pass_instead(self, exchange: Exchange) -> None:
+        """Nobody here can serve it: as it came, to the host that the app named."""
+        self.settling.hand_over(exchange)
+        restore(exchange)
+        passage = Passage(
+            exchange.flow,
+            exchange.record,
+            exchange.started,
+            exchange.dialect,
+            exchange.body,
+        )
+        self.exchanges[exchange.flow] = passage
+        self.passing.begin(passage)
+
     async def failed(self, failure: Failure) -> None:
         found = self.exchanges.get(failure.flow)
         if isinstance(found, Exchange):
             await self.serving.failed(found, failure)
+            if found.passthrough:
+                self._pass_instead(found)
+                failure.action = Action.RETRY
         elif found is not None:
             self.passing.failed(found, failure)
 
@@ -380,7 +403,11 @@ class Reception:
         param: str | None = None,
     ) -> None:
         body = error_body(dialect, status, code, message, param=param)
-        put(flow, Answer(status, body, headers=headers))
+        ours = (
+            ("x-gateway-request-id", uuid7(self.runtime.clock(), entropy())),
+            ("x-gateway-attempts", "0"),
+        )
+        put(flow, Answer(status, body, headers=(*headers, *ours)))
 
 
 def internal_error(flow: http.HTTPFlow) -> None:

@@ -204,5 +204,18 @@ def readdress(request: http.Request, out: Outbound) -> None:
     data.trailers = None
 
 
+def restore(exchange: Exchange) -> None:
+    """The client's own request again, as it came."""
+    original = exchange.original
+    assert original is not None
+    data = exchange.flow.request.data
+    data.scheme = original.scheme.encode()
+    data.host, data.port = original.host, original.port
+    data.path = original.path.encode()
+    data.authority = original.authority.encode()
+    data.headers = http.Headers(exchange.headers)
+    data.content = original.body
+
+
 def entropy() -> bytes:
     return os.urandom(10)

@@ -251,16 +251,18 @@ class Setbacks:
                 logger.info("%s %s: %s", status, exchange.call.ask.model, message)
 
     def _exhausted_passes(self, exchange: Exchange, answer: Passed | Own) -> bool:
-        """`routing.exhausted: passthrough`: the app's own host and key come last."""
-        passes = (
-            exchange.catalog.config.routing.exhausted == "passthrough"
+        """`routing.exhausted: passthrough`: the app's own host and key come last.
+
+        Not when a provider's error speaks about the request: the app's own host would
+        say the same, for money.
+        """
+        routing = exchange.catalog.config.routing
+        exchange.passthrough = (
+            routing.exhausted == "passthrough"
             and exchange.original is not None
-            and not exchange.tried
             and isinstance(answer, Own)
         )
-        if passes:
-            exchange.passthrough = True
-        return passes
+        return exchange.passthrough
 
     def _pass_error(self, exchange: Exchange, failed: Failed) -> None:
         """The provider's own error, body and status as they came."""

@@ -197,6 +197,13 @@ class Settling:
         if exchange.begun:
             self.runtime.store.end_attempt(record)
 
+    def hand_over(self, exchange: Exchange) -> None:
+        """The request goes on as a passage, which completes its row."""
+        exchange.finished = True
+        exchange.attempt = None
+        self.runtime.in_flight -= 1
+        exchange.record.error = None
+
     def close(self, exchange: Exchange) -> None:
         """Complete the row. The end of every routed request, whatever became of it."""
         if exchange.finished:
