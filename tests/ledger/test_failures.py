@@ -8,11 +8,12 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ledger.samples import AT, attempt, ended, request
+from ledger.samples import AT, DECISION, attempt, ended, request
 from llm_gateway.ledger import file
 from llm_gateway.ledger.store import GatewayState, Store, StoreError
 
@@ -270,6 +271,22 @@ def newer(path: Path) -> None:
     )
 
 
+async def test_a_mistake_of_ours_costs_a_batch_and_not_the_ledger(
+    open_store, monkeypatch, caplog
+):
+    store = open_store()
+    monkeypatch.setattr("llm_gateway.ledger.writer.commit", lambda *_, **__: 1 / 0)
+    assert await store.begin(request("r1"), attempt("r1")) is False
+    await until(lambda: store.degraded)
+    assert "a mistake in the gateway, ZeroDivisionError" in store.degraded[0]
+    monkeypatch.undo()
+    await until(lambda: not store.degraded)
+    assert await store.begin(request("r2")) is True
+    assert "ZeroDivisionError" in caplog.text
+    await caught_up(store)
+    assert "1 rows lost" in events(store)[1][1]
+
+
 # -- damaged -------------------------------------------------------------------------
 
 
@@ -300,7 +317,7 @@ def test_a_damaged_file_is_kept_and_a_new_one_made(
     kept = tmp_path / "usage.db.corrupt-20260301T123456"
     assert kept.read_bytes() == damaged
     assert "it is kept as usage.db.corrupt-20260301T123456" in store.degraded[0]
-    assert "is kept as" in caplog.text
+    assert "it is kept as" in caplog.text
     assert store.begin(request("new")).result(TIMEOUT) is True
     assert store.rows("SELECT id FROM requests") == [{"id": "new"}]
     assert events(store)[0][0] == "degraded"
@@ -309,6 +326,72 @@ def test_a_damaged_file_is_kept_and_a_new_one_made(
     damage(path)
     open_store()
     assert (tmp_path / "usage.db.corrupt-20260301T123456-2").exists()
+
+
+def history_with_a_mark(store: Store, mark: str) -> None:
+    """600 requests; only one row, of attempts or of decisions, holds the mark."""
+    for n in range(600):
+        here = n == 300
+        store.begin(
+            request(f"r{n:03}", known_client="cursor"),
+            attempt(f"r{n:03}", cost=1000, reason="MARK attempts" if here else ""),
+            replace(DECISION, model="MARK decisions" if here else "flash"),
+        )
+        store.end_attempt(
+            attempt(f"r{n:03}", outcome="ok", cost=1000, reason=mark if here else "")
+        )
+        store.end(ended(request(f"r{n:03}")))
+    store.end(ended(request("passed"), outcome="passthrough", cost=500))
+    store.close(TIMEOUT)
+
+
+def overwrite_the_page_with(path: Path, mark: bytes) -> None:
+    with open(path, "r+b") as handle:
+        page = handle.read().index(mark) // 4096 * 4096
+        handle.seek(page)
+        handle.write(b"\xa5" * 4096)
+
+
+def test_what_limits_need_is_carried_over_from_a_damaged_file(open_store, tmp_path):
+    store = open_store()
+    history_with_a_mark(store, "MARK attempts")
+    before = store.spent(AT - 60)
+    overwrite_the_page_with(tmp_path / "usage.db", b"MARK decisions")
+    store = open_store()
+    assert "601 rows that limits need were carried over" in store.degraded[0]
+    assert store.spent(AT - 60) == before
+    assert sum(s.need.cost for s in before) == 600 * 1000 + 500
+
+
+def test_of_damaged_attempts_all_but_the_damaged_ones_are_carried_over(
+    open_store, tmp_path
+):
+    store = open_store()
+    history_with_a_mark(store, "MARK attempts")
+    path = tmp_path / "usage.db"
+    overwrite_the_page_with(path, b"MARK attempts")
+    store = open_store()
+    carried = [s.id for s in store.spent(AT - 60)]
+    assert 520 < len(carried) < 601
+    assert {"r000/1", "r599/1", "passed"} < set(carried)
+    # What is carried over is counted as what it was.
+    assert {s.client for s in store.spent(AT - 60)} == {"cursor", None}
+
+
+async def test_a_large_file_is_checked_while_requests_go_on(
+    open_store, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(file, "CHECKED_AT_ONCE", 0)
+    monkeypatch.setattr("llm_gateway.ledger.writer.LOOK_EVERY", 0.01)
+    store = open_store()
+    history_with_a_mark(store, "MARK attempts")
+    overwrite_the_page_with(tmp_path / "usage.db", b"MARK decisions")
+    store = open_store()
+    await store.begin(request("new"), attempt("new"))
+    await until(lambda: "603 rows that limits need" in "".join(store.degraded))
+    await caught_up(store)
+    assert (tmp_path / "usage.db.corrupt-20260301T123456").exists()
+    assert check(tmp_path / "usage.db") == "ok"
 
 
 def test_a_write_ahead_log_that_was_cut_short_loses_only_its_end(open_store, tmp_path):

@@ -1,12 +1,14 @@
 """Opening `usage.db`, and what is done about a file that cannot be used as it is.
 
     not there              made, mode 0600
-    damaged                moved aside with its -wal and -shm, never deleted; a new one
+    damaged                moved aside with its -wal and -shm, never deleted; a new one is
+                           made, with what limits need out of the old one
     locked for a while     waited for; then opened without what needs writing
     anything else          StoreError: one line, what and why
 
-What lives here: that, the lock that keeps a second gateway off the same file, and the
-settling of requests that a crash left unfinished (`settle_lost`).
+What lives here: that, and the lock that keeps a second gateway off the same file. A file
+that is too large to be checked while people wait is opened first, and checked by the
+`Checkup`, which reads it beside the writer.
 
 What this file does not know: queues, threads, what is written later.
 """
@@ -19,11 +21,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import IO
-from urllib.parse import quote
 
 from sqlite_utils import Database
 
-from llm_gateway.ledger import schema
+from llm_gateway.ledger import repair, schema
 
 fcntl: ModuleType | None
 try:
@@ -37,6 +38,8 @@ OLDEST_SQLITE = (3, 37)
 """STRICT tables; the newest feature that the schema and the canned queries use."""
 WRITING_PATIENCE = 0.1
 """Seconds that a write waits for it, before the next look at the queue."""
+CHECKED_AT_ONCE = 256 * 1024 * 1024
+"""Bytes of a file that is checked before it is used: less than a second."""
 LARGEST_LOG = 64 * 1024 * 1024
 """Bytes that the write-ahead log is cut back to after a checkpoint."""
 
@@ -54,8 +57,10 @@ class StoreError(Exception):
 class Opened:
     db: Database
     inode: int
+    checked: bool = True
+    """False: it was too large for that; a `Checkup` should look at it."""
     note: str = ""
-    """What people should hear about, '' when all was well."""
+    """What people should hear about, "" when all was well."""
 
 
 def error_code(error: sqlite3.Error) -> int:
@@ -66,9 +71,8 @@ def error_code(error: sqlite3.Error) -> int:
 
 def read_only(path: Path) -> sqlite3.Connection:
     """A connection that cannot write, not even by accident. The caller closes it."""
-    name = quote(str(path.absolute()))
     connection = sqlite3.connect(
-        f"file:{name}?mode=ro", uri=True, timeout=STARTING_PATIENCE
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=STARTING_PATIENCE
     )
     connection.row_factory = sqlite3.Row
     return connection
@@ -100,17 +104,16 @@ def lock(path: Path) -> IO[str]:
             f"{path}: another gateway{who} writes to it; stop that one, or give this one"
             " its own file with --set gateway_db=FILE"
         ) from error
-    handle.truncate(0)
-    handle.write(f"{os.getpid()}\n")
-    handle.flush()
+    with suppress(OSError):  # a full disk: the lock holds all the same
+        os.ftruncate(handle.fileno(), 0)
+        os.pwrite(handle.fileno(), b"%d\n" % os.getpid(), 0)
     return handle
 
 
 def open_ledger(path: Path, *, durability: str, now: float) -> Opened:
     """The file, ready to be written: right mode, right shape, checked.
 
-    Raises StoreError. A damaged file is moved aside and replaced by a new one, and
-    `Opened.note` says so.
+    Raises StoreError. A damaged file is replaced by a new one, and `Opened.note` says so.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise StoreError(
@@ -121,13 +124,24 @@ def open_ledger(path: Path, *, durability: str, now: float) -> Opened:
     except sqlite3.DatabaseError as error:
         if error_code(error) not in DAMAGED:
             raise StoreError(f"{path}: cannot be opened: {error}") from error
-        kept = move_aside(path, now)
-        note = f"{path.name} was damaged ({error}); it is kept as {kept.name}, counting starts anew"
+        return replace_damaged(path, str(error), durability=durability, now=now)
+
+
+def replace_damaged(path: Path, why: str, *, durability: str, now: float) -> Opened:
+    """Move the file aside, make a new one, carry over what limits need.
+
+    Nobody may have the file open for writing. Raises StoreError.
+    """
+    kept = move_aside(path, now)
     try:
         opened = _open(path, durability)
+        found = repair.salvage(kept, opened.db, now)
     except sqlite3.Error as error:
         raise StoreError(f"{path}: cannot be made anew: {error}") from error
-    opened.note = note
+    opened.note = (
+        f"{path.name} was damaged ({why}); it is kept as {kept.name}, and"
+        f" {found or 'no'} rows that limits need were carried over into a new file"
+    )
     return opened
 
 
@@ -141,7 +155,9 @@ def _open(path: Path, durability: str) -> Opened:
     connection = sqlite3.connect(path, timeout=STARTING_PATIENCE)
     try:
         db = Database(connection, execute_plugins=False)
-        _check(db)
+        checked = os.path.getsize(path) <= CHECKED_AT_ONCE
+        if checked:
+            check(connection)
         schema.prepare_file(db)
         db.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
         db.execute(f"PRAGMA journal_size_limit = {LARGEST_LOG}")
@@ -151,12 +167,12 @@ def _open(path: Path, durability: str) -> Opened:
     except BaseException:
         connection.close()
         raise
-    return Opened(db, inode)
+    return Opened(db, inode, checked)
 
 
-def _check(db: Database) -> None:
+def check(connection: sqlite3.Connection) -> None:
     """Raises what SQLite raises for a damaged file, whichever way it says so."""
-    found: str = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         error = sqlite3.DatabaseError(found.splitlines()[-1])
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
@@ -197,36 +213,3 @@ def move_aside(path: Path, now: float) -> Path:
             f"{path}: is damaged and cannot be moved aside: {error.strerror}"
         ) from error
     return kept
-
-
-# `outcome <> 'ok'` beside the other condition lets SQLite use the partial index.
-_LOST_ATTEMPTS = """
-UPDATE attempts SET outcome = 'lost', reason = 'gateway stopped'
-WHERE outcome <> 'ok' AND outcome = 'in_flight'
-"""
-# Nothing reserved and not free: the price is unknown, and so is the cost.
-_LOST_REQUESTS = """
-UPDATE requests SET
-  outcome = 'lost',
-  error = 'gateway stopped',
-  (attempts, provider, account, model, input_tokens, usage_source, cost_nano) = (
-    SELECT count(*), last.provider, last.account, coalesce(last.model, requests.model),
-      requests.reserved_tokens, 'estimated',
-      CASE WHEN requests.reserved_cost_nano > 0 THEN requests.reserved_cost_nano ELSE (
-        SELECT 0 FROM models
-        WHERE provider = last.provider AND model = last.model AND free) END
-    FROM (SELECT max(n), provider, account, model FROM attempts
-          WHERE request = requests.id) AS last
-    LEFT JOIN attempts ON attempts.request = requests.id)
-WHERE outcome <> 'ok' AND outcome = 'in_flight'
-"""
-
-
-def settle_lost(db: Database) -> int:
-    """Requests that were on their way when the gateway died cost what they reserved.
-
-    To be called inside a transaction, before anything of this run is written: whatever is
-    in flight then is of an earlier one. Returns the number of requests.
-    """
-    db.execute(_LOST_ATTEMPTS)
-    return db.execute(_LOST_REQUESTS).rowcount

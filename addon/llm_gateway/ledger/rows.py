@@ -210,24 +210,28 @@ END_ATTEMPT = Kind(
 # -- decisions -----------------------------------------------------------------------
 
 
-def candidate_json(candidate: Candidate) -> dict[str, Any]:
-    """A candidate as `/route`, the dashboard and `decisions.candidates` show it.
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    """As `/route` shows it, without what is empty: this is most of the ledger's bytes.
 
     `expected_cost` in US$, `returns_at` as an ISO time, `headroom` 0..1.
     """
     offer = candidate.offer
-    return {
+    shown = {
         "provider": offer.provider,
-        "account": offer.account,
         "model": offer.model,
         "free": offer.zero_cost,
         "verdict": candidate.verdict.value,
         "state": candidate.state,
         "reason": candidate.reason,
-        "expected_cost": dollars(candidate.expected_cost),
         "headroom": round(candidate.headroom, 4),
-        "returns_at": iso_or_none(candidate.returns_at),
     }
+    if offer.account:
+        shown["account"] = offer.account
+    if candidate.expected_cost is not None:
+        shown["expected_cost"] = dollars(candidate.expected_cost)
+    if candidate.returns_at is not None:
+        shown["returns_at"] = iso(candidate.returns_at)
+    return shown
 
 
 def _decision(taken: tuple[str, float, Decision]) -> Row:
@@ -239,9 +243,7 @@ def _decision(taken: tuple[str, float, Decision]) -> Row:
         storable(decision.model),
         decision.policy.value,
         storable(f"{first.offer.provider}/{first.offer.model}") if first else None,
-        json.dumps(
-            [candidate_json(c) for c in decision.candidates], separators=(",", ":")
-        ),
+        json.dumps([_candidate(c) for c in decision.candidates], separators=(",", ":")),
     )
 
 

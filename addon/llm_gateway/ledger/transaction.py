@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from llm_gateway.ledger import file, rows
+from llm_gateway.ledger import file, repair, rows
 from llm_gateway.ledger.backlog import Batch
 from llm_gateway.ledger.rows import Kind
 from llm_gateway.ledger.standing import Whole
@@ -96,7 +96,7 @@ def commit(
     connection = db.conn
     db.execute("BEGIN IMMEDIATE")
     try:
-        lost = file.settle_lost(db) if settle else 0
+        lost = repair.settle_lost(db) if settle else 0
         for kind, values in _by_kind(batch).items():
             if not one_by_one:
                 connection.executemany(kind.sql, map(kind.finish, values))

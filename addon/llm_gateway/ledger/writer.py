@@ -26,6 +26,7 @@ from pathlib import Path
 from llm_gateway.exchange import Event
 from llm_gateway.ledger import file, rows, upkeep
 from llm_gateway.ledger.backlog import Backlog, Batch, Entry, tell
+from llm_gateway.ledger.checkup import Checkup
 from llm_gateway.ledger.file import Opened, StoreError
 from llm_gateway.ledger.standing import Whole
 from llm_gateway.ledger.transaction import UNWRITABLE, Blame, blame, commit, words
@@ -70,6 +71,7 @@ class Writer(threading.Thread):
         self._held = 0
         self._newest: dict[str, Whole] = {}
         """What was written last, for a file that has to be made anew."""
+        self._checkup: Checkup | None = None
         self._agenda: Iterator[None] | None = None
         self._upkeep_due = 0.0
         self._look_due = 0.0
@@ -95,7 +97,7 @@ class Writer(threading.Thread):
     def run(self) -> None:
         try:
             lock = file.lock(self._path)
-        except StoreError as error:
+        except BaseException as error:
             self.started.set_exception(error)
             return
         with lock:
@@ -107,11 +109,23 @@ class Writer(threading.Thread):
                 self.started.set_exception(error)
                 return
             self.started.set_result(None)
-            try:
-                while self._turn():
-                    pass
-            finally:
-                self._close()
+            while self._turn_safely():
+                pass
+            self._close()
+
+    def _turn_safely(self) -> bool:
+        """Whatever happens, the thread lives: a mistake costs a batch, not the ledger."""
+        try:
+            return self._turn()
+        except Exception as error:
+            logger.exception("ledger: a mistake in the gateway")
+            self._degrade(f"a mistake in the gateway, {type(error).__name__}")
+            self._backlog.dropped += self._held
+            self._held = 0
+            self._abandon()
+            tell(self._backlog.take_waiters(), False)
+            self._backlog.pause(self._retry)
+            return not self._too_late()
 
     def _turn(self) -> bool:
         """One batch, or one step of upkeep; False when all is done."""
@@ -140,14 +154,24 @@ class Writer(threading.Thread):
             self._opened = file.open_ledger(
                 self._path, durability=self._durability, now=self._clock()
             )
-            self._backlog.bring_back(self._newest.values())
-            if self._opened.note:
-                self._say(self._opened.note)
+            self._welcome(self._opened)
         return self._opened
+
+    def _welcome(self, opened: Opened) -> None:
+        """A file that was just opened: complete it, look at it, say what happened."""
+        self._backlog.bring_back(self._newest.values())
+        if not opened.checked:
+            self._checkup = Checkup(self._path)
+            self._checkup.start()
+        if opened.note:
+            self._say(opened.note)
 
     def _abandon(self) -> None:
         """Let go of the file, whatever state it is in."""
         self._agenda = None
+        checkup, self._checkup = self._checkup, None
+        if checkup is not None:
+            checkup.stop()
         opened, self._opened = self._opened, None
         if opened is not None:
             try:
@@ -155,19 +179,28 @@ class Writer(threading.Thread):
             except sqlite3.Error as error:
                 logger.warning("ledger: closing failed: %s", error)
 
-    def _replace_damaged(self, error: Exception) -> None:
-        """Raises StoreError when the file cannot be moved."""
+    def _replace_damaged(self, why: str) -> None:
+        """Raises StoreError when the file cannot be moved, or no new one be made."""
         self._abandon()
-        kept = file.move_aside(self._path, self._clock())
-        self._settled = True  # nothing of an earlier run is in the new file
-        self._say(
-            f"{self._path.name} turned out damaged ({error}); it is kept as {kept.name},"
-            " what follows is in a new file"
+        self._opened = file.replace_damaged(
+            self._path, why, durability=self._durability, now=self._clock()
         )
+        # What is in flight now is of this run: it goes on, and will end in the new file.
+        self._settled = True
+        self._welcome(self._opened)
 
     def _look(self) -> None:
-        """A file that was removed or replaced under our feet takes rows nobody sees."""
+        """Is the file still what it was?
+
+        One that was removed or replaced under our feet takes rows that nobody sees.
+        """
         if self._opened is None:
+            return
+        if self._checkup is not None and self._checkup.damage:
+            try:
+                self._replace_damaged(self._checkup.damage)
+            except StoreError as failed:
+                self._degrade(str(failed))
             return
         try:
             if self._path.stat().st_ino == self._opened.inode:
@@ -266,7 +299,7 @@ class Writer(threading.Thread):
                 return RETRY_LOCKED
             case Blame.DAMAGE:
                 try:
-                    self._replace_damaged(error)
+                    self._replace_damaged(str(error))
                 except StoreError as failed:
                     self._degrade(str(failed))
                     return self._retry
