@@ -1,0 +1,116 @@
+"""What an intercepted app gets when nobody here serves it: its own host, its own key."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from fakes import Answered, Authority, FakeProvider, Way, answers, reach
+from gateway import GatewayProcess, chat, provider
+
+from .conftest import Start
+
+HOST = "localhost"
+OWN = (("authorization", "Bearer sk-APP"), ("content-type", "application/json"))
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def ask(
+    gateway: GatewayProcess, own: FakeProvider, target: str, body: bytes, method: str
+) -> Answered:
+    """One request to the app's own host, through CONNECT."""
+
+    async def go() -> Answered:
+        async with reach(
+            Way.CONNECT_H1, gateway.port, ca=gateway.ca, host=HOST, port=own.port
+        ) as session:
+            answered = await session.ask(target, body, OWN, method)
+            await answered.body()
+            return answered
+
+    return asyncio.run(go())
+
+
+def config(*providers: object, **routing: object) -> dict[str, object]:
+    return {
+        "intercept": {"hosts": [HOST]},
+        "providers": list(providers),
+        "routing": routing,
+    }
+
+
+def test_unknown_model_goes_to_the_apps_own_host(start: Start, authority) -> None:
+    with FakeProvider(answers.ok("own"), tls=authority.server_context()) as own:
+        gateway = start(config(), trust=authority.ca)
+        body = json.dumps(chat("gpt-4o-mini")).encode()
+        answered = ask(gateway, own, "/v1/chat/completions", body, "POST")
+        assert answered.status == 200
+        assert own.requests[0].header("authorization") == "Bearer sk-APP"
+        assert own.requests[0].body == body
+        [row] = gateway.ended(1)
+        assert (row["outcome"], row["provider"], row["host"]) == ("passthrough", None, HOST)
+        assert row["requested_model"] == "gpt-4o-mini"
+        assert row["usage_source"] == "reported"
+
+
+def test_other_paths_pass_and_are_written_down(start: Start, authority) -> None:
+    with FakeProvider(answers.ok("models"), tls=authority.server_context()) as own:
+        gateway = start(config(), trust=authority.ca)
+        assert ask(gateway, own, "/v1/models", b"", "GET").status == 200
+        [row] = gateway.ended(1)
+        assert (row["outcome"], row["dialect"]) == ("passthrough", "other")
+
+
+def test_free_only_rejects_what_nobody_here_offers(start: Start, authority) -> None:
+    with FakeProvider(tls=authority.server_context()) as own:
+        gateway = start(config(policy="free-only"), trust=authority.ca)
+        body = json.dumps(chat("gpt-4o-mini")).encode()
+        assert ask(gateway, own, "/v1/chat/completions", body, "POST").status == 404
+        assert own.requests == []
+
+
+@pytest.mark.parametrize("limit", [0, 5])
+def test_exhausted_passes_when_told_to(start: Start, authority, limit: int) -> None:
+    """Refused by our own limit, and by the provider's 429."""
+    with (
+        FakeProvider(answers.rate_limited()) as ours,
+        FakeProvider(answers.ok("own"), tls=authority.server_context()) as own,
+    ):
+        entry = provider(ours, "a", free=True, limits={"requestsPerMinute": limit})
+        gateway = start(config(entry, exhausted="passthrough"), trust=authority.ca)
+        body = json.dumps(chat()).encode()
+        answered = ask(gateway, own, "/v1/chat/completions", body, "POST")
+        assert answered.status == 200
+        assert own.requests[0].header("authorization") == "Bearer sk-APP"
+        assert own.requests[0].body == body
+        assert b"sk-APP" not in ours.bytes_in()
+        assert b"CANARY" not in own.bytes_in()
+        [row] = gateway.ended(1)
+        assert (row["outcome"], row["host"]) == ("passthrough", HOST)
+        assert row["attempts"] == (1 if limit else 0)
+
+
+def test_exhausted_is_refused_by_default(start: Start, authority) -> None:
+    with (
+        FakeProvider(answers.rate_limited()) as ours,
+        FakeProvider(tls=authority.server_context()) as own,
+    ):
+        gateway = start(config(provider(ours, "a", free=True)), trust=authority.ca)
+        body = json.dumps(chat()).encode()
+        assert ask(gateway, own, "/v1/chat/completions", body, "POST").status == 429
+        assert own.requests == []
+
+
+def test_unreachable_host_gets_json(start: Start, authority) -> None:
+    own = FakeProvider(tls=authority.server_context())
+    with own:
+        pass
+    gateway = start(config(), trust=authority.ca)
+    body = json.dumps(chat("other")).encode()
+    answered = ask(gateway, own, "/v1/chat/completions", body, "POST")
+    assert answered.status == 502
+    assert json.loads(answered.got)["error"]["code"] == "upstream_unreachable"
