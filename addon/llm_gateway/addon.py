@@ -88,6 +88,9 @@ class Gateway:
     # -- connections -----------------------------------------------------------
 
     def client_connected(self, client: connection.Client) -> None:
+        if not self.reception.admits(client):
+            client.error = "This gateway answers its own machine only."
+            return
         http_layer.lift_connection_caps(client)
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from mitmproxy import connection, http
 from mitmproxy.proxy import server_hooks
 
+from llm_gateway.config.urls import is_loopback
 from llm_gateway.dialects import Body, Problem, error_body, match, read
 from llm_gateway.edge.answers import Answer, put
 from llm_gateway.edge.arrivals import (
@@ -65,6 +66,14 @@ class Reception:
 
     def intercepts(self, host: str) -> bool:
         return is_known_host(host, self.runtime.catalog.config.intercept.hosts)
+
+    def admits(self, client: connection.Client) -> bool:
+        """Beyond loopback only where that was asked for, whatever a socket is bound to."""
+        return (
+            self.runtime.keys_required
+            or client.proxy_mode.type_name != "regular"
+            or is_loopback(client.sockname[0])
+        )
 
     def may_tunnel(self, flow: http.HTTPFlow, user: str) -> bool:
         """Beyond loopback only known clients may use the proxy."""

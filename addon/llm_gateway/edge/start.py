@@ -193,26 +193,29 @@ class Starting:
         runtime = self.runtime
         if runtime is None or self.tasks:
             return
-        master = ctx.master
-        lean.prune(master)
-        lean.quiet(master)
         http_layer.set_request_limit(BODY_BYTES, too_large)
         scrub.install(runtime)
-        runtime.port = _bound_port() or runtime.port
-        dashboard_port = self._dashboard_port(runtime)
         if self.simulator is not None:
             self._task(self.simulator.start(), "simulator")
-        keeper = reuse.install(master, origins_of(runtime.catalog))
+        keeper = reuse.install(ctx.master, origins_of(runtime.catalog))
         if keeper is not None:
             runtime.adopted.append(lambda new: keeper.warm.serve(origins_of(new)))
+        Drain(runtime, ctx.master).install()
+        self._task(self._open(runtime), "opening")
         self._task(runtime.desk.watch(), "config watcher")
-        self._task(pulse(runtime), "state writer")
         self._task(load_prices(), "prices")
-        Drain(runtime, master).install()
+
+    async def _open(self, runtime: Runtime) -> None:
+        """Listen where we should, say so, and keep the dashboard's numbers fresh."""
+        await lean.listen(ctx.master)
+        lean.slim(ctx.master)
+        runtime.port = _bound_port() or runtime.port
         runtime.publish()
-        if dashboard_port:
-            self._start_dashboard(runtime, dashboard_port)
-        say_hello(runtime, self.made_config, dashboard_port)
+        port = self._dashboard_port(runtime)
+        if port:
+            self._start_dashboard(runtime, port)
+        say_hello(runtime, self.made_config, port)
+        await pulse(runtime)
 
     def _task(self, work: Any, name: str) -> None:
         loop = asyncio.get_running_loop()
