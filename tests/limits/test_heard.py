@@ -65,6 +65,15 @@ def test_nothing_left_refuses_until_the_reset():
     assert fits(limiter, T0 + 40) is None
 
 
+def test_it_is_heard_at_once():
+    limiter = Limiter()
+    take(limiter, T0)
+    hear(limiter, word(20))
+    take(limiter, T0)
+    hear(limiter, word(0))
+    assert fits(limiter, T0) is not None
+
+
 def test_what_is_left_is_counted_down():
     limiter = Limiter()
     hear(limiter, word(2))
@@ -351,8 +360,13 @@ def test_waits_are_true_whatever_is_heard(
                 now += seconds
             case "reserve", int() as requests, int() as tokens:
                 need = Need(requests, tokens)
+                tight = any(
+                    0 < need.of(one.limit.metric) > one.remaining
+                    for one in limiter.standing(limits, now, scopes=SCOPES)
+                )
                 asked = limiter.fit(limits, need, now, scopes=SCOPES)
                 got = limiter.reserve(limits, need, now, id="", scopes=SCOPES)
+                assert isinstance(got, LimitRefusal) == tight
                 if isinstance(got, Reservation):
                     assert asked is None
                     held.append(got)
