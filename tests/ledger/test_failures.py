@@ -253,6 +253,23 @@ def test_what_cannot_be_opened_is_one_clear_line(tmp_path, prepare, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_sqlite_that_is_too_old_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
+    with pytest.raises(
+        StoreError, match=r"needs SQLite 3\.37 or newer, this Python has"
+    ):
+        Store(tmp_path / "usage.db").start()
+
+
+def test_an_empty_file_that_somebody_made_is_taken(open_store, tmp_path):
+    """As `datasette --create` leaves it: pages, but no tables, and not in WAL mode."""
+    make(tmp_path / "usage.db", "CREATE TABLE t (x)", "DROP TABLE t")
+    store = open_store()
+    assert store.begin(request("r1")).result(TIMEOUT) is True
+    assert store.rows("PRAGMA auto_vacuum") == [{"auto_vacuum": 2}]
+    assert store.rows("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
+
+
 def make(path: Path, *statements: str) -> None:
     with closing(sqlite3.connect(path)) as connection:
         for sql in statements:

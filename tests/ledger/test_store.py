@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ledger.samples import AT, DECISION, attempt, ended, request
 from llm_gateway.exchange import Event, Usage
 from llm_gateway.ledger import file, rows
-from llm_gateway.ledger.store import Store, StoreError
+from llm_gateway.ledger.store import GatewayState, Store, StoreError
 
 TIMEOUT = 20
 
@@ -261,6 +261,15 @@ def test_a_row_that_cannot_be_written_does_not_hold_up_the_others(open_store, ca
     assert store.degraded == ()
     assert caplog.text.count("cannot write this request's end") == 3
     assert "sk-1234" not in caplog.text
+
+
+def test_a_table_that_cannot_be_written_does_not_hold_up_the_others(open_store, caplog):
+    store = open_store()
+    store.gateway_state(GatewayState(None, AT, AT))
+    store.end(ended(request("r1")))
+    written(store)
+    assert store.rows("SELECT id FROM requests") == [{"id": "r1"}]
+    assert "cannot write this gateway_state" in caplog.text
 
 
 texts = st.text(st.characters(), max_size=600)
