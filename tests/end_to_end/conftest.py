@@ -1,10 +1,12 @@
 """One mitmproxy CA for all gateways of a run: making it costs half a second."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from gateway import GatewayProcess
 
 Start = Callable[..., GatewayProcess]
@@ -15,16 +17,16 @@ def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("confdir")
 
 
-@pytest.fixture
-def start(tmp_path: Path, confdir: Path) -> Iterator[Start]:
-    """`start(config, **more)`: a running gateway, ended with the test.
+@contextmanager
+def starting(where: Path, confdir: Path) -> Iterator[Start]:
+    """`start(config, **more)`: a running gateway, ended with whatever began it.
 
-    Each test also checks that no hook of ours failed on the way.
+    At its end each one also shows that no hook of ours failed on the way.
     """
     running: list[GatewayProcess] = []
 
     def started(config: Any, **more: Any) -> GatewayProcess:
-        folder = tmp_path / f"gateway-{len(running)}"
+        folder = where / f"gateway-{len(running)}"
         folder.mkdir()
         gateway = GatewayProcess(folder, config, confdir=confdir, **more)
         running.append(gateway)
@@ -38,3 +40,19 @@ def start(tmp_path: Path, confdir: Path) -> Iterator[Start]:
     for log in logs:
         assert "Traceback" not in log, log
         assert "Addon error" not in log, log
+
+
+@pytest.fixture
+def start(tmp_path: Path, confdir: Path) -> Iterator[Start]:
+    """Gateways of one test."""
+    with starting(tmp_path, confdir) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_shared(
+    tmp_path_factory: pytest.TempPathFactory, confdir: Path
+) -> Iterator[Start]:
+    """Gateways that all tests of a module share."""
+    with starting(tmp_path_factory.mktemp("shared"), confdir) as start:
+        yield start

@@ -8,9 +8,9 @@ What this file does not know: HTTP guards, who edits.
 """
 
 import asyncio
+import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,13 +57,14 @@ class Desk:
         self.simulator_port = simulator_port
         self.runtime: Runtime | None = None
         self._lock = asyncio.Lock()
-        self._seen: tuple[int, ...] | None = None
+        self._seen = ""
+        """What was in the file when it was last loaded, or refused."""
 
     # -- from text to catalog --------------------------------------------------
 
     def load(self) -> tuple[Loaded, Catalog]:
         """What the file says, whole. Blocks. Raises ConfigError."""
-        self._seen = self._stamp()
+        self._seen = self._content() or ""
         loaded = load_config(self.path, self.env)
         return loaded, self._catalog(loaded)
 
@@ -82,12 +83,19 @@ class Desk:
     # -- reload ----------------------------------------------------------------
 
     async def watch(self) -> None:
-        """Reload whenever the file is another one. Runs until it is cancelled."""
+        """Reload whenever the file says something else. Runs until it is cancelled."""
+        last = self._seen
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            if await asyncio.to_thread(self._stamp) != self._seen:
+            found = await asyncio.to_thread(self._content)
+            if found is None or found == self._seen:
+                continue
+            try:
                 async with self._lock:
-                    await self._reload()
+                    await self._reload(half_written=found != last)
+            except Exception:
+                logger.exception("The changed configuration could not be activated.")
+            last = found
 
     async def reload(self) -> Answer:
         async with self._lock:
@@ -97,12 +105,15 @@ class Desk:
             return _problems(error)
         return _json({"message": "reloaded", "revision": runtime.catalog.revision})
 
-    async def _reload(self) -> ConfigError | None:
+    async def _reload(self, *, half_written: bool = False) -> ConfigError | None:
+        """`half_written`: the file may be; if it is no good, it gets a second look."""
         runtime = self._runtime()
         try:
             loaded, built = await asyncio.to_thread(self.load)
         except ConfigError as e:
-            if runtime.loading.error != str(e):
+            if half_written:
+                self._seen = ""
+            elif runtime.loading.error != str(e):
                 runtime.loading.error = str(e)
                 runtime.event(
                     "config", "refused", f"the old configuration serves on: {e}"
@@ -169,7 +180,7 @@ class Desk:
             except OSError as e:
                 message = f"{self.path} cannot be written: {e.strerror}"
                 return _json({"error": {"message": message}}, 500)
-            self._seen = await asyncio.to_thread(self._stamp)
+            self._seen = await asyncio.to_thread(self._content) or ""
             await self._activate(loaded, built)
         headers = (("x-config-hash", loaded.revision),)
         return _json(
@@ -200,13 +211,13 @@ class Desk:
     def schema(self) -> Answer:
         return _json(Config.model_json_schema())
 
-    def _stamp(self) -> tuple[int, ...] | None:
-        """Changes when the file does. None: there is none, or it is gone for now."""
+    def _content(self) -> str | None:
+        """A digest of what the file says: times and sizes can stay when it changes.
+        None while it cannot be read, as when an editor is about to replace it."""
         try:
-            found = os.stat(self.path)
+            return hashlib.sha256(self.path.read_bytes()).hexdigest()
         except OSError:
-            return self._seen
-        return (found.st_mtime_ns, found.st_size, found.st_ino)
+            return None
 
     def _runtime(self) -> "Runtime":
         assert self.runtime is not None
