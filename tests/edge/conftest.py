@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,11 @@ class Rig:
         return [p for p in parts if not any(words in p for words in self._expected)]
 
     @asynccontextmanager
-    async def client(self, way: Way = Way.BASE) -> AsyncIterator[Session]:
-        async with reach(way, self.mitm.port, ca=self.mitm.ca) as session:
+    async def client(
+        self, way: Way = Way.BASE, alpn: Sequence[str] = ()
+    ) -> AsyncIterator[Session]:
+        port, ca = self.mitm.port, self.mitm.ca
+        async with reach(way, port, ca=ca, alpn=alpn) as session:
             yield session
 
     def plan(self, *to: Place, **order: object) -> tuple[str, str]:

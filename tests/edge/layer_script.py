@@ -4,7 +4,8 @@
 the flow's hooks are written down), `judge` ("chat" holds answers back until they are
 good, "pass" passes everything), `upload` (stream the request), `buffer` (do not stream
 the answer), timeouts `connect`, `first`, `idle`, `deadline`, `cut` (false: no tail),
-`held` (max_held), `act` ("crash": raise in the failure hook, "slow": wait there).
+`held` (max_held), `act` ("crash": raise in the failure hook, "slow": wait there,
+"kill": kill the flow there, "slow head" and "kill head": the same in responseheaders).
 `GET /_hooks/NAME` answers with what happened to a flow, `/_state` with counts,
 `/_go/NAME` lets a slow hook go on.
 """
@@ -189,6 +190,9 @@ class LayerScript:
             "resends": flight.plan.resends if flight and flight.plan else 0,
         }
 
+    def gate(self, flight: Flight) -> asyncio.Event:
+        return self.gates.setdefault(flight.order["name"], asyncio.Event())
+
     async def gateway_attempt_failed(self, failure: Failure) -> None:
         flight = self.flights[failure.flow]
         self.note(failure.flow, f"failed: {failure.kind.value}")
@@ -196,7 +200,10 @@ class LayerScript:
         if flight.order.get("act") == "crash":
             raise RuntimeError("an addon that fails")
         if flight.order.get("act") == "slow":
-            await self.gates.setdefault(flight.order["name"], asyncio.Event()).wait()
+            await self.gate(flight).wait()
+        if flight.order.get("act") == "kill":
+            failure.flow.kill()
+            return
         if flight.left and failure.replayable:
             flight.aim(failure.flow)
             failure.action = Action.RETRY
@@ -208,13 +215,17 @@ class LayerScript:
             504 if late else 502, json.dumps(body), kind
         )
 
-    def responseheaders(self, flow: http.HTTPFlow) -> None:
+    async def responseheaders(self, flow: http.HTTPFlow) -> None:
         self.note(flow, "responseheaders")
         if (flight := self.flights.get(flow)) and flow.response:
             kinds = [f["kind"] for f in flight.failures]
             flow.response.headers["x-failed"] = json.dumps(kinds)
             if not flight.order.get("buffer") and flow.response.raw_content is None:
                 flow.response.stream = True
+            if flight.order.get("act") == "slow head":
+                await self.gate(flight).wait()
+            if flight.order.get("act") == "kill head":
+                flow.kill()
 
     def response(self, flow: http.HTTPFlow) -> None:
         self.note(flow, "response")

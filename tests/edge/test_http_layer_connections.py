@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 
 import pytest
-from fakes import FakeProvider, Gate, H2Session, Way, answers
+from fakes import Answer, FakeProvider, Gate, H2Session, Way, answers
 
 from edge.conftest import CHAT, Rig
 
@@ -62,7 +62,7 @@ async def test_stale_twice_is_a_failure(rig: Rig, way: Way) -> None:
 async def test_closed_after_the_answer(rig: Rig, way: Way) -> None:
     """The provider closes without having said so: the next request is fine."""
     with FakeProvider() as provider:
-        plain = answers.Answer(headers=(answers.JSON,), body=(b"{}",))
+        plain = Answer(headers=(answers.JSON,), body=(b"{}",))
         provider.default = dataclasses.replace(plain, then_close=True)
         async with rig.client(way) as session:
             for _ in range(5):
@@ -147,7 +147,7 @@ async def test_late_words_of_an_abandoned_attempt(rig: Rig) -> None:
     """Attempts 1 and 2 share an HTTP/2 connection; 1 answers while 2 does."""
     context = rig.authority.server_context(alpn=("h2",))
     late, gate = Gate(), Gate()
-    slow = answers.Answer(headers=(answers.JSON,), before=(late,), body=(b"{}",))
+    slow = Answer(headers=(answers.JSON,), before=(late,), body=(b"{}",))
     with FakeProvider(answers.stream(["{nonce}", "x"], gate=gate), tls=context) as one:
         one.then(slow)
         async with rig.client(Way.CONNECT_H2) as session:

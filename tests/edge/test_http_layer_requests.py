@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from fakes import (
+    Answer,
     End,
     FakeProvider,
     Gate,
@@ -209,7 +210,7 @@ async def test_client_leaves_during_an_upload(rig: Rig, way: Way) -> None:
 async def test_upgrade_after_a_stale_connection(rig: Rig) -> None:
     """101 and raw bytes both ways, on an attempt that is not the first of its request."""
     gate = Gate()
-    switch = answers.Answer(
+    switch = Answer(
         before=(
             b"HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\n",
             gate,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from fakes import (
+    Answer,
     End,
     FakeProvider,
     Gate,
@@ -102,7 +103,7 @@ async def test_cut_without_a_tail_is_visible(rig: Rig, way: Way, framing: str) -
     """No tail wanted, or none possible: the client sees that something is missing."""
     dying = FakeProvider(answers.cut_mid_stream(End.CLOSE, framing=framing))
     with dying:
-        dying.default = answers.Answer(
+        dying.default = Answer(
             headers=(answers.SSE,),
             body=(answers.chat_chunk({"content": "Hel"}), End.CLOSE),
             framing=framing,
@@ -130,39 +131,49 @@ async def test_an_end_by_closing_becomes_chunked(rig: Rig, way: Way) -> None:
                     assert answered.header("transfer-encoding") == "chunked"
 
 
+H1_FIRST = ("http/1.1", "h2")
+"""As some clients offer it: they get HTTP/1, the upstream may take HTTP/2."""
+
+
 async def test_http2_answers_get_a_frame_for_http1_clients(rig: Rig) -> None:
-    """Upstream HTTP/2 without content-length, HTTP/1 client: chunked, or measured."""
+    """HTTP/2 needs no length: streams become chunked, whole answers are measured."""
     context = rig.authority.server_context(alpn=("h2",))
     with FakeProvider(answers.stream(["{nonce}"]), tls=context) as provider:
-        async with rig.client(Way.CONNECT_H1) as session:
-            # ALPN mirrors the client, so this stays HTTP/1; what matters is the answer.
+        async with rig.client(Way.CONNECT_H1, H1_FIRST) as session:
             answered = await rig.ask(session, provider)
             assert answered.header("transfer-encoding") == "chunked"
             assert b"nonce-" in await answered.body()
-            ending = answers.stream(["{nonce}"], framing="close")
-            provider.default = ending
             answered = await rig.ask(session, provider, buffer=True)
             body = await answered.body()
             assert answered.header("content-length") == str(len(body))
+        assert {r.version for r in provider.requests} == {"HTTP/2"}
 
 
 async def test_empty_data_frames_end_nothing(rig: Rig) -> None:
-    """HTTP/2 upstream with an empty DATA frame between two chunks."""
+    """An empty chunk would end the answer of an HTTP/1 client."""
     context = rig.authority.server_context(alpn=("h2",))
-    script = answers.Answer(
-        headers=(answers.SSE,),
-        body=(
-            answers.chat_chunk({"content": "one"}),
-            b"",
-            answers.chat_chunk({"content": "two"}),
-        ),
-    )
+    one, two = (answers.chat_chunk({"content": text}) for text in ("one", "two"))
+    script = Answer(headers=(answers.SSE,), body=(one, b"", two))
     with FakeProvider(script, tls=context) as provider:
-        async with rig.client(Way.CONNECT_H2) as session:
-            answered = await rig.ask(session, provider)
-            body = await answered.body()
-            assert CONTENT % b"two" in body
-            assert provider.requests[0].version == "HTTP/2"
+        for way, alpn in ((Way.CONNECT_H1, H1_FIRST), (Way.CONNECT_H2, ())):
+            async with rig.client(way, alpn) as session:
+                answered = await rig.ask(session, provider)
+                assert await answered.body() == one + two
+        assert {r.version for r in provider.requests} == {"HTTP/2"}
+
+
+@pytest.mark.parametrize("way", [Way.BASE, Way.CONNECT_H1])
+async def test_hop_by_hop_headers_stay_behind(rig: Rig, way: Way) -> None:
+    """The provider closes its connection after each answer; the client keeps its own."""
+    closing = (("connection", "close"), ("keep-alive", "timeout=5"))
+    with FakeProvider(answers.ok(headers=closing)) as provider:
+        async with rig.client(way) as session:
+            for _ in range(2):
+                answered = await rig.ask(session, provider)
+                await answered.body()
+                assert answered.header("connection") is None
+                assert answered.header("keep-alive") is None
+        assert [r.connection for r in provider.requests] == [1, 2]
 
 
 # clients that leave
@@ -220,7 +231,7 @@ async def test_client_leaves_mid_stream_of_a_second_attempt(
     ids=["waiting", "holding", "collecting"],
 )
 async def test_client_leaves_during_the_first_attempt(
-    rig: Rig, way: Way, script: answers.Answer
+    rig: Rig, way: Way, script: Answer
 ) -> None:
     with FakeProvider(script) as silent, FakeProvider() as other:
         async with rig.client(way) as session:
@@ -268,6 +279,54 @@ async def test_client_leaves_while_the_addon_thinks(rig: Rig, way: Way) -> None:
             await rig.control(f"_go/{name}")
             assert (await settled(rig, name))[-1] == "error"
         assert other.requests == []
+
+
+@pytest.mark.parametrize("way", Way)
+async def test_client_leaves_before_the_head_is_out(rig: Rig, way: Way) -> None:
+    """The addon is in `responseheaders`: the upstream is let go all the same."""
+    gate = Gate()
+    with FakeProvider(answers.stream(["one", "two"], gate=gate)) as provider:
+        async with rig.client(way) as session:
+            name = rig.name()
+            header = [rig.plan(provider, name=name, act="slow head")]
+            assert isinstance(session, H1Session | H2Session)
+            gate.release()
+            sent = await session.send(CHAT, b"{}", header)
+            await settled(rig, name, "responseheaders")
+            await leave(session, sent)
+            await rig.control("_state")
+            await rig.control(f"_go/{name}")
+            await provider.until(lambda p: p.count("left") == 1)
+            assert (await settled(rig, name))[-2:] == ["responseheaders", "error"]
+            # The connection's own stream, and the one that asks.
+            assert (await rig.control("_state"))["streams"] <= 2
+
+
+@pytest.mark.parametrize("way", Way)
+async def test_a_killed_flow(rig: Rig, way: Way) -> None:
+    with FakeProvider(answers.close()) as closing:
+        async with rig.client(way) as session:
+            name = rig.name()
+            with pytest.raises(Gone):
+                await rig.ask(session, closing, name=name, act="kill")
+            assert (await settled(rig, name))[-2:] == [
+                "failed: closed before headers",
+                "error",
+            ]
+
+
+@pytest.mark.parametrize("way", Way)
+async def test_a_flow_killed_at_its_head(rig: Rig, way: Way) -> None:
+    """The upstream is let go at once, and nothing of the stream is kept."""
+    tail = (End.HANG,)
+    with FakeProvider(answers.stream(["one"], tail=tail)) as streaming:
+        async with rig.client(way) as session:
+            name = rig.name()
+            with pytest.raises(Gone):
+                await rig.ask(session, streaming, name=name, act="kill head")
+            await streaming.until(lambda p: p.count("left") == 1)
+            assert (await settled(rig, name))[-2:] == ["responseheaders", "error"]
+            assert (await rig.control("_state"))["streams"] <= 2
 
 
 async def settled(rig: Rig, name: str, last: str = "error") -> list[str]:

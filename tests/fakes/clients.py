@@ -375,11 +375,13 @@ async def reach(
     host: str = "api.example.com",
     port: int | None = None,
     connect_headers: Pairs = (),
+    alpn: Sequence[str] = (),
 ) -> AsyncIterator[Session]:
     """A session with the gateway at `proxy` (a port of 127.0.0.1), closed at the end.
 
     host, port: the one that a client of a proxy believes to talk to (BASE has none).
-    ca: the proxy's certificate authority, needed inside CONNECT.
+    ca: the proxy's certificate authority, needed inside CONNECT. alpn: what to offer
+    there, best first; the default is just the way's own protocol.
     """
     session: Session
     if way in (Way.BASE, Way.ABSOLUTE):
@@ -394,7 +396,7 @@ async def reach(
         wanted = "h2" if way is Way.CONNECT_H2 else "http/1.1"
         wire = await _tunnel(proxy, f"{host}:{port or 443}", connect_headers)
         reader, writer = await asyncio.open_connection(
-            sock=wire, ssl=client_context(ca, (wanted,)), server_hostname=host
+            sock=wire, ssl=client_context(ca, alpn or (wanted,)), server_hostname=host
         )
         authority = host if port in (None, 443) else f"{host}:{port}"
         if way is Way.CONNECT_H2:

@@ -104,7 +104,7 @@ class MitmProcess:
         return code
 
     def __enter__(self) -> "MitmProcess":
-        return self.start()
+        return self if self.process else self.start()
 
     def __exit__(
         self,
@@ -131,20 +131,20 @@ class MitmProcess:
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
-    def wait_log(self, text: str, timeout: float = TIMEOUT) -> None:
-        """Block until the log holds a text."""
+    def wait_log(self, text: str, times: int = 1, timeout: float = TIMEOUT) -> None:
+        """Block until the log holds a text, that often."""
         tick = threading.Event()
         for _ in range(int(timeout / 0.02)):
-            if text in self.log():
+            if self.log().count(text) >= times:
                 return
             if not self.alive:
                 break
             tick.wait(0.02)
         raise AssertionError(f"{text!r} is not in the log:\n{self.log()}")
 
-    async def logged(self, text: str, timeout: float = TIMEOUT) -> None:
+    async def logged(self, text: str, times: int = 1, timeout: float = TIMEOUT) -> None:
         """`wait_log` for a test that is a coroutine."""
-        await asyncio.to_thread(self.wait_log, text, timeout)
+        await asyncio.to_thread(self.wait_log, text, times, timeout)
 
     def rss(self) -> int:
         """Resident memory in bytes (Linux; 0 elsewhere)."""
