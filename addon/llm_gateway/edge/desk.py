@@ -180,7 +180,7 @@ class Desk:
             except OSError as e:
                 message = f"{self.path} cannot be written: {e.strerror}"
                 return _json({"error": {"message": message}}, 500)
-            self._seen = await asyncio.to_thread(self._content) or ""
+            self._seen = _digest(loaded.text.encode())
             await self._activate(loaded, built)
         headers = (("x-config-hash", loaded.revision),)
         return _json(
@@ -215,13 +215,17 @@ class Desk:
         """A digest of what the file says: times and sizes can stay when it changes.
         None while it cannot be read, as when an editor is about to replace it."""
         try:
-            return hashlib.sha256(self.path.read_bytes()).hexdigest()
+            return _digest(self.path.read_bytes())
         except OSError:
             return None
 
     def _runtime(self) -> "Runtime":
         assert self.runtime is not None
         return self.runtime
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _same(new: Catalog, old: Catalog) -> bool:
