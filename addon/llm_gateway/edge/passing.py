@@ -107,7 +107,7 @@ class Passing:
         status = 504 if late else 502
         passage.record.status = status
         passage.record.error = failure.kind.value
-        dialect = passage.dialect or Dialect.CHAT
+        dialect = passage.dialect or _native(passage.record.host)
         message = f"{passage.record.host} could not be reached ({failure.kind.value})."
         put(
             passage.flow,
@@ -187,3 +187,9 @@ def _genai(host: str) -> str | None:
     return next(
         (r.genai for r in TYPES.values() if r.genai and matches(host, r.hosts)), None
     )
+
+
+def _native(host: str) -> Dialect:
+    """The dialect that apps of this host speak first, and expect errors in."""
+    paths = (iter(r.paths) for r in TYPES.values() if matches(host, r.hosts))
+    return next((next(path, Dialect.CHAT) for path in paths), Dialect.CHAT)

@@ -11,6 +11,7 @@ management routes answer (management.py).
 import asyncio
 import logging
 from collections.abc import MutableMapping
+from dataclasses import replace
 from urllib.parse import unquote
 
 from mitmproxy import connection, http
@@ -157,7 +158,7 @@ class Reception:
         below = ""
         if dialect is None and way is Way.DIRECT:
             bare = flow.request.path.partition("?")[0]
-            if bare.endswith(COUNT_TOKENS):
+            if bare.endswith(f"/messages{COUNT_TOKENS}"):
                 dialect = match(flow.request.method, bare.removesuffix(COUNT_TOKENS))
                 below = COUNT_TOKENS
         cors_origin = ""
@@ -213,6 +214,10 @@ class Reception:
             self._unknown_model(flow, way, body, identity)
             return
         exchange = self._exchange(flow, way, body, identity, ranks)
+        if below:
+            # Counting tokens is a request that takes none, and costs nothing.
+            ask = replace(body.ask, input_estimate=0, max_tokens=0)
+            exchange.call = replace(exchange.call, ask=ask)
         exchange.below, exchange.cors_origin = below, cors
         self.exchanges[flow] = exchange
         await self.serving.begin(exchange)

@@ -93,6 +93,9 @@ class Setbacks:
             can_refresh=can_refresh,
         )
         judged = self._learn_quirk(exchange, attempt, failed, judged)
+        if exchange.below and judged.mark in (Mark.NO_DIALECT, Mark.DISABLE_MODEL):
+            # It may not count tokens and still answer messages.
+            judged = replace(judged, mark=Mark.NOTHING)
         self._remember(exchange, attempt, failed, judged, now)
         billed = judged.counted and failed.kind != "status"
         if judged.counted:

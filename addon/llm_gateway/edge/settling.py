@@ -139,6 +139,8 @@ class Settling:
     def _usage(self, exchange: Exchange, attempt: Attempt, outcome: str) -> Usage:
         runtime = self.runtime
         offer = attempt.candidate.offer
+        if exchange.below:
+            return Usage(source="reported")
         estimate = runtime.estimator.tokens_in(
             exchange.call.ask.input_estimate, offer.key
         )
