@@ -26,7 +26,7 @@ async def test_reload_harms_no_request_in_flight(tmp_path: Path) -> None:
         FakeProvider(streaming) as provider,
         MitmProcess(script, confdir=confdir, env=env) as mitm,
     ):
-        order = {"to": [["http", provider.host, provider.port]], "name": "a"}
+        order = {"to": [["http", provider.host, provider.port]], "idle": 30}
         plan = [("x-plan", json.dumps(order))]
         async with reach(Way.BASE, mitm.port) as one, reach(Way.BASE, mitm.port) as two:
             gate.release()
@@ -36,7 +36,8 @@ async def test_reload_harms_no_request_in_flight(tmp_path: Path) -> None:
             await gate.arrival(3)
             loading = f"Loading script {script}"
             assert mitm.log().count(loading) == 1
-            os.utime(script, (1, 1))
+            later = script.stat().st_mtime + 60
+            os.utime(script, (later, later))
             await mitm.logged(loading, times=2)
             gate.open()
             held = await two.answer()  # type: ignore[attr-defined]
