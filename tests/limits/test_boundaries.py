@@ -123,7 +123,9 @@ PACIFIC = "America/Los_Angeles"
         ),
     ],
 )
-def test_spans(window: Window, reset: Reset, now: float, start: float, end: float):
+def test_spans(
+    window: Window, reset: Reset, now: float, start: float, end: float
+) -> None:
     assert span(window, reset, now) == (start, end)
 
 
@@ -181,7 +183,7 @@ around = st.one_of(
 )
 def test_days_are_those_of_the_wall_clock(
     place: tuple[str, str], minutes: int, hour: tuple[int, int]
-):
+) -> None:
     name, first = place
     reset = Reset(*hour, name)
     now = at(f"{first}T00:00") + minutes * 60
@@ -200,7 +202,9 @@ def test_days_are_those_of_the_wall_clock(
     st.integers(0, 23),
     st.sampled_from([Window.DAY, Window.MONTH]),
 )
-def test_spans_follow_one_another(now: float, name: str, hour: int, window: Window):
+def test_spans_follow_one_another(
+    now: float, name: str, hour: int, window: Window
+) -> None:
     found = span(window, Reset(hour, 0, name), now)
     assert found is not None
     start, end = found
@@ -217,7 +221,7 @@ def test_spans_follow_one_another(now: float, name: str, hour: int, window: Wind
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "../etc/passwd", "America", "\0"])
-def test_an_unknown_zone_is_told_and_rolls(name: str):
+def test_an_unknown_zone_is_told_and_rolls(name: str) -> None:
     assert zone(name) is None
     problem = zone_problem(name)
     assert problem is not None
@@ -230,12 +234,12 @@ def test_an_unknown_zone_is_told_and_rolls(name: str):
         assert made.length == length
 
 
-def test_known_zones_have_no_problem():
+def test_known_zones_have_no_problem() -> None:
     assert zone_problem(PACIFIC) is None
     assert zone_problem("UTC") is None
 
 
-def test_utc_needs_no_zone_data(monkeypatch: pytest.MonkeyPatch):
+def test_utc_needs_no_zone_data(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(name: str) -> ZoneInfo:
         raise KeyError(name)
 
@@ -259,6 +263,6 @@ def test_utc_needs_no_zone_data(monkeypatch: pytest.MonkeyPatch):
         (Window.MONTH, Reset(zone=PACIFIC), Calendar),
     ],
 )
-def test_shapes(window: Window, reset: Reset | None, shape: type):
+def test_shapes(window: Window, reset: Reset | None, shape: type) -> None:
     limit = Limit(("budget",), Metric.COST, window, 1, reset)
     assert isinstance(window_for(limit, at("2026-09-21T00:00")), shape)

@@ -48,7 +48,7 @@ NOW = 1_785_658_000.0  # 2026-08-02 08:06:40 UTC
         ("1s1s" * 30, None),
     ],
 )
-def test_lengths(text: str, expected: float | None):
+def test_lengths(text: str, expected: float | None) -> None:
     assert seconds(text) == (None if expected is None else pytest.approx(expected))
 
 
@@ -81,7 +81,7 @@ def test_lengths(text: str, expected: float | None):
         ("2026-08-02", None),
     ],
 )
-def test_moments(text: str, expected: float | None):
+def test_moments(text: str, expected: float | None) -> None:
     assert moment(text, NOW) == (
         None if expected is None else pytest.approx(expected, abs=1e-6)
     )
@@ -104,7 +104,7 @@ def test_moments(text: str, expected: float | None):
         ({}, None),
     ],
 )
-def test_retry_after(headers: Mapping[str, str], expected: float | None):
+def test_retry_after(headers: Mapping[str, str], expected: float | None) -> None:
     assert retry_after(headers, NOW) == expected
 
 
@@ -120,12 +120,12 @@ def test_retry_after(headers: Mapping[str, str], expected: float | None):
         (None, None),
     ],
 )
-def test_numbers(text: str | None, expected: float | None):
+def test_numbers(text: str | None, expected: float | None) -> None:
     assert number(text) == expected
 
 
 @given(st.text(max_size=80))
-def test_nothing_is_too_strange(text: str):
+def test_nothing_is_too_strange(text: str) -> None:
     length = seconds(text)
     assert length is None or 0 <= length < float("inf")
     when = moment(text, NOW)

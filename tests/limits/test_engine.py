@@ -54,7 +54,7 @@ def used(
 # requests
 
 
-def test_a_hundred_a_minute_are_exactly_a_hundred():
+def test_a_hundred_a_minute_are_exactly_a_hundred() -> None:
     limiter, limits = Limiter(), (limit(100),)
     for i in range(100):
         take(limiter, limits, ONE, T0 + i * 0.25)
@@ -67,7 +67,7 @@ def test_a_hundred_a_minute_are_exactly_a_hundred():
         take(limiter, limits, ONE, at)
 
 
-def test_a_burst_comes_back_whole():
+def test_a_burst_comes_back_whole() -> None:
     limiter, limits = Limiter(), (limit(3),)
     for _ in range(3):
         take(limiter, limits, ONE, T0)
@@ -75,14 +75,14 @@ def test_a_burst_comes_back_whole():
     take(limiter, limits, Need(requests=3), T0 + 60)
 
 
-def test_a_request_counts_from_when_it_left_not_from_when_it_ended():
+def test_a_request_counts_from_when_it_left_not_from_when_it_ended() -> None:
     limiter, limits = Limiter(), (limit(1),)
     first = take(limiter, limits, ONE, T0)
     limiter.settle(first, ONE, T0 + 50)
     take(limiter, limits, ONE, T0 + 60)
 
 
-def test_a_released_request_never_was():
+def test_a_released_request_never_was() -> None:
     limiter, limits = Limiter(), (limit(1),)
     first = take(limiter, limits, ONE, T0)
     limiter.release(first, T0 + 1)
@@ -92,7 +92,7 @@ def test_a_released_request_never_was():
 # tokens and cost
 
 
-def test_settling_turns_the_reserved_into_the_real():
+def test_settling_turns_the_reserved_into_the_real() -> None:
     limiter, limits = Limiter(), (limit(1000, Metric.TOKENS),)
     first = take(limiter, limits, Need(1, 600), T0)
     assert used(limiter, limits, T0) == [(0, 600)]
@@ -103,7 +103,7 @@ def test_settling_turns_the_reserved_into_the_real():
     assert no.fits_at == T0 + 62
 
 
-def test_more_may_be_used_than_was_reserved():
+def test_more_may_be_used_than_was_reserved() -> None:
     limiter, limits = Limiter(), (limit(1000, Metric.TOKENS),)
     first = take(limiter, limits, Need(1, 600), T0)
     limiter.settle(first, Need(1, 1400), T0)
@@ -113,7 +113,7 @@ def test_more_may_be_used_than_was_reserved():
     assert refused(limiter, limits, Need(1, 1), T0).fits_at == T0 + 60
 
 
-def test_tokens_of_a_request_that_outlives_the_minute_stay_counted():
+def test_tokens_of_a_request_that_outlives_the_minute_stay_counted() -> None:
     limiter, limits = Limiter(), (limit(1000, Metric.TOKENS),)
     first = take(limiter, limits, Need(1, 1000), T0)
     assert refused(limiter, limits, Need(1, 1), T0 + 300).fits_at == T0 + 360
@@ -122,12 +122,12 @@ def test_tokens_of_a_request_that_outlives_the_minute_stay_counted():
     take(limiter, limits, Need(1, 100), T0 + 311)
 
 
-def test_nothing_needed_always_fits():
+def test_nothing_needed_always_fits() -> None:
     limiter, limits = Limiter(), (limit(0, Metric.COST),)
     take(limiter, limits, Need(1, 100, 0), T0)
 
 
-def test_more_than_the_limit_never_fits():
+def test_more_than_the_limit_never_fits() -> None:
     limiter, limits = Limiter(), (limit(1000, Metric.TOKENS),)
     no = refused(limiter, limits, Need(1, 1001), T0)
     assert no.fits_at is None
@@ -137,7 +137,7 @@ def test_more_than_the_limit_never_fits():
 # several limits in one step
 
 
-def test_all_or_nothing_and_the_latest_is_named():
+def test_all_or_nothing_and_the_latest_is_named() -> None:
     budget = limit(NANO, Metric.COST, Window.DAY, scope=("budget",), reset=Reset())
     limits = (limit(1), limit(10, window=Window.HOUR), budget)
     limiter = Limiter()
@@ -164,15 +164,16 @@ def test_all_or_nothing_and_the_latest_is_named():
         ),
         (("client", "cursor"), "requests/minute 1 of 1 for client cursor"),
         (("budget",), "requests/minute 1 of 1 in the budget"),
+        (("team", "red"), "requests/minute 1 of 1 on team red"),
     ],
 )
-def test_refusals_say_where(scope: tuple[str, ...], text: str):
+def test_refusals_say_where(scope: tuple[str, ...], text: str) -> None:
     limiter, limits = Limiter(), (limit(1, scope=scope),)
     take(limiter, limits, ONE, T0)
     assert refused(limiter, limits, ONE, T0).reason == text
 
 
-def test_names_with_slashes_keep_apart():
+def test_names_with_slashes_keep_apart() -> None:
     a = limit(1, scope=("model", "or", "", "a/b"))
     b = limit(1, scope=("model", "or/a", "", "b"))
     limiter = Limiter()
@@ -184,7 +185,7 @@ def test_names_with_slashes_keep_apart():
 # reload
 
 
-def test_a_changed_amount_applies_at_once_and_keeps_what_was_spent():
+def test_a_changed_amount_applies_at_once_and_keeps_what_was_spent() -> None:
     limiter, old = Limiter(), (limit(5, window=Window.DAY),)
     for _ in range(5):
         take(limiter, old, ONE, T0)
@@ -194,7 +195,7 @@ def test_a_changed_amount_applies_at_once_and_keeps_what_was_spent():
     assert refused(limiter, smaller, ONE, T0).reason == "requests/day 5 of 3 on groq"
 
 
-def test_a_changed_reset_keeps_what_was_spent():
+def test_a_changed_reset_keeps_what_was_spent() -> None:
     limiter = Limiter()
     rolling = (limit(5, window=Window.DAY), limit(500, Metric.TOKENS, Window.DAY))
     take(limiter, rolling, Need(3, 30), T0)
@@ -208,7 +209,7 @@ def test_a_changed_reset_keeps_what_was_spent():
     assert used(limiter, calendar, T0 + 2) == [(5, 0), (60, 30)]
 
 
-def test_settling_after_a_reload_or_twice_is_harmless():
+def test_settling_after_a_reload_or_twice_is_harmless() -> None:
     limiter, limits = Limiter(), (limit(10), limit(100, Metric.TOKENS))
     first = take(limiter, limits, Need(1, 40), T0)
     limiter.forget_unused([])
@@ -222,7 +223,7 @@ def test_settling_after_a_reload_or_twice_is_harmless():
     assert used(other, limits, T0) == [(1, 0), (0, 40)]
 
 
-def test_limits_that_a_reload_added_take_in_what_is_still_running():
+def test_limits_that_a_reload_added_take_in_what_is_still_running() -> None:
     limiter, scopes = Limiter(), scopes_of("groq", "", "llama", None)
     old = (limit(10),)
     first = limiter.reserve(old, Need(1, 40), T0, id="a/1", scopes=scopes)
@@ -245,7 +246,7 @@ def test_limits_that_a_reload_added_take_in_what_is_still_running():
 # replay
 
 
-def test_windows_are_a_fold_over_the_ledger():
+def test_windows_are_a_fold_over_the_ledger() -> None:
     limiter = Limiter()
     midnight = Reset(zone="America/Los_Angeles")
     limits = (
@@ -281,7 +282,7 @@ def test_windows_are_a_fold_over_the_ledger():
     ]
 
 
-def test_what_was_spent_elsewhere_is_added():
+def test_what_was_spent_elsewhere_is_added() -> None:
     limiter = Limiter()
     budget = (limit(NANO, Metric.COST, Window.DAY, scope=("budget",), reset=Reset()),)
     take(limiter, budget, Need(1, 0, NANO // 4), T0)
@@ -296,13 +297,13 @@ def test_what_was_spent_elsewhere_is_added():
 # clocks
 
 
-def test_a_clock_set_back_a_little_waits():
+def test_a_clock_set_back_a_little_waits() -> None:
     limiter, limits = Limiter(), (limit(1),)
     take(limiter, limits, ONE, T0)
     assert refused(limiter, limits, ONE, T0 - 1.5).fits_at == T0 + 60
 
 
-def test_a_clock_set_back_a_lot_reopens_nothing_and_blocks_nothing():
+def test_a_clock_set_back_a_lot_reopens_nothing_and_blocks_nothing() -> None:
     limiter = Limiter()
     limits = (limit(1), limit(2, window=Window.DAY, reset=Reset()))
     take(limiter, limits, ONE, T0)
@@ -317,7 +318,7 @@ def test_a_clock_set_back_a_lot_reopens_nothing_and_blocks_nothing():
 # looking
 
 
-def test_headroom_is_the_fraction_left_of_the_tightest():
+def test_headroom_is_the_fraction_left_of_the_tightest() -> None:
     limiter = Limiter()
     limits = (limit(10), limit(1000, Metric.TOKENS, Window.HOUR))
     assert limiter.headroom((), T0) == 1.0
@@ -328,7 +329,7 @@ def test_headroom_is_the_fraction_left_of_the_tightest():
     assert limiter.headroom(limits, T0) == 0.5
 
 
-def test_asking_takes_nothing():
+def test_asking_takes_nothing() -> None:
     limiter, limits = Limiter(), (limit(2),)
     for _ in range(5):
         assert limiter.fit(limits, ONE, T0) is None
@@ -337,13 +338,13 @@ def test_asking_takes_nothing():
     assert no == LimitRefusal(limits[0], "requests/minute 2 of 2 on groq", T0 + 60)
 
 
-def test_two_hundred_at_once_are_a_hundred():
+def test_two_hundred_at_once_are_a_hundred() -> None:
     limiter, limits = Limiter(), (limit(100), limit(1000, window=Window.DAY))
     got = [limiter.reserve(limits, ONE, T0 + i / 1000, id=str(i)) for i in range(200)]
     assert sum(isinstance(one, Reservation) for one in got) == 100
 
 
-def test_lists_work_as_tuples_do():
+def test_lists_work_as_tuples_do() -> None:
     limiter = Limiter()
     mine = [limit(1)]
     assert isinstance(limiter.reserve(mine, ONE, T0, id="a"), Reservation)
@@ -352,7 +353,7 @@ def test_lists_work_as_tuples_do():
     assert limiter.fit(mine, ONE, T0) is None
 
 
-def test_scopes_of_an_attempt():
+def test_scopes_of_an_attempt() -> None:
     assert scopes_of("or", "2", "a/b:free", "cursor") == (
         ("provider", "or", "2"),
         ("model", "or", "2", "a/b:free"),

@@ -9,7 +9,7 @@ from llm_gateway.limits.estimate import MODELS, Estimator
 KEY = ("groq", "", "llama")
 
 
-def test_nothing_known_nothing_corrected():
+def test_nothing_known_nothing_corrected() -> None:
     estimator = Estimator()
     assert estimator.tokens_in(300, KEY) == 300
     assert estimator.output_reserve(KEY, None) == (1024, 1024)
@@ -27,11 +27,11 @@ def test_nothing_known_nothing_corrected():
 )
 def test_max_tokens_is_capped_for_quotas_and_whole_for_money(
     max_tokens: int, reserve: tuple[int, int]
-):
+) -> None:
     assert Estimator().output_reserve(KEY, max_tokens) == reserve
 
 
-def test_the_correction_moves_towards_what_was_real():
+def test_the_correction_moves_towards_what_was_real() -> None:
     estimator = Estimator()
     seen = []
     for _ in range(40):
@@ -46,21 +46,21 @@ def test_the_correction_moves_towards_what_was_real():
 @pytest.mark.parametrize(
     ("real", "at_last"), [(10, 507), (100_000, 1993), (1000, 1000)]
 )
-def test_it_stays_between_a_half_and_the_double(real: int, at_last: int):
+def test_it_stays_between_a_half_and_the_double(real: int, at_last: int) -> None:
     estimator = Estimator()
     for _ in range(100):
         estimator.learn(KEY, 1000, real)
     assert estimator.tokens_in(1000, KEY) == at_last
 
 
-def test_short_prompts_and_missing_counts_teach_nothing():
+def test_short_prompts_and_missing_counts_teach_nothing() -> None:
     estimator = Estimator()
     estimator.learn(KEY, 19, 200)
     estimator.learn(KEY, 1000, 0)
     assert estimator.tokens_in(1000, KEY) == 1000
 
 
-def test_estimates_are_rounded_up():
+def test_estimates_are_rounded_up() -> None:
     estimator = Estimator()
     estimator.learn(KEY, 1000, 1001)
     assert estimator.tokens_in(1, KEY) == 1
@@ -68,7 +68,7 @@ def test_estimates_are_rounded_up():
     assert estimator.tokens_in(1, KEY) == 2
 
 
-def test_usual_output_is_what_nearly_all_answers_stay_below():
+def test_usual_output_is_what_nearly_all_answers_stay_below() -> None:
     estimator = Estimator()
     for tokens in [100] * 7:
         estimator.learn_output(KEY, tokens)
@@ -82,7 +82,7 @@ def test_usual_output_is_what_nearly_all_answers_stay_below():
     assert estimator.output_reserve(KEY, None) == (2000, 6100)
 
 
-def test_the_least_recent_model_is_forgotten():
+def test_the_least_recent_model_is_forgotten() -> None:
     estimator = Estimator()
     estimator.learn("first", 1000, 2000)
     estimator.learn("second", 1000, 2000)
@@ -97,7 +97,7 @@ def test_the_least_recent_model_is_forgotten():
     st.lists(st.tuples(st.integers(0, 1 << 40), st.integers(-5, 1 << 40))),
     st.integers(0, 1 << 40),
 )
-def test_the_factor_is_bounded(lessons: list[tuple[int, int]], estimate: int):
+def test_the_factor_is_bounded(lessons: list[tuple[int, int]], estimate: int) -> None:
     estimator = Estimator()
     for guessed, real in lessons:
         estimator.learn(KEY, guessed, real)

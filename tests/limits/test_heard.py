@@ -52,7 +52,7 @@ def take(limiter: Limiter, now: float, need: Need = ONE) -> Reservation:
 # a limit that the config has too
 
 
-def test_nothing_left_refuses_until_the_reset():
+def test_nothing_left_refuses_until_the_reset() -> None:
     limiter = Limiter()
     assert hear(limiter, word(0)) == ()
     for now in (T0, T0 + 39.9):
@@ -65,7 +65,7 @@ def test_nothing_left_refuses_until_the_reset():
     assert fits(limiter, T0 + 40) is None
 
 
-def test_it_is_heard_at_once():
+def test_it_is_heard_at_once() -> None:
     limiter = Limiter()
     take(limiter, T0)
     hear(limiter, word(20))
@@ -74,7 +74,7 @@ def test_it_is_heard_at_once():
     assert fits(limiter, T0) is not None
 
 
-def test_what_is_left_is_counted_down():
+def test_what_is_left_is_counted_down() -> None:
     limiter = Limiter()
     hear(limiter, word(2))
     first = take(limiter, T0)
@@ -84,7 +84,7 @@ def test_what_is_left_is_counted_down():
     assert fits(limiter, T0 + 1) is None
 
 
-def test_it_never_raises_what_the_config_allows():
+def test_it_never_raises_what_the_config_allows() -> None:
     limiter = Limiter()
     for _ in range(30):
         take(limiter, T0)
@@ -94,7 +94,7 @@ def test_it_never_raises_what_the_config_allows():
     assert refusal.reason == "requests/minute 30 of 30 on groq llama"
 
 
-def test_a_lower_amount_is_believed_for_a_day():
+def test_a_lower_amount_is_believed_for_a_day() -> None:
     limiter = Limiter()
     hear(limiter, word(5, limit=5))
     for _ in range(5):
@@ -108,7 +108,7 @@ def test_a_lower_amount_is_believed_for_a_day():
     assert fits(limiter, T0 + BELIEVED) is not None
 
 
-def test_tokens_of_older_requests_do_not_raise_it():
+def test_tokens_of_older_requests_do_not_raise_it() -> None:
     """What was reserved before the word was spoken is counted in it already."""
     tokens = (Limit(MODEL, Metric.TOKENS, Window.MINUTE, 8000),)
     limiter = Limiter()
@@ -124,7 +124,7 @@ def test_tokens_of_older_requests_do_not_raise_it():
     assert limiter.standing(tokens, T0 + 1)[0].remaining == 600
 
 
-def test_answers_may_overtake_one_another():
+def test_answers_may_overtake_one_another() -> None:
     """An older answer with more left, about the same reset, arrives later."""
     limiter = Limiter()
     hear(limiter, word(3))
@@ -134,7 +134,7 @@ def test_answers_may_overtake_one_another():
     assert limiter.standing(CONFIG, T0 + 41)[0].remaining == 29
 
 
-def test_a_bucket_fills_bit_by_bit():
+def test_a_bucket_fills_bit_by_bit() -> None:
     limiter = Limiter()
     hear(limiter, word(0, 60, limit=30, refills=True))
     refusal = fits(limiter, T0)
@@ -148,7 +148,7 @@ def test_a_bucket_fills_bit_by_bit():
     assert fits(limiter, T0 + 30, Need(15)) is not None
 
 
-def test_a_word_without_a_reset_holds_for_a_window():
+def test_a_word_without_a_reset_holds_for_a_window() -> None:
     limiter = Limiter()
     hear(limiter, word(0, None))
     refusal = fits(limiter, T0 + 59)
@@ -157,13 +157,13 @@ def test_a_word_without_a_reset_holds_for_a_window():
     assert fits(limiter, T0 + 60) is None
 
 
-def test_a_word_about_the_past_binds_nobody():
+def test_a_word_about_the_past_binds_nobody() -> None:
     limiter = Limiter()
     hear(limiter, word(0, 0.0))
     assert fits(limiter, T0) is None
 
 
-def test_no_reset_lies_further_off_than_a_month():
+def test_no_reset_lies_further_off_than_a_month() -> None:
     limiter = Limiter()
     hear(limiter, word(0, 1e12))
     refusal = fits(limiter, T0)
@@ -174,7 +174,7 @@ def test_no_reset_lies_further_off_than_a_month():
 # a limit that nobody has configured
 
 
-def test_an_unknown_limit_is_learned():
+def test_an_unknown_limit_is_learned() -> None:
     limiter = Limiter()
     said = word(0, 7.5, limit=8000, metric=Metric.TOKENS)
     (new,) = hear(limiter, said)
@@ -194,7 +194,7 @@ def test_an_unknown_limit_is_learned():
     assert limiter.fit((), Need(1, 9000), T0, scopes=others) is None
 
 
-def test_a_learned_limit_is_counted_like_any_other():
+def test_a_learned_limit_is_counted_like_any_other() -> None:
     limiter = Limiter()
     hear(limiter, word(None, None, limit=20, window=Window.HOUR, source="body"))
     for _ in range(20):
@@ -205,7 +205,7 @@ def test_a_learned_limit_is_counted_like_any_other():
     assert refusal.fits_at == T0 + 3605
 
 
-def test_its_reset_gives_back_what_was_used_before():
+def test_its_reset_gives_back_what_was_used_before() -> None:
     """A day that ends by the provider's clock, which we only know from its word."""
     limiter = Limiter()
     hear(limiter, word(20, 3600, limit=20, window=Window.DAY))
@@ -220,7 +220,7 @@ def test_its_reset_gives_back_what_was_used_before():
     assert fits(limiter, T0 + 3601) is not None
 
 
-def test_a_calendar_that_the_word_brings_along():
+def test_a_calendar_that_the_word_brings_along() -> None:
     limiter = Limiter()
     midnight = Reset(zone="America/Los_Angeles")
     said = word(0, 60_400, limit=20, window=Window.DAY, source="body", reset=midnight)
@@ -236,7 +236,26 @@ def test_a_calendar_that_the_word_brings_along():
     assert refusal.fits_at == T0 + 60_400 + 86_400
 
 
-def test_it_is_forgotten_after_a_day():
+def test_it_learns_of_another_amount_and_another_clock() -> None:
+    limiter = Limiter()
+    hear(limiter, word(5, None, limit=20, window=Window.DAY))
+    take(limiter, T0)
+    assert hear(limiter, word(29, None, limit=30, window=Window.DAY)) == ()
+    (standing,) = limiter.standing((), T0, scopes=SCOPES)
+    assert (standing.limit.amount, standing.used, standing.remaining) == (30, 1, 29)
+    said = word(0, 100, limit=30, window=Window.DAY, reset=Reset())
+    (new,) = hear(limiter, said)
+    assert new.reset == Reset()
+    (standing,) = limiter.standing((), T0, scopes=SCOPES)
+    assert (standing.used, standing.remaining) == (1, 0)
+    # a header that does not know of the clock changes nothing about it
+    assert hear(limiter, word(7, 100, limit=30, window=Window.DAY)) == ()
+    assert fits(limiter, T0) is not None
+    (standing,) = limiter.standing((), T0, scopes=SCOPES)
+    assert standing.limit.reset == Reset()
+
+
+def test_it_is_forgotten_after_a_day() -> None:
     limiter = Limiter()
     hear(limiter, word(None, None, limit=3, window=Window.HOUR))
     assert len(limiter.standing((), T0, scopes=SCOPES)) == 1
@@ -245,7 +264,7 @@ def test_it_is_forgotten_after_a_day():
         take(limiter, T0 + BELIEVED)
 
 
-def test_units_of_the_providers_own_only_bind_by_what_is_left():
+def test_units_of_the_providers_own_only_bind_by_what_is_left() -> None:
     limiter = Limiter()
     said = word(265, 3600, limit=300, window=Window.MONTH, per="provider", foreign=True)
     hear(limiter, said)
@@ -258,7 +277,7 @@ def test_units_of_the_providers_own_only_bind_by_what_is_left():
     assert limiter.fit((), ONE, T0 + 400, scopes=SCOPES) is None
 
 
-def test_a_tier_is_shared_by_its_models():
+def test_a_tier_is_shared_by_its_models() -> None:
     limiter = Limiter()
     free = scopes_of("openrouter", "", "a/b:free", None)
     said = word(0, 3600, limit=50, window=Window.DAY, per="tier")
@@ -276,7 +295,7 @@ def test_a_tier_is_shared_by_its_models():
     assert limiter.fit((), ONE, T0, scopes=paid) is not None
 
 
-def test_a_config_limit_that_comes_later_takes_over():
+def test_a_config_limit_that_comes_later_takes_over() -> None:
     limiter = Limiter()
     hear(limiter, word(3, 3600, limit=20, window=Window.DAY))
     take(limiter, T0)
@@ -288,14 +307,14 @@ def test_a_config_limit_that_comes_later_takes_over():
     assert (standing.limit, standing.used, standing.remaining) == (mine[0], 1, 2)
 
 
-def test_words_without_numbers_or_about_nobody_are_left():
+def test_words_without_numbers_or_about_nobody_are_left() -> None:
     limiter = Limiter()
     assert hear(limiter, word(None, limit=None)) == ()
     assert hear(limiter, word(0, per="galaxy")) == ()
     assert limiter.standing((), T0, scopes=SCOPES) == ()
 
 
-def test_standing_says_who_says_so():
+def test_standing_says_who_says_so() -> None:
     limiter = Limiter()
     (before, _) = limiter.standing(CONFIG, T0)
     assert (before.source, before.observed_at, before.resets_at) == (
@@ -344,7 +363,7 @@ moves = st.lists(
 @given(moves, st.booleans())
 def test_waits_are_true_whatever_is_heard(
     moves: list[tuple[object, ...]], configured: bool
-):
+) -> None:
     limits = (
         (
             Limit(MODEL, Metric.REQUESTS, Window.MINUTE, 6),

@@ -98,7 +98,7 @@ def of(need: Need, limit: Limit) -> int:
 @given(limits, steps)
 def test_no_sequence_exceeds_a_limit_and_waits_are_true(
     limits: tuple[Limit, ...], steps: list[tuple[object, ...]]
-):
+) -> None:
     limiter, now = Limiter(), T0
     oracles = [Oracle(limit) for limit in limits]
     held: list[Reservation] = []
@@ -175,7 +175,7 @@ def test_no_sequence_exceeds_a_limit_and_waits_are_true(
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([0.001, 0.01, 0.05]))
-def test_a_crowded_window_is_exact_and_fair(seed: int, pace: float):
+def test_a_crowded_window_is_exact_and_fair(seed: int, pace: float) -> None:
     """Far more entries than are kept: never over, never more than a STEPS-th late."""
     limit = Limit(SCOPE, Metric.REQUESTS, Window.MINUTE, 1500)
     limiter, now = Limiter(), T0
@@ -198,7 +198,7 @@ def test_a_crowded_window_is_exact_and_fair(seed: int, pace: float):
         granted += [now] * need.requests
 
 
-def test_memory_is_bounded():
+def test_memory_is_bounded() -> None:
     window = Rolling(60.0)
     for i in range(200_000):
         window.add(T0 + i / 1000, 1)
@@ -206,7 +206,7 @@ def test_memory_is_bounded():
     assert window.used == pytest.approx(60_000, abs=60_000 // STEPS + 1)
 
 
-def test_a_refusal_is_none_or_true_after_the_clocks_change():
+def test_a_refusal_is_none_or_true_after_the_clocks_change() -> None:
     """25 hours lie between these midnights; a rolling day would be 24."""
     limit = Limit(SCOPE, Metric.REQUESTS, Window.DAY, 1, MIDNIGHT)
     limiter = Limiter()

@@ -221,12 +221,12 @@ def test_refusals(
     headers: Mapping[str, str],
     body: object,
     expected: Refused | None,
-):
+) -> None:
     raw = b"<html>nope</html>" if body is None else json.dumps(body).encode()
     assert read_refusal(parser, status, headers, raw, NOW, None) == expected
 
 
-def test_a_calendar_of_ones_own_wins():
+def test_a_calendar_of_ones_own_wins() -> None:
     body = json.dumps(
         google("GenerateRequestsPerDayPerProject-FreeTier", "20")
     ).encode()
@@ -237,7 +237,7 @@ def test_a_calendar_of_ones_own_wins():
     assert got.words[0].reset == Reset(12, 0, "UTC")
 
 
-def test_an_html_page_may_still_speak():
+def test_an_html_page_may_still_speak() -> None:
     got = read_refusal("none", 429, {}, b"<h1>Daily limit reached</h1>", NOW, None)
     assert got == Refused("day", NOW + 3600, "")
 
@@ -290,7 +290,9 @@ bodies = st.one_of(
     bodies,
     st.text(max_size=20),
 )
-def test_nothing_is_too_strange(parser: str, status: int, body: bytes, text: str):
+def test_nothing_is_too_strange(
+    parser: str, status: int, body: bytes, text: str
+) -> None:
     got = read_refusal(parser, status, {"retry-after": text}, body, NOW, None)
     if got is not None:
         assert got.until is None or NOW < got.until <= NOW + LONGEST + 86_400

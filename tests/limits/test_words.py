@@ -56,6 +56,32 @@ SAMPLES = [
         },
         [said(TOKENS, MINUTE, 20_000, 1500, 55.5, refills=True)],
     ),
+    (  # or when it tells less
+        "openai",
+        {
+            "x-ratelimit-limit-tokens": "30000",
+            "x-ratelimit-remaining-tokens": "29000",
+            "x-ratelimit-limit-project-tokens": "20000",
+        },
+        [said(TOKENS, MINUTE, 30_000, 29_000, None, refills=True)],
+    ),
+    (
+        "openai",
+        {
+            "x-ratelimit-limit-tokens": "30000",
+            "x-ratelimit-limit-project-tokens": "20000",
+        },
+        [said(TOKENS, MINUTE, 20_000, None, None, refills=True)],
+    ),
+    (
+        "openai",
+        {
+            "x-ratelimit-limit-tokens": "30000",
+            "x-ratelimit-limit-project-tokens": "20000",
+            "x-ratelimit-remaining-project-tokens": "1",
+        },
+        [said(TOKENS, MINUTE, 20_000, 1, None, refills=True)],
+    ),
     (
         "anthropic",
         {
@@ -310,11 +336,11 @@ SAMPLES = [
 
 
 @pytest.mark.parametrize(("parser", "headers", "expected"), SAMPLES)
-def test_samples(parser: str, headers: Mapping[str, str], expected: list[Word]):
+def test_samples(parser: str, headers: Mapping[str, str], expected: list[Word]) -> None:
     assert list(read_headers(parser, headers, NOW)) == expected
 
 
-def test_every_parser_that_reads_headers_has_a_sample():
+def test_every_parser_that_reads_headers_has_a_sample() -> None:
     silent = {"none", "google", "bedrock", "nvidia"}
     assert {parser for parser, _, words in SAMPLES if words} == set(PARSERS) - silent
 
@@ -334,7 +360,7 @@ NAMES = sorted({name for _, headers, _ in SAMPLES for name in headers})
         ),
     ),
 )
-def test_garbage_is_bounded(parser: str, headers: Mapping[str, str]):
+def test_garbage_is_bounded(parser: str, headers: Mapping[str, str]) -> None:
     words = read_headers(parser, headers, NOW)
     assert len({(w.per, w.metric, w.window) for w in words}) == len(words)
     for word in words:

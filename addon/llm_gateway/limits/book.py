@@ -113,6 +113,13 @@ class Book:
         rows = self.learned.setdefault(scope, {})
         key = (*scope, word.metric.value, word.window.value)
         row = rows.get(key)
+        if (
+            row is not None
+            and word.limit in (None, row.limit.amount)
+            and word.reset in (None, row.limit.reset)
+            and word.source == row.limit.source
+        ):
+            return row, False
         amount = word.limit
         if amount is None:
             amount = row.limit.amount if row else max(1, word.remaining or 0)
@@ -127,13 +134,10 @@ class Book:
         if row is None:
             row = rows[key] = Row(limit, self.window(limit, now), learned=True)
             return row, True
-        if row.limit != limit:
-            row.limit = limit
-            window = self.window(limit, now)
-            if window is not row.window:
-                row.window = window
-                return row, True
-        return row, False
+        row.limit = limit
+        window = self.window(limit, now)
+        replaced, row.window = window is not row.window, window
+        return row, replaced
 
     def replay(
         self, spent: Iterable[Spent], limits: Sequence[Limit], now: float
@@ -154,18 +158,21 @@ class Book:
                 limit, window, learned=False
             )
         running = {held.reservation.id for held in self.live.values()} - {""}
-        added = [0, 0, 0]
-        for one in sorted(spent, key=lambda one: one.at):
+        events: list[tuple[float, Row, int]] = []
+        for one in spent:
             if one.reserved and one.id in running:
                 continue
             took = amounts(one.need)
             for scope in scopes_of(one.provider, one.account, one.model, one.client):
                 for row in rows.get(scope, {}).values():
-                    counts = one.at if row.index == REQUESTS else one.ended or one.at
-                    counts = min(counts, now)
-                    if took[row.index] and row.window.holds(counts, now):
-                        row.window.add(counts, took[row.index])
-                        added[row.index] += took[row.index]
+                    at = one.at if row.index == REQUESTS else one.ended or one.at
+                    at = min(at, now)
+                    if took[row.index] and row.window.holds(at, now):
+                        events.append((at, row, took[row.index]))
+        added = [0, 0, 0]
+        for at, row, amount in sorted(events, key=lambda event: event[0]):
+            row.window.add(at, amount)
+            added[row.index] += amount
         built = {id(self.windows[key]) for key in missing}
         for held in self.live.values():
             at = min(held.reservation.at, now)

@@ -131,10 +131,7 @@ def _word(value: object) -> str:
     """A code: printable, without spaces, bounded."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
-    try:
-        return _UNPRINTABLE.sub("_", str(value))[:CODE_LENGTH]
-    except ValueError:  # an integer of thousands of digits
-        return ""
+    return _UNPRINTABLE.sub("_", str(value))[:CODE_LENGTH]
 
 
 def _finest(codes: list[str]) -> str:

@@ -129,6 +129,7 @@ class Rolling:
         return when
 
     def used_since(self, at: float) -> int:
+        """How much came in later than `at`."""
         return sum(entry.amount for entry in self.entries if entry.last > at)
 
     def forget_until(self, at: float) -> None:
@@ -230,10 +231,11 @@ class Calendar:
         return now if self.used <= most else self.end
 
     def used_since(self, at: float) -> int:
-        return self.used if at < self.end else 0
+        """All of it: the window ends by its own clock, whatever the provider gives back."""
+        return self.used
 
     def forget_until(self, at: float) -> None:
-        """Nothing to do: the window ends by its own clock."""
+        """Nothing to do, for the same reason."""
 
     def clear(self, now: float) -> None:
         """As if nothing had been used; what is open stays."""

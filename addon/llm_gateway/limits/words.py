@@ -10,6 +10,7 @@ mean "unknown"), is left out.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 from types import MappingProxyType
 
 from llm_gateway.exchange import Metric, Window
@@ -53,23 +54,23 @@ def read_headers(parser: str, headers: Headers, now: float) -> tuple[Word, ...]:
     found: dict[tuple[str, Metric, Window], Word] = {}
     for word in read(headers, now):
         key = (word.per, word.metric, word.window)
-        found[key] = _tighter(found[key], word) if key in found else word
+        known = found.get(key)
+        found[key] = word if known is None else min(known, word, key=_leaves)
     return tuple(found.values())
 
 
 def count(text: str | None) -> int | None:
     """A whole number; None for anything else, -1 included."""
+    if text is not None and len(text) < 16 and text.isascii() and text.isdigit():
+        return int(text)
     value = number(text)
     return None if value is None else int(value)
 
 
-def _tighter(one: Word, other: Word) -> Word:
-    """Two headers about the same limit: the one that leaves less."""
-    if other.remaining is None:
-        return one
-    if one.remaining is None or other.remaining < one.remaining:
-        return other
-    return one
+def _leaves(word: Word) -> tuple[float, float]:
+    """How little a word leaves: of two about the same limit, the tighter one counts."""
+    remaining = inf if word.remaining is None else word.remaining
+    return remaining, inf if word.limit is None else word.limit
 
 
 def _table(*rows: Names) -> Parser:
