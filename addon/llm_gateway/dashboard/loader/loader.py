@@ -9,7 +9,6 @@ other end only the gateway holds, and ends when that end is gone.
 
 import os
 import signal
-import sys
 import threading
 
 from datasette.plugins import pm
@@ -21,7 +20,9 @@ if not pm.is_registered(dashboard):
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin.read(): a lock held there makes the interpreter abort when it ends.
+    while os.read(0, 64):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

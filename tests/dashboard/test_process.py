@@ -1,0 +1,212 @@
+"""Datasette as a child: its command line, its life, its end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llm_gateway.edge import datasette_command as command
+from llm_gateway.edge.dashboard_process import DashboardProcess
+
+from .ledgers import Ledger
+
+METADATA = {
+    "title": "t",
+    "plugins": {"llm-gateway": {}},
+    "databases": {
+        "usage": {
+            "description": "d",
+            "queries": {"q": {"sql": "select 1"}},
+            "tables": {"requests": {"size": 50, "allow": {"id": "root"}}},
+        }
+    },
+}
+
+
+def test_metadata_is_split_for_1_0() -> None:
+    metadata, config = command.split(METADATA)
+    assert metadata == {
+        "title": "t",
+        "databases": {
+            "usage": {"description": "d", "tables": {"requests": {"size": 50}}}
+        },
+    }
+    assert config == {
+        "plugins": {"llm-gateway": {}},
+        "databases": {
+            "usage": {
+                "queries": {"q": {"sql": "select 1"}},
+                "tables": {"requests": {"allow": {"id": "root"}}},
+            }
+        },
+    }
+
+
+def test_metadata_takes_the_name_of_the_file() -> None:
+    assert set(command.named(METADATA, "mine")["databases"]) == {"mine"}
+    assert command.named({"title": "t"}, "mine") == {"title": "t", "databases": {}}
+
+
+@pytest.mark.parametrize("v1", [False, True])
+def test_the_command_line(v1: bool, tmp_path: Path, ledger: Ledger) -> None:
+    found = command.arguments(ledger.path, 8001, tmp_path, v1=v1)
+    assert found[:5] == [sys.executable, "-m", "datasette", "serve", str(ledger.path)]
+    assert "--root" in found
+    assert found[found.index("suggest_facets") + 1] == "off"
+    files = {found[n]: Path(found[n + 1]) for n, one in enumerate(found) if one in ("-m", "-c") and n > 2}  # fmt: skip
+    assert set(files) == ({"-m", "-c"} if v1 else {"-m"})
+    parts: dict[str, Any] = {
+        option: json.loads(path.read_text())["databases"]["usage"]
+        for option, path in files.items()
+    }
+    assert ("queries" in parts["-m"]) is not v1
+    assert "queries" in parts["-c" if v1 else "-m"]
+
+
+def test_a_database_that_is_not_there_is_left_out(tmp_path: Path) -> None:
+    found = command.arguments(tmp_path / "usage.db", 8001, tmp_path, v1=False)
+    assert str(tmp_path / "usage.db") not in found
+
+
+def test_the_child_inherits_no_key(tmp_path: Path) -> None:
+    base = {
+        "PATH": "/bin",
+        "LC_ALL": "C",
+        "GROQ_API_KEY": "gsk-secret",
+        "HTTPS_PROXY": "http://127.0.0.1:8080",
+        "PYTHONPATH": "/x",
+    }
+    found = command.environment(
+        tmp_path / "u.db",
+        tmp_path,
+        gateway_url="http://127.0.0.1:8080",
+        hosts=("a.lan", "b.lan"),
+        base=base,
+    )
+    assert "GROQ_API_KEY" not in found
+    assert "HTTPS_PROXY" not in found
+    assert found["PATH"] == "/bin"
+    assert found["PYTHONPATH"].endswith(os.pathsep + "/x")
+    assert found["LLM_GATEWAY_DASHBOARD_HOSTS"] == "a.lan b.lan"
+    assert found["LLM_GATEWAY_DB"] == str(tmp_path / "u.db")
+
+
+def test_the_secret_of_cookies_is_kept(tmp_path: Path) -> None:
+    home = tmp_path / "state"
+    first, second = (
+        command.environment(tmp_path / "u.db", home, base={})["DATASETTE_SECRET"]
+        for _ in range(2)
+    )
+    assert first == second
+    assert len(first) == 64
+    assert (home / "dashboard-secret").stat().st_mode & 0o777 == 0o600
+
+
+class Log(list[str]):
+    def __call__(self, text: str) -> None:
+        self.append(text)
+
+
+def start(path: Path, home: Path, port: int = 0) -> tuple[DashboardProcess, Log, Log]:
+    said, warned = Log(), Log()
+    process = DashboardProcess(
+        path, port, gateway_url="http://127.0.0.1:1", home=home, say=said, warn=warned
+    )
+    process.start()
+    return process, said, warned
+
+
+def test_it_serves_says_how_to_sign_in_and_stops(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    process, said, warned = start(ledger.path, tmp_path)
+    try:
+        assert process.ready.wait(60)
+        with urllib.request.urlopen(process.url + "/-/gateway", timeout=20) as answer:
+            assert answer.status == 200
+        [line] = said
+        link = line.removeprefix("Dashboard: sign in once with ")
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with opener.open(link, timeout=20) as answer:
+            assert answer.url == process.url + "/-/gateway"
+            assert b"Sign out" in answer.read()
+        with urllib.request.urlopen(process.url + "/usage/spend_by_day", timeout=20) as answer:  # fmt: skip
+            assert answer.status == 200
+    finally:
+        process.stop()
+    assert warned == []
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(process.url, timeout=5)
+
+
+def test_a_port_that_is_taken_is_one_warning(ledger: Ledger, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process, said, warned = start(ledger.path, tmp_path, port)
+        assert process.ready.wait(20)
+        process.stop()
+    assert said == []
+    assert warned == [
+        f"The dashboard is not started: port {port} is in use. Choose another one with "
+        "dashboard.port in config.jsonc (0: no dashboard)."
+    ]
+
+
+def test_a_child_that_cannot_start_is_one_warning(tmp_path: Path) -> None:
+    (tmp_path / "usage.db").write_bytes(b"this is no database " * 100)
+    process, said, warned = start(tmp_path / "usage.db", tmp_path)
+    assert process.ready.wait(60)
+    process.stop()
+    assert said == []
+    assert len(warned) == 1
+    assert "not a database" in warned[0]
+    assert "goes on without it" in warned[0]
+
+
+def test_stopped_before_it_started(tmp_path: Path, ledger: Ledger) -> None:
+    process, _, warned = start(ledger.path, tmp_path)
+    process.stop()
+    assert warned == []
+    assert process.ready.is_set()
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from llm_gateway.edge.dashboard_process import DashboardProcess
+
+process = DashboardProcess(Path(sys.argv[1]), 0, gateway_url="", home=Path(sys.argv[2]), say=str)
+process.start()
+process.ready.wait(60)
+print(process.url, flush=True)
+input()
+"""
+
+
+def test_it_ends_with_a_gateway_that_is_killed(ledger: Ledger, tmp_path: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(ledger.path), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(command.PACKAGE.parent)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    assert parent.stdin is not None
+    with parent:
+        url = parent.stdout.readline().strip()
+        host, port = url.removeprefix("http://").split(":")
+        connection = socket.create_connection((host, int(port)), 20)
+        parent.send_signal(signal.SIGKILL)
+        # The child closes what is open when it ends.
+        connection.settimeout(20)
+        with connection, suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
