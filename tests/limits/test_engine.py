@@ -243,6 +243,33 @@ def test_limits_that_a_reload_added_take_in_what_is_still_running() -> None:
     assert limiter.missing(both) == ()
 
 
+def test_what_ends_while_the_ledger_is_read_is_not_lost() -> None:
+    limiter, scopes = Limiter(), scopes_of("groq", "", "llama", None)
+    got = []
+    for i in range(4):
+        one = limiter.reserve((), Need(1, 40), T0 + i, id=f"{i}/1", scopes=scopes)
+        assert isinstance(one, Reservation)
+        got.append(one)
+    # the ledger is read here: the first has ended, the second has not, the third is not there
+    limiter.settle(got[0], Need(1, 10), T0 + 3)
+    spent = [
+        Spent(T0, "groq", "", "llama", None, Need(1, 10), ended=T0 + 3, id="0/1"),
+        Spent(T0 + 1, "groq", "", "llama", None, Need(1, 40), reserved=True, id="1/1"),
+        Spent(T0 + 3, "groq", "", "llama", None, Need(1, 40), reserved=True, id="3/1"),
+    ]
+    limiter.settle(got[1], Need(1, 20), T0 + 4)
+    limiter.release(got[3], T0 + 4)
+    limiter.settle(got[2], Need(1, 5), T0 + 5)
+    added = (limit(9, window=Window.DAY), limit(999, Metric.TOKENS, Window.DAY))
+    limiter.replay(spent, added, T0 + 6)
+    assert used(limiter, added, T0 + 6) == [(3, 0), (35, 0)]
+    # what ended long ago stands in the ledger, perhaps summed up and without an id
+    hour = (limit(9, window=Window.HOUR),)
+    summed = [Spent(T0 + 2, "groq", "", "llama", None, Need(3, 35), ended=T0 + 5)]
+    limiter.replay(summed, hour, T0 + 66)
+    assert used(limiter, hour, T0 + 66) == [(3, 0)]
+
+
 # replay
 
 

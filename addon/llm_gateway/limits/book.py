@@ -1,16 +1,18 @@
 """The book: every window, every open reservation, every limit that was learned.
 
-What lives here: what the limiter keeps between calls, and how it is built anew. What it
-does not know: whether anything fits. Windows are known by `Limit.key` and hold use
+What lives here: what the limiter keeps between calls. What it does not know: whether
+anything fits, the ledger (see `replay`). Windows are known by `Limit.key` and hold use
 only, so a changed amount finds what was spent.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from llm_gateway.exchange import Limit
+from llm_gateway.exchange import Limit, Need
 from llm_gateway.limits.heard import Heard
 from llm_gateway.limits.plans import REQUESTS, Plan, Row, amounts
-from llm_gateway.limits.values import Reservation, Scope, Spent, Word, scopes_of
+from llm_gateway.limits.values import Reservation, Scope, Word
 from llm_gateway.limits.windows import AnyWindow, Entry, window_for
 
 Key = tuple[str, ...]
@@ -44,6 +46,20 @@ class Held:
         self.parts = parts
 
 
+class Ended(NamedTuple):
+    """What a reservation became, for a ledger that was read before it did."""
+
+    id: str
+    scopes: tuple[Scope, ...]
+    at: float
+    ended: float
+    real: Need
+
+
+ENDED = 1024
+"""Endings that are remembered: those of the moments between reading a ledger and using it."""
+
+
 class Book:
     """Windows by key, open reservations by serial, learned limits by scope."""
 
@@ -51,6 +67,7 @@ class Book:
         self.windows: dict[Key, AnyWindow] = {}
         self.live: dict[int, Held] = {}
         self.learned: dict[Scope, dict[Key, Row]] = {}
+        self.ended: deque[Ended] = deque(maxlen=ENDED)
         self.replaced = 0
         """How often a window gave way to one of another shape: old plans are wrong then."""
 
@@ -139,49 +156,8 @@ class Book:
         replaced, row.window = window is not row.window, window
         return row, replaced
 
-    def replay(
-        self, spent: Iterable[Spent], limits: Sequence[Limit], now: float
-    ) -> tuple[list[int], bool]:
-        """Fold attempts into the limits' windows.
-
-        Those that were missing are built from them and from what is open. Returns what
-        was added at most, per metric, and whether any window is new.
-        """
-        missing = {limit.key for limit in self.missing(limits)}
-        rows: dict[Scope, dict[Key, Row]] = {}
-        for limit in limits:
-            window = self.window(limit, now)
-            if limit.key in missing:
-                self.learned.get(limit.scope, {}).pop(limit.key, None)
-                window.clear(now)
-            rows.setdefault(limit.scope, {})[limit.key] = Row(
-                limit, window, learned=False
-            )
-        running = {held.reservation.id for held in self.live.values()} - {""}
-        events: list[tuple[float, Row, int]] = []
-        for one in spent:
-            if one.reserved and one.id in running:
-                continue
-            took = amounts(one.need)
-            for scope in scopes_of(one.provider, one.account, one.model, one.client):
-                for row in rows.get(scope, {}).values():
-                    at = one.at if row.index == REQUESTS else one.ended or one.at
-                    at = min(at, now)
-                    if took[row.index] and row.window.holds(at, now):
-                        events.append((at, row, took[row.index]))
-        added = [0, 0, 0]
-        for at, row, amount in sorted(events, key=lambda event: event[0]):
-            row.window.add(at, amount)
-            added[row.index] += amount
-        built = {id(self.windows[key]) for key in missing}
-        for held in self.live.values():
-            at = min(held.reservation.at, now)
-            for part in held.parts:
-                if part.entry is not None and id(part.window) in built:
-                    part.entry = part.window.add(at, part.amount)
-        return added, bool(missing)
-
     def missing(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
+        """Those without a window, with one of another shape, or with a learned one."""
         return tuple(
             limit
             for limit in limits

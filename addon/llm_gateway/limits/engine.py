@@ -11,8 +11,9 @@ use only, so nothing that was spent is lost by it.
 from collections.abc import Iterable, Sequence
 
 from llm_gateway.exchange import Limit, Need
-from llm_gateway.limits.book import Book, Held, Part, lay_over, whom
+from llm_gateway.limits.book import Book, Ended, Held, Part, lay_over, whom
 from llm_gateway.limits.plans import REQUESTS, Plan, Said, amounts
+from llm_gateway.limits.replay import replay
 from llm_gateway.limits.values import (
     LimitRefusal,
     Reservation,
@@ -110,6 +111,9 @@ class Limiter:
             return
         del self._book.live[reservation.serial]
         now = self._tick(now)
+        self._book.ended.append(
+            Ended(reservation.id, held.scopes, reservation.at, now, real)
+        )
         used = amounts(real)
         serial = reservation.serial
         for part in held.parts:
@@ -207,10 +211,10 @@ class Limiter:
         gets the entries added, so give each one once.
         """
         self._changes += 1
-        added, new = self._book.replay(spent, limits, self._tick(now))
+        done = replay(self._book, spent, limits, self._tick(now))
         for index in range(3):
-            self._sums[index] += added[index]
-        if new:
+            self._sums[index] += done.added[index]
+        if done.new:
             self._forget_plans()
 
     def missing(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
