@@ -26,7 +26,8 @@ _METHODS: tuple[tuple[object, str], ...] = (
         " handle_protocol_error make_server_connection passthrough send_response"
         " start_request_stream start_response_stream state_consume_request_body"
         " state_done state_errored state_stream_request_body"
-        " state_stream_response_body state_wait_for_response_headers",
+        " state_stream_response_body state_wait_for_request_headers"
+        " state_wait_for_response_headers",
     ),
     (http.GetHttpConnection, "connection_spec_matches"),
     (

@@ -154,6 +154,19 @@ def plan_of(flow: http.HTTPFlow) -> Plan | None:
     return plan
 
 
+_ABSOLUTE = "_gateway_absolute"
+
+
+def note_target(request: http.Request) -> None:
+    """Remember the form of the target: mitmproxy rewrites it before the first hook."""
+    setattr(request, _ABSOLUTE, bool(request.authority))
+
+
+def is_absolute(request: http.Request) -> bool:
+    """The client named a whole URL, as clients of a proxy do (HTTP/2 always does)."""
+    return bool(getattr(request, _ABSOLUTE, False))
+
+
 def bare_502() -> http.Response:
     """For an addon that answered nothing: no cause, no words of the upstream."""
     error = {"message": "the upstream failed", "type": "api_error"}

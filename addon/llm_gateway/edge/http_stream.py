@@ -41,6 +41,7 @@ from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import SendHttp
 from mitmproxy.proxy.layers.http._events import (
     HttpEvent,
+    RequestHeaders,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
@@ -57,6 +58,7 @@ from .http_plan import (
     FailureKind,
     Judgement,
     Plan,
+    note_target,
 )
 
 logger = logging.getLogger(__name__)
@@ -92,6 +94,13 @@ class GatewayStream(FailoverStream):
                 yield from self.attempt_failed(kind, words, sent=sent)
 
     # the head
+
+    def state_wait_for_request_headers(
+        self, event: RequestHeaders
+    ) -> CommandGenerator[None]:
+        note_target(event.request)
+        step: CommandGenerator[None] = super().state_wait_for_request_headers(event)
+        return step
 
     def state_wait_for_response_headers(
         self, event: ResponseHeaders

@@ -30,7 +30,7 @@ from llm_gateway.edge.arrivals import (
     refused_head,
 )
 from llm_gateway.edge.exchanges import Exchange, Original
-from llm_gateway.edge.http_layer import Action, Failure
+from llm_gateway.edge.http_layer import Action, Failure, is_absolute
 from llm_gateway.edge.management import Management
 from llm_gateway.edge.passing import Passage, Passing
 from llm_gateway.edge.runtime import Runtime, tightest
@@ -125,7 +125,7 @@ class Reception:
             return Way.TUNNEL
         if flow.client_conn.proxy_mode.type_name != "regular":
             return Way.TUNNEL
-        return Way.ABSOLUTE if flow.request.authority else Way.DIRECT
+        return Way.ABSOLUTE if is_absolute(flow.request) else Way.DIRECT
 
     async def _may_reach(self, request: http.Request) -> bool:
         """Plain HTTP through the proxy: this machine only where a provider is there.
