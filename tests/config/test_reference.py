@@ -106,6 +106,8 @@ def test_the_schema() -> None:
     limits = described["$defs"]["Limits"]["properties"]
     assert list(limits)[:2] == ["requestsPerMinute", "requestsPerHour"]
     assert len(limits) == 12
+    count = limits["requestsPerMinute"]["anyOf"][0]
+    assert count == {"type": "integer", "minimum": 0, "maximum": 9007199254740992}
 
 
 def test_the_schemas_own_address_is_allowed() -> None:

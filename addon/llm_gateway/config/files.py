@@ -89,17 +89,27 @@ def write_config(
                 old = file.read()
         except FileNotFoundError:
             mode, old = 0o600, None
-        if expected is not None:
-            there = revision_of(old.decode("utf-8", "replace")) if old else "nothing"
-            if there != expected:
-                raise Conflict(
-                    f"{path} changed meanwhile: it is at revision {there}, the edit "
-                    f"began at {expected}; load it again"
-                )
+        _expect(path, old, expected)
         if old is not None and old != content:
             _back_up(target, old, now)
         _replace(target, content, mode)
     return revision_of(text)
+
+
+def _expect(path: Path, content: bytes | None, expected: str | None) -> None:
+    if expected is None:
+        return
+    there = revision_of(content.decode("utf-8", "replace")) if content else "nothing"
+    if there != expected:
+        raise Conflict(
+            f"{path} changed meanwhile: it is at revision {there}, the edit "
+            f"began at {expected}; load it again"
+        )
+
+
+def check_unchanged(path: Path, expected: str | None) -> None:
+    """What `write_config` would say of `expected`, without writing."""
+    _expect(path, path.read_bytes() if path.exists() else None, expected)
 
 
 def state_folder(env: Mapping[str, str]) -> Path:

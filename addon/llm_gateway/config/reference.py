@@ -83,6 +83,27 @@ def schema() -> dict[str, Any]:
     """The JSON schema of the config, for editors."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Config.model_json_schema(by_alias=True),
+        **_spelled(Config.model_json_schema(by_alias=True)),
         "title": "LLM Gateway configuration",
     }
+
+
+_KEYWORDS = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+}
+
+
+def _spelled(schema: Any) -> Any:
+    """pydantic leaves bounds behind a validator in its own words, which editors do not
+    know."""
+    if isinstance(schema, dict):
+        return {
+            _KEYWORDS.get(key, key): value if key == "default" else _spelled(value)
+            for key, value in schema.items()
+        }
+    if isinstance(schema, list):
+        return [_spelled(item) for item in schema]
+    return schema

@@ -23,8 +23,8 @@ from llm_gateway.config.load import (
     placed,
     revision_of,
 )
-from llm_gateway.config.models import Config
 from llm_gateway.config.problems import ConfigError, Problem
+from llm_gateway.config.reference import schema
 from llm_gateway.edge.answers import Answer
 from llm_gateway.providers import catalog, tokens
 from llm_gateway.providers.catalog import Catalog, CatalogError
@@ -161,12 +161,21 @@ class Desk:
         async with self._lock:
             try:
                 loaded, built = await asyncio.to_thread(self._checked, body, as_text)
+                if dry_run:
+                    await asyncio.to_thread(
+                        files.check_unchanged, self.path, if_match or None
+                    )
+                    return _json({"message": "valid", "revision": loaded.revision})
             except ConfigError as e:
                 return _problems(e)
-            except (OSError, UnicodeDecodeError) as e:
-                return _json({"error": {"message": str(e)}}, 400)
-            if dry_run:
-                return _json({"message": "valid", "revision": loaded.revision})
+            except files.Conflict as e:
+                return _json({"error": {"message": str(e)}}, e.status)
+            except UnicodeDecodeError as e:
+                message = f"The body is not UTF-8 (byte {e.start}); send it as UTF-8."
+                return _json({"error": {"message": message}}, 400)
+            except OSError as e:
+                message = f"{self.path} cannot be read: {e.strerror}"
+                return _json({"error": {"message": message}}, 500)
             try:
                 await asyncio.to_thread(
                     files.write_config,
@@ -189,10 +198,13 @@ class Desk:
 
     def _checked(self, body: bytes, as_text: bool) -> tuple[Loaded, Catalog]:
         name = str(self.path)
-        new: str | dict[str, Any] = body.decode()
+        said = body.decode()
+        new: str | dict[str, Any] = said
         if not as_text:
             try:
-                found = json.loads(body)
+                found = json.loads(
+                    said, object_pairs_hook=_once, parse_constant=_no_constant
+                )
             except (ValueError, RecursionError) as e:
                 line = getattr(e, "lineno", 0)
                 column = getattr(e, "colno", 0)
@@ -209,7 +221,7 @@ class Desk:
         return loaded, self._catalog(loaded)
 
     def schema(self) -> Answer:
-        return _json(Config.model_json_schema())
+        return _json(schema())
 
     def _content(self) -> str | None:
         """A digest of what the file says: times and sizes can stay when it changes.
@@ -222,6 +234,20 @@ class Desk:
     def _runtime(self) -> "Runtime":
         assert self.runtime is not None
         return self.runtime
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys all differ: which of two was meant, nobody knows."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"{twice[:40]!r} stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _digest(content: bytes) -> str:

@@ -217,7 +217,7 @@ class Management:
             asked.body,
             as_text=text,
             dry_run=asked.query.get("dry_run") in ("1", "true"),
-            if_match=asked.headers.get("if-match", "").strip('"'),
+            if_match=asked.headers.get("if-match", "").removeprefix("W/").strip('"'),
         )
 
     def config_schema(self, asked: Asked) -> Answer:
