@@ -17,6 +17,7 @@ from .exchange import (
     Call,
     Candidate,
     Decision,
+    Dialect,
     Limit,
     Metric,
     Need,
@@ -35,12 +36,15 @@ NEAR = 0.25
 class Standings(Protocol):
     """What routing asks about an offer. Implemented over the limiter and health."""
 
+    def limits(self, offer: Offer) -> tuple[Limit, ...]:
+        """The offer's own, the client's and the budget's: all that one attempt holds."""
+
     def need(self, offer: Offer, ask: Ask) -> Need: ...
     def fit(
         self, offer: Offer, limits: Sequence[Limit], need: Need
     ) -> LimitRefusal | None: ...
     def headroom(self, offer: Offer, limits: Sequence[Limit]) -> float: ...
-    def unavailable(self, offer: Offer) -> Unavailable | None: ...
+    def unavailable(self, offer: Offer, dialect: Dialect) -> Unavailable | None: ...
     def expected_cost(self, offer: Offer, ask: Ask) -> int | None: ...
 
 
@@ -49,7 +53,6 @@ def decide(
     ranks: Sequence[Sequence[Offer]],
     standings: Standings,
     *,
-    budget: Sequence[Limit] = (),
     warm: tuple[str, str, str] | None = None,
     chance: Callable[[], float],
     exclude: frozenset[tuple[str, str, str]] = frozenset(),
@@ -66,7 +69,7 @@ def decide(
     skipped: list[Candidate] = []
     for rank, offers in enumerate(ranks):
         for offer in offers:
-            found = _weigh(call, offer, standings, budget, exclude, larger_than)
+            found = _weigh(call, offer, standings, exclude, larger_than)
             if found.verdict is Verdict.SKIPPED:
                 skipped.append(found)
             else:
@@ -101,18 +104,10 @@ def one_family(ranks: Sequence[Sequence[Offer]]) -> tuple[tuple[Offer, ...], ...
     )
 
 
-def limits_for(call: Call, offer: Offer, budget: Sequence[Limit]) -> tuple[Limit, ...]:
-    """All limits that one attempt has to hold."""
-    if not call.limits and not budget:
-        return offer.limits
-    return (*offer.limits, *call.limits, *budget)
-
-
 def _weigh(
     call: Call,
     offer: Offer,
     standings: Standings,
-    budget: Sequence[Limit],
     exclude: frozenset[tuple[str, str, str]],
     larger_than: int | None,
 ) -> Candidate:
@@ -128,9 +123,9 @@ def _weigh(
     zero_cost = offer.zero_cost
     if call.policy is Policy.FREE_ONLY and not zero_cost:
         return skip("costs money, and the policy is free-only", "ready")
-    if rest := standings.unavailable(offer):
+    if rest := standings.unavailable(offer, call.ask.dialect):
         return skip(f"{rest.state}: {rest.reason}", rest.state, rest.returns_at)
-    limits = limits_for(call, offer, budget)
+    limits = standings.limits(offer)
     if (
         not zero_cost
         and offer.price is None

@@ -81,6 +81,9 @@ def common_headers(exchange: "Exchange") -> tuple[tuple[str, str], ...]:
         offer = attempt.candidate.offer
         found.append(("x-gateway-provider", header_text(offer.provider)))
         found.append(("x-gateway-model", header_text(offer.model)))
+    if exchange.closes:
+        # The request that said so is rewritten by now: mitmproxy goes by the answer.
+        found.append(("connection", "close"))
     if origin := exchange.cors_origin:
         found.append(("access-control-allow-origin", origin))
         found.append(("vary", "origin"))

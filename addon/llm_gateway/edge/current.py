@@ -137,8 +137,7 @@ def decision(
     return decide(
         call,
         ranks,
-        View(runtime, now),
-        budget=runtime.catalog.budget,
+        View(runtime, runtime.catalog, now),
         # The order of the config breaks ties, so that asking twice gives one answer.
         chance=lambda: 0.0,
     )
@@ -193,8 +192,7 @@ def state_of(runtime: Standpoint, offer: Offer, now: float) -> Candidate:
     found = decide(
         call,
         ((offer,),),
-        View(runtime, now),
-        budget=runtime.catalog.budget,
+        View(runtime, runtime.catalog, now),
         chance=lambda: 0.0,
     )
     return found.candidates[0]

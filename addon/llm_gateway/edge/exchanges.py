@@ -19,7 +19,6 @@ from llm_gateway.exchange import (
     Candidate,
     Decision,
     Dialect,
-    Limit,
     Offer,
     RequestRecord,
 )
@@ -104,8 +103,13 @@ class Exchange:
     def dialect(self) -> Dialect:
         return self.call.ask.dialect
 
-    def limits(self, offer: Offer) -> tuple[Limit, ...]:
-        return (*offer.limits, *self.call.limits, *self.catalog.budget)
+    @property
+    def closes(self) -> bool:
+        """The client wants its connection closed behind the answer."""
+        for name, value in self.headers:
+            if len(name) == 10 and name.lower() == b"connection":
+                return b"close" in value.lower()
+        return False
 
 
 class AnswerJudge:

@@ -118,8 +118,6 @@ class Runtime(Standpoint):
     """Who wants to know of a new configuration."""
     sticky: Sticky = field(default_factory=Sticky)
     quirks: Quirks = field(default_factory=Quirks)
-    silent: set[tuple[str, Dialect]] = field(default_factory=set)
-    """(provider, dialect) that answered 404 or 405: not asked for it again."""
     draining: bool = False
     keys_required: bool = False
     """We listen beyond loopback: only known clients are served."""
@@ -178,7 +176,6 @@ class Runtime(Standpoint):
             self.health.forget(provider)
             self.credentials.forget(provider)
             self.quirks.forget(provider)
-            self.silent = {s for s in self.silent if s[0] != provider}
         if catalog.config.log_level != self.catalog_log_level:
             self.catalog_log_level = catalog.config.log_level
             self.set_log_level(self.catalog_log_level)
@@ -199,12 +196,17 @@ class View:
     """Routing's questions, answered as of `now`."""
 
     runtime: Standpoint
+    catalog: Catalog
+    """The revision that is asked about; a reload may have made another one current."""
     now: float
     client: str | None = None
     """Name of the known client that asks."""
     warm: tuple[str, str, str] | None = None
     warm_share: float = 0.0
     """Part of the prompt that the warm offer is likely to have cached."""
+
+    def limits(self, offer: Offer) -> tuple[Limit, ...]:
+        return self.catalog.limits_for(offer, self.client)
 
     def need(self, offer: Offer, ask: Ask) -> Need:
         return self.runtime.need(offer, ask)
@@ -219,8 +221,8 @@ class View:
         scopes = scopes_of(*offer.key, self.client)
         return self.runtime.limiter.headroom(limits, self.now, scopes=scopes)
 
-    def unavailable(self, offer: Offer) -> Unavailable | None:
-        return self.runtime.health.unavailable(offer.key, self.now)
+    def unavailable(self, offer: Offer, dialect: Dialect) -> Unavailable | None:
+        return self.runtime.health.unavailable(offer.key, self.now, dialect)
 
     def expected_cost(self, offer: Offer, ask: Ask) -> int | None:
         if offer.price is None:

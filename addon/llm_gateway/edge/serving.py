@@ -70,21 +70,13 @@ class Serving:
         warm = None
         if exchange.catalog.config.routing.sticky:
             warm = runtime.sticky.find(call.ask.conversation, now)
-        view = View(runtime, now, call.known_client)
+        view = View(runtime, exchange.catalog, now, call.known_client)
         if warm is not None:
             view.warm, view.warm_share = warm.offer, warm.cached_share
-        ranks = exchange.ranks
-        if silent := runtime.silent:
-            dialect = exchange.dialect
-            ranks = tuple(
-                tuple(o for o in rank if (o.provider, dialect) not in silent)
-                for rank in ranks
-            )
         return decide(
             call,
-            ranks,
+            exchange.ranks,
             view,
-            budget=exchange.catalog.budget,
             warm=view.warm,
             chance=random.random,
             exclude=frozenset(exchange.exclude),
@@ -105,7 +97,7 @@ class Serving:
             n = exchange.record.attempts + 1
             need = runtime.need(offer, exchange.call.ask)
             reserved = runtime.limiter.reserve(
-                exchange.limits(offer),
+                exchange.catalog.limits_for(offer, exchange.call.known_client),
                 need,
                 now,
                 id=f"{exchange.call.id}/{n}",

@@ -92,6 +92,19 @@ class Catalog:
                 names |= dict.fromkeys(a for a in offer.aliases if "*" not in a)
         return tuple(names)
 
+    def limits_for(self, offer: Offer, client: str | None) -> tuple[Limit, ...]:
+        """All limits that one attempt holds: the offer's, the client's, the budget's.
+
+        The same arguments give the same object, which lets the limiter recognise it.
+        """
+        key = (offer.key, client)
+        found = self._limits_for.get(key)
+        if found is None:
+            own = next((c.limits for c in self.clients if c.name == client), ())
+            found = (*offer.limits, *own, *self.budget)
+            self._limits_for[key] = found
+        return found
+
     def limits(self) -> Iterator[Limit]:
         """Every limit, once."""
         seen: set[tuple[str, ...]] = set()
@@ -102,6 +115,12 @@ class Catalog:
                 if limit.key not in seen:
                     seen.add(limit.key)
                     yield limit
+
+    @cached_property
+    def _limits_for(
+        self,
+    ) -> dict[tuple[tuple[str, str, str], str | None], tuple[Limit, ...]]:
+        return {}
 
     @cached_property
     def _by_key(self) -> Mapping[bytes, KnownClient]:
