@@ -38,6 +38,15 @@ class Ledger:
     def close(self) -> None:
         self.db.close()
 
+    def clear(self) -> None:
+        """Take every row out of every table."""
+        tables = self.db.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+            " AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_%' ESCAPE '\\'"
+        ).fetchall()
+        for (name,) in tables:
+            self.db.execute(f'DELETE FROM "{name}"')
+
     def put(self, table: str, **row: Any) -> None:
         names = ", ".join(f'"{name}"' for name in row)
         marks = ", ".join("?" * len(row))

@@ -145,8 +145,8 @@ function banners(data) {
     const silent = minutes < 1 ? "some seconds" : minutes === 1 ? "a minute" : minutes < 60 ? `${minutes} minutes` : duration(minutes * 60);
     list.push(["warn", `The gateway has been silent for ${silent}. The numbers are as it left them. Start it with`, page.start]);
   }
-  if (!data.any && data.providers.length) {
-    const port = gateway?.port ?? 8080;
+  if (!data.any && data.providers.length && gateway && !gateway.silent) {
+    const port = gateway.port ?? 8080;
     const name = data.names.find((one) => one.offers.some((offer) => offer.word === "ready"))?.name ?? data.names[0]?.name ?? "MODEL";
     const body = JSON.stringify({ model: name, messages: [{ role: "user", content: "Hello" }] });
     list.push(["info", "Ready, and nothing has been asked yet. Send the first request:",
