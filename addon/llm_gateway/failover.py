@@ -67,6 +67,7 @@ class Judged:
 
 
 _CONNECTION = {"cannot resolve", "connect", "connect timeout", "tls"}
+_CLOSED = "closed before headers"
 _SPEAKS_OF_REQUEST = {400, 405, 406, 411, 413, 414, 415, 422, 431, 451}
 _MODEL_GONE = (
     "model_not_found",
@@ -111,15 +112,11 @@ def judge(
     credential is a session that was not renewed for this request yet.
     """
     kind = failed.kind
-    if kind in _CONNECTION:
+    if kind in _CONNECTION or (kind == _CLOSED and failed.status is None):
         return Judged(
             Next.MOVE_ON, Mark.STRIKE_PROVIDER, _reason(failed), counted=False
         )
-    if kind == "closed before headers":
-        return Judged(
-            Next.MOVE_ON, Mark.STRIKE_PROVIDER, _reason(failed), counted=False
-        )
-    if kind in ("no first byte", "deadline", "judged", "protocol error"):
+    if kind in (_CLOSED, "no first byte", "deadline", "judged", "protocol error"):
         return Judged(Next.MOVE_ON, Mark.STRIKE, _reason(failed), counted=True)
     return _judge_status(failed, now, model, can_refresh)
 
@@ -197,6 +194,8 @@ def _reason(failed: Failed) -> str:
         return f"{failed.status} {code}".strip()[:80]
     if failed.kind == "judged":
         return (failed.message or "broken answer")[:80]
+    if failed.kind == _CLOSED and failed.status is not None:
+        return "closed before content"
     return failed.kind
 
 

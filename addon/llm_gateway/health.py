@@ -3,7 +3,7 @@
 What lives here: memory of failures, keyed by provider, account and model, and what
 follows from it. A cooldown is a provider's word (429); a circuit is our own (strikes);
 a disabled account or model is an answer that will not change by itself soon (401, 402,
-404).
+404); a dialect that a provider does not speak (405) is asked for no more.
 
 What this file does not know: clocks (`now` is an argument), limits, prices, sockets.
 
@@ -70,11 +70,17 @@ class Health:
         self._circuits: dict[Key, _Circuit] = {}
         self._rests: dict[Key, _Rest] = {}
         self._cooled: dict[Key, int] = {}
+        self._silent: set[Key] = set()
+        """(provider, dialect) that is not spoken there."""
 
-    def unavailable(self, offer: Key, now: float) -> Unavailable | None:
+    def unavailable(
+        self, offer: Key, now: float, dialect: str = ""
+    ) -> Unavailable | None:
         """What keeps this offer from being asked, or None."""
-        if not self._rests and not self._circuits:
+        if not (self._rests or self._circuits or self._silent):
             return None
+        if (offer[0], dialect) in self._silent:
+            return Unavailable("disabled", f"does not speak {dialect}", None)
         worst: Unavailable | None = None
         for key in _levels(offer):
             if rest := self._rests.get(key):
@@ -111,10 +117,7 @@ class Health:
             if circuit is None:
                 continue
             closed = closed or bool(circuit.opened)
-            circuit.in_a_row = 0
-            circuit.opened = 0
-            circuit.trial = None
-            _note(circuit, now, bad=False)
+            _recover(circuit, now)
         return closed
 
     def inconclusive(self, offer: Key) -> None:
@@ -123,35 +126,61 @@ class Health:
             if circuit := self._circuits.get(key):
                 circuit.trial = None
 
-    def strike(self, key: Key, now: float, reason: str) -> float | None:
-        """A failure. The moment until which the circuit is open, if it opened now."""
+    def strike(
+        self, offer: Key, now: float, reason: str, *, whole: bool = False
+    ) -> float | None:
+        """A failure of this offer, or, `whole`, of its provider: it was not reached.
+
+        The moment until which the circuit is open, if it opened now.
+        """
+        key = offer[:1] if whole else offer
         circuit = self._circuits.setdefault(key, _Circuit())
+        tested = circuit.trial is not None
+        self.inconclusive(offer)
+        if not whole and (provider := self._circuits.get(offer[:1])):
+            # It was reached, and that is all that its own circuit is about.
+            _recover(provider, now)
         circuit.in_a_row += 1
         _note(circuit, now, bad=True)
-        tested = circuit.trial is not None
-        circuit.trial = None
-        bad = sum(1 for _, was_bad in circuit.recent if was_bad)
-        often = len(circuit.recent) >= SAMPLE and bad * 2 >= len(circuit.recent)
         if circuit.open_until > now and not tested:
             return None
+        bad = sum(1 for _, was_bad in circuit.recent if was_bad)
+        often = len(circuit.recent) >= SAMPLE and bad * 2 >= len(circuit.recent)
         if not (tested or circuit.in_a_row >= OPEN_AFTER or often):
             return None
         circuit.open_until = now + min(OPEN_FIRST * 2**circuit.opened, OPEN_MOST)
         circuit.opened += 1
         circuit.reason = reason
+        # What led here says nothing about what comes after.
+        circuit.recent.clear()
         return circuit.open_until
 
-    def cool(self, key: Key, now: float, until: float | None, reason: str) -> float:
+    def cool(self, offer: Key, now: float, until: float | None, reason: str) -> float:
         """A provider asked for patience; without its word 30 s, growing. Until when."""
+        self.inconclusive(offer)
         if until is None:
-            times = self._cooled.get(key, 0)
-            self._cooled[key] = times + 1
+            known = self._rests.get(offer)
+            if known is not None and known.until > now:
+                # Asked before the first of its refusals was heard: the same occasion.
+                return known.until
+            times = self._cooled.get(offer, 0)
+            self._cooled[offer] = times + 1
             until = now + min(COOL_FIRST * 2**times, COOL_MOST)
-        self._rest(key, _Rest(until, "cooling down", reason))
+        self._rest(offer, _Rest(until, "cooling down", reason))
         return until
 
-    def disable(self, key: Key, until: float, reason: str) -> None:
+    def disable(
+        self, offer: Key, until: float, reason: str, *, account: bool = False
+    ) -> None:
+        """The model, or with `account` everything of its account, is of no use now."""
+        self.inconclusive(offer)
+        key = offer[:2] if account else offer
         self._rest(key, _Rest(until, "disabled", reason))
+
+    def silence(self, offer: Key, dialect: str) -> None:
+        """Its provider does not speak this dialect."""
+        self.inconclusive(offer)
+        self._silent.add((offer[0], dialect))
 
     def _rest(self, key: Key, rest: _Rest) -> None:
         known = self._rests.get(key)
@@ -163,11 +192,20 @@ class Health:
         for table in (self._circuits, self._rests, self._cooled):
             for key in [k for k in table if k[0] == provider]:
                 del table[key]
+        self._silent = {key for key in self._silent if key[0] != provider}
 
 
 def _levels(offer: Key) -> Iterator[Key]:
     for length in range(1, len(offer) + 1):
         yield offer[:length]
+
+
+def _recover(circuit: _Circuit, now: float) -> None:
+    circuit.in_a_row = 0
+    circuit.opened = 0
+    circuit.open_until = 0.0
+    circuit.trial = None
+    _note(circuit, now, bad=False)
 
 
 def _note(circuit: _Circuit, now: float, *, bad: bool) -> None:

@@ -186,8 +186,8 @@ class Setbacks:
         match judged.mark:
             case Mark.STRIKE | Mark.STRIKE_PROVIDER:
                 whole = judged.mark is Mark.STRIKE_PROVIDER
-                key = offer.key[:1] if whole else offer.key
-                if (until := health.strike(key, now, reason)) is not None:
+                until = health.strike(offer.key, now, reason, whole=whole)
+                if until is not None:
                     runtime.event(
                         "circuit",
                         offer.provider if whole else name,
@@ -204,7 +204,7 @@ class Setbacks:
                 )
             case Mark.DISABLE_ACCOUNT:
                 until = judged.until or now + DISABLED_FOR
-                health.disable(offer.key[:2], until, reason)
+                health.disable(offer.key, until, reason, account=True)
                 runtime.event(
                     "disabled",
                     f"{offer.provider}#{offer.account}"
@@ -220,7 +220,7 @@ class Setbacks:
                     "disabled", name, f"model not found ({reason})", until=until
                 )
             case Mark.NO_DIALECT:
-                runtime.silent.add((offer.provider, exchange.dialect))
+                health.silence(offer.key, exchange.dialect.value)
                 runtime.event(
                     "disabled",
                     offer.provider,
