@@ -24,8 +24,7 @@ from mitmproxy.proxy import layer, server_hooks
 from llm_gateway.edge import http_layer, start
 from llm_gateway.edge.exchanges import Exchange
 from llm_gateway.edge.passing import Passage
-from llm_gateway.edge.reception import Reception, internal_error
-from llm_gateway.identity import proxy_user
+from llm_gateway.edge.reception import ASK_FOR_KEY, Reception, internal_error
 
 logger = logging.getLogger("llm_gateway")
 
@@ -88,29 +87,31 @@ class Gateway:
     # -- connections -----------------------------------------------------------
 
     def client_connected(self, client: connection.Client) -> None:
-        if not self.reception.admits(client):
+        if not self.reception.admission.admits(client):
             client.error = "This gateway answers its own machine only."
             return
         http_layer.lift_connection_caps(client)
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         http_layer.install(nextlayer)
+        self.reception.admission.speaks(nextlayer)
 
+    @fail_closed
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        given = flow.request.headers.get("proxy-authorization", "")
-        user = proxy_user(given) if given else ""
-        self.tunnels[flow.client_conn] = user
-        if not self.reception.may_tunnel(flow, user):
-            flow.response = http.Response.make(
-                407, b"", {"proxy-authenticate": 'Basic realm="llm-gateway"'}
-            )
+        if not self.reception.admission.connect(flow):
+            flow.response = http.Response.make(407, b"", dict(ASK_FOR_KEY))
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        data.ignore_connection = True
         sni = data.client_hello.sni
         data.ignore_connection = not (sni and self.reception.intercepts(sni))
 
-    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
-        self.reception.connecting(data)
+    async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        try:
+            await self.reception.admission.connecting(data)
+        except Exception:
+            logger.exception("Internal error while connecting.")
+            data.server.error = "Internal error."
 
     # -- requests --------------------------------------------------------------
 

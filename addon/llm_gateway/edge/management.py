@@ -24,7 +24,6 @@ from llm_gateway.edge.runtime import LEVELS, Runtime
 from llm_gateway.edge.simulate import simulate
 from llm_gateway.ledger.reports import BadParameter, usage_historical
 from llm_gateway.ledger.rows import iso
-from llm_gateway.manage.guard import Allowed, GuardRequest, GuardRules, Refused, check
 
 logger = logging.getLogger("llm_gateway")
 
@@ -64,18 +63,6 @@ Route = Callable[["Management", Asked], Awaitable[Answer] | Answer]
 class Management:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-
-    def guard(self, request: GuardRequest, port: int) -> Allowed | Refused:
-        server = self.runtime.catalog.config.server
-        return check(
-            request,
-            GuardRules(
-                port,
-                server.allowed_hosts,
-                server.allowed_origins,
-                self.runtime.admin_token,
-            ),
-        )
 
     async def answer(self, flow: http.HTTPFlow, cors_origin: str) -> None:
         request = flow.request

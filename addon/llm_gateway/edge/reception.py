@@ -1,50 +1,48 @@
 """Where requests arrive: what they are, who sent them, where they go from here.
 
-What lives here: `Reception`. A request to our own port is guarded, then routed or
-answered; one on its way to an LLM host is routed, or passes with the app's own key;
-everything else passes untouched.
+What lives here: `Reception`. A request to our own port is routed or answered; one on
+its way to an LLM host is routed, or passes with the app's own key; everything else
+passes untouched.
 
-What this file does not know: how a routed request is served (serving.py), what the
-management routes answer (management.py).
+What this file does not know: who may come in (admission.py), how a routed request is
+served (serving.py), what the management routes answer (management.py).
 """
 
 import asyncio
 import logging
 from collections.abc import MutableMapping
 from dataclasses import replace
-from urllib.parse import unquote
 
 from mitmproxy import connection, http
-from mitmproxy.proxy import server_hooks
 
-from llm_gateway.config.urls import is_loopback
 from llm_gateway.dialects import Body, Problem, error_body, match, read
+from llm_gateway.edge.admission import Admission
 from llm_gateway.edge.answers import Answer, put
-from llm_gateway.edge.arrivals import (
-    BODY_BYTES,
-    BadBody,
-    Way,
-    addresses,
-    decoded,
-    is_inside,
-    refused_head,
-)
+from llm_gateway.edge.arrivals import BODY_BYTES, BadBody, Way, decoded, refused_head
 from llm_gateway.edge.exchanges import Exchange, Original
-from llm_gateway.edge.http_layer import Action, Failure, is_absolute
+from llm_gateway.edge.http_layer import Action, Failure
 from llm_gateway.edge.management import Management
-from llm_gateway.edge.passing import Passage, Passing
+from llm_gateway.edge.passing import HOP_BY_HOP, Passage, Passing
 from llm_gateway.edge.runtime import Runtime, tightest
 from llm_gateway.edge.serving import Serving, entropy, restore
 from llm_gateway.exchange import Call, Dialect, Policy, RequestRecord
-from llm_gateway.identity import Identity, bearer, identify, proxy_user
+from llm_gateway.identity import Identity
 from llm_gateway.ids import uuid7
-from llm_gateway.manage.guard import Allowed, GuardRequest, Refused
+from llm_gateway.manage.guard import Allowed
 from llm_gateway.providers.hosts import is_known_host
 from llm_gateway.routing import one_family
 
 logger = logging.getLogger("llm_gateway")
 
 COUNT_TOKENS = "/count_tokens"
+ASK_FOR_KEY = (("proxy-authenticate", 'Basic realm="llm-gateway"'),)
+PROXY_KEY_NEEDED = (
+    "This proxy asks for a client key: send one of `clients` as the proxy's user name."
+)
+INTERNAL_ERROR = (
+    b'{"error": {"message": "The gateway failed to handle this request; its log says'
+    b' more.", "type": "server_error", "param": null, "code": "internal_error"}}'
+)
 DRAINING = "The gateway is shutting down; try again in a moment."
 
 
@@ -57,36 +55,16 @@ class Reception:
     ) -> None:
         self.runtime = runtime
         self.exchanges = exchanges
-        self.tunnels = tunnels
         self.serving = Serving(runtime)
         self.settling = self.serving.settling
         self.passing = Passing(runtime)
         self.management = Management(runtime)
+        self.admission = Admission(runtime, tunnels)
 
     # -- connections -----------------------------------------------------------
 
     def intercepts(self, host: str) -> bool:
         return is_known_host(host, self.runtime.catalog.config.intercept.hosts)
-
-    def admits(self, client: connection.Client) -> bool:
-        """Beyond loopback only where that was asked for, whatever a socket is bound to."""
-        return (
-            self.runtime.keys_required
-            or client.proxy_mode.type_name != "regular"
-            or is_loopback(client.sockname[0])
-        )
-
-    def may_tunnel(self, flow: http.HTTPFlow, user: str) -> bool:
-        """Beyond loopback only known clients may use the proxy."""
-        if not self.runtime.keys_required:
-            return True
-        return bool(user) and self.runtime.catalog.client_of(user) is not None
-
-    def connecting(self, data: server_hooks.ServerConnectionHookData) -> None:
-        """A connection is opened: never back into ourselves."""
-        address = data.server.address
-        if address and address[1] == self.runtime.port and is_inside(address[0]):
-            data.server.error = "The gateway does not connect to itself."
 
     # -- heads -----------------------------------------------------------------
 
@@ -97,55 +75,41 @@ class Reception:
             status, message = refusal
             self._refuse(flow, Dialect.CHAT, status, "invalid_request", message)
             return
-        way = self._way(flow)
+        way = self.admission.way(flow)
         dialect = match(request.method, request.path)
+        if self.admission.needs_proxy_key(flow, way):
+            self._refuse(
+                flow,
+                dialect or Dialect.CHAT,
+                407,
+                "invalid_api_key",
+                PROXY_KEY_NEEDED,
+                ASK_FOR_KEY,
+            )
+            return
         length = request.headers.get("content-length", "")
-        if way is Way.DIRECT or (dialect and self.intercepts(request.host)):
+        host = request.host
+        if way is Way.DIRECT or (dialect and self.intercepts(host)):
             if length and int(length) > BODY_BYTES:
                 message = f"The request body is larger than {BODY_BYTES} bytes."
                 self._refuse(
                     flow, dialect or Dialect.CHAT, 413, "request_too_large", message
                 )
             return
-        if request.scheme == "http" and not await self._may_reach(request):
+        if request.scheme == "http" and not await self.admission.may_reach(request):
             self._refuse(
                 flow,
                 Dialect.CHAT,
                 403,
                 "forbidden",
-                f"The proxy does not reach into this machine ({request.host}).",
+                f"The proxy does not reach into this machine ({host[:80]}).",
             )
             return
         request.stream = True
-        if self.intercepts(request.host):
-            self._pass(flow, None, None, self._identity(flow, way))
-
-    def _way(self, flow: http.HTTPFlow) -> Way:
-        if flow.client_conn in self.tunnels:
-            return Way.TUNNEL
-        if flow.client_conn.proxy_mode.type_name != "regular":
-            return Way.TUNNEL
-        return Way.ABSOLUTE if is_absolute(flow.request) else Way.DIRECT
-
-    async def _may_reach(self, request: http.Request) -> bool:
-        """Plain HTTP through the proxy: this machine only where a provider is there.
-
-        The name is resolved here and the connection goes to what it resolved to, so
-        that it cannot point elsewhere a moment later.
-        """
-        host, port = request.host, request.port
-        origins = {
-            (u.origin.host, u.origin.port)
-            for u in self.runtime.catalog.upstreams.values()
-        }
-        if (host, port) in origins:
-            return True
-        found = await addresses(host, port)
-        if any(map(is_inside, found)) or is_inside(host):
-            return False
-        if found:
-            request.data.host = found[0]
-        return True
+        for name in HOP_BY_HOP:
+            request.headers.pop(name, None)
+        if self.intercepts(host):
+            self._pass(flow, None, None, self.admission.identity(flow, way), host)
 
     # -- whole requests --------------------------------------------------------
 
@@ -153,7 +117,7 @@ class Reception:
         """The body is here (or streams by): route it, answer it, or let it pass."""
         if flow in self.exchanges or flow.request.stream:
             return
-        way = self._way(flow)
+        way = self.admission.way(flow)
         dialect = match(flow.request.method, flow.request.path)
         below = ""
         if dialect is None and way is Way.DIRECT:
@@ -182,7 +146,7 @@ class Reception:
         self, flow: http.HTTPFlow, way: Way, dialect: Dialect, below: str, cors: str
     ) -> None:
         request = flow.request
-        identity = self._identity(flow, way)
+        identity = self.admission.identity(flow, way)
         if self.runtime.keys_required and not identity.authenticated:
             self._refuse(
                 flow,
@@ -312,7 +276,9 @@ class Reception:
         dialect: Dialect | None,
         body: Body | None,
         identity: Identity,
+        host: str = "",
     ) -> None:
+        """With the app's own key. `host`: as the app named it, if that is pinned."""
         now = self.runtime.clock()
         record = RequestRecord(
             uuid7(now, entropy()),
@@ -322,7 +288,7 @@ class Reception:
             dialect.value if dialect else "other",
             body.ask.model if body else "",
             streamed=body.ask.stream if body else False,
-            host=flow.request.host,
+            host=host or flow.request.host,
             config_revision=self.runtime.catalog.revision,
             known_client=identity.known.name if identity.known else None,
         )
@@ -355,55 +321,14 @@ class Reception:
         elif found is not None:
             self.passing.failed(found, failure)
 
-    # -- who and whether -------------------------------------------------------
-
     def _guarded(self, flow: http.HTTPFlow, dialect: Dialect | None) -> Allowed | None:
         """The guard of our own port. None: it has answered."""
-        request = flow.request
-        headers = request.headers
-        sockname = flow.client_conn.sockname
-        verdict = self.management.guard(
-            GuardRequest(
-                method=request.method,
-                path=request.path,
-                host=headers.get("host", ""),
-                origin=headers.get("origin"),
-                sec_fetch_site=headers.get("sec-fetch-site"),
-                content_type=headers.get("content-type"),
-                authorization=headers.get("authorization"),
-                has_body=bool(request.raw_content),
-            ),
-            sockname[1] if sockname else self.runtime.port,
-        )
-        if isinstance(verdict, Refused):
-            self._refuse(
-                flow,
-                dialect or Dialect.CHAT,
-                verdict.status,
-                verdict.code,
-                verdict.message,
-            )
-            return None
-        return verdict
-
-    def _identity(self, flow: http.HTTPFlow, way: Way) -> Identity:
-        headers = flow.request.headers
-        user = self.tunnels.get(flow.client_conn, "")
-        key = ""
-        if way is Way.DIRECT:
-            key = bearer(headers.get("authorization", "")) or headers.get(
-                "x-api-key", ""
-            )
-        elif way is Way.ABSOLUTE:
-            user = proxy_user(headers.get("proxy-authorization", ""))
-        catalog = self.runtime.catalog
-        return identify(
-            catalog.client_of,
-            lambda name: next((c for c in catalog.clients if c.name == name), None),
-            key=key,
-            user=unquote(user),
-            user_agent=headers.get("user-agent", ""),
-        )
+        verdict = self.admission.guarded(flow)
+        if isinstance(verdict, Allowed):
+            return verdict
+        spoken = dialect or Dialect.CHAT
+        self._refuse(flow, spoken, verdict.status, verdict.code, verdict.message)
+        return None
 
     def _refuse(
         self,
@@ -425,10 +350,11 @@ class Reception:
 
 
 def internal_error(flow: http.HTTPFlow) -> None:
-    """Fail closed: nothing leaves, the client is told."""
+    """Fail closed: nothing leaves, the client is told. Calls nothing that could fail."""
     if flow.response is None:
-        message = "The gateway failed to handle this request; its log says more."
-        put(flow, Answer(500, error_body(Dialect.CHAT, 500, "internal_error", message)))
+        flow.response = http.Response.make(
+            500, INTERNAL_ERROR, {"content-type": "application/json"}
+        )
 
 
 def _policy_asked(request: http.Request) -> Policy | None:

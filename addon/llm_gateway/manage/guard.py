@@ -137,7 +137,8 @@ def _is_listed(origin: str, allowed: Iterable[str]) -> bool:
     return said is not None and said in map(_origin, allowed)
 
 
-def _has_token(authorization: str | None, token: SecretStr | None) -> bool:
+def has_token(authorization: str | None, token: SecretStr | None) -> bool:
+    """Whether an Authorization header holds this bearer token; None matches nothing."""
     scheme, _, given = (authorization or "").partition(" ")
     if token is None or not token.get_secret_value() or scheme.lower() != "bearer":
         return False
@@ -194,7 +195,7 @@ def check(request: GuardRequest, rules: GuardRules) -> Allowed | Refused:
                 "unsupported_media_type",
                 "Send this with Content-Type: application/json.",
             )
-    if place is Area.ADMIN and not _has_token(request.authorization, rules.admin_token):
+    if place is Area.ADMIN and not has_token(request.authorization, rules.admin_token):
         return Refused(
             401,
             "admin_token_needed",
