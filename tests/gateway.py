@@ -153,6 +153,12 @@ class GatewayProcess(MitmProcess):
             ),
         )
 
+    def ended_one(self, id: str) -> list[dict[str, Any]]:
+        """The row of one request, once it is over."""
+        return self.wait_rows(
+            "select * from requests where id = ? and outcome <> 'in_flight'", bool, id
+        )
+
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
         tick = threading.Event()
         for _ in range(int(TIMEOUT / 0.02)):

@@ -156,7 +156,9 @@ class Gateway:
 
     def _over(self, flow: http.HTTPFlow, error: str | None) -> None:
         found = self.exchanges.pop(flow, None)
+        plan = http_layer.plan_of(flow)
+        died = plan.died if plan is not None else ""
         if isinstance(found, Exchange):
-            self.reception.settling.finish(found, error=error)
+            self.reception.settling.finish(found, error=error, died=died)
         elif found is not None:
-            self.reception.passing.finish(found, error=error)
+            self.reception.passing.finish(found, error=error, died=died)

@@ -94,7 +94,8 @@ class Exchange:
     """The same one again: with a fresh credential, or without what it rejects."""
     repeats: set[tuple[str, str]] = field(default_factory=set)
     meter: StreamMeter | None = None
-    truncated: str = ""
+    died: str = ""
+    """How the upstream broke off after content went out."""
     finished: bool = False
     begun: bool = False
     """Its row is in the ledger."""

@@ -241,6 +241,7 @@ class FailoverStream(AttemptStream):
         self.phase = Phase.QUIET
         self.server_state = self.state_errored
         self.flow.error = flow.Error(event.message)
+        plan.died = words.how_it_died(event.message)
         yield HttpErrorHook(self.flow)
         if (yield from self.check_killed(False)):
             return

@@ -80,6 +80,9 @@ class Plan:
     resends: int = 0
     """Written by the layer: how often this request went out again, silently, because a
     reused connection turned out closed. The provider may have seen that many more."""
+    died: str = ""
+    """Written by the layer, before the `error` hook: the upstream ended an answer after
+    PASS, how (`closed`, `stalled`, `protocol error`). Empty: it was not the upstream."""
 
 
 class FailureKind(StrEnum):

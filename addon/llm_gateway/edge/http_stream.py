@@ -60,6 +60,7 @@ from .http_plan import (
     Plan,
     note_target,
 )
+from .http_words import STALLED
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class GatewayStream(FailoverStream):
     def time_is_up(self, plan: Plan) -> CommandGenerator[None]:
         match self.phase:
             case Phase.PASSED:
-                words = f"no data for {plan.idle_timeout:g} s"
+                words = f"{STALLED} {plan.idle_timeout:g} s"
                 yield from self.abandon_upstream(words)
                 yield from self.handle_protocol_error(
                     ResponseProtocolError(self.stream_id, words, SERVER_ERROR)

@@ -9,6 +9,8 @@ import re
 
 from .http_plan import FailureKind
 
+STALLED = "no data for"
+"""How our own words for a stream without a sign of life begin."""
 _NOT_HTTP = re.compile(
     r"protocol error|Cannot parse|unexpected server response|Invalid HTTP|Received "
 )
@@ -33,6 +35,14 @@ def kind_of_end(words: str) -> FailureKind:
     if _NOT_HTTP.search(words) and not was_closed(words):
         return FailureKind.PROTOCOL
     return FailureKind.CLOSED
+
+
+def how_it_died(words: str) -> str:
+    """The end of an answer that was on its way to the client: see `Plan.died`."""
+    if words.startswith(STALLED):
+        return "stalled"
+    kind = kind_of_end(words)
+    return "closed" if kind is FailureKind.CLOSED else kind.value
 
 
 def kind_of_connect_error(words: str, *, tcp_connected: bool) -> FailureKind:

@@ -117,7 +117,9 @@ class Passing:
         )
         failure.action = Action.RESPOND
 
-    def finish(self, passage: Passage, *, error: str | None = None) -> None:
+    def finish(
+        self, passage: Passage, *, error: str | None = None, died: str = ""
+    ) -> None:
         if passage.finished:
             return
         passage.finished = True
@@ -126,7 +128,8 @@ class Passing:
         record = passage.record
         record.outcome = "passthrough"
         if error is not None:
-            record.error = record.error or "client_disconnected"
+            who = "upstream_truncated" if died else "client_disconnected"
+            record.error = record.error or who
         now = asyncio.get_running_loop().time()
         record.duration_ms = round((now - passage.started) * 1000)
         if passage.first_byte is not None:

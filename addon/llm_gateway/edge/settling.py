@@ -53,10 +53,9 @@ class Settling:
 
     def cut(self, exchange: Exchange, message: str) -> bytes:
         """The stream died after content went out: what the client is told."""
-        exchange.truncated = message or "upstream closed"
         meter = exchange.meter
         before = meter.finish() + meter.boundary if meter is not None else b""
-        text = f"The provider's stream ended before its end ({exchange.truncated})."
+        text = f"The provider's stream ended before its end ({exchange.died or message})."
         return before + stream_error(exchange.dialect, "upstream_truncated", text)
 
     def hear(
@@ -77,8 +76,13 @@ class Settling:
                 now=now,
             )
 
-    def finish(self, exchange: Exchange, *, error: str | None = None) -> None:
-        """The answer is over, good or bad. Runs once, from whichever hook is first."""
+    def finish(
+        self, exchange: Exchange, *, error: str | None = None, died: str = ""
+    ) -> None:
+        """The answer is over, good or bad. Runs once, from whichever hook is first.
+
+        `died` says how the upstream broke off; without it an error is the client's.
+        """
         if exchange.finished or exchange.attempt is None:
             self.close(exchange)
             return
@@ -86,8 +90,8 @@ class Settling:
         runtime = self.runtime
         now = runtime.clock()
         outcome = "ok"
-        if exchange.truncated:
-            outcome = "truncated"
+        if died:
+            outcome, exchange.died = "truncated", died
         elif error is not None:
             outcome = "cancelled"
         found = self._usage(exchange, attempt, outcome)
@@ -103,7 +107,7 @@ class Settling:
         if outcome == "ok":
             self._good(exchange, attempt, found, now)
         elif outcome == "truncated":
-            attempt.record.reason = f"cut: {exchange.truncated}"[:80]
+            attempt.record.reason = f"cut: {died}"
             record.error = "upstream_truncated"
             if (
                 until := runtime.health.strike(offer.key, now, "stream cut")
