@@ -32,17 +32,32 @@ Hook = Callable[["Gateway", http.HTTPFlow], Awaitable[None] | None]
 
 
 def fail_closed(hook: Callable[..., Any]) -> Callable[..., Any]:
-    """A bug in our code ends this request with a 500, and no other."""
+    """A bug in our code ends this request with a 500, and no other.
+
+    A hook that has nothing to wait for stays a plain function: mitmproxy then needs
+    no coroutine for it.
+    """
+
+    def broken(self: "Gateway", flow: http.HTTPFlow) -> None:
+        logger.exception("Internal error while serving a request.")
+        internal_error(flow)
+        if isinstance(found := self.exchanges.get(flow), Exchange):
+            self.reception.settling.break_off(found)
+
+    async def rest(self: "Gateway", flow: http.HTTPFlow, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception:
+            broken(self, flow)
 
     @functools.wraps(hook)
-    async def guarded(self: "Gateway", flow: http.HTTPFlow) -> None:
+    def guarded(self: "Gateway", flow: http.HTTPFlow) -> Awaitable[None] | None:
         try:
-            result = hook(self, flow)
-            if result is not None:
-                await result
+            work = hook(self, flow)
         except Exception:
-            logger.exception("Internal error while serving a request.")
-            internal_error(flow)
+            broken(self, flow)
+            return None
+        return None if work is None else rest(self, flow, work)
 
     return guarded
 
@@ -122,10 +137,10 @@ class Gateway:
         return self.reception.head(flow)
 
     @fail_closed
-    async def request(self, flow: http.HTTPFlow) -> None:
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         if flow.response or flow.error or not flow.live:
-            return
-        await self.reception.whole(flow)
+            return None
+        return self.reception.whole(flow)
 
     async def gateway_attempt_failed(self, failure: http_layer.Failure) -> None:
         try:
@@ -141,7 +156,8 @@ class Gateway:
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         found = self.exchanges.get(flow)
         if isinstance(found, Exchange):
-            if not found.finished:
+            # Answers of our own pass here too, with nothing left to do.
+            if not found.finished and found.attempt is not None:
                 self.reception.settling.answered(found)
         elif found is not None:
             self.reception.passing.answered(found)

@@ -10,7 +10,7 @@ served (serving.py), what the management routes answer (management.py).
 
 import asyncio
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, MutableMapping
 from dataclasses import replace
 
 from mitmproxy import connection, http
@@ -68,13 +68,16 @@ class Reception:
 
     # -- heads -----------------------------------------------------------------
 
-    async def head(self, flow: http.HTTPFlow) -> None:
-        """Refuse what goes nowhere, stream what only passes."""
+    def head(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Refuse what goes nowhere, stream what only passes.
+
+        Awaitable only where a name has to be resolved first.
+        """
         request = flow.request
         if refusal := refused_head(request):
             status, message = refusal
             self._refuse(flow, Dialect.CHAT, status, "invalid_request", message)
-            return
+            return None
         way = self.admission.way(flow)
         dialect = match(request.method, request.path)
         if self.admission.needs_proxy_key(flow, way):
@@ -86,16 +89,21 @@ class Reception:
                 PROXY_KEY_NEEDED,
                 ASK_FOR_KEY,
             )
-            return
+            return None
         length = request.headers.get("content-length", "")
-        host = request.host
-        if way is Way.DIRECT or (dialect and self.intercepts(host)):
+        if way is Way.DIRECT or (dialect and self.intercepts(request.host)):
             if length and int(length) > BODY_BYTES:
                 message = f"The request body is larger than {BODY_BYTES} bytes."
                 self._refuse(
                     flow, dialect or Dialect.CHAT, 413, "request_too_large", message
                 )
-            return
+            return None
+        return self._passing_head(flow, way)
+
+    async def _passing_head(self, flow: http.HTTPFlow, way: Way) -> None:
+        """One that is not ours to route: streamed on, unless it reaches into this machine."""
+        request = flow.request
+        host = request.host
         if request.scheme == "http" and not await self.admission.may_reach(request):
             self._refuse(
                 flow,

@@ -203,6 +203,18 @@ class Settling:
         if exchange.begun:
             self.runtime.store.end_attempt(record)
 
+    def break_off(self, exchange: Exchange) -> None:
+        """A bug of ours ended it. What was reserved stays counted: it may have left."""
+        record = exchange.record
+        record.outcome, record.error, record.status = "error", "internal_error", 500
+        attempt = exchange.attempt
+        if attempt is not None and attempt.record.outcome == "in_flight":
+            attempt.record.reason = "internal error"
+            need = attempt.reservation.need
+            self.runtime.limiter.settle(attempt.reservation, need, self.runtime.clock())
+            self.end_attempt(exchange, "failed")
+        self.close(exchange)
+
     def hand_over(self, exchange: Exchange) -> None:
         """The request goes on as a passage, which completes its row."""
         exchange.finished = True
