@@ -3,7 +3,8 @@
 `x-plan` is JSON: `to` (list of [scheme, host, port], tried in order), `name` (under which
 the flow's hooks are written down), `judge` ("chat" holds answers back until they are
 good, "pass" passes everything), `upload` (stream the request), `buffer` (do not stream
-the answer), timeouts `connect`, `first`, `idle`, `deadline`, `cut` (false: no tail),
+the answer), timeouts `connect`, `first`, `idle`, `deadline` (longer than a test waits, so that one
+that is not told apart is a test that fails), `cut` (false: no tail),
 `held` (max_held), `act` ("crash": raise in the failure hook, "slow": wait there,
 "kill": kill the flow there, "slow head" and "kill head": the same in responseheaders).
 `GET /_hooks/NAME` answers with what happened to a flow, `/_state` with counts,
@@ -89,10 +90,10 @@ class Flight:
             return
         self.plan = Plan(
             Pass() if get("judge") == "pass" else Chat(),
-            connect_timeout=get("connect", 5),
-            first_byte_timeout=get("first", 5),
-            idle_timeout=get("idle", 5),
-            deadline=now + get("deadline", 20),
+            connect_timeout=get("connect", 30),
+            first_byte_timeout=get("first", 30),
+            idle_timeout=get("idle", 30),
+            deadline=now + get("deadline", 60),
             cut=self.tail if get("cut", True) else None,
         )
         if "held" in self.order:
@@ -168,20 +169,17 @@ class LayerScript:
             gc.collect()
             proxy = ctx.master.addons.get("proxyserver")
             handlers = list(proxy.connections.values())
+            everything = gc.get_objects()
+            layers = [
+                o for o in everything if isinstance(o, http_layer.GatewayHttpLayer)
+            ]
             return {
-                "flows": sum(isinstance(o, http.HTTPFlow) for o in gc.get_objects()),
+                "flows": sum(isinstance(o, http.HTTPFlow) for o in everything),
                 "timers": sum(len(h.wakeup_timer) for h in handlers),
                 "transports": sum(len(h.transports) for h in handlers),
-                "connections": sum(
-                    len(o.connections)
-                    for o in gc.get_objects()
-                    if isinstance(o, http_layer.GatewayHttpLayer)
-                ),
-                "streams": sum(
-                    len(o.streams)
-                    for o in gc.get_objects()
-                    if isinstance(o, http_layer.GatewayHttpLayer)
-                ),
+                "connections": sum(len(layer.connections) for layer in layers),
+                "streams": sum(len(layer.streams) for layer in layers),
+                "sources": sum(len(layer.command_sources) for layer in layers),
             }
         flight = self.last.get(name)
         return {

@@ -187,5 +187,15 @@ async def test_memory_after_many_requests(rig: Rig, way: Way) -> None:
             state = await rig.control("_state")
             assert state["flows"] < 12
             assert state["streams"] < 8
+            assert state["sources"] < 8
             assert state["timers"] < 30
             assert state["connections"] < 40
+
+
+async def test_a_clock_that_waits_keeps_no_stream(rig: Rig) -> None:
+    with FakeProvider() as provider:
+        async with rig.client() as session:
+            await (await rig.ask(session, provider)).body()
+            state = await rig.control("_state")
+            # One wake-up call under way, and the hook that this very question is in.
+            assert (state["timers"], state["sources"]) == (1, 1)

@@ -94,7 +94,22 @@ async def test_stall_after_content_is_cut(rig: Rig, way: Way) -> None:
             answered = await rig.ask(session, stalling, name=name, idle=0.2)
             assert b"no data for 0.2 s" in await answered.body()
             assert (await rig.hooks(name))[-2:] == ["responseheaders", "error"]
-        await stalling.until(lambda p: p.count("left") == 1)
+            await stalling.until(lambda p: p.count("left") == 1)
+
+
+async def test_the_clock_goes_on_after_a_slow_hook(rig: Rig, h2: H2Session) -> None:
+    """A stall is noticed, though its time had come while the addon was busy."""
+    stalling = FakeProvider(answers.cut_mid_stream(End.HANG))
+    with stalling, FakeProvider(answers.silence()) as silent:
+        name = rig.name()
+        asked = asyncio.ensure_future(
+            rig.ask(h2, stalling, name=name, idle=0.2, act="slow head")
+        )
+        await settled(rig, name, "responseheaders")
+        clock = await rig.ask(h2, silent, first=0.4)  # on the same clock, later
+        assert clock.status == 504
+        await rig.control(f"_go/{name}")
+        assert b"no data for 0.2 s" in await (await asked).body()
 
 
 @pytest.mark.parametrize("way", [Way.BASE, Way.CONNECT_H2])
@@ -251,7 +266,8 @@ async def test_client_leaves_while_connecting(rig: Rig, way: Way) -> None:
     with FakeProvider(mute=True) as mute, FakeProvider() as other:
         async with rig.client(way) as session:
             name = rig.name()
-            header = [rig.plan(("https", mute.host, mute.port), other, name=name)]
+            place = ("https", mute.host, mute.port)
+            header = [rig.plan(place, other, name=name, connect=60, deadline=60)]
             assert isinstance(session, H1Session | H2Session)
             sent = await session.send(CHAT, b"{}", header)
             await mute.until(lambda p: p.count("bytes") == 1)  # the ClientHello

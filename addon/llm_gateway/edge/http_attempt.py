@@ -114,7 +114,7 @@ class AttemptStream(HttpStream):
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         kind = type(event)
         if kind in RESPONSE_EVENTS:
-            return self._answer_event(cast(HttpEvent, event))
+            return self._answer_event(kind, cast(HttpEvent, event))
         if kind is TimeUp:
             now = self.layer.now()
             if self.plan is not None and self.due(now) <= now:
@@ -123,20 +123,22 @@ class AttemptStream(HttpStream):
         step: CommandGenerator[None] = super()._handle_event(event)
         return step
 
-    def _answer_event(self, event: HttpEvent) -> CommandGenerator[None]:
+    def _answer_event(
+        self, kind: type[events.Event], event: HttpEvent
+    ) -> CommandGenerator[None]:
         if event.stream_id != self.upstream_id:
             return nothing()
         event.stream_id = self.stream_id
         self.mark = self.layer.now()
-        match event:
-            case ResponseData(data=b""):
-                # It would end a chunked body, and a stream callable takes it for the end.
+        if kind is ResponseData:
+            if not cast(ResponseData, event).data:
+                # It would end a chunked body; a stream callable takes it for the end.
                 return nothing()
-            case ResponseEndOfMessage():
-                self.upstream_over()
-            case ResponseProtocolError():
-                self.upstream_over(broken=True)
-                return self.handle_protocol_error(event)
+        elif kind is ResponseEndOfMessage:
+            self.upstream_over()
+        elif kind is ResponseProtocolError:
+            self.upstream_over(broken=True)
+            return self.handle_protocol_error(cast(ResponseProtocolError, event))
         step: CommandGenerator[None] = self.server_state(event)
         return step
 

@@ -59,3 +59,8 @@ class Surroundings(Protocol):
 
 def nothing() -> CommandGenerator[None]:
     yield from ()
+
+
+def no() -> CommandGenerator[bool]:
+    yield from ()
+    return False

@@ -30,6 +30,7 @@ from mitmproxy.proxy.layers.http._hooks import (
 
 from . import http_words as words
 from .http_attempt import AttemptStream, Phase
+from .http_commands import no
 from .http_plan import (
     COLLECTED_BYTES,
     Action,
@@ -176,12 +177,14 @@ class FailoverStream(AttemptStream):
             declared = self.flow.request.headers.get("content-length", "")
             expected = int(declared) if declared.isdecimal() else 0
             if max(expected, len(self.request_body_buf)) > limit:
-                self.request_body_buf.clear()  # type: ignore[no-untyped-call]
-                response = request_limit.answer(self.flow, limit)
-                self.flow.response = response
-                yield from self._respond_early(response)
-                return True
-        return (yield from super().check_body_size(request))
+                return self._too_large(limit)
+        return super().check_body_size(request)
+
+    def _too_large(self, limit: int) -> CommandGenerator[bool]:
+        self.request_body_buf.clear()  # type: ignore[no-untyped-call]
+        self.flow.response = response = request_limit.answer(self.flow, limit)
+        yield from self._respond_early(response)
+        return True
 
     # uploads
 
@@ -273,6 +276,11 @@ class FailoverStream(AttemptStream):
         yield DropStream(self.stream_id)
 
     def check_killed(self, emit_error_hook: bool) -> CommandGenerator[bool]:
+        if self.flow.error is None and not self._paused_event_queue:
+            return no()
+        return self._check_killed(emit_error_hook)
+
+    def _check_killed(self, emit_error_hook: bool) -> CommandGenerator[bool]:
         killed = yield from super().check_killed(emit_error_hook)
         if killed:
             # mitmproxy would let the upstream go on, and keep the stream.

@@ -1,12 +1,18 @@
 """How messages say where they end, and what of a head is only for the next hop.
 
 Functions on requests and responses. Know mitmproxy's message classes, nothing of
-connections or streams.
+connections or streams. They run for each request: headers are read as bytes, in one go
+(a look-up by name costs as much as all of a function here).
 """
+
+from typing import TypeVar
 
 from mitmproxy import http
 from mitmproxy.net.http.validate import validate_headers
 
+T = TypeVar("T")
+
+_LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection"})
 
 
@@ -16,19 +22,22 @@ def frame_request(request: http.Request, *, streamed: bool, http2: bool) -> None
     streamed: the body is not here but follows. http2: the upstream's protocol.
     """
     headers = request.headers
+    said = [field for field in headers.fields if field[0].lower() in _LENGTHS]
     if streamed:
-        measured = "content-length" in headers or "transfer-encoding" in headers
-        if not http2 and not measured:
+        if not said and not http2:
             headers["transfer-encoding"] = "chunked"
         return
-    if "transfer-encoding" in headers:
-        del headers["transfer-encoding"]
-    content = request.raw_content
-    if content or "content-length" in headers:
-        length = str(len(content or b""))
-        if headers.get("content-length") != length:
-            headers["content-length"] = length
     request.trailers = None
+    content = request.raw_content or b""
+    length = b"%d" % len(content)
+    if len(said) == 1 and said[0][0].lower() == b"content-length":
+        if said[0][1] != length:
+            headers["content-length"] = length.decode()
+        return
+    for name, _ in said:
+        headers.pop(name, None)
+    if content:
+        headers["content-length"] = length.decode()
 
 
 def problem_of(response: http.Response, *, validate: bool) -> str | None:
@@ -49,20 +58,25 @@ def for_client(response: http.Response) -> http.Response:
     A new object: the upstream's connection decides by the old one how its body ends and
     whether it can be used again, whatever is done to this one.
     """
-    if response.is_http2 or response.status_code == 101:
+    data = response.data
+    if data.http_version == b"HTTP/2.0" or data.status_code == 101:
         return response
-    fields = (f for f in response.headers.fields if f[0].lower() not in _HOP_BY_HOP)
-    old = response.data.http_version == b"HTTP/1.0"
-    return http.Response(
-        http_version=b"HTTP/1.1" if old else response.data.http_version,
-        status_code=response.status_code,
-        reason=response.data.reason,
-        headers=http.Headers(fields),
-        content=None,
-        trailers=None,
-        timestamp_start=response.timestamp_start,
-        timestamp_end=None,
+    shown = _twin(response)
+    shown.data = _twin(data)
+    shown.data.headers = http.Headers(
+        [field for field in data.headers.fields if field[0].lower() not in _HOP_BY_HOP]
     )
+    if data.http_version == b"HTTP/1.0":
+        shown.data.http_version = b"HTTP/1.1"
+    return shown
+
+
+def _twin(value: T) -> T:
+    """A shallow copy. `http.Response(…)` checks each argument, `copy` asks for protocols:
+    either takes longer than all the rest of a head's way."""
+    made = object.__new__(type(value))
+    made.__dict__.update(value.__dict__)
+    return made
 
 
 def needs_framing(request: http.Request, response: http.Response) -> bool:
@@ -71,6 +85,5 @@ def needs_framing(request: http.Request, response: http.Response) -> bool:
         request.is_http11
         and request.method != "HEAD"
         and response.status_code >= 200
-        and "content-length" not in response.headers
-        and "transfer-encoding" not in response.headers
+        and not any(f[0].lower() in _LENGTHS for f in response.headers.fields)
     )

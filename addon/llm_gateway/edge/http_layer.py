@@ -101,11 +101,18 @@ class GatewayHttpLayer(HttpLayer):
         self.prune_above = PRUNE_ABOVE
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
-        if len(self.connections) > self.prune_above:
+        kind = type(event)
+        if kind is events.Wakeup:
+            command = cast(events.Wakeup, event).command
+            if command in self.alarms:
+                return self._wake_up(command)
+        elif (
+            kind is events.OpenConnectionCompleted
+            and len(self.connections) > self.prune_above
+        ):
             self._prune()
-        if isinstance(event, events.Wakeup) and event.command in self.alarms:
-            return self._wake_up(event.command)
-        return cast("CommandGenerator[None]", super()._handle_event(event))
+        step: CommandGenerator[None] = super()._handle_event(event)
+        return step
 
     def make_stream(self, stream_id: int) -> CommandGenerator[None]:
         stream = GatewayStream(self.context.fork(), stream_id, self)

@@ -50,7 +50,7 @@ from mitmproxy.proxy.layers.http._events import (
 
 from . import http_framing as framing
 from .http_attempt import Phase
-from .http_commands import SERVER_ERROR, Surroundings
+from .http_commands import SERVER_ERROR, Surroundings, no
 from .http_failing import FailoverStream
 from .http_plan import (
     COLLECT_SECONDS,
@@ -139,9 +139,9 @@ class GatewayStream(FailoverStream):
                 yield from self.attempt_failed(FailureKind.JUDGED, "judged by its head")
 
     def check_invalid(self, request: bool) -> CommandGenerator[bool]:
-        if request or not self.checked:
-            return (yield from super().check_invalid(request))
-        return False
+        if not request and self.checked:
+            return no()
+        return super().check_invalid(request)
 
     # the body
 
