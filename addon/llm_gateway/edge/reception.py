@@ -16,18 +16,18 @@ from dataclasses import replace
 from mitmproxy import connection, http
 
 from llm_gateway.dialects import Body, Problem, error_body, match, read
+from llm_gateway.edge import calls
 from llm_gateway.edge.admission import Admission
 from llm_gateway.edge.answers import Answer, put
 from llm_gateway.edge.arrivals import BODY_BYTES, BadBody, Way, decoded, refused_head
-from llm_gateway.edge.exchanges import Exchange, Original
+from llm_gateway.edge.exchanges import Exchange
 from llm_gateway.edge.http_layer import Action, Failure
 from llm_gateway.edge.management import Management
 from llm_gateway.edge.passing import HOP_BY_HOP, Passage, Passing
-from llm_gateway.edge.runtime import Runtime, tightest
-from llm_gateway.edge.serving import Serving, entropy, restore
-from llm_gateway.exchange import Call, Dialect, Policy, RequestRecord
+from llm_gateway.edge.runtime import Runtime
+from llm_gateway.edge.serving import Serving, restore
+from llm_gateway.exchange import Dialect, Policy
 from llm_gateway.identity import Identity
-from llm_gateway.ids import uuid7
 from llm_gateway.manage.guard import Allowed
 from llm_gateway.providers.hosts import is_known_host
 from llm_gateway.routing import one_family
@@ -185,7 +185,7 @@ class Reception:
         if not any(ranks):
             self._unknown_model(flow, way, body, identity)
             return
-        exchange = self._exchange(flow, way, body, identity, ranks)
+        exchange = calls.exchange(self.runtime, flow, way, body, identity, ranks)
         if below:
             # Counting tokens is a request that takes none, and costs nothing.
             ask = replace(body.ask, input_estimate=0, max_tokens=0)
@@ -196,68 +196,14 @@ class Reception:
         if exchange.passthrough:
             self._pass_instead(exchange)
 
-    def _exchange(
-        self,
-        flow: http.HTTPFlow,
-        way: Way,
-        body: Body,
-        identity: Identity,
-        ranks: tuple[tuple[object, ...], ...],
-    ) -> Exchange:
-        runtime = self.runtime
-        catalog = runtime.catalog
-        config = catalog.config
-        known = identity.known
-        now = runtime.clock()
-        proxied = way is not Way.DIRECT
-        request = flow.request
-        call = Call(
-            id=uuid7(now, entropy()),
-            at=now,
-            ask=body.ask,
-            client=identity.client,
-            app=identity.app,
-            known_client=known.name if known else None,
-            way="proxy" if proxied else "base_url",
-            host=request.host if proxied else "",
-            policy=tightest(
-                config.routing.policy,
-                known.policy if known else None,
-                _policy_asked(request),
-            ),
-            limits=known.limits if known else (),
-            revision=catalog.revision,
-        )
-        started = asyncio.get_running_loop().time()
-        original = Original(
-            request.scheme,
-            request.host,
-            request.port,
-            request.path,
-            request.authority,
-            request.raw_content or b"",
-        )
-        return Exchange(
-            flow=flow,
-            call=call,
-            body=body,
-            headers=request.headers.fields,
-            catalog=catalog,
-            ranks=ranks,  # type: ignore[arg-type]
-            record=_record(call),
-            started=started,
-            deadline=started + config.routing.deadline_seconds,
-            original=original if proxied else None,
-        )
-
     def _unknown_model(
         self, flow: http.HTTPFlow, way: Way, body: Body, identity: Identity
     ) -> None:
         """No provider offers it: the app's own host answers, or a 404 does."""
-        routing = self.runtime.catalog.config.routing
         dialect = body.ask.dialect
-        passes = routing.unknown_model or (
-            "reject" if routing.policy is Policy.FREE_ONLY else "passthrough"
+        policy = calls.policy(self.runtime, flow.request, identity)
+        passes = self.runtime.catalog.config.routing.unknown_model or (
+            "reject" if policy is Policy.FREE_ONLY else "passthrough"
         )
         if way is not Way.DIRECT and passes == "passthrough":
             self._pass(flow, dialect, body, identity)
@@ -270,7 +216,7 @@ class Reception:
                 f"The model {name!r} is offered in another dialect only: {spoken}."
             )
         self._refuse(flow, dialect, 404, "model_not_found", message, param="model")
-        exchange = self._exchange(flow, way, body, identity, ())
+        exchange = calls.exchange(self.runtime, flow, way, body, identity, ())
         exchange.record.outcome, exchange.record.error = "refused", "model_not_found"
         exchange.record.status = 404
         self.runtime.in_flight += 1
@@ -287,18 +233,8 @@ class Reception:
         host: str = "",
     ) -> None:
         """With the app's own key. `host`: as the app named it, if that is pinned."""
-        now = self.runtime.clock()
-        record = RequestRecord(
-            uuid7(now, entropy()),
-            now,
-            identity.client,
-            identity.app,
-            dialect.value if dialect else "other",
-            body.ask.model if body else "",
-            streamed=body.ask.stream if body else False,
-            host=host or flow.request.host,
-            config_revision=self.runtime.catalog.revision,
-            known_client=identity.known.name if identity.known else None,
+        record = calls.passage_record(
+            self.runtime, host or flow.request.host, dialect, body, identity
         )
         started = asyncio.get_running_loop().time()
         passage = Passage(flow, record, started, dialect, body)
@@ -351,7 +287,7 @@ class Reception:
     ) -> None:
         body = error_body(dialect, status, code, message, param=param)
         ours = (
-            ("x-gateway-request-id", uuid7(self.runtime.clock(), entropy())),
+            ("x-gateway-request-id", calls.new_id(self.runtime.clock())),
             ("x-gateway-attempts", "0"),
         )
         put(flow, Answer(status, body, headers=(*headers, *ours)))
@@ -363,24 +299,3 @@ def internal_error(flow: http.HTTPFlow) -> None:
         flow.response = http.Response.make(
             500, INTERNAL_ERROR, {"content-type": "application/json"}
         )
-
-
-def _policy_asked(request: http.Request) -> Policy | None:
-    """`x-gateway-policy` tightens one request; anything else in it has no effect."""
-    given = request.headers.get("x-gateway-policy", "")
-    return next((policy for policy in Policy if policy.value == given), None)
-
-
-def _record(call: Call) -> RequestRecord:
-    return RequestRecord(
-        call.id,
-        call.at,
-        call.client,
-        call.app,
-        call.ask.dialect.value,
-        call.ask.model,
-        streamed=call.ask.stream,
-        host=call.host,
-        config_revision=call.revision,
-        known_client=call.known_client,
-    )

@@ -9,7 +9,6 @@ What this file does not know: how a client addressed the gateway, what a failure
 """
 
 import asyncio
-import os
 import random
 
 from mitmproxy import http
@@ -207,7 +206,3 @@ def restore(exchange: Exchange) -> None:
     data.authority = original.authority.encode()
     data.headers = http.Headers(exchange.headers)
     data.content = original.body
-
-
-def entropy() -> bytes:
-    return os.urandom(10)
