@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fakes import Answered, Authority, FakeProvider, Way, answers, reach
+
 from gateway import GatewayProcess, chat, provider
 
 from .conftest import Start
@@ -52,7 +53,11 @@ def test_unknown_model_goes_to_the_apps_own_host(start: Start, authority) -> Non
         assert own.requests[0].header("authorization") == "Bearer sk-APP"
         assert own.requests[0].body == body
         [row] = gateway.ended(1)
-        assert (row["outcome"], row["provider"], row["host"]) == ("passthrough", None, HOST)
+        assert (row["outcome"], row["provider"], row["host"]) == (
+            "passthrough",
+            None,
+            HOST,
+        )
         assert row["requested_model"] == "gpt-4o-mini"
         assert row["usage_source"] == "reported"
 

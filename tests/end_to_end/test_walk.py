@@ -3,6 +3,7 @@
 import json
 
 from fakes import FakeProvider, answers
+
 from gateway import GatewayProcess, chat, provider
 
 from .conftest import Start
