@@ -22,6 +22,7 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import layer, server_hooks
 
 from llm_gateway.edge import http_layer, start
+from llm_gateway.edge.arrivals import BODY_BYTES
 from llm_gateway.edge.exchanges import Exchange
 from llm_gateway.edge.passing import Passage
 from llm_gateway.edge.reception import ASK_FOR_KEY, Reception, internal_error
@@ -92,6 +93,7 @@ class Gateway:
         runtime = self.starting.configure(updated)
         if runtime is not None:
             self.reception = Reception(runtime, self.exchanges, self.tunnels)
+            http_layer.set_request_limit(BODY_BYTES, self.reception.too_large)
 
     def running(self) -> None:
         self.starting.running()

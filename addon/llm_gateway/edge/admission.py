@@ -179,6 +179,13 @@ class Admission:
             return KEY_NEEDED
         return verdict
 
+    def reader(self, flow: http.HTTPFlow) -> str:
+        """The allowed origin whose page may read the answer; "" for all others."""
+        if "origin" not in flow.request.headers or self.way(flow) is not Way.DIRECT:
+            return ""
+        verdict = self.guarded(flow)
+        return (verdict.cors_origin or "") if isinstance(verdict, Allowed) else ""
+
     def identity(self, flow: http.HTTPFlow, way: Way) -> Identity:
         headers = flow.request.headers
         key = ""

@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 from mitmproxy import http
 
+from llm_gateway.edge.cors import readable_by
+
 if TYPE_CHECKING:
     from llm_gateway.edge.exchanges import Exchange
 
@@ -85,8 +87,7 @@ def common_headers(exchange: "Exchange") -> tuple[tuple[str, str], ...]:
         # The request that said so is rewritten by now: mitmproxy goes by the answer.
         found.append(("connection", "close"))
     if origin := exchange.cors_origin:
-        found.append(("access-control-allow-origin", origin))
-        found.append(("vary", "origin"))
+        found += readable_by(origin)
     return tuple(found)
 
 

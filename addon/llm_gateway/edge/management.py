@@ -20,6 +20,7 @@ from llm_gateway import __version__
 from llm_gateway.dialects import models_list
 from llm_gateway.edge import current
 from llm_gateway.edge.answers import Answer, put, seconds_until
+from llm_gateway.edge.cors import preflight
 from llm_gateway.edge.runtime import LEVELS, Runtime
 from llm_gateway.edge.simulate import simulate
 from llm_gateway.ledger.reports import BadParameter, usage_historical
@@ -65,7 +66,11 @@ class Management:
         self.runtime = runtime
 
     async def answer(self, flow: http.HTTPFlow, cors_origin: str) -> None:
+        """`cors_origin`: the page of an allowed origin that asks, or ""."""
         request = flow.request
+        if request.method == "OPTIONS":
+            put(flow, Answer(204, b"", headers=preflight(cors_origin, request.headers)))
+            return
         path, _, query = request.path.partition("?")
         asked = Asked(
             request.method,
@@ -78,18 +83,9 @@ class Management:
             answer = await self._route(asked)
         except BadRequest as e:
             answer = failure(e.status, str(e))
-        if cors_origin:
-            answer = Answer(
-                answer.status,
-                answer.body,
-                answer.content_type,
-                (*answer.headers, *_cors(cors_origin)),
-            )
         put(flow, answer)
 
     async def _route(self, asked: Asked) -> Answer:
-        if asked.method == "OPTIONS":
-            return Answer(204, b"")
         method = "GET" if asked.method == "HEAD" else asked.method
         found = ROUTES.get((method, asked.path))
         if found is None and method == "GET" and asked.path.startswith("/usage/model/"):
@@ -268,13 +264,3 @@ def failure(
     error = {"message": message, "type": kind, "param": None, "code": code}
     body = json.dumps({"error": error}, ensure_ascii=False).encode(errors="replace")
     return Answer(status, body, headers=headers)
-
-
-def _cors(origin: str) -> tuple[tuple[str, str], ...]:
-    return (
-        ("access-control-allow-origin", origin),
-        ("access-control-allow-methods", "GET, POST, OPTIONS"),
-        ("access-control-allow-headers", "*, authorization, content-type"),
-        ("access-control-max-age", "600"),
-        ("vary", "origin"),
-    )

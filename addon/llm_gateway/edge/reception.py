@@ -20,6 +20,7 @@ from llm_gateway.edge import calls
 from llm_gateway.edge.admission import Admission
 from llm_gateway.edge.answers import Answer, put
 from llm_gateway.edge.arrivals import BODY_BYTES, BadBody, Way, decoded, refused_head
+from llm_gateway.edge.cors import make_readable
 from llm_gateway.edge.exchanges import Exchange
 from llm_gateway.edge.http_layer import Action, Failure
 from llm_gateway.edge.management import Management
@@ -119,6 +120,14 @@ class Reception:
         if self.intercepts(host):
             self._pass(flow, None, None, self.admission.identity(flow, way), host)
 
+    def too_large(self, flow: http.HTTPFlow, limit: int) -> http.Response:
+        """The answer to a body that is, or turns out to be, larger than `limit` bytes."""
+        dialect = match(flow.request.method, flow.request.path) or Dialect.CHAT
+        message = f"The request body is larger than {limit} bytes."
+        self._refuse(flow, dialect, 413, "request_too_large", message)
+        assert flow.response is not None
+        return flow.response
+
     # -- whole requests --------------------------------------------------------
 
     async def whole(self, flow: http.HTTPFlow) -> None:
@@ -141,6 +150,7 @@ class Reception:
             cors_origin = allowed.cors_origin or ""
             if dialect is None:
                 await self.management.answer(flow, cors_origin)
+                make_readable(flow, cors_origin)
                 return
         assert dialect is not None
         if self.runtime.draining:
@@ -291,6 +301,7 @@ class Reception:
             ("x-gateway-attempts", "0"),
         )
         put(flow, Answer(status, body, headers=(*headers, *ours)))
+        make_readable(flow, self.admission.reader(flow))
 
 
 def internal_error(flow: http.HTTPFlow) -> None:

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mitmproxy import ctx, http
+from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.mode_specs import ProxyMode
 
@@ -26,16 +26,14 @@ from llm_gateway.cli.example import example_config
 from llm_gateway.config.files import admin_token, state_folder
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.config.urls import is_loopback
-from llm_gateway.dialects import error_body, match
 from llm_gateway.edge import http_layer, lean, reuse, scrub
-from llm_gateway.edge.arrivals import BODY_BYTES
 from llm_gateway.edge.desk import Desk
 from llm_gateway.edge.drain import Drain
 from llm_gateway.edge.logins import Logins
 from llm_gateway.edge.pulse import pulse
 from llm_gateway.edge.runtime import LEVELS, Loading, Runtime
 from llm_gateway.edge.simulator import Simulator
-from llm_gateway.exchange import Dialect, Origin
+from llm_gateway.exchange import Origin
 from llm_gateway.ledger.store import Store, StoreError
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.copilot_auth import CopilotLogin
@@ -122,6 +120,11 @@ class Starting:
         loaded, catalog = desk.load()
         config = catalog.config
         keys_required = self._beyond_loopback()
+        if odd := [m for m in keys_required if m not in ("regular", "upstream")]:
+            raise NotStarted(
+                f"Mode {odd[0]} has no way to ask for a client key: let it listen on "
+                "127.0.0.1, or set mitmproxy's own proxyauth."
+            )
         if keys_required and not config.clients:
             raise NotStarted(
                 "Listening beyond this machine needs client keys: add `clients` to "
@@ -142,7 +145,7 @@ class Starting:
             credentials=Credentials(home, clock, GitHub.from_environment(env)),
             desk=desk,
             admin_token=admin_token(home),
-            keys_required=keys_required,
+            keys_required=bool(keys_required),
             port=ctx.options.listen_port or 8080,
         )
         runtime.logins = Logins(
@@ -178,14 +181,17 @@ class Starting:
             self.made_config = True
         return path
 
-    def _beyond_loopback(self) -> bool:
+    def _beyond_loopback(self) -> list[str]:
+        """The modes in which somebody on another machine could reach us."""
         default = ctx.options.listen_host
-        hosts = [
-            mode.listen_host(default)
+        ask_themselves = ("socks5", "reverse") if ctx.options.proxyauth else ()
+        return [
+            mode.type_name
             for mode in map(ProxyMode.parse, ctx.options.mode)
             if mode.type_name in ("regular", "upstream", "socks5", "reverse")
+            and not is_loopback(mode.listen_host(default))
+            and mode.type_name not in ask_themselves
         ]
-        return any(not is_loopback(host) for host in hosts)
 
     # -- running ---------------------------------------------------------------
 
@@ -193,7 +199,6 @@ class Starting:
         runtime = self.runtime
         if runtime is None or self.tasks:
             return
-        http_layer.set_request_limit(BODY_BYTES, too_large)
         scrub.install(runtime)
         if self.simulator is not None:
             self._task(self.simulator.start(), "simulator")
@@ -268,14 +273,6 @@ async def load_prices() -> None:
 def origins_of(catalog: Catalog) -> list[Origin]:
     """Where connections are kept warm: the configured providers' own addresses."""
     return [upstream.origin for upstream in catalog.upstreams.values()]
-
-
-def too_large(flow: http.HTTPFlow, limit: int) -> http.Response:
-    """The answer to a body that turned out too large while it came in."""
-    dialect = match(flow.request.method, flow.request.path) or Dialect.CHAT
-    message = f"The request body is larger than {limit} bytes."
-    body = error_body(dialect, 413, "request_too_large", message)
-    return http.Response.make(413, body, {"content-type": "application/json"})
 
 
 def say_hello(runtime: Runtime, made_config: bool, dashboard_port: int) -> None:
