@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy import http, optmanager
+from mitmproxy.addons import tlsconfig
 from mitmproxy.options import Options
 from mitmproxy.proxy.context import Context
 from mitmproxy.test import tflow
@@ -51,7 +52,11 @@ def test_all_of_them_are_known_here(monkeypatch):
         shortcuts,
         "replace",
         lambda owner, name, new, digests, relies_on=(): seen.append(
-            (name, known.digest(*(relies_on or (getattr(owner, name),))) in digests)
+            (
+                name,
+                not hasattr(owner, name)
+                or known.digest(*(relies_on or (getattr(owner, name),))) in digests,
+            )
         ),
     )
     shortcuts.install()
@@ -62,7 +67,55 @@ def test_all_of_them_are_known_here(monkeypatch):
         ("current", True),
         ("get", True),
         ("__contains__", True),
+        ("parse_authority", True),
+        ("crl_path", True),
     ]
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize(
+    "authority",
+    [
+        "127.0.0.1:8080",
+        "api.example",
+        b"api.example:443",
+        "[::1]:80",
+        b"xn--bcher-kva.example",
+        "no host",
+        "host:99999",
+        "",
+        "a" * 300,
+        b"\xff",
+    ],
+)
+def test_authorities(authority, check):
+    def outcome(function):
+        try:
+            return function(authority, check)
+        except ValueError:
+            return "refused"
+
+    for _ in range(2):
+        expected = outcome(shortcuts._parse_authority)
+        assert outcome(shortcuts.parse_authority) == expected
+
+
+class Config:
+    def __init__(self):
+        self.certstore = types.SimpleNamespace(
+            default_ca=types.SimpleNamespace(serial=7)
+        )
+
+
+@pytest.mark.skipif(
+    not hasattr(tlsconfig.TlsConfig, "crl_path"), reason="this mitmproxy has no CRLs"
+)
+def test_the_name_of_the_revocation_list_follows_the_ca():
+    config = Config()
+    assert shortcuts.crl_path(config) == "/mitmproxy-7.crl"
+    assert shortcuts.crl_path(config) is shortcuts.crl_path(config)
+    config.certstore.default_ca = types.SimpleNamespace(serial=8)
+    assert shortcuts.crl_path(config) == "/mitmproxy-8.crl"
 
 
 # known.py

@@ -12,6 +12,8 @@ real clients, where its text is one that we know (known.py).
 """
 
 import asyncio
+import dataclasses
+import functools
 import logging
 import time
 from collections.abc import Coroutine
@@ -64,6 +66,13 @@ async def server_event(self: ProxyConnectionHandler, event: events.Event) -> Non
             _Turn(self, dispatch).run(event)
         except Exception:
             self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
+
+
+@functools.cache
+def _argument(kind: Any) -> str:
+    """The name of the one field that hooks of the proxy have."""
+    (field,) = dataclasses.fields(kind)
+    return field.name
 
 
 class _Turn:
@@ -121,7 +130,7 @@ class _Turn:
                 io.writer.write(piece)
 
     def hook(self, command: commands.StartHook) -> None:
-        (data,) = command.args()
+        data = getattr(command, _argument(type(command)))
         rest = self.dispatch.begin(command.name, data)
         if rest is None and not (isinstance(data, Flow) and data.intercepted):
             if command.blocking:

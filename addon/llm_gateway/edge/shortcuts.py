@@ -5,11 +5,16 @@ save was measured with py-spy: see benchmarks/README.md.
 """
 
 import copy
+import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 from mitmproxy import http, optmanager
+from mitmproxy.addons import tlsconfig
 from mitmproxy.coretypes import multidict
+from mitmproxy.net import check
+from mitmproxy.net.http import url
 from mitmproxy.proxy import context
 from mitmproxy.utils import asyncio_utils
 
@@ -22,6 +27,7 @@ _HEADERS = (
     multidict._MultiDict.get_all,
     multidict._MultiDict.__getitem__,
 )
+_AUTHORITY = (url.parse_authority, check.is_valid_host, check.is_valid_port)
 
 
 def install() -> None:
@@ -34,6 +40,8 @@ def install() -> None:
     replace(optmanager._Option, "current", current, {"6859c2d9"})
     replace(http.Headers, "get", get, {"eb7ce5ef"}, relies_on=_HEADERS)
     replace(http.Headers, "__contains__", contains, {"eb7ce5ef"}, relies_on=_HEADERS)
+    replace(url, "parse_authority", parse_authority, {"9a1ba211"}, relies_on=_AUTHORITY)
+    replace(tlsconfig.TlsConfig, "crl_path", crl_path, {"a9041d30"})
 
 
 def unchecked(self: Any) -> None:
@@ -70,7 +78,12 @@ def current(self: Any) -> Any:
 def get(self: http.Headers, key: str | bytes, default: Any = None) -> Any:
     """One walk over the fields instead of five calls per field."""
     wanted = _lower(key)
-    found = [value for name, value in self.fields if name.lower() == wanted]
+    length = len(wanted)
+    found = [
+        value
+        for name, value in self.fields
+        if len(name) == length and name.lower() == wanted
+    ]
     if not found:
         return default
     return ", ".join([value.decode("utf-8", "surrogateescape") for value in found])
@@ -78,12 +91,41 @@ def get(self: http.Headers, key: str | bytes, default: Any = None) -> Any:
 
 def contains(self: http.Headers, key: Any) -> bool:
     wanted = _lower(key)
-    for name, _ in self.fields:  # noqa: SIM110, a generator costs as much as the walk
-        if name.lower() == wanted:
+    length = len(wanted)
+    for name, _ in self.fields:
+        if len(name) == length and name.lower() == wanted:
             return True
     return False
 
 
+@functools.lru_cache(maxsize=512)
 def _lower(key: str | bytes) -> bytes:
     raw = key if isinstance(key, bytes) else key.encode("utf-8", "surrogateescape")
     return raw.lower()
+
+
+Authority = tuple[str, int | None]
+_parse_authority: Callable[[Any, bool], Authority] = url.parse_authority
+_remembered = functools.lru_cache(maxsize=256)(_parse_authority)
+
+LONGEST_AUTHORITY = 255
+"""Longer ones are not remembered: clients decide what they send."""
+
+
+def parse_authority(authority: str | bytes, check: bool) -> Authority:
+    """Clients name the same few hosts all the time; their names are looked at once."""
+    if len(authority) > LONGEST_AUTHORITY:
+        return _parse_authority(authority, check)
+    return _remembered(authority, check)
+
+
+_crl_path: Callable[[Any], str] = getattr(tlsconfig.TlsConfig, "crl_path", str)
+
+
+def crl_path(self: Any) -> str:
+    """Asked for each request; the serial number of a CA does not change."""
+    ca = self.certstore.default_ca
+    found: tuple[Any, str] = self.__dict__.get("_crl_path_of", (None, ""))
+    if found[0] is not ca:
+        found = self.__dict__["_crl_path_of"] = (ca, _crl_path(self))
+    return found[1]
