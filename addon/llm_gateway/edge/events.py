@@ -130,7 +130,8 @@ class _Turn:
                 io.writer.write(piece)
 
     def hook(self, command: commands.StartHook) -> None:
-        data = getattr(command, _argument(type(command)))
+        kind: Any = type(command)
+        data = getattr(command, _argument(kind))
         rest = self.dispatch.begin(command.name, data)
         if rest is None and not (isinstance(data, Flow) and data.intercepted):
             if command.blocking:
