@@ -14,6 +14,7 @@ import pytest
 from fakes import FakeProvider, Gone, Way, reach
 
 from gateway import GatewayProcess, chat, provider
+from llm_gateway.cli.ask import ask
 from llm_gateway.edge.management import ROUTES
 
 from .conftest import Start
@@ -393,6 +394,15 @@ def test_what_strangers_may_see(public: GatewayProcess) -> None:
         assert with_token == good.status, path
     # The token is for managing; it is nobody's client key.
     assert public.chat(headers=public.admin)[0] == 401
+
+
+def test_the_command_line_shows_the_token_where_it_is_asked(
+    public: GatewayProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM_GATEWAY_HOME", str(public.home / "elsewhere"))
+    assert ask(public.port, "/route?model=m")[0] == 401
+    monkeypatch.setenv("LLM_GATEWAY_HOME", str(public.home))
+    assert ask(public.port, "/route?model=m")[0] == 200
 
 
 @pytest.mark.parametrize(
