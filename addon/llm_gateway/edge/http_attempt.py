@@ -241,6 +241,8 @@ class AttemptStream(HttpStream):
         self.reused = server in self.layer.carried
         self.layer.carried.add(server)
         self.carrying = True
+        if self.plan is not None:
+            self.plan.sent = True
         http2 = server.alpn == b"h2"
         framing.frame_request(self.flow.request, streamed=self.uploading, http2=http2)
 
@@ -267,6 +269,8 @@ class AttemptStream(HttpStream):
         number, server = self.upstream_id, self.context.server
         self.upstream_over(broken=True)
         if self.layer.unqueue(server, number):
+            if self.plan is not None:
+                self.plan.sent = False
             return False
         yield SendHttp(RequestProtocolError(number, reason, CANCELLED), server)
         return True

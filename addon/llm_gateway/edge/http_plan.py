@@ -77,6 +77,8 @@ class Plan:
     connection is closed (HTTP/1) or the stream reset (HTTP/2), so that the client knows."""
     max_held: int = 64 * MIB
     """More than this while holding is an answer by its size: it PASSes."""
+    sent: bool = False
+    """Written by the layer: bytes of the request may have reached the upstream."""
     resends: int = 0
     """Written by the layer: how often this request went out again, silently, because a
     reused connection turned out closed. The provider may have seen that many more."""

@@ -17,6 +17,7 @@ from llm_gateway import prices, usage
 from llm_gateway.dialects import renamed_answer, stream_error
 from llm_gateway.edge.answers import common_headers, passed_headers
 from llm_gateway.edge.exchanges import Attempt, Exchange
+from llm_gateway.edge.http_layer import plan_of
 from llm_gateway.edge.log import log_line
 from llm_gateway.edge.runtime import Runtime
 from llm_gateway.exchange import Need, Offer, Usage
@@ -55,7 +56,9 @@ class Settling:
         """The stream died after content went out: what the client is told."""
         meter = exchange.meter
         before = meter.finish() + meter.boundary if meter is not None else b""
-        text = f"The provider's stream ended before its end ({exchange.died or message})."
+        text = (
+            f"The provider's stream ended before its end ({exchange.died or message})."
+        )
         return before + stream_error(exchange.dialect, "upstream_truncated", text)
 
     def hear(
@@ -94,6 +97,10 @@ class Settling:
             outcome, exchange.died = "truncated", died
         elif error is not None:
             outcome = "cancelled"
+            plan = plan_of(exchange.flow)
+            if plan is None or not plan.sent:
+                self._never_left(exchange, attempt, now)
+                return
         found = self._usage(exchange, attempt, outcome)
         offer = attempt.candidate.offer
         record = exchange.record
@@ -122,6 +129,19 @@ class Settling:
         if exchange.flow.response and exchange.meter is None and outcome == "ok":
             self._plain(exchange)
         self.end_attempt(exchange, outcome)
+        self.close(exchange)
+
+    def _never_left(self, exchange: Exchange, attempt: Attempt, now: float) -> None:
+        """The client went before its request was on the way: nobody counts it."""
+        runtime = self.runtime
+        runtime.limiter.release(attempt.reservation, now)
+        attempt.record.tokens = attempt.record.cost = 0
+        attempt.record.counted = False
+        attempt.record.reason = "client went away before it was sent"
+        runtime.health.inconclusive(attempt.candidate.offer.key)
+        exchange.record.outcome = "cancelled"
+        exchange.record.error = "client_disconnected"
+        self.end_attempt(exchange, "cancelled")
         self.close(exchange)
 
     def _good(
