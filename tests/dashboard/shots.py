@@ -1,9 +1,10 @@
 """Pictures of every page, made from the demo ledger.
 
-    python -m dashboard.shots OUT              all states, for looking at them
-    python -m dashboard.shots OUT --readme     the ones that the README shows
+    cd tests && PYTHONPATH=../addon python -m dashboard.shots ../docs/img --readme
+    cd tests && PYTHONPATH=../addon python -m dashboard.shots /tmp/shots
 
-Run it in tests/, with `pip install playwright` and Debian's chromium.
+The first makes the pictures that the README shows; the second all states, for looking
+at them. Needs `pip install playwright` and Chromium (Debian: `apt install chromium`).
 """
 
 import argparse
@@ -20,6 +21,7 @@ from .fake_gateway import FakeGateway
 from .ledgers import Ledger
 from .serving import datasette
 
+PICTURE = {"width": 1440, "height": 860}
 WIDE = {"width": 1440, "height": 900}
 LAPTOP = {"width": 1180, "height": 860}
 PHONE = {"width": 390, "height": 844}
@@ -65,12 +67,8 @@ class Camera:
         elif sign_in:
             context.add_cookies(self.cookies)
         page.goto(self.url + path)
-        try:
-            page.wait_for_selector(wait, timeout=8000)
-        except Exception:
-            print(name, page.content()[:3000], wrong)
-            raise
-        page.wait_for_timeout(2300)
+        page.wait_for_selector(wait)
+        page.wait_for_timeout(2300)  # two ticks: the second moves what the first drew
         if act:
             act(page)
             page.wait_for_timeout(700)
@@ -115,36 +113,38 @@ def take_all(camera: Camera, ledger: Ledger, sign_in: str, arguments: Any) -> No
     request = ledger.db.execute(
         "SELECT request FROM attempts WHERE n = 2 ORDER BY request DESC LIMIT 1"
     ).fetchone()[0]
+    live = {"path": "/-/gateway?window=30", "wait": ".group"}
+    config = {"path": "/-/gateway/config", "sign_in": sign_in, "wait": ".provider-card"}
+    story = {"path": f"/-/gateway/requests/{request}"}
     shots: dict[str, dict[str, Any]] = {
-        "live": {"path": "/-/gateway", "wait": ".group"},
-        "live-dark": {"path": "/-/gateway", "wait": ".group", "theme": "dark"},
-        "history": {"path": "/-/gateway/history?range=30d", "wait": ".u-wrap", "whole": True},
-        "request": {"path": f"/-/gateway/requests/{request}"},
-        "config": {"path": "/-/gateway/config", "sign_in": sign_in, "wait": ".provider-card"},
+        "live-light": {**live, "size": PICTURE},
+        "live-dark": {**live, "size": PICTURE, "theme": "dark"},
+        "history": {"path": "/-/gateway/history?range=30d", "wait": ".u-wrap", "size": PICTURE},
+        "request": {**story, "size": PICTURE},
     }  # fmt: skip
     if not arguments.readme:
         shots |= {
-            "live-laptop": {"path": "/-/gateway", "wait": ".group", "size": LAPTOP, "whole": True},
-            "live-phone": {"path": "/-/gateway", "wait": ".group", "size": PHONE},
-            "live-phone-2": {"path": "/-/gateway", "wait": ".group", "size": PHONE, "act": lambda page: page.mouse.wheel(0, 800)},
-            "live-phone-3": {"path": "/-/gateway", "wait": ".group", "size": PHONE, "act": lambda page: page.locator("#ticker").scroll_into_view_if_needed()},
-            "live-60": {"path": "/-/gateway?window=60", "wait": ".group", "whole": True},
-            "live-detail": {"path": "/-/gateway?window=60", "wait": ".group", "act": lambda page: page.locator(".name", has_text="gemini-2.5-flash").first.click()},
+            "live-wide": {**live, "size": WIDE, "whole": True},
+            "live-laptop": {**live, "size": LAPTOP, "whole": True},
+            "live-phone": {**live, "size": PHONE},
+            "live-phone-2": {**live, "size": PHONE, "act": lambda page: page.mouse.wheel(0, 800)},
+            "live-phone-3": {**live, "size": PHONE, "act": lambda page: page.locator("#ticker").scroll_into_view_if_needed()},
+            "live-detail": {**live, "act": lambda page: page.locator(".name", has_text="gemini-2.5-flash").first.click()},
             "history-dark": {"path": "/-/gateway/history?range=7d&by=model", "wait": ".u-wrap", "theme": "dark", "whole": True},
             "history-phone": {"path": "/-/gateway/history", "wait": ".u-wrap", "size": PHONE},
             "history-hover": {"path": "/-/gateway/history?range=30d", "wait": ".u-wrap", "act": lambda page: page.locator(".u-over").first.hover()},
-            "config-text": {"path": "/-/gateway/config", "sign_in": sign_in, "wait": ".provider-card", "act": edit_text},
-            "config-error": {"path": "/-/gateway/config", "sign_in": sign_in, "wait": ".provider-card", "act": edit_wrong},
-            "config-phone": {"path": "/-/gateway/config", "sign_in": sign_in, "wait": ".provider-card", "size": PHONE},
-            "request-dark": {"path": f"/-/gateway/requests/{request}", "theme": "dark"},
-            "request-phone": {"path": f"/-/gateway/requests/{request}", "size": PHONE, "whole": True},
+            "request-dark": {**story, "theme": "dark"},
+            "request-phone": {**story, "size": PHONE, "whole": True},
+            "config": config,
+            "config-dark": {**config, "theme": "dark"},
+            "config-text": {**config, "act": edit_text},
+            "config-error": {**config, "act": edit_wrong},
+            "config-phone": {**config, "size": PHONE},
             "config-anonymous": {"path": "/-/gateway/config", "whole": True},
-            "datasette": {"path": "/", "wait": "body"},
         }  # fmt: skip
     for name, shot in shots.items():
-        if arguments.only and not name.startswith(arguments.only):
-            continue
-        camera.take(name, **shot)
+        if name.startswith(arguments.only):
+            camera.take(name, **shot)
 
 
 def edit_text(page: Any) -> None:
@@ -162,7 +162,7 @@ def states(camera: Camera, ledger: Ledger, arguments: Any) -> None:
     """Degraded, stale, without requests, without providers."""
 
     def take(name: str, **more: Any) -> None:
-        if not arguments.only or name.startswith(arguments.only):
+        if name.startswith(arguments.only):
             camera.take(name, path="/-/gateway", **more)
 
     now = time.time()

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
@@ -210,3 +212,34 @@ def test_it_ends_with_a_gateway_that_is_killed(ledger: Ledger, tmp_path: Path) -
         connection.settimeout(20)
         with connection, suppress(ConnectionResetError):
             assert connection.recv(1) == b""
+
+
+def test_the_command_serves_a_ledger_that_comes_later(tmp_path: Path) -> None:
+    path = tmp_path / "later.db"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "llm_gateway", "dashboard", "--db", str(path), "--port", "0"],
+        env={**os.environ, "PYTHONPATH": str(command.PACKAGE.parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    with process:
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if found := re.search(r"running on (http://\S+:\d+)", line):
+                break
+        assert found is not None, said
+        assert "does not exist yet: the dashboard waits for it" in said[0]
+        with pytest.raises(urllib.error.HTTPError, match="503") as caught:
+            urllib.request.urlopen(found[1] + "/-/gateway/live.json", timeout=20)
+        caught.value.close()
+        Ledger(path).close()
+        with urllib.request.urlopen(
+            found[1] + "/-/gateway/live.json", timeout=20
+        ) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+    assert process.returncode == 0

@@ -139,7 +139,7 @@ def _bar(row: sqlite3.Row) -> Bar:
 def _providers(
     ask: Ask, bars: Bars, by_model: Mapping[Pair, Series], now: float
 ) -> tuple[list[Json], list[int], dict[Pair, Standing]]:
-    """Providers with their models; (ready, all) models; each model's word."""
+    """Providers with their models; [ready, in use] models; each model's word."""
     offers: dict[Pair, list[OfferState]] = defaultdict(list)
     for row in ask(queries.OFFERS, {}):
         offers[row["provider"], row["model"]].append(
@@ -150,6 +150,7 @@ def _providers(
         models[row["provider"]].setdefault(row["model"], []).append(row)
     result: list[Json] = []
     word_of: dict[Pair, Standing] = {}
+    ready = in_use = 0
     for provider in ask(queries.PROVIDERS, {}):
         id_ = provider["id"]
         off = "" if provider["enabled"] else provider["reason"] or "disabled"
@@ -158,13 +159,15 @@ def _providers(
         for model, names in models[id_].items():
             own = bars.get((id_, model), ())
             first = names[0]
+            off_here = off or (
+                "" if first["enabled"] else first["reason"] or "disabled"
+            )
             found = standing(
-                offers.get((id_, model), ()),
-                (*own, *shared),
-                now,
-                off=off or ("" if first["enabled"] else first["reason"] or "disabled"),
+                offers.get((id_, model), ()), (*own, *shared), now, off=off_here
             )
             word_of[id_, model] = found
+            in_use += not off_here
+            ready += not off_here and found.word in ("ready", "near limit")
             shown = by_model.get((id_, model)) or Series.empty()
             rows.append(
                 {
@@ -190,9 +193,7 @@ def _providers(
                 "models": rows,
             }
         )
-    in_use = [w for w in word_of.values() if w.word != "not configured"]
-    ready = sum(w.word in ("ready", "near limit") for w in in_use)
-    return result, [ready, len(in_use)], word_of
+    return result, [ready, in_use], word_of
 
 
 def _names(ask: Ask, word_of: Mapping[Pair, Standing]) -> list[Json]:

@@ -106,7 +106,7 @@ export class Cards {
     if (!model.pricing && (provider.free || provider.flatRate)) return null;
     const pricing = model.pricing ?? {};
     return el("div", { class: "form-limits" }, ...PRICES.map(([key, label]) => el("label", { class: "number" },
-      el("span", {}, `$ per M tokens ${label}`),
+      el("span", {}, `${provider.free || provider.flatRate ? "list " : ""}$ per M tokens ${label}`),
       this.input(pricing, key, [...path, "pricing", key], () => { model.pricing = pricing; }, () => {
         if (!Object.keys(pricing).length) delete model.pricing;
       }))));

@@ -114,7 +114,7 @@ function latencyPanel(data) {
     { name: "whole answer, median", colour: "--c1", values: lat.p50 },
     { name: "whole answer, 95 of 100", colour: "--c6", values: lat.p95 },
   ];
-  found.node.querySelector("header .grow").before(el("ul", { class: "legend inline" }, ...series.map((one) => {
+  found.body.before(el("ul", { class: "legend inline" }, ...series.map((one) => {
     const dot = el("i", { "aria-hidden": "true" });
     dot.style.background = `var(${one.colour})`;
     return el("li", {}, dot, one.name);

@@ -32,7 +32,7 @@ export function kpis(data) {
   fill("saved", "Saved today", today.saved === null ? "$0" : money(today.saved),
     `${month.saved === null ? "$0" : money(month.saved)} this month`, "good");
   const daily = budget.find((bar) => bar.window === "day") ?? budget[0];
-  const unknown = today.unknown ? ` · ${count(today.unknown)} at unknown prices` : "";
+  const unknown = today.unknown ? ` · ${count(today.unknown)} unpriced` : "";
   let note = "";
   if (daily?.window === "day") note = `of ${money(daily.limit)} budget`;
   else if (daily) note = `${amount("cost", daily.used)} of ${money(daily.limit)} budget per ${daily.window}`;
