@@ -7,8 +7,9 @@ last word once nothing more can be tried.
 What this file does not know: sockets, mitmproxy, clocks, who the next candidate is.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from .dialects import ProviderError
@@ -50,6 +51,10 @@ class Failed:
     body: bytes = b""
     body_complete: bool = False
     content_type: str = ""
+    retry_after: str = ""
+    """The provider's header, as it came."""
+    sent: bool = True
+    """The provider may have seen the request."""
     refused: Refused | None = None
     """What a 402, 403, 413 or 429 says of limits and money."""
 
@@ -67,23 +72,18 @@ class Judged:
 
 
 _CONNECTION = {"cannot resolve", "connect", "connect timeout", "tls"}
+_TIMEOUTS = {"connect timeout", "no first byte", "deadline"}
 _CLOSED = "closed before headers"
-_SPEAKS_OF_REQUEST = {400, 405, 406, 411, 413, 414, 415, 422, 431, 451}
-_MODEL_GONE = (
-    "model_not_found",
-    "model not found",
-    "does not exist",
-    "no such model",
-    "unknown model",
-    "unknown_model",
-    "model_not_supported",
-    "not supported",
-    "is not a valid model",
-    "invalid model",
-    "not found for api version",
-    "decommissioned",
-    "no endpoints found",
+_SPEAKS_OF_REQUEST = {400, 406, 411, 413, 414, 415, 422, 431, 451}
+_MODEL_GONE = re.compile(
+    r"model_not_found|model_not_supported|unknown_model|invalid_model\b"
+    r"|no such model|unknown model|invalid model|is not a valid model"
+    r"|no endpoints found|decommissioned|access to (?:the )?model"
+    # "The model `x` does not exist", and not "… is not supported with this model".
+    r"|\bmodels?\b[^\w.]*(?:\S+ )?(?:is |was )?"
+    r"(?:not found|not supported|not available|does not exist)"
 )
+"""Said of a model that a provider does not have, in a text in lower case."""
 _TOO_LONG = (
     "context_length_exceeded",
     "maximum context",
@@ -100,6 +100,7 @@ _BAD_KEY = (
     "invalid api key",
     "invalid_api_key",
 )
+_FLAGGED = ("moderation", "flagged", "content policy", "content_policy")
 _NO_MONEY = ("insufficient_quota", "billing", "credit balance", "spend limit")
 
 
@@ -117,7 +118,9 @@ def judge(
             Next.MOVE_ON, Mark.STRIKE_PROVIDER, _reason(failed), counted=False
         )
     if kind in (_CLOSED, "no first byte", "deadline", "judged", "protocol error"):
-        return Judged(Next.MOVE_ON, Mark.STRIKE, _reason(failed), counted=True)
+        # A deadline that passed before anything was sent says nothing of a provider.
+        mark = Mark.STRIKE if failed.sent or kind != "deadline" else Mark.NOTHING
+        return Judged(Next.MOVE_ON, mark, _reason(failed), counted=failed.sent)
     return _judge_status(failed, now, model, can_refresh)
 
 
@@ -126,38 +129,34 @@ def _judge_status(failed: Failed, now: float, model: str, can_refresh: bool) -> 
     reason = _reason(failed)
     refused = failed.refused
     text = _text(failed)
-    if status in (402, 403, 429, 413, 400) and refused is not None:
+    gone = Judged(Next.MOVE_ON, Mark.DISABLE_MODEL, reason, False, now + MODEL_GONE_FOR)
+    useless = Judged(
+        Next.MOVE_ON, Mark.DISABLE_ACCOUNT, reason, False, now + DISABLED_FOR
+    )
+    if status in (400, 413, 422) and _any(_TOO_LONG, text):
+        return Judged(Next.LARGER, Mark.NOTHING, reason, counted=False)
+    if refused is not None:
         if refused.kind == "money":
-            until = refused.until or now + DISABLED_FOR
-            return Judged(Next.MOVE_ON, Mark.DISABLE_ACCOUNT, reason, False, until)
-        if status in (402, 429, 413):
-            # A request too large for a minute's tokens is no reason to rest.
-            mark = Mark.NOTHING if refused.kind == "too_large" else Mark.COOL
-            return Judged(Next.MOVE_ON, mark, reason, False, refused.until)
+            return replace(useless, until=refused.until or useless.until)
+        # A request too large for a minute's tokens is no reason to rest.
+        mark = Mark.NOTHING if refused.kind == "too_large" else Mark.COOL
+        return Judged(Next.MOVE_ON, mark, reason, False, refused.until)
     if status == 429:
         return Judged(Next.MOVE_ON, Mark.COOL, reason, counted=False)
     if status == 402 or (status in (400, 403) and _any(_NO_MONEY, text)):
-        return Judged(
-            Next.MOVE_ON, Mark.DISABLE_ACCOUNT, reason, False, now + DISABLED_FOR
-        )
+        return useless
+    if status in (400, 403) and _MODEL_GONE.search(text):
+        return gone
+    if status == 403 and _any(_FLAGGED, text):
+        return Judged(Next.STOP, Mark.NOTHING, reason, counted=True)
     if status in (401, 403) or (status == 400 and _any(_BAD_KEY, text)):
         if can_refresh and status == 401:
             return Judged(Next.REFRESH, Mark.NOTHING, reason, counted=False)
-        return Judged(
-            Next.MOVE_ON, Mark.DISABLE_ACCOUNT, reason, False, now + DISABLED_FOR
-        )
+        return useless
     if status in (404, 405, 410):
-        if _names_model(failed, model, text):
-            return Judged(
-                Next.MOVE_ON, Mark.DISABLE_MODEL, reason, False, now + MODEL_GONE_FOR
-            )
+        if _is_about_model(failed, model, text):
+            return gone
         return Judged(Next.MOVE_ON, Mark.NO_DIALECT, reason, counted=False)
-    if status in (400, 413, 422) and _any(_TOO_LONG, text):
-        return Judged(Next.LARGER, Mark.NOTHING, reason, counted=False)
-    if status == 400 and "model" in text and _any(_MODEL_GONE, text):
-        return Judged(
-            Next.MOVE_ON, Mark.DISABLE_MODEL, reason, False, now + MODEL_GONE_FOR
-        )
     if status in (408, 409, 425) or status >= 500 or status == 498:
         return Judged(Next.MOVE_ON, Mark.STRIKE, reason, counted=True)
     if 400 <= status < 500:
@@ -166,13 +165,12 @@ def _judge_status(failed: Failed, now: float, model: str, can_refresh: bool) -> 
     return Judged(Next.MOVE_ON, Mark.STRIKE, reason, counted=True)
 
 
-def _names_model(failed: Failed, model: str, text: str) -> bool:
+def _is_about_model(failed: Failed, model: str, text: str) -> bool:
     """A 404 is about the model when it names it, or says nothing else."""
     if failed.status == 405:
         return False
-    if not text.strip():
-        return True
-    return model.lower() in text or _any(_MODEL_GONE, text) or "model" in text
+    names = (model.lower(), "model", "deployment")
+    return not text.strip() or _any(names, text) or bool(_MODEL_GONE.search(text))
 
 
 def _any(needles: Sequence[str], text: str) -> bool:
@@ -230,38 +228,31 @@ def final_answer(
     not asked, with their reasons and the moments of their return.
     """
     for _, failed in reversed(tried):
-        about_request = (
-            failed.kind == "status"
-            and failed.status in _SPEAKS_OF_REQUEST
-            and not (failed.refused is not None and failed.refused.kind != "too_large")
-            and not _any(_BAD_KEY + _NO_MONEY, _text(failed))
-            and failed.body_complete
-        )
-        if about_request:
+        if _speaks_of_request(failed):
             return Passed(failed)
-    lines = [f"{name}: {_reason(failed)}" for name, failed in tried]
-    lines += [f"{_name(c)}: {c.reason}" for c in skipped]
-    why = "; ".join(dict.fromkeys(lines)) or "no provider is configured for it"
+    reasons = {name: _reason(failed) for name, failed in tried}
+    reasons |= {_name(c): c.reason for c in skipped}
+    why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+    why = why or "no provider is configured for it"
     for _, failed in reversed(tried):
-        if (
-            failed.kind == "status"
-            and (failed.status or 0) >= 500
-            and failed.body_complete
-        ):
+        # A page, or nothing at all, tells an app less than our own words do.
+        speaks = failed.body_complete and failed.body.lstrip()[:1] in (b"{", b"[")
+        if failed.kind == "status" and (failed.status or 0) >= 500 and speaks:
             return Passed(failed)
     soonest = min((c.returns_at for c in skipped if c.returns_at), default=None)
-    unreachable = [f for _, f in tried if f.kind != "status"]
-    if tried and len(unreachable) == len(tried) and soonest is None:
-        timeouts = ("connect timeout", "no first byte", "deadline")
-        late = all(f.kind in timeouts for f in unreachable)
-        status = 504 if late else 502
-        return Own(
-            status, "upstream_unreachable", f"No provider of {model!r} answered. {why}"
-        )
     states = {c.state for c in skipped}
+    broken = states <= {"failing", "disabled", "not configured"}
+    if tried and broken and all(f.kind != "status" for _, f in tried):
+        late = all(f.kind in _TIMEOUTS for _, f in tried)
+        return Own(
+            504 if late else 502,
+            "upstream_unreachable",
+            f"No provider of {model!r} answered. {why}",
+            soonest,
+        )
     if tried and soonest is None:
         return Own(502, "upstream_failed", f"No provider could serve {model!r}. {why}")
-    if states and states <= {"failing", "disabled", "not configured"}:
+    if states and broken:
         return Own(
             503,
             "no_provider_available",
@@ -273,6 +264,20 @@ def final_answer(
         "rate_limit_exceeded",
         f"Every provider of {model!r} is exhausted. {why}",
         soonest,
+    )
+
+
+def _speaks_of_request(failed: Failed) -> bool:
+    """The client can do something about it; not so about a key, money or a config."""
+    text = _text(failed)
+    refused = failed.refused
+    return (
+        failed.kind == "status"
+        and failed.status in _SPEAKS_OF_REQUEST
+        and failed.body_complete
+        and (refused is None or refused.kind == "too_large")
+        and not _any(_BAD_KEY + _NO_MONEY, text)
+        and not _MODEL_GONE.search(text)
     )
 
 

@@ -71,6 +71,8 @@ class Setbacks:
                 failure.body,
                 failure.body_complete,
                 headers.get("content-type", ""),
+                headers.get("retry-after", ""),
+                failure.request_sent,
                 refused,
             ),
         )
@@ -274,7 +276,9 @@ class Setbacks:
             code = failed.error.code or failed.error.type
         exchange.record.error = f"{failed.status} {code}".strip()[:80]
         exchange.record.outcome = "error"
-        answer = Answer(failed.status or 502, failed.body, failed.content_type)
+        retry = failed.retry_after
+        headers = (("retry-after", retry),) if retry.isprintable() and retry else ()
+        answer = Answer(failed.status or 502, failed.body, failed.content_type, headers)
         self._answer(exchange, answer)
 
     def _answer(self, exchange: Exchange, answer: Answer) -> None:
