@@ -1,6 +1,7 @@
 """The `llm-gateway` command. One module a subcommand, imported when it is called."""
 
 import importlib
+import os
 import sys
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -41,8 +42,20 @@ def usage() -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit codes are the subcommand's; 2 for a command that does not exist."""
-    arguments = sys.argv[1:] if argv is None else argv
+    """Exit codes are the subcommand's; 2 for a command that does not exist, 130 when it
+    is interrupted."""
+    try:
+        code = _run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `llm-gateway report | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
         return 0 if arguments else 2

@@ -4,6 +4,7 @@ What lives here: one small HTTP client for loopback, past every proxy variable t
 `llm-gateway env` may have set.
 """
 
+import http.client
 import json
 import os
 import urllib.error
@@ -14,6 +15,7 @@ from typing import Any
 from llm_gateway.config.files import TOKEN_FILE
 
 TIMEOUT = 10.0
+START = "start it with `mitmdump -s addon/gateway.py` or `llm-gateway serve`"
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -23,7 +25,11 @@ class Unreachable(Exception):
 
 
 def port_from_environment() -> int:
-    return int(os.environ.get("PORT") or 8080)
+    """PORT, else 8080. Ends the program, saying so, when PORT is no port."""
+    text = os.environ.get("PORT") or "8080"
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise SystemExit(f"PORT={text} is not a port; write a number from 1 to 65535.")
+    return int(text)
 
 
 def ask(
@@ -32,19 +38,21 @@ def ask(
     *,
     post: dict[str, Any] | None = None,
     token: str = "",
+    timeout: float = TIMEOUT,
 ) -> tuple[int, Any]:
-    """Status and JSON of an answer. Raises Unreachable.
+    """Status and JSON of an answer. Raises Unreachable, also for another program.
 
     A gateway that listens beyond loopback asks everybody who they are: it is asked again
     with the admin token where that can be read.
     """
-    status, answer = _ask(port, path, post, token)
-    if status == 401 and not token and (own := _own_token()):
-        return _ask(port, path, post, own)
+    status, answer = _ask(port, path, post, token, timeout)
+    if status == 401 and not token and (own := own_token()):
+        return _ask(port, path, post, own, timeout)
     return status, answer
 
 
-def _own_token() -> str:
+def own_token() -> str:
+    """The admin token of this user's gateway, "" where there is none to be read."""
     home = os.environ.get("LLM_GATEWAY_HOME") or "~/.llm-gateway"
     try:
         return (Path(home).expanduser() / TOKEN_FILE).read_text("ascii").strip()
@@ -53,7 +61,7 @@ def _own_token() -> str:
 
 
 def _ask(
-    port: int, path: str, post: dict[str, Any] | None, token: str
+    port: int, path: str, post: dict[str, Any] | None, token: str, timeout: float
 ) -> tuple[int, Any]:
     headers = {"accept": "application/json"}
     data = None
@@ -65,15 +73,19 @@ def _ask(
     url = f"http://127.0.0.1:{port}{path}"
     request = urllib.request.Request(url, data=data, headers=headers)
     try:
-        with _DIRECT.open(request, timeout=TIMEOUT) as answer:
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as e:
         try:
+            with _DIRECT.open(request, timeout=timeout) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as e:
             return e.code, json.loads(e.read())
-        except ValueError:
-            return e.code, {"error": {"message": str(e)}}
-    except (OSError, ValueError) as e:
-        raise Unreachable(f"no gateway answers on port {port} ({e})") from e
+    except (ValueError, http.client.HTTPException):
+        raise Unreachable(f"another program listens on port {port}; {START}") from None
+    except urllib.error.URLError as e:
+        if isinstance(e.reason, ConnectionRefusedError):
+            raise Unreachable(f"nothing answers on port {port}; {START}") from None
+        raise Unreachable(f"nothing answers on port {port} ({e.reason})") from None
+    except OSError as e:
+        raise Unreachable(f"nothing answers on port {port} ({e})") from None
 
 
 def message_of(answer: Any) -> str:

@@ -68,11 +68,12 @@ def check(argv: list[str]) -> int:
     except ConfigError as e:
         print(e, file=sys.stderr)
         return 1
+    names = len(catalog.model_names())
     usable = {offer.provider for offer in catalog.offers if offer.enabled}
     skipped = {o.provider: o.disabled_reason for o in catalog.offers if not o.enabled}
     print(
         f"{options.file}: fine. {len(usable)} of {len(catalog.config.providers)} "
-        f"providers can be used, {len(catalog.model_names())} model names."
+        f"providers can be used, {names} model {'name' if names == 1 else 'names'}."
     )
     for provider, reason in skipped.items():
         if provider not in usable:

@@ -7,8 +7,11 @@ weighed in its place; cooldowns, which live in memory, are then unknown.
 import argparse
 import json
 import os
+import sqlite3
 import sys
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -38,11 +41,19 @@ def explain(argv: list[str]) -> int:
         except ConfigError as e:
             print(e, file=sys.stderr)
             return 1
+        except sqlite3.Error as e:
+            print(f"llm-gateway: {database()} is not a ledger: {e}", file=sys.stderr)
+            return 1
     if status != 200:
         print(message_of(found), file=sys.stderr)
         return 1
-    print(json.dumps(found, indent=2) if options.json else table(found))
+    now = datetime.now(UTC)
+    print(json.dumps(found, indent=2) if options.json else table(found, now))
     return 0
+
+
+def database() -> Path:
+    return Path(os.environ.get("LLM_GATEWAY_DB") or "usage.db")
 
 
 def _offline(model: str, path: Path) -> tuple[int, Any]:
@@ -56,7 +67,7 @@ def _offline(model: str, path: Path) -> tuple[int, Any]:
     )
     now = time.time()
     standpoint = Standpoint(read(path))
-    store = Store(Path(os.environ.get("LLM_GATEWAY_DB") or "usage.db"))
+    store = Store(database())
     if store.path.exists():
         spent = store.spent(now - LONGEST_WINDOW)
         standpoint.limiter.replay(spent, tuple(standpoint.catalog.limits()), now)
@@ -66,31 +77,66 @@ def _offline(model: str, path: Path) -> tuple[int, Any]:
     return 200, current.explained(decision)
 
 
-def table(found: dict[str, Any]) -> str:
+def table(found: dict[str, Any], now: datetime) -> str:
     """The decision as a person reads it, in the order of the tries."""
+    candidates = found["candidates"]
+    rows = [
+        (_mark(n, candidate), _name(candidate), _price(candidate), _why(candidate))
+        for n, candidate in enumerate(candidates, 1)
+    ]
+    wide = max((len(name) for _, name, _, _ in rows), default=0)
+    dear = max((len(price) for _, _, price, _ in rows), default=0)
     lines = [f"{found['model']} (policy {found['policy']})", ""]
-    for n, candidate in enumerate(found["candidates"], 1):
-        account = f"#{candidate['account']}" if candidate["account"] else ""
-        name = f"{candidate['provider']}{account}/{candidate['model']}"
-        mark = {"taken": "->", "ready": f"{n}.", "skipped": "x"}[candidate["verdict"]]
-        cost = candidate["expected_cost"]
-        price = (
-            "free"
-            if candidate["free"]
-            else "price unknown"
-            if cost is None
-            else f"~${cost:.6f}"
-        )
-        lines.append(f"{mark:>3} {name:<44} {price:<14} {candidate['reason']}")
-        if candidate["returns_at"]:
-            lines.append(f"{'':>4}back at {candidate['returns_at']}")
-        presets = [
-            f"{x['key']} {x['amount']} (as of {x['as_of']})"
-            for x in candidate["limits"]
-            if x.get("as_of")
-        ]
-        if presets:
-            lines.append(f"{'':>4}preset: {', '.join(presets)}")
+    for (mark, name, price, why), candidate in zip(rows, candidates, strict=True):
+        lines.append(f"{mark:>3} {name:<{wide}}  {price:<{dear}}  {why}")
+        lines += [f"{'':>6}{note}" for note in _notes(candidate, now)]
     if found["chosen"] is None:
-        lines.append("Nobody can answer for it now.")
+        lines += ["", "Nobody can answer for it now."]
     return "\n".join(lines)
+
+
+def _mark(n: int, candidate: dict[str, Any]) -> str:
+    return {"taken": "->", "ready": f"{n}.", "skipped": "x"}[candidate["verdict"]]
+
+
+def _name(candidate: dict[str, Any]) -> str:
+    account = f"#{candidate['account']}" if candidate["account"] else ""
+    return f"{candidate['provider']}{account}/{candidate['model']}"
+
+
+def _price(candidate: dict[str, Any]) -> str:
+    if candidate["free"]:
+        return "free"
+    cost = candidate["expected_cost"]
+    if cost is None:
+        return "-" if candidate["verdict"] == "skipped" else "price unknown"
+    return f"~${cost:.6f}"
+
+
+def _why(candidate: dict[str, Any]) -> str:
+    if candidate["verdict"] == "ready":
+        left = f"{candidate['headroom']:.0%} left" if candidate["limits"] else "ready"
+        return f"near limit, {left}" if candidate["state"] == "near limit" else left
+    return str(candidate["reason"])
+
+
+def _notes(candidate: dict[str, Any], now: datetime) -> Iterator[str]:
+    if candidate["returns_at"]:
+        yield f"back {_when(datetime.fromisoformat(candidate['returns_at']), now)}"
+    presets: dict[str, list[str]] = {}
+    for limit in candidate["limits"]:
+        if as_of := limit.get("as_of"):
+            amount = f"{limit['key']} {limit['amount']:,}"
+            presets.setdefault(as_of, []).append(amount)
+    for as_of, amounts in presets.items():
+        yield f"free tier as of {as_of}: {', '.join(amounts)}"
+
+
+def _when(at: datetime, now: datetime) -> str:
+    """`in 42 s`, `in 5 min`, `in 3 h, at 2026-11-25 08:00` (local time)."""
+    seconds = max(0, round((at - now).total_seconds()))
+    if seconds < 120:
+        return f"in {seconds} s"
+    if seconds < 7200:
+        return f"in {seconds // 60} min"
+    return f"in {seconds // 3600} h, at {at.astimezone():%Y-%m-%d %H:%M}"

@@ -7,16 +7,18 @@ variables replace the roots instead of adding to them.
 
 import argparse
 import os
+import re
 import shlex
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import certifi
 
+from llm_gateway.cli.ask import Unreachable, ask, port_from_environment
 from llm_gateway.config.files import state_folder
 
 CA_NAME = "mitmproxy-ca-cert.pem"
@@ -36,11 +38,17 @@ CA_VARIABLES = (
 )
 PROXY_VARIABLES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
 NO_PROXY = "localhost,127.0.0.1,::1"
+_CERTIFICATE = re.compile(
+    r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
+)
+PATIENCE = 2.0
+"""Seconds for which the gateway is waited for before the command runs anyway."""
 
 
 def variables(port: int, bundle: Path, ca: Path, user: str = "") -> dict[str, str]:
     """What a child's environment needs, by name."""
-    address = f"http://{user + '@' if user else ''}127.0.0.1:{port}"
+    who = f"{quote(user, safe='')}@" if user else ""
+    address = f"http://{who}127.0.0.1:{port}"
     found = dict.fromkeys(PROXY_VARIABLES, address)
     found |= {"NO_PROXY": NO_PROXY, "no_proxy": NO_PROXY}
     found |= dict.fromkeys(BUNDLE_VARIABLES, str(bundle))
@@ -61,29 +69,25 @@ def ca_certificate(confdir: Path) -> Path:
 
 
 def write_bundle(ca: Path) -> Path:
-    """One file with the usual roots and our CA, in the state folder."""
-    roots = [Path(certifi.where())]
-    system = ssl.get_default_verify_paths()
-    given = os.environ.get("SSL_CERT_FILE")
+    """One file with the usual roots and our CA, in the state folder.
+
+    Roots of the user's own come from SSL_CERT_FILE; in a shell that has been prepared by
+    us that is the bundle itself, which has them already.
+    """
     bundle = state_folder(os.environ) / "ca-bundle.pem"
-    for candidate in (given, system.cafile, system.openssl_cafile):
-        if candidate and Path(candidate).is_file() and Path(candidate) != bundle:
-            roots.append(Path(candidate))
-    texts = [path.read_text(errors="replace").strip() for path in dict.fromkeys(roots)]
-    texts.append(ca.read_text().strip())
+    system = ssl.get_default_verify_paths()
+    given = (os.environ.get("SSL_CERT_FILE"), system.cafile, system.openssl_cafile)
+    roots = [Path(certifi.where()), *(Path(path) for path in given if path), ca]
+    found = [
+        certificate
+        for path in dict.fromkeys(roots)
+        if path.is_file()
+        for certificate in _CERTIFICATE.findall(path.read_text(errors="replace"))
+    ]
     temporary = bundle.with_name(f".{bundle.name}.{os.getpid()}")
-    temporary.write_text("\n".join(texts) + "\n")
+    temporary.write_text("\n".join(dict.fromkeys(found)) + "\n")
     temporary.replace(bundle)
     return bundle
-
-
-def answers(port: int) -> bool:
-    """Somebody listens where the gateway is expected."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
 
 
 def _parser(name: str, description: str) -> argparse.ArgumentParser:
@@ -93,7 +97,7 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--port",
         type=int,
-        default=int(os.environ.get("PORT") or 8080),
+        default=port_from_environment(),
         help="the gateway's port (default: PORT, else 8080)",
     )
     parser.add_argument(
@@ -104,20 +108,25 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--client",
+        type=_client,
         default="",
         help="a name or client key, to tell this app apart in the ledger",
     )
     return parser
 
 
+def _client(text: str) -> str:
+    if ":" in text:  # it would end there: proxies know users as NAME:PASSWORD
+        raise argparse.ArgumentTypeError(f"{text!r}: leave out the colon")
+    return text
+
+
 def _variables(options: argparse.Namespace) -> dict[str, str]:
-    ca = ca_certificate(options.confdir.expanduser())
-    if not answers(options.port):
-        print(
-            f"llm-gateway: nothing answers on port {options.port}; start it with "
-            "`mitmdump -s addon/gateway.py` or `llm-gateway serve`",
-            file=sys.stderr,
-        )
+    ca = ca_certificate(options.confdir.expanduser().absolute())
+    try:
+        ask(options.port, "/health", timeout=PATIENCE)
+    except Unreachable as e:
+        print(f"llm-gateway: {e}", file=sys.stderr)
     return variables(options.port, write_bundle(ca), ca, options.client)
 
 

@@ -1,4 +1,8 @@
-"""`llm-gateway login copilot`: GitHub's device flow in a terminal."""
+"""`llm-gateway login copilot`: GitHub's device flow in a terminal.
+
+Where a gateway is running, it does the login itself and uses it at once; otherwise the
+token is stored here, where the gateway looks for it when it starts.
+"""
 
 import argparse
 import asyncio
@@ -6,13 +10,23 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+from pydantic import SecretStr
+
+from llm_gateway.cli.ask import (
+    Unreachable,
+    ask,
+    message_of,
+    own_token,
+    port_from_environment,
+)
 from llm_gateway.cli.configure import default_config
 from llm_gateway.config.files import state_folder
 from llm_gateway.config.load import load_config
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.providers import tokens
-from llm_gateway.providers.copilot import Granted, Pending, Refused
+from llm_gateway.providers.copilot import DeviceCode, Granted, Pending, Refused
 from llm_gateway.providers.copilot_auth import CopilotLogin
 from llm_gateway.providers.github import GitHub
 
@@ -32,6 +46,7 @@ def login(argv: list[str]) -> int:
         help="id of the provider in the config; default: its first Copilot provider, else copilot",
     )
     parser.add_argument("--config", type=Path, default=default_config())
+    parser.add_argument("--port", type=int, default=port_from_environment())
     parser.add_argument(
         "--print",
         action="store_true",
@@ -40,7 +55,29 @@ def login(argv: list[str]) -> int:
     )
     options = parser.parse_args(argv)
     provider = options.provider or _first_copilot(options.config)
-    return asyncio.run(_login(provider, options.show))
+    try:
+        github = GitHub.from_environment(os.environ)
+    except ValueError as e:
+        print(f"llm-gateway login: {e}", file=sys.stderr)
+        return 1
+    flow: CopilotLogin | RunningGateway
+    if not options.show and RunningGateway.knows(options.port, provider):
+        flow = RunningGateway(options.port)
+    else:
+        flow = CopilotLogin(state_folder(os.environ), github, time.time)
+    granted = asyncio.run(_wait_for(flow, provider))
+    if isinstance(granted, Refused):
+        print(granted.message, file=sys.stderr)
+        return 1
+    place = tokens.path_of(state_folder(os.environ), provider)
+    if options.show:
+        place.unlink(missing_ok=True)
+        print(f'"oauthToken": "{granted.oauth_token.get_secret_value()}"')
+    elif isinstance(flow, RunningGateway):
+        print(f"Signed in. The gateway on port {options.port} uses it from now on.")
+    else:
+        print(f"Signed in. The token lies in {place}.")
+    return 0
 
 
 def _first_copilot(path: Path) -> str:
@@ -53,31 +90,68 @@ def _first_copilot(path: Path) -> str:
     )
 
 
-async def _login(provider: str, show: bool) -> int:
-    home = state_folder(os.environ)
-    flow = CopilotLogin(home, GitHub.from_environment(os.environ), time.time)
+async def _wait_for(
+    flow: "CopilotLogin | RunningGateway", provider: str
+) -> Granted | Refused:
+    """Show the code, and wait until somebody has typed it, or nobody may any more."""
     started = await flow.start(provider)
     if isinstance(started, Refused):
-        print(started.message, file=sys.stderr)
-        return 1
+        return started
     print(NOTICE)
-    print(f"Open {started.verification_uri} and enter the code {started.user_code}")
+    print(
+        f"Open {started.verification_uri} and enter the code {started.user_code}",
+        flush=True,
+    )
     wait = started.interval
     while True:
         await asyncio.sleep(wait)
-        match await flow.poll(provider):
-            case Pending(interval):
-                wait = interval
-            case Refused() as refused:
-                print(refused.message, file=sys.stderr)
-                return 1
-            case Granted(token):
-                break
-    if show:
-        tokens.path_of(home, provider).unlink(missing_ok=True)
-        print(f'"oauthToken": "{token.get_secret_value()}"')
-    else:
-        print(
-            f"Signed in. The token lies in {tokens.path_of(home, provider)}; a running gateway sees it when its config is saved or reloaded."
+        found = await flow.poll(provider)
+        if not isinstance(found, Pending):
+            return found
+        wait = found.interval
+
+
+class RunningGateway:
+    """The same flow, done by a gateway that is running."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    @staticmethod
+    def knows(port: int, provider: str) -> bool:
+        """Does a gateway of ours run there, with this provider?"""
+        try:
+            _, found = ask(port, "/usage/current", timeout=2)
+        except Unreachable:
+            return False
+        known = found.get("providers", ()) if isinstance(found, dict) else ()
+        return bool(own_token()) and any(p["id"] == provider for p in known)
+
+    async def start(self, provider: str) -> DeviceCode | Refused:
+        status, found = await self._post("start", {"providerId": provider})
+        if status != 200:
+            return Refused("", message_of(found), status)
+        return DeviceCode(
+            SecretStr(""),
+            found["user_code"],
+            found["verification_uri"],
+            time.time() + found["expires_in"],
+            found["interval"],
         )
-    return 0
+
+    async def poll(self, provider: str) -> Granted | Pending | Refused:
+        status, found = await self._post("poll", {"flow": provider})
+        match found.get("status") if status == 200 else None:
+            case "pending":
+                return Pending(found["interval"])
+            case "done":
+                return Granted(SecretStr(""))
+            case _:
+                return Refused("", found.get("message") or message_of(found), status)
+
+    async def _post(self, step: str, asked: dict[str, Any]) -> tuple[int, Any]:
+        path = f"/api/copilot/auth/{step}"
+        try:
+            return ask(self.port, path, post=asked, token=own_token())
+        except Unreachable as e:
+            return 0, {"error": {"message": f"llm-gateway login: {e}"}}

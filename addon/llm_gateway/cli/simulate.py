@@ -26,6 +26,9 @@ def simulate(argv: list[str]) -> int:
     sent = 0
     try:
         providers = [options.provider] if options.provider else _providers(options.port)
+        if not providers:
+            print("llm-gateway simulate: the gateway has no providers", file=sys.stderr)
+            return 1
         while not options.count or sent < options.count:
             tokens = random.randint(50, 2000)
             asked = {
@@ -49,10 +52,12 @@ def simulate(argv: list[str]) -> int:
         print(f"llm-gateway simulate: {e}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        pass
+        pass  # the way to stop it
     return 0
 
 
 def _providers(port: int) -> list[str]:
-    _, found = ask(port, "/usage/current")
+    status, found = ask(port, "/usage/current")
+    if status != 200:
+        raise Unreachable(message_of(found))
     return [provider["id"] for provider in found["providers"]]

@@ -1,0 +1,150 @@
+"""`explain`: the gateway's own word while it runs, the files' when none does."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import GatewayProcess
+from llm_gateway.cli.explain import table
+
+from .conftest import Command
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+def candidate(provider: str, verdict: str, **more: Any) -> dict[str, Any]:
+    return {
+        "provider": provider,
+        "account": "",
+        "model": "m",
+        "free": True,
+        "verdict": verdict,
+        "state": "ready",
+        "reason": "free",
+        "expected_cost": 0,
+        "headroom": 1.0,
+        "returns_at": None,
+        "limits": [],
+        **more,
+    }
+
+
+def test_the_running_gateway_is_asked(
+    command: Command, running: GatewayProcess
+) -> None:
+    for _ in range(2):
+        running.chat()
+    code, out, err = command("explain", "m")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[:2] == ["m (policy free-first)", ""]
+    assert lines[2].startswith(" -> paid/m  ~$0.00")
+    assert lines[2].endswith("no free one is left, and it is the cheapest") or (
+        lines[2].endswith("the only one that can serve now")
+    )
+    assert "  x free/m  free" in lines[3]
+    assert lines[3].endswith("requests/day 2 of 2 on free")
+    assert re.fullmatch(r" {6}back in 2[34] h, at \d{4}-\d\d-\d\d \d\d:\d\d", lines[4])
+
+
+def test_as_json_it_is_what_the_route_answers(
+    command: Command, running: GatewayProcess
+) -> None:
+    code, out, _ = command("explain", "m", "--json")
+    assert code == 0
+    assert json.loads(out)["chosen"]["model"] == "m"
+
+
+def test_an_unknown_model(command: Command, running: GatewayProcess) -> None:
+    code, out, err = command("explain", "nobody/has:it")
+    assert (code, out) == (1, "")
+    assert err == "The model 'nobody/has:it' does not exist here.\n"
+
+
+def test_where_no_gateway_runs_config_and_ledger_are_weighed(
+    command: Command,
+    gateway: GatewayProcess,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(2):
+        gateway.chat()
+    monkeypatch.setenv("LLM_GATEWAY_DB", str(gateway.database))
+    gateway.wait_rows(
+        "select count(*) as n from requests where provider = 'free' and outcome = 'ok'",
+        lambda rows: rows[0]["n"] == 2,
+    )
+    config = str(gateway.config_path)
+    code, out, err = command("explain", "m", "--config", config)
+    assert code == 0
+    assert err == "No gateway is running: weighed from the config and the ledger.\n"
+    assert "requests/day 2 of 2 on free" in out
+    code, _, err = command("explain", "other", "--config", config)
+    assert code == 1
+    assert err.endswith("The model 'other' does not exist here.\n")
+
+
+def test_files_that_cannot_be_weighed(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, err = command("explain", "demo")
+    assert code == 1
+    assert "config.jsonc: there is no such file" in err
+    command("init")
+    (folder / "usage.db").write_text("no database at all")
+    code, _, err = command("explain", "demo")
+    assert code == 1
+    assert "usage.db is not a ledger: file is not a database" in err
+
+
+def test_the_table() -> None:
+    limits = [
+        {"key": "requestsPerMinute", "amount": 30, "as_of": "2026-08-22"},
+        {"key": "tokensPerDay", "amount": 200_000, "as_of": "2026-08-22"},
+    ]
+    found = {
+        "model": "m",
+        "policy": "free-first",
+        "chosen": {"provider": "a"},
+        "candidates": [
+            candidate("a", "taken", reason="most headroom, 80% left", limits=limits),
+            candidate("bee", "ready", headroom=0.2, state="near limit", limits=limits),
+            candidate("c", "ready"),
+            candidate("d", "ready", free=False, expected_cost=0.00125),
+            candidate("e", "ready", free=False, expected_cost=None),
+            candidate(
+                "f",
+                "skipped",
+                account="2",
+                reason="requests/minute 5 of 5 on f#2",
+                returns_at="2026-11-24T12:00:41.500Z",
+            ),
+            candidate("g", "skipped", returns_at="2026-11-24T12:30:00.000Z"),
+            candidate("h", "skipped", free=False, expected_cost=None),
+        ],
+    }
+    preset = "free tier as of 2026-08-22: requestsPerMinute 30, tokensPerDay 200,000"
+    assert table(found, NOW).splitlines() == [
+        "m (policy free-first)",
+        "",
+        " -> a/m    free           most headroom, 80% left",
+        f"      {preset}",
+        " 2. bee/m  free           near limit, 20% left",
+        f"      {preset}",
+        " 3. c/m    free           ready",
+        " 4. d/m    ~$0.001250     ready",
+        " 5. e/m    price unknown  ready",
+        "  x f#2/m  free           requests/minute 5 of 5 on f#2",
+        "      back in 42 s",
+        "  x g/m    free           free",
+        "      back in 30 min",
+        "  x h/m    -              free",
+    ]
+
+
+def test_when_nobody_is_left() -> None:
+    found = {"model": "m", "policy": "any", "chosen": None, "candidates": []}
+    assert table(found, NOW).endswith("\n\nNobody can answer for it now.")

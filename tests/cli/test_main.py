@@ -1,0 +1,74 @@
+"""The command itself: which subcommands there are, and what is said without a good one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from llm_gateway import __version__
+from llm_gateway.cli import COMMANDS, explain
+
+from .conftest import Command
+
+ADDON = Path(__file__).parents[2] / "addon"
+
+
+def test_alone_it_says_what_there_is(command: Command) -> None:
+    code, out, _ = command()
+    assert code == 2
+    for name in COMMANDS:
+        assert f"\n  {name} " in out
+    assert command("--help")[:2] == (0, out)
+
+
+def test_version(command: Command) -> None:
+    assert command("--version") == (0, f"llm-gateway {__version__}\n", "")
+
+
+def test_a_command_that_does_not_exist(command: Command) -> None:
+    code, out, err = command("exlpain")
+    assert (code, out) == (2, "")
+    assert err.startswith("llm-gateway: there is no command 'exlpain'\n")
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"serve"}))
+def test_each_has_a_help(command: Command, name: str) -> None:
+    code, out, err = command(name, "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"usage: llm-gateway {name} ")
+
+
+@pytest.mark.parametrize("name", ["explain", "simulate", "run", "env", "login"])
+@pytest.mark.parametrize("port", ["abc", "0", "70000", "-1"])
+def test_a_port_that_is_none(
+    command: Command, monkeypatch: pytest.MonkeyPatch, name: str, port: str
+) -> None:
+    monkeypatch.setenv("PORT", port)
+    code, _, err = command(name, "x")
+    assert code == 1
+    assert err == f"PORT={port} is not a port; write a number from 1 to 65535."
+
+
+def test_interrupted(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(explain, "ask", interrupted)
+    assert command("explain", "m") == (130, "", "")
+
+
+def test_whoever_reads_it_may_stop_reading() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "llm_gateway", "--help"],
+        env={**os.environ, "PYTHONPATH": str(ADDON)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
