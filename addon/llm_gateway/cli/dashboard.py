@@ -48,8 +48,13 @@ def dashboard(argv: list[str]) -> int:
     )
     with tempfile.TemporaryDirectory(prefix="llm-gateway-") as folder:
         arguments = command.arguments(database, options.port, Path(folder))
-        with subprocess.Popen(arguments, env=env) as process:
+        # It ends with us, however we end: see dashboard/loader.
+        env["LLM_GATEWAY_CHILD"] = "1"
+        with subprocess.Popen(arguments, env=env, stdin=subprocess.PIPE) as process:
             try:
                 return process.wait()
             except KeyboardInterrupt:
-                return process.wait()
+                # A terminal has sent it to the child too; whoever else sent it has not.
+                process.terminate()
+                process.wait()
+                return 0
