@@ -56,3 +56,27 @@ def start_shared(
     """Gateways that all tests of a module share."""
     with starting(tmp_path_factory.mktemp("shared"), confdir) as start:
         yield start
+
+
+@pytest.fixture(scope="module")
+def running(start_shared: Start) -> GatewayProcess:
+    return start_shared({"providers": []})
+
+
+Serve = Callable[[Any], GatewayProcess]
+
+
+@pytest.fixture
+def serve(running: GatewayProcess) -> Serve:
+    """`serve(config)`: the module's gateway, which takes that configuration now.
+
+    What it remembers of providers goes with them; its ledger keeps the other tests' rows.
+    """
+
+    def configured(config: Any) -> GatewayProcess:
+        running.write_config(config)
+        status, _, said = running.ask("POST", "/admin/reload", headers=running.admin)
+        assert status == 200, said
+        return running
+
+    return configured

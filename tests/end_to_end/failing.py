@@ -38,6 +38,11 @@ FORMS = (PLAIN, STREAM)
 PRICING = {"inputCostPerMillionTokens": 1, "outputCostPerMillionTokens": 2}
 
 
+def error(message: str, code: str) -> dict[str, object]:
+    """An error body of OpenAI's shape."""
+    return {"error": {"message": message, "type": "fake", "code": code}}
+
+
 def priced(dollars: float, *names: str) -> list[dict[str, Any]]:
     """Config entries of models: who costs less is asked first."""
     price = {

@@ -5,23 +5,16 @@ All cases of a gateway share it: its start is what takes time.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 from fakes import Authority, End, answers
 
 from gateway import GatewayProcess
 
-from .failing import PLAIN, Case, Places, Row, Told, cases, put
-
-
-def error(message: str, code: str) -> dict[str, object]:
-    return {"error": {"message": message, "type": "fake", "code": code}}
-
+from .conftest import Start
+from .failing import PLAIN, Case, Places, Row, Told, cases, error, put
 
 DISABLED = {"state": "disabled", "back_in": (3500.0, 3600.0)}
 COOLING = {"state": "cooling down", "status": 429}
@@ -222,37 +215,24 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
         yield places
 
 
-Serve = Callable[[list[Row], dict[str, Any]], GatewayProcess]
+@pytest.fixture(scope="module")
+def gateway(start_shared: Start, places: Places) -> GatewayProcess:
+    return start_shared({"providers": places.providers(ROWS)}, trust=places.ca)
 
 
 @pytest.fixture(scope="module")
-def serve(
-    tmp_path_factory: pytest.TempPathFactory, confdir: Path, places: Places
-) -> Iterator[Serve]:
-    with contextlib.ExitStack() as stack:
+def late(
+    start_shared: Start, places: Places
+) -> tuple[GatewayProcess, dict[Case, Told]]:
+    """Everything that takes its time, all at once: the gateway and its answers."""
+    config = {"routing": HASTY, "providers": places.providers(LATE)}
+    gateway = start_shared(config, trust=places.ca)
+    asked = [case for row in LATE for case in cases(row)]
 
-        def started(rows: list[Row], routing: dict[str, Any]) -> GatewayProcess:
-            config = {"routing": routing, "providers": places.providers(rows)}
-            folder = tmp_path_factory.mktemp("gateway")
-            gateway = GatewayProcess(folder, config, confdir=confdir, trust=places.ca)
-            running.append(gateway)
-            return stack.enter_context(gateway)
+    async def answered() -> list[Told]:
+        return await asyncio.gather(*(put(gateway, case) for case in asked))
 
-        running: list[GatewayProcess] = []
-        yield started
-        logs = "".join(gateway.log() for gateway in running)
-    assert "Traceback" not in logs, logs
-    assert "Addon error" not in logs, logs
-
-
-@pytest.fixture(scope="module")
-def gateway(serve: Serve) -> GatewayProcess:
-    return serve(ROWS, {})
-
-
-@pytest.fixture(scope="module")
-def hasty(serve: Serve) -> GatewayProcess:
-    return serve(LATE, HASTY)
+    return gateway, dict(zip(asked, asyncio.run(answered()), strict=True))
 
 
 def expected(case: Case) -> dict[str, object]:
@@ -325,19 +305,17 @@ def _in_time(row: Row, returns_at: str | None) -> bool:
     return soonest <= back.total_seconds() <= latest
 
 
-async def all_cases(gateway: GatewayProcess, places: Places, row: Row) -> None:
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+async def test_next_answers(gateway: GatewayProcess, places: Places, row: Row) -> None:
     told = await asyncio.gather(*(put(gateway, case) for case in cases(row)))
     for case, answer in zip(cases(row), told, strict=True):
         assert found(gateway, places, case, answer) == expected(case), case.id
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-async def test_next_answers(gateway: GatewayProcess, places: Places, row: Row) -> None:
-    await all_cases(gateway, places, row)
-
-
 @pytest.mark.parametrize("row", LATE, ids=lambda row: row.name)
-async def test_next_answers_in_time(
-    hasty: GatewayProcess, places: Places, row: Row
+def test_next_answers_in_time(
+    late: tuple[GatewayProcess, dict[Case, Told]], places: Places, row: Row
 ) -> None:
-    await all_cases(hasty, places, row)
+    gateway, told = late
+    for case in cases(row):
+        assert found(gateway, places, case, told[case]) == expected(case), case.id

@@ -24,7 +24,7 @@ from fakes import (
 
 from gateway import provider
 
-from .conftest import Start
+from .conftest import Serve
 from .failing import CHAT, client, priced
 
 MESSAGES, RESPONSES = "/v1/messages", "/v1/responses"
@@ -49,12 +49,12 @@ def first_and_second(
 
 
 @pytest.mark.parametrize("failover", [False, True], ids=["first", "second"])
-async def test_chunks_arrive_one_by_one(start: Start, failover: bool) -> None:
+async def test_chunks_arrive_one_by_one(serve: Serve, failover: bool) -> None:
     """Each chunk is sent only when the client has seen the one before it."""
     pieces = ["one", "two", "three", "four"]
     with FakeProvider() as streaming, FakeProvider(answers.status(500)) as broken:
         first = broken if failover else streaming
-        gateway = start({"providers": first_and_second(first, streaming)})
+        gateway = serve({"providers": first_and_second(first, streaming)})
         for way in Way:
             gate = Gate()
             streaming.default = answers.stream(pieces, gate=gate)
@@ -81,7 +81,7 @@ FAULTS = [
 ]
 
 
-async def test_fifty_streams_on_one_connection_a_third_fails_over(start: Start) -> None:
+async def test_fifty_streams_on_one_connection_a_third_fails_over(serve: Serve) -> None:
     """None waits for another: they end in the order in which the test lets them."""
     models = [f"m{i}" for i in range(50)]
     failing = models[::3]
@@ -98,7 +98,7 @@ async def test_fifty_streams_on_one_connection_a_third_fails_over(start: Start) 
         return healthy(request)
 
     with FakeProvider(mixed) as one, FakeProvider(healthy) as two:
-        gateway = start({"providers": first_and_second(one, two, *models)})
+        gateway = serve({"providers": first_and_second(one, two, *models)})
         async with client(gateway, Way.CONNECT_H2) as session:
             assert isinstance(session, H2Session)
             streams: dict[str, H2Answered] = {}
@@ -109,6 +109,7 @@ async def test_fifty_streams_on_one_connection_a_third_fails_over(start: Start) 
             for model, stream in streams.items():
                 await stream.ready()
                 await stream.until(f'"content": "nonce-{model}"'.encode())
+            ids = []
             for model in reversed(models):
                 gates[model].release()
                 stream = streams[model]
@@ -116,28 +117,31 @@ async def test_fifty_streams_on_one_connection_a_third_fails_over(start: Start) 
                 assert stream.got.count(b"nonce-") == 1
                 who = stream.header("x-gateway-provider")
                 assert who == ("B" if model in failing else "A")
-        rows = gateway.ended(50)
+                ids.append(stream.header("x-gateway-request-id") or "")
+        rows = [row for id in ids for row in gateway.ended_one(id)]
         assert {row["outcome"] for row in rows} == {"ok"}
         assert sum(row["attempts"] for row in rows) == 50 + len(failing)
         assert len(two.requests) == len(failing)
 
 
-async def test_client_leaves_mid_stream(start: Start) -> None:
+async def test_client_leaves_mid_stream(serve: Serve) -> None:
     """The provider sees it, and the row has what was seen."""
     with FakeProvider() as fake:
-        gateway = start({"providers": [provider(fake, "a", free=True)]})
+        gateway = serve({"providers": [provider(fake, "a", free=True)]})
+        ids = []
         for gone, way in enumerate(Way, 1):
             gate = Gate()
             fake.default = answers.stream(["one two three", "four"], gate=gate)
             gate.release()
             async with client(gateway, way) as session:
                 answered = await session.ask(CHAT, body(), JSON)
+                ids.append(answered.header("x-gateway-request-id") or "")
                 await answered.until(b"one two three")
                 if isinstance(answered, H2Answered):
                     answered.cancel()
                     await fake.until(lambda p, n=gone: p.count("left") == n)
             fake.wait(lambda p, n=gone: p.count("left") == n)
-        for row in gateway.ended(len(Way)):
+        for row in (row for id in ids for row in gateway.ended_one(id)):
             assert (row["outcome"], row["error"]) == (
                 "cancelled",
                 "client_disconnected",
@@ -152,15 +156,18 @@ async def test_client_leaves_mid_stream(start: Start) -> None:
             assert attempt["tokens"] == row["total_tokens"]
 
 
-async def test_client_leaves_before_an_answer(start: Start) -> None:
+async def test_client_leaves_before_an_answer(serve: Serve) -> None:
     with FakeProvider(answers.silence()) as silent, FakeProvider() as other:
-        gateway = start({"providers": first_and_second(silent, other)})
+        providers = first_and_second(silent, other)
+        gateway = serve({"providers": [{**providers[0], "id": "silent"}, providers[1]]})
         async with client(gateway, Way.BASE) as session:
             assert isinstance(session, H1Session)
             await session.send(CHAT, body(), JSON)
             await silent.until(lambda p: p.count("request") == 1)
         silent.wait(lambda p: p.count("left") == 1)
-        [row] = gateway.ended(1)
+        [row] = gateway.wait_rows(
+            "select * from requests where provider = 'silent' and outcome <> 'in_flight'"
+        )
         assert (row["outcome"], row["attempts"]) == ("cancelled", 1)
         assert other.requests == []
 
@@ -212,7 +219,7 @@ def error_of(target: str, event: bytes) -> dict[str, Any]:
     return error
 
 
-async def test_cut_after_content(start: Start) -> None:
+async def test_cut_after_content(serve: Serve) -> None:
     """What came is delivered, then an error event and a clean end; nobody else is asked."""
     cases = {
         f"{end} {way} {target}": (end, way, target)
@@ -228,7 +235,7 @@ async def test_cut_after_content(start: Start) -> None:
     with FakeProvider(cut) as dying, FakeProvider() as other:
         routing = {"idleTimeoutSeconds": 2}
         providers = first_and_second(dying, other, *cases, **DIALECTS)
-        gateway = start({"routing": routing, "providers": providers})
+        gateway = serve({"routing": routing, "providers": providers})
 
         async def one(case: str) -> None:
             end, way, target = cases[case]
@@ -259,9 +266,9 @@ async def test_cut_after_content(start: Start) -> None:
         assert other.requests == []
 
 
-async def test_cuts_are_strikes(start: Start) -> None:
+async def test_cuts_are_strikes(serve: Serve) -> None:
     with FakeProvider(answers.cut_mid_stream()) as dying, FakeProvider() as other:
-        gateway = start({"providers": first_and_second(dying, other)})
+        gateway = serve({"providers": first_and_second(dying, other)})
         async with client(gateway, Way.BASE) as session:
             for _ in range(5):
                 await (await session.ask(CHAT, body(), JSON)).body()
