@@ -6,7 +6,9 @@ shapes that the SDKs parse strictly; every answer took 7 tokens in and 3 out.
 What it does not know: sockets, the gateway.
 """
 
+import base64
 import json
+import struct
 from typing import Any
 
 from fakes import Answer, Received
@@ -35,7 +37,7 @@ def speak(request: Received) -> Answer:
     if path.endswith("/count_tokens"):
         return plain({"input_tokens": 7})
     if path.endswith("/embeddings"):
-        return Answer(headers=(JSON,), body=(embedding_body(model),))
+        return embedding(asked, model)
     for end, answer in (
         ("/chat/completions", chat),
         ("/completions", completion),
@@ -89,6 +91,16 @@ def chat(asked: Value, model: str) -> Answer:
     if (asked.get("stream_options") or {}).get("include_usage"):
         pieces.append(USAGE)
     return stream(*pieces, DONE)
+
+
+def embedding(asked: Value, model: str) -> Answer:
+    """In base64 where it is asked for, as SDKs do unless they are told otherwise."""
+    body = json.loads(embedding_body(model))
+    vector: Any = [0.5, 0.25]
+    if asked.get("encoding_format") == "base64":
+        vector = base64.b64encode(struct.pack("<2f", *vector)).decode()
+    body["data"][0]["embedding"] = vector
+    return plain(body)
 
 
 def completion(asked: Value, model: str) -> Answer:

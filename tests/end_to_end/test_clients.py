@@ -7,6 +7,7 @@ hosts that they always ask, and trust what the launcher makes them trust.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -99,7 +100,7 @@ def test_the_openai_sdk(gateway: GatewayProcess, way: str) -> None:
         "usage asked": [10],
         "tool": ["weather", ARGUMENTS],
         "tool streamed": ["weather", ARGUMENTS],
-        "embedding": [0.1, 0.2],
+        "embedding": [0.5, 0.25],
         "completion": "Hello",
         "completion streamed": ["Hel", "lo"],
         "response": ["Hello", 10],
@@ -130,6 +131,42 @@ def test_the_anthropic_sdk(gateway: GatewayProcess, way: str) -> None:
         "count": 7 if way == "base url" else "api_error",
         "spent": "rate_limit_error",
         "async": ["Hello"] * 4,
+    }
+
+
+def node_version() -> tuple[int, int]:
+    """(0, 0) where there is no Node, or the SDKs are not installed beside the program."""
+    if not shutil.which("node") or not (PROGRAMS / "node_modules" / "openai").exists():
+        return 0, 0
+    said = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
+    major, minor, _ = said.removeprefix("v").split(".", 2)
+    return int(major), int(minor)
+
+
+@pytest.mark.parametrize(
+    ("way", "needed"), [("base url", (20, 0)), ("proxy", (22, 21))]
+)
+def test_the_sdks_for_node(
+    gateway: GatewayProcess, way: str, needed: tuple[int, int]
+) -> None:
+    """Node's own fetch knows proxies from 22.21 on."""
+    if node_version() < needed:
+        pytest.skip(
+            f"needs Node {needed[0]}.{needed[1]} and: npm install --no-save "
+            "--prefix tests/end_to_end/programs openai @anthropic-ai/sdk"
+        )
+    done = run(gateway, way, ["node", str(PROGRAMS / "node_program.mjs")])
+    assert done.returncode == 0, done.stderr + gateway.log()
+    assert json.loads(done.stdout) == {
+        "plain": "Hello",
+        "stream": ["Hel", "lo"],
+        "tool": ["weather", ARGUMENTS],
+        "toolStreamed": ARGUMENTS,
+        "response": "Hello",
+        "responseStreamed": "Hello",
+        "embedding": [0.5, 0.25],
+        "claude": "Hello",
+        "claudeStreamed": "Hello",
     }
 
 
