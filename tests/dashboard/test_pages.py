@@ -218,6 +218,43 @@ async def test_the_menu_leads_to_the_pages(serve: Serve, ledger: Ledger) -> None
     assert "Live dashboard" in (await client.get("/usage")).text
 
 
+async def test_ids_in_tables_and_queries_lead_to_the_request_page(
+    serve: Serve, ledger: Ledger
+) -> None:
+    asked = ledger.request(time.time(), outcome="error", status=500)
+    ledger.attempt(asked, 1, time.time(), outcome="failed")
+    client = serve(ledger.path)
+    link = f'<a href="/-/gateway/requests/{asked}">'
+    query = compat.query_path(
+        client.ds, "usage", "select request, 'x' as id from failures"
+    )
+    for path in ("/usage/failures", query):
+        assert link in (await client.get(path)).text
+    evil = compat.query_path(client.ds, "usage", f"select '{EVIL}' as request")
+    assert "<img src=x" not in (await client.get(evil)).text
+
+
+async def test_below_a_base_url(ledger: Ledger, gateway: FakeGateway) -> None:
+    from datasette.app import Datasette
+
+    from .conftest import Client, close
+
+    ds = Datasette([str(ledger.path)], settings={"base_url": "/x/"})
+    ds.root_enabled = True
+    try:
+        client = Client(ds)
+        page = await client.get("/-/gateway")
+        assert page.status_code == 200
+        assert 'data-base="/x/-/gateway"' in page.text
+        assert f'href="/x/-/gateway/static/{assets.version()}/gw.css"' in page.text
+        assert (await client.post("/-/gateway/reload")).status_code == 200
+        assert (await client.post("/-/gateway/reload", content_type="text/plain")).status_code == 415  # fmt: skip
+        signed_in = await client.get(f"/-/auth-token?token={ds._root_token}")
+        assert signed_in.headers["location"] == "/x/-/gateway"
+    finally:
+        close(ds)
+
+
 async def test_the_datasette_pages_work_under_their_policy(
     serve: Serve, ledger: Ledger
 ) -> None:

@@ -14,13 +14,18 @@ imports the addon or mitmproxy, so it runs in any Datasette, 0.65 or 1.0.
 
 import logging
 import os
+import re
 from typing import Any
+
+from markupsafe import Markup
 
 from . import compat, security, views, writes
 from .board import board_of
 from .compat import hook
 
 _QUIET_PATHS = ("/-/gateway/live.json", "/-/gateway/static/")
+
+_REQUEST_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _WRITES = (
     "/config/save",
@@ -119,6 +124,17 @@ def permission_resources_sql(datasette: Any, actor: Any, action: str) -> Any:
     from datasette.permissions import PermissionSQL
 
     return PermissionSQL.allow(reason="llm-gateway: allow")
+
+
+@hook
+def render_cell(value: Any, column: str, table: str | None, datasette: Any) -> Any:
+    """In any table or query, a request's id leads to why it went where it went."""
+    if column != "request" and (table, column) != ("requests", "id"):
+        return None
+    if not isinstance(value, str) or not _REQUEST_ID.fullmatch(value):
+        return None
+    path = datasette.urls.path(f"{security.OURS}/requests/{value}")
+    return Markup('<a href="{}">{}</a>').format(path, value)
 
 
 @hook
