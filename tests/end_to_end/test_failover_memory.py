@@ -229,3 +229,21 @@ def test_an_idle_connection_that_was_closed_is_no_strike(serve: Serve) -> None:
         for _ in range(8):
             assert served(gateway) == ("idle", "1")
         assert gateway.rows("select * from events where subject like 'idle%'") == []
+
+
+def test_who_was_never_asked_is_not_dear_for_that(serve: Serve) -> None:
+    """Answers of the one teach what the other would cost."""
+    with FakeProvider() as one, FakeProvider() as two:
+        one.then(*[answers.status(400, LONG)] * 10)
+        models = [{**entry, "contextWindow": 8} for entry in priced(1, "m")]
+        dear = [{**entry, "contextWindow": 9} for entry in priced(10, "m")]
+        gateway = serve(
+            {
+                "providers": [
+                    provider(one, "cheap", models=models),
+                    provider(two, "dear", models=dear),
+                ]
+            }
+        )
+        assert [served(gateway) for _ in range(10)] == [("dear", "2")] * 10
+        assert served(gateway) == ("cheap", "1")

@@ -59,6 +59,11 @@ LEVELS = {
 _TIGHTNESS = {Policy.FREE_ONLY: 0, Policy.FREE_FIRST: 1, Policy.ANY: 2}
 
 
+def name_key(ask: Ask) -> tuple[str, str]:
+    """What is learned of a name that clients ask for, whoever answers."""
+    return ("name", ask.model)
+
+
 def tightest(*policies: Policy | None) -> Policy:
     """The policy that spends least; None has no say."""
     return min((p for p in policies if p is not None), key=_TIGHTNESS.__getitem__)
@@ -228,10 +233,12 @@ class View:
         if offer.price is None:
             return None
         estimator = self.runtime.estimator
-        _, tokens_out = estimator.output_reserve(offer.key, ask.max_tokens)
+        # The same tokens for all: else the one that nobody asked yet, of which nothing
+        # is known, would look dear for ever.
+        _, tokens_out = estimator.output_reserve(name_key(ask), ask.max_tokens)
         return expected_cost(
             offer.price,
-            tokens_in=estimator.tokens_in(ask.input_estimate, offer.key),
+            tokens_in=estimator.tokens_in(ask.input_estimate, name_key(ask)),
             tokens_out=tokens_out,
             cached_share=self.warm_share if offer.key == self.warm else 0.0,
         )

@@ -19,7 +19,7 @@ from llm_gateway.edge.answers import common_headers, passed_headers
 from llm_gateway.edge.exchanges import Attempt, Exchange
 from llm_gateway.edge.http_layer import plan_of
 from llm_gateway.edge.log import log_line
-from llm_gateway.edge.runtime import Runtime
+from llm_gateway.edge.runtime import Runtime, name_key
 from llm_gateway.exchange import Need, Offer, Usage
 from llm_gateway.limits.engine import scopes_of
 from llm_gateway.limits.words import read_headers
@@ -153,10 +153,9 @@ class Settling:
             runtime.event("circuit", who(offer), "works again")
         ask = exchange.call.ask
         if found.source == "reported":
-            runtime.estimator.learn(
-                offer.key, estimate=ask.input_estimate, real=found.prompt
-            )
-            runtime.estimator.learn_output(offer.key, found.completion)
+            for key in (offer.key, name_key(ask)):
+                runtime.estimator.learn(key, ask.input_estimate, found.prompt)
+                runtime.estimator.learn_output(key, found.completion)
         share = found.cached_tokens / found.prompt if found.prompt else 0.0
         runtime.sticky.keep(ask.conversation, offer.key, now, share)
 
