@@ -102,6 +102,7 @@ def visit(guest: Guest, row: Row, round_: int, seconds: float) -> Visit:
         *who.SDK_HEADERS,
         *guest.contender.headers(guest.site),
     )
+    model = guest.contender.prefix + model
     native.write_request(
         request, model=model, headers=headers, size=row.prompt, stream=row.stream
     )

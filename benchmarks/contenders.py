@@ -5,6 +5,7 @@ headers its clients send, and what is missing on this machine, if anything is.
 """
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -15,6 +16,11 @@ from benchmarks.measure import BUILD, ROOT
 
 PEERS = BUILD / "peers"
 BIN = Path(sys.executable).parent
+
+PATH = os.pathsep.join(
+    filter(None, (str(ROOT / "addon"), os.environ.get("PYTHONPATH")))
+)
+"""The gateway from this checkout, whatever is installed; then the caller's own."""
 
 SDK_HEADERS = (
     ("Accept-Encoding", "gzip, deflate"),
@@ -65,6 +71,8 @@ class Contender:
     needs: tuple[Path | str, ...] = ()
     """Files and programs; what is missing leaves the contender out."""
     headers: Callable[[Site], tuple[tuple[str, str], ...]] = lambda site: ()
+    prefix: str = ""
+    """What its clients put before the name of a model."""
     fails_over: bool = False
     peer: bool = False
 
@@ -79,7 +87,7 @@ def _mitmdump(script: Path, **more: str) -> Start:
     def start(site: Site) -> tuple[list[str], dict[str, str]]:
         argv = [str(BIN / "mitmdump"), "-q", "-s", str(script)]
         argv += ["--listen-host", "127.0.0.1", "-p", str(site.port)]
-        env = {"BENCH_UPSTREAM": str(site.upstream), "PYTHONPATH": str(ROOT / "addon")}
+        env = {"BENCH_UPSTREAM": str(site.upstream), "PYTHONPATH": PATH}
         return argv, env | more
 
     return start
@@ -130,7 +138,7 @@ def _gateway(*command: str) -> Start:
             "LLM_GATEWAY_CONFIG": config,
             "LLM_GATEWAY_DB": str(site.folder / "usage.db"),
             "LLM_GATEWAY_HOME": str(site.folder),
-            "PYTHONPATH": str(ROOT / "addon"),
+            "PYTHONPATH": PATH,
         }
         return argv, env
 
@@ -222,6 +230,7 @@ CONTENDERS = (
         "freellmpool",
         _freellmpool,
         needs=(PEERS / "freellmpool/bin/freellmpool",),
+        prefix="bench/",  # it streams only from a provider that is named, or known to it
         peer=True,
     ),
 )
