@@ -93,6 +93,7 @@ class Gateway:
         runtime = self.starting.configure(updated)
         if runtime is not None:
             self.reception = Reception(runtime, self.exchanges, self.tunnels)
+            runtime.ending.append(self._settle_open)
             http_layer.set_request_limit(BODY_BYTES, self.reception.too_large)
 
     def running(self) -> None:
@@ -100,6 +101,14 @@ class Gateway:
 
     def done(self) -> None:
         self.starting.done()
+
+    def _settle_open(self) -> None:
+        """The gateway ends: what is not over yet is over now."""
+        for found in tuple(self.exchanges.values()):
+            if isinstance(found, Exchange):
+                self.reception.settling.finish(found, stopped=True)
+            else:
+                self.reception.passing.finish(found, stopped=True)
 
     # -- connections -----------------------------------------------------------
 

@@ -118,7 +118,12 @@ class Passing:
         failure.action = Action.RESPOND
 
     def finish(
-        self, passage: Passage, *, error: str | None = None, died: str = ""
+        self,
+        passage: Passage,
+        *,
+        error: str | None = None,
+        died: str = "",
+        stopped: bool = False,
     ) -> None:
         if passage.finished:
             return
@@ -127,7 +132,9 @@ class Passing:
         runtime.in_flight -= 1
         record = passage.record
         record.outcome = "passthrough"
-        if error is not None:
+        if stopped:
+            record.error = record.error or "gateway_stopped"
+        elif error is not None:
             who = "upstream_truncated" if died else "client_disconnected"
             record.error = record.error or who
         now = asyncio.get_running_loop().time()

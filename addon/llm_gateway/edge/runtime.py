@@ -121,6 +121,8 @@ class Runtime(Standpoint):
     logins: "Logins | None" = None
     adopted: list[Callable[[Catalog], None]] = field(default_factory=list)
     """Who wants to know of a new configuration."""
+    ending: list[Callable[[], None]] = field(default_factory=list)
+    """Who settles what is still open when the gateway ends."""
     sticky: Sticky = field(default_factory=Sticky)
     quirks: Quirks = field(default_factory=Quirks)
     draining: bool = False

@@ -80,11 +80,17 @@ class Settling:
             )
 
     def finish(
-        self, exchange: Exchange, *, error: str | None = None, died: str = ""
+        self,
+        exchange: Exchange,
+        *,
+        error: str | None = None,
+        died: str = "",
+        stopped: bool = False,
     ) -> None:
         """The answer is over, good or bad. Runs once, from whichever hook is first.
 
-        `died` says how the upstream broke off; without it an error is the client's.
+        `died` says how the upstream broke off, `stopped` that the gateway ends; without
+        them an error is the client's.
         """
         if exchange.finished or exchange.attempt is None:
             self.close(exchange)
@@ -95,8 +101,13 @@ class Settling:
         outcome = "ok"
         if died:
             outcome, exchange.died = "truncated", died
-        elif error is not None:
-            outcome = "cancelled"
+        elif stopped or error is not None:
+            outcome = "truncated" if stopped else "cancelled"
+            record, reason = exchange.record, "client went away"
+            record.error = "client_disconnected"
+            if stopped:
+                record.error, reason = "gateway_stopped", "gateway stopped"
+            attempt.record.reason = reason
             plan = plan_of(exchange.flow)
             if plan is None or not plan.sent:
                 self._never_left(exchange, attempt, now)
@@ -113,7 +124,7 @@ class Settling:
         attempt.record.status = record.status
         if outcome == "ok":
             self._good(exchange, attempt, found, now)
-        elif outcome == "truncated":
+        elif died:
             attempt.record.reason = f"cut: {died}"
             record.error = "upstream_truncated"
             if (
@@ -122,8 +133,6 @@ class Settling:
                 message = f"failing (stream cut), tried again in {until - now:.0f} s"
                 runtime.event("circuit", who(offer), message, until=until)
         else:
-            attempt.record.reason = "client went away"
-            record.error = "client_disconnected"
             runtime.health.inconclusive(offer.key)
         record.outcome = outcome
         if exchange.flow.response and exchange.meter is None and outcome == "ok":
@@ -132,15 +141,14 @@ class Settling:
         self.close(exchange)
 
     def _never_left(self, exchange: Exchange, attempt: Attempt, now: float) -> None:
-        """The client went before its request was on the way: nobody counts it."""
+        """It was over before the request was on the way: nobody counts it."""
         runtime = self.runtime
         runtime.limiter.release(attempt.reservation, now)
         attempt.record.tokens = attempt.record.cost = 0
         attempt.record.counted = False
-        attempt.record.reason = "client went away before it was sent"
+        attempt.record.reason += " before it was sent"
         runtime.health.inconclusive(attempt.candidate.offer.key)
         exchange.record.outcome = "cancelled"
-        exchange.record.error = "client_disconnected"
         self.end_attempt(exchange, "cancelled")
         self.close(exchange)
 

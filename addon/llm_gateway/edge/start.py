@@ -247,6 +247,8 @@ class Starting:
         runtime = self.runtime
         if runtime is None or not ctx.master.should_exit.is_set():
             return
+        for settle in runtime.ending:
+            settle()
         for task in self.tasks:
             task.cancel()
         if self.simulator is not None:
