@@ -302,8 +302,9 @@ async def test_a_price_that_nobody_knows_cannot_be_bounded(
     with FakeProvider() as fake:
         unknown = provider(fake, "unknown", "model-without-a-price")
         gateway = configured({"providers": [unknown], "budget": {"costPerDay": 100}})
-        status, _, body = gateway.chat("model-without-a-price")
-        assert status == 429
+        status, headers, body = gateway.chat("model-without-a-price")
+        assert (status, headers["x-should-retry"]) == (429, "false")
+        assert "retry-after" not in headers
         assert "price is unknown" in body["error"]["message"]
         assert fake.requests == []
         gateway = configured({"providers": [unknown]})

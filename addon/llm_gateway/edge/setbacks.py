@@ -249,6 +249,9 @@ class Setbacks:
                 headers = []
                 if retry_at is not None:
                     headers.append(("retry-after", seconds_until(retry_at, now)))
+                elif status == 429:
+                    # Nothing comes back by itself: SDKs would ask again in vain.
+                    headers.append(("x-should-retry", "false"))
                 exchange.record.outcome = "error" if exchange.tried else "refused"
                 exchange.record.error = code
                 body = error_body(exchange.dialect, status, code, message)
