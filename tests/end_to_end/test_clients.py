@@ -392,3 +392,20 @@ def test_embeddings_never_leave_their_model(start: Start) -> None:
         status, _, body = gateway.post("/v1/embeddings", asked)
         assert (status, body["error"]["code"]) == (503, "fake_503")
         assert other.requests == []
+
+
+def test_one_model_can_be_asked_for(gateway: GatewayProcess) -> None:
+    """`client.models.retrieve(NAME)`, with which apps find out whether they may use it."""
+    for name in ("gpt-4o-mini", "claude-haiku-4-5", "a/real/mini:free"):
+        status, _, body = gateway.get(f"/v1/models/{name.replace('/', '%2F')}")
+        assert (status, body["id"], body["object"]) == (200, name, "model")
+        assert gateway.get(f"/v1/models/{name}")[0] == 200
+    status, _, body = gateway.get("/v1/models/nobody")
+    assert (status, body["error"]["code"]) == (404, "model_not_found")
+
+
+def test_a_wrong_method_is_told_the_right_one(gateway: GatewayProcess) -> None:
+    for path in ("/v1/chat/completions", "/v1/messages", "/v1/embeddings"):
+        status, headers, body = gateway.get(path)
+        assert (status, headers["allow"]) == (405, "POST")
+        assert body["error"]["message"] == f"{path} takes POST."

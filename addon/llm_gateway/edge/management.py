@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote
 from mitmproxy import http
 
 from llm_gateway import __version__
-from llm_gateway.dialects import models_list
+from llm_gateway.dialects import match, models_list
 from llm_gateway.edge import current
 from llm_gateway.edge.answers import Answer, put, seconds_until
 from llm_gateway.edge.cors import preflight
@@ -27,6 +27,8 @@ from llm_gateway.ledger.reports import BadParameter, usage_historical
 from llm_gateway.ledger.rows import iso
 
 logger = logging.getLogger("llm_gateway")
+
+MODEL = "/v1/models/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,12 @@ class Management:
         found = ROUTES.get((method, asked.path))
         if found is None and method == "GET" and asked.path.startswith("/usage/model/"):
             found = Management.usage_model
+        if found is None and method == "GET" and asked.path.startswith(MODEL):
+            found = Management.model
         if found is None:
             known = {m for m, p in ROUTES if p == asked.path}
+            if match("POST", asked.path):
+                known = {"POST"}
             if known:
                 return failure(
                     405,
@@ -128,6 +134,16 @@ class Management:
 
     def models(self, asked: Asked) -> Answer:
         return Answer(200, models_list(self.runtime.catalog.model_names()))
+
+    def model(self, asked: Asked) -> Answer:
+        """One model of the list, as OpenAI answers it; aliases have one, too."""
+        name = unquote(asked.path.removeprefix(MODEL))
+        if not any(self.runtime.catalog.names.ranks(name)):
+            return failure(
+                404, f"The model {name!r} does not exist here.", "model_not_found"
+            )
+        [only] = json.loads(models_list([name]))["data"]
+        return answer_json(only)
 
     def usage_current(self, asked: Asked) -> Answer:
         return answer_json(current.usage(self.runtime, self.runtime.clock()))
