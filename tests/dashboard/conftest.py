@@ -21,6 +21,9 @@ from llm_gateway.dashboard.board import board_of
 
 from .fake_gateway import FakeGateway
 from .ledgers import Ledger
+from .staging import chromium, house, stage
+
+__all__ = ["chromium", "house", "stage"]
 
 NOW = 1_772_366_430.0
 """2026-03-01T12:00:30Z, a Sunday."""

@@ -1,0 +1,125 @@
+"""The config page in Chromium, against a small gateway."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from .fake_gateway import CONFIG, FakeGateway
+from .ledgers import Ledger
+from .serving import datasette
+from .staging import MODEL, SOON, Stage, expect, needs_browser
+
+pytestmark = needs_browser
+
+
+def test_a_form_edit_takes_effect_in_the_gateway(stage: Stage) -> None:
+    page = stage.open("/-/gateway/config", sign_in=True)
+    field = page.locator(".number", has_text="tokens / minute").locator("input")
+    expect(field).to_have_value("24000")
+    field.fill("30000")
+    expect(page.locator("#pending")).to_contain_text("Valid.", timeout=SOON)
+    page.get_by_text("1 change", exact=True).click()
+    expect(page.locator("#pending")).to_contain_text(f"groq {MODEL} tokensPerMinute: 24000 → 30000")  # fmt: skip
+    started = time.monotonic()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#pending")).to_contain_text(
+        "active in the gateway", timeout=SOON
+    )
+    assert time.monotonic() - started < 3
+    assert '"tokensPerMinute": 30000' in stage.gateway.config
+    expect(field).to_have_value("30000")
+
+
+def test_a_mistake_names_path_and_line_and_changes_nothing(stage: Stage) -> None:
+    page = stage.open("/-/gateway/config", sign_in=True)
+    page.get_by_text("Edit as text").click()
+    area = page.locator("textarea")
+    area.fill(CONFIG.replace("24000", "-4"))
+    problem = page.locator("#pending .problems")
+    expect(problem).to_contain_text("line 14", timeout=SOON)
+    expect(problem).to_contain_text("providers[0].models[0].limits.tokensPerMinute")
+    expect(page.locator(".gutter .wrong")).to_have_text("14")
+    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    assert stage.gateway.config == CONFIG
+    problem.get_by_role("button").click()
+    assert page.evaluate("getSelection().toString()") or area.evaluate("n => n.value.slice(n.selectionStart, n.selectionEnd)").strip().startswith('"limits"')  # fmt: skip
+    area.fill(CONFIG.replace("24000", "25000"))
+    expect(page.locator("#pending")).to_contain_text("Valid.", timeout=SOON)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#pending")).to_contain_text(
+        "active in the gateway", timeout=SOON
+    )
+    assert stage.gateway.config == CONFIG.replace("24000", "25000")
+
+
+def test_a_limit_is_added_and_removed(stage: Stage) -> None:
+    page = stage.open("/-/gateway/config", sign_in=True)
+    scope = page.locator(".provider-card", has_text="copilot").locator(".scope").first
+    scope.locator("select").select_option("requestsPerDay")
+    page.keyboard.type("45")
+    expect(page.locator("#pending")).to_contain_text("Valid.", timeout=SOON)
+    scope.get_by_label("Remove the limit requests / month").click()
+    expect(page.locator("#pending")).to_contain_text("Valid.", timeout=SOON)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#pending")).to_contain_text("active", timeout=SOON)
+    assert '"requestsPerDay": 45' in stage.gateway.config
+    assert "requestsPerMonth" not in stage.gateway.config
+
+
+def test_copilot_login_and_simulated_use(stage: Stage) -> None:
+    page = stage.open("/-/gateway/config", sign_in=True)
+    card = page.locator(".provider-card", has_text="copilot")
+    card.get_by_role("button", name="Sign in to GitHub").click()
+    expect(card.locator(".device-code")).to_have_text("WXYZ-1234")
+    link = card.get_by_role("link")
+    expect(link).to_have_attribute("href", "https://github.com/login/device")
+    expect(card.locator(".login")).to_contain_text("Signed in.", timeout=SOON)
+    page.get_by_text("Simulate", exact=True).click()
+    page.get_by_label("How often").fill("3")
+    page.get_by_role("button", name="Count it").click()
+    expect(page.locator(".simulate")).to_contain_text(
+        "3 of 3 counted for groq.", timeout=SOON
+    )
+    assert sum(path == "/usage/simulate" for _, path, _, _ in stage.gateway.calls) == 3
+
+
+def test_no_secret_reaches_the_page(stage: Stage) -> None:
+    answers: list[str] = []
+    page = stage.open("/-/gateway/config", sign_in=True)
+    page.on("response", lambda answer: answers.append(answer.url + str(answer.headers) + answer.text()))  # fmt: skip
+    page.reload()
+    expect(page.locator(".number").first).to_be_visible()
+    page.wait_for_timeout(500)
+    assert len(answers) > 5
+    assert stage.gateway.token not in "".join(answers)
+    assert stage.gateway.token not in page.content()
+
+
+def test_anonymous_readers_see_what_runs_and_how_to_sign_in(stage: Stage) -> None:
+    page = stage.open("/-/gateway/config")
+    expect(page.locator("#sign-in")).to_contain_text("sign in once")
+    expect(page.locator(".provider-card").first).to_contain_text(MODEL)
+    expect(page.get_by_role("button", name="Save")).to_have_count(0)
+    expect(page.locator(".number")).to_have_count(0)
+
+
+def test_without_a_gateway_the_page_says_how_to_start_it(
+    chromium: Any,
+    ledger: Ledger,
+    gateway: FakeGateway,
+    own_home: Path,
+    tmp_path: Path,
+) -> None:
+    ledger.provider("groq", "groq")
+    ledger.model("groq", MODEL)
+    env = {"LLM_GATEWAY_HOME": str(own_home), "LLM_GATEWAY_URL": "http://127.0.0.1:1"}
+    with datasette(tmp_path, str(ledger.path), env=env) as served:
+        stage = Stage(chromium, ledger, gateway, served)
+        page = stage.open("/-/gateway/config", sign_in=True)
+        expect(page.locator("#banners code")).to_have_text(
+            "mitmdump -s addon/gateway.py"
+        )
+        expect(page.locator(".provider-card")).to_contain_text(MODEL)
+        live = stage.open("/-/gateway")
+        expect(live.locator("#pulse")).to_contain_text("no gateway yet")
+        stage.close()
