@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import Answer, FakeProvider, Received, answers
+from fakes import Answer, Authority, FakeProvider, Received, Way, answers, reach
 
 from gateway import GatewayProcess, provider
 
@@ -409,3 +409,32 @@ def test_a_wrong_method_is_told_the_right_one(gateway: GatewayProcess) -> None:
         status, headers, body = gateway.get(path)
         assert (status, headers["allow"]) == (405, "POST")
         assert body["error"]["message"] == f"{path} takes POST."
+
+
+@pytest.mark.parametrize("policy", ["free-first", "free-only"])
+async def test_a_body_that_cannot_be_read_goes_on_to_the_apps_own_host(
+    start: Start, tmp_path: Path, policy: str
+) -> None:
+    """Agents may compress what they send in a way that their own host understands."""
+    authority = Authority(tmp_path / "authority")
+    squeezed = b"\x28\xb5\x2f\xfd who knows"
+    with FakeProvider(answers.ok("own"), tls=authority.server_context()) as own:
+        gateway = start(
+            {"intercept": {"hosts": ["localhost"]}, "routing": {"policy": policy}},
+            trust=authority.ca,
+        )
+        async with reach(
+            Way.CONNECT_H1, gateway.port, ca=gateway.ca, host="localhost", port=own.port
+        ) as session:
+            headers = [("content-encoding", "zstd"), ("authorization", "Bearer sk-APP")]
+            answered = await session.ask("/v1/responses", squeezed, headers)
+            body = await answered.json()
+        if policy == "free-only":  # its own key costs money
+            assert (answered.status, own.requests) == (415, [])
+            return
+        assert body["output"][0]["content"][0]["text"] == "own"
+        assert own.requests[0].body == squeezed
+        assert own.requests[0].header("authorization") == "Bearer sk-APP"
+        assert own.requests[0].header("content-encoding") == "zstd"
+    headers = {"content-encoding": "zstd"}
+    assert gateway.post("/v1/responses", squeezed, headers)[0] == 415

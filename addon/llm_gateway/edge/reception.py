@@ -177,7 +177,10 @@ class Reception:
         try:
             raw = await decoded(request)
         except BadBody as e:
-            self._refuse(flow, dialect, e.status, "invalid_request", str(e))
+            if e.status == 415 and self._lets_pass(flow, way, identity):
+                self._pass(flow, dialect, None, identity)
+            else:
+                self._refuse(flow, dialect, e.status, "invalid_request", str(e))
             return
         body = read(dialect, raw, path=request.path)
         if isinstance(body, Problem):
@@ -206,16 +209,20 @@ class Reception:
         if exchange.passthrough:
             self._pass_instead(exchange)
 
+    def _lets_pass(self, flow: http.HTTPFlow, way: Way, identity: Identity) -> bool:
+        """An intercepted request that we cannot serve or read: may its own host?"""
+        policy = calls.policy(self.runtime, flow.request, identity)
+        passes = self.runtime.catalog.config.routing.unknown_model or (
+            "reject" if policy is Policy.FREE_ONLY else "passthrough"
+        )
+        return way is not Way.DIRECT and passes == "passthrough"
+
     def _unknown_model(
         self, flow: http.HTTPFlow, way: Way, body: Body, identity: Identity
     ) -> None:
         """No provider offers it: the app's own host answers, or a 404 does."""
         dialect = body.ask.dialect
-        policy = calls.policy(self.runtime, flow.request, identity)
-        passes = self.runtime.catalog.config.routing.unknown_model or (
-            "reject" if policy is Policy.FREE_ONLY else "passthrough"
-        )
-        if way is not Way.DIRECT and passes == "passthrough":
+        if self._lets_pass(flow, way, identity):
             self._pass(flow, dialect, body, identity)
             return
         name = body.ask.model
