@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: run test lint docs bench ci clean
+.PHONY: run test lint docs pictures bench ci clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -21,6 +21,9 @@ lint: $(VENV)/bin/python
 
 docs: $(VENV)/bin/python ## write the generated parts of the README
 	$(VENV)/bin/cog -r README.md docs/*.md
+
+pictures: $(VENV)/bin/python ## of the dashboard, for the README
+	cd tests && PYTHONPATH=../addon ../$(VENV)/bin/python -m dashboard.shots ../docs/img --readme
 
 bench: $(VENV)/bin/python
 	$(VENV)/bin/python -m benchmarks
