@@ -63,6 +63,49 @@ def test_every_recording_has_a_vector():
     assert sorted({*VECTORS, *BROKEN}) == STREAMS
 
 
+# --- how it ended
+
+
+def flaw(name: str, data: bytes, **more) -> str:
+    it = meter(name, **more)
+    it.feed(data)
+    it.finish()
+    return it.flaw
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@few
+@given(places=places)
+def test_a_whole_stream_has_no_flaw(name, places):
+    it = meter(name, strip_usage=True)
+    fed(it.feed, cut(recording(name), places))
+    it.finish()
+    assert it.flaw == ("error event" if name in BROKEN else "")
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_a_stream_without_its_last_words_ended_early(name):
+    events = raw_events(recording(name))
+    last = rb'\[DONE\]|"finish_reason": ?"|"message_stop"|"response.completed"'
+    content = [event for event in events if not re.search(last, event)]
+    assert flaw(name, b"".join(content)) == "ended early"
+    # One of them is enough.
+    for event in events:
+        if re.search(last, event):
+            assert flaw(name, b"".join(content) + event) == ""
+
+
+def test_words_about_the_end_are_no_end():
+    said = {"choices": [{"delta": {"content": '"finish_reason": "stop" error failed'}}]}
+    event = b"data: " + json.dumps(said).encode() + b"\n\n"
+    assert flaw("openai_chat.sse", event) == "ended early"
+    ends = b"data: [DONE]\n\n"
+    assert flaw("openai_chat.sse", event + ends) == ""
+    wrong = b'data: {"error": {"message": "overloaded"}}\n\n'
+    assert flaw("openai_chat.sse", event + wrong + ends) == "error event"
+    assert flaw("openai_chat.sse", b"data: " + b"x" * (LONGEST + 1)) == ""
+
+
 # --- passing on
 
 

@@ -15,11 +15,13 @@ never report usage, the lengths of the text members are added up by a regular ex
 
 import json
 import re
+from collections import deque
 from collections.abc import Mapping
 from re import Pattern
 
 from llm_gateway.dialects.answers import renamed_answer
 from llm_gateway.exchange import Dialect, Usage
+from llm_gateway.peek import broke_off, is_error
 from llm_gateway.sse import LONGEST, Framer, data_of, raw_events
 from llm_gateway.usage import Tally
 
@@ -28,6 +30,8 @@ _HELD = 16_384
 
 _usage_object = re.compile(rb'"usage"\s*:\s*\{').search
 _a_choice = re.compile(rb'"choices"\s*:\s*\[\s*[^\]\s]').search
+_LAST_PIECES = 8
+"""Pieces at the end of a stream that are looked at for its last word."""
 _COUNTED_APART = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
 """Dialects in which usage comes as an event of its own, when it was asked for."""
 
@@ -47,6 +51,18 @@ _TEXT: Mapping[Dialect, Pattern[bytes]] = {
     Dialect.MESSAGES: _strings("text", "thinking", "partial_json"),
     Dialect.EMBEDDINGS: _strings("text"),
 }
+
+
+_FINISHED = re.compile(rb'\[DONE\]|"finish_reason"\s*:\s*"')
+_LAST_WORD: Mapping[Dialect, Pattern[bytes]] = {
+    Dialect.CHAT: _FINISHED,
+    Dialect.COMPLETIONS: _FINISHED,
+    Dialect.RESPONSES: re.compile(
+        rb'"type"\s*:\s*"response\.(?:completed|incomplete|cancelled)"'
+    ),
+    Dialect.MESSAGES: re.compile(rb'"type"\s*:\s*"message_stop"'),
+}
+"""Without one of these a stream has not come to its end, however cleanly it stopped."""
 
 
 class StreamMeter:
@@ -70,6 +86,7 @@ class StreamMeter:
         self._frames = Framer()
         self._sent = 0
         """How many bytes of the open event have gone to the client."""
+        self._last: deque[bytes] = deque(maxlen=_LAST_PIECES)
         self._blind = False
         """An event was too large: bytes pass, and nothing is read any more."""
 
@@ -122,6 +139,20 @@ class StreamMeter:
         self._sent = len(out)
         return out
 
+    @property
+    def flaw(self) -> str:
+        """After `finish`, what was wrong with the stream's end: `error event`, `ended
+        early` (no last word), or nothing."""
+        word = _LAST_WORD.get(self._dialect)
+        if self._blind or word is None:
+            return ""
+        tail = b"".join(self._last)
+        if b"error" in tail or b"failed" in tail:
+            events = map(_parsed, map(data_of, raw_events(tail)))
+            if any(e and (is_error(e) or broke_off(e)) for e in events):
+                return "error event"
+        return "" if word.search(tail) else "ended early"
+
     def usage(self, *, prompt_estimate: int) -> Usage:
         """Reported if the stream said so, else estimated from what was seen."""
         return self._tally.usage(
@@ -143,6 +174,7 @@ class StreamMeter:
         The start of `data` that has been sent already is never changed: an event of
         which a part went out is not held, so it is neither stripped nor renamed.
         """
+        self._last.append(data)
         for text in self._texts(data):
             # \\uXXXX takes six bytes and stands for two or three.
             self._text_bytes += len(text) - 3 * text.count(b"\\u")

@@ -84,7 +84,7 @@ class Peek:
                 message = event.data[:500]
                 return self._fail("error event", ProviderError(message=message))
             return self._state
-        if event.event == "error" or _is_error(value) or _broke_off(value):
+        if event.event == "error" or is_error(value) or broke_off(value):
             return self._fail("error event", error_in(value))
         if _SAYS[self._dialect](value):
             self._state = PeekState.CONTENT
@@ -95,7 +95,7 @@ class Peek:
         value = _object(body)
         if value is None:
             return self._fail("broken body", NOTHING)
-        if _is_error(value):
+        if is_error(value):
             return self._fail("error event", error_in(value))
         self._state = PeekState.CONTENT
         return self._state
@@ -117,7 +117,8 @@ def _object(data: str | bytes) -> Event | None:
     return value if isinstance(value, dict) else None
 
 
-def _is_error(value: Event) -> bool:
+def is_error(value: Event) -> bool:
+    """An error, as an answer of its own or as an event of a stream."""
     return bool(
         value.get("error")
         or value.get("object") == "error"
@@ -126,7 +127,7 @@ def _is_error(value: Event) -> bool:
     )
 
 
-def _broke_off(event: Event) -> bool:
+def broke_off(event: Event) -> bool:
     """OpenRouter's way to end a choice that its upstream left."""
     choices = event.get("choices")
     return any(

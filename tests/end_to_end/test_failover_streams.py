@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fakes import (
     Answer,
+    Answered,
     End,
     FakeProvider,
     Gate,
@@ -202,8 +203,9 @@ ENDS = {
     "reset": (End.RESET,),
     "mid-event": (b'event: x\ndata: {"id": "c", "choi', End.CLOSE),
     "stalled": (End.HANG,),
+    "early": (b": bye\n\n",),
 }
-REASONS = {"stalled": "cut: stalled"}
+REASONS = {"stalled": "cut: stalled", "early": "cut: ended early"}
 
 
 def error_of(target: str, event: bytes) -> dict[str, Any]:
@@ -237,14 +239,19 @@ async def test_cut_after_content(serve: Serve) -> None:
         providers = first_and_second(dying, other, *cases, **DIALECTS)
         gateway = serve({"routing": routing, "providers": providers})
 
-        async def one(case: str) -> None:
-            end, way, target = cases[case]
+        async def one(case: str) -> Answered:
+            _, way, target = cases[case]
             async with client(gateway, way) as session:
                 sent = body(case, input="Hello!", max_tokens=99)
                 answered = await session.ask(target, sent, JSON)
-                whole = await answered.body()
+                await answered.body()
                 # The connection goes on.
-                await (await session.ask("/v1/nothing-there", sent, JSON)).body()
+                await (await session.ask(target, b"no JSON", JSON)).body()
+                return answered
+
+        told = await asyncio.gather(*map(one, cases))
+        for (case, (end, _, target)), answered in zip(cases.items(), told, strict=True):
+            whole = answered.got
             assert answered.status == 200, case
             assert whole.count(b"Hel") == 1, case
             assert whole.endswith(b"\n\n"), case
@@ -261,9 +268,34 @@ async def test_cut_after_content(serve: Serve) -> None:
             assert tried["outcome"] == "truncated", case
             assert tried["reason"] == REASONS.get(end, "cut: closed"), case
             assert tried["tokens"] == row["total_tokens"] > 0, case
-
-        await asyncio.gather(*map(one, cases))
         assert other.requests == []
+
+
+async def test_an_error_event_after_content(serve: Serve) -> None:
+    """The provider says itself that it failed: nothing is added, and the row says so."""
+    wrong = answers.event({"error": {"message": "overloaded", "code": 529}})
+    failing = answers.stream(["Hel"], tail=(wrong, answers.DONE))
+    with FakeProvider(failing) as fake:
+        gateway = serve({"providers": [provider(fake, "A")]})
+        async with client(gateway, Way.BASE) as session:
+            answered = await session.ask(CHAT, body(), JSON)
+            assert (await answered.body()).endswith(wrong + answers.DONE)
+        id = answered.header("x-gateway-request-id") or ""
+        [row] = gateway.ended_one(id)
+        assert (row["outcome"], row["error"]) == ("truncated", "upstream_truncated")
+        [tried] = gateway.rows("select * from attempts where request = ?", id)
+        assert tried["reason"] == "cut: error event"
+
+
+async def test_a_stream_with_a_length_may_lose_an_event(serve: Serve) -> None:
+    with FakeProvider(answers.stream(["Hel", "lo"], framing="length")) as fake:
+        gateway = serve({"providers": [provider(fake, "A")]})
+        for way in Way:
+            async with client(gateway, way) as session:
+                answered = await session.ask(CHAT, body(), JSON)
+                assert (await answered.body()).endswith(answers.DONE)
+                assert b"usage" not in answered.got
+                assert answered.header("content-length") is None
 
 
 async def test_cuts_are_strikes(serve: Serve) -> None:

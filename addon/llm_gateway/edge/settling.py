@@ -20,7 +20,7 @@ from llm_gateway.edge.exchanges import Attempt, Exchange
 from llm_gateway.edge.http_layer import plan_of
 from llm_gateway.edge.log import log_line
 from llm_gateway.edge.runtime import Runtime, name_key
-from llm_gateway.exchange import Need, Offer, Usage
+from llm_gateway.exchange import Dialect, Need, Offer, Usage
 from llm_gateway.limits.engine import scopes_of
 from llm_gateway.limits.words import read_headers
 from llm_gateway.meter import StreamMeter
@@ -50,16 +50,24 @@ class Settling:
                 reasoning_excluded=attempt.upstream.row.reasoning_excluded,
                 rename_model=exchange.call.ask.model if requested else None,
             )
-            response.stream = metered(exchange.meter)
+            # Events may be taken out or put in: the length is not the provider's.
+            response.headers.pop("content-length", None)
+            response.stream = metered(exchange.meter, lambda: self._tail(exchange))
 
     def cut(self, exchange: Exchange, message: str) -> bytes:
         """The stream died after content went out: what the client is told."""
         meter = exchange.meter
         before = meter.finish() + meter.boundary if meter is not None else b""
-        text = (
-            f"The provider's stream ended before its end ({exchange.died or message})."
-        )
-        return before + stream_error(exchange.dialect, "upstream_truncated", text)
+        return before + _cut_short(exchange.dialect, exchange.died or message)
+
+    def _tail(self, exchange: Exchange) -> bytes:
+        """The stream came to a clean end: what it left unsaid is said."""
+        meter = exchange.meter
+        assert meter is not None
+        exchange.died = meter.flaw
+        if exchange.died != "ended early":
+            return b""
+        return meter.boundary + _cut_short(exchange.dialect, exchange.died)
 
     def hear(
         self, exchange: Exchange, attempt: Attempt, headers: Mapping[str, str]
@@ -99,6 +107,7 @@ class Settling:
         runtime = self.runtime
         now = runtime.clock()
         outcome = "ok"
+        died = died or exchange.died
         if died:
             outcome, exchange.died = "truncated", died
         elif stopped or error is not None:
@@ -273,14 +282,22 @@ class Settling:
         log_line(exchange)
 
 
-def metered(meter: StreamMeter) -> Callable[[bytes], tuple[bytes, ...]]:
-    """For `response.stream`: each chunk as it comes, and b"" once at the end.
+def _cut_short(dialect: Dialect, how: str) -> bytes:
+    text = f"The provider's stream ended before its end ({how})."
+    return stream_error(dialect, "upstream_truncated", text)
+
+
+def metered(
+    meter: StreamMeter, tail: Callable[[], bytes] = bytes
+) -> Callable[[bytes], tuple[bytes, ...]]:
+    """For `response.stream`: each chunk as it comes, and b"" once at the end, after
+    which `tail` may add something.
 
     Nothing is sent where nothing is left: an empty chunk would end a chunked answer.
     """
 
     def through(chunk: bytes) -> tuple[bytes, ...]:
-        out = meter.feed(chunk) if chunk else meter.finish()
+        out = meter.feed(chunk) if chunk else meter.finish() + tail()
         return (out,) if out else ()
 
     return through
