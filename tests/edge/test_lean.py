@@ -1,5 +1,6 @@
 """What is taken out of mitmproxy, what stays, and that hooks still reach everyone."""
 
+import gc
 import logging
 import socket
 from types import SimpleNamespace
@@ -180,6 +181,28 @@ async def test_many_may_wait_to_be_accepted(master, listening):
     host, port, *_ = listening.listen_addrs()[0]
     with socket.create_connection((host, port)):
         pass
+
+
+# The garbage collector
+
+
+@pytest.fixture
+def collector():
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    ("young", "expected"), [(700, 20_000), (50_000, 50_000), (0, 0)]
+)
+def test_the_collector_comes_less_often_unless_told_otherwise(
+    collector, young, expected
+):
+    gc.set_threshold(young)
+    lean.unburden_collector()
+    assert gc.get_threshold()[0] == expected
 
 
 # Log records

@@ -11,6 +11,7 @@ defaults, so `--set map_remote=...`, `--save-stream-file`, `--proxyauth` and the
 relatives work as ever. Those options are looked at once, at start.
 """
 
+import gc
 import logging
 import os
 import socket
@@ -101,6 +102,9 @@ looks at flows and types commands: nothing is taken away and nothing is silenced
 
 BACKLOG = 1024
 """Connections that wait to be accepted; the kernel may have its own, lower limit."""
+
+YOUNG_OBJECTS = 20_000
+"""New objects between two collections of the youngest; 700 to 2000 in Python itself."""
 
 EVERYWHERE = ("0.0.0.0", "::")
 
@@ -196,12 +200,25 @@ def _listens_as_told(server: Any, options: Any) -> bool:
     )
 
 
+def unburden_collector() -> None:
+    """Let the garbage collector leave alone what was there at start, and come less often.
+
+    A request makes some thousand objects and few cycles: with Python's own threshold the
+    collector runs every other request, and takes 4 % of the time.
+    """
+    gc.freeze()
+    young, *older = gc.get_threshold()
+    if 0 < young < YOUNG_OBJECTS:
+        gc.set_threshold(YOUNG_OBJECTS, *older)
+
+
 def slim(master: Master) -> None:
     """All of it. Call it once from the add-on's `running`."""
     gone = prune(master)
     quiet(master)
     hasten(master)
     widen(master)
+    unburden_collector()
     logger.debug("Add-ons with nothing to do: %s.", ", ".join(gone) or "none")
 
 
