@@ -4,8 +4,9 @@ import time
 from typing import Any
 
 from fakes import FakeProvider, answers
-from gateway import GatewayProcess, chat
 from providers.fake_github import FakeGitHub, granted, session
+
+from gateway import GatewayProcess, chat
 
 from .conftest import Start
 
