@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from .dialects import ProviderError
+from .dialects import ProviderError, word_of
 from .exchange import Candidate
 from .health import DISABLED_FOR, MODEL_GONE_FOR
 from .limits.refusals import Refused
@@ -57,6 +57,14 @@ class Failed:
     """The provider may have seen the request."""
     refused: Refused | None = None
     """What a 402, 403, 413 or 429 says of limits and money."""
+
+    @property
+    def code(self) -> str:
+        """The provider's word for it, where it has one; never its free text."""
+        refused = self.refused.code if self.refused else ""
+        if self.error is None:
+            return word_of(refused)
+        return word_of(refused, self.error.code, self.error.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +194,7 @@ def _text(failed: Failed) -> str:
 
 def _reason(failed: Failed) -> str:
     if failed.status is not None and failed.kind == "status":
-        code = failed.error.code or failed.error.type if failed.error else ""
-        if failed.refused is not None:
-            code = failed.refused.code or code
-        return f"{failed.status} {code}".strip()[:80]
+        return f"{failed.status} {failed.code}".strip()
     if failed.kind == "judged":
         return (failed.message or "broken answer")[:80]
     if failed.kind == _CLOSED and failed.status is not None:

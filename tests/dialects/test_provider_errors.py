@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire import RECORDINGS, recording
 
-from llm_gateway.dialects import ProviderError, error_in, read_error
+from llm_gateway.dialects import ProviderError, error_in, read_error, word_of
 from llm_gateway.dialects.provider_errors import CODE_LENGTH, MESSAGE_LENGTH
 
 # recording -> code, type, start of the message
@@ -175,3 +175,25 @@ def test_any_shape(value):
     for text in (error.code, error.type, error.message):
         assert isinstance(text, str)
         assert text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("texts", "word"),
+    [
+        (("rate_limit_exceeded",), "rate_limit_exceeded"),
+        (("RESOURCE_EXHAUSTED", "x"), "RESOURCE_EXHAUSTED"),
+        (("Throttling.RateQuota",), "Throttling.RateQuota"),
+        (("429",), "429"),
+        (("", "insufficient_quota"), "insufficient_quota"),
+        (("Incorrect API key provided: sk-1", "invalid_api_key"), "invalid_api_key"),
+        (("sk-proj-abc123def456",), ""),
+        (("gsk_Ab12Cd34Ef56",), ""),
+        (("AIzaSyA0123456789",), ""),
+        (("a" * 61,), ""),
+        (("two words", "<b>"), ""),
+        (("ünïcode",), ""),
+        ((), ""),
+    ],
+)
+def test_only_words_are_kept(texts: tuple[str, ...], word: str) -> None:
+    assert word_of(*texts) == word

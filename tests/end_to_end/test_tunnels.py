@@ -238,6 +238,18 @@ def test_other_requests_pass_untouched(
         assert b"sk-CANARY" not in site.bytes_in()
 
 
+def test_an_upload_over_http2_is_framed_once_for_http1(
+    gateway: GatewayProcess, authority: Authority
+) -> None:
+    """What came after its end would be taken for the beginning of the next request."""
+    with FakeProvider(echo, tls=authority.server_context()) as site:
+        through(gateway, site, Way.CONNECT_H2, "/v1/files", b"upload", (OWN,), "POST")
+        site.stop()
+        head, _, body = site.bytes_in().partition(b"\r\n\r\n")
+        assert b"transfer-encoding: chunked" in head
+        assert body == b"6\r\nupload\r\n0\r\n\r\n"
+
+
 def test_an_unreachable_host_is_an_error_in_json(gateway: GatewayProcess) -> None:
     with refused_port() as port:
         site = FakeProvider()

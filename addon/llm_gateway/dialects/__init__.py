@@ -4,7 +4,7 @@
     read      body                    -> Body | Problem          body.py, asks.py, weigh.py
     Body.rewritten                    -> the body that leaves    members.py
     error_body, stream_error          -> our refusals            errors.py
-    read_error                        <- a provider's            provider_errors.py
+    read_error, word_of               <- a provider's            provider_errors.py
     models_list, renamed_answer       -> what clients read       answers.py
 
 A dialect is what is *spoken*, not who speaks it: OpenRouter, Groq and a dozen more
@@ -16,7 +16,12 @@ from llm_gateway.dialects.answers import models_list, renamed_answer
 from llm_gateway.dialects.body import Body, Problem, read
 from llm_gateway.dialects.errors import error_body, stream_error
 from llm_gateway.dialects.paths import match
-from llm_gateway.dialects.provider_errors import ProviderError, error_in, read_error
+from llm_gateway.dialects.provider_errors import (
+    ProviderError,
+    error_in,
+    read_error,
+    word_of,
+)
 
 __all__ = [
     "Body",
@@ -30,4 +35,5 @@ __all__ = [
     "read_error",
     "renamed_answer",
     "stream_error",
+    "word_of",
 ]

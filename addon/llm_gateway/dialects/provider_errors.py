@@ -17,6 +17,7 @@ Never raises. Texts are bounded and printable; nothing in them is to be trusted.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -37,6 +38,17 @@ class ProviderError:
 
 
 NOTHING = ProviderError()
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z_.:-]{1,59}\d{0,3}|\d{1,6}")
+
+
+def word_of(*texts: str) -> str:
+    """The first that is a word as error codes are; "" when none is.
+
+    Only these are kept and shown: what some providers put there instead is a sentence,
+    which may repeat a key or a prompt.
+    """
+    return next((text for text in texts if _WORD.fullmatch(text)), "")
 
 
 def read_error(body: bytes) -> ProviderError:

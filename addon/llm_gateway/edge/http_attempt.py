@@ -120,6 +120,9 @@ class AttemptStream(HttpStream):
             if self.plan is not None and self.due(now) <= now:
                 return self.time_is_up(self.plan)
             return nothing()
+        if kind is RequestData and not cast(RequestData, event).data:
+            # mitmproxy 11 would end a chunked body with it, and then once more.
+            return nothing()
         step: CommandGenerator[None] = super()._handle_event(event)
         return step
 

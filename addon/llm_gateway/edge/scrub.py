@@ -1,15 +1,21 @@
-"""Secrets out of log lines: a second net. The first is never to log them.
+"""Secrets out of log lines and of other people's errors: a second net.
 
-What lives here: a logging filter that replaces every configured secret, and what looks
-like a key of a known kind, before a record reaches any handler of ours.
+The first is never to write them down. What lives here: a logging filter that replaces
+every configured secret, and what looks like a key of a known kind, before a record
+reaches any handler of ours; and the same for a provider's error that goes to a client.
 """
 
+import json
 import logging
 import re
+from collections.abc import Iterator
 
 from llm_gateway.edge.runtime import Runtime
+from llm_gateway.providers.catalog import Catalog
 
 HIDDEN = "***"
+SHORTEST = 6
+"""Shorter ones are left: replacing every "me" would tear texts apart."""
 _LOOKS_LIKE_A_KEY = re.compile(
     r"\b(?:sk-[A-Za-z0-9_-]{16,}|gsk_[A-Za-z0-9]{16,}|gh[oupsr]_[A-Za-z0-9]{16,}"
     r"|AIza[A-Za-z0-9_-]{30,}|xai-[A-Za-z0-9]{16,}|nvapi-[A-Za-z0-9_-]{16,}"
@@ -21,7 +27,7 @@ class Scrubber(logging.Filter):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__()
         self.runtime = runtime
-        self._revision = ""
+        self._catalog: Catalog | None = None
         self._known: re.Pattern[str] | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -43,17 +49,38 @@ class Scrubber(logging.Filter):
     def _secrets(self) -> re.Pattern[str] | None:
         """Every secret of the running configuration, as one pattern."""
         catalog = self.runtime.catalog
-        if self._revision != catalog.revision:
-            self._revision = catalog.revision
-            values = {self.runtime.admin_token.get_secret_value()}
-            for upstream in catalog.upstreams.values():
-                for secret in (upstream.key, upstream.oauth_token):
-                    if secret is not None:
-                        values.add(secret.get_secret_value())
-            values |= {c.key.get_secret_value() for c in catalog.clients}
-            long = sorted((v for v in values if len(v) >= 6), key=len, reverse=True)
+        if self._catalog is not catalog:
+            self._catalog = catalog
+            values = {self.runtime.admin_token.get_secret_value(), *secrets(catalog)}
+            long = sorted(
+                (v for v in values if len(v) >= SHORTEST), key=len, reverse=True
+            )
             self._known = re.compile("|".join(map(re.escape, long))) if long else None
         return self._known
+
+
+def secrets(catalog: Catalog) -> Iterator[str]:
+    """Every secret of a configuration."""
+    for upstream in catalog.upstreams.values():
+        for secret in (upstream.key, upstream.oauth_token):
+            if secret is not None:
+                yield secret.get_secret_value()
+    for provider in catalog.config.providers:
+        for secret in provider.headers.values():
+            yield secret.get_secret_value()
+    for client in catalog.clients:
+        yield client.key.get_secret_value()
+
+
+def without_keys(body: bytes, catalog: Catalog) -> bytes:
+    """A provider's error as a client may see it: some repeat the key they were sent."""
+    for secret in secrets(catalog):
+        if len(secret) < SHORTEST:
+            continue
+        in_json = json.dumps(secret)[1:-1]
+        for form in {secret, in_json, in_json.replace("/", "\\/")}:
+            body = body.replace(form.encode(), HIDDEN.encode())
+    return body
 
 
 def install(runtime: Runtime) -> None:

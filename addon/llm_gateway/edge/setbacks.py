@@ -16,6 +16,7 @@ from llm_gateway.edge.answers import Answer, common_headers, put, seconds_until
 from llm_gateway.edge.exchanges import Attempt, Exchange
 from llm_gateway.edge.http_layer import Failure, FailureKind
 from llm_gateway.edge.runtime import Runtime
+from llm_gateway.edge.scrub import without_keys
 from llm_gateway.edge.settling import Settling, lowered, who
 from llm_gateway.exchange import Decision, Need, Offer, Reset, Verdict, Window
 from llm_gateway.failover import Failed, Mark, Next, Own, Passed
@@ -273,15 +274,13 @@ class Setbacks:
         return exchange.passthrough
 
     def _pass_error(self, exchange: Exchange, failed: Failed) -> None:
-        """The provider's own error, body and status as they came."""
-        code = ""
-        if failed.error is not None:
-            code = failed.error.code or failed.error.type
-        exchange.record.error = f"{failed.status} {code}".strip()[:80]
+        """The provider's own error, body and status as they came; but no key in it."""
+        exchange.record.error = f"{failed.status} {failed.code}".strip()
         exchange.record.outcome = "error"
         retry = failed.retry_after
         headers = (("retry-after", retry),) if retry.isprintable() and retry else ()
-        answer = Answer(failed.status or 502, failed.body, failed.content_type, headers)
+        body = without_keys(failed.body, exchange.catalog)
+        answer = Answer(failed.status or 502, body, failed.content_type, headers)
         self._answer(exchange, answer)
 
     def _answer(self, exchange: Exchange, answer: Answer) -> None:
