@@ -195,7 +195,7 @@ def collector():
 
 
 @pytest.mark.parametrize(
-    ("young", "expected"), [(700, 20_000), (50_000, 50_000), (0, 0)]
+    ("young", "expected"), [(700, 5_000), (50_000, 50_000), (0, 0)]
 )
 def test_the_collector_comes_less_often_unless_told_otherwise(
     collector, young, expected

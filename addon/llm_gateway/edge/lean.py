@@ -103,8 +103,9 @@ looks at flows and types commands: nothing is taken away and nothing is silenced
 BACKLOG = 1024
 """Connections that wait to be accepted; the kernel may have its own, lower limit."""
 
-YOUNG_OBJECTS = 20_000
-"""New objects between two collections of the youngest; 700 to 2000 in Python itself."""
+YOUNG_OBJECTS = 5_000
+"""New objects between two collections of the youngest; 700 to 2000 in Python itself. That
+is about five requests: a flow that is over keeps its body until it is collected."""
 
 EVERYWHERE = ("0.0.0.0", "::")
 
