@@ -19,6 +19,7 @@ from llm_gateway.failover import (
     final_answer,
     judge,
 )
+from llm_gateway.limits.durations import retry_after
 from llm_gateway.limits.refusals import read_refusal
 
 NOW = 1_800_000_000.0
@@ -53,6 +54,7 @@ def answered(
         error=read_error(body),
         body=body,
         body_complete=complete,
+        back_at=retry_after(named, NOW),
         refused=refused,
     )
 
@@ -303,7 +305,9 @@ STATUSES = [
         (answered(status), ON, STRIKE, None)
         for status in (500, 501, 502, 503, 504, 520, 529, 599)
     ),
-    (answered(503, error("Overloaded"), retry_after="9"), ON, STRIKE, None),
+    (answered(503, error("Overloaded"), retry_after="9"), ON, STRIKE, 9),
+    (answered(529, retry_after_ms="1500"), ON, STRIKE, 1.5),
+    (answered(500, retry_after="86400"), ON, STRIKE, TEN_MINUTES),
     (answered(301), ON, STRIKE, None),
     (answered(307), ON, STRIKE, None),
     (answered(304), ON, STRIKE, None),

@@ -14,7 +14,7 @@ from enum import Enum
 
 from .dialects import ProviderError, word_of
 from .exchange import Candidate
-from .health import DISABLED_FOR, MODEL_GONE_FOR
+from .health import DISABLED_FOR, MODEL_GONE_FOR, OPEN_MOST
 from .limits.refusals import Refused
 
 
@@ -53,6 +53,8 @@ class Failed:
     content_type: str = ""
     retry_after: str = ""
     """The provider's header, as it came."""
+    back_at: float | None = None
+    """Unix time that it asks us to wait for, with whatever status."""
     sent: bool = True
     """The provider may have seen the request."""
     refused: Refused | None = None
@@ -76,7 +78,8 @@ class Judged:
     counted: bool
     """The provider counts this attempt against its limits."""
     until: float | None = None
-    """End of a cooldown or of being disabled; None: unknown."""
+    """End of a cooldown or of being disabled; None: unknown. A strike with an end is
+    a cooldown, too."""
 
 
 _CONNECTION = {"cannot resolve", "connect", "connect timeout", "tls"}
@@ -166,7 +169,9 @@ def _judge_status(failed: Failed, now: float, model: str, can_refresh: bool) -> 
             return gone
         return Judged(Next.MOVE_ON, Mark.NO_DIALECT, reason, counted=False)
     if status in (408, 409, 425) or status >= 500 or status == 498:
-        return Judged(Next.MOVE_ON, Mark.STRIKE, reason, counted=True)
+        # It may be asked to wait for as long as a circuit would be open at most.
+        until = failed.back_at and min(failed.back_at, now + OPEN_MOST)
+        return Judged(Next.MOVE_ON, Mark.STRIKE, reason, True, until)
     if 400 <= status < 500:
         return Judged(Next.STOP, Mark.NOTHING, reason, counted=True)
     # 1xx and 3xx: redirects are never followed, since a key goes to one origin only.

@@ -63,8 +63,8 @@ class Row:
     """In the ledger."""
     reason_streamed: str = ""
     """Where it is another one for a streamed request."""
-    state: str = "ready"
-    """Of the one that failed, afterwards."""
+    event: str = ""
+    """What is remembered of the one that failed."""
     status: int | None = None
     counted: bool = False
     """The provider counts the attempt."""
@@ -73,7 +73,9 @@ class Row:
     sent: bool = True
     """The request arrives there."""
     back_in: tuple[float, float] | None = None
-    """It comes back between so many and so many seconds from now."""
+    """It comes back between so many and so many seconds later."""
+    or_late: bool = False
+    """Some machines find out by their connect timeout only."""
 
 
 _SHORT = {Way.BASE: "b", Way.ABSOLUTE: "p", Way.CONNECT_H1: "h1", Way.CONNECT_H2: "h2"}

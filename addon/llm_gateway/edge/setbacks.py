@@ -21,6 +21,7 @@ from llm_gateway.edge.settling import Settling, lowered, who
 from llm_gateway.exchange import Decision, Need, Offer, Reset, Verdict, Window
 from llm_gateway.failover import Failed, Mark, Next, Own, Passed
 from llm_gateway.health import DISABLED_FOR, MODEL_GONE_FOR
+from llm_gateway.limits.durations import retry_after
 from llm_gateway.limits.engine import scopes_of
 from llm_gateway.limits.refusals import read_refusal
 from llm_gateway.providers.quirks import learn
@@ -73,6 +74,7 @@ class Setbacks:
                 failure.body_complete,
                 headers.get("content-type", ""),
                 headers.get("retry-after", ""),
+                retry_after(headers, self.runtime.clock()),
                 failure.request_sent,
                 refused,
             ),
@@ -197,14 +199,10 @@ class Setbacks:
                         f"failing ({reason}), tried again in {until - now:.0f} s",
                         until=until,
                     )
+                if judged.until is not None:
+                    self._cool(offer, now, judged)
             case Mark.COOL:
-                until = health.cool(offer.key, now, judged.until, reason)
-                runtime.event(
-                    "cooldown",
-                    name,
-                    f"{reason}, back in {until - now:.0f} s",
-                    until=until,
-                )
+                self._cool(offer, now, judged)
             case Mark.DISABLE_ACCOUNT:
                 until = judged.until or now + DISABLED_FOR
                 health.disable(offer.key, until, reason, account=True)
@@ -231,6 +229,12 @@ class Setbacks:
                 )
             case Mark.NOTHING:
                 health.inconclusive(offer.key)
+
+    def _cool(self, offer: Offer, now: float, judged: failover.Judged) -> None:
+        reason = judged.reason
+        until = self.runtime.health.cool(offer.key, now, judged.until, reason)
+        message = f"{reason}, back in {until - now:.0f} s"
+        self.runtime.event("cooldown", who(offer), message, until=until)
 
     def last_word(self, exchange: Exchange, decision: Decision, now: float) -> None:
         skipped = [c for c in decision.candidates if c.verdict is Verdict.SKIPPED]
