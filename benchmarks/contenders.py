@@ -115,14 +115,15 @@ def gateway_config(site: Site) -> dict[str, object]:
         return {"name": name, "pricing": pricing, "limits": limit, **more}
 
     cheap = {"inputCostPerMillionTokens": 0.1, "outputCostPerMillionTokens": 0.1}
-    failing = model("bench-429", mappedName="bench-failover") | {"pricing": cheap}
-    answering = model("bench-plain", mappedName="bench-failover")
+    small, large = {"contextWindow": 8192}, {"contextWindow": 131072}
+    failing = model("bench-400", mappedName="bench-failover", **small)
+    answering = model("bench-plain", mappedName="bench-failover", **large)
     return {
         "logLevel": "info",
         "providers": [
             provider("upstream", [model(name) for name in MODELS]),
             provider("second", [model(name) for name in MODELS]),
-            provider("failing", [failing]),
+            provider("failing", [failing | {"pricing": cheap}]),
             provider("answering", [answering]),
         ],
         "budget": {"costPerDay": 10**6},
@@ -154,10 +155,10 @@ def _litellm(site: Site) -> tuple[list[str], dict[str, str]]:
         )
 
     text = "model_list:\n" + "".join(entry(name, name) for name in MODELS)
-    text += entry("bench-failover", "bench-429") + entry("bench-second", "bench-plain")
+    text += entry("bench-failover", "bench-400") + entry("bench-second", "bench-plain")
     text += (
         "router_settings:\n  num_retries: 0\n  disable_cooldowns: true\n"
-        '  fallbacks: [{"bench-failover": ["bench-second"]}]\n'
+        '  context_window_fallbacks: [{"bench-failover": ["bench-second"]}]\n'
         "general_settings:\n  master_key: sk-bench\n"
     )
     argv = [str(PEERS / "litellm/bin/litellm"), "--config", site.write("l.yaml", text)]

@@ -38,8 +38,8 @@ def framed(data: str) -> bytes:
     return b"%x\r\n%s\r\n" % (len(raw), raw)
 
 
-def answer(status: str, body: bytes, more: str = "") -> bytes:
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{more}"
+def answer(status: str, body: bytes) -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -62,9 +62,9 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             body = await body_of(reader, head)
             found = re.search(rb'"bench-([a-z0-9]+)-?(\d*)-?(\d*)', body)
             kind, *numbers = found.groups() if found else (b"plain", b"", b"")
-            if kind == b"429":
-                error = b'{"error":{"message":"busy","code":"rate_limit_exceeded"}}'
-                writer.write(answer("429 Too Many", error, "Retry-After: 0\r\n"))
+            if kind == b"400":
+                error = b'{"error":{"message":"long","code":"context_length_exceeded"}}'
+                writer.write(answer("400 Bad Request", error))
             elif kind == b"stream":
                 await stream(writer, *map(int, numbers), b"include_usage" in body)
             else:

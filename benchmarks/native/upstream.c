@@ -7,7 +7,7 @@
  *   bench-plain                     a chat completion of about 400 bytes
  *   bench-down-BYTES                a chat completion with BYTES of content
  *   bench-stream-CHUNKS-MICROSECS   CHUNKS events, one every MICROSECS
- *   bench-429                       429, retry at once
+ *   bench-400                       400, the prompt does not fit its context window
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -108,8 +108,9 @@ static const char PLAIN[] =
 	"\"content\":\"The quick brown fox jumps over the lazy dog, and then it rests a while "
 	"in the shade of an old tree.\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":12,"
 	"\"completion_tokens\":24,\"total_tokens\":36}}";
-static const char BUSY[] =
-	"{\"error\":{\"message\":\"Rate limit reached\",\"type\":\"requests\",\"code\":\"rate_limit_exceeded\"}}";
+static const char TOO_LONG[] =
+	"{\"error\":{\"message\":\"This model's maximum context length is 8192 tokens.\","
+	"\"type\":\"invalid_request_error\",\"code\":\"context_length_exceeded\"}}";
 
 static int answer(struct conn *c, const char *status, const char *extra, const char *body, size_t len)
 {
@@ -212,8 +213,8 @@ static int respond(struct conn *c, const char *body, size_t len)
 	memcpy(name, m, left < sizeof name - 1 ? left : sizeof name - 1);
 	if (!strncmp(name, "down-", 5))
 		return answer_down(c, strtoul(name + 5, NULL, 10));
-	if (!strncmp(name, "429", 3))
-		return answer(c, "429 Too Many Requests", "Retry-After: 0\r\n", BUSY, sizeof BUSY - 1);
+	if (!strncmp(name, "400", 3))
+		return answer(c, "400 Bad Request", "", TOO_LONG, sizeof TOO_LONG - 1);
 	if (!strncmp(name, "stream-", 7)) {
 		char *end;
 		int chunks = strtol(name + 7, &end, 10);
