@@ -78,7 +78,7 @@ class Row:
     """Some machines find out by their connect timeout only."""
 
 
-_SHORT = {Way.BASE: "b", Way.ABSOLUTE: "p", Way.CONNECT_H1: "h1", Way.CONNECT_H2: "h2"}
+SHORT = {Way.BASE: "b", Way.ABSOLUTE: "p", Way.CONNECT_H1: "h1", Way.CONNECT_H2: "h2"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Case:
 
     @property
     def id(self) -> str:
-        return f"{self.row.name} {_SHORT[self.way]} {self.form}".replace(" ", "-")
+        return f"{self.row.name} {SHORT[self.way]} {self.form}".replace(" ", "-")
 
     @property
     def reason(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from fakes import FakeProvider, answers
 from providers.fake_github import FakeGitHub, granted, session
 
-from gateway import GatewayProcess, chat
+from gateway import GatewayProcess, chat, provider
 
 from .conftest import Start
 
@@ -144,3 +144,50 @@ def test_quota_that_is_told_is_shown_and_holds(start: Start) -> None:
         [candidate] = route["candidates"]
         assert candidate["state"] == "at limit"
         assert len(api.requests) == 1
+
+
+def with_another(other: FakeProvider) -> dict[str, Any]:
+    [copilot] = signed_in()["providers"]
+    return {"providers": [copilot, provider(other, "other", "gpt-4o")]}
+
+
+def served(gateway: GatewayProcess) -> tuple[str, str]:
+    status, headers, _ = gateway.chat("gpt-4o")
+    assert status == 200
+    return headers["x-gateway-provider"], headers["x-gateway-attempts"]
+
+
+def test_a_refused_session_is_tried_once_more(start: Start) -> None:
+    with FakeProvider() as api, FakeProvider() as other, FakeGitHub() as github:
+        ends = time.time() + HOUR
+        github.sessions = [session("S", expires_at=ends, api=api.base_url)]
+        api.then(answers.status(401))
+        gateway = running(start, github, with_another(other))
+        assert served(gateway) == ("copilot", "2")
+        # Refused twice: it is not the session.
+        api.default = answers.status(401)
+        assert served(gateway) == ("other", "3")
+        assert served(gateway) == ("other", "1")
+        rows = gateway.wait_rows(
+            "select reason from attempts where provider = 'copilot' order by ts, n",
+            lambda rows: len(rows) == 4,
+        )
+        reasons = [row["reason"] for row in rows]
+        assert reasons == ["401 fake_401", "", "401 fake_401", "401 fake_401"]
+
+
+def test_without_github_the_next_one_answers(start: Start) -> None:
+    with FakeProvider() as api, FakeProvider() as other, FakeGitHub() as github:
+        github.sessions = [(503, {"message": "unicorn"})] * 9
+        gateway = running(start, github, with_another(other))
+        assert served(gateway) == ("other", "2")
+        assert api.journal == []
+        rows = gateway.wait_rows(
+            "select provider, outcome from attempts where outcome <> 'in_flight'"
+            " order by n",
+            lambda rows: len(rows) == 2,
+        )
+        assert [tuple(row.values()) for row in rows] == [
+            ("copilot", "failed"),
+            ("other", "ok"),
+        ]

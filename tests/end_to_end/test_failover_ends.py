@@ -17,7 +17,7 @@ from fakes import Answer, FakeProvider, Received, Script, Way, answers, refused_
 from gateway import GatewayProcess, provider
 
 from .conftest import Start
-from .failing import FORMS, STREAM, Told, ask, client, error, priced
+from .failing import FORMS, SHORT, STREAM, Told, ask, client, error, priced
 
 CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
 DIALECTS = {"dialects": ["chat", "messages", "responses"]}
@@ -71,7 +71,7 @@ ENDS = [
     End("no dialect", (answers.status(405, b""),), 502, code="upstream_failed", says=("does not speak",)),
     End("bad request", (answers.status(400, BAD), GOOD), 400, passed=BAD, tries=1, error="400 invalid_value"),
     End("unprocessable", (answers.status(422, BAD), GOOD), 422, passed=BAD, tries=1, error="422 invalid_value"),
-    End("limited, then bad request", (answers.rate_limited(), answers.status(400, BAD), GOOD), 400, passed=BAD, tries=2, error="400 invalid_value"),
+    End("limited, then bad", (answers.rate_limited(), answers.status(400, BAD), GOOD), 400, passed=BAD, tries=2, error="400 invalid_value"),
     End("too long for all", (answers.status(400, LONG), GOOD), 400, passed=LONG, tries=1, error="400 context_length_exceeded"),
     End("five refused", (REFUSED,) * 5, 502, code="upstream_unreachable", tries=4),
 ]  # fmt: skip
@@ -132,13 +132,13 @@ def stage() -> Iterator[Stage]:
 def gateway(start_shared: Start, stage: Stage) -> GatewayProcess:
     providers = []
     for end in ENDS:
-        for form in FORMS:
-            providers += stage.chain(slug(end.name, form[0]), *end.scripts)
+        for way, form in WAYS:
+            providers += stage.chain(slug(end.name, SHORT[way], form), *end.scripts)
     for dialect in SHAPES:
         providers += stage.chain(slug("d", dialect[4:7]), REFUSED, **DIALECTS)
     for way, form in WAYS:
         last = answers.stream(["{nonce}"]) if form == STREAM else answers.ok()
-        providers += stage.chain(slug("two", way, form), *TWO, last)
+        providers += stage.chain(slug("two", SHORT[way], form), *TWO, last)
     routing = {"firstByteTimeoutSeconds": 2}
     return start_shared({"routing": routing, "providers": providers})
 
@@ -160,7 +160,7 @@ async def put(
 
 async def test_two_in_a_row(gateway: GatewayProcess, stage: Stage) -> None:
     async def one(way: Way, form: str) -> None:
-        model = slug("two", way, form)
+        model = slug("two", SHORT[way], form)
         told = await put(gateway, model, form, way)
         assert told.status == 200, model
         assert told.headers["x-gateway-provider"] == f"{model}-3"
@@ -181,9 +181,14 @@ async def test_two_in_a_row(gateway: GatewayProcess, stage: Stage) -> None:
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.name)
 async def test_last_word(gateway: GatewayProcess, stage: Stage, end: End) -> None:
-    models = [(slug(end.name, form[0]), form) for form in FORMS]
-    answered = await asyncio.gather(*(put(gateway, *case) for case in models))
-    for (model, _), told in zip(models, answered, strict=True):
+    models = [slug(end.name, SHORT[way], form) for way, form in WAYS]
+    answered = await asyncio.gather(
+        *(
+            put(gateway, model, form, way)
+            for model, (way, form) in zip(models, WAYS, strict=True)
+        )
+    )
+    for model, told in zip(models, answered, strict=True):
         tries = end.tries or len(end.scripts)
         assert told.status == end.status, told.body
         assert told.headers["content-type"] == "application/json"

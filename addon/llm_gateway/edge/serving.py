@@ -20,6 +20,7 @@ from llm_gateway.edge.setbacks import Setbacks
 from llm_gateway.edge.settling import Settling
 from llm_gateway.exchange import AttemptRecord, Decision
 from llm_gateway.failover import Failed
+from llm_gateway.ledger.backlog import Waiter
 from llm_gateway.limits.engine import LimitRefusal, scopes_of
 from llm_gateway.outbound import Outbound, build
 from llm_gateway.providers.credentials import CredentialError
@@ -133,6 +134,7 @@ class Serving:
             try:
                 credential = await runtime.credentials.get(attempt.upstream)
             except CredentialError as e:
+                self._write(exchange, attempt)
                 failed = Failed("status" if e.status else "connect", str(e), e.status)
                 return not self.setbacks.judge(exchange, failed)
         offer = attempt.candidate.offer
@@ -150,15 +152,17 @@ class Serving:
             below=exchange.below,
         )
         attempt.strip_usage = out.strip_usage
-        if exchange.begun:
-            await committed(runtime.store.attempt(attempt.record))
-        else:
-            exchange.begun = True
-            await committed(
-                runtime.store.begin(record, attempt.record, exchange.decision)
-            )
+        await committed(self._write(exchange, attempt))
         self._send(exchange, attempt, out)
         return True
+
+    def _write(self, exchange: Exchange, attempt: Attempt) -> Waiter:
+        """Its rows, with what is reserved."""
+        store = self.runtime.store
+        if exchange.begun:
+            return store.attempt(attempt.record)
+        exchange.begun = True
+        return store.begin(exchange.record, attempt.record, exchange.decision)
 
     def _send(self, exchange: Exchange, attempt: Attempt, out: Outbound) -> None:
         loop = asyncio.get_running_loop()
