@@ -5,6 +5,8 @@ No clocks: the provider waits at a gate until the test has seen the chunk before
 
 import asyncio
 import contextlib
+import signal
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -402,3 +404,30 @@ async def test_fifty_streams_a_third_fails_over(
         assert len(good.requests) == 50
         if alpn == "h2":
             assert good.count("open") == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP here")
+@pytest.mark.parametrize("way", Way)
+async def test_a_nap_of_ours_is_no_silence_of_the_provider(rig: Rig, way: Way) -> None:
+    """A suspended machine: the answer came in time, it was only not read."""
+    gate = Gate()
+    slow = Answer(before=(gate,), headers=(answers.JSON,), body=(b'{"id": "slow"}',))
+    with FakeProvider(slow) as provider:
+        async with rig.client(way) as session:
+            asked = asyncio.ensure_future(rig.ask(session, provider, first=0.3))
+            await gate.arrival()
+            process = rig.mitm.process
+            assert process is not None
+            process.send_signal(signal.SIGSTOP)
+            try:
+                gate.open()
+                await provider.until(lambda p: p.count("answered") == 1)
+                woken = time.monotonic() + 1.2
+                while time.monotonic() < woken:
+                    await asyncio.sleep(0.1)
+            finally:
+                process.send_signal(signal.SIGCONT)
+            answered = await asked
+            assert answered.status == 200
+            assert await answered.body() == b'{"id": "slow"}'
+            assert answered.header("x-failed") in (None, "[]")

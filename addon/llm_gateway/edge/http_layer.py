@@ -69,6 +69,8 @@ LONGEST_SLEEP = 60.0
 """Seconds between two looks at the clock: also a sign of life for `tcp_timeout`."""
 PRUNE_ABOVE = 8
 """Connections that a client connection may have before the dead ones are sorted out."""
+OVERSLEPT = 0.5
+"""Seconds that a wake-up call may come late before we say that we were not running."""
 
 
 class GatewayHttpLayer(HttpLayer):
@@ -81,6 +83,8 @@ class GatewayHttpLayer(HttpLayer):
     """Wake-up calls under way, and when they come."""
     next_alarm: float
     longest_sleep: float
+    overslept: bool
+    """The last wake-up call came late, and judged nobody."""
     last_id: int
     prune_above: int
 
@@ -97,6 +101,7 @@ class GatewayHttpLayer(HttpLayer):
         self.next_alarm = inf
         timeout = getattr(self.context.options, "tcp_timeout", 600)
         self.longest_sleep = min(LONGEST_SLEEP, timeout / 2)
+        self.overslept = False
         self.last_id = 0
         self.prune_above = PRUNE_ABOVE
 
@@ -139,8 +144,15 @@ class GatewayHttpLayer(HttpLayer):
         return wakeup
 
     def _wake_up(self, command: commands.Command) -> CommandGenerator[None]:
-        del self.alarms[command]
+        planned = self.alarms.pop(command)
         self.next_alarm = min(self.alarms.values(), default=inf)
+        late = self.now() - planned > OVERSLEPT
+        self.overslept = late and not self.overslept
+        if self.overslept:
+            # A busy machine, or a suspended one: what came meanwhile is read first.
+            if wakeup := self.alarm(self.now() + OVERSLEPT):
+                yield wakeup
+            return
         for stream in self._own_streams():
             now = self.now()
             if stream.due(now) <= now:
