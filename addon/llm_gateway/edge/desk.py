@@ -38,6 +38,9 @@ logger = logging.getLogger("llm_gateway")
 LOOK_EVERY = 0.25
 """Seconds between two looks at the file."""
 
+LARGEST = 512 * 1024
+"""Bytes of a posted configuration: reading more would take json5 many seconds."""
+
 BASE_URLS = {name: row.base_url for name, row in TYPES.items() if row.base_url}
 
 
@@ -158,6 +161,9 @@ class Desk:
         self, body: bytes, *, as_text: bool, dry_run: bool, if_match: str
     ) -> Answer:
         """Validate, keep what was masked, write atomically, activate."""
+        if len(body) > LARGEST:
+            message = f"A configuration has at most {LARGEST} bytes."
+            return _json({"error": {"message": message}}, 413)
         async with self._lock:
             try:
                 loaded, built = await asyncio.to_thread(self._checked, body, as_text)

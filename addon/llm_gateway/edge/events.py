@@ -66,6 +66,10 @@ async def server_event(self: ProxyConnectionHandler, event: events.Event) -> Non
             _Turn(self, dispatch).run(event)
         except Exception:
             self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
+            # Nobody will answer here any more: better that the client knows.
+            client = self.transports.get(self.client)
+            if client is not None and client.handler is not None:
+                self.close_connection(self.client)
 
 
 @functools.cache

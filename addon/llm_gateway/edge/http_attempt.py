@@ -146,6 +146,11 @@ class AttemptStream(HttpStream):
         return step
 
     def passthrough(self, event: events.Event) -> CommandGenerator[None]:
+        # In a tunnel a broken connection is one that is closed; mitmproxy knows no more.
+        if isinstance(event, RequestProtocolError):
+            event = RequestEndOfMessage(event.stream_id)
+        elif isinstance(event, ResponseProtocolError):
+            event = ResponseEndOfMessage(event.stream_id)
         if self.upstream_id in (self.stream_id, 0):
             step: CommandGenerator[None] = super().passthrough(event)
             return step

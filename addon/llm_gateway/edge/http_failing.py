@@ -145,7 +145,7 @@ class FailoverStream(AttemptStream):
 
     def _respond(self, response: http.Response) -> CommandGenerator[None]:
         if self.client_state != self.state_done:
-            yield from self._respond_early(response)
+            yield from self.respond_early(response)
             return
         response.timestamp_start = time.time()
         yield HttpResponseHeadersHook(self.flow)
@@ -153,7 +153,7 @@ class FailoverStream(AttemptStream):
             return
         yield from self.send_response()
 
-    def _respond_early(self, response: http.Response) -> CommandGenerator[None]:
+    def respond_early(self, response: http.Response) -> CommandGenerator[None]:
         """Answer while the request is still coming in, and ignore the rest of it."""
         self.client_state = self.server_state = self.state_errored
         if not self.flow.request.is_http2:
@@ -183,7 +183,7 @@ class FailoverStream(AttemptStream):
     def _too_large(self, limit: int) -> CommandGenerator[bool]:
         self.request_body_buf.clear()  # type: ignore[no-untyped-call]
         self.flow.response = response = request_limit.answer(self.flow, limit)
-        yield from self._respond_early(response)
+        yield from self.respond_early(response)
         return True
 
     # uploads

@@ -28,6 +28,7 @@ from mitmproxy.proxy.layers.http import (
     HttpStream,
     RegisterHttpConnection,
 )
+from mitmproxy.proxy.layers.http._http1 import Http1Server
 from mitmproxy.proxy.layers.http._http2 import Http2Client
 
 from .http_commands import ConnectUpstream, TimeUp
@@ -67,6 +68,18 @@ __all__ = [
 
 LONGEST_SLEEP = 60.0
 """Seconds between two looks at the clock: also a sign of life for `tcp_timeout`."""
+UNREAD_BYTES = 256 * 1024
+"""How much of a head, or of further requests, waits in memory. Heads of this size are
+refused by the addon when they are whole; see `arrivals`."""
+_HEAD_TOO_LARGE = (
+    b'{"error": {"message": "The headers are too large.", "type": '
+    b'"invalid_request_error", "param": null, "code": "invalid_request"}}'
+)
+HEAD_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
+    b"connection: close\r\ncontent-length: %d\r\n\r\n%s"
+    % (len(_HEAD_TOO_LARGE), _HEAD_TOO_LARGE)
+)
 PRUNE_ABOVE = 8
 """Connections that a client connection may have before the dead ones are sorted out."""
 OVERSLEPT = 0.5
@@ -111,6 +124,15 @@ class GatewayHttpLayer(HttpLayer):
             command = cast(events.Wakeup, event).command
             if command in self.alarms:
                 return self._wake_up(command)
+        elif kind is events.DataReceived:
+            received = cast(events.DataReceived, event)
+            peer: Any = self.connections.get(received.connection)
+            if (
+                type(peer) is Http1Server
+                and len(peer.buf) + len(received.data) > UNREAD_BYTES
+                and (end := self._end_of_patience(peer)) is not None
+            ):
+                return end
         elif (
             kind is events.OpenConnectionCompleted
             and len(self.connections) > self.prune_above
@@ -118,6 +140,21 @@ class GatewayHttpLayer(HttpLayer):
             self._prune()
         step: CommandGenerator[None] = super()._handle_event(event)
         return step
+
+    def _end_of_patience(self, client: Any) -> CommandGenerator[None] | None:
+        """A head without an end, or requests without end before the first is answered:
+        mitmproxy would keep all of it. None: it is a body, which has its own bound."""
+        if client.state == client.read_headers:
+            return self._refuse_head(client)
+        if client.state == client.wait:
+            gone = events.ConnectionClosed(client.conn)
+            return cast("CommandGenerator[None]", super()._handle_event(gone))
+        return None
+
+    def _refuse_head(self, client: Any) -> CommandGenerator[None]:
+        client.state = client.done
+        yield commands.SendData(client.conn, HEAD_TOO_LARGE)
+        yield commands.CloseConnection(client.conn)
 
     def make_stream(self, stream_id: int) -> CommandGenerator[None]:
         stream = GatewayStream(self.context.fork(), stream_id, self)

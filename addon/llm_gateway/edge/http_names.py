@@ -9,6 +9,7 @@ import inspect
 from mitmproxy.net.http import validate
 from mitmproxy.proxy import layer, server
 from mitmproxy.proxy.layers import http
+from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._http2 import Http2Client
 
 KNOWN_GOOD = "11.0.2 to 12.3"
@@ -34,6 +35,8 @@ _METHODS: tuple[tuple[object, str], ...] = (
         http,
         "DropStream GetHttpConnectionCompleted RegisterHttpConnection SendHttp",
     ),
+    (_http1, "ChunkedReader make_body_reader"),
+    (_http1.Http1Server, "done read_headers wait"),
     (validate, "validate_headers"),
     (server.ConnectionHandler, "open_connection"),
 )
@@ -41,6 +44,7 @@ _ATTRIBUTES: tuple[tuple[type, str], ...] = (
     (layer.Layer, "_paused _paused_event_queue context"),
     (http.HttpLayer, "streams connections command_sources waiting_for_establishment"),
     (http.HttpStream, "request_body_buf flow stream_id"),
+    (_http1.Http1Server, "buf conn state"),
     (Http2Client, "stream_queue"),
     (server.ConnectionHandler, "max_conns transports wakeup_timer"),
 )

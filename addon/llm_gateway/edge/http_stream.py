@@ -101,7 +101,17 @@ class GatewayStream(FailoverStream):
     ) -> CommandGenerator[None]:
         note_target(event.request)
         step: CommandGenerator[None] = super().state_wait_for_request_headers(event)
-        return step
+        return step if event.end_stream else self._unless_answered(step)
+
+    def _unless_answered(self, step: CommandGenerator[None]) -> CommandGenerator[None]:
+        """An addon that answers a head does not wait for its body, nor does the client."""
+        yield from step
+        response = self.flow.response
+        if (
+            response is not None
+            and self.client_state == self.state_consume_request_body
+        ):
+            yield from self.respond_early(response)
 
     def state_wait_for_response_headers(
         self, event: ResponseHeaders

@@ -26,8 +26,8 @@ def log_line(exchange: Exchange) -> None:
         "%s %s %s -> %s%s: %s%s, %.2f s%s",
         record.client,
         record.dialect,
-        _quoted(record.requested_model),
-        _quoted(where),
+        quoted(record.requested_model),
+        quoted(where),
         tries,
         record.outcome,
         f" {record.status}" if record.status else "",
@@ -36,5 +36,6 @@ def log_line(exchange: Exchange) -> None:
     )
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name that others chose, so that it stays on its line."""
     return name if name.isprintable() else repr(name)

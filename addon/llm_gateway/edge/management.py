@@ -29,6 +29,8 @@ from llm_gateway.ledger.rows import iso
 logger = logging.getLogger("llm_gateway")
 
 MODEL = "/v1/models/"
+BODY_BYTES = 1 << 20
+"""The largest body that a management route reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,11 @@ class Management:
         if request.method == "OPTIONS":
             put(flow, Answer(204, b"", headers=preflight(cors_origin, request.headers)))
             return
-        path, _, query = request.path.partition("?")
+        # Bytes that are no UTF-8 become question marks: SQLite and JSON want text.
+        target = request.path.encode("utf-8", "surrogateescape").decode(
+            "utf-8", "replace"
+        )
+        path, _, query = target.partition("?")
         asked = Asked(
             request.method,
             path,
@@ -82,6 +88,8 @@ class Management:
             request.raw_content or b"",
         )
         try:
+            if len(asked.body) > BODY_BYTES:
+                raise BadRequest(413, f"The body is larger than {BODY_BYTES} bytes.")
             answer = await self._route(asked)
         except BadRequest as e:
             answer = failure(e.status, str(e))

@@ -24,6 +24,7 @@ from llm_gateway.edge.http_layer import (
     Plan,
     set_plan,
 )
+from llm_gateway.edge.log import quoted
 from llm_gateway.edge.runtime import Runtime
 from llm_gateway.edge.settling import metered
 from llm_gateway.exchange import Dialect, Need, RequestRecord, Usage
@@ -147,8 +148,8 @@ class Passing:
             "%s %s %s -> %s (its own key): %s, %.2f s",
             record.client,
             record.dialect,
-            record.requested_model or passage.flow.request.path.partition("?")[0][:80],
-            record.host,
+            quoted(record.requested_model or _path(passage.flow)),
+            quoted(record.host),
             record.status or error,
             record.duration_ms / 1000,
         )
@@ -190,6 +191,11 @@ class Passing:
         return usage.read_answer(
             passage.dialect, response.raw_content, prompt_estimate=estimate
         )
+
+
+def _path(flow: http.HTTPFlow) -> str:
+    """Without its query, where some hosts have a key."""
+    return flow.request.path.partition("?")[0][:80]
 
 
 def _genai(host: str) -> str | None:

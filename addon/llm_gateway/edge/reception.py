@@ -15,11 +15,18 @@ from dataclasses import replace
 
 from mitmproxy import connection, http
 
-from llm_gateway.dialects import Body, Problem, error_body, match, read
+from llm_gateway.dialects import Body, Problem, error_body, match
 from llm_gateway.edge import calls
 from llm_gateway.edge.admission import Admission
 from llm_gateway.edge.answers import Answer, put
-from llm_gateway.edge.arrivals import BODY_BYTES, BadBody, Way, decoded, refused_head
+from llm_gateway.edge.arrivals import (
+    BODY_BYTES,
+    BadBody,
+    Way,
+    decoded,
+    refused_head,
+    understood,
+)
 from llm_gateway.edge.cors import make_readable
 from llm_gateway.edge.exchanges import Exchange
 from llm_gateway.edge.http_layer import Action, Failure
@@ -176,13 +183,13 @@ class Reception:
             return
         try:
             raw = await decoded(request)
+            body = await understood(dialect, raw, request.path)
         except BadBody as e:
             if e.status == 415 and self._lets_pass(flow, way, identity):
                 self._pass(flow, dialect, None, identity)
             else:
                 self._refuse(flow, dialect, e.status, "invalid_request", str(e))
             return
-        body = read(dialect, raw, path=request.path)
         if isinstance(body, Problem):
             self._refuse(
                 flow, dialect, body.status, body.code, body.message, param=body.param
@@ -307,6 +314,8 @@ class Reception:
             ("x-gateway-request-id", calls.new_id(self.runtime.clock())),
             ("x-gateway-attempts", "0"),
         )
+        # Nobody is told to go on with a body that will not be read.
+        flow.request.headers.pop("expect", None)
         put(flow, Answer(status, body, headers=(*headers, *ours)))
         make_readable(flow, self.admission.reader(flow))
 

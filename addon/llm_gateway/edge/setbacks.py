@@ -15,6 +15,7 @@ from llm_gateway.dialects import error_body, read_error
 from llm_gateway.edge.answers import Answer, common_headers, put, seconds_until
 from llm_gateway.edge.exchanges import Attempt, Exchange
 from llm_gateway.edge.http_layer import Failure, FailureKind
+from llm_gateway.edge.log import quoted
 from llm_gateway.edge.runtime import Runtime
 from llm_gateway.edge.scrub import without_keys
 from llm_gateway.edge.settling import Settling, lowered, who
@@ -261,7 +262,9 @@ class Setbacks:
                 exchange.record.error = code
                 body = error_body(exchange.dialect, status, code, message)
                 self._answer(exchange, Answer(status, body, headers=tuple(headers)))
-                logger.info("%s %s: %s", status, exchange.call.ask.model, message)
+                logger.info(
+                    "%s %s: %s", status, quoted(exchange.call.ask.model), message
+                )
 
     def _exhausted_passes(self, exchange: Exchange, answer: Passed | Own) -> bool:
         """`routing.exhausted: passthrough`: the app's own host and key come last.

@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from llm_gateway.cli.example import example_config
 from llm_gateway.config.files import admin_token, state_folder
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.config.urls import is_loopback
-from llm_gateway.edge import http_layer, lean, reuse, scrub
+from llm_gateway.edge import http_layer, http_trailers, lean, reuse, scrub
 from llm_gateway.edge.desk import Desk
 from llm_gateway.edge.drain import Drain
 from llm_gateway.edge.logins import Logins
@@ -41,6 +42,9 @@ from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.github import GitHub
 
 logger = logging.getLogger("llm_gateway")
+
+THREADS = 64
+"""The most threads for what would block the event loop; they are made when needed."""
 
 
 class NotStarted(Exception):
@@ -200,6 +204,12 @@ class Starting:
         if runtime is None or self.tasks:
             return
         scrub.install(runtime)
+        http_trailers.drop()
+        # Names that resolve slowly wait in threads, and so does everything that reads a
+        # disk: Python's own handful of threads would be full of them.
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(THREADS, thread_name_prefix="gateway")
+        )
         if self.simulator is not None:
             self._task(self.simulator.start(), "simulator")
         keeper = reuse.install(ctx.master, origins_of(runtime.catalog))
