@@ -408,7 +408,10 @@ async def test_fifty_streams_a_third_fails_over(
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP here")
 @pytest.mark.parametrize("way", Way)
-async def test_a_nap_of_ours_is_no_silence_of_the_provider(rig: Rig, way: Way) -> None:
+@pytest.mark.parametrize("nap", [0.5, 1.2])
+async def test_a_nap_of_ours_is_no_silence_of_the_provider(
+    rig: Rig, way: Way, nap: float
+) -> None:
     """A suspended machine: the answer came in time, it was only not read."""
     gate = Gate()
     slow = Answer(before=(gate,), headers=(answers.JSON,), body=(b'{"id": "slow"}',))
@@ -422,7 +425,7 @@ async def test_a_nap_of_ours_is_no_silence_of_the_provider(rig: Rig, way: Way) -
             try:
                 gate.open()
                 await provider.until(lambda p: p.count("answered") == 1)
-                woken = time.monotonic() + 1.2
+                woken = time.monotonic() + nap
                 while time.monotonic() < woken:
                     await asyncio.sleep(0.1)
             finally:

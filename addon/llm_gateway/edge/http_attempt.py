@@ -66,6 +66,8 @@ class AttemptStream(HttpStream):
     phase = Phase.QUIET
     mark = 0.0
     """When the upstream last gave a sign of life, or the phase began."""
+    seen_due = 0.0
+    """The due moment that was seen to have passed, once."""
     sent_at = 0.0
     """When the last byte of the request was handed on."""
     collect_until = inf

@@ -82,8 +82,9 @@ HEAD_TOO_LARGE = (
 )
 PRUNE_ABOVE = 8
 """Connections that a client connection may have before the dead ones are sorted out."""
-OVERSLEPT = 0.5
-"""Seconds that a wake-up call may come late before we say that we were not running."""
+SECOND_LOOK = 0.25
+"""Seconds between seeing that time is up and saying so. After a stall of our own, on a
+busy or suspended machine, clocks are ahead of what has arrived: it is read meanwhile."""
 
 
 class GatewayHttpLayer(HttpLayer):
@@ -96,8 +97,6 @@ class GatewayHttpLayer(HttpLayer):
     """Wake-up calls under way, and when they come."""
     next_alarm: float
     longest_sleep: float
-    overslept: bool
-    """The last wake-up call came late, and judged nobody."""
     last_id: int
     prune_above: int
 
@@ -114,7 +113,6 @@ class GatewayHttpLayer(HttpLayer):
         self.next_alarm = inf
         timeout = getattr(self.context.options, "tcp_timeout", 600)
         self.longest_sleep = min(LONGEST_SLEEP, timeout / 2)
-        self.overslept = False
         self.last_id = 0
         self.prune_above = PRUNE_ABOVE
 
@@ -181,22 +179,20 @@ class GatewayHttpLayer(HttpLayer):
         return wakeup
 
     def _wake_up(self, command: commands.Command) -> CommandGenerator[None]:
-        planned = self.alarms.pop(command)
+        del self.alarms[command]
         self.next_alarm = min(self.alarms.values(), default=inf)
-        late = self.now() - planned > OVERSLEPT
-        self.overslept = late and not self.overslept
-        if self.overslept:
-            # A busy machine, or a suspended one: what came meanwhile is read first.
-            if wakeup := self.alarm(self.now() + OVERSLEPT):
-                yield wakeup
-            return
         for stream in self._own_streams():
             now = self.now()
-            if stream.due(now) <= now:
+            due = stream.due(now)
+            if due > now:
+                continue
+            if stream.seen_due == due:
                 yield from self.event_to_child(stream, TimeUp())
+            stream.seen_due = due
         now = self.now()
-        earliest = min((s.due(now) for s in self._own_streams()), default=inf)
-        if wakeup := self.alarm(earliest):
+        dues = [stream.due(now) for stream in self._own_streams()]
+        looks = (due if due > now else now + SECOND_LOOK for due in dues)
+        if wakeup := self.alarm(min(looks, default=inf)):
             yield wakeup
 
     def _own_streams(self) -> list[GatewayStream]:
