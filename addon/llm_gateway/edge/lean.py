@@ -187,6 +187,9 @@ async def listen(master: Any) -> None:
     wanted = [ProxyMode.parse(mode) for mode in master.options.mode]
     right = [s.mode for s in servers if _listens_as_told(s, master.options)]
     if len(right) < len(wanted):
+        for server in list(servers):
+            if not server.is_running:  # nothing to stop
+                servers._instances.pop(server.mode, None)
         await servers.update(right)
         await servers.update(wanted)
 
@@ -194,11 +197,34 @@ async def listen(master: Any) -> None:
 def _listens_as_told(server: Any, options: Any) -> bool:
     host = server.mode.listen_host(options.listen_host)
     port = server.mode.listen_port(options.listen_port)
+    if not server.is_running:
+        return False  # the port that was tried first is somebody else's
     return not any(
         (address[0] in EVERYWHERE and host and host not in EVERYWHERE)
         or (port and address[1] != port)
         for address in server.listen_addrs
     )
+
+
+class NotYet(logging.Filter):
+    """Keeps quiet about a port that nobody asked for.
+
+    While `listen` has not come, mitmproxy may have tried 8080 in vain although the script
+    says another one, and would take its own complaint for a reason to exit.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handlers = tuple(logging.getLogger().handlers)
+        for handler in self.handlers:
+            handler.addFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "failed to listen on" not in record.getMessage()
+
+    def over(self) -> None:
+        for handler in self.handlers:
+            handler.removeFilter(self)
 
 
 def unburden_collector() -> None:

@@ -129,6 +129,8 @@ class Runtime(Standpoint):
     keys_required: bool = False
     """We listen beyond loopback: only known clients are served."""
     log_level: str = "info"
+    log_level_is_given: bool = False
+    """By the environment, which wins over the configuration."""
     catalog_log_level: str = "info"
     """As the config has it: only a changed one overrides what was set since."""
     port: int = 8080
@@ -185,7 +187,8 @@ class Runtime(Standpoint):
             self.quirks.forget(provider)
         if catalog.config.log_level != self.catalog_log_level:
             self.catalog_log_level = catalog.config.log_level
-            self.set_log_level(self.catalog_log_level)
+            if not self.log_level_is_given:
+                self.set_log_level(self.catalog_log_level)
         for tell in self.adopted:
             tell(catalog)
         self.loading = Loading(catalog.revision, now)

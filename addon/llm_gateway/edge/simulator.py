@@ -91,6 +91,7 @@ class Simulator:
             ConnectionError,
             asyncio.IncompleteReadError,
             asyncio.LimitOverrunError,
+            asyncio.CancelledError,  # the end: Python 3.11 would complain about it
             ValueError,
         ):
             pass

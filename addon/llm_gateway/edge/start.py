@@ -10,10 +10,13 @@ What this file does not know: requests.
 """
 
 import asyncio
+import json
 import logging
 import os
+import shlex
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -59,6 +62,7 @@ class Starting:
         self.tasks: list[asyncio.Task[Any]] = []
         self.simulator: Simulator | None = None
         self.made_config = False
+        self.not_yet: lean.NotYet | None = None
         self.dashboard: Any = None
 
     def load(self, loader: Loader) -> None:
@@ -89,13 +93,9 @@ class Starting:
         if not options.listen_host:
             options.update(listen_host="127.0.0.1")
         port = os.environ.get("PORT", "")
-        if options.listen_port is None and port:
-            if not port.isdigit() or not 0 < int(port) < 65536:
-                logger.error(
-                    "PORT=%s is not a port; write a number from 1 to 65535.", port
-                )
-                return
+        if options.listen_port is None and port.isdecimal() and 0 < int(port) < 65536:
             options.update(listen_port=int(port))
+            self.not_yet = lean.NotYet()
 
     def configure(self, updated: set[str]) -> Runtime | None:
         """The runtime, when this call built it."""
@@ -116,6 +116,7 @@ class Starting:
                 f"Known to work: {http_layer.KNOWN_GOOD}."
             )
         env = os.environ
+        self._check_environment(env)
         home = state_folder(env)
         path = self._config_path()
         clock = time.time
@@ -162,10 +163,27 @@ class Starting:
         self.simulator = simulator
         level = env.get("LOG_LEVEL", "").lower()
         runtime.catalog_log_level = config.log_level
-        runtime.set_log_level(level if level in LEVELS else config.log_level)
+        runtime.log_level_is_given = bool(level)
+        runtime.set_log_level(level or config.log_level)
         for warning in loaded.warnings:
             logger.warning("%s", warning)
         return runtime
+
+    def _check_environment(self, env: Mapping[str, str]) -> None:
+        """What is given there is meant: a mistake in it is no reason for a default."""
+        port, level = env.get("PORT", ""), env.get("LOG_LEVEL", "")
+        if port and ctx.options.listen_port is None:
+            raise NotStarted(
+                f"PORT={port} is not a port; write a number from 1 to 65535."
+            )
+        if level and level.lower() not in LEVELS:
+            raise NotStarted(
+                f"LOG_LEVEL={level} is no level; write one of {', '.join(LEVELS)}."
+            )
+        try:
+            GitHub.from_environment(env)
+        except ValueError as e:
+            raise NotStarted(str(e)) from e
 
     def _config_path(self) -> Path:
         named = ctx.options.gateway_config or os.environ.get("LLM_GATEWAY_CONFIG")
@@ -222,7 +240,13 @@ class Starting:
 
     async def _open(self, runtime: Runtime) -> None:
         """Listen where we should, say so, and keep the dashboard's numbers fresh."""
+        if self.not_yet is not None:
+            self.not_yet.over()
         await lean.listen(ctx.master)
+        if _bound_port() is None:
+            # mitmproxy has said why, but is past the point where it would exit for it.
+            asyncio.get_running_loop().call_soon(sys.exit, 1)
+            return
         lean.slim(ctx.master)
         runtime.port = _bound_port() or runtime.port
         runtime.publish()
@@ -319,9 +343,9 @@ def say_hello(runtime: Runtime, made_config: bool, dashboard_port: int) -> None:
     if dashboard_port:
         logger.info("Dashboard: http://127.0.0.1:%d/-/gateway", dashboard_port)
     model = next((name for name in catalog.model_names()), "MODEL")
-    body = f'{{"model":"{model}","messages":[{{"role":"user","content":"Hello!"}}]}}'
+    asked = {"model": model, "messages": [{"role": "user", "content": "Hello!"}]}
     logger.info(
-        "Try: curl %s/v1/chat/completions -H 'content-type: application/json' -d '%s'",
+        "Try: curl %s/v1/chat/completions -H 'content-type: application/json' -d %s",
         base,
-        body,
+        shlex.quote(json.dumps(asked, separators=(",", ":"))),
     )

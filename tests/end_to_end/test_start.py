@@ -1,0 +1,243 @@
+"""How it starts, and how it says that it does not."""
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeProvider
+
+from gateway import GatewayProcess, provider
+
+from .conftest import Start
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def refusal(folder: Path, confdir: Path, config: Any, **more: Any) -> str:
+    """The log of a gateway that does not start; it ended with exit code 1."""
+    log = ended(GatewayProcess(folder, config, confdir=confdir, **more))
+    assert log.count("The gateway does not start.") == 1
+    return log
+
+
+def ended(gateway: GatewayProcess) -> str:
+    """The same for any reason not to start."""
+    try:
+        with pytest.raises(AssertionError, match="ended early"):
+            gateway.start()
+        assert gateway.process is not None
+        assert gateway.process.returncode == 1
+        log = gateway.log()
+    finally:
+        gateway.__exit__(None, None, None)
+    assert "Traceback" not in log
+    return log
+
+
+MISTAKES = """\
+{
+  "logLevel": "loud",
+  "providers": [
+    {
+      "id": "a",
+      "type": "openai-compatibel",
+      "apiKey": "sk-CANARY-in-a-file",
+      "baseURL": "http://example.com/v1",
+      "modells": [],
+    },
+    { "id": "b", "type": "groq", "limits": { "requestsPerMinute": -1 } }
+  ]
+}
+"""
+EXPECTED = [
+    ("config.jsonc:2:", "logLevel:", '"loud"', "info"),
+    (
+        "config.jsonc:6:",
+        "providers[0].type:",
+        '"openai-compatibel"',
+        "openai-compatible",
+    ),
+    ("config.jsonc:8:", "providers[0].baseURL:", "unencrypted", "https://"),
+    ("config.jsonc:9:", "providers[0].modells:", "", "models"),
+    ("config.jsonc:11:", "providers[1].limits.requestsPerMinute:", "-1", "0"),
+]
+"""Where, which key, what was found, what to write."""
+
+
+def test_five_mistakes_get_five_messages(tmp_path: Path, confdir: Path) -> None:
+    log = refusal(tmp_path, confdir, MISTAKES)
+    lines = [line for line in log.splitlines() if "config.jsonc:" in line]
+    assert len(lines) == 5, log
+    for line, parts in zip(lines, EXPECTED, strict=True):
+        for part in parts:
+            assert part in line
+    assert "CANARY" not in log
+
+
+@pytest.mark.parametrize("how", ["option", "environment"])
+def test_a_named_file_that_is_missing(tmp_path: Path, confdir: Path, how: str) -> None:
+    missing = str(tmp_path / "nowhere.jsonc")
+    more: dict[str, Any] = {"env": {"LLM_GATEWAY_CONFIG": missing}}
+    if how == "option":
+        more = {"options": {"gateway_config": missing}}
+    log = refusal(tmp_path, confdir, None, **more)
+    assert f"{missing}: there is no such file" in log
+    assert f"llm-gateway init {missing}" in log
+    assert not (tmp_path / "config.jsonc").exists()
+
+
+@pytest.mark.parametrize(
+    ("env", "options", "said"),
+    [
+        (
+            {"LOG_LEVEL": "loud"},
+            {},
+            "LOG_LEVEL=loud is no level; write one of trace, debug",
+        ),
+        (
+            {"LLM_GATEWAY_GITHUB_URL": "ftp://x"},
+            {},
+            "LLM_GATEWAY_GITHUB_URL does not begin",
+        ),
+        ({}, {"gateway_db": "no/such/folder/usage.db"}, "no/such/folder"),
+        ({"LLM_GATEWAY_HOME": "/dev/null/home"}, {}, "/dev/null/home"),
+    ],
+)
+def test_what_surrounds_it_is_wrong(
+    tmp_path: Path,
+    confdir: Path,
+    env: dict[str, str],
+    options: dict[str, str],
+    said: str,
+) -> None:
+    log = refusal(tmp_path, confdir, {"providers": []}, env=env, options=options)
+    assert said in log
+
+
+@pytest.mark.parametrize("port", ["eighty", "0", "65536", "-1"])
+def test_a_port_that_is_none(tmp_path: Path, confdir: Path, port: str) -> None:
+    gateway = GatewayProcess(
+        tmp_path, {"providers": []}, confdir=confdir, env={"PORT": port}
+    )
+    listening_by(gateway)
+    assert f"PORT={port} is not a port; write a number from 1 to 65535" in ended(
+        gateway
+    )
+
+
+def test_a_port_that_is_taken(tmp_path: Path, confdir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        gateway = GatewayProcess(
+            tmp_path, {"providers": []}, confdir=confdir, env={"PORT": str(port)}
+        )
+        listening_by(gateway)
+        log = ended(gateway)
+    assert f"failed to listen on 127.0.0.1:{port}" in log
+
+
+def test_the_first_start_makes_a_configuration(start: Start) -> None:
+    gateway = start(None)
+    assert "Wrote config.jsonc from the example" in gateway.log()
+    assert gateway.config_path.stat().st_mode & 0o777 == 0o600
+    assert gateway.config_path.read_text().startswith("// LLM Gateway: an example")
+    home, token = gateway.home, gateway.home / "admin-token"
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert str(token) in gateway.log()
+    assert token.read_text().strip() not in gateway.log()
+    # The line that the log offers works as it stands, without any key.
+    model = gateway.get("/v1/models")[2]["data"][0]["id"]
+    assert f'"model":"{model}"' in gateway.log()
+    assert gateway.chat(model)[0] == 200
+
+    # The second start leaves it as it is, and tightens what became too wide.
+    gateway.stop()
+    gateway.config_path.write_text("{}")
+    token.chmod(0o644)
+    home.chmod(0o755)
+    said = token.read_text()
+    with GatewayProcess(gateway.folder, None, confdir=gateway.confdir) as again:
+        again.wait_log("Try: curl")
+        assert "Wrote config.jsonc" not in again.log()
+        assert gateway.config_path.read_text() == "{}"
+        assert token.read_text() == said
+        assert token.stat().st_mode & 0o777 == 0o600
+        assert home.stat().st_mode & 0o777 == 0o700
+
+
+def listening_by(gateway: GatewayProcess, *arguments: str) -> None:
+    """Start it with a port of its own choice, not with the harness's."""
+    command = gateway._command
+    at = command.index("--listen-port")
+    gateway._command = [*command[:at], *command[at + 2 :], *arguments]
+
+
+def test_options_win_over_the_environment_and_it_over_the_rest(
+    tmp_path: Path, confdir: Path
+) -> None:
+    with FakeProvider() as fake:
+        for name in ("default", "environment", "option"):
+            config = {"logLevel": "debug", "providers": [provider(fake, name, name)]}
+            (tmp_path / f"{name}.jsonc").write_text(json.dumps(config))
+        (tmp_path / "default.jsonc").rename(tmp_path / "config.jsonc")
+        port, other = free_port(), free_port()
+        env = {
+            "LLM_GATEWAY_CONFIG": str(tmp_path / "environment.jsonc"),
+            "LLM_GATEWAY_DB": str(tmp_path / "environment.db"),
+            "LOG_LEVEL": "error",
+            "PORT": str(port),
+        }
+        gateway = GatewayProcess(tmp_path, None, confdir=confdir, env=env)
+        listening_by(gateway)
+        with gateway:
+            assert gateway.port == port
+            assert [m["id"] for m in gateway.get("/v1/models")[2]["data"]] == [
+                "environment"
+            ]
+            level = "/admin/logging/level"
+            assert gateway.get(level, gateway.admin)[2] == {"level": "error"}
+            # A reload does not undo what the environment said.
+            text = (
+                (tmp_path / "environment.jsonc").read_text().replace("debug", "trace")
+            )
+            (tmp_path / "environment.jsonc").write_text(text)
+            assert gateway.post("/admin/reload", b"", gateway.admin)[0] == 200
+            assert gateway.get(level, gateway.admin)[2] == {"level": "error"}
+        assert (tmp_path / "environment.db").exists()
+        assert not (tmp_path / "usage.db").exists()
+
+        gateway = GatewayProcess(
+            tmp_path,
+            None,
+            confdir=confdir,
+            env=env,
+            options={
+                "gateway_config": str(tmp_path / "option.jsonc"),
+                "gateway_db": str(tmp_path / "option.db"),
+            },
+        )
+        listening_by(gateway, "--listen-port", str(other))
+        with gateway:
+            assert gateway.port == other
+            assert [m["id"] for m in gateway.get("/v1/models")[2]["data"]] == ["option"]
+        assert (tmp_path / "option.db").exists()
+
+        gateway = GatewayProcess(tmp_path, None, confdir=confdir)
+        with gateway:
+            assert [m["id"] for m in gateway.get("/v1/models")[2]["data"]] == [
+                "default"
+            ]
+            assert gateway.get(level, gateway.admin)[2] == {"level": "debug"}
+            text = gateway.config_path.read_text().replace("debug", "warn")
+            gateway.config_path.write_text(text)
+            assert gateway.post("/admin/reload", b"", gateway.admin)[0] == 200
+            assert gateway.get(level, gateway.admin)[2] == {"level": "warn"}
+        assert (tmp_path / "usage.db").exists()
+        assert os.stat(tmp_path / "usage.db").st_mode & 0o077 == 0
