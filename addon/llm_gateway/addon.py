@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from mitmproxy import connection, http, tls
+from mitmproxy import connection, http, tcp, tls
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import layer, server_hooks
 
@@ -138,6 +138,16 @@ class Gateway:
         except Exception:
             logger.exception("Internal error while connecting.")
             data.server.error = "Internal error."
+
+    # -- what only passes ------------------------------------------------------
+
+    def tcp_message(self, flow: tcp.TCPFlow) -> None:
+        """mitmproxy keeps all that ever went through a tunnel; nobody looks at it."""
+        flow.messages.clear()
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        if flow.websocket is not None:
+            flow.websocket.messages.clear()
 
     # -- requests --------------------------------------------------------------
 

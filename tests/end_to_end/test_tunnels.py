@@ -5,6 +5,7 @@ import hashlib
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -379,6 +380,39 @@ def test_a_provider_on_this_machine_can_be_reached(
         raw = f"GET /tunnel HTTP/1.1\r\nhost: {there}\r\n\r\n".encode()
         assert status(answer_to(wire, raw)) == 200
     assert fake.requests[-1].target == "/tunnel"
+
+
+def test_a_long_tunnel_is_not_kept_in_memory(
+    gateway: GatewayProcess, fake: FakeProvider
+) -> None:
+    """Something that is neither TLS nor HTTP, to an address that may be reached."""
+    rounds, piece = 48, b"\x00" * (1 << 20)
+    with socket.create_server(("127.0.0.1", 0)) as site:
+        port = site.getsockname()[1]
+        entry = provider(fake, "tunnel", baseURL=f"http://127.0.0.1:{port}/v1")
+        before = gateway.config_path.read_text()
+        gateway.write_config({"providers": [entry]})
+        assert gateway.post("/admin/reload", b"", gateway.admin)[0] == 200
+
+        def swallow() -> None:
+            with site.accept()[0] as peer:
+                got = 0
+                while got < rounds * len(piece) and (data := peer.recv(1 << 20)):
+                    got += len(data)
+                peer.sendall(b"%d" % got)
+
+        thread = threading.Thread(target=swallow)
+        thread.start()
+        with connected(gateway, f"127.0.0.1:{port}") as wire:
+            wire.sendall(piece)
+            held = gateway.rss()
+            for _ in range(rounds - 1):
+                wire.sendall(piece)
+            assert int(wire.recv(100)) == rounds * len(piece)
+            assert gateway.rss() - held < 24 << 20
+        thread.join()
+    gateway.write_config(before)
+    assert gateway.post("/admin/reload", b"", gateway.admin)[0] == 200
 
 
 def test_the_gateway_does_not_ask_itself(gateway: GatewayProcess) -> None:

@@ -10,10 +10,8 @@ What this file does not know: requests.
 """
 
 import asyncio
-import json
 import logging
 import os
-import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -25,7 +23,6 @@ from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from llm_gateway import __version__
 from llm_gateway.cli.example import example_config
 from llm_gateway.config.files import admin_token, state_folder
 from llm_gateway.config.problems import ConfigError
@@ -33,6 +30,7 @@ from llm_gateway.config.urls import is_loopback
 from llm_gateway.edge import http_layer, http_trailers, lean, reuse, scrub
 from llm_gateway.edge.desk import Desk
 from llm_gateway.edge.drain import Drain
+from llm_gateway.edge.hello import say_hello
 from llm_gateway.edge.logins import Logins
 from llm_gateway.edge.pulse import pulse
 from llm_gateway.edge.runtime import LEVELS, Loading, Runtime
@@ -309,43 +307,3 @@ async def load_prices() -> None:
 def origins_of(catalog: Catalog) -> list[Origin]:
     """Where connections are kept warm: the configured providers' own addresses."""
     return [upstream.origin for upstream in catalog.upstreams.values()]
-
-
-def say_hello(runtime: Runtime, made_config: bool, dashboard_port: int) -> None:
-    """What is there, what is missing, and a line to try."""
-    catalog = runtime.catalog
-    config = catalog.config
-    if made_config:
-        logger.info("Wrote config.jsonc from the example; edit it as you like.")
-    if sys.version_info < (3, 12):
-        logger.info("Python 3.12 or newer would get a newer mitmproxy.")
-    skipped: dict[str, str] = {}
-    for offer in catalog.offers:
-        if offer.disabled_reason.startswith("not configured"):
-            skipped.setdefault(offer.provider, offer.disabled_reason)
-    for provider, reason in skipped.items():
-        logger.info("%s is skipped: %s", provider, reason)
-    usable = [offer for offer in catalog.offers if offer.enabled]
-    if not config.budget.model_fields_set and any(not o.zero_cost for o in usable):
-        logger.warning("No budget is set: paid use is unlimited.")
-    base = f"http://127.0.0.1:{runtime.port}"
-    providers = {offer.provider for offer in usable}
-    logger.info(
-        "LLM Gateway %s serves %d models of %d providers at %s/v1 (policy %s)",
-        __version__,
-        len(catalog.model_names()),
-        len(providers),
-        base,
-        config.routing.policy.value,
-    )
-    logger.info("Proxy: HTTPS_PROXY=%s; or: llm-gateway run -- CMD", base)
-    logger.info("Admin token: %s", runtime.desk.home / "admin-token")
-    if dashboard_port:
-        logger.info("Dashboard: http://127.0.0.1:%d/-/gateway", dashboard_port)
-    model = next((name for name in catalog.model_names()), "MODEL")
-    asked = {"model": model, "messages": [{"role": "user", "content": "Hello!"}]}
-    logger.info(
-        "Try: curl %s/v1/chat/completions -H 'content-type: application/json' -d %s",
-        base,
-        shlex.quote(json.dumps(asked, separators=(",", ":"))),
-    )
