@@ -132,9 +132,7 @@ async def crowd(gateway: GatewayProcess) -> Counter[tuple[str, str]]:
     return ends
 
 
-async def test_verdict(
-    start: Start, run: Callable[..., Mock], capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_verdict(start: Start, run: Callable[..., Mock]) -> None:
     mocks = [
         run("limited", "--rpm", "20"),
         run(
@@ -152,8 +150,7 @@ async def test_verdict(
         for name, v in verdicts.items()
     }
     ended = {f"{form} {end}": count for (form, end), count in sorted(ends.items())}
-    with capsys.disabled():
-        print(f"\nllmock: {json.dumps({'clients': ended, **short})}")
+    print(f"llmock: {json.dumps({'clients': ended, **short})}")  # pytest -rP shows it
     for name, verdict in verdicts.items():
         found = [f for f in verdict["findings"] if f["severity"] == "error"]
         assert found == [], name
