@@ -177,3 +177,11 @@ def test_an_admin_token_is_not_read_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "admin-token").symlink_to(elsewhere)
     with pytest.raises(OSError, match="symbolic link"):
         admin_token(tmp_path)
+
+
+def test_drafts_of_a_crash_are_swept_up(tmp_path: Path) -> None:
+    path = tmp_path / "config.jsonc"
+    (tmp_path / ".config.jsonc.0123456789ab").write_text("sk-left-behind")
+    (tmp_path / ".config.jsonc.swp").write_text("an editor's")
+    write_config(path, "{}", now=NOW)
+    assert names_in(tmp_path) == [".config.jsonc.swp", "config.jsonc"]

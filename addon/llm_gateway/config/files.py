@@ -70,6 +70,12 @@ def _back_up(path: Path, content: bytes, now: float) -> None:
         old.unlink(missing_ok=True)
 
 
+def _sweep(path: Path) -> None:
+    """Drafts that a crash left behind: they hold keys too."""
+    for draft in path.parent.glob(f".{path.name}.{'[0-9a-f]' * 12}"):
+        draft.unlink(missing_ok=True)
+
+
 def write_config(
     path: Path, text: str, *, now: float, expected: str | None = None
 ) -> str:
@@ -90,6 +96,7 @@ def write_config(
         except FileNotFoundError:
             mode, old = 0o600, None
         _expect(path, old, expected)
+        _sweep(target)
         if old is not None and old != content:
             _back_up(target, old, now)
         _replace(target, content, mode)
