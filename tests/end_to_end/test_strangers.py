@@ -28,6 +28,13 @@ ROUTED = [
     ("POST", "/v1/messages"),
     ("POST", "/v1/messages/count_tokens"),
 ]
+NAMED = [
+    ("GET", "/v1/models/m"),
+    ("GET", "/usage/model/m"),
+    ("GET", "/config/nothing"),
+    ("GET", "/nothing"),
+]
+"""Not in the table of routes: a name is part of them, or nobody knows them."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Good:
 
 GOOD: dict[tuple[str, str], Good] = {
     ("GET", "/route"): Good(query="?model=m"),
+    ("GET", "/config/nothing"): Good(status=404),
+    ("GET", "/nothing"): Good(status=404),
     ("POST", "/usage/simulate"): Good(b'{"providerId": "a", "tokens": 1}'),
     ("POST", "/config"): Good(b'{"providers": []}', query="?dry_run=1"),
     ("POST", "/config/set"): Good(b'{"providers": []}', query="?dry_run=1"),
@@ -155,7 +164,7 @@ def cells(method: str, path: str) -> Iterator[Cell]:
         yield Cell(method, path, *cell)
 
 
-@pytest.mark.parametrize(("method", "path"), [*ROUTES, *ROUTED])
+@pytest.mark.parametrize(("method", "path"), [*ROUTES, *ROUTED, *NAMED])
 def test_every_route_and_every_stranger(
     gateway: GatewayProcess, fake: FakeProvider, method: str, path: str
 ) -> None:
@@ -380,7 +389,7 @@ def test_a_key_for_every_request(
 def test_what_strangers_may_see(public: GatewayProcess) -> None:
     key = {"authorization": "Bearer sk-CLIENT-key"}
     assert public.get("/health")[0] == 200
-    for method, path in ROUTES:
+    for method, path in (*ROUTES, *NAMED):
         if path == "/health":
             continue
         good = GOOD.get((method, path), Good(b"{}" if method == "POST" else None))
