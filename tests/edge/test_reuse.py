@@ -77,6 +77,20 @@ async def test_one_client_after_the_other(warm, way, tls):
         assert used(provider) == [1, 1]
 
 
+@pytest.mark.parametrize("way", ONE_SHOT)
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+async def test_nothing_of_a_client_stays_when_it_has_gone(warm, way, tls):
+    context = warm.authority.server_context() if tls else None
+    with FakeProvider(tls=context) as provider:
+        for _ in range(5):
+            assert await once(warm, way, provider)
+        for _ in range(100):
+            alive = await warm.control("_alive")
+            if alive == 1:  # who asks
+                return
+        raise AssertionError(f"{alive} clients in memory")
+
+
 async def test_a_stream_passes_its_connection_on(warm):
     with FakeProvider(answers.stream(["{nonce}", "x"])) as provider:
         for _ in range(3):

@@ -1,15 +1,18 @@
 """`layer_script.py` on a lean mitmproxy, whose upstream connections stay warm.
 
 WARM_ORIGINS names ports on 127.0.0.1 with their schemes: `https:4433 http:8000`. Without
-it every port is kept warm. `GET /_warm` says how many connections lie there.
+it every port is kept warm. `GET /_warm` says how many connections lie there, `GET /_alive`
+how many clients' connections there are in memory, after a collection.
 """
 
+import gc
 import json
 import os
 import sys
 from pathlib import Path
 
 from mitmproxy import ctx, http
+from mitmproxy.proxy.server import ConnectionHandler
 
 from llm_gateway.edge import lean, reuse
 from llm_gateway.exchange import Origin
@@ -41,6 +44,11 @@ class WarmScript(LayerScript):
             self.keeper.warm.origins = Everywhere()
 
     def request(self, flow: http.HTTPFlow) -> None:
+        if flow.request.path == "/_alive":
+            gc.collect()
+            alive = sum(isinstance(one, ConnectionHandler) for one in gc.get_objects())
+            flow.response = http.Response.make(200, json.dumps(alive))
+            return
         if flow.request.path != "/_warm":
             return super().request(flow)
         places = self.keeper.warm.places

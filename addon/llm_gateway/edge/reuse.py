@@ -15,6 +15,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, field
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -29,6 +30,7 @@ from mitmproxy.proxy.layers.tls import ServerTLSLayer, TLSLayer
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 from mitmproxy.utils import human
+from OpenSSL import SSL
 
 from llm_gateway.edge.at_rest import find, is_done, is_empty, key_of, unwrap
 from llm_gateway.edge.known import digest
@@ -65,8 +67,11 @@ HANDSHAKE = ("alpn", "alpn_offers", "cipher", "tls_version", "certificate_list",
 
 _start_handshake = ServerTLSLayer.start_handshake
 
-_handed: WeakKeyDictionary[Server, Parked] = WeakKeyDictionary()
-"""Connections that were parked before, by mitmproxy's new names for them."""
+_handed: WeakKeyDictionary[Server, tuple[SSL.Connection, dict[str, object]]] = (
+    WeakKeyDictionary()
+)
+"""TLS sessions of connections that were parked before, with what is known of their
+handshakes, by mitmproxy's new names for the connections. Nothing in them knows the name."""
 
 
 def install(master: Any, origins: Iterable[Origin] = ()) -> "WarmConnections | None":
@@ -90,6 +95,25 @@ def install(master: Any, origins: Iterable[Origin] = ()) -> "WarmConnections | N
     return keeper
 
 
+@dataclass
+class Lent:
+    """What is known of one client's upstream connections.
+
+    It refers to the handler's own layers, so the handler keeps it: a dictionary with weak
+    keys would hold on to every handler for ever.
+    """
+
+    taken: dict[Key, Server] = field(default_factory=dict)
+    """What the client was handed and has not given back."""
+    layers: dict[Server, layer.Layer] = field(default_factory=dict)
+    """The outermost layer of each connection that may be parked one day."""
+
+
+def lent_to(handler: ConnectionHandler) -> Lent:
+    lent: Lent = handler.__dict__.setdefault("_llm_gateway_lent", Lent())
+    return lent
+
+
 class WarmConnections:
     """The add-on that keeps them, added to mitmproxy by `install`."""
 
@@ -97,14 +121,6 @@ class WarmConnections:
 
     def __init__(self, master: Master) -> None:
         self.tasks: set[asyncio.Task[None]] = set()
-        self.taken: WeakKeyDictionary[ConnectionHandler, dict[Key, Server]] = (
-            WeakKeyDictionary()
-        )
-        """What each client was handed and has not given back."""
-        self.layers: WeakKeyDictionary[ConnectionHandler, dict[Server, layer.Layer]] = (
-            WeakKeyDictionary()
-        )
-        """The outermost layer of each connection that may be parked one day."""
         self.warm = Warm(
             lambda key: open_ahead(master, key),
             now=asyncio.get_running_loop().time,
@@ -138,7 +154,7 @@ class WarmConnections:
             return
         if server.state is not ConnectionState.OPEN or not is_empty(io):
             return
-        session, innermost = unwrap(self.layers.get(handler, {}).get(server))
+        session, innermost = unwrap(lent_to(handler).layers.get(server))
         if not is_done(innermost) or key.tls is not (session is not None):
             return
         facts = {name: getattr(server, name) for name in HANDSHAKE}
@@ -147,7 +163,7 @@ class WarmConnections:
         parked = Parked(key, io.reader, io.writer, session, facts, io.handler)
         if self.warm.give(parked):
             io.writer = _Nowhere()  # type: ignore[assignment]
-            self.taken.get(handler, {}).pop(key, None)
+            lent_to(handler).taken.pop(key, None)
 
     def take(self, handler: ConnectionHandler, server: Server) -> Parked | None:
         """A parked connection in place of the one that is to be opened, or None."""
@@ -157,8 +173,11 @@ class WarmConnections:
         http_layer = find(handler.layer, server)
         if http_layer is None:
             return None
-        self.layers.setdefault(handler, {})[server] = http_layer.connections[server]
-        mine = self.taken.setdefault(handler, {})
+        lent = lent_to(handler)
+        for gone in lent.layers.keys() - handler.transports.keys():
+            del lent.layers[gone]
+        lent.layers[server] = http_layer.connections[server]
+        mine = lent.taken
         if (last := mine.get(key)) and last.state is not ConnectionState.OPEN:
             # It closed before it could be given back: most likely it had been closed
             # while it lay here, and the others with it.
@@ -230,7 +249,8 @@ async def open_connection(
     self.transports[server] = ConnectionIO(
         handler=asyncio.current_task(), reader=parked.reader, writer=writer
     )
-    _handed[server] = parked
+    if parked.tls is not None:
+        _handed[server] = parked.tls, parked.facts
     self.log(f"server connection from before {human.format_address(server.address)}")
     await self.handle_hook(server_hooks.ServerConnectedHook(hook_data))
     await self.server_event(events.OpenConnectionCompleted(command, None))
@@ -243,15 +263,15 @@ async def open_connection(
 
 def start_handshake(self: ServerTLSLayer) -> CommandGenerator[None]:
     server: Any = self.conn
-    parked = _handed.pop(server, None)
-    if parked is None or parked.tls is None:
+    handed = _handed.pop(server, None)
+    if handed is None:
         keeper, key = keeper_of(ctx.master), key_of(server)
         if keeper and key and keeper.warm.serves(key):
             server.alpn_offers = HTTP1  # HTTP/2 connections cannot be passed on
         yield from _start_handshake(self)
         return
-    self.tls = parked.tls
-    for name, value in parked.facts.items():
+    self.tls, facts = handed
+    for name, value in facts.items():
         setattr(server, name, value)
     server.timestamp_tls_setup = time.time()
     yield from self._handshake_finished(None)

@@ -81,11 +81,17 @@ class Parked(asyncio.Protocol):
     def park(self, now: float, lost: Callable[["Parked"], None]) -> None:
         self.since, self.lost = now, lost
         self.writer.transport.set_protocol(self)
+        if self.reading is not None:
+            self.reading.add_done_callback(self._has_left)
 
     def release(self) -> None:
         """Back to its reader: from here on it is an ordinary connection."""
         self.lost = None
         self.writer.transport.set_protocol(self.own)
+
+    def _has_left(self, reading: "asyncio.Task[None]") -> None:
+        """A task that is over still knows its client's connection, and all it was for."""
+        self.reading = None
 
     async def leave(self) -> None:
         """Wait until the task that read from it before has ended."""
