@@ -1,0 +1,233 @@
+"""Disks that let the ledger down, under a gateway that goes on answering.
+
+Each fault comes while clients ask; each request is answered, the flag shows while it
+lasts and goes when it is over, what was held back is written, and the event loop never
+waited: a second script in the same mitmdump looks at how long it was away.
+
+    LOCKED_SECONDS=10 pytest -s tests/end_to_end/test_disk.py     as long as one likes
+"""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fakes import FakeProvider
+
+from gateway import provider
+
+from .conftest import Start
+
+LOCKED_SECONDS = float(os.environ.get("LOCKED_SECONDS", "2"))
+CLIENTS = 8
+AWAY = 0.1
+"""Seconds: more than that in one go, and the loop has waited for something."""
+CROWDED = 0.5
+"""The same by the clock, on a machine on which the loop has to wait for a processor."""
+LAGGING = Path(__file__).with_name("lagging.py")
+
+Remount = Callable[..., None]
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeProvider]:
+    with FakeProvider() as fake:
+        yield fake
+
+
+class Watched:
+    """A gateway on a disk of its own, with clients that ask all the time."""
+
+    def __init__(
+        self, start: Start, fake: FakeProvider, disk: Path, lag: Path, rows: int = 0
+    ) -> None:
+        self.lag = lag
+        self.gateway = start(
+            {"providers": [provider(fake, "a", free=True)]},
+            env={
+                "LAGGING_FILE": str(lag),
+                "LLM_GATEWAY_DB": str(disk / "usage.db"),
+            },
+            arguments=("-s", str(LAGGING)),
+        )
+        self.gateway.database = disk / "usage.db"
+        self.asked = 0
+        self.wrong: list[object] = []
+        self.slowest = 0.0
+
+    def health(self) -> tuple[str, str]:
+        _, _, health = self.gateway.get("/health")
+        return health["status"], " ".join(health.get("degraded", ()))
+
+    def ask(self, stop: threading.Event) -> int:
+        count = 0
+        while not stop.is_set():
+            began = time.monotonic()
+            status, _, body = self.gateway.chat(model="m", user="x" * 50)
+            self.slowest = max(self.slowest, time.monotonic() - began)
+            count += 1
+            if status != 200:
+                self.wrong.append((status, body))
+        return count
+
+    @contextmanager
+    def under_load(self) -> Iterator[None]:
+        """Clients ask while the block lasts; then all of it is looked at."""
+        assert self.gateway.chat()[0] == 200
+        self.gateway.get("/usage/current")
+        self.gateway.wait_for(self.lag.exists, "the first look")
+        self.lag.unlink()
+        stop = threading.Event()
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            clients = [pool.submit(self.ask, stop) for _ in range(CLIENTS)]
+            try:
+                yield
+            finally:
+                stop.set()
+            self.asked = 1 + sum(client.result() for client in clients)
+        self.gateway.wait_for(self.lag.exists, "another look")
+        found = json.loads(self.lag.read_text())
+        print(
+            f"\n{self.asked} requests, the slowest {self.slowest:.2f} s; the loop was"
+            f" busy {found['busy'] * 1000:.0f} ms and away {found['away'] * 1000:.0f} ms"
+        )
+        assert self.wrong == []
+        assert found["busy"] < AWAY, found
+        assert found["away"] < CROWDED, found
+
+    def wait_degraded(self, word: str) -> None:
+        self.gateway.wait_for(lambda: word in self.health()[1], f"{word!r} in /health")
+        assert self.health()[0] == "degraded"
+        _, _, usage = self.gateway.get("/usage/current")
+        assert word in " ".join(usage["degraded"])
+
+    def wait_well(self) -> None:
+        self.gateway.wait_for(lambda: self.health()[0] == "ok", "the flag to go")
+
+    def counted(self) -> int:
+        return self.gateway.rows("select count(*) n from requests")[0]["n"]
+
+
+def sound(path: Path) -> bool:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute("pragma quick_check").fetchall() == [("ok",)]
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[tuple[Path, Remount]]:
+    """A file system of its own, and what mounts it; skipped where we may not."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(*options: str) -> None:
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            pytest.skip(f"needs a small file system: {done.stderr.strip()}")
+
+    if os.geteuid() != 0 or sys.platform != "linux":
+        pytest.skip("needs a small file system, which only root can mount")
+    mount("size=256k")
+    yield folder, lambda *options: mount("remount", *options)
+    subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def test_locked_by_another_program(
+    start: Start, fake: FakeProvider, tmp_path: Path
+) -> None:
+    watched = Watched(start, fake, tmp_path, tmp_path / "lag.json")
+    with watched.under_load():
+        other = sqlite3.connect(watched.gateway.database, isolation_level=None)
+        other.execute("begin immediate")
+        watched.wait_degraded("locked")
+        threading.Event().wait(LOCKED_SECONDS)
+        other.execute("rollback")
+        other.close()
+        watched.wait_well()
+    watched.gateway.ended(watched.asked)
+    assert watched.counted() == watched.asked
+
+
+def test_a_disk_that_fills_up_and_is_enlarged(
+    start: Start,
+    fake: FakeProvider,
+    small_disk: tuple[Path, Remount],
+    tmp_path: Path,
+) -> None:
+    folder, remount = small_disk
+    # The start alone takes more than there is: one line says so, and nothing runs.
+    with pytest.raises(Exception, match="full"):
+        Watched(start, fake, folder, tmp_path / "lag.json")
+    remount("size=2m")
+    watched = Watched(start, fake, folder, tmp_path / "lag.json")
+    with watched.under_load():
+        watched.wait_degraded("the disk is full")
+        assert sound(folder / "usage.db")
+        remount("size=64m")
+        watched.wait_well()
+    watched.gateway.ended(watched.asked)
+    assert watched.counted() == watched.asked
+    assert sound(folder / "usage.db")
+
+
+def test_a_disk_that_is_read_only(
+    start: Start,
+    fake: FakeProvider,
+    small_disk: tuple[Path, Remount],
+    tmp_path: Path,
+) -> None:
+    folder, remount = small_disk
+    remount("size=64m")
+    first = Watched(start, fake, folder, tmp_path / "lag.json")
+    assert first.gateway.chat()[0] == 200
+    first.gateway.stop()
+    remount("size=64m", "ro")
+    with pytest.raises(Exception, match="Read-only file system"):
+        Watched(start, fake, folder, tmp_path / "lag.json")
+    remount("size=64m", "rw")
+
+
+def test_damage_in_the_middle_of_the_file(
+    start: Start, fake: FakeProvider, tmp_path: Path
+) -> None:
+    """Found at the start; what limits need is carried over, and nobody waits for that."""
+    first = Watched(start, fake, tmp_path, tmp_path / "lag.json")
+    with first.under_load():
+        first.gateway.wait_for(lambda: first.counted() > 200, "some rows")
+    first.gateway.ended(first.asked)
+    first.gateway.stop()
+    path = first.gateway.database
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2 // 4096 * 4096)
+        file.write(b"\xff" * 4096)
+    assert not sound(path)
+    watched = Watched(start, fake, tmp_path, tmp_path / "lag.json")
+    with watched.under_load():
+        watched.wait_degraded("damaged")
+    kept_files = sorted(tmp_path.glob("usage.db.corrupt-*"))
+    aside = kept_files[0]
+    assert aside.name in watched.health()[1]
+    assert sound(path)
+    watched.gateway.wait_rows(
+        "select count(*) n from requests where outcome = 'ok'",
+        lambda rows: rows[0]["n"] == watched.asked,
+    )
+    [kept] = watched.gateway.rows("select count(*) n from attempts")
+    assert kept["n"] > watched.asked + first.asked * 0.8
