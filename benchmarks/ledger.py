@@ -28,7 +28,7 @@ from llm_gateway.exchange import (
     Usage,
     Verdict,
 )
-from llm_gateway.ledger import file, upkeep
+from llm_gateway.ledger import file, intake, upkeep
 from llm_gateway.ledger.rows import (
     BEGIN_ATTEMPT,
     DECISION,
@@ -163,16 +163,15 @@ def history(
 def generate(path: Path, count: int, now: float) -> None:
     db = file.open_ledger(path, durability="normal", now=now).db
     connection = db.conn
-    held: dict[Kind, list[object]] = {}
+    held: list[tuple[Kind, object]] = []
 
     def flush() -> None:
         with db.atomic():
-            for kind, taken in held.items():
-                connection.executemany(kind.sql, map(kind.finish, taken))
+            intake.write(connection, intake.lines(held))
         held.clear()
 
-    for n, (kind, taken) in enumerate(history(count, now, random.Random(1))):
-        held.setdefault(kind, []).append(taken)
+    for n, row in enumerate(history(count, now, random.Random(1))):
+        held.append(row)
         if n % BATCH == 0:
             flush()
     flush()

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from ledger.samples import AT, attempt, ended, request
 from llm_gateway.exchange import Limit, Metric, Need, Usage, Window
-from llm_gateway.ledger import replay, rows, schema
+from llm_gateway.ledger import intake, replay, rows, schema
 from llm_gateway.ledger.backlog import Batch
 from llm_gateway.ledger.transaction import commit
 from llm_gateway.limits.engine import Limiter
@@ -105,6 +105,8 @@ def test_requests_without_attempts_count_for_themselves(open_store):
 def test_what_a_crash_left_is_counted_once_before_and_after_it_is_settled(tmp_path):
     db = Database(memory=True)
     schema.migrate(db)
+    intake.install(db.conn)
+    db.conn.isolation_level = None
     db.conn.row_factory = sqlite3.Row
     write(db, rows.BEGIN_REQUEST, request("r1"))
     write(db, rows.BEGIN_ATTEMPT, attempt("r1"))
@@ -128,8 +130,7 @@ def test_what_began_before_the_window_and_ended_in_it_counts(open_store):
 
 
 def write(db, kind, record) -> None:
-    db.conn.execute(kind.sql, kind.finish(kind.snapshot(record)))
-    db.conn.commit()
+    intake.write(db.conn, intake.lines([(kind, kind.snapshot(record))]))
 
 
 ages = st.floats(0, 31 * DAY)
@@ -151,6 +152,8 @@ attempts = st.lists(
 def test_old_attempts_come_summed_and_nothing_is_lost_or_early(tried):
     db = Database(memory=True)
     schema.migrate(db)
+    intake.install(db.conn)
+    db.conn.isolation_level = None
     db.conn.row_factory = sqlite3.Row
     real: Counter[tuple[str, str, str]] = Counter()
     for n, (age, provider, account, model, tokens, cost, counted) in enumerate(tried):

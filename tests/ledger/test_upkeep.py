@@ -7,7 +7,7 @@ from sqlite_utils import Database
 
 from ledger.samples import AT, DECISION, attempt, ended, request
 from llm_gateway.exchange import Event
-from llm_gateway.ledger import file, schema, upkeep
+from llm_gateway.ledger import file, intake, schema, upkeep
 from llm_gateway.ledger.rows import BEGIN_ATTEMPT, END_REQUEST, EVENT
 from llm_gateway.ledger.rows import DECISION as DECISION_KIND
 
@@ -22,7 +22,7 @@ def db(tmp_path):
 
 
 def write(db: Database, kind, taken) -> None:
-    db.conn.execute(kind.sql, kind.finish(kind.snapshot(taken)))
+    intake.write(db.conn, intake.lines([(kind, kind.snapshot(taken))]))
 
 
 def history(db: Database, days: list[float], **values) -> None:

@@ -70,21 +70,26 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def put(self, entry: Entry, *, always: bool = False) -> None:
-        """`always`: nothing has to make room for it."""
+    def put(self, entry: Entry, *, always: bool = False, wake: bool = True) -> None:
+        """`always`: nothing has to make room for it. `wake`: tell the writer; otherwise
+        whoever puts this in calls `wake` in time."""
         squeezed_out = None
         with self._changed:
             if len(self._entries) >= self._largest and not always:
                 squeezed_out = self._entries.popleft()
                 self.dropped += 1
             self._entries.append(entry)
-            if entry.waiter is not None:
-                self._urgent = True
-                self._changed.notify()
-            elif len(self._entries) == 1:
+            if wake:
+                self._urgent |= entry.waiter is not None
                 self._changed.notify()
         if squeezed_out is not None and squeezed_out.waiter is not None:
             tell([squeezed_out.waiter], False)
+
+    def wake(self) -> None:
+        """What is in here is to be written now."""
+        with self._changed:
+            self._urgent = True
+            self._changed.notify()
 
     def put_whole(self, whole: Whole) -> None:
         """Replaces an earlier version that was not written yet."""

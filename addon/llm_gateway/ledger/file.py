@@ -24,7 +24,7 @@ from typing import IO
 
 from sqlite_utils import Database
 
-from llm_gateway.ledger import repair, schema
+from llm_gateway.ledger import intake, repair, schema
 
 fcntl: ModuleType | None
 try:
@@ -164,6 +164,9 @@ def _open(path: Path, durability: str) -> Opened:
         db.execute("PRAGMA analysis_limit = 1000")
         _bring_up_to_date(db, path)
         db.execute(f"PRAGMA busy_timeout = {int(WRITING_PATIENCE * 1000)}")
+        intake.install(connection)
+        # Transactions are ours to begin and to end.
+        connection.isolation_level = None
     except BaseException:
         connection.close()
         raise

@@ -1,20 +1,20 @@
-"""From the values that travel to rows, and the statements that write them.
+"""From the values that travel to rows.
 
-What lives here: for each kind of row of the history its columns, what a value gives for
-them, and one SQL statement. Each statement may be run twice with the same row and says
-the same, so that a batch whose fate is unknown is simply written again.
+What lives here: for each kind of row of the history its columns, and what a value gives
+for them.
 
 Records change while a request lives, so the writer's `put` takes a `snapshot` at once;
 turning that into texts and JSON is left to `finish`, on the writer's own thread.
 
-What this file does not know: files, threads, when something is written.
+What this file does not know: SQL (`intake`), files, threads, when something is written.
 """
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from operator import attrgetter
 from typing import Any
 
@@ -60,23 +60,34 @@ def storable(value: Value) -> Value:
     return value
 
 
+class Part(Enum):
+    """What a row is about, and so in which table it lies."""
+
+    REQUEST = "request"
+    ATTEMPT = "attempt"
+    DECISION = "decision"
+    EVENT = "event"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """One kind of row: what is taken from a value, and how it is written."""
+    """One kind of row: what is taken from a value, and what becomes of that."""
 
     name: str
-    sql: str
+    part: Part
+    ends: bool
+    """It comes after what began: written after all that did not end."""
     snapshot: Callable[[Any], Any]
     """Quick; called where the value lives. What it gives is never changed again."""
-    finish: Callable[[Any], Row]
-    """The parameters of `sql`; called on the writer's thread."""
+    finish: Callable[[Any], tuple[str | None, Row]]
+    """The request's id, if there is one, and the values of `COLUMNS[part]`; called on
+    the writer's thread."""
 
 
 # -- requests ------------------------------------------------------------------------
 
-# Column -> where it is in a RequestRecord. The first two are the id and the time.
+# Column -> where it is in a RequestRecord. The time comes first.
 REQUEST_COLUMNS = {
-    "id": "id",
     "ts": "at",
     "client": "client",
     "known_client": "known_client",
@@ -110,9 +121,8 @@ REQUEST_COLUMNS = {
 }
 
 ATTEMPT_COLUMNS = {
-    "request": "request",
-    "n": "n",
     "ts": "at",
+    "n": "n",
     "provider": "provider",
     "account": "account",
     "model": "model",
@@ -128,50 +138,19 @@ ATTEMPT_COLUMNS = {
 }
 
 
-def _insert(table: str, columns: Sequence[str], more: str = "") -> str:
-    marks = ", ".join("?" * len(columns))
-    names = ", ".join(columns)
-    if more:
-        names, _, expression = f"{names}, {more}".partition(" = ")
-        marks = f"{marks}, {expression}"
-    return f"INSERT INTO {table} ({names}) VALUES ({marks})"
-
-
-def _completed(table: str, key: str, columns: Sequence[str]) -> str:
-    """Only a row that is on its way can be completed: an end that comes twice is one."""
-    pairs = ", ".join(
-        f"{c} = excluded.{c}" for c in columns if c not in key.split(", ")
-    )
-    return (
-        f" ON CONFLICT ({key}) DO UPDATE SET {pairs}"
-        f" WHERE {table}.outcome = 'in_flight'"
-    )
-
-
 _HOST = tuple(REQUEST_COLUMNS).index("host")
 
 
-def _request(taken: tuple[Any, ...]) -> Row:
-    row = [taken[0], iso(taken[1]), *map(storable, taken[2:])]
+def _request(taken: tuple[Any, ...]) -> tuple[str, Row]:
+    row = [iso(taken[1]), *map(storable, taken[2:])]
     row[_HOST] = row[_HOST] or None
-    return tuple(row)
+    return taken[0], tuple(row)
 
 
-_request_snapshot = attrgetter(*REQUEST_COLUMNS.values())
-_insert_request = _insert("requests", tuple(REQUEST_COLUMNS))
+_request_snapshot = attrgetter("id", *REQUEST_COLUMNS.values())
 
-BEGIN_REQUEST = Kind(
-    "request",
-    _insert_request + " ON CONFLICT (id) DO NOTHING",
-    _request_snapshot,
-    _request,
-)
-END_REQUEST = Kind(
-    "request's end",
-    _insert_request + _completed("requests", "id", tuple(REQUEST_COLUMNS)),
-    _request_snapshot,
-    _request,
-)
+BEGIN_REQUEST = Kind("request", Part.REQUEST, False, _request_snapshot, _request)
+END_REQUEST = Kind("request's end", Part.REQUEST, True, _request_snapshot, _request)
 
 # -- attempts ------------------------------------------------------------------------
 
@@ -179,33 +158,16 @@ END_REQUEST = Kind(
 _RETRY_AFTER = tuple(ATTEMPT_COLUMNS).index("retry_after")
 
 
-def _attempt(taken: tuple[Any, ...]) -> Row:
-    row = [taken[0], taken[1], iso(taken[2]), *map(storable, taken[3:])]
-    row[_RETRY_AFTER] = iso_or_none(taken[_RETRY_AFTER])
-    return (*row, taken[0])
+def _attempt(taken: tuple[Any, ...]) -> tuple[str, Row]:
+    row = [iso(taken[1]), *map(storable, taken[2:])]
+    row[_RETRY_AFTER] = iso_or_none(taken[1 + _RETRY_AFTER])
+    return taken[0], tuple(row)
 
 
-_attempt_snapshot = attrgetter(*ATTEMPT_COLUMNS.values())
-# The known client is copied over, so that limits can be rebuilt from this table alone,
-# even after the request itself has grown too old to keep.
-_insert_attempt = _insert(
-    "attempts",
-    tuple(ATTEMPT_COLUMNS),
-    "client = (SELECT known_client FROM requests WHERE id = ?)",
-)
+_attempt_snapshot = attrgetter("request", *ATTEMPT_COLUMNS.values())
 
-BEGIN_ATTEMPT = Kind(
-    "attempt",
-    _insert_attempt + " ON CONFLICT (request, n) DO NOTHING",
-    _attempt_snapshot,
-    _attempt,
-)
-END_ATTEMPT = Kind(
-    "attempt's end",
-    _insert_attempt + _completed("attempts", "request, n", tuple(ATTEMPT_COLUMNS)),
-    _attempt_snapshot,
-    _attempt,
-)
+BEGIN_ATTEMPT = Kind("attempt", Part.ATTEMPT, False, _attempt_snapshot, _attempt)
+END_ATTEMPT = Kind("attempt's end", Part.ATTEMPT, True, _attempt_snapshot, _attempt)
 
 # -- decisions -----------------------------------------------------------------------
 
@@ -234,32 +196,32 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
     return shown
 
 
-def _decision(taken: tuple[str, float, Decision]) -> Row:
+DECISION_COLUMNS = ("ts", "model", "policy", "chosen", "candidates")
+
+
+def _decision(taken: tuple[str, float, Decision]) -> tuple[str, Row]:
     request, at, decision = taken
     first = next(iter(decision.ready), None)
-    return (
-        request,
+    candidates = [_candidate(c) for c in decision.candidates]
+    return request, (
         iso(at),
         storable(decision.model),
         decision.policy.value,
         storable(f"{first.offer.provider}/{first.offer.model}") if first else None,
-        json.dumps([_candidate(c) for c in decision.candidates], separators=(",", ":")),
+        json.dumps(candidates, separators=(",", ":")),
     )
 
 
-DECISION = Kind(
-    "decision",
-    _insert("decisions", ("request", "ts", "model", "policy", "chosen", "candidates"))
-    + " ON CONFLICT (request) DO NOTHING",
-    tuple,
-    _decision,
-)
+DECISION = Kind("decision", Part.DECISION, False, tuple, _decision)
 
 # -- events --------------------------------------------------------------------------
 
 
-def _event(event: Event) -> Row:
-    return (
+EVENT_COLUMNS = ("ts", "kind", "subject", "message", "detail")
+
+
+def _event(event: Event) -> tuple[None, Row]:
+    return None, (
         iso(event.at),
         event.kind,
         storable(event.subject),
@@ -268,9 +230,12 @@ def _event(event: Event) -> Row:
     )
 
 
-EVENT = Kind(
-    "event",
-    _insert("events", ("ts", "kind", "subject", "message", "detail")),
-    lambda event: event,
-    _event,
-)
+EVENT = Kind("event", Part.EVENT, True, lambda event: event, _event)
+
+COLUMNS: dict[Part, tuple[str, ...]] = {
+    Part.REQUEST: tuple(REQUEST_COLUMNS),
+    Part.ATTEMPT: tuple(ATTEMPT_COLUMNS),
+    Part.DECISION: DECISION_COLUMNS,
+    Part.EVENT: EVENT_COLUMNS,
+}
+"""Part -> its columns, but for the request's id."""

@@ -33,6 +33,7 @@ from llm_gateway.ledger.backlog import (
     finish,
 )
 from llm_gateway.ledger.file import StoreError
+from llm_gateway.ledger.pace import Pace
 from llm_gateway.ledger.rows import Kind
 from llm_gateway.ledger.standing import GatewayState, Running
 from llm_gateway.ledger.writer import PATIENCE, Writer
@@ -69,6 +70,7 @@ class Store:
             clock=clock,
             retry=retry_seconds,
         )
+        self._pace = Pace(self._backlog.wake)
         self._outstanding: deque[tuple[float, asyncio.Future[bool]]] = deque()
         self._watch: asyncio.TimerHandle | None = None
         self._closed = False
@@ -99,6 +101,8 @@ class Store:
         Done with True when it is committed, with False when nobody should wait for it.
         """
         taken = [(rows.BEGIN_REQUEST, rows.BEGIN_REQUEST.snapshot(request))]
+        if request.outcome == "in_flight":
+            self._pace.begun(request.id)
         if attempt is not None:
             taken.append((rows.BEGIN_ATTEMPT, rows.BEGIN_ATTEMPT.snapshot(attempt)))
         if decision is not None:
@@ -118,19 +122,20 @@ class Store:
 
     def end_attempt(self, attempt: AttemptRecord) -> None:
         kind = rows.END_ATTEMPT
-        self._backlog.put(Entry(((kind, kind.snapshot(attempt)),)))
+        self._later((kind, kind.snapshot(attempt)))
 
     def end(self, request: RequestRecord) -> None:
         """The request as it ended. Its row is made when there is none (refused, simulated)."""
         kind = rows.END_REQUEST
-        self._backlog.put(Entry(((kind, kind.snapshot(request)),)))
+        self._pace.ended(request.id)
+        self._later((kind, kind.snapshot(request)))
 
     def decision(self, request: RequestRecord, decision: Decision) -> None:
         """Why a request went nowhere: a decision without `begin`."""
-        self._backlog.put(Entry(((rows.DECISION, (request.id, request.at, decision)),)))
+        self._later((rows.DECISION, (request.id, request.at, decision)))
 
     def event(self, event: Event) -> None:
-        self._backlog.put(Entry(((rows.EVENT, event),)))
+        self._later((rows.EVENT, event))
 
     def limit_state(
         self, standings: Iterable[Standing], now: float | None = None
@@ -156,6 +161,9 @@ class Store:
         """The configuration in force, without secrets; `clients`: the clients' limits."""
         for whole in standing.running_config(catalog, clients):
             self._put(whole)
+
+    def _later(self, taken: tuple[Kind, Any]) -> None:
+        self._backlog.put(Entry((taken,)), wake=not self._pace.later())
 
     def _put(self, whole: standing.Whole) -> None:
         self._backlog.put_whole(whole)
@@ -210,7 +218,8 @@ class Store:
     def _put_and_wait(self, taken: tuple[tuple[Kind, Any], ...]) -> Waiter:
         nobody_waits = self._closed or bool(self._writer.trouble) or self._stuck()
         waiter = self._waiter(nobody_waits)
-        self._backlog.put(Entry(taken, None if nobody_waits else waiter))
+        entry = Entry(taken, None if nobody_waits else waiter)
+        self._backlog.put(entry, wake=not self._pace.soon())
         return waiter
 
     def _waiter(self, done: bool) -> Waiter:

@@ -8,7 +8,7 @@ What this file does not know: threads, when to try again.
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from functools import partial
 from itertools import chain
@@ -16,23 +16,12 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from llm_gateway.ledger import file, repair, rows
+from llm_gateway.ledger import file, intake, repair
 from llm_gateway.ledger.backlog import Batch
 from llm_gateway.ledger.rows import Kind
 from llm_gateway.ledger.standing import Whole
 
 logger = logging.getLogger(__name__)
-
-# Within a batch all begins come before all ends: the rows of one request stay in order,
-# and each statement is prepared once.
-ORDER = (
-    rows.BEGIN_REQUEST,
-    rows.BEGIN_ATTEMPT,
-    rows.DECISION,
-    rows.END_ATTEMPT,
-    rows.END_REQUEST,
-    rows.EVENT,
-)
 
 UNWRITABLE = (sqlite3.Error, OverflowError, TypeError, ValueError, AttributeError)
 """What writing can raise, when a value is nothing that SQLite takes as well."""
@@ -94,25 +83,23 @@ def commit(
     that were. `one_by_one`: rows that cannot be written are logged and left out.
     """
     connection = db.conn
-    db.execute("BEGIN IMMEDIATE")
+    taken = tuple(chain.from_iterable(entry.rows for entry in batch.entries))
+    if not (settle or one_by_one or batch.wholes):
+        lines = intake.lines(taken)
+        if len(intake.statements(len(lines))) <= 1:
+            # A transaction by itself, and one wait for Python's lock instead of three.
+            intake.write(connection, lines)
+            return 0
+    connection.execute("BEGIN IMMEDIATE")
     try:
         lost = repair.settle_lost(db) if settle else 0
-        for kind, values in _by_kind(batch).items():
-            if not one_by_one:
-                connection.executemany(kind.sql, map(kind.finish, values))
-                continue
-            for taken in values:
-                _apart(
-                    connection,
-                    kind.name,
-                    partial(_row, connection, kind, taken),
-                )
-        for whole in batch.wholes:
-            if not one_by_one:
+        if one_by_one:
+            _write_apart(connection, taken, batch.wholes)
+        else:
+            intake.write(connection, intake.lines(taken))
+            for whole in batch.wholes:
                 _replace(connection, whole)
-                continue
-            _apart(connection, whole.table, partial(_replace, connection, whole))
-        db.execute("COMMIT")
+        connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.rollback()
@@ -120,15 +107,19 @@ def commit(
     return lost
 
 
-def _by_kind(batch: Batch) -> dict[Kind, list[Any]]:
-    found: dict[Kind, list[Any]] = {kind: [] for kind in ORDER}
-    for kind, taken in chain.from_iterable(entry.rows for entry in batch.entries):
-        found[kind].append(taken)
-    return {kind: values for kind, values in found.items() if values}
+def _write_apart(
+    connection: sqlite3.Connection,
+    taken: Iterable[tuple[Kind, Any]],
+    wholes: Iterable[Whole],
+) -> None:
+    for kind, snapshot in intake.one_by_one(taken):
+        _apart(connection, kind.name, partial(_row, connection, kind, snapshot))
+    for whole in wholes:
+        _apart(connection, whole.table, partial(_replace, connection, whole))
 
 
-def _row(connection: sqlite3.Connection, kind: Kind, taken: Any) -> None:
-    connection.execute(kind.sql, kind.finish(taken))
+def _row(connection: sqlite3.Connection, kind: Kind, snapshot: Any) -> None:
+    intake.write(connection, intake.lines([(kind, snapshot)]))
 
 
 def _replace(connection: sqlite3.Connection, whole: Whole) -> None:
