@@ -95,6 +95,7 @@ def _mitmdump(script: Path, **more: str) -> Start:
 
 MODELS = (
     "bench-plain",
+    "bench-after-100000",
     "bench-stream-50-20000",
     "bench-stream-600-1000",
     *(f"bench-down-{kib * 1024}" for kib in (16, 256, 4096)),
@@ -206,6 +207,11 @@ CONTENDERS = (
     Contender(
         "gateway, mitmdump -s",
         _gateway(str(BIN / "mitmdump"), "-s", str(ROOT / "addon/gateway.py")),
+        fails_over=True,
+    ),
+    Contender(
+        "gateway, no ledger",
+        _gateway(str(BIN / "mitmdump"), "-s", str(ROOT / "benchmarks/storeless.py")),
         fails_over=True,
     ),
     Contender(

@@ -32,6 +32,11 @@ ROWS = (
     Row("keep-alive, 1 client", clients=1),
     Row("new connection each, 16 clients", new=True),
     Row(
+        "answers after 100 ms, 16 clients",
+        model="bench-after-100000",
+        seconds=2.0,
+    ),
+    Row(
         "100 streams at once",
         model="bench-stream-50-20000",
         clients=100,

@@ -68,6 +68,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             elif kind == b"stream":
                 await stream(writer, *map(int, numbers), b"include_usage" in body)
             else:
+                if kind == b"after":
+                    await asyncio.sleep(int(numbers[0]) / 1e6)
                 size = int(numbers[0]) if kind == b"down" else 100
                 writer.write(answer("200 OK", plain(size)))
             await writer.drain()

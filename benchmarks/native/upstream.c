@@ -7,6 +7,7 @@
  *   bench-plain                     a chat completion of about 400 bytes
  *   bench-down-BYTES                a chat completion with BYTES of content
  *   bench-stream-CHUNKS-MICROSECS   CHUNKS events, one every MICROSECS
+ *   bench-after-MICROSECS           as bench-plain, but not before so much time has passed
  *   bench-400                       400, the prompt does not fit its context window
  */
 #define _GNU_SOURCE
@@ -36,6 +37,7 @@ struct conn {
 	int chunks_left, chunks, usage;	/* of the stream that runs, if any */
 	int64_t interval, due;		/* nanoseconds */
 	int stream_slot;
+	int waits;			/* a plain answer that is not due yet */
 	int close_after;
 };
 
@@ -158,6 +160,11 @@ static int event(struct conn *c, const char *data)
 
 static int next_event(struct conn *c)
 {
+	if (c->waits) {
+		c->waits = 0;
+		stop_stream(c);
+		return answer(c, "200 OK", "", PLAIN, sizeof PLAIN - 1);
+	}
 	if (c->chunks_left-- > 0) {
 		char data[512];
 		snprintf(data, sizeof data,
@@ -202,6 +209,15 @@ static int start_stream(struct conn *c, int chunks, int64_t interval, int usage)
 	return next_event(c);
 }
 
+static int answer_after(struct conn *c, int64_t nanoseconds)
+{
+	c->waits = 1;
+	c->due = now_ns() + nanoseconds;
+	c->stream_slot = n_streams;
+	streams[n_streams++] = c;
+	return 0;
+}
+
 static int respond(struct conn *c, const char *body, size_t len)
 {
 	const char *m = memmem(body, len, "\"bench-", 7);
@@ -213,6 +229,8 @@ static int respond(struct conn *c, const char *body, size_t len)
 	memcpy(name, m, left < sizeof name - 1 ? left : sizeof name - 1);
 	if (!strncmp(name, "down-", 5))
 		return answer_down(c, strtoul(name + 5, NULL, 10));
+	if (!strncmp(name, "after-", 6))
+		return answer_after(c, strtoll(name + 6, NULL, 10) * 1000);
 	if (!strncmp(name, "400", 3))
 		return answer(c, "400 Bad Request", "", TOO_LONG, sizeof TOO_LONG - 1);
 	if (!strncmp(name, "stream-", 7)) {
