@@ -39,6 +39,8 @@ class Peek:
         """What the provider said, with state ERROR."""
         self.kind = ""
         """With state ERROR: `error event`, `empty stream` or `broken body`."""
+        self.answer: Event | None = None
+        """With state CONTENT: the answer that is no stream, so that it is read once."""
         self._dialect = dialect
         self._streamed = streamed and dialect in _SAYS
         self._decoder = SSEDecoder()
@@ -97,6 +99,7 @@ class Peek:
             return self._fail("broken body", NOTHING)
         if is_error(value):
             return self._fail("error event", error_in(value))
+        self.answer = value
         self._state = PeekState.CONTENT
         return self._state
 

@@ -9,7 +9,6 @@ are asked through the small `Standings` protocol.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from .exchange import (
@@ -77,11 +76,7 @@ def decide(
     ready.sort(key=lambda ranked: ranked[0])
     ordered = [candidate for _, candidate in ready]
     if ordered:
-        ordered[0] = replace(
-            ordered[0],
-            verdict=Verdict.TAKEN,
-            reason=_why_taken(call, ordered[0], warm, len(ordered)),
-        )
+        ordered[0] = _taken(call, ordered[0], warm, len(ordered))
     return Decision(call.ask.model, call.policy, (*ordered, *skipped))
 
 
@@ -111,34 +106,31 @@ def _weigh(
     exclude: frozenset[tuple[str, str, str]],
     larger_than: int | None,
 ) -> Candidate:
-    def skip(reason: str, state: str, returns_at: float | None = None) -> Candidate:
-        return Candidate(
-            offer, Verdict.SKIPPED, reason, state=state, returns_at=returns_at
-        )
-
     if not offer.enabled:
         reason = offer.disabled_reason or "disabled"
         state = "not configured" if reason.startswith("not configured") else "disabled"
-        return skip(reason, state)
+        return _skip(offer, reason, state)
     zero_cost = offer.zero_cost
     if call.policy is Policy.FREE_ONLY and not zero_cost:
-        return skip("costs money, and the policy is free-only", "ready")
+        return _skip(offer, "costs money, and the policy is free-only", "ready")
     if rest := standings.unavailable(offer, call.ask.dialect):
-        return skip(f"{rest.state}: {rest.reason}", rest.state, rest.returns_at)
+        return _skip(offer, f"{rest.state}: {rest.reason}", rest.state, rest.returns_at)
     limits = standings.limits(offer)
     if (
         not zero_cost
         and offer.price is None
         and any(limit.metric is Metric.COST for limit in limits)
     ):
-        return skip("its price is unknown, and a cost limit or budget holds", "ready")
+        return _skip(
+            offer, "its price is unknown, and a cost limit or budget holds", "ready"
+        )
     if offer.key in exclude:
-        return skip("failed for this request", "ready")
+        return _skip(offer, "failed for this request", "ready")
     window = offer.context_window
     if larger_than is not None and (window is None or window <= larger_than):
-        return skip("its context window is not larger", "ready")
+        return _skip(offer, "its context window is not larger", "ready")
     if refusal := standings.fit(offer, limits, standings.need(offer, call.ask)):
-        return skip(refusal.reason, "at limit", refusal.fits_at)
+        return _skip(offer, refusal.reason, "at limit", refusal.fits_at)
     headroom = standings.headroom(offer, limits)
     return Candidate(
         offer,
@@ -165,6 +157,27 @@ def _order(
     if offer.price is None or found.expected_cost is None:
         return (2.0, rank, offer.order, chance)
     return (1.0, rank, found.expected_cost, offer.price.input, offer.order)
+
+
+def _skip(
+    offer: Offer, reason: str, state: str, returns_at: float | None = None
+) -> Candidate:
+    return Candidate(offer, Verdict.SKIPPED, reason, state=state, returns_at=returns_at)
+
+
+def _taken(
+    call: Call, found: Candidate, warm: tuple[str, str, str] | None, ready: int
+) -> Candidate:
+    # Not `dataclasses.replace`: it is five times as slow, and this runs per request.
+    return Candidate(
+        found.offer,
+        Verdict.TAKEN,
+        _why_taken(call, found, warm, ready),
+        found.state,
+        found.expected_cost,
+        found.headroom,
+        found.returns_at,
+    )
 
 
 def _why_taken(

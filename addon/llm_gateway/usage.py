@@ -131,7 +131,17 @@ class Tally:
     def usage(self, *, prompt_estimate: int, text_bytes: int) -> Usage:
         """What is known: reported, else estimated from the prompt and the text seen."""
         if self._usage is not None and self.final:
-            return replace(self._usage, source="reported", model=self.model)
+            found = self._usage
+            # Not `dataclasses.replace`: it is five times as slow, and this runs per request.
+            return Usage(
+                found.input_tokens,
+                found.cached_tokens,
+                found.cache_write_tokens,
+                found.output_tokens,
+                found.reasoning_tokens,
+                "reported",
+                self.model,
+            )
         output = -(-text_bytes // BYTES_PER_TOKEN)
         if self._usage is not None:
             output = max(output, self._usage.output_tokens)

@@ -258,6 +258,10 @@ def quiet(master: Master) -> None:
     """
     if interactive(master) or master.options.termlog_verbosity == "debug":
         return
+    # Nothing that formats a line here asks for these, and each is a look-up per line.
+    for name in ("Threads", "Processes", "Multiprocessing", "AsyncioTasks"):
+        setattr(logging, f"log{name}", False)
+    logging._srcfile = None  # no walk up the stack
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     if not dispatch.handlers(master.addons, "add_log"):

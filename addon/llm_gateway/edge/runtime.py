@@ -214,12 +214,17 @@ class View:
     warm: tuple[str, str, str] | None = None
     warm_share: float = 0.0
     """Part of the prompt that the warm offer is likely to have cached."""
+    needs: dict[int, Need] = field(default_factory=dict)
+    """By the identities of offers: what was found for the one ask of this view."""
 
     def limits(self, offer: Offer) -> tuple[Limit, ...]:
         return self.catalog.limits_for(offer, self.client)
 
     def need(self, offer: Offer, ask: Ask) -> Need:
-        return self.runtime.need(offer, ask)
+        found = self.needs.get(id(offer))
+        if found is None:
+            found = self.needs[id(offer)] = self.runtime.need(offer, ask)
+        return found
 
     def fit(
         self, offer: Offer, limits: Sequence[Limit], need: Need

@@ -31,10 +31,7 @@ class Scrubber(logging.Filter):
         self._known: re.Pattern[str] | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        clean = self.clean(text)
-        if clean != text:
-            record.msg, record.args = clean, ()
+        record.msg, record.args = self.clean(record.getMessage()), ()
         if record.exc_info and not record.exc_text:
             formatted = logging.Formatter().formatException(record.exc_info)
             record.exc_text = self.clean(formatted)

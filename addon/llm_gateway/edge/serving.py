@@ -51,30 +51,33 @@ class Serving:
         routing = exchange.catalog.config.routing
         while True:
             now = runtime.clock()
-            decision = self._decide(exchange, now)
+            view = self._view(exchange, now)
+            decision = self._decide(exchange, view)
             if exchange.decision is None:
                 exchange.decision = decision
             out_of_tries = len(exchange.tried) >= routing.max_attempts
             if out_of_tries or loop.time() >= exchange.deadline:
                 break
-            taken = self._reserve(exchange, decision, now)
+            taken = self._reserve(exchange, decision, view)
             if taken is None:
                 break
             if await self._prepare(exchange, taken):
                 return
         self.setbacks.last_word(exchange, decision, now)
 
-    def _decide(self, exchange: Exchange, now: float) -> Decision:
-        runtime = self.runtime
+    def _view(self, exchange: Exchange, now: float) -> View:
+        """How things stand for this call at this moment."""
         call = exchange.call
-        warm = None
+        view = View(self.runtime, exchange.catalog, now, call.known_client)
         if exchange.catalog.config.routing.sticky:
-            warm = runtime.sticky.find(call.ask.conversation, now)
-        view = View(runtime, exchange.catalog, now, call.known_client)
-        if warm is not None:
-            view.warm, view.warm_share = warm.offer, warm.cached_share
+            warm = self.runtime.sticky.find(call.ask.conversation, now)
+            if warm is not None:
+                view.warm, view.warm_share = warm.offer, warm.cached_share
+        return view
+
+    def _decide(self, exchange: Exchange, view: View) -> Decision:
         return decide(
-            call,
+            exchange.call,
             exchange.ranks,
             view,
             warm=view.warm,
@@ -84,10 +87,11 @@ class Serving:
         )
 
     def _reserve(
-        self, exchange: Exchange, decision: Decision, now: float
+        self, exchange: Exchange, decision: Decision, view: View
     ) -> Attempt | None:
         """Room for the first candidate that has it."""
         runtime = self.runtime
+        now = view.now
         ready = decision.ready
         if exchange.repeat is not None:
             ready = (exchange.repeat, *ready)
@@ -95,7 +99,7 @@ class Serving:
         for candidate in ready:
             offer = candidate.offer
             n = exchange.record.attempts + 1
-            need = runtime.need(offer, exchange.call.ask)
+            need = view.need(offer, exchange.call.ask)
             reserved = runtime.limiter.reserve(
                 exchange.catalog.limits_for(offer, exchange.call.known_client),
                 need,

@@ -38,7 +38,8 @@ class Settling:
         assert response is not None
         if attempt.judge is not None:
             attempt.first_byte = attempt.judge.first_byte
-        self.hear(exchange, attempt, lowered(response.headers))
+        if attempt.upstream.row.limit_headers != "none":
+            self.hear(exchange, attempt, lowered(response.headers))
         streamed = "event-stream" in response.headers.get("content-type", "")
         response.headers = passed_headers(response.headers, common_headers(exchange))
         exchange.record.status = response.status_code
@@ -190,10 +191,19 @@ class Settling:
         if response is None or response.raw_content is None:
             source = "estimated" if outcome == "cancelled" else "unknown"
             return Usage(input_tokens=estimate, source=source)
+        excluded = attempt.upstream.row.reasoning_excluded
+        peek = attempt.judge.peek if attempt.judge is not None else None
+        if peek is not None and peek.answer is not None:
+            return usage.usage_of(
+                exchange.dialect,
+                peek.answer,
+                reasoning_excluded=excluded,
+                prompt_estimate=estimate,
+            )
         return usage.read_answer(
             exchange.dialect,
             response.raw_content,
-            reasoning_excluded=attempt.upstream.row.reasoning_excluded,
+            reasoning_excluded=excluded,
             prompt_estimate=estimate,
         )
 

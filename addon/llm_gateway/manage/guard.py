@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from urllib.parse import unquote
 
 from pydantic import SecretStr
@@ -85,7 +86,11 @@ _API = re.compile(
 
 def area(path: str) -> Area:
     """The area of a path. In doubt about spelling the stricter one."""
-    bare = path.partition("?")[0].partition("#")[0]
+    return _area(path.partition("?")[0].partition("#")[0])
+
+
+@lru_cache(maxsize=64)
+def _area(bare: str) -> Area:
     plain = re.sub(r"/(?:\./|/)*", "/", unquote(bare)).lower()
     if _ADMIN.match(plain) or "/.." in plain:
         return Area.ADMIN
@@ -107,14 +112,15 @@ def _authority(text: str, default: int | None = None) -> tuple[str, int] | None:
     return (host, port) if port is not None else None
 
 
-def _host_is_ours(host: str, rules: GuardRules) -> bool:
+@lru_cache(maxsize=64)
+def _host_is_ours(host: str, port: int, allowed_hosts: tuple[str, ...]) -> bool:
     for default in DEFAULT_PORTS.values():
         asked = _authority(host, default)
         if asked is None:
             return False
-        if is_loopback(asked[0]) and asked[1] == rules.port:
+        if is_loopback(asked[0]) and asked[1] == port:
             return True
-        if asked in (_authority(name, rules.port) for name in rules.allowed_hosts):
+        if asked in (_authority(name, port) for name in allowed_hosts):
             return True
     return False
 
@@ -156,7 +162,9 @@ def _is_json(content_type: str | None, path: str) -> bool:
 
 def check(request: GuardRequest, rules: GuardRules) -> Allowed | Refused:
     """The verdict on an origin-form request to our own port. Never raises."""
-    if request.host is None or not _host_is_ours(request.host, rules):
+    if request.host is None or not _host_is_ours(
+        request.host, rules.port, rules.allowed_hosts
+    ):
         return Refused(
             403,
             "host_not_allowed",
