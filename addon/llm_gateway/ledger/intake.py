@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
-from llm_gateway.ledger.rows import COLUMNS, Kind, Part, Row
+from llm_gateway.ledger.rows import COLUMNS, KINDS, Kind, Part, Row
 
 Line = tuple[Any, ...]
 
@@ -28,9 +28,8 @@ SIZES = (16, 8, 4, 2, 1)
 """Lines in one statement. Few sizes, so that each is compiled once; what is missing to
 the next size are lines that say nothing."""
 
-NOTHING: dict[Part, Row] = {
-    part: (None,) * len(columns) for part, columns in COLUMNS.items()
-}
+_PLACE = {kind: tuple(Part).index(kind.part) for kind in KINDS}
+_NOTHING: tuple[Row, ...] = tuple((None,) * len(COLUMNS[part]) for part in Part)
 NAMES = {
     part: tuple(f"{part.value}_{name}" for name in columns)
     for part, columns in COLUMNS.items()
@@ -101,21 +100,21 @@ def install(connection: sqlite3.Connection) -> None:
 
 def lines(taken: Iterable[tuple[Kind, Any]]) -> list[Line]:
     """What was taken of each row, as lines. All begins come before all ends."""
-    begins: list[tuple[str | None, dict[Part, Row]]] = []
-    ends: list[tuple[str | None, dict[Part, Row]]] = []
-    latest: dict[tuple[str, bool], dict[Part, Row]] = {}
+    begins: list[tuple[str | None, list[Row]]] = []
+    ends: list[tuple[str | None, list[Row]]] = []
+    latest: dict[tuple[str, bool], list[Row]] = {}
     for kind, snapshot in taken:
         request, row = kind.finish(snapshot)
+        place = _PLACE[kind]
         parts = latest.get((request, kind.ends)) if request else None
-        if parts is None or kind.part in parts:
-            parts = {}
+        if parts is None or parts[place] is not _NOTHING[place]:
+            parts = [*_NOTHING]
             (ends if kind.ends else begins).append((request, parts))
             if request:
                 latest[request, kind.ends] = parts
-        parts[kind.part] = row
+        parts[place] = row
     return [
-        (request, *chain.from_iterable(parts.get(p, NOTHING[p]) for p in Part))
-        for request, parts in chain(begins, ends)
+        (request, *chain.from_iterable(parts)) for request, parts in chain(begins, ends)
     ]
 
 
