@@ -84,7 +84,7 @@ def commit(
     """
     connection = db.conn
     taken = tuple(chain.from_iterable(entry.rows for entry in batch.entries))
-    if not (settle or one_by_one or batch.wholes):
+    if taken and not (settle or one_by_one or batch.wholes):
         lines = intake.lines(taken)
         if len(intake.statements(len(lines))) <= 1:
             # A transaction by itself, and one wait for Python's lock instead of three.
