@@ -159,6 +159,11 @@ def plan_of(flow: http.HTTPFlow) -> Plan | None:
     return plan
 
 
+def forget_plan(flow: http.HTTPFlow) -> None:
+    """A plan knows its flow, by way of who judges and who says the last word."""
+    flow.__dict__.pop(_PLAN, None)
+
+
 _ABSOLUTE = "_gateway_absolute"
 
 

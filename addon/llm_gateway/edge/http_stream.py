@@ -50,7 +50,7 @@ from mitmproxy.proxy.layers.http._events import (
 
 from . import http_framing as framing
 from .http_attempt import Phase
-from .http_commands import SERVER_ERROR, Surroundings, no
+from .http_commands import SERVER_ERROR, Surroundings, no, nothing
 from .http_failing import FailoverStream
 from .http_plan import (
     COLLECT_SECONDS,
@@ -58,6 +58,7 @@ from .http_plan import (
     FailureKind,
     Judgement,
     Plan,
+    forget_plan,
     note_target,
 )
 from .http_words import STALLED
@@ -231,6 +232,31 @@ class GatewayStream(FailoverStream):
                 response.headers["content-length"] = str(len(response.raw_content))
         step: CommandGenerator[None] = super().send_response(already_streamed)
         return step
+
+    # the end
+
+    def flow_done(self) -> CommandGenerator[None]:
+        yield from super().flow_done()
+        if self.child_layer is None:
+            self._untie()
+
+    def _untie(self) -> None:
+        """Nothing will come any more: what knows itself forgets that.
+
+        All of it is then freed at once, bodies too. Left to the garbage collector, it
+        took a twentieth of the time that a request takes.
+        """
+        self.client_state = self.server_state = _over
+        self.context.layers.clear()
+        forget_plan(self.flow)
+        response = self.flow.response
+        if response is not None and callable(response.stream):
+            response.stream = True
+
+
+def _over(event: object) -> CommandGenerator[None]:
+    """The state of a stream that is done."""
+    return nothing()
 
 
 def _ask(judge: Callable[[], Judgement]) -> Judgement:

@@ -22,17 +22,12 @@ def log_line(exchange: Exchange) -> None:
         spent += f", ${record.cost / 1e9:.6f}" if record.cost else ", free"
     if record.saved:
         spent += f", saved ${record.saved / 1e9:.6f}"
+    status = f" {record.status}" if record.status else ""
+    seconds = (record.duration_ms or 0) / 1000
+    # A line that is whole: it is put together once, not once for each handler.
     logger.info(
-        "%s %s %s -> %s%s: %s%s, %.2f s%s",
-        record.client,
-        record.dialect,
-        quoted(record.requested_model),
-        quoted(where),
-        tries,
-        record.outcome,
-        f" {record.status}" if record.status else "",
-        (record.duration_ms or 0) / 1000,
-        spent,
+        f"{record.client} {record.dialect} {quoted(record.requested_model)}"
+        f" -> {quoted(where)}{tries}: {record.outcome}{status}, {seconds:.2f} s{spent}"
     )
 
 

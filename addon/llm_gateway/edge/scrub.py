@@ -21,6 +21,10 @@ _LOOKS_LIKE_A_KEY = re.compile(
     r"|AIza[A-Za-z0-9_-]{30,}|xai-[A-Za-z0-9]{16,}|nvapi-[A-Za-z0-9_-]{16,}"
     r"|hf_[A-Za-z0-9]{16,}|(?<=Bearer )[A-Za-z0-9._~+/=-]{16,})"
 )
+_BEGINNINGS = (
+    *("sk-", "gsk_", "gho_", "ghu_", "ghp_", "ghs_", "ghr_", "AIza", "xai-", "nvapi-"),
+    *("hf_", "Bearer "),
+)
 
 
 class Scrubber(logging.Filter):
@@ -28,31 +32,34 @@ class Scrubber(logging.Filter):
         super().__init__()
         self.runtime = runtime
         self._catalog: Catalog | None = None
-        self._known: re.Pattern[str] | None = None
+        self._known: tuple[str, ...] = ()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self.clean(record.getMessage()), ()
-        if record.exc_info and not record.exc_text:
-            formatted = logging.Formatter().formatException(record.exc_info)
-            record.exc_text = self.clean(formatted)
+        text = record.getMessage()
+        if record.exc_info:
+            # mitmproxy's formatter would format the exception anew, with all it says.
+            text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
+            record.exc_info = record.exc_text = None
+        record.msg, record.args = self.clean(text), ()
         return True
 
     def clean(self, text: str) -> str:
-        known = self._secrets()
-        if known is not None:
-            text = known.sub(HIDDEN, text)
-        return _LOOKS_LIKE_A_KEY.sub(HIDDEN, text)
+        for secret in self._secrets():
+            if secret in text:
+                text = text.replace(secret, HIDDEN)
+        # Looking for the beginnings first takes a tenth of the time.
+        if any(beginning in text for beginning in _BEGINNINGS):
+            text = _LOOKS_LIKE_A_KEY.sub(HIDDEN, text)
+        return text
 
-    def _secrets(self) -> re.Pattern[str] | None:
-        """Every secret of the running configuration, as one pattern."""
+    def _secrets(self) -> tuple[str, ...]:
+        """Every secret of the running configuration, the longest first."""
         catalog = self.runtime.catalog
         if self._catalog is not catalog:
             self._catalog = catalog
             values = {self.runtime.admin_token.get_secret_value(), *secrets(catalog)}
-            long = sorted(
-                (v for v in values if len(v) >= SHORTEST), key=len, reverse=True
-            )
-            self._known = re.compile("|".join(map(re.escape, long))) if long else None
+            long = (v for v in values if len(v) >= SHORTEST)
+            self._known = tuple(sorted(long, key=len, reverse=True))
         return self._known
 
 

@@ -6,7 +6,7 @@ writer is woken once for everything that one turn of the loop brings, and for se
 when many requests are under way. Where no loop runs, it is woken at once.
 
     somebody waits, few under way    at the end of this turn of the loop
-    somebody waits, many under way   `GROUP_SECONDS` after the last time, at the earliest
+    somebody waits, many under way   a pause after the last time, at the earliest
     nobody waits                     `LINGER` later, if nothing else wakes it before
 
 What this file does not know: what is written.
@@ -17,10 +17,13 @@ from collections.abc import Callable
 
 from llm_gateway.ledger.backlog import LINGER
 
-GROUP_SECONDS = 0.004
-"""Between two commits while `MANY` requests are under way: they wait for each other,
-which costs each of them half of this, and all of them together less than it saves."""
 MANY = 4
+"""So many requests under way, and they wait for each other's commits."""
+EACH_SECONDS = 0.0006
+"""For each that is under way: it costs a request half of the pause, and all of them
+together less than it saves."""
+LONGEST_PAUSE = 0.010
+"""Between two commits."""
 
 
 class Pace:
@@ -43,8 +46,8 @@ class Pace:
         if (loop := self._running()) is None:
             return False
         if self._soon is None:
-            at = self._woken + GROUP_SECONDS
-            if len(self._under_way) >= MANY and at > loop.time():
+            at = self._woken + self._pause()
+            if at > loop.time():
                 self._soon = loop.call_at(at, self._go, loop)
             else:
                 self._soon = loop.call_soon(self._go, loop)
@@ -57,6 +60,10 @@ class Pace:
         if self._later is None and self._soon is None:
             self._later = loop.call_later(LINGER, self._go, loop)
         return True
+
+    def _pause(self) -> float:
+        count = len(self._under_way)
+        return min(count * EACH_SECONDS, LONGEST_PAUSE) if count >= MANY else 0.0
 
     def _go(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._later is not None:
