@@ -69,7 +69,7 @@ def test_all_of_them_are_known_here(monkeypatch):
         ("__contains__", True),
         ("parse_authority", True),
         ("crl_path", True),
-            ("formatTime", True),
+        ("formatTime", True),
     ]
 
 

@@ -32,10 +32,14 @@ def policy(runtime: Runtime, request: http.Request, identity: Identity) -> Polic
 
     `x-gateway-policy` may say one; anything else in that header has no effect.
     """
+    ours = runtime.catalog.config.routing.policy
+    asked = request.headers.get("x-gateway-policy")
+    if asked is None and identity.known is None:
+        return ours
     return tightest(
-        runtime.catalog.config.routing.policy,
+        ours,
         identity.known.policy if identity.known else None,
-        _POLICIES.get(request.headers.get("x-gateway-policy", "")),
+        _POLICIES.get(asked or ""),
     )
 
 

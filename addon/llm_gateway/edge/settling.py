@@ -20,7 +20,7 @@ from llm_gateway.edge.exchanges import Attempt, Exchange
 from llm_gateway.edge.http_layer import plan_of
 from llm_gateway.edge.log import log_line
 from llm_gateway.edge.runtime import Runtime, name_key
-from llm_gateway.exchange import Dialect, Need, Offer, Usage
+from llm_gateway.exchange import AttemptRecord, Dialect, Need, Offer, Usage
 from llm_gateway.limits.engine import scopes_of
 from llm_gateway.limits.words import read_headers
 from llm_gateway.meter import StreamMeter
@@ -147,8 +147,8 @@ class Settling:
         record.outcome = outcome
         if exchange.flow.response and exchange.meter is None and outcome == "ok":
             self._plain(exchange)
-        self.end_attempt(exchange, outcome)
-        self.close(exchange)
+        self._attempt_over(exchange, outcome)
+        self.close(exchange, attempt.record)
 
     def _never_left(self, exchange: Exchange, attempt: Attempt, now: float) -> None:
         """It was over before the request was on the way: nobody counts it."""
@@ -159,8 +159,8 @@ class Settling:
         attempt.record.reason += " before it was sent"
         runtime.health.inconclusive(attempt.candidate.offer.key)
         exchange.record.outcome = "cancelled"
-        self.end_attempt(exchange, "cancelled")
-        self.close(exchange)
+        self._attempt_over(exchange, "cancelled")
+        self.close(exchange, attempt.record)
 
     def _good(
         self, exchange: Exchange, attempt: Attempt, found: Usage, now: float
@@ -238,6 +238,12 @@ class Settling:
             response.headers["x-gateway-cost"] = f"{cost / 1e9:.9f}"
 
     def end_attempt(self, exchange: Exchange, outcome: str) -> None:
+        """An attempt is over, the request is not."""
+        record = self._attempt_over(exchange, outcome)
+        if exchange.begun:
+            self.runtime.store.end_attempt(record)
+
+    def _attempt_over(self, exchange: Exchange, outcome: str) -> AttemptRecord:
         attempt = exchange.attempt
         assert attempt is not None
         ended = asyncio.get_running_loop().time()
@@ -246,8 +252,7 @@ class Settling:
         record.duration_ms = round((ended - attempt.started) * 1000)
         if attempt.first_byte is not None:
             record.ttft_ms = round((attempt.first_byte - attempt.started) * 1000)
-        if exchange.begun:
-            self.runtime.store.end_attempt(record)
+        return record
 
     def break_off(self, exchange: Exchange) -> None:
         """A bug of ours ended it. What was reserved stays counted: it may have left."""
@@ -268,8 +273,11 @@ class Settling:
         self.runtime.in_flight -= 1
         exchange.record.error = None
 
-    def close(self, exchange: Exchange) -> None:
-        """Complete the row. The end of every routed request, whatever became of it."""
+    def close(self, exchange: Exchange, last: AttemptRecord | None = None) -> None:
+        """Complete the row, and that of the last attempt if it ended with it.
+
+        The end of every routed request, whatever became of it.
+        """
         if exchange.finished:
             return
         exchange.finished = True
@@ -285,7 +293,7 @@ class Settling:
         if record.outcome == "in_flight":
             record.outcome = "cancelled"
         if exchange.begun:
-            runtime.store.end(record)
+            runtime.store.end(record, last)
         else:
             exchange.begun = True
             runtime.store.begin(record, None, exchange.decision)

@@ -124,11 +124,18 @@ class Store:
         kind = rows.END_ATTEMPT
         self._later((kind, kind.snapshot(attempt)))
 
-    def end(self, request: RequestRecord) -> None:
-        """The request as it ended. Its row is made when there is none (refused, simulated)."""
+    def end(self, request: RequestRecord, attempt: AttemptRecord | None = None) -> None:
+        """The request as it ended, with its last attempt if that ends now as well.
+
+        Its row is made when there is none (refused, simulated).
+        """
         kind = rows.END_REQUEST
+        taken = [(kind, kind.snapshot(request))]
+        if attempt is not None:
+            kind = rows.END_ATTEMPT
+            taken.append((kind, kind.snapshot(attempt)))
         self._pace.ended(request.id)
-        self._later((kind, kind.snapshot(request)))
+        self._later(*taken)
 
     def decision(self, request: RequestRecord, decision: Decision) -> None:
         """Why a request went nowhere: a decision without `begin`."""
@@ -162,8 +169,8 @@ class Store:
         for whole in standing.running_config(catalog, clients):
             self._put(whole)
 
-    def _later(self, taken: tuple[Kind, Any]) -> None:
-        self._backlog.put(Entry((taken,)), wake=not self._pace.later())
+    def _later(self, *taken: tuple[Kind, Any]) -> None:
+        self._backlog.put(Entry(taken), wake=not self._pace.later())
 
     def _put(self, whole: standing.Whole) -> None:
         self._backlog.put_whole(whole)
