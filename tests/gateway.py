@@ -45,7 +45,7 @@ class GatewayProcess(MitmProcess):
         *,
         confdir: Path,
         env: Mapping[str, str | None] | None = None,
-        options: Mapping[str, str] | None = None,
+        options: Mapping[str, str | None] | None = None,
         **more: Any,
     ) -> None:
         self.folder = folder

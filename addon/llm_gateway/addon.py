@@ -112,7 +112,19 @@ class Gateway:
 
     # -- connections -----------------------------------------------------------
 
-    def client_connected(self, client: connection.Client) -> None:
+    def client_connected(self, client: connection.Client) -> Awaitable[None] | None:
+        if not self.starting.ready.is_set():
+            return self._when_ready(client)
+        self._admit(client)
+        return None
+
+    async def _when_ready(self, client: connection.Client) -> None:
+        """mitmproxy listens before its add-ons run; one that is asked too early logs an
+        error, and that ends the start."""
+        await self.starting.ready.wait()
+        self._admit(client)
+
+    def _admit(self, client: connection.Client) -> None:
         if not self.reception.admission.admits(client):
             client.error = "This gateway answers its own machine only."
             return

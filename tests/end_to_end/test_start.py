@@ -1,15 +1,18 @@
 """How it starts, and how it says that it does not."""
 
+import http.client
 import json
 import os
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import FakeProvider
 
-from gateway import GatewayProcess, provider
+from gateway import GatewayProcess, chat, provider
 
 from .conftest import Start
 
@@ -39,6 +42,8 @@ def ended(gateway: GatewayProcess) -> str:
     assert "Traceback" not in log
     return log
 
+
+SLOW = Path(__file__).with_name("slow_start.py")
 
 MISTAKES = """\
 {
@@ -140,6 +145,47 @@ def test_a_port_that_is_taken(tmp_path: Path, confdir: Path) -> None:
         listening_by(gateway)
         log = ended(gateway)
     assert f"failed to listen on 127.0.0.1:{port}" in log
+
+
+def test_clients_that_are_there_before_it_is_ready(
+    start: Start, tmp_path: Path
+) -> None:
+    """After a restart apps ask again at once, and mitmproxy listens before its add-ons
+    run: whoever gets in that early waits, and is answered."""
+    port = free_port()
+    with FakeProvider() as fake, ThreadPoolExecutor(8) as pool:
+        stop = threading.Event()
+        clients = [pool.submit(asks_until, stop, port) for _ in range(8)]
+        try:
+            config = {"providers": [provider(fake, "a", free=True)]}
+            # Where mitmproxy keeps its certificates is not said: it looks late then.
+            gateway = start(
+                config,
+                arguments=("-p", str(port), "-s", str(SLOW)),
+                options={"confdir": None},
+                env={"HOME": str(tmp_path)},
+            )
+            gateway.wait_for(lambda: len(fake.requests) > 20, "requests")
+        finally:
+            stop.set()
+        assert {status for client in clients for status in client.result()} == {200}
+
+
+def asks_until(stop: threading.Event, port: int) -> set[int]:
+    seen = set()
+    body = json.dumps(chat()).encode()
+    while not stop.is_set():
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.connect()
+        except OSError:
+            continue
+        try:
+            connection.request("POST", "/v1/chat/completions", body)
+            seen.add(connection.getresponse().status)
+        finally:
+            connection.close()
+    return seen
 
 
 def test_the_first_start_makes_a_configuration(start: Start) -> None:

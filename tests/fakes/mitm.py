@@ -35,7 +35,7 @@ class MitmProcess:
         script: Path,
         *,
         confdir: Path,
-        options: Mapping[str, str] | None = None,
+        options: Mapping[str, str | None] | None = None,
         trust: Path | None = None,
         env: Mapping[str, str | None] | None = None,
         cwd: Path | None = None,
@@ -47,7 +47,7 @@ class MitmProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="mitm-")
         self._log = Path(self._folder.name) / "log"
         self._port_file = Path(self._folder.name) / "port"
-        settings = {
+        settings: dict[str, str | None] = {
             "confdir": str(confdir),
             "termlog_verbosity": verbosity,
             "flow_detail": "0",
@@ -58,7 +58,12 @@ class MitmProcess:
             str(Path(sys.executable).with_name("mitmdump")),
             *("--listen-host", "127.0.0.1", "--listen-port", "0"),
             *("-s", str(script), "-s", str(_ANNOUNCE)),
-            *(part for k, v in settings.items() for part in ("--set", f"{k}={v}")),
+            *(
+                part
+                for name, value in settings.items()
+                if value is not None
+                for part in ("--set", f"{name}={value}")
+            ),
             *arguments,
         ]
         self._env = {**os.environ, "FAKES_PORT_FILE": str(self._port_file)}

@@ -44,6 +44,7 @@ from llm_gateway.providers.github import GitHub
 
 logger = logging.getLogger("llm_gateway")
 
+LOOK_SECONDS = 0.005
 THREADS = 64
 """The most threads for what would block the event loop; they are made when needed."""
 
@@ -58,6 +59,8 @@ class Starting:
     def __init__(self) -> None:
         self.runtime: Runtime | None = None
         self.tasks: list[asyncio.Task[Any]] = []
+        self.ready = asyncio.Event()
+        """Clients may come in."""
         self.simulator: Simulator | None = None
         self.made_config = False
         self.not_yet: lean.NotYet | None = None
@@ -246,6 +249,7 @@ class Starting:
             asyncio.get_running_loop().call_soon(sys.exit, 1)
             return
         lean.slim(ctx.master)
+        self._task(self._let_in(), "letting clients in")
         runtime.port = _bound_port() or runtime.port
         runtime.publish()
         port = self._dashboard_port(runtime)
@@ -253,6 +257,14 @@ class Starting:
             self._start_dashboard(runtime, port)
         say_hello(runtime, self.made_config, port)
         await pulse(runtime)
+
+    async def _let_in(self) -> None:
+        """Clients come in when the last add-on that they need runs, which is behind us."""
+        addons: Any = ctx.master.addons
+        certificates = addons.get("tlsconfig")
+        while certificates is not None and certificates.certstore is None:
+            await asyncio.sleep(LOOK_SECONDS)
+        self.ready.set()
 
     def _task(self, work: Any, name: str) -> None:
         loop = asyncio.get_running_loop()
