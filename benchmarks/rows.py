@@ -37,6 +37,12 @@ ROWS = (
         seconds=2.0,
     ),
     Row(
+        "answers after 100 ms, 1 client",
+        model="bench-after-100000",
+        clients=1,
+        seconds=2.0,
+    ),
+    Row(
         "100 streams at once",
         model="bench-stream-50-20000",
         clients=100,
