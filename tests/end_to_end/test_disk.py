@@ -10,17 +10,16 @@ waited: a second script in the same mitmdump looks at how long it was away.
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from fakes import FakeProvider
+from fakes.disk import Remount, small_disk
 
 from gateway import provider
 
@@ -33,8 +32,6 @@ AWAY = 0.1
 CROWDED = 0.5
 """The same by the clock, on a machine on which the loop has to wait for a processor."""
 LAGGING = Path(__file__).with_name("lagging.py")
-
-Remount = Callable[..., None]
 
 
 @pytest.fixture
@@ -127,26 +124,10 @@ def sound(path: Path) -> bool:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[tuple[Path, Remount]]:
-    """A file system of its own, and what mounts it; skipped where we may not."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-
-    def mount(*options: str) -> None:
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            pytest.skip(f"needs a small file system: {done.stderr.strip()}")
-
-    if os.geteuid() != 0 or sys.platform != "linux":
-        pytest.skip("needs a small file system, which only root can mount")
-    mount("size=256k")
-    yield folder, lambda *options: mount("remount", *options)
-    subprocess.run(["umount", "-l", str(folder)], check=False)
+def small(tmp_path: Path) -> Iterator[tuple[Path, Remount]]:
+    """A file system of its own, smaller than an empty ledger, and what changes it."""
+    with small_disk(tmp_path / "disk", "256k") as remount:
+        yield tmp_path / "disk", remount
 
 
 def test_locked_by_another_program(
@@ -168,10 +149,10 @@ def test_locked_by_another_program(
 def test_a_disk_that_fills_up_and_is_enlarged(
     start: Start,
     fake: FakeProvider,
-    small_disk: tuple[Path, Remount],
+    small: tuple[Path, Remount],
     tmp_path: Path,
 ) -> None:
-    folder, remount = small_disk
+    folder, remount = small
     # The start alone takes more than there is: one line says so, and nothing runs.
     with pytest.raises(Exception, match="full"):
         Watched(start, fake, folder, tmp_path / "lag.json")
@@ -190,10 +171,10 @@ def test_a_disk_that_fills_up_and_is_enlarged(
 def test_a_disk_that_is_read_only(
     start: Start,
     fake: FakeProvider,
-    small_disk: tuple[Path, Remount],
+    small: tuple[Path, Remount],
     tmp_path: Path,
 ) -> None:
-    folder, remount = small_disk
+    folder, remount = small
     remount("size=64m")
     first = Watched(start, fake, folder, tmp_path / "lag.json")
     assert first.gateway.chat()[0] == 200

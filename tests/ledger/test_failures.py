@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes.disk import small_disk
 
 from ledger.samples import AT, DECISION, attempt, ended, request
 from llm_gateway.ledger import file
@@ -164,30 +165,14 @@ def test_a_reader_that_never_ends_is_seen(open_store, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 1 MB, and what changes it; skipped where we may not mount."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-
-    def mount(*options: str) -> None:
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            pytest.skip(f"needs a small file system: {done.stderr.strip()}")
-
-    if os.geteuid() != 0 or sys.platform != "linux":
-        pytest.skip("needs a small file system, which only root can mount")
-    mount("size=1m")
-    yield folder, lambda *options: mount("remount", *options)
-    subprocess.run(["umount", "-l", str(folder)], check=False)
+def small(tmp_path):
+    """A file system of 1 MB, and what changes it."""
+    with small_disk(tmp_path / "disk", "1m") as remount:
+        yield tmp_path / "disk", remount
 
 
-async def test_a_full_disk_holds_rows_back_until_there_is_room(open_store, small_disk):
-    folder, remount = small_disk
+async def test_a_full_disk_holds_rows_back_until_there_is_room(open_store, small):
+    folder, remount = small
     store = open_store(folder / "usage.db")
     # Until the disk is full: random names do not share pages.
     sent = 0
@@ -207,8 +192,8 @@ async def test_a_full_disk_holds_rows_back_until_there_is_room(open_store, small
     store.close()
 
 
-async def test_a_disk_that_turns_read_only_and_back(open_store, small_disk):
-    folder, remount = small_disk
+async def test_a_disk_that_turns_read_only_and_back(open_store, small):
+    folder, remount = small
     store = open_store(folder / "usage.db")
     store.close()
     remount("size=1m", "ro")
