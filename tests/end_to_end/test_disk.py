@@ -43,9 +43,7 @@ def fake() -> Iterator[FakeProvider]:
 class Watched:
     """A gateway on a disk of its own, with clients that ask all the time."""
 
-    def __init__(
-        self, start: Start, fake: FakeProvider, disk: Path, lag: Path, rows: int = 0
-    ) -> None:
+    def __init__(self, start: Start, fake: FakeProvider, disk: Path, lag: Path) -> None:
         self.lag = lag
         self.gateway = start(
             {"providers": [provider(fake, "a", free=True)]},

@@ -104,8 +104,8 @@ BACKLOG = 1024
 """Connections that wait to be accepted; the kernel may have its own, lower limit."""
 
 YOUNG_OBJECTS = 5_000
-"""New objects between two collections of the youngest; 700 to 2000 in Python itself. That
-is about five requests: a flow that is over keeps its body until it is collected."""
+"""New objects between two collections of the youngest; 700 to 2000 in Python itself. What
+is left of a client's connection, or of a stream that broke, stays for as long."""
 
 EVERYWHERE = ("0.0.0.0", "::")
 
@@ -230,8 +230,8 @@ class NotYet(logging.Filter):
 def unburden_collector() -> None:
     """Let the garbage collector leave alone what was there at start, and come less often.
 
-    A request makes some thousand objects and few cycles: with Python's own threshold the
-    collector runs every other request, and takes 4 % of the time.
+    A request makes some thousand objects and, when it ends well, leaves no cycles: with
+    Python's own threshold the collector ran every other request, for 4 % of the time.
     """
     gc.freeze()
     young, *older = gc.get_threshold()

@@ -8,7 +8,7 @@ reaches any handler of ours; and the same for a provider's error that goes to a 
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from llm_gateway.edge.runtime import Runtime
 from llm_gateway.providers.catalog import Catalog
@@ -16,15 +16,21 @@ from llm_gateway.providers.catalog import Catalog
 HIDDEN = "***"
 SHORTEST = 6
 """Shorter ones are left: replacing every "me" would tear texts apart."""
+_PLAIN = "[A-Za-z0-9]{16,}"
+_KEYS = {
+    "sk-": "[A-Za-z0-9_-]{16,}",
+    "AIza": "[A-Za-z0-9_-]{30,}",
+    "nvapi-": "[A-Za-z0-9_-]{16,}",
+    **dict.fromkeys(("gsk_", "xai-", "hf_"), _PLAIN),
+    **dict.fromkeys(("gho_", "ghu_", "ghp_", "ghs_", "ghr_"), _PLAIN),
+}
+"""How keys of a known kind begin, and what follows."""
+_BEARER = "Bearer "
 _LOOKS_LIKE_A_KEY = re.compile(
-    r"\b(?:sk-[A-Za-z0-9_-]{16,}|gsk_[A-Za-z0-9]{16,}|gh[oupsr]_[A-Za-z0-9]{16,}"
-    r"|AIza[A-Za-z0-9_-]{30,}|xai-[A-Za-z0-9]{16,}|nvapi-[A-Za-z0-9_-]{16,}"
-    r"|hf_[A-Za-z0-9]{16,}|(?<=Bearer )[A-Za-z0-9._~+/=-]{16,})"
+    rf"\b(?:{'|'.join(beginning + rest for beginning, rest in _KEYS.items())}"
+    rf"|(?<={_BEARER})[A-Za-z0-9._~+/=-]{{16,}})"
 )
-_BEGINNINGS = (
-    *("sk-", "gsk_", "gho_", "ghu_", "ghp_", "ghs_", "ghr_", "AIza", "xai-", "nvapi-"),
-    *("hf_", "Bearer "),
-)
+_BEGINNINGS = (*_KEYS, _BEARER)
 
 
 class Scrubber(logging.Filter):
@@ -53,13 +59,11 @@ class Scrubber(logging.Filter):
         return text
 
     def _secrets(self) -> tuple[str, ...]:
-        """Every secret of the running configuration, the longest first."""
         catalog = self.runtime.catalog
         if self._catalog is not catalog:
             self._catalog = catalog
-            values = {self.runtime.admin_token.get_secret_value(), *secrets(catalog)}
-            long = (v for v in values if len(v) >= SHORTEST)
-            self._known = tuple(sorted(long, key=len, reverse=True))
+            token = self.runtime.admin_token.get_secret_value()
+            self._known = to_hide((token, *secrets(catalog)))
         return self._known
 
 
@@ -76,11 +80,15 @@ def secrets(catalog: Catalog) -> Iterator[str]:
         yield client.key.get_secret_value()
 
 
+def to_hide(values: Iterable[str]) -> tuple[str, ...]:
+    """Those that are long enough, the longest first: one may begin with another."""
+    long = {value for value in values if len(value) >= SHORTEST}
+    return tuple(sorted(long, key=len, reverse=True))
+
+
 def without_keys(body: bytes, catalog: Catalog) -> bytes:
     """A provider's error as a client may see it: some repeat the key they were sent."""
-    for secret in secrets(catalog):
-        if len(secret) < SHORTEST:
-            continue
+    for secret in to_hide(secrets(catalog)):
         in_json = json.dumps(secret)[1:-1]
         for form in {secret, in_json, in_json.replace("/", "\\/")}:
             body = body.replace(form.encode(), HIDDEN.encode())

@@ -63,7 +63,7 @@ class Setbacks:
                 self.runtime.clock(),
                 _day_reset(offer) or attempt.upstream.row.day,
             )
-        self.settling.hear(exchange, attempt, headers)
+        self.settling.hear(exchange, attempt, failure.headers)
         return self.judge(
             exchange,
             Failed(

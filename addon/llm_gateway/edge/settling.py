@@ -8,7 +8,7 @@ What this file does not know: who is asked, and what comes after a failure.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mitmproxy import http
@@ -38,8 +38,7 @@ class Settling:
         assert response is not None
         if attempt.judge is not None:
             attempt.first_byte = attempt.judge.first_byte
-        if attempt.upstream.row.limit_headers != "none":
-            self.hear(exchange, attempt, lowered(response.headers))
+        self.hear(exchange, attempt, response.headers)
         streamed = "event-stream" in response.headers.get("content-type", "")
         response.headers = passed_headers(response.headers, common_headers(exchange))
         exchange.record.status = response.status_code
@@ -71,14 +70,14 @@ class Settling:
         return meter.boundary + _cut_short(exchange.dialect, exchange.died)
 
     def hear(
-        self, exchange: Exchange, attempt: Attempt, headers: Mapping[str, str]
+        self, exchange: Exchange, attempt: Attempt, headers: http.Headers | None
     ) -> None:
         """What the provider says about its limits, good answer or bad."""
         row = attempt.upstream.row
         if row.limit_headers == "none":
             return
         now = self.runtime.clock()
-        words = read_headers(row.limit_headers, headers, now)
+        words = read_headers(row.limit_headers, lowered(headers), now)
         if words:
             offer = attempt.candidate.offer
             self.runtime.limiter.observe(

@@ -84,19 +84,18 @@ def commit(
     """
     connection = db.conn
     taken = tuple(chain.from_iterable(entry.rows for entry in batch.entries))
-    if taken and not (settle or one_by_one or batch.wholes):
-        lines = intake.lines(taken)
-        if len(intake.statements(len(lines))) <= 1:
-            # A transaction by itself, and one wait for Python's lock instead of three.
-            intake.write(connection, lines)
-            return 0
+    lines = [] if one_by_one else intake.lines(taken)
+    if len(intake.statements(len(lines))) == 1 and not (settle or batch.wholes):
+        # A transaction by itself, and one wait for Python's lock instead of three.
+        intake.write(connection, lines)
+        return 0
     connection.execute("BEGIN IMMEDIATE")
     try:
         lost = repair.settle_lost(db) if settle else 0
         if one_by_one:
             _write_apart(connection, taken, batch.wholes)
         else:
-            intake.write(connection, intake.lines(taken))
+            intake.write(connection, lines)
             for whole in batch.wholes:
                 _replace(connection, whole)
         connection.execute("COMMIT")
