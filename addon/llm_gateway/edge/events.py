@@ -26,6 +26,7 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 from mitmproxy.utils import asyncio_utils
 
+from llm_gateway.edge import turns
 from llm_gateway.edge.dispatch import Dispatch
 from llm_gateway.edge.known import replace
 
@@ -95,6 +96,7 @@ class _Turn:
 
     def run(self, event: events.Event) -> None:
         handler = self.handler
+        before, turns.running = turns.running, self
         try:
             while True:
                 for command in handler.layer.handle_event(event):
@@ -114,6 +116,7 @@ class _Turn:
                     break
                 event = self.completed.pop(0)
         finally:
+            turns.running = before
             self.flush()
 
     def flush(self) -> None:
@@ -134,13 +137,16 @@ class _Turn:
                 io.writer.write(piece)
 
     def hook(self, command: commands.StartHook) -> None:
+        if self.at_once(command) and command.blocking:
+            self.completed.append(events.HookCompleted(command))
+
+    def at_once(self, command: commands.StartHook) -> bool:
+        """Call a hook. True: it is over; False: its completion will be an event."""
         kind: Any = type(command)
         data = getattr(command, _argument(kind))
         rest = self.dispatch.begin(command.name, data)
         if rest is None and not (isinstance(data, Flow) and data.intercepted):
-            if command.blocking:
-                self.completed.append(events.HookCompleted(command))
-            return
+            return True
         self.flush()
         waiting = _Waiting(self.handler, command, data, rest)
         task = _start(waiting.run(), f"handle_hook({command.name})", self.handler)
@@ -148,8 +154,7 @@ class _Turn:
         if not task.done():
             _TASKS.add(task)
             task.add_done_callback(_TASKS.discard)
-        elif waiting.done and command.blocking:
-            self.completed.append(events.HookCompleted(command))
+        return waiting.done
 
     def other(self, command: commands.Command) -> None:
         """As mitmproxy does it."""

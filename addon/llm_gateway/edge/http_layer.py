@@ -32,6 +32,7 @@ from mitmproxy.proxy.layers.http._http1 import Http1Server
 from mitmproxy.proxy.layers.http._http2 import Http2Client
 
 from .http_commands import ConnectUpstream, TimeUp
+from .http_direct import DirectHttpLayer
 from .http_names import KNOWN_GOOD, self_check
 from .http_plan import (
     Action,
@@ -87,7 +88,7 @@ SECOND_LOOK = 0.25
 busy or suspended machine, clocks are ahead of what has arrived: it is read meanwhile."""
 
 
-class GatewayHttpLayer(HttpLayer):
+class GatewayHttpLayer(DirectHttpLayer):
     """One client connection. Made from an `HttpLayer` by `adopt`."""
 
     now: Callable[[], float]
@@ -124,20 +125,32 @@ class GatewayHttpLayer(HttpLayer):
                 return self._wake_up(command)
         elif kind is events.DataReceived:
             received = cast(events.DataReceived, event)
-            peer: Any = self.connections.get(received.connection)
-            if (
-                type(peer) is Http1Server
-                and len(peer.buf) + len(received.data) > UNREAD_BYTES
-                and (end := self._end_of_patience(peer)) is not None
-            ):
-                return end
-        elif (
-            kind is events.OpenConnectionCompleted
-            and len(self.connections) > self.prune_above
-        ):
+            if self._is_too_much(received):
+                peer = self.connections[received.connection]
+                if (end := self._end_of_patience(peer)) is not None:
+                    return end
+        elif self._is_crowded(event):
             self._prune()
         step: CommandGenerator[None] = super()._handle_event(event)
         return step
+
+    def out_of_turn(self, event: events.Event) -> bool:
+        if type(event) is events.DataReceived:
+            return self._is_too_much(event)
+        return self._is_crowded(event)
+
+    def _is_too_much(self, received: events.DataReceived) -> bool:
+        peer: Any = self.connections.get(received.connection)
+        return (
+            type(peer) is Http1Server
+            and len(peer.buf) + len(received.data) > UNREAD_BYTES
+        )
+
+    def _is_crowded(self, event: events.Event) -> bool:
+        return (
+            type(event) is events.OpenConnectionCompleted
+            and len(self.connections) > self.prune_above
+        )
 
     def _end_of_patience(self, client: Any) -> CommandGenerator[None] | None:
         """A head without an end, or requests without end before the first is answered:
@@ -208,10 +221,17 @@ class GatewayHttpLayer(HttpLayer):
     def register_connection(
         self, command: RegisterHttpConnection
     ) -> CommandGenerator[None]:
+        self._note_server(command)
+        return super().register_connection(command)
+
+    def registered(self, command: RegisterHttpConnection) -> None:
+        self._note_server(command)
+        super().registered(command)
+
+    def _note_server(self, command: RegisterHttpConnection) -> None:
         for waiting in self.waiting_for_establishment.get(command.connection, ()):
             if isinstance(waiting, ConnectUpstream):
                 waiting.server = cast(Server, command.connection)
-        return super().register_connection(command)
 
     def abandon(self, command: ConnectUpstream) -> Server | None:
         """Stop waiting for a connection. Returns it if nobody else waits for it."""

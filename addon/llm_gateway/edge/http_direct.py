@@ -1,0 +1,233 @@
+"""The plumbing of one client connection, laid straight.
+
+mitmproxy hands each event from layer to layer through generators in generators: a plain
+request is some twenty hand-overs, each of which asks what it is, whether its receiver
+waits for something, and where the answer goes. The states that do the work are a third
+of that. Here the same states are run, by mitmproxy and by us, but what they ask for is
+done where they ask for it: an event that one layer has for another is given to it, a hook
+that waits for nothing is called, a connection that is open is taken.
+
+What lives here: `DirectHttpLayer`, in place of `HttpLayer._handle_event` and
+`event_to_child`. What it leaves behind between two events (who waits for what, and where)
+is what mitmproxy leaves, so either may take the next one: start, injected messages, wake-up
+calls and everything of a layer that is debugged go the old way. What this file does not
+know: what the states do.
+"""
+
+from collections.abc import Generator, Iterable
+from typing import Any, cast
+
+from mitmproxy.connection import Connection
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layer import CommandGenerator, Layer, Paused
+from mitmproxy.proxy.layers.http import (
+    DropStream,
+    GetHttpConnection,
+    GetHttpConnectionCompleted,
+    HttpClient,
+    HttpLayer,
+    HttpStream,
+    ReceiveHttp,
+    RegisterHttpConnection,
+    SendHttp,
+)
+from mitmproxy.proxy.layers.http._events import HttpEvent, RequestHeaders
+from mitmproxy.proxy.layers.http._http1 import (
+    Http1Client,
+    Http1Connection,
+    Http1Server,
+)
+
+from . import turns
+from .known import digest
+
+KNOWN = {"a45864e1"}
+"""mitmproxy 11.0.2 to 12.3.1: the texts of what is done here in another way."""
+
+REPLACED = (
+    Layer.handle_event,
+    Layer._Layer__process,  # type: ignore[attr-defined]
+    Layer._Layer__continue,  # type: ignore[attr-defined]
+    HttpLayer._handle_event,
+    HttpLayer.event_to_child,
+    HttpLayer.get_connection,
+    HttpLayer.register_connection,
+    Http1Connection._handle_event,
+)
+
+Asked = Generator[commands.Command, Any, None]
+"""A state at work: what it asks for, until it is done."""
+
+
+class DirectHttpLayer(HttpLayer):
+    _turn: turns.Turn
+    _out: list[commands.Command]
+    """What is to be done outside, in order."""
+
+    def handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        turn = turns.running
+        if turn is None or not _direct or self._paused or self.debug is not None:
+            return super().handle_event(event)
+        kind = type(event)
+        if kind is events.DataReceived or kind is events.ConnectionClosed:
+            connection = cast(events.ConnectionEvent, event).connection
+            receiver = self.connections.get(connection)
+        elif kind is events.HookCompleted or kind is events.OpenConnectionCompleted:
+            command = cast(events.CommandCompleted, event).command
+            receiver = self.command_sources.get(command)
+        else:
+            receiver = None
+        if receiver is None or self.out_of_turn(event):
+            return super().handle_event(event)
+        return self._directly(receiver, event, turn)
+
+    def out_of_turn(self, event: events.Event) -> bool:
+        """Is this event one for `_handle_event`, whoever it is for?"""
+        return False
+
+    def _directly(
+        self, receiver: Layer, event: events.Event, turn: turns.Turn
+    ) -> CommandGenerator[None]:
+        self._turn = turn
+        self._out = out = []
+        if isinstance(event, events.CommandCompleted):
+            del self.command_sources[event.command]
+        try:
+            self._give(receiver, event)
+        finally:
+            # If a state failed, what was asked for before is still done.
+            yield from out
+
+    # events
+
+    def _give(self, receiver: Layer, event: events.Event) -> None:
+        if isinstance(receiver, HttpStream):
+            self._tell(receiver, event)
+        else:
+            for command in _steps(receiver, event):
+                self._do(receiver, command)
+
+    def _tell(self, stream: HttpStream, event: events.Event) -> None:
+        paused = stream._paused
+        if paused is None:
+            self._run(stream, stream._handle_event(event))
+            return
+        completed = isinstance(event, events.CommandCompleted)
+        if not completed or event.command is not paused.command:
+            for command in stream.handle_event(event):
+                self._do(stream, command)
+            return
+        stream._paused = None
+        self._run(stream, paused.generator, event.reply)
+        waiting = stream._paused_event_queue
+        while waiting and stream._paused is None:
+            self._run(stream, stream._handle_event(waiting.popleft()))
+
+    # commands
+
+    def _run(self, stream: HttpStream, state: Asked, reply: object = None) -> None:
+        """Until it is done, or has to wait."""
+        try:
+            command = state.send(reply)
+            while True:
+                reply = None
+                if command.blocking is not True:
+                    self._do(stream, command)
+                elif isinstance(command, commands.StartHook):
+                    # Before it is called: its end may come at any time from then on.
+                    command.blocking = stream
+                    if not self._turn.at_once(command):
+                        stream._paused = Paused(command, state)
+                        self.command_sources[command] = stream
+                        return
+                elif (
+                    isinstance(command, GetHttpConnection)
+                    and (connection := self._there(command)) is not None
+                ):
+                    reply = (connection, None)
+                else:
+                    command.blocking = stream
+                    stream._paused = Paused(command, state)
+                    self._do(stream, command)
+                    return
+                command = state.send(reply)
+        except StopIteration:
+            return
+
+    def _do(self, sender: Layer, command: commands.Command) -> None:
+        kind = type(command)
+        if kind is commands.SendData:
+            self._out.append(command)
+        elif kind is SendHttp:
+            sent = cast(SendHttp, command)
+            self._give(self.connections[sent.connection], sent.event)
+        elif kind is ReceiveHttp:
+            self._receive(cast(ReceiveHttp, command).event)
+        elif kind is DropStream:
+            self.streams.pop(cast(DropStream, command).stream_id, None)
+        else:
+            self._do_seldom(sender, command)
+
+    def _receive(self, event: HttpEvent) -> None:
+        if type(event) is RequestHeaders:
+            for command in self.make_stream(event.stream_id):
+                self._out.append(command)
+        # A stream that is over may still be sent something.
+        if (stream := self.streams.get(event.stream_id)) is not None:
+            self._tell(stream, event)
+
+    def _do_seldom(self, sender: Layer, command: commands.Command) -> None:
+        if command.blocking or isinstance(command, commands.RequestWakeup):
+            self.command_sources[command] = sender
+        if isinstance(command, GetHttpConnection):
+            self._out += self.get_connection(command)
+        elif isinstance(command, RegisterHttpConnection):
+            self.registered(command)
+        elif isinstance(command, commands.OpenConnection):
+            self.connections[command.connection] = sender
+            self._out.append(command)
+        else:
+            self._out.append(command)
+
+    # connections
+
+    def _there(self, wanted: GetHttpConnection) -> Connection | None:
+        """A connection that is open and free to be asked. None: mitmproxy sees to it."""
+        if self.context.client.alpn == b"h2":
+            return None
+        for connection in self.connections:
+            if wanted.connection_spec_matches(connection):
+                if (
+                    connection in self.waiting_for_establishment
+                    or connection.error
+                    or not connection.connected
+                ):
+                    return None
+                return connection
+        return None
+
+    def registered(self, command: RegisterHttpConnection) -> None:
+        if self.context.client.alpn == b"h2":
+            self._out += self.register_connection(command)
+            return
+        reply = (None, command.err) if command.err else (command.connection, None)
+        for wanted in self.waiting_for_establishment.pop(command.connection):
+            stream = cast(HttpStream, self.command_sources.pop(wanted))
+            self._tell(stream, GetHttpConnectionCompleted(wanted, reply))
+
+
+def _steps(receiver: Any, event: events.Event) -> Iterable[commands.Command]:
+    """HTTP/1 connections never wait: their states can be asked directly."""
+    kind = type(receiver)
+    if kind is HttpClient and receiver._paused is None:
+        inner = receiver.child_layer
+        if type(inner) is Http1Client:
+            receiver, kind = inner, Http1Client
+    if kind is Http1Server or kind is Http1Client:
+        steps: Iterable[commands.Command] = receiver._handle_event(event)
+    else:
+        steps = receiver.handle_event(event)
+    return steps
+
+
+_direct = digest(*REPLACED) in KNOWN
