@@ -1,6 +1,7 @@
 """Shortcuts give what the originals give, and stand in only where those are known."""
 
 import types
+import uuid
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from mitmproxy import http, optmanager
 from mitmproxy.addons import tlsconfig
 from mitmproxy.options import Options
 from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import HttpRequestHook
 from mitmproxy.test import tflow
 
 from llm_gateway.edge import known, shortcuts
@@ -69,8 +71,24 @@ def test_all_of_them_are_known_here(monkeypatch):
         ("__contains__", True),
         ("parse_authority", True),
         ("crl_path", True),
+        ("uuid", True),
+        ("__new__", True),
         ("formatTime", True),
     ]
+
+
+def test_names_of_flows():
+    names = [shortcuts.Ids.uuid4() for _ in range(1000)]
+    assert len(set(names)) == 1000
+    assert {str(uuid.UUID(name)) for name in names} == set(names)
+    assert {uuid.UUID(name).version for name in names} == {4}
+
+
+def test_a_hook_is_made_as_ever():
+    flow = tflow.tflow()
+    made = shortcuts._made(HttpRequestHook, flow)
+    made.__init__(flow)
+    assert vars(made) == vars(HttpRequestHook(flow))
 
 
 @pytest.mark.parametrize("check", [False, True])

@@ -23,8 +23,20 @@ from llm_gateway.ids import uuid7
 _POLICIES = {policy.value: policy for policy in Policy}
 
 
+_ENTROPY = 10
+"""Bytes that an id takes."""
+_entropy: list[bytes] = []
+
+
 def new_id(now: float) -> str:
-    return uuid7(now, os.urandom(10))
+    """A call to the kernel is one during which another thread takes Python's lock: there
+    is one for many ids."""
+    if not _entropy:
+        pool = os.urandom(400 * _ENTROPY)
+        _entropy.extend(
+            pool[at : at + _ENTROPY] for at in range(0, len(pool), _ENTROPY)
+        )
+    return uuid7(now, _entropy.pop())
 
 
 def policy(runtime: Runtime, request: http.Request, identity: Identity) -> Policy:

@@ -22,6 +22,7 @@ from typing import Any
 from mitmproxy.connection import Connection
 from mitmproxy.flow import Flow
 from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 from mitmproxy.utils import asyncio_utils
@@ -35,6 +36,9 @@ KNOWN = {"3343e110", "f50f2ef4"}
 
 JOINED = 65536
 """Pieces are put together up to this many bytes: beyond, copying costs more than a call."""
+
+_LEADS_TO = "_llm_gateway_leads_to"
+"""Where a handler keeps the layer that all outer ones would only pass its events to."""
 
 _TASKS: set[asyncio.Task[None]] = set()
 """The loop keeps only weak references to its tasks."""
@@ -99,7 +103,8 @@ class _Turn:
         before, turns.running = turns.running, self
         try:
             while True:
-                for command in handler.layer.handle_event(event):
+                layer = handler.__dict__.get(_LEADS_TO) or handler.layer
+                for command in layer.handle_event(event):
                     if type(command) is commands.SendData:
                         if command.connection is not self.to:
                             self.flush()
@@ -155,6 +160,10 @@ class _Turn:
             _TASKS.add(task)
             task.add_done_callback(_TASKS.discard)
         return waiting.done
+
+    def lead_to(self, layer: Layer) -> None:
+        """From now on, give all events of this connection to this layer."""
+        self.handler.__dict__[_LEADS_TO] = layer
 
     def other(self, command: commands.Command) -> None:
         """As mitmproxy does it."""

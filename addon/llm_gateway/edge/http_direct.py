@@ -27,16 +27,17 @@ from mitmproxy.proxy.layers.http import (
     HttpClient,
     HttpLayer,
     HttpStream,
-    ReceiveHttp,
     RegisterHttpConnection,
     SendHttp,
 )
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import HttpEvent, RequestHeaders
 from mitmproxy.proxy.layers.http._http1 import (
     Http1Client,
     Http1Connection,
     Http1Server,
 )
+from mitmproxy.proxy.layers.modes import HttpProxy
 
 from . import turns
 from .known import digest
@@ -55,7 +56,7 @@ REPLACED = (
     Http1Connection._handle_event,
 )
 
-Asked = Generator[commands.Command, Any, None]
+Asked = Generator[Any, Any, None]
 """A state at work: what it asks for, until it is done."""
 
 
@@ -63,6 +64,8 @@ class DirectHttpLayer(HttpLayer):
     _turn: turns.Turn
     _out: list[commands.Command]
     """What is to be done outside, in order."""
+    _met = False
+    """An event has come this way."""
 
     def handle_event(self, event: events.Event) -> CommandGenerator[None]:
         turn = turns.running
@@ -88,8 +91,12 @@ class DirectHttpLayer(HttpLayer):
     def _directly(
         self, receiver: Layer, event: events.Event, turn: turns.Turn
     ) -> CommandGenerator[None]:
-        self._turn = turn
-        self._out = out = []
+        out: list[commands.Command] = []
+        self._turn, self._out = turn, out
+        if not self._met:
+            self._met = True
+            if self._is_outermost():
+                turn.lead_to(self)
         if isinstance(event, events.CommandCompleted):
             del self.command_sources[event.command]
         try:
@@ -97,6 +104,11 @@ class DirectHttpLayer(HttpLayer):
         finally:
             # If a state failed, what was asked for before is still done.
             yield from out
+
+    def _is_outermost(self) -> bool:
+        """Nothing between the connection and this layer does anything to its events."""
+        around = self.context.layers[: self.context.layers.index(self)]
+        return [type(layer) for layer in around] == [HttpProxy]
 
     # events
 
@@ -112,16 +124,18 @@ class DirectHttpLayer(HttpLayer):
         if paused is None:
             self._run(stream, stream._handle_event(event))
             return
-        completed = isinstance(event, events.CommandCompleted)
-        if not completed or event.command is not paused.command:
-            for command in stream.handle_event(event):
-                self._do(stream, command)
+        if (
+            isinstance(event, events.CommandCompleted)
+            and event.command is paused.command
+        ):
+            stream._paused = None
+            self._run(stream, paused.generator, event.reply)
+            waiting = stream._paused_event_queue
+            while waiting and stream._paused is None:
+                self._run(stream, stream._handle_event(waiting.popleft()))
             return
-        stream._paused = None
-        self._run(stream, paused.generator, event.reply)
-        waiting = stream._paused_event_queue
-        while waiting and stream._paused is None:
-            self._run(stream, stream._handle_event(waiting.popleft()))
+        for command in stream.handle_event(event):
+            self._do(stream, command)
 
     # commands
 
@@ -133,26 +147,27 @@ class DirectHttpLayer(HttpLayer):
                 reply = None
                 if command.blocking is not True:
                     self._do(stream, command)
-                elif isinstance(command, commands.StartHook):
-                    # Before it is called: its end may come at any time from then on.
-                    command.blocking = stream
-                    if not self._turn.at_once(command):
-                        stream._paused = Paused(command, state)
-                        self.command_sources[command] = stream
-                        return
-                elif (
-                    isinstance(command, GetHttpConnection)
-                    and (connection := self._there(command)) is not None
-                ):
-                    reply = (connection, None)
                 else:
+                    # The outer layers do not wait, only this stream does.
                     command.blocking = stream
-                    stream._paused = Paused(command, state)
-                    self._do(stream, command)
-                    return
+                    if isinstance(command, commands.StartHook):
+                        if not self._turn.at_once(command):
+                            self._wait(stream, command, state)
+                            return
+                    elif (server := self._there(command)) is not None:
+                        reply = (server, None)
+                    else:
+                        self._wait(stream, command, state)
+                        self._do(stream, command)
+                        return
                 command = state.send(reply)
         except StopIteration:
             return
+
+    def _wait(self, stream: HttpStream, command: Any, state: Asked) -> None:
+        """What comes of the command will be an event."""
+        stream._paused = Paused(command, state)
+        self.command_sources[command] = stream
 
     def _do(self, sender: Layer, command: commands.Command) -> None:
         kind = type(command)
@@ -191,9 +206,12 @@ class DirectHttpLayer(HttpLayer):
 
     # connections
 
-    def _there(self, wanted: GetHttpConnection) -> Connection | None:
+    def _there(self, wanted: commands.Command) -> Connection | None:
         """A connection that is open and free to be asked. None: mitmproxy sees to it."""
-        if self.context.client.alpn == b"h2":
+        if (
+            not isinstance(wanted, GetHttpConnection)
+            or self.context.client.alpn == b"h2"
+        ):
             return None
         for connection in self.connections:
             if wanted.connection_spec_matches(connection):

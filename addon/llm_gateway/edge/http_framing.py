@@ -8,7 +8,8 @@ connections or streams. They run for each request: headers are read as bytes, in
 from typing import TypeVar
 
 from mitmproxy import http
-from mitmproxy.net.http.validate import validate_headers
+
+from llm_gateway.edge.http1_heads import validate_headers
 
 T = TypeVar("T")
 

@@ -24,7 +24,7 @@ from mitmproxy.master import Master
 from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from llm_gateway.edge import dispatch, events, shortcuts
+from llm_gateway.edge import dispatch, events, http1_heads, shortcuts
 
 logger = logging.getLogger(__name__)
 
@@ -162,6 +162,7 @@ def hasten(master: Master) -> None:
     if dispatch.install(master.addons):
         events.install()
     shortcuts.install()
+    http1_heads.install()
 
 
 def widen(master: Any, backlog: int = BACKLOG) -> None:

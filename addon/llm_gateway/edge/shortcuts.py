@@ -7,16 +7,17 @@ save was measured with py-spy: see benchmarks/README.md.
 import copy
 import functools
 import logging
+import random
 import time
 from collections.abc import Callable
 from typing import Any
 
-from mitmproxy import http, log, optmanager
+from mitmproxy import flow, hooks, http, log, optmanager
 from mitmproxy.addons import tlsconfig
 from mitmproxy.coretypes import multidict
 from mitmproxy.net import check
 from mitmproxy.net.http import url
-from mitmproxy.proxy import context
+from mitmproxy.proxy import commands, context
 from mitmproxy.utils import asyncio_utils
 
 from llm_gateway.edge.known import replace
@@ -43,6 +44,14 @@ def install() -> None:
     replace(http.Headers, "__contains__", contains, {"eb7ce5ef"}, relies_on=_HEADERS)
     replace(url, "parse_authority", parse_authority, {"9a1ba211"}, relies_on=_AUTHORITY)
     replace(tlsconfig.TlsConfig, "crl_path", crl_path, {"a9041d30"})
+    replace(flow, "uuid", Ids, {"7c7b602c"}, relies_on=(flow.Flow.__init__,))
+    replace(
+        commands.StartHook,
+        "__new__",
+        staticmethod(_made),
+        {"5dfd692f"},
+        relies_on=(commands.StartHook.__new__, hooks.Hook.__new__),
+    )
     formatter = log.MitmFormatter
     replace(formatter, "formatTime", time_of, {"811403f1"}, relies_on=(formatter,))
 
@@ -67,6 +76,21 @@ def fork(self: context.Context) -> context.Context:
     other.server = self.server
     other.layers = self.layers.copy()
     return other
+
+
+class Ids:
+    """`uuid`, for flows: names for as long as they live, and no secrets. Python's own are
+    a call to the kernel each, during which another thread takes the lock."""
+
+    @staticmethod
+    def uuid4() -> str:
+        text = f"{random.getrandbits(128):032x}"
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
+
+
+def _made(cls: type[Any], *_: object, **__: object) -> Any:
+    """A hook, without the question whether its class may be made at all."""
+    return object.__new__(cls)
 
 
 _PLAIN = frozenset({bool, int, str, type(None)})

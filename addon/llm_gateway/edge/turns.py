@@ -8,6 +8,7 @@ one. Knows neither.
 from typing import Protocol
 
 from mitmproxy.proxy import commands
+from mitmproxy.proxy.layer import Layer
 
 
 class Turn(Protocol):
@@ -15,6 +16,10 @@ class Turn(Protocol):
 
     def at_once(self, command: commands.StartHook) -> bool:
         """Call a hook. True: it is over; False: its completion will be an event."""
+        ...
+
+    def lead_to(self, layer: Layer) -> None:
+        """From now on, give all events of this connection to this layer."""
         ...
 
 
