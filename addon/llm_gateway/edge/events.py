@@ -87,13 +87,15 @@ def _argument(kind: Any) -> str:
 class _Turn:
     """One event and all that follows from it without waiting."""
 
-    __slots__ = ("completed", "dispatch", "handler", "pieces", "to")
+    __slots__ = ("begun", "completed", "dispatch", "handler", "pieces", "to")
 
     def __init__(self, handler: ProxyConnectionHandler, dispatch: Dispatch) -> None:
         self.handler = handler
         self.dispatch = dispatch
         self.completed: list[events.Event] = []
         """Hooks that are done, to be told to the layers."""
+        self.begun: set[commands.StartHook] = set()
+        """Hooks that a layer had called, and that are not over."""
         self.to: Connection | None = None
         self.pieces: list[bytes] = []
         """What is to be sent, and whereto."""
@@ -142,6 +144,8 @@ class _Turn:
                 io.writer.write(piece)
 
     def hook(self, command: commands.StartHook) -> None:
+        if command in self.begun:
+            return
         if self.at_once(command) and command.blocking:
             self.completed.append(events.HookCompleted(command))
 
@@ -159,6 +163,8 @@ class _Turn:
         if not task.done():
             _TASKS.add(task)
             task.add_done_callback(_TASKS.discard)
+        if not waiting.done:
+            self.begun.add(command)
         return waiting.done
 
     def lead_to(self, layer: Layer) -> None:

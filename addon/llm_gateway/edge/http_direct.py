@@ -64,8 +64,8 @@ class DirectHttpLayer(HttpLayer):
     _turn: turns.Turn
     _out: list[commands.Command]
     """What is to be done outside, in order."""
-    _met = False
-    """An event has come this way."""
+    _outermost: bool | None = None
+    """Events come here as they are; None: none has come yet."""
 
     def handle_event(self, event: events.Event) -> CommandGenerator[None]:
         turn = turns.running
@@ -93,9 +93,9 @@ class DirectHttpLayer(HttpLayer):
     ) -> CommandGenerator[None]:
         out: list[commands.Command] = []
         self._turn, self._out = turn, out
-        if not self._met:
-            self._met = True
-            if self._is_outermost():
+        if self._outermost is None:
+            self._outermost = self._is_outermost()
+            if self._outermost:
                 turn.lead_to(self)
         if isinstance(event, events.CommandCompleted):
             del self.command_sources[event.command]
@@ -153,6 +153,9 @@ class DirectHttpLayer(HttpLayer):
                     if isinstance(command, commands.StartHook):
                         if not self._turn.at_once(command):
                             self._wait(stream, command, state)
+                            if not self._outermost:
+                                # Outer layers note for whom its completion will be.
+                                self._out.append(command)
                             return
                     elif (server := self._there(command)) is not None:
                         reply = (server, None)
