@@ -100,10 +100,15 @@ class DirectHttpLayer(HttpLayer):
         if isinstance(event, events.CommandCompleted):
             del self.command_sources[event.command]
         try:
-            self._give(receiver, event)
+            if not self.plainly(receiver, event):
+                self._give(receiver, event)
         finally:
             # If a state failed, what was asked for before is still done.
             yield from out
+
+    def plainly(self, receiver: Layer, event: events.Event) -> bool:
+        """A shorter way, if there is one for this event: see `http_plain`."""
+        return False
 
     def _is_outermost(self) -> bool:
         """Nothing between the connection and this layer does anything to its events."""
@@ -116,8 +121,11 @@ class DirectHttpLayer(HttpLayer):
         if isinstance(receiver, HttpStream):
             self._tell(receiver, event)
         else:
-            for command in _steps(receiver, event):
-                self._do(receiver, command)
+            self._do_all(receiver, _steps(receiver, event))
+
+    def _do_all(self, sender: Layer, asked: Iterable[commands.Command]) -> None:
+        for command in asked:
+            self._do(sender, command)
 
     def _tell(self, stream: HttpStream, event: events.Event) -> None:
         paused = stream._paused
@@ -134,8 +142,7 @@ class DirectHttpLayer(HttpLayer):
             while waiting and stream._paused is None:
                 self._run(stream, stream._handle_event(waiting.popleft()))
             return
-        for command in stream.handle_event(event):
-            self._do(stream, command)
+        self._do_all(stream, stream.handle_event(event))
 
     # commands
 
@@ -152,10 +159,7 @@ class DirectHttpLayer(HttpLayer):
                     command.blocking = stream
                     if isinstance(command, commands.StartHook):
                         if not self._turn.at_once(command):
-                            self._wait(stream, command, state)
-                            if not self._outermost:
-                                # Outer layers note for whom its completion will be.
-                                self._out.append(command)
+                            self._wait_for_hook(stream, command, state)
                             return
                     elif (server := self._there(command)) is not None:
                         reply = (server, None)
@@ -166,6 +170,23 @@ class DirectHttpLayer(HttpLayer):
                 command = state.send(reply)
         except StopIteration:
             return
+
+    def _go_on(
+        self, stream: HttpStream, hook: commands.StartHook, rest: Asked, over: bool
+    ) -> None:
+        """A hook was called: over or not, the rest comes after it."""
+        if over:
+            self._run(stream, rest)
+        else:
+            self._wait_for_hook(stream, hook, rest)
+
+    def _wait_for_hook(
+        self, stream: HttpStream, hook: commands.StartHook, rest: Asked
+    ) -> None:
+        self._wait(stream, hook, rest)
+        if not self._outermost:
+            # Outer layers note for whom its completion will be.
+            self._out.append(hook)
 
     def _wait(self, stream: HttpStream, command: Any, state: Asked) -> None:
         """What comes of the command will be an event."""

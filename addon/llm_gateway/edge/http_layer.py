@@ -30,10 +30,11 @@ from mitmproxy.proxy.layers.http import (
 )
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 from mitmproxy.proxy.layers.http._http2 import Http2Client
+from mitmproxy.proxy.mode_specs import ReverseMode
 
 from .http_commands import ConnectUpstream, TimeUp
-from .http_direct import DirectHttpLayer
 from .http_names import KNOWN_GOOD, self_check
+from .http_plain import PlainHttpLayer
 from .http_plan import (
     Action,
     Failure,
@@ -69,6 +70,8 @@ __all__ = [
 
 LONGEST_SLEEP = 60.0
 """Seconds between two looks at the clock: also a sign of life for `tcp_timeout`."""
+UNUSUAL = ("stream_large_bodies", "body_size_limit", "store_streamed_bodies")
+"""Options that make of plain passing on something else."""
 UNREAD_BYTES = 256 * 1024
 """How much of a head, or of further requests, waits in memory. Heads of this size are
 refused by the addon when they are whole; see `arrivals`."""
@@ -88,7 +91,7 @@ SECOND_LOOK = 0.25
 busy or suspended machine, clocks are ahead of what has arrived: it is read meanwhile."""
 
 
-class GatewayHttpLayer(DirectHttpLayer):
+class GatewayHttpLayer(PlainHttpLayer):
     """One client connection. Made from an `HttpLayer` by `adopt`."""
 
     now: Callable[[], float]
@@ -116,6 +119,12 @@ class GatewayHttpLayer(DirectHttpLayer):
         self.longest_sleep = min(LONGEST_SLEEP, timeout / 2)
         self.last_id = 0
         self.prune_above = PRUNE_ABOVE
+        options = self.context.options
+        self.usual = (
+            options.validate_inbound_headers
+            and not any(getattr(options, name, None) for name in UNUSUAL)
+            and not isinstance(self.context.client.proxy_mode, ReverseMode)
+        )
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         kind = type(event)
@@ -168,9 +177,11 @@ class GatewayHttpLayer(DirectHttpLayer):
         yield commands.CloseConnection(client.conn)
 
     def make_stream(self, stream_id: int) -> CommandGenerator[None]:
-        stream = GatewayStream(self.context.fork(), stream_id, self)
-        self.streams[stream_id] = stream
+        stream = self.streams[stream_id] = self.new_stream(stream_id)
         yield from self.event_to_child(stream, events.Start())
+
+    def new_stream(self, stream_id: int) -> GatewayStream:
+        return GatewayStream(self.context.fork(), stream_id, self)
 
     def new_id(self, stream: HttpStream) -> int:
         """An upstream stream id for a further attempt. Clients' ids are odd."""

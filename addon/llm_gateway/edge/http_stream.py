@@ -36,6 +36,7 @@ from collections.abc import Callable
 from typing import cast
 
 from mitmproxy import http
+from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import SendHttp
@@ -104,6 +105,20 @@ class GatewayStream(FailoverStream):
         step: CommandGenerator[None] = super().state_wait_for_request_headers(event)
         return step if event.end_stream else self._unless_answered(step)
 
+    def after_request_head(self, hook: StartHook) -> CommandGenerator[None]:
+        """The rest of `state_wait_for_request_headers`, from its hook on."""
+        return self._unless_answered(self._after_request_head(hook))
+
+    def _after_request_head(self, hook: StartHook) -> CommandGenerator[None]:
+        yield hook
+        if (yield from self.check_killed(True)):
+            return
+        if self.flow.request.stream:
+            yield from self.start_request_stream()
+        else:
+            self.client_state = self.state_consume_request_body
+        self.server_state = self.state_wait_for_response_headers
+
     def _unless_answered(self, step: CommandGenerator[None]) -> CommandGenerator[None]:
         """An addon that answers a head does not wait for its body, nor does the client."""
         yield from step
@@ -132,9 +147,12 @@ class GatewayStream(FailoverStream):
             return
         self.checked = True
         status = response.status_code
-        verdict = _ask(lambda: plan.inspector.head(status, response.headers))
+        verdict = ask(lambda: plan.inspector.head(status, response.headers))
         if verdict is Judgement.HOLD and status == 101:
             verdict = Judgement.PASS
+        yield from self.judged_by_head(verdict)
+
+    def judged_by_head(self, verdict: Judgement) -> CommandGenerator[None]:
         match verdict:
             case Judgement.PASS:
                 yield from self._pass()
@@ -164,15 +182,21 @@ class GatewayStream(FailoverStream):
         if isinstance(event, ResponseData):
             data, first = event.data, not self.held_bytes
             self.held_bytes += len(data)
-            verdict = _ask(lambda: plan.inspector.body(data))
+            verdict = ask(lambda: plan.inspector.body(data))
             if self.held_bytes > plan.max_held and verdict is Judgement.HOLD:
                 verdict = Judgement.PASS
             elif first:
                 yield from self.arm()
         elif last:
-            verdict = _ask(plan.inspector.end)
-            if verdict is Judgement.HOLD:
-                verdict = Judgement.FAIL
+            verdict = ask(plan.inspector.end)
+        yield from self.judged_by_body(verdict, last=last)
+
+    def judged_by_body(
+        self, verdict: Judgement, *, last: bool
+    ) -> CommandGenerator[None]:
+        """last: there is no more of it."""
+        if last and verdict is Judgement.HOLD:
+            verdict = Judgement.FAIL
         match verdict:
             case Judgement.PASS:
                 yield from self._pass()
@@ -211,6 +235,20 @@ class GatewayStream(FailoverStream):
         for event in held:
             yield from self.server_state(event)
 
+    def after_response_head(
+        self, hook: StartHook, body: list[HttpEvent]
+    ) -> CommandGenerator[None]:
+        """The rest of `_pass`, from its hook on."""
+        yield hook
+        if (yield from self.check_killed(True)):
+            return
+        if cast(http.Response, self.flow.response).stream:
+            yield from self.start_response_stream()
+        else:
+            self.server_state = self.state_consume_response_body
+        for event in body:
+            yield from self.server_state(event)
+
     def start_response_stream(self) -> CommandGenerator[None]:
         if self.plan is None:
             yield from super().start_response_stream()
@@ -238,9 +276,9 @@ class GatewayStream(FailoverStream):
     def flow_done(self) -> CommandGenerator[None]:
         yield from super().flow_done()
         if self.child_layer is None:
-            self._untie()
+            self.untie()
 
-    def _untie(self) -> None:
+    def untie(self) -> None:
         """Nothing will come any more: what knows itself forgets that.
 
         All of it is then freed at once, bodies too. Left to the garbage collector, it
@@ -259,7 +297,7 @@ def _over(event: object) -> CommandGenerator[None]:
     return nothing()
 
 
-def _ask(judge: Callable[[], Judgement]) -> Judgement:
+def ask(judge: Callable[[], Judgement]) -> Judgement:
     try:
         return judge()
     except Exception:
