@@ -282,6 +282,10 @@ class AttemptStream(HttpStream):
             if self.plan is not None:
                 self.plan.sent = False
             return False
+        if server.alpn != b"h2":
+            # It is closed now, and nobody takes it for one at rest: its peer may be about
+            # to say more than it announced.
+            server.error = server.error or "abandoned"
         yield SendHttp(RequestProtocolError(number, reason, CANCELLED), server)
         return True
 

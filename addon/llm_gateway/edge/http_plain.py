@@ -191,11 +191,12 @@ class PlainHttpLayer(DirectHttpLayer):
         outer: Any = self.connections.get(server) if server is not None else None
         if type(outer) is not HttpClient or outer._paused is not None:
             return False
-        client = cast(Any, outer.child_layer)
+        client = outer.child_layer
+        if type(client) is not Http1Client:
+            return False
         if (
-            type(client) is not Http1Client
-            or client.stream_id is not None
-            or client.state.__func__ is not _READS_RESPONSE
+            client.stream_id is not None
+            or cast(Any, client).state.__func__ is not _READS_RESPONSE
             or request.data.http_version != b"HTTP/1.1"
         ):
             return False

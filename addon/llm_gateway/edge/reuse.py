@@ -152,7 +152,7 @@ class WarmConnections:
         io = handler.transports.get(server)
         if io is None or key is None or not self.warm.serves(key):
             return
-        if server.state is not ConnectionState.OPEN or not is_empty(io):
+        if server.error or server.state is not ConnectionState.OPEN or not is_empty(io):
             return
         session, innermost = unwrap(lent_to(handler).layers.get(server))
         if not is_done(innermost) or key.tls is not (session is not None):
