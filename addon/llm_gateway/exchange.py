@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from llm_gateway.frozen import frozen
+
 NANO = 1_000_000_000
 """Nano-dollars in a dollar."""
 
@@ -51,7 +53,7 @@ class Policy(StrEnum):
     ANY = "any"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Usage:
     """Tokens of one answer in disjoint classes: they add up to `total`."""
 
@@ -80,7 +82,7 @@ class Usage:
         return self.prompt + self.completion
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Price:
     """Nano-dollars per million tokens, and per request."""
 
@@ -111,7 +113,7 @@ class Price:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Need:
     """What one request takes, or took, from every limit that applies."""
 
@@ -130,7 +132,7 @@ class Need:
                 return self.cost
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reset:
     """When a calendar window starts anew: a wall clock time in a zone."""
 
@@ -140,7 +142,7 @@ class Reset:
     """IANA name."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limit:
     """So much of a metric, per window, in a scope."""
 
@@ -162,7 +164,7 @@ class Limit:
         return (*self.scope, self.metric.value, self.window.value)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """Where a provider's requests go."""
 
@@ -173,7 +175,7 @@ class Origin:
     """What stands before the dialect's path, without a trailing slash."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Offer:
     """One model of one account of one provider: what can be chosen."""
 
@@ -205,20 +207,21 @@ class Offer:
     disabled_reason: str = ""
     """`disabled` or `not configured: GROQ_API_KEY is not set`."""
 
-    @property
-    def key(self) -> tuple[str, str, str]:
-        return (self.provider, self.account, self.model)
+    key: tuple[str, str, str] = field(init=False, repr=False, compare=False)
+    zero_cost: bool = field(init=False, repr=False, compare=False)
 
-    @property
-    def zero_cost(self) -> bool:
-        return (
+    def __post_init__(self) -> None:
+        # Asked for some fifty times per request, and made once per configuration.
+        costs_nothing = (
             self.free
             or self.flat_rate
             or (self.price is not None and self.price.is_zero)
         )
+        object.__setattr__(self, "key", (self.provider, self.account, self.model))
+        object.__setattr__(self, "zero_cost", costs_nothing)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ask:
     """What a request body says, as far as a gateway needs to know."""
 
@@ -238,7 +241,7 @@ class Ask:
     n: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """One client request that the gateway serves."""
 
@@ -272,7 +275,7 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Candidate:
     """An offer, weighed for one call."""
 
@@ -290,7 +293,7 @@ class Candidate:
     """When a skipped one may be tried again."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """Who is tried, in which order, and why."""
 
@@ -372,7 +375,7 @@ class AttemptRecord:
     """Nano-dollars that stand against the limits."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """One row of `events`."""
 

@@ -9,8 +9,10 @@ What this file does not know: sockets, mitmproxy, clocks, who the next candidate
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
+
+from llm_gateway.frozen import frozen
 
 from .dialects import ProviderError, word_of
 from .exchange import Candidate
@@ -38,7 +40,7 @@ class Mark(Enum):
     NO_DIALECT = "dialect not spoken"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failed:
     """One attempt that failed, as the edge saw it."""
 
@@ -69,7 +71,7 @@ class Failed:
         return word_of(refused, self.error.code, self.error.type)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judged:
     next: Next
     mark: Mark
@@ -207,14 +209,14 @@ def _reason(failed: Failed) -> str:
     return failed.kind
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Passed:
     """The provider's own answer goes to the client, body and status."""
 
     failed: Failed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Own:
     """Our own answer: in the client's dialect, with the reasons."""
 

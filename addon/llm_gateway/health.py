@@ -18,6 +18,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from llm_gateway.frozen import frozen
+
 Key = tuple[str, ...]
 """(provider,), (provider, account) or (provider, account, model)."""
 
@@ -34,7 +36,7 @@ DISABLED_FOR = 3600.0
 MODEL_GONE_FOR = 600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unavailable:
     """Why an offer cannot be asked now."""
 

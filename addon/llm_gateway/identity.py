@@ -11,8 +11,9 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+
+from llm_gateway.frozen import frozen
 
 from .providers.catalog import KnownClient
 
@@ -39,7 +40,7 @@ _RANDOM = re.compile(r"(?=[A-Za-z_]*\d)(?=[\d_]*[A-Za-z])[A-Za-z0-9_]{20}")
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     client: str
     """For reports: known client, else proxy user, else the app."""

@@ -8,8 +8,10 @@ What this file does not know: sockets, mitmproxy, who was chosen and why.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import quote
+
+from llm_gateway.frozen import frozen
 
 from . import __version__
 from .dialects import Body
@@ -54,7 +56,7 @@ class NoCredential(ValueError):
     """The upstream's key has to be fetched first, and was not."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outbound:
     """One request as it leaves."""
 

@@ -6,14 +6,14 @@ it never blocks failover.
 What this file does not know: clocks (`now` is an argument), texts (a hash comes in).
 """
 
-from dataclasses import dataclass
+from llm_gateway.frozen import frozen
 
 WARM_FOR = 1800.0
 """Seconds after which a conversation counts as cold."""
 MOST = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Warm:
     offer: tuple[str, str, str]
     at: float

@@ -9,13 +9,14 @@ and spelling reach the provider as the client wrote them.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from llm_gateway.dialects.asks import READERS, estimate
 from llm_gateway.dialects.members import Member, NotAnObject, scan, splice
 from llm_gateway.dialects.paths import model_in
 from llm_gateway.exchange import Ask, Dialect
+from llm_gateway.frozen import frozen
 
 MODEL_LENGTH = 200
 MOST_TOKENS = 2**53
@@ -31,7 +32,7 @@ _TAKES_STREAM_OPTIONS = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """Why a body cannot be served, ready for `error_body`."""
 
@@ -41,7 +42,7 @@ class Problem:
     param: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Body:
     """What was asked, in the client's own bytes."""
 

@@ -19,7 +19,8 @@ Never raises. Texts are bounded and printable; nothing in them is to be trusted.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from llm_gateway.frozen import frozen
 
 MESSAGE_LENGTH = 500
 CODE_LENGTH = 100
@@ -27,7 +28,7 @@ READ_LENGTH = 1 << 20
 """Bytes of an error body that are looked at; a longer one is no error body."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProviderError:
     """What went wrong, in the provider's words; "" where it does not say."""
 

@@ -145,7 +145,7 @@ class Admission:
     def guarded(self, flow: http.HTTPFlow) -> Allowed | Refused:
         """The guard of our own port."""
         request = flow.request
-        headers = _picked(request.headers)
+        headers = request.headers
         sockname = flow.client_conn.sockname
         server = self.runtime.catalog.config.server
         token = self.runtime.admin_token
@@ -201,23 +201,6 @@ class Admission:
             user=self._user(flow, way),
             user_agent=headers.get("user-agent", ""),
         )
-
-
-_LOOKED_AT = {
-    name.encode(): name
-    for name in ("host", "origin", "sec-fetch-site", "content-type", "authorization")
-}
-
-
-def _picked(headers: http.Headers) -> dict[str, str]:
-    """What the guard looks at, in one walk over the fields; repeated ones are joined."""
-    picked: dict[str, str] = {}
-    for raw, value in headers.fields:
-        name = _LOOKED_AT.get(raw.lower())
-        if name is not None:
-            text = value.decode("utf-8", "surrogateescape")
-            picked[name] = f"{picked[name]}, {text}" if name in picked else text
-    return picked
 
 
 def _proxy_user(request: http.Request) -> str:

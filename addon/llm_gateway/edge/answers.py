@@ -7,13 +7,13 @@ What this file does not know: how an answer was decided.
 """
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mitmproxy import http
 
 from llm_gateway.edge.cors import readable_by
+from llm_gateway.frozen import frozen
 
 if TYPE_CHECKING:
     from llm_gateway.edge.exchanges import Exchange
@@ -38,7 +38,7 @@ PASSED = frozenset(
 """A provider's headers that reach the client: no cookies, no limits of its own."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """One HTTP answer of the gateway itself."""
 

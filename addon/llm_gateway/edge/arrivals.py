@@ -45,8 +45,9 @@ def refused_head(request: http.Request) -> tuple[int, str] | None:
     if len(request.data.path) > HEAD_BYTES:
         return 414, f"The request's path is longer than {HEAD_BYTES} bytes."
     fields = request.headers.fields
-    names = b"".join([name for name, _ in fields])
-    values = b"".join([value for _, value in fields])
+    names, values = (
+        (b"".join(part) for part in zip(*fields, strict=True)) if fields else (b"", b"")
+    )
     if values.translate(None, _CONTROL) != values:
         return 400, "A header holds a control character."
     size = len(names) + len(values) + 4 * len(fields)

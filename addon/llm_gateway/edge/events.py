@@ -64,17 +64,20 @@ async def server_event(self: ProxyConnectionHandler, event: events.Event) -> Non
     dispatch = self.master.addons.trigger_event
     if not isinstance(dispatch, Dispatch):
         return await ConnectionHandler.server_event(self, event)
-    async with self._server_event_lock:
+    # Not `async with`, which takes two more coroutines.
+    await self._server_event_lock.acquire()
+    try:
         # No `await` beyond this point.
         self.timeout_watchdog.last_activity = time.time()
-        try:
-            _Turn(self, dispatch).run(event)
-        except Exception:
-            self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
-            # Nobody will answer here any more: better that the client knows.
-            client = self.transports.get(self.client)
-            if client is not None and client.handler is not None:
-                self.close_connection(self.client)
+        _Turn(self, dispatch).run(event)
+    except Exception:
+        self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
+        # Nobody will answer here any more: better that the client knows.
+        client = self.transports.get(self.client)
+        if client is not None and client.handler is not None:
+            self.close_connection(self.client)
+    finally:
+        self._server_event_lock.release()
 
 
 @functools.cache

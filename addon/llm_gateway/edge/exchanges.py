@@ -23,6 +23,7 @@ from llm_gateway.exchange import (
     RequestRecord,
 )
 from llm_gateway.failover import Failed
+from llm_gateway.frozen import frozen
 from llm_gateway.limits.engine import Reservation
 from llm_gateway.meter import StreamMeter
 from llm_gateway.peek import Peek, PeekState
@@ -47,7 +48,7 @@ class Attempt:
     judge: "AnswerJudge | None" = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Original:
     """What a request said before it was rewritten, its headers aside."""
 

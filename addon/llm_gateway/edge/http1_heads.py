@@ -17,6 +17,7 @@ from mitmproxy.net.http import http1, validate
 from mitmproxy.net.http.http1 import read
 from mitmproxy.proxy.layers import http as layers
 
+from llm_gateway.edge.header_table import table
 from llm_gateway.edge.known import replace
 
 Fields = tuple[tuple[bytes, bytes], ...]
@@ -86,13 +87,14 @@ def lines(self: Any) -> list[Any] | None:
 
 
 def read_headers(lines: list[bytes]) -> http.Headers:
-    fields = []
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        if not name or not colon or line[0] in b" \t":
-            return _read_headers(lines)  # type: ignore[no-any-return]
-        fields.append((name, value.strip()))
-    return http.Headers(fields)
+    try:
+        names, values = zip(*[line.split(b":", 1) for line in lines], strict=True)
+    except ValueError:  # none at all, or one without a colon
+        return _read_headers(lines)  # type: ignore[no-any-return]
+    text = b"".join(names)
+    if b" " in text or b"\t" in text or b"" in names:
+        return _read_headers(lines)  # type: ignore[no-any-return]
+    return http.Headers(zip(names, map(bytes.strip, values), strict=True))
 
 
 def check_version(version: bytes) -> None:
@@ -107,76 +109,53 @@ def body_size(request: http.Request, response: http.Response | None = None) -> A
         request.data.method != b"POST" or not 200 <= response.data.status_code < 204
     ):
         return _body_size(request, response)
-    length = None
-    for name, value in message.data.headers.fields:
-        if (special := _SPECIAL.get(len(name))) and name.lower() == special:
-            if special is not _LENGTH or length is not None:
-                return _body_size(request, response)
-            length = value
-    if length is None or not is_plain_number(length):
+    named = table(message.data.headers)
+    length = named.get(b"content-length")
+    if length is None or b"transfer-encoding" in named or not is_plain_number(length):
         return _body_size(request, response)
     return int(length)
-
-
-_LENGTH = b"content-length"
-_SPECIAL = {14: _LENGTH, 17: b"transfer-encoding"}
 
 
 def is_plain_number(value: bytes) -> bool:
     return value.isdigit() and (value[0] != 0x30 or value == b"0")
 
 
+_LATEST = ("HTTP/1.1", b"HTTP/1.1")
+
+
 def closes(http_version: str | bytes, headers: http.Headers) -> bool:
     """Does this message say that it is the last one of its connection?"""
-    said = None
-    for name, value in headers.fields:
-        if len(name) == 10 and name.lower() == b"connection":
-            if said is not None or value != b"keep-alive":
-                return _closes(http_version, headers)  # type: ignore[no-any-return]
-            said = value
-    if said is None:
-        return _closes(http_version, _NONE)  # type: ignore[no-any-return]
-    return False
+    said = table(headers).get(b"connection")
+    if said == b"keep-alive" or (said is None and http_version in _LATEST):
+        return False
+    return _closes(http_version, headers)  # type: ignore[no-any-return]
 
 
-_NONE = http.Headers()
-
-
-_PLAIN = b""
-_NAMES: dict[bytes, bytes] = {}
-"""Names that are valid -> the two that say where a body ends by their lower-case form,
-others as `_PLAIN`. Clients decide what they send: see MOST_NAMES."""
+_VALID: set[bytes] = set()
+"""Names that are valid, in lower case. Clients decide what they send: see MOST_NAMES."""
 MOST_NAMES = 512
 LONGEST_NAME = 64
 
 
 def validate_headers(message: http.Message) -> None:
     """Raises ValueError for what the original refuses."""
-    length = None
-    for name, value in message.data.headers.fields:
-        known = _NAMES.get(name)
-        if known is None:
-            known = _look_at(name)
-        if known is not _PLAIN:
-            if known is not _LENGTH or length is not None:
-                return _validate(message)  # type: ignore[no-any-return]
-            length = value
-    if length is not None and not is_plain_number(length):
+    named = table(message.data.headers)
+    if not (named.keys() <= _VALID or all(map(_is_valid, named))):
+        return _validate(message)  # type: ignore[no-any-return]
+    length = named.get(b"content-length")
+    if b"transfer-encoding" in named or not (length is None or is_plain_number(length)):
         return _validate(message)  # type: ignore[no-any-return]
     return None
 
 
-def _look_at(name: bytes) -> bytes | None:
-    """None: a name that is not valid."""
-    if not _is_valid(name):
-        return None
-    special = _SPECIAL.get(len(name))
-    found = special if special and name.lower() == special else _PLAIN
+def _is_valid(name: bytes) -> bool:
+    if not _match(name):
+        return False
     if len(name) <= LONGEST_NAME:
-        if len(_NAMES) >= MOST_NAMES:
-            _NAMES.clear()
-        _NAMES[name] = found
-    return found
+        if len(_VALID) >= MOST_NAMES:
+            _VALID.clear()
+        _VALID.add(name)
+    return True
 
 
-_is_valid: Any = getattr(validate, "_valid_header_name", re.compile(b"(?!)")).match
+_match: Any = getattr(validate, "_valid_header_name", re.compile(b"(?!)")).match

@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from mitmproxy import http
 
+from llm_gateway.edge.header_table import table
 from llm_gateway.edge.http1_heads import validate_headers
 
 T = TypeVar("T")
 
-_LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
+_LENGTHS = (b"content-length", b"transfer-encoding")
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection"})
 
 
@@ -23,7 +24,8 @@ def frame_request(request: http.Request, *, streamed: bool, http2: bool) -> None
     streamed: the body is not here but follows. http2: the upstream's protocol.
     """
     headers = request.headers
-    said = [field for field in headers.fields if field[0].lower() in _LENGTHS]
+    named = table(headers)
+    said = [name for name in _LENGTHS if name in named]
     if streamed:
         if not said and not http2:
             headers["transfer-encoding"] = "chunked"
@@ -31,11 +33,11 @@ def frame_request(request: http.Request, *, streamed: bool, http2: bool) -> None
     request.trailers = None
     content = request.raw_content or b""
     length = b"%d" % len(content)
-    if len(said) == 1 and said[0][0].lower() == b"content-length":
-        if said[0][1] != length:
+    if said == [b"content-length"]:
+        if named[b"content-length"] != length:
             headers["content-length"] = length.decode()
         return
-    for name, _ in said:
+    for name in said:
         headers.pop(name, None)
     if content:
         headers["content-length"] = length.decode()
@@ -86,5 +88,5 @@ def needs_framing(request: http.Request, response: http.Response) -> bool:
         request.is_http11
         and request.method != "HEAD"
         and response.status_code >= 200
-        and not any(f[0].lower() in _LENGTHS for f in response.headers.fields)
+        and not any(name in table(response.headers) for name in _LENGTHS)
     )

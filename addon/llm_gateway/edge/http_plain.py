@@ -50,7 +50,7 @@ from mitmproxy.proxy.layers.http._http1 import (
 
 from . import http_framing as framing
 from . import http_words as words
-from .http1_heads import body_size
+from .http1_heads import body_size, closes
 from .http_attempt import Phase
 from .http_commands import ConnectUpstream
 from .http_direct import DirectHttpLayer
@@ -267,7 +267,7 @@ class PlainHttpLayer(DirectHttpLayer):
             stream.phase = Phase.HOLDING
             stream.server_state = stream.state_hold
             self._run(stream, stream.judged_by_body(verdict, last=True))
-        self._do_all(client, client.mark_done(response=True))
+        self._at_rest(client)
         return True
 
     def _deliver(
@@ -313,7 +313,26 @@ class PlainHttpLayer(DirectHttpLayer):
         self._out.append(commands.SendData(self.context.client, whole))
         self.streams.pop(number, None)
         stream.untie()
-        self._do_all(server, server.mark_done(response=True))
+        self._at_rest(server)
+
+    def _at_rest(self, connection: Any) -> None:
+        """`mark_done(response=True)`: most connections go on, with nothing to read yet."""
+        request, response = connection.request, connection.response
+        if (
+            connection.buf
+            or closes(request.data.http_version, request.headers)
+            or closes(response.data.http_version, response.headers)
+            or _length(request, response) < 0
+        ):
+            self._do_all(connection, connection.mark_done(response=True))
+            return
+        connection.request_done = connection.response_done = False
+        connection.request = connection.response = None
+        connection.state = connection.read_headers
+        if type(connection) is Http1Server:
+            connection.stream_id += 2
+        else:
+            connection.stream_id = None
 
     def _streamed(self, stream: GatewayStream, client: Any, data: bytes) -> bool:
         """Chunks of a stream that is on its way."""

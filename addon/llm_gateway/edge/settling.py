@@ -234,7 +234,8 @@ class Settling:
             response.content = renamed_answer(exchange.dialect, body, asked)
         cost = exchange.record.cost
         if cost is not None:
-            response.headers["x-gateway-cost"] = f"{cost / 1e9:.9f}"
+            said = (b"x-gateway-cost", b"%.9f" % (cost / 1e9))
+            response.headers.fields = (*response.headers.fields, said)
 
     def end_attempt(self, exchange: Exchange, outcome: str) -> None:
         """An attempt is over, the request is not."""

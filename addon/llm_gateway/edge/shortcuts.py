@@ -20,6 +20,7 @@ from mitmproxy.net.http import url
 from mitmproxy.proxy import commands, context
 from mitmproxy.utils import asyncio_utils
 
+from llm_gateway.edge.header_table import table
 from llm_gateway.edge.known import replace
 
 _HEADERS = (
@@ -103,26 +104,13 @@ def current(self: Any) -> Any:
 
 
 def get(self: http.Headers, key: str | bytes, default: Any = None) -> Any:
-    """One walk over the fields instead of five calls per field."""
-    wanted = _lower(key)
-    length = len(wanted)
-    found = [
-        value
-        for name, value in self.fields
-        if len(name) == length and name.lower() == wanted
-    ]
-    if not found:
-        return default
-    return ", ".join([value.decode("utf-8", "surrogateescape") for value in found])
+    """A look-up instead of five calls per field."""
+    found = table(self).get(_lower(key))
+    return default if found is None else found.decode("utf-8", "surrogateescape")
 
 
 def contains(self: http.Headers, key: Any) -> bool:
-    wanted = _lower(key)
-    length = len(wanted)
-    for name, _ in self.fields:
-        if len(name) == length and name.lower() == wanted:
-            return True
-    return False
+    return _lower(key) in table(self)
 
 
 @functools.lru_cache(maxsize=512)

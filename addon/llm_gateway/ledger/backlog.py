@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from llm_gateway.frozen import frozen
 from llm_gateway.ledger.rows import Kind
 from llm_gateway.ledger.standing import Whole
 
@@ -41,7 +42,7 @@ class Entry:
     waiter: Waiter | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Batch:
     entries: tuple[Entry, ...] = ()
     wholes: tuple[Whole, ...] = ()

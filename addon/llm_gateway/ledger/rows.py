@@ -11,12 +11,12 @@ What this file does not know: SQL (`intake`), files, threads, when something is 
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from types import NoneType
 from typing import Any
 
@@ -75,16 +75,21 @@ class Part(Enum):
     EVENT = "event"
 
 
-def all_storable(values: Iterable[Value]) -> list[Value]:
-    """`storable` for each, in a third of the time: most are short and plain."""
-    return [
-        value
-        if (kind := type(value)) is NoneType
-        or (kind is str and len(value) <= LONGEST_TEXT and value.isascii())  # type: ignore[arg-type, union-attr]
-        or (kind is int and -LARGEST <= value <= LARGEST)  # type: ignore[operator]
-        else storable(value)
-        for value in values
-    ]
+def all_storable(values: Sequence[Value], numbers: Iterable[Any]) -> Iterable[Value]:
+    """`storable` for each. Most rows are short and plain, which is seen at one look.
+
+    numbers: those of the values that may be large.
+    """
+    if set(map(type, values)) <= _PLAIN:
+        text = "".join(map(str, values))
+        if text.isascii() and len(text) <= LONGEST_TEXT:
+            some = tuple(filter(None, numbers))
+            if not some or (min(some) >= -LARGEST and max(some) <= LARGEST):
+                return values
+    return map(storable, values)
+
+
+_PLAIN = {str, int, bool, NoneType}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +105,12 @@ class Kind:
     finish: Callable[[Any], tuple[str | None, Row]]
     """The request's id, if there is one, and the values of `COLUMNS[part]`; called on
     the writer's thread."""
+
+
+def _places_of(columns: Iterable[str], *names: str) -> Callable[[Any], tuple[Any, ...]]:
+    """From what was taken of a value, whose first is the request: these columns."""
+    places = ("request", *columns)
+    return itemgetter(*map(places.index, names))
 
 
 # -- requests ------------------------------------------------------------------------
@@ -156,12 +167,18 @@ ATTEMPT_COLUMNS = {
 }
 
 
+_REQUEST_NUMBERS = _places_of(
+    REQUEST_COLUMNS,
+    *("status", "attempts", "input_tokens", "cached_tokens", "cache_write_tokens"),
+    *("output_tokens", "reasoning_tokens", "ttft_ms", "duration_ms"),
+    *("reserved_tokens", "cost_nano", "saved_nano", "reserved_cost_nano"),
+)
 _HOST = tuple(REQUEST_COLUMNS).index("host")
 
 
 def _request(taken: tuple[Any, ...]) -> tuple[str, Row]:
-    row = all_storable(taken[1:])
-    row[0], row[_HOST] = iso(taken[1]), row[_HOST] or None
+    row = [iso(taken[1]), *all_storable(taken[2:], _REQUEST_NUMBERS(taken))]
+    row[_HOST] = row[_HOST] or None
     return taken[0], tuple(row)
 
 
@@ -173,12 +190,14 @@ END_REQUEST = Kind("request's end", Part.REQUEST, True, _request_snapshot, _requ
 # -- attempts ------------------------------------------------------------------------
 
 
+_ATTEMPT_NUMBERS = _places_of(
+    ATTEMPT_COLUMNS, "n", "status", "ttft_ms", "duration_ms", "tokens", "cost_nano"
+)
 _RETRY_AFTER = tuple(ATTEMPT_COLUMNS).index("retry_after")
 
 
 def _attempt(taken: tuple[Any, ...]) -> tuple[str, Row]:
-    row = all_storable(taken[1:])
-    row[0] = iso(taken[1])
+    row = [iso(taken[1]), *all_storable(taken[2:], _ATTEMPT_NUMBERS(taken))]
     row[_RETRY_AFTER] = iso_or_none(taken[1 + _RETRY_AFTER])
     return taken[0], tuple(row)
 

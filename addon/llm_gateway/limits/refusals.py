@@ -11,11 +11,11 @@ it does not know: what is done about it; the shapes of bodies (see `complaints`)
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
 from llm_gateway.exchange import Reset, Window
+from llm_gateway.frozen import frozen
 from llm_gateway.limits.boundaries import FIRST_OF_MONTH_UTC, span
 from llm_gateway.limits.complaints import Complaint, read_complaint
 from llm_gateway.limits.durations import moment, retry_after
@@ -38,7 +38,7 @@ DAYS: Mapping[str, Reset] = MappingProxyType(
 """When days begin, by parser, where the caller does not say."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     """A provider's no, understood."""
 
@@ -51,7 +51,7 @@ class Refused:
     """What the body says about limits. Headers are read by `read_headers`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signs:
     """By which a kind is known: any of the codes, or any phrase in the text."""
 

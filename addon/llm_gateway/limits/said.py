@@ -13,9 +13,10 @@ Texts are in lower case and bounded (see `complaints`).
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from llm_gateway.exchange import Metric, Reset, Window
+from llm_gateway.frozen import frozen
 from llm_gateway.limits.boundaries import FIRST_OF_MONTH_UTC, span
 from llm_gateway.limits.complaints import Complaint, Violation
 from llm_gateway.limits.durations import LONGEST, SHORTEST, moment, seconds
@@ -46,7 +47,7 @@ _NAMES = {
 _CALLS = re.compile(r"limited to (\d{1,9}) api calls / (minute|month)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NamedLimit:
     """`(TPM): Limit 8000, Used 6833, Requested 1658`"""
 

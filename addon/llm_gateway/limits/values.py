@@ -5,10 +5,10 @@ that one attempt counts in. What it does not know: windows, providers, clocks.
 Units are those of `exchange`: unix seconds, whole tokens and requests, nano-dollars.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from llm_gateway.exchange import Limit, Metric, Need, Reset, Window
+from llm_gateway.frozen import frozen
 
 Scope = tuple[str, ...]
 """As in `Limit.scope`; besides ("tier", provider, account, ":free"), for learned limits."""
@@ -36,7 +36,7 @@ def scopes_of(
     return tuple(scopes)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reservation:
     """A promise of room. Hand it back to `settle` or `release`, once."""
 
@@ -48,7 +48,7 @@ class Reservation:
     need: Need
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LimitRefusal:
     """No room: which limit says so, and when the same need would fit."""
 
@@ -60,7 +60,7 @@ class LimitRefusal:
     is open ends now. None: never, the need is larger than the limit."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing:
     """How a limit stands at a moment."""
 
@@ -79,7 +79,7 @@ class Standing:
     """When the provider last spoke about it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Spent:
     """One attempt out of the ledger, as far as limits care."""
 
@@ -99,7 +99,7 @@ class Spent:
     """The id that `reserve` was given; lets a reload tell what is still running."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Word:
     """What a provider says about one of its own limits."""
 

@@ -9,11 +9,11 @@ mean "unknown"), is left out.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from math import inf
 from types import MappingProxyType
 
 from llm_gateway.exchange import Metric, Window
+from llm_gateway.frozen import frozen
 from llm_gateway.limits.durations import moment, number
 from llm_gateway.limits.snapshots import read_snapshots
 from llm_gateway.limits.values import Word
@@ -24,7 +24,7 @@ Headers = Mapping[str, str]
 Parser = Callable[[Headers, float], Iterable[Word]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Names:
     """The headers that speak about one limit; "" for one that does not exist."""
 

@@ -16,12 +16,14 @@ The rules are checked in this order; the first that fails gives the status.
 import hmac
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from functools import lru_cache
 from urllib.parse import unquote
 
 from pydantic import SecretStr
+
+from llm_gateway.frozen import frozen
 
 from ..config.urls import DEFAULT_PORTS, is_loopback, parse_host
 
@@ -37,7 +39,7 @@ class Area(Enum):
     """/config*, /admin/*, /api/*: the token is needed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GuardRequest:
     """What the guard looks at. None: the header is absent."""
 
@@ -52,7 +54,7 @@ class GuardRequest:
     has_body: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GuardRules:
     """What is allowed. Hosts and origins as the config has them (lower case)."""
 
@@ -64,13 +66,13 @@ class GuardRules:
     """None: nothing that needs it is allowed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Allowed:
     cors_origin: str | None = None
     """The value for `Access-Control-Allow-Origin`; None: no CORS header at all."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     status: int
     code: str

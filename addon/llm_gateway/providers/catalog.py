@@ -19,6 +19,8 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 
+from llm_gateway.frozen import frozen
+
 from .. import prices
 from ..config.jsonc import show
 from ..config.models import Config, Model, Provider
@@ -52,7 +54,7 @@ class CatalogError(ValueError):
         return "\n".join(f"{show(c.path)}: {c.message}" for c in self.complaints)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnownClient:
     """An app or a person with a key for this gateway."""
 

@@ -9,12 +9,14 @@ What this file does not know: models, limits, prices, requests, the disk.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from string import Formatter
 from urllib.parse import quote
 
 from pydantic import SecretStr
 from pydantic.alias_generators import to_snake
+
+from llm_gateway.frozen import frozen
 
 from ..config.models import Provider
 from ..config.urls import parse_base_url
@@ -25,7 +27,7 @@ _FILLING = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?")
 """What may stand in for a placeholder: nothing that could change host or path."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Credential:
     """A key that was fetched for this moment, and the origin that it is for."""
 
@@ -34,7 +36,7 @@ class Credential:
     """None: the upstream's own."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Upstream:
     """One account of a provider. `key` goes to `origin` and nowhere else."""
 
@@ -65,7 +67,7 @@ class Upstream:
         return self.deployment or model
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Incomplete:
     """Why there is no upstream. The clause follows the provider's name."""
 
