@@ -13,6 +13,7 @@ What this file does not know: what is served, and how.
 """
 
 from collections.abc import MutableMapping
+from functools import lru_cache
 from urllib.parse import unquote
 from weakref import WeakSet
 
@@ -35,6 +36,7 @@ from llm_gateway.manage.guard import (
     has_token,
 )
 
+_is_loopback = lru_cache(maxsize=256)(is_loopback)
 OPEN_TO_ALL = ("/health",)
 """What strangers may ask beyond loopback."""
 KEY_NEEDED = Refused(
@@ -61,7 +63,7 @@ class Admission:
         return (
             self.runtime.keys_required
             or client.proxy_mode.type_name != "regular"
-            or is_loopback(client.sockname[0])
+            or _is_loopback(client.sockname[0])
         )
 
     def way(self, flow: http.HTTPFlow) -> Way:
@@ -106,7 +108,7 @@ class Admission:
         if not data.server.address:
             return
         host, port = data.server.address[:2]
-        if port == self.runtime.port and (is_inside(host) or is_loopback(host)):
+        if port == self.runtime.port and (is_inside(host) or _is_loopback(host)):
             data.server.error = "The gateway does not connect to itself."
         elif data.client in self.raw:
             pinned = await self._outside(host, port)

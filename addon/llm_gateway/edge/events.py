@@ -17,7 +17,7 @@ import functools
 import logging
 import time
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, cast
 
 from mitmproxy.connection import Connection
 from mitmproxy.flow import Flow
@@ -40,13 +40,15 @@ JOINED = 65536
 _LEADS_TO = "_llm_gateway_leads_to"
 """Where a handler keeps the layer that all outer ones would only pass its events to."""
 
+_handle_hook = ProxyConnectionHandler.handle_hook
+
 _TASKS: set[asyncio.Task[None]] = set()
 """The loop keeps only weak references to its tasks."""
 
 
 def install() -> bool:
-    """Put `server_event` in place, once per process."""
-    return replace(
+    """Put `server_event` and `handle_hook` in place, once per process."""
+    in_place = replace(
         ProxyConnectionHandler,
         "server_event",
         server_event,
@@ -55,9 +57,11 @@ def install() -> bool:
             ConnectionHandler.server_event,
             ConnectionHandler.hook_task,
             ConnectionHandler.close_connection,
-            ProxyConnectionHandler.handle_hook,
+            _handle_hook,
         ),
     )
+    replace(ProxyConnectionHandler, "handle_hook", handle_hook, {"9f8b52fd"})
+    return in_place
 
 
 async def server_event(self: ProxyConnectionHandler, event: events.Event) -> None:
@@ -78,6 +82,25 @@ async def server_event(self: ProxyConnectionHandler, event: events.Event) -> Non
             self.close_connection(self.client)
     finally:
         self._server_event_lock.release()
+
+
+async def handle_hook(self: ProxyConnectionHandler, hook: commands.StartHook) -> None:
+    """The hooks of connections: most have no listener that waits."""
+    dispatch = self.master.addons.trigger_event
+    if not isinstance(dispatch, Dispatch):
+        return await _handle_hook(self, hook)
+    kind: Any = type(hook)
+    data = getattr(hook, _argument(kind))
+    rest = dispatch.begin(hook.name, data)
+    if rest is None and not isinstance(data, Flow):
+        self.timeout_watchdog.last_activity = time.time()
+        return None
+    with self.timeout_watchdog.disarm():
+        if rest is not None:
+            await rest
+        if isinstance(data, Flow):
+            await cast(Any, data).wait_for_resume()
+    return None
 
 
 @functools.cache

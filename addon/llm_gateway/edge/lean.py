@@ -24,7 +24,7 @@ from mitmproxy.master import Master
 from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from llm_gateway.edge import dispatch, events, http1_heads, shortcuts
+from llm_gateway.edge import connections, dispatch, events, http1_heads, shortcuts
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,13 @@ def _only_plain_modes(options: Options) -> bool:
     return all(
         mode.partition("@")[0].partition(":")[0] in {"regular", "upstream", "socks5"}
         for mode in options.mode
+    )
+
+
+def _only_here(options: Options) -> bool:
+    """Only clients of this machine can connect."""
+    return options.listen_host in {"127.0.0.1", "::1", "localhost"} and not any(
+        "@" in mode for mode in options.mode
     )
 
 
@@ -85,13 +92,14 @@ PRUNED: Mapping[str, Idle] = MappingProxyType(
         "stripdnshttpsrecords": _only_plain_modes,
         "updatealtsvc": _only_plain_modes,
         "dumper": _never_shown,
+        # It refuses clients from the open internet.
+        "block": _only_here,
     }
 )
 """Name of a built-in add-on -> when it has nothing to do.
 
 What stays, and why: core, proxyserver, nextlayer, tlsconfig and dnsresolver are
-the proxy; scriptloader holds us; block refuses clients from the open internet
-(`block_global`); disableh2c guards plain HTTP that passes through; clientplayback,
+the proxy; scriptloader holds us; disableh2c guards plain HTTP that passes through; clientplayback,
 which listens to no flow, cannot be removed in mid-flight; termlog, errorcheck,
 keepserving and readfile start and end the program.
 """
@@ -163,6 +171,7 @@ def hasten(master: Master) -> None:
         events.install()
     shortcuts.install()
     http1_heads.install()
+    connections.install()
 
 
 def widen(master: Any, backlog: int = BACKLOG) -> None:
