@@ -256,9 +256,10 @@ class PlainHttpLayer(DirectHttpLayer):
             self._do_all(client, client.read_body(again))
             return True
         verdict = ask(lambda: inspector.body(body))
-        if verdict is Judgement.HOLD:
+        if last := verdict is Judgement.HOLD:
             verdict = ask(inspector.end)
-        stream.upstream_over()
+        if last or verdict is Judgement.PASS:
+            stream.upstream_over()
         if verdict is Judgement.PASS:
             self._deliver(stream, response, body)
         else:
@@ -266,7 +267,7 @@ class PlainHttpLayer(DirectHttpLayer):
             stream.held_bytes = len(body)
             stream.phase = Phase.HOLDING
             stream.server_state = stream.state_hold
-            self._run(stream, stream.judged_by_body(verdict, last=True))
+            self._run(stream, stream.judged_by_body(verdict, last=last))
         self._at_rest(client)
         return True
 
