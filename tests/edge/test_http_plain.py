@@ -14,14 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mitmproxy import http
+from mitmproxy.addons import core, next_layer, proxyserver
 from mitmproxy.connection import ConnectionState
+from mitmproxy.master import Master
 from mitmproxy.options import Options
 from mitmproxy.proxy import events, mode_specs
 from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionIO
-from mitmproxy.tools.dump import DumpMaster
 
 from edge.test_events import Wire
 from llm_gateway.edge import dispatch, http_direct
@@ -93,6 +94,7 @@ DEEDS = (
     *("waits with the head", "waits", "waits with the answer's head", "streams"),
     *("kills the answer's head", "kills the answer", "changes the answer"),
     *("waits with the answer", "has no plan", "passes at once", "passes a piece"),
+    *("retries", "retries at once", "retries elsewhere"),
     *("fails by the head", "fails by the body", "judge breaks", "says chunked"),
 )
 
@@ -176,11 +178,17 @@ class Script:
     def error(self, flow):
         self.heard.append(f"error {flow.error.msg}")
 
-    async def gateway_attempt_failed(self, failure):
-        await asyncio.sleep(0)
+    def gateway_attempt_failed(self, failure):
         self.heard.append(f"failed {failure.kind} {failure.status} {failure.body}")
-        failure.flow.response = http.Response.make(502, b"failed")
-        failure.action = Action.RESPOND
+        if self.deed.startswith("retries") and self.heard.count(self.heard[-1]) == 1:
+            self._plan(failure.flow)
+            if self.deed == "retries elsewhere":
+                failure.flow.request.port = 81
+            failure.action = Action.RETRY
+        else:
+            failure.flow.response = http.Response.make(502, b"failed")
+            failure.action = Action.RESPOND
+        return None if self.deed == "retries at once" else asyncio.sleep(0)
 
     def _note(self, what, waits):
         self.heard.append(what)
@@ -252,19 +260,14 @@ class Talk:
 
 
 async def talk(way, deed, said, monkeypatch):
-    root = logging.getLogger()
-    before = list(root.handlers)
-    master = DumpMaster(Options(), with_termlog=False, with_dumper=False)
+    master = Master(Options(), event_loop=asyncio.get_running_loop())
+    master.addons.add(core.Core(), proxyserver.Proxyserver(), next_layer.NextLayer())
     master.options.update(connection_strategy="lazy", upstream_cert=False)
-    try:
-        talk = Talk(master, way, deed, monkeypatch)
-        await talk.tell(events.Start())
-        for who, piece in said:
-            await talk.hear(who, piece)
-        return talk.outcome
-    finally:
-        await master.done()
-        root.handlers[:] = before
+    talk = Talk(master, way, deed, monkeypatch)
+    await talk.tell(events.Start())
+    for who, piece in said:
+        await talk.hear(who, piece)
+    return talk.outcome
 
 
 async def same(deed, said, monkeypatch):
@@ -293,9 +296,10 @@ async def test_requests_and_answers(request_, answer, monkeypatch):
 
 
 @pytest.mark.parametrize("answer", ["good", "stream", "refused", "no length"])
+@pytest.mark.parametrize("request_", ["plain", "no body"])
 @pytest.mark.parametrize("deed", DEEDS)
-async def test_deeds_of_the_addon(deed, answer, monkeypatch):
-    said = [("client", CHAT), ("upstream", ANSWERS[answer])]
+async def test_deeds_of_the_addon(deed, request_, answer, monkeypatch):
+    said = [("client", REQUESTS[request_]), ("upstream", ANSWERS[answer])]
     again = [("client", CHAT), ("upstream", GOOD)]
     await same(deed, [*said, *again], monkeypatch)
     await same(deed, [*said, ("upstream", b""), *again], monkeypatch)

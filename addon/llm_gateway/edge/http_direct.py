@@ -14,6 +14,7 @@ calls and everything of a layer that is debugged go the old way. What this file 
 know: what the states do.
 """
 
+from collections import deque
 from collections.abc import Generator, Iterable
 from typing import Any, cast
 
@@ -40,6 +41,7 @@ from mitmproxy.proxy.layers.http._http1 import (
 from mitmproxy.proxy.layers.modes import HttpProxy
 
 from . import turns
+from .http_plan import GatewayAttemptFailedHook
 from .known import digest
 
 KNOWN = {"a45864e1"}
@@ -64,6 +66,11 @@ class DirectHttpLayer(HttpLayer):
     _turn: turns.Turn
     _out: list[commands.Command]
     """What is to be done outside, in order."""
+    _later: deque[tuple[HttpStream, events.Event]]
+    """For streams that may use a connection whose state is still at work: told when it
+    has come to its end."""
+    _asked_one: bool
+    """This event may not begin a further request, but later."""
     _outermost: bool | None = None
     """Events come here as they are; None: none has come yet."""
 
@@ -91,8 +98,11 @@ class DirectHttpLayer(HttpLayer):
     def _directly(
         self, receiver: Layer, event: events.Event, turn: turns.Turn
     ) -> CommandGenerator[None]:
-        out: list[commands.Command] = []
-        self._turn, self._out = turn, out
+        self._turn, self._out, self._later = turn, [], deque()
+        # One client asks for one thing at a time; and what it asked for next, before the
+        # answer was there, is begun when the upstream's state is done with the answer.
+        client = self.connections.get(self.context.client)
+        self._asked_one = type(client) is Http1Server and client is not receiver
         if self._outermost is None:
             self._outermost = self._is_outermost()
             if self._outermost:
@@ -104,7 +114,19 @@ class DirectHttpLayer(HttpLayer):
                 self._give(receiver, event)
         finally:
             # If a state failed, what was asked for before is still done.
-            yield from out
+            yield from self._asked_for()
+        while self._later:
+            stream, put_off = self._later.popleft()
+            if isinstance(put_off, events.HookCompleted):
+                self.command_sources.pop(put_off.command, None)
+            try:
+                self._tell(stream, put_off)
+            finally:
+                yield from self._asked_for()
+
+    def _asked_for(self) -> list[commands.Command]:
+        out, self._out = self._out, []
+        return out
 
     def plainly(self, receiver: Layer, event: events.Event) -> bool:
         """A shorter way, if there is one for this event: see `http_plain`."""
@@ -161,6 +183,10 @@ class DirectHttpLayer(HttpLayer):
                         if not self._turn.at_once(command):
                             self._wait_for_hook(stream, command, state)
                             return
+                        if isinstance(command, GatewayAttemptFailedHook):
+                            self._wait(stream, command, state)
+                            self._later.append((stream, events.HookCompleted(command)))
+                            return
                     elif (server := self._there(command)) is not None:
                         reply = (server, None)
                     else:
@@ -208,11 +234,18 @@ class DirectHttpLayer(HttpLayer):
             self._do_seldom(sender, command)
 
     def _receive(self, event: HttpEvent) -> None:
+        put_off = False
         if type(event) is RequestHeaders:
-            for command in self.make_stream(event.stream_id):
-                self._out.append(command)
+            self._out += self.make_stream(event.stream_id)
+            put_off = self._asked_one
+            self._asked_one = type(self.connections[self.context.client]) is Http1Server
         # A stream that is over may still be sent something.
-        if (stream := self.streams.get(event.stream_id)) is not None:
+        stream = self.streams.get(event.stream_id)
+        if stream is None:
+            return
+        if put_off or any(stream is one for one, _ in self._later):
+            self._later.append((stream, event))
+        else:
             self._tell(stream, event)
 
     def _do_seldom(self, sender: Layer, command: commands.Command) -> None:

@@ -113,8 +113,8 @@ class PlainHttpLayer(DirectHttpLayer):
             or not data.startswith(b"POST /")
         ):
             return False
-        head, blank, body = data.partition(b"\r\n\r\n")
-        if not blank or (request := _parsed(head, read.read_request_head)) is None:
+        head, _, body = data.partition(b"\r\n\r\n")
+        if not body or (request := _parsed(head, read.read_request_head)) is None:
             return False
         if _length(request) != len(body) or not self._addressed(request):
             return False
@@ -234,11 +234,11 @@ class PlainHttpLayer(DirectHttpLayer):
             or not data.startswith(b"HTTP/1.1 200 ")
         ):
             return False
-        head, blank, body = data.partition(b"\r\n\r\n")
-        if not blank or (response := _parsed(head, read.read_response_head)) is None:
+        head, _, body = data.partition(b"\r\n\r\n")
+        if not body or (response := _parsed(head, read.read_response_head)) is None:
             return False
         size = _length(client.request, response)
-        if not body or size != len(body) or framing.problem_of(response, validate=True):
+        if size != len(body) or framing.problem_of(response, validate=True):
             return False
         inspector = cast(Any, stream.plan).inspector
         number = client.stream_id
