@@ -48,6 +48,17 @@ def test_option_values(value):
     assert shortcuts.current(option) is not option.value
 
 
+def test_options_by_name():
+    options = Options()
+    options.update(mode=["socks5"])
+    assert shortcuts.option(options, "mode") == ["socks5"] == options.mode
+    assert shortcuts.option(options, "mode") is not options._options["mode"].value
+    assert shortcuts.option(options, "tcp_timeout") == options.tcp_timeout
+    for missing in ("no_such_option", "__deepcopy__"):
+        with pytest.raises(AttributeError):
+            shortcuts.option(options, missing)
+
+
 def test_all_of_them_are_known_here(monkeypatch):
     seen = []
     monkeypatch.setattr(
@@ -67,6 +78,7 @@ def test_all_of_them_are_known_here(monkeypatch):
         ("set_task_debug_info", True),
         ("fork", True),
         ("current", True),
+        ("__getattr__", True),
         ("get", True),
         ("__contains__", True),
         ("parse_authority", True),

@@ -87,6 +87,8 @@ def loop_factory() -> tuple[LoopFactory | None, str]:
     if importlib.util.find_spec("uvloop") is None:
         return None, "uvloop is not installed; `pip install uvloop` saves some CPU"
     try:
+        # libuv hands epoll's changes to io_uring, which costs more than it saves here.
+        os.environ.setdefault("UV_USE_IO_URING", "0")
         import uvloop
 
         if not runs_eagerly(uvloop.new_event_loop):

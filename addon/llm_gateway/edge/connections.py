@@ -38,10 +38,14 @@ def install() -> None:
 
 def set_attribute(self: connection.Server, name: str, value: object) -> None:
     """Two attributes of an open connection are guarded, of some forty that are set."""
-    if name == "address" or name == "via":
+    if name in _GUARDED:
         _set(self, name, value)
     else:
-        object.__setattr__(self, name, value)
+        _set_plainly(self, name, value)
+
+
+_GUARDED = frozenset({"address", "via"})
+_set_plainly = object.__setattr__
 
 
 async def drain_writers(self: Any) -> None:

@@ -120,7 +120,8 @@ class Dispatch:
         `data`: the one argument that hooks of the proxy have.
         """
         rest = _begin(self.who(name), [data])
-        if not isinstance(data, flow.Flow) or not (updated := self.who("update")):
+        updated = self.who("update")
+        if not updated or not isinstance(data, flow.Flow):
             return rest
         return _in_turn(rest, updated, [[data]]) if rest else _begin(updated, [[data]])
 

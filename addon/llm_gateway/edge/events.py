@@ -180,7 +180,7 @@ class _Turn:
         kind: Any = type(command)
         data = getattr(command, _argument(kind))
         rest = self.dispatch.begin(command.name, data)
-        if rest is None and not (isinstance(data, Flow) and data.intercepted):
+        if rest is None and not getattr(data, "intercepted", False):
             return True
         self.flush()
         waiting = _Waiting(self.handler, command, data, rest)

@@ -7,26 +7,34 @@ another table.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from mitmproxy import http
 
-_KEPT = "_llm_gateway_table"
+Table = Mapping[bytes, bytes]
 
 
-def table(headers: http.Headers) -> Mapping[bytes, bytes]:
-    """Name in lower case -> value; those of repeated fields are joined with `, `."""
-    fields = headers.fields
-    kept: tuple[object, dict[bytes, bytes]] | None = headers.__dict__.get(_KEPT)
-    if kept is not None and kept[0] is fields:
+def table(headers: Any) -> Table:
+    """Name in lower case -> value; those of repeated fields are joined with `, `.
+
+    headers: `http.Headers`.
+    """
+    kept: tuple[object, Table] = headers.llm_gateway_table
+    if kept[0] is headers.fields:
         return kept[1]
+    fields = headers.fields
     made: dict[bytes, bytes] = {}
     if fields:
         names, values = zip(*fields, strict=True)
         made = dict(zip(map(bytes.lower, names), values, strict=True))
         if len(made) != len(fields):
             made = _joined(fields)
-    headers.__dict__[_KEPT] = fields, made
+    headers.llm_gateway_table = fields, made
     return made
+
+
+# For all headers that were not asked yet: an attribute is found sooner than missed.
+http.Headers.llm_gateway_table = None, {}  # type: ignore[attr-defined]
 
 
 def _joined(fields: tuple[tuple[bytes, bytes], ...]) -> dict[bytes, bytes]:

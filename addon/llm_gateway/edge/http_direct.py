@@ -66,11 +66,13 @@ class DirectHttpLayer(HttpLayer):
     _turn: turns.Turn
     _out: list[commands.Command]
     """What is to be done outside, in order."""
-    _later: deque[tuple[HttpStream, events.Event]]
+    _receiver: Layer
+    """For whom the event is that is under way."""
+    _begun: bool
+    """It has begun a request."""
+    _later: deque[tuple[HttpStream, events.Event]] | None = None
     """For streams that may use a connection whose state is still at work: told when it
     has come to its end."""
-    _asked_one: bool
-    """This event may not begin a further request, but later."""
     _outermost: bool | None = None
     """Events come here as they are; None: none has come yet."""
 
@@ -85,6 +87,10 @@ class DirectHttpLayer(HttpLayer):
         elif kind is events.HookCompleted or kind is events.OpenConnectionCompleted:
             command = cast(events.CommandCompleted, event).command
             receiver = self.command_sources.get(command)
+            if receiver is not None and not self.out_of_turn(event):
+                del self.command_sources[command]
+                return self._directly(receiver, event, turn)
+            receiver = None
         else:
             receiver = None
         if receiver is None or self.out_of_turn(event):
@@ -98,35 +104,31 @@ class DirectHttpLayer(HttpLayer):
     def _directly(
         self, receiver: Layer, event: events.Event, turn: turns.Turn
     ) -> CommandGenerator[None]:
-        self._turn, self._out, self._later = turn, [], deque()
-        # One client asks for one thing at a time; and what it asked for next, before the
-        # answer was there, is begun when the upstream's state is done with the answer.
-        client = self.connections.get(self.context.client)
-        self._asked_one = type(client) is Http1Server and client is not receiver
+        self._turn, self._out, self._receiver, self._begun = turn, [], receiver, False
         if self._outermost is None:
             self._outermost = self._is_outermost()
             if self._outermost:
                 turn.lead_to(self)
-        if isinstance(event, events.CommandCompleted):
-            del self.command_sources[event.command]
         try:
             if not self.plainly(receiver, event):
                 self._give(receiver, event)
         finally:
             # If a state failed, what was asked for before is still done.
-            yield from self._asked_for()
+            yield from self._out
         while self._later:
+            self._out = []
             stream, put_off = self._later.popleft()
             if isinstance(put_off, events.HookCompleted):
                 self.command_sources.pop(put_off.command, None)
             try:
                 self._tell(stream, put_off)
             finally:
-                yield from self._asked_for()
+                yield from self._out
 
-    def _asked_for(self) -> list[commands.Command]:
-        out, self._out = self._out, []
-        return out
+    def _put_off(self, stream: HttpStream, event: events.Event) -> None:
+        if self._later is None:
+            self._later = deque()
+        self._later.append((stream, event))
 
     def plainly(self, receiver: Layer, event: events.Event) -> bool:
         """A shorter way, if there is one for this event: see `http_plain`."""
@@ -185,7 +187,7 @@ class DirectHttpLayer(HttpLayer):
                             return
                         if isinstance(command, GatewayAttemptFailedHook):
                             self._wait(stream, command, state)
-                            self._later.append((stream, events.HookCompleted(command)))
+                            self._put_off(stream, events.HookCompleted(command))
                             return
                     elif (server := self._there(command)) is not None:
                         reply = (server, None)
@@ -237,14 +239,19 @@ class DirectHttpLayer(HttpLayer):
         put_off = False
         if type(event) is RequestHeaders:
             self._out += self.make_stream(event.stream_id)
-            put_off = self._asked_one
-            self._asked_one = type(self.connections[self.context.client]) is Http1Server
+            # One client asks for one thing at a time; and what it asked for next, before
+            # the answer was there, is begun when the upstream's state is done with that.
+            client = self.connections[self.context.client]
+            put_off = type(client) is Http1Server and (
+                self._begun or client is not self._receiver
+            )
+            self._begun = True
         # A stream that is over may still be sent something.
         stream = self.streams.get(event.stream_id)
         if stream is None:
             return
-        if put_off or any(stream is one for one, _ in self._later):
-            self._later.append((stream, event))
+        if put_off or (self._later and any(stream is one for one, _ in self._later)):
+            self._put_off(stream, event)
         else:
             self._tell(stream, event)
 

@@ -41,6 +41,10 @@ def install() -> None:
     both = (context.Context.fork, context.Context.__init__)
     replace(context.Context, "fork", fork, {"bc023c41"}, relies_on=both)
     replace(optmanager._Option, "current", current, {"6859c2d9"})
+    values = (optmanager.OptManager.__getattr__, _current)
+    replace(
+        optmanager.OptManager, "__getattr__", option, {"0b661337"}, relies_on=values
+    )
     replace(http.Headers, "get", get, {"eb7ce5ef"}, relies_on=_HEADERS)
     replace(http.Headers, "__contains__", contains, {"eb7ce5ef"}, relies_on=_HEADERS)
     replace(url, "parse_authority", parse_authority, {"9a1ba211"}, relies_on=_AUTHORITY)
@@ -100,6 +104,20 @@ _PLAIN = frozenset({bool, int, str, type(None)})
 def current(self: Any) -> Any:
     """Without copying values that cannot be changed."""
     value = self._default if self.value is optmanager.unset else self.value
+    return value if type(value) in _PLAIN else copy.deepcopy(value)
+
+
+_current: Any = optmanager._Option.current
+
+
+def option(self: Any, name: str) -> Any:
+    """The value of an option: mitmproxy asks for some twenty per connection."""
+    known = self.__dict__.get("_options", {}).get(name)
+    if known is None:
+        raise AttributeError(f"No such option: {name}")
+    value = known.value
+    if value is optmanager.unset:
+        value = known._default
     return value if type(value) in _PLAIN else copy.deepcopy(value)
 
 
