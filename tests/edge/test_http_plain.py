@@ -25,7 +25,7 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionIO
 
 from edge.test_events import Wire
-from llm_gateway.edge import dispatch, http_direct
+from llm_gateway.edge import dispatch, http_direct, http_plain
 from llm_gateway.edge import events as turns
 from llm_gateway.edge.http_layer import (
     Action,
@@ -36,6 +36,7 @@ from llm_gateway.edge.http_layer import (
     set_plan,
 )
 from llm_gateway.edge.http_trailers import WithoutTrailers
+from llm_gateway.edge.known import digest
 
 HOST = b"gateway.example:8080"
 WAYS = ("mitmproxy", "direct", "plain")
@@ -284,6 +285,17 @@ def quiet():
     before = logger.level
     yield
     logger.setLevel(before)
+
+
+@pytest.mark.parametrize(
+    ("texts", "known"),
+    [
+        (http_direct.REPLACED, http_direct.KNOWN),
+        (http_plain.IMITATED, http_plain.KNOWN),
+    ],
+)
+def test_the_states_are_those_that_were_compared(texts, known):
+    assert digest(*texts) in known
 
 
 @pytest.mark.parametrize("answer", ANSWERS)

@@ -53,7 +53,7 @@ def test_options_by_name():
     options.update(mode=["socks5"])
     assert shortcuts.option(options, "mode") == ["socks5"] == options.mode
     assert shortcuts.option(options, "mode") is not options._options["mode"].value
-    assert shortcuts.option(options, "tcp_timeout") == options.tcp_timeout
+    assert shortcuts.option(options, "rawtcp") is options.rawtcp
     for missing in ("no_such_option", "__deepcopy__"):
         with pytest.raises(AttributeError):
             shortcuts.option(options, missing)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from llm_gateway.ledger.pace import MANY, Pace
+from llm_gateway.ledger.pace import LONGEST_PAUSE, MANY, Pace
 
 
 class Woken:
@@ -52,6 +52,30 @@ async def test_in_a_busy_loop_many_share_a_commit(woken):
     assert woken.times == 0
     await woken.event.wait()
     assert woken.times == 1
+
+
+@pytest.mark.parametrize(
+    ("each", "under_way", "pause"),
+    [(0.001, 10, 0.8 * 0.010), (0.002, 10, 0.8 * 0.020), (0.002, 100, LONGEST_PAUSE)],
+)
+async def test_they_wait_for_most_of_what_the_loop_needs_for_them(
+    woken, monkeypatch, each, under_way, pause
+):
+    loop = asyncio.get_running_loop()
+    now, spent, due = 1000.0, 0.0, []
+    monkeypatch.setattr(loop, "time", lambda: now)
+    monkeypatch.setattr(loop, "call_at", lambda at, *_: due.append(at))
+    pace = Pace(woken, lambda: spent)
+    assert pace.soon() is False  # from here on it is measured
+    for n in range(1000):
+        pace.begun(f"r{n}")
+        if n >= under_way:
+            pace.ended(f"r{n}")
+    spent = each * 1000
+    now += spent / 0.9
+    assert pace.soon() is False  # the look at how busy it is
+    assert pace.soon() is True
+    assert due == [pytest.approx(now + pause)]
 
 
 async def test_few_have_nobody_to_wait_for(woken):

@@ -25,9 +25,9 @@ LOOK_SECONDS = 0.05
 """Over how long that share is taken, at least."""
 MANY = 4
 """Fewer requests under way have nobody to wait for."""
-EACH_SECONDS = 0.0006
-"""The pause, for each that is under way."""
-LONGEST_PAUSE = 0.010
+PART = 0.8
+"""The pause, as a part of the processor time that the loop needs for all under way."""
+LONGEST_PAUSE = 0.020
 """Between two commits."""
 
 
@@ -46,11 +46,16 @@ class Pace:
         self._later: asyncio.TimerHandle | None = None
         self._woken = float("-inf")
         self._busy = False
+        self._count = 0
+        """Requests that began since the last look."""
+        self._each = 0.0
+        """Processor seconds of the loop's thread that a request took, at the last look."""
         self._looked = (0.0, 0.0)
         """When the share was last taken: by the clock, and in the thread's own time."""
 
     def begun(self, request: str) -> None:
         self._under_way.add(request)
+        self._count += 1
 
     def ended(self, request: str) -> None:
         self._under_way.discard(request)
@@ -85,14 +90,15 @@ class Pace:
         count = len(self._under_way)
         if not self._busy or count < MANY:
             return 0.0
-        return min(count * EACH_SECONDS, LONGEST_PAUSE)
+        return min(PART * self._each * count, LONGEST_PAUSE)
 
     def _look(self, now: float) -> None:
         clock, computed = self._looked
         if now - clock >= LOOK_SECONDS:
             spent = self._computed()
             self._busy = spent - computed > BUSY * (now - clock)
-            self._looked = now, spent
+            self._each = (spent - computed) / max(self._count, 1)
+            self._looked, self._count = (now, spent), 0
 
     def _go(self, loop: asyncio.AbstractEventLoop) -> None:
         self._wakes(loop.time())
