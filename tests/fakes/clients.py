@@ -345,10 +345,21 @@ class H2Answered(Answered):
 
 async def _tunnel(port: int, authority: str, headers: Pairs) -> socket.socket:
     """A socket past the proxy's answer to CONNECT."""
-    loop = asyncio.get_running_loop()
     wire = socket.socket()
     wire.setblocking(False)
     wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        await _connect(wire, port, authority, headers)
+    except BaseException:  # also a client that leaves in the middle of it
+        wire.close()
+        raise
+    return wire
+
+
+async def _connect(
+    wire: socket.socket, port: int, authority: str, headers: Pairs
+) -> None:
+    loop = asyncio.get_running_loop()
     await loop.sock_connect(wire, ("127.0.0.1", port))
     lines = [f"CONNECT {authority} HTTP/1.1", f"host: {authority}"]
     lines += [f"{name}: {value}" for name, value in headers]
@@ -357,13 +368,10 @@ async def _tunnel(port: int, authority: str, headers: Pairs) -> socket.socket:
     while b"\r\n\r\n" not in head:
         piece = await loop.sock_recv(wire, 1)  # not a byte more: TLS begins behind it
         if not piece:
-            wire.close()
             raise Gone(f"CONNECT was not answered: {head!r}")
         head += piece
     if b" 200 " not in head.split(b"\r\n")[0] + b" ":
-        wire.close()
         raise Gone(f"CONNECT was refused: {head!r}")
-    return wire
 
 
 @asynccontextmanager
