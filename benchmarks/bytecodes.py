@@ -3,26 +3,25 @@
     python -m benchmarks.bytecodes            # kept connections
     python -m benchmarks.bytecodes --new      # a new connection for each request
 
-The gateway runs in mitmdump with this file as its script; after a while `sys.monitoring`
-counts each instruction, by function, for some hundred requests. What C does (sockets,
-SQLite, JSON) is not in the number. Python 3.12 or newer.
+The gateway runs in mitmdump with `counting.py` as its script, where `sys.monitoring` counts
+each instruction, by function, for some hundred requests. What C does (sockets, SQLite, JSON)
+is not in the number. Python 3.12 or newer.
 """
 
 import argparse
-import collections
 import json
 import os
 import re
 import socket
-import sys
 import time
 from pathlib import Path
 
 from benchmarks import native
 from benchmarks.contenders import BIN, SDK_HEADERS, Site, _gateway
+from benchmarks.counting import REQUESTS, WARM_UP
 from benchmarks.measure import BUILD, GATEWAY_CPU, clean_env, free_port, running
 
-WARM_UP, REQUESTS = 100, 300
+SCRIPT = Path(__file__).with_name("counting.py")
 
 AREAS = (
     (
@@ -44,38 +43,6 @@ AREAS = (
 """What a function belongs to, by its file; the first that fits."""
 
 
-class Count:
-    """The add-on that counts."""
-
-    def __init__(self) -> None:
-        self.answered = 0
-        self.counts: collections.Counter[object] = collections.Counter()
-
-    def response(self, flow: object) -> None:
-        self.answered += 1
-        if self.answered == WARM_UP:
-            sys.monitoring.use_tool_id(4, "count")
-            event = sys.monitoring.events.INSTRUCTION
-            sys.monitoring.register_callback(4, event, self.instruction)
-            sys.monitoring.set_events(4, event)
-        elif self.answered == WARM_UP + REQUESTS:
-            sys.monitoring.set_events(4, 0)
-            found = [
-                (code.co_filename, code.co_qualname, count / REQUESTS)
-                for code, count in self.counts.most_common()
-            ]
-            Path(os.environ["BENCH_COUNTS"]).write_text(json.dumps(found))
-
-    def instruction(self, code: object, offset: int) -> None:
-        self.counts[code] += 1
-
-
-if __name__ != "__main__" and "BENCH_COUNTS" in os.environ:
-    from llm_gateway.addon import Gateway
-
-    addons = [Gateway(), Count()]
-
-
 def measure(new: bool) -> list[tuple[str, str, float]]:
     """(file, function, bytecodes per request), the most first."""
     folder = BUILD / "bytecodes"
@@ -84,7 +51,7 @@ def measure(new: bool) -> list[tuple[str, str, float]]:
     counts.unlink(missing_ok=True)
     with native.upstream() as upstream:
         site = Site(free_port(), upstream, folder)
-        argv, env = _gateway(str(BIN / "mitmdump"), "-s", __file__)(site)
+        argv, env = _gateway(str(BIN / "mitmdump"), "-s", str(SCRIPT))(site)
         env |= {"BENCH_COUNTS": str(counts)}
         env["PYTHONPATH"] += os.pathsep + str(Path(__file__).parents[1])
         request = folder / "request"

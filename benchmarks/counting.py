@@ -1,0 +1,40 @@
+"""The gateway for `bytecodes`: it counts what Python does for each request."""
+
+import collections
+import json
+import os
+import sys
+from pathlib import Path
+
+from llm_gateway.addon import Gateway
+
+WARM_UP, REQUESTS = 100, 300
+
+
+class Count:
+    """The add-on that counts."""
+
+    def __init__(self) -> None:
+        self.answered = 0
+        self.counts: collections.Counter[object] = collections.Counter()
+
+    def response(self, flow: object) -> None:
+        self.answered += 1
+        if self.answered == WARM_UP:
+            sys.monitoring.use_tool_id(4, "count")
+            event = sys.monitoring.events.INSTRUCTION
+            sys.monitoring.register_callback(4, event, self.instruction)
+            sys.monitoring.set_events(4, event)
+        elif self.answered == WARM_UP + REQUESTS:
+            sys.monitoring.set_events(4, 0)
+            found = [
+                (code.co_filename, code.co_qualname, count / REQUESTS)
+                for code, count in self.counts.most_common()
+            ]
+            Path(os.environ["BENCH_COUNTS"]).write_text(json.dumps(found))
+
+    def instruction(self, code: object, offset: int) -> None:
+        self.counts[code] += 1
+
+
+addons = [Gateway(), Count()]
