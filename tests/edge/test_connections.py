@@ -9,19 +9,12 @@ from mitmproxy import connection
 from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.proxy.server import ConnectionHandler
 
+from edge.replacing import replacements
 from llm_gateway.edge import connections as ours
-from llm_gateway.edge import known
 
 
 def test_all_of_them_are_known_here(monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        ours,
-        "replace",
-        lambda owner, name, new, digests, relies_on=(): seen.append(
-            (name, known.digest(*(relies_on or (getattr(owner, name),))) in digests)
-        ),
-    )
+    seen = replacements(monkeypatch, ours)
     monkeypatch.setattr(Server, "__setattr__", ours._set)
     monkeypatch.setattr(ConnectionHandler, "drain_writers", ours._drain)
     ours.install()

@@ -10,8 +10,8 @@ from mitmproxy import http
 from mitmproxy.net.http.http1 import read
 from mitmproxy.test import tflow
 
+from edge.replacing import replacements
 from llm_gateway.edge import http1_heads as ours
-from llm_gateway.edge import known
 
 names = st.sampled_from(
     [
@@ -49,14 +49,7 @@ def message(headers, version=b"HTTP/1.1", method=b"POST", status=200):
 
 
 def test_all_of_them_are_known_here(monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        ours,
-        "replace",
-        lambda owner, name, new, digests, relies_on=(): seen.append(
-            (name, known.digest(*(relies_on or (getattr(owner, name),))) in digests)
-        ),
-    )
+    seen = replacements(monkeypatch, ours)
     # Whatever another test has put in place: what counts is the text of the originals.
     monkeypatch.setattr(ReceiveBuffer, "maybe_extract_lines", ours._lines)
     monkeypatch.setattr(read, "_read_headers", ours._read_headers)

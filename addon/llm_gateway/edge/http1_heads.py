@@ -20,8 +20,6 @@ from mitmproxy.proxy.layers import http as layers
 from llm_gateway.edge.header_table import table
 from llm_gateway.edge.known import replace
 
-Fields = tuple[tuple[bytes, bytes], ...]
-
 _init: Any = http.Headers.__init__
 _lines: Any = ReceiveBuffer.maybe_extract_lines
 _read_headers: Any = read._read_headers
@@ -78,11 +76,17 @@ def lines(self: Any) -> list[Any] | None:
     if end < 1 or data[:1] in b"\r\n":
         found: list[Any] | None = _lines(self)
         return found
-    head = bytes(data[:end])
-    if head.count(b"\n") != head.count(b"\r\n"):
+    if (whole := split_head(bytes(data[:end]))) is None:
         return _lines(self)  # type: ignore[no-any-return]
     del data[: end + 4]
     self._next_line_search = self._multiple_lines_search = 0
+    return whole
+
+
+def split_head(head: bytes) -> list[bytes] | None:
+    """The lines of what stands before a blank line; None: some end in a bare newline."""
+    if head.count(b"\n") != head.count(b"\r\n"):
+        return None
     return head.split(b"\r\n")
 
 

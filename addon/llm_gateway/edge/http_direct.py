@@ -81,20 +81,17 @@ class DirectHttpLayer(HttpLayer):
         if turn is None or not _direct or self._paused or self.debug is not None:
             return super().handle_event(event)
         kind = type(event)
+        command = receiver = None
         if kind is events.DataReceived or kind is events.ConnectionClosed:
             connection = cast(events.ConnectionEvent, event).connection
             receiver = self.connections.get(connection)
         elif kind is events.HookCompleted or kind is events.OpenConnectionCompleted:
             command = cast(events.CommandCompleted, event).command
             receiver = self.command_sources.get(command)
-            if receiver is not None and not self.out_of_turn(event):
-                del self.command_sources[command]
-                return self._directly(receiver, event, turn)
-            receiver = None
-        else:
-            receiver = None
         if receiver is None or self.out_of_turn(event):
             return super().handle_event(event)
+        if command is not None:
+            del self.command_sources[command]
         return self._directly(receiver, event, turn)
 
     def out_of_turn(self, event: events.Event) -> bool:

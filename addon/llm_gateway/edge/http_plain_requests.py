@@ -17,7 +17,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 
 from . import http_words as words
-from .http1_heads import body_size
+from .http1_heads import body_size, split_head
 from .http_attempt import Phase
 from .http_commands import ConnectUpstream
 from .http_direct import DirectHttpLayer
@@ -30,8 +30,6 @@ _request_head: Callable[[http.Request], bytes] = http1.assemble_request_head
 
 
 class PlainRequests(DirectHttpLayer):
-    carried: set[Any]
-
     def new_stream(self, stream_id: int) -> GatewayStream:
         raise AssertionError("a layer of the gateway knows how")
 
@@ -144,10 +142,10 @@ class PlainRequests(DirectHttpLayer):
 
 def parsed(head: bytes, parse: Any) -> Any:
     """The message that begins with `head`; None: not plain, or broken."""
-    if head.count(b"\n") != head.count(b"\r\n"):
+    if (lines := split_head(head)) is None:
         return None
     try:
-        return parse(head.split(b"\r\n"))
+        return parse(lines)
     except ValueError:
         return None
 

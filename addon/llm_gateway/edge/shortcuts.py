@@ -115,10 +115,7 @@ def option(self: Any, name: str) -> Any:
     known = self.__dict__.get("_options", {}).get(name)
     if known is None:
         raise AttributeError(f"No such option: {name}")
-    value = known.value
-    if value is optmanager.unset:
-        value = known._default
-    return value if type(value) in _PLAIN else copy.deepcopy(value)
+    return current(known)
 
 
 def get(self: http.Headers, key: str | bytes, default: Any = None) -> Any:
