@@ -113,7 +113,7 @@ class Gateway:
     # -- connections -----------------------------------------------------------
 
     def client_connected(self, client: connection.Client) -> Awaitable[None] | None:
-        if not self.starting.ready.is_set():
+        if not self.starting.early_clients.ready.is_set():
             return self._when_ready(client)
         self._admit(client)
         return None
@@ -121,7 +121,7 @@ class Gateway:
     async def _when_ready(self, client: connection.Client) -> None:
         """mitmproxy listens before its add-ons run; one that is asked too early logs an
         error, and that ends the start."""
-        await self.starting.ready.wait()
+        await self.starting.early_clients.wait(client)
         self._admit(client)
 
     def _admit(self, client: connection.Client) -> None:

@@ -1,6 +1,10 @@
-"""A further script for mitmdump: the start goes on only when a client is there."""
+"""A further script for mitmdump: the start goes on only when clients are there.
+
+How many: SLOW_START_CLIENTS, default 1.
+"""
 
 import asyncio
+import os
 
 from mitmproxy import ctx
 
@@ -11,7 +15,7 @@ LATER = 0.1
 class SlowStart:
     async def running(self) -> None:
         proxy = ctx.master.addons.get("proxyserver")
-        while not len(proxy.connections):
+        while len(proxy.connections) < int(os.environ.get("SLOW_START_CLIENTS", 1)):
             await asyncio.sleep(0.001)
         await asyncio.sleep(LATER)
 

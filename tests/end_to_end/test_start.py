@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import socket
+import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -169,6 +170,76 @@ def test_clients_that_are_there_before_it_is_ready(
         finally:
             stop.set()
         assert {status for client in clients for status in client.result()} == {200}
+
+
+HEALTH = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+EARLY: dict[str, tuple[bytes, str, bytes]] = {
+    "asks and has it closed": (HEALTH + b"Connection: close\r\n\r\n", "", b" 200 "),
+    "asks as 1.0 does": (HEALTH.replace(b"1.1\r", b"1.0\r") + b"\r\n", "", b" 200 "),
+    "asks and stays": (HEALTH + b"\r\n", "first", b" 200 "),
+    "asks twice": (HEALTH + b"\r\n" + HEALTH + b"Connection: close\r\n\r\n", "", b" 200 "),
+    "asks and sends no more": (HEALTH + b"Connection: close\r\n\r\n", "half", b""),
+    "asks and leaves": (HEALTH + b"\r\n", "leave", b""),
+    "asks and resets": (HEALTH + b"\r\n", "reset", b""),
+    "half a head": (b"GET /health HT", "half", b""),
+    "no HTTP": (b"\x00\xff\x1b garbage\r\n\r\n", "", b" 400 "),
+    "a head that is wrong": (b"GET /health HTTP/1.1\r\n: x\r\n\r\n", "", b" 400 "),
+    "a TLS hello": (b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", "half", b""),
+    "HTTP/2, which needs TLS": (PREFACE, "first", b" 400 "),
+    "a tunnel to nowhere": (b"CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: x\r\n\r\n", "first", b"HTTP/1.1 "),
+    "nothing": (b"", "leave", b""),
+}  # fmt: skip
+"""What a client sends before the gateway is ready, what it does then (waits until it is
+closed, waits for the first bytes, sends no more, leaves, resets), what it must be told."""
+
+
+def early(port: int, row: tuple[bytes, str, bytes]) -> bytes:
+    """What such a client gets; fails when it has to wait for more than it is due."""
+    sent, then, _ = row
+    while True:
+        try:
+            client = socket.create_connection(("127.0.0.1", port), 20)
+            break
+        except OSError:
+            continue
+    with client:
+        client.sendall(sent.replace(b"%d", b"%d" % port))
+        if then == "leave":
+            return b""
+        if then == "reset":
+            client.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+            return b""
+        if then == "half":
+            client.shutdown(socket.SHUT_WR)
+        got = b""
+        while data := client.recv(65536):
+            got += data
+            if then == "first":
+                break
+        return got
+
+
+def test_whatever_a_client_does_before_it_is_ready(
+    start: Start, tmp_path: Path
+) -> None:
+    """What was sent meanwhile is read when the gateway is ready, and answered or closed;
+    nothing of it ends the start or leaves a traceback (`start` looks for one)."""
+    port = free_port()
+    with ThreadPoolExecutor(len(EARLY)) as pool:
+        clients = {name: pool.submit(early, port, row) for name, row in EARLY.items()}
+        gateway = start(
+            {"providers": []},
+            arguments=("-p", str(port), "-s", str(SLOW)),
+            options={"confdir": None},
+            env={"HOME": str(tmp_path), "SLOW_START_CLIENTS": str(len(EARLY) - 3)},
+        )
+        for name, (_, _, due) in EARLY.items():
+            assert due in clients[name].result(), name
+        assert gateway.get("/health")[0] == 200
+        assert "crashed" not in gateway.log()
 
 
 def asks_until(stop: threading.Event, port: int) -> set[int]:

@@ -30,6 +30,7 @@ from llm_gateway.config.urls import is_loopback
 from llm_gateway.edge import http_layer, http_trailers, lean, reuse, scrub
 from llm_gateway.edge.desk import Desk
 from llm_gateway.edge.drain import Drain
+from llm_gateway.edge.early_clients import EarlyClients
 from llm_gateway.edge.hello import say_hello
 from llm_gateway.edge.logins import Logins
 from llm_gateway.edge.pulse import pulse
@@ -59,8 +60,7 @@ class Starting:
     def __init__(self) -> None:
         self.runtime: Runtime | None = None
         self.tasks: list[asyncio.Task[Any]] = []
-        self.ready = asyncio.Event()
-        """Clients may come in."""
+        self.early_clients = EarlyClients()
         self.simulator: Simulator | None = None
         self.made_config = False
         self.not_yet: lean.NotYet | None = None
@@ -264,7 +264,7 @@ class Starting:
         certificates = addons.get("tlsconfig")
         while certificates is not None and certificates.certstore is None:
             await asyncio.sleep(LOOK_SECONDS)
-        self.ready.set()
+        self.early_clients.ready.set()
 
     def _task(self, work: Any, name: str) -> None:
         loop = asyncio.get_running_loop()
