@@ -22,8 +22,8 @@ class EarlyClients:
     async def wait(self, client: connection.Client) -> None:
         """Returns when the gateway is ready for this client."""
         await self.ready.wait()
-        proxy: Any = ctx.master.addons.get("proxyserver")
-        handler = proxy.connections.get(client.id)
+        addons: Any = ctx.master.addons
+        handler = addons.get("proxyserver").connections.get(client.id)
         if handler is not None:
             _read_later(handler)
 
