@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from llm_gateway.dashboard import compat
 from llm_gateway.dashboard.security import BODY_LIMIT, Rules, refusal
 
 from .conftest import Serve
@@ -100,6 +101,103 @@ def test_writes(headers: list[tuple[str, str]], status: int | None) -> None:
         rules=Rules(),
     )
     assert (found.status if found else None) == status
+
+
+LINK = {"mode": "navigate", "dest": "document"}
+IMAGE = {"mode": "no-cors", "dest": "image"}
+FETCH = {"mode": "cors", "dest": "empty"}
+FRAME = {"mode": "navigate", "dest": "iframe"}
+SQL = "/usage?sql=select+1"
+
+
+@pytest.mark.parametrize(
+    ("site", "kind", "target", "status"),
+    [
+        # no browser, our own pages, the address bar
+        (None, {}, SQL, None),
+        (None, {}, "/usage.json?sql=select+1", None),
+        ("same-origin", FETCH, "/-/gateway/live.json?window=5", None),
+        ("same-origin", LINK, SQL, None),
+        ("none", LINK, SQL, None),
+        ("none", LINK, "/usage.csv?sql=select+1", None),
+        # a link on another site to a page
+        ("cross-site", LINK, "/", None),
+        ("cross-site", LINK, "/usage", None),
+        ("cross-site", LINK, "/usage/requests", None),
+        ("same-site", LINK, "/-/gateway", None),
+        ("cross-site", LINK, "/-/gateway?window=30", None),
+        ("cross-site", LINK, "/-/gateway/history?range=7d&by=model", None),
+        ("cross-site", LINK, "/-/gateway/requests/0-0-0", None),
+        ("cross-site", LINK, "/-/auth-token?token=abc", None),
+        # the same with something that is SQL, or becomes part of it
+        ("cross-site", LINK, SQL, 403),
+        ("same-site", LINK, SQL, 403),
+        ("cross-site", LINK, "/usage/-/query?sql=select+1", 403),
+        ("cross-site", LINK, "/usage?%73ql=select+1", 403),
+        ("cross-site", LINK, "/usage?x&sql=select+1", 403),
+        ("cross-site", LINK, "/usage?SQL=select+1", 403),
+        ("cross-site", LINK, "/_memory?sql=select+1", 403),
+        ("cross-site", LINK, "/usage/stored?model=m", 403),
+        ("cross-site", LINK, "/usage/requests?_where=1", 403),
+        ("cross-site", LINK, "/usage/requests?_facet=app", 403),
+        ("cross-site", LINK, "/usage/requests?_sort=cost", 403),
+        ("cross-site", LINK, "/usage/requests?_search=x", 403),
+        ("cross-site", LINK, "/usage/requests?model__contains=m", 403),
+        ("cross-site", LINK, "/-/gatewayx?sql=select+1", 403),
+        ("cross-site", LINK, "/-/auth-token/x?sql=select+1", 403),
+        # data is no page
+        ("cross-site", LINK, "/usage.json", 403),
+        ("cross-site", LINK, "/usage/requests.csv", 403),
+        ("cross-site", LINK, "/usage.db", 403),
+        ("cross-site", LINK, "/-/gateway/live.json?window=5", 403),
+        ("cross-site", LINK, "/-/gateway/history.csv", 403),
+        # whatever a page does without a person
+        ("cross-site", IMAGE, "/usage.json?sql=select+1", 403),
+        ("cross-site", IMAGE, "/-/static/app.css", 403),
+        ("cross-site", FETCH, "/-/gateway", 403),
+        ("same-site", FETCH, "/-/gateway/live.json", 403),
+        ("cross-site", FRAME, "/-/gateway", 403),
+        ("cross-site", {"mode": "navigate", "dest": "object"}, "/usage", 403),
+        ("cross-site", {"mode": "navigate"}, "/usage", 403),
+        ("cross-site", {}, "/usage", 403),
+        ("nonsense", IMAGE, "/usage", 403),
+    ],
+)
+def test_what_other_pages_may_ask_for(
+    site: str | None, kind: dict[str, str], target: str, status: int | None
+) -> None:
+    path, _, query = target.partition("?")
+    headers = [("host", "localhost:8001")]
+    headers += [(f"sec-fetch-{name}", value) for name, value in kind.items()]
+    if site is not None:
+        headers.append(("sec-fetch-site", site))
+    for prefix in ("", "/x"):
+        found = refusal(
+            "GET",
+            prefix + path,
+            headers,
+            scheme="http",
+            port=8001,
+            rules=Rules(prefix=prefix),
+            query=query,
+        )
+        assert (found.status if found else None) == status
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+def test_only_a_get_follows_a_link(method: str) -> None:
+    headers = [("host", "localhost:8001"), ("sec-fetch-site", "cross-site")]
+    headers += [(f"sec-fetch-{name}", value) for name, value in LINK.items()]
+    found = refusal(method, "/", headers, scheme="http", port=8001, rules=Rules())
+    assert found is not None
+    assert found.status == 403
+
+
+def test_older_browsers_say_where_a_get_comes_from_by_its_origin() -> None:
+    for origin, status in (("http://localhost:8001", None), ("http://evil", 403)):
+        headers = [("host", "localhost:8001"), ("origin", origin)]
+        found = refusal("GET", "/", headers, scheme="http", port=8001, rules=Rules())
+        assert (found.status if found else None) == status
 
 
 @pytest.mark.parametrize(
@@ -249,3 +347,14 @@ async def test_who_signs_in_comes_to_the_dashboard(
     assert answer.status_code == 302
     assert answer.headers["location"] == "/-/gateway"
     assert "ds_actor" in answer.headers["set-cookie"]
+
+
+async def test_other_pages_are_refused_by_all_of_datasette(
+    serve: Serve, ledger: Ledger
+) -> None:
+    client = serve(ledger.path)
+    image = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors"}
+    for path in (*EVERYWHERE, compat.query_path(client.ds, "usage", "select 1")):
+        assert (await client.get(path, **image)).status_code == 403
+        answer = await client.get(path, sec_fetch_site="same-origin")
+        assert answer.status_code in (200, 404)

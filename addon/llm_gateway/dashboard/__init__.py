@@ -4,7 +4,9 @@ Only hooks live here. It reads SQLite and asks the gateway's management routes; 
 imports the addon or mitmproxy, so it runs in any Datasette, 0.65 or 1.0.
 
     __init__   hooks                       views, writes   routes: looking, changing
-    security   Host, origin, CSP           board           where the ledger is; cache
+    security   Host, origin, site, CSP     board           where the ledger is; cache
+    sign_in    the cookie; what only       sql_limits      what a statement may take
+               those who signed in see
     compat     0.65 and 1.0                reader          our own read-only connection
     assets     static files                queries         SQL
     live, alerts, ticker, standing         the live page's value
@@ -19,7 +21,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from . import compat, security, views, writes
+from . import compat, security, sign_in, sql_limits, views, writes
 from .board import board_of
 from .compat import hook
 
@@ -86,7 +88,16 @@ def asgi_wrapper(datasette: Any) -> Any:
         hosts=frozenset(name.lower() for name in [*names, *configured]),
         prefix=datasette.setting("base_url").rstrip("/"),
     )
-    return lambda app: security.wrap(app, rules)
+    return lambda app: security.wrap(sign_in.wrap(app, datasette, rules.prefix), rules)
+
+
+@hook
+def prepare_connection(conn: Any, datasette: Any) -> None:
+    """Every connection of Datasette's, whoever uses it."""
+    sql_limits.limit_statements(conn)
+    sql_limits.limit_results(conn)
+    if not getattr(datasette, "crossdb", False):
+        sql_limits.hide_paths(conn)
 
 
 @hook

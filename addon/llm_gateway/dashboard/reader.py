@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
+from .sql_limits import limit_statements
+
 Params = Mapping[str, str | int | float | None]
 Ask = Callable[[str, Params], list[sqlite3.Row]]
 """`ask(sql, params)`: every row."""
@@ -30,7 +32,8 @@ STEPS_BETWEEN_LOOKS = 20_000
 
 
 class NotReadable(Exception):
-    """The file is missing, is not a ledger, or cannot be opened. Says which."""
+    """The file is missing, is not a ledger, or cannot be opened. Says which,
+    but not where it lies: anybody who may look is told."""
 
 
 class TooSlow(Exception):
@@ -67,10 +70,10 @@ class Reader:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
                 raise TooSlow(f"took longer than {self._seconds:g} s") from error
             self._disconnect()
-            raise NotReadable(f"{self.path}: {error}") from error
+            raise NotReadable(f"{self.path.name}: {error}") from error
         except sqlite3.DatabaseError as error:
             self._disconnect()
-            raise NotReadable(f"{self.path}: {error}") from error
+            raise NotReadable(f"{self.path.name}: {error}") from error
 
     def _connected(self) -> sqlite3.Connection:
         """The connection, renewed when the path holds another file than it did."""
@@ -78,7 +81,7 @@ class Reader:
             found = os.stat(self.path)
         except OSError as error:
             self._disconnect()
-            raise NotReadable(f"{self.path} does not exist") from error
+            raise NotReadable(f"{self.path.name} does not exist") from error
         identity = (found.st_dev, found.st_ino)
         if self._connection is not None and identity == self._identity:
             return self._connection
@@ -86,7 +89,7 @@ class Reader:
         try:
             connection = _open(self.path)
         except sqlite3.Error as error:
-            raise NotReadable(f"{self.path}: {error}") from error
+            raise NotReadable(f"{self.path.name}: {error}") from error
         connection.row_factory = sqlite3.Row
         connection.set_progress_handler(
             lambda: int(time.monotonic() > self._deadline), STEPS_BETWEEN_LOOKS
@@ -120,10 +123,12 @@ def has_tables(path: Path, names: Sequence[str]) -> bool:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode=ro",
         uri=True,
         isolation_level=None,
         timeout=1.0,
         check_same_thread=False,
     )
+    limit_statements(connection)
+    return connection

@@ -5,16 +5,25 @@ Datasette on loopback through DNS rebinding; and 0.65 lets cookie-less cross-sit
 POSTs in. The rules here, for every page of the instance:
 
     Host          a loopback name with our port, or a name on the list       else 403
-    unsafe method same origin (Sec-Fetch-Site, else Origin) or no browser    else 403
+    any method    same origin (Sec-Fetch-Site, else Origin) or no browser    else 403
+                  but a link from elsewhere may lead to a page (below)
     our writes    application/json (a type that a form cannot send)          else 415
                   at most BODY_LIMIT bytes                                   else 413
 
-and every answer carries a Content-Security-Policy. `refusal` is pure; `wrap` is the
+A GET counts too, though its answer is unreadable for another site: it runs SQL, and how
+long it takes, or what it takes, can be seen from there. What passes is a navigation of a
+whole tab to a page, by its path alone. Everything behind a `?` may be SQL or become part
+of it (`sql`, `_where`, filters, facets, sorting, parameters of stored queries), so it has
+to come from here; only our own pages, whose parameters are words from a list, and the
+sign-in link take one from elsewhere.
+
+Every answer carries a Content-Security-Policy. `refusal` is pure; `wrap` is the
 edge. What this file does not know: actors and permissions (compat.py), what a write
 does (writes.py).
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +81,7 @@ def refusal(
     scheme: str,
     port: int | None,
     rules: Rules,
+    query: str = "",
 ) -> Refusal | None:
     """Why this request is turned away; None when it may pass.
 
@@ -87,9 +97,18 @@ def refusal(
             "it to server.allowedHosts in config.jsonc, or to the environment variable "
             "LLM_GATEWAY_DASHBOARD_HOSTS, and start the dashboard again.",
         )
-    if method in SAFE_METHODS:
-        return None
     values = dict(headers)
+    if method in SAFE_METHODS:
+        if _same_origin(values, host, scheme) or _follows_a_link(
+            method, path, query, values, rules
+        ):
+            return None
+        return Refusal(
+            403,
+            "Another web page asked for this. Open the dashboard's start page, "
+            f"{rules.prefix}{OURS}, and go on from there; or open this address in a "
+            "new tab.",
+        )
     if not _same_origin(values, host, scheme):
         return Refusal(403, "Writes are taken from this dashboard's own pages only.")
     if is_ours(path, rules):
@@ -131,6 +150,7 @@ def wrap(app: App, rules: Rules) -> App:
             scheme=scope.get("scheme", "http"),
             port=server[1] if server else None,
             rules=rules,
+            query=scope.get("query_string", b"").decode("latin-1"),
         )
         ours = is_ours(path, rules)
         if verdict is None and ours and method not in SAFE_METHODS:
@@ -140,7 +160,7 @@ def wrap(app: App, rules: Rules) -> App:
             else:
                 receive = _replay(body, receive)
         if verdict is not None:
-            await _refuse(send, verdict, as_json=ours and method not in SAFE_METHODS)
+            await refuse(send, verdict, as_json=ours and method not in SAFE_METHODS)
             return
         await app(scope, receive, _with_headers(send, path, ours=ours, rules=rules))
 
@@ -174,6 +194,29 @@ def _same_origin(headers: dict[str, str], host: str, scheme: str) -> bool:
     return origin is None or origin.lower() in (f"{scheme}://{host}", f"https://{host}")
 
 
+_PAGE = re.compile(r"(?:/[^/.]*)*/?")
+"""A path without a format: what ends in .json, .csv or .db is data, not a page."""
+
+_OUR_PAGE = re.compile(
+    re.escape(OURS) + r"(?:/(?:history|config|requests/[^/.]+))?/?|/-/auth-token"
+)
+
+
+def _follows_a_link(
+    method: str, path: str, query: str, headers: dict[str, str], rules: Rules
+) -> bool:
+    """A person follows a link, on another site, to a page that runs no SQL of its own."""
+    if method != "GET" or (
+        headers.get("sec-fetch-mode"),
+        headers.get("sec-fetch-dest"),
+    ) != ("navigate", "document"):
+        return False
+    path = path.removeprefix(rules.prefix)
+    if query:
+        return _OUR_PAGE.fullmatch(path) is not None
+    return _PAGE.fullmatch(path) is not None
+
+
 async def _read(receive: Receive) -> bytes | None:
     body = bytearray()
     while True:
@@ -198,7 +241,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _refuse(send: Send, verdict: Refusal, *, as_json: bool) -> None:
+async def refuse(send: Send, verdict: Refusal, *, as_json: bool = False) -> None:
     text = (
         json.dumps({"error": {"message": verdict.message}})
         if as_json
