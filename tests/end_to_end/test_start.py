@@ -242,6 +242,85 @@ def test_whatever_a_client_does_before_it_is_ready(
         assert "crashed" not in gateway.log()
 
 
+def planted(folder: Path, ca: Path, what: str) -> dict[str, str | None]:
+    """A state or CA folder that is not ours alone; options that name it."""
+    home = folder / "home"
+    confdir = folder / "ca"
+    home.mkdir(mode=0o700)
+    token = home / "admin-token"
+    token.write_text("somebody-else-knows-this-token-0123456789")
+    token.chmod(0o600)
+    if what == "folder":
+        home.chmod(0o777)
+    elif what == "token":
+        token.chmod(0o666)
+    elif what == "linked token":
+        token.rename(folder / "elsewhere")
+        token.symlink_to(folder / "elsewhere")
+    elif what == "login":
+        (home / "copilot").mkdir(mode=0o700)
+        (home / "copilot" / "c.json").symlink_to(token)
+    elif what == "cookies":
+        (home / "dashboard-secret").mkdir()
+    elif what == "CA":
+        confdir.mkdir()
+        (confdir / "mitmproxy-ca.pem").write_bytes(ca.read_bytes())
+        (confdir / "mitmproxy-ca.pem").chmod(0o666)
+        return {"confdir": str(confdir)}
+    elif what == "another owner":
+        if os.geteuid() != 0:
+            pytest.skip("only root can give files away")
+        os.chown(home, 65534, 65534)
+        os.chown(token, 65534, 65534)
+    return {}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("folder", "home can be written by others (mode 0777)"),
+        ("token", "admin-token can be written by others (mode 0666)"),
+        ("linked token", "admin-token is a symbolic link"),
+        ("login", "c.json is a symbolic link"),
+        ("cookies", "dashboard-secret is no regular file"),
+        ("CA", "mitmproxy-ca.pem can be written by others"),
+        ("another owner", "(uid 65534), the gateway runs as"),
+    ],
+)
+def test_a_state_that_may_be_somebody_elses(
+    tmp_path: Path, confdir: Path, running: GatewayProcess, what: str, said: str
+) -> None:
+    options = planted(tmp_path, confdir / "mitmproxy-ca.pem", what)
+    log = refusal(tmp_path, confdir, {"providers": []}, options=options)
+    assert said in log
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_an_open_umask_opens_nothing(tmp_path: Path, start: Start) -> None:
+    """Nobody else may write, or read, what a gateway makes; its CA's folder included."""
+    before = os.umask(0)
+    try:
+        gateway = start(
+            None,
+            options={"confdir": None},
+            env={"HOME": str(tmp_path)},
+        )
+    finally:
+        os.umask(before)
+    assert gateway.get("/health")[0] == 200
+    assert (tmp_path / ".mitmproxy" / "mitmproxy-ca.pem").exists()
+    made = [*gateway.folder.rglob("*"), *(tmp_path / ".mitmproxy").rglob("*")]
+    assert len(made) > 5
+    for path in (tmp_path / ".mitmproxy", *made):
+        assert path.stat().st_mode & 0o022 == 0, path
+        if path.suffix != ".cer":
+            assert path.stat().st_mode & 0o077 == 0 or path.name in PUBLIC, path
+
+
+PUBLIC = ("mitmproxy-ca-cert.pem", "mitmproxy-ca-cert.p12")
+
+
 def asks_until(stop: threading.Event, port: int) -> set[int]:
     seen = set()
     body = json.dumps(chat()).encode()

@@ -4,6 +4,8 @@ import importlib
 import os
 import sys
 
+from llm_gateway.private_files import NotPrivate
+
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": (
         "serve",
@@ -42,13 +44,16 @@ def usage() -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit codes are the subcommand's; 2 for a command that does not exist, 130 when it
-    is interrupted."""
+    """Exit codes are the subcommand's; 1 when the state folder cannot be trusted, 2 for a
+    command that does not exist, 130 when it is interrupted."""
     try:
         code = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
+    except NotPrivate as e:
+        print(f"llm-gateway: {e}", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # `llm-gateway report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from llm_gateway import private_files
 from llm_gateway.config.files import TOKEN_FILE
 
 TIMEOUT = 10.0
@@ -55,7 +56,8 @@ def own_token() -> str:
     """The admin token of this user's gateway, "" where there is none to be read."""
     home = os.environ.get("LLM_GATEWAY_HOME") or "~/.llm-gateway"
     try:
-        return (Path(home).expanduser() / TOKEN_FILE).read_text("ascii").strip()
+        found = private_files.read(Path(home).expanduser() / TOKEN_FILE)
+        return found.decode("ascii").strip()
     except (OSError, ValueError):
         return ""
 

@@ -31,6 +31,8 @@ from llm_gateway.cli.launch import (
     CA_VARIABLES,
     PROXY_VARIABLES,
 )
+from llm_gateway.config.files import check_ca, check_state
+from llm_gateway.private_files import NotPrivate, check_folder
 
 PACKAGES = (
     "mitmproxy",
@@ -90,6 +92,12 @@ def state_folder(home: Path) -> Iterator[Finding]:
         yield Finding(
             "fix", "state folder", f"{home} cannot be written; chown it to you"
         )
+        return
+    try:
+        check_folder(home, use_another="set LLM_GATEWAY_HOME to a folder of your own")
+        check_state(home)
+    except NotPrivate as e:
+        yield Finding("fix", "state folder", str(e))
         return
     open_to_others = [
         path
@@ -187,6 +195,11 @@ def trust(confdir: Path, env: Mapping[str, str], port: int) -> Iterator[Finding]
     ca = confdir / CA_NAME
     if not ca.exists():
         yield Finding("ok", "trust", f"{ca} is made at the first start")
+        return
+    try:
+        check_ca(confdir)
+    except NotPrivate as e:
+        yield Finding("fix", "trust", str(e))
         return
     key = confdir / "mitmproxy-ca.pem"
     if os.name == "posix" and key.exists() and key.stat().st_mode & 0o077:

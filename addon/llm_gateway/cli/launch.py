@@ -19,7 +19,7 @@ from urllib.parse import quote
 import certifi
 
 from llm_gateway.cli.ask import Unreachable, ask, port_from_environment
-from llm_gateway.config.files import state_folder
+from llm_gateway.config.files import check_ca, state_folder
 
 CA_NAME = "mitmproxy-ca-cert.pem"
 BUNDLE_VARIABLES = (
@@ -58,12 +58,14 @@ def variables(port: int, bundle: Path, ca: Path, user: str = "") -> dict[str, st
 
 
 def ca_certificate(confdir: Path) -> Path:
-    """The gateway's CA certificate; made when mitmproxy has never run with `confdir`."""
+    """The gateway's CA certificate; made when mitmproxy has never run with `confdir`.
+    Raises `NotPrivate`."""
     path = confdir / CA_NAME
+    check_ca(confdir)
     if not path.exists():
         from mitmproxy.certs import CertStore
 
-        confdir.mkdir(parents=True, exist_ok=True)
+        confdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         CertStore.from_store(confdir, "mitmproxy", 2048)
     return path
 

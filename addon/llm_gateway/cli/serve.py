@@ -34,6 +34,7 @@ def serve(argv: Sequence[str]) -> int:
     # Late: `-O` replaces this process, there is no need to import all that twice.
     from mitmproxy.tools.main import mitmdump
 
+    os.umask(0o077)  # the CA's folder is made before the script is loaded
     with asyncio_runs_on(factory):
         mitmdump(["-s", str(script()), *defaults(argv, os.environ), *argv])
     return 0

@@ -6,6 +6,7 @@ owner alone. What this file does not know: what a config means.
 
 import os
 import secrets
+import stat
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,6 +15,9 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from llm_gateway import private_files
+
+from .edit import mask
 from .load import revision_of
 
 BACKUPS = 5
@@ -120,31 +124,86 @@ def check_unchanged(path: Path, expected: str | None) -> None:
 
 
 def state_folder(env: Mapping[str, str]) -> Path:
-    """`LLM_GATEWAY_HOME`, else `~/.llm-gateway`; made when missing, mode 0700."""
+    """`LLM_GATEWAY_HOME`, else `~/.llm-gateway`; made when missing, mode 0700.
+
+    Raises `NotPrivate` for one that belongs to somebody else, or that others may write.
+    """
     given = env.get("LLM_GATEWAY_HOME")
     folder = Path(given) if given else Path.home() / ".llm-gateway"
     folder = folder.expanduser()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_files.check_folder(
+        folder, use_another="set LLM_GATEWAY_HOME to a folder of your own"
+    )
     if os.name == "posix" and folder.stat().st_mode & 0o077:
-        with suppress(PermissionError):  # somebody else's: their choice
+        with suppress(PermissionError):  # root's: it cannot be written by others
             folder.chmod(0o700)
     return folder
 
 
 TOKEN_FILE = "admin-token"
+DASHBOARD_SECRET = "dashboard-secret"
+LOGINS = "copilot"
+CA_FILES = ("mitmproxy-ca.pem", "mitmproxy-dhparam.pem")
+
+
+def check_state(folder: Path) -> None:
+    """All files with secrets in the state folder. Raises `NotPrivate`."""
+    for name in (TOKEN_FILE, DASHBOARD_SECRET):
+        private_files.check_file(folder / name)
+    logins = folder / LOGINS
+    if os.path.lexists(logins):
+        private_files.check_folder(logins, use_another="remove it and sign in again")
+        for file in logins.iterdir():
+            private_files.check_file(file)
+
+
+def check_ca(folder: Path) -> None:
+    """mitmproxy's CA and its folder: whoever exchanges it can read what it protects.
+
+    The folder may have been made a moment ago under an open umask, so it is closed;
+    files that others put there are still theirs. Raises `NotPrivate`.
+    """
+    if folder.is_dir():
+        private_files.check_folder(
+            folder,
+            use_another="name another one with --set confdir=FOLDER",
+            tighten=True,
+        )
+        for name in CA_FILES:
+            private_files.check_file(folder / name)
+
+
+def exposure(path: Path, text: str) -> str:
+    """What should be said about who else may use the config file; "" for nothing."""
+    if os.name != "posix":
+        return ""
+    found = path.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    if found.st_uid not in (0, os.geteuid()) or mode & private_files.OTHERS_WRITE:
+        return (
+            f"{path} can be changed by others (owner uid {found.st_uid}, mode "
+            f"{mode:04o}), who could send your keys to an address of theirs; "
+            f"`chmod 600 {path}`, and own it."
+        )
+    if mode & private_files.OTHERS and mask(text).text != text:
+        return (
+            f"{path} holds keys and can be read by others (mode {mode:04o}); "
+            f"`chmod 600 {path}`."
+        )
+    return ""
 
 
 def admin_token(folder: Path) -> SecretStr:
-    """The token for the management routes; made at the first call, mode 0600."""
+    """The token for the management routes; made at the first call, mode 0600.
+
+    Raises `NotPrivate` for a file that somebody else may have written.
+    """
     path = folder / TOKEN_FILE
     with suppress(FileExistsError):
         _write_new(path, secrets.token_urlsafe(32).encode() + b"\n")
         _sync_folder(folder)
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
-            os.fchmod(file.fileno(), 0o600)
-        token = file.read(4096).decode("ascii", "replace").strip()
+    token = private_files.read(path).decode("ascii", "replace").strip()
     if len(token) < 32:  # cut off by a crash, or emptied
         token = secrets.token_urlsafe(32)
         _replace(path, token.encode() + b"\n")

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from llm_gateway import private_files
+
 TIMEOUT = 10.0
 """Seconds that the gateway may take."""
 LARGEST = 4 << 20
@@ -111,7 +113,7 @@ def _answer(status: int, response: Any) -> Answer:
 def _token() -> str:
     path = home() / "admin-token"
     try:
-        token = path.read_text("ascii").strip()
+        token = private_files.read(path).decode("ascii").strip()
     except (OSError, ValueError) as error:
         raise NoToken(
             f"The admin token cannot be read from {path} "

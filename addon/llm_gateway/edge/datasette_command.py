@@ -17,6 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from llm_gateway import private_files
+from llm_gateway.private_files import NotPrivate
+
 PACKAGE = Path(__file__).parents[1]
 METADATA_NAME = "datasette-metadata.json"
 HOST = "127.0.0.1"
@@ -155,15 +158,23 @@ def split(metadata: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _secret(home: Path) -> str:
-    """Signs the cookies: kept, so that who signed in stays so when the gateway restarts."""
+    """Signs the cookies: kept, so that who signed in stays so when the gateway restarts.
+
+    Raises NotPrivate for one that somebody else may have written.
+    """
     path = home / "dashboard-secret"
-    with suppress(OSError):
-        if known := path.read_text("ascii").strip():
+    try:
+        if known := private_files.read(path).decode("ascii", "replace").strip():
             return known
+        path.unlink()
+    except NotPrivate:
+        raise
+    except OSError:
+        pass
     made = secrets.token_hex(32)
     with suppress(OSError):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(made)
     return made

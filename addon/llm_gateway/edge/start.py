@@ -24,7 +24,13 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.mode_specs import ProxyMode
 
 from llm_gateway.cli.example import example_config
-from llm_gateway.config.files import admin_token, state_folder
+from llm_gateway.config.files import (
+    admin_token,
+    check_ca,
+    check_state,
+    exposure,
+    state_folder,
+)
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.config.urls import is_loopback
 from llm_gateway.edge import http_layer, http_trailers, lean, reuse, scrub
@@ -89,6 +95,8 @@ class Starting:
         )
         if self.runtime is not None:
             return
+        # What mitmproxy writes from here on, its CA and saved flows, is nobody else's.
+        os.umask(0o077)
         options: Any = ctx.options
         lean.options(options)
         if not options.listen_host:
@@ -119,6 +127,8 @@ class Starting:
         env = os.environ
         self._check_environment(env)
         home = state_folder(env)
+        check_state(home)
+        check_ca(Path(ctx.options.confdir).expanduser())
         path = self._config_path()
         clock = time.time
         simulator = Simulator()
@@ -168,6 +178,8 @@ class Starting:
         runtime.set_log_level(level or config.log_level)
         for warning in loaded.warnings:
             logger.warning("%s", warning)
+        if exposed := exposure(path, path.read_text("utf-8")):
+            logger.warning("%s", exposed)
         return runtime
 
     def _check_environment(self, env: Mapping[str, str]) -> None:

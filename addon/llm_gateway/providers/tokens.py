@@ -13,6 +13,8 @@ from urllib.parse import quote, unquote
 
 from pydantic import SecretStr
 
+from llm_gateway import private_files
+
 FOLDER = "copilot"
 SUFFIX = ".json"
 
@@ -26,9 +28,10 @@ def path_of(home: Path, provider: str) -> Path:
 
 
 def read(home: Path, provider: str) -> SecretStr | None:
-    """The stored OAuth token; None when there is none or it cannot be read."""
+    """The stored OAuth token; None when there is none or it cannot be read
+    safely."""
     try:
-        found = json.loads(path_of(home, provider).read_bytes())
+        found = json.loads(private_files.read(path_of(home, provider)))
     except (OSError, ValueError):
         return None
     token = found.get("oauth_token") if isinstance(found, dict) else None
