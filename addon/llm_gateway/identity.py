@@ -16,6 +16,7 @@ from functools import lru_cache
 from llm_gateway.frozen import frozen
 
 from .providers.catalog import KnownClient
+from .secret_patterns import looks_like_a_key
 
 SPOKEN_NAMES = {
     "openai/python": "openai-python",
@@ -28,12 +29,6 @@ SPOKEN_NAMES = {
     "python-urllib": "python-urllib",
 }
 """Families that do not call themselves what people call them."""
-
-KEY_PREFIXES = (
-    *("sk-", "sk_", "gsk_", "csk-", "xai-", "nvapi-", "hf_", "pplx-", "fw_", "tgp_"),
-    *("gho_", "ghu_", "ghp_", "github_pat_", "ya29.", "AIza", "AKIA", "ABSK", "eyJ"),
-)
-"""How providers' keys begin."""
 
 _RANDOM = re.compile(r"(?=[A-Za-z_]*\d)(?=[\d_]*[A-Za-z])[A-Za-z0-9_]{20}")
 """Letters and digits, mixed and without a break: nobody is called so."""
@@ -106,6 +101,6 @@ def identify(
 
 def _printable(user: str) -> str:
     """Proxy users end up in reports; something that looks like a key does not."""
-    if len(user) > 40 or user.startswith(KEY_PREFIXES) or _RANDOM.search(user):
+    if len(user) > 40 or looks_like_a_key(user) or _RANDOM.search(user):
         return ""
     return "".join(c for c in user if c.isprintable())

@@ -9,6 +9,9 @@ strip_usage   The gateway asked for usage, the client did not: the one event tha
               no client can notice: an event counts when its blank line has come.
 rename_model  Each event's `model` is replaced, so events go out whole.
 
+And events that speak of an error are held until they are whole, and go out without the
+keys that a provider may repeat in them (`mask`).
+
 What is decoded: events that hold a usage object, and nothing else. For streams that
 never report usage, the lengths of the text members are added up by a regular expression.
 """
@@ -16,7 +19,7 @@ never report usage, the lengths of the text members are added up by a regular ex
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from re import Pattern
 
 from llm_gateway.dialects.answers import renamed_answer
@@ -27,6 +30,9 @@ from llm_gateway.usage import Tally
 
 _HELD = 16_384
 """Bytes of an unfinished event that are held back at most, when stripping."""
+
+_SPEAKS_OF_AN_ERROR = b"rror"
+"""In every error event of every dialect; "Error" begins with either letter."""
 
 _usage_object = re.compile(rb'"usage"\s*:\s*\{').search
 _a_choice = re.compile(rb'"choices"\s*:\s*\[\s*[^\]\s]').search
@@ -75,10 +81,12 @@ class StreamMeter:
         strip_usage: bool,
         reasoning_excluded: bool = False,
         rename_model: str | None = None,
+        mask: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._dialect = dialect
         self._strip = strip_usage and dialect in _COUNTED_APART
         self._rename = rename_model
+        self._mask = mask
         self._as_it_came = not self._strip and rename_model is None
         self._tally = Tally(dialect, reasoning_excluded=reasoning_excluded)
         self._texts = _TEXT[dialect].findall
@@ -105,8 +113,9 @@ class StreamMeter:
         if self._blind:
             return chunk
         frames = self._frames
+        waits = frames.size > self._sent
         whole = frames.push(chunk)
-        if self._as_it_came:
+        if self._as_it_came and not waits and not self._may_tell(chunk):
             if whole:
                 self._whole(whole)
             out = chunk
@@ -116,7 +125,7 @@ class StreamMeter:
             if whole:
                 self._sent = 0
             if frames.size and not self._held():
-                out += chunk if self._sent else frames.open
+                out += chunk if self._sent and not waits else frames.open[self._sent :]
                 self._sent = frames.size
         if frames.size > LONGEST:
             frames.take()
@@ -162,7 +171,11 @@ class StreamMeter:
     def _held(self) -> bool:
         """The open event must not go out yet."""
         frames = self._frames
-        if self._sent or frames.size > LONGEST:
+        if frames.size > LONGEST:
+            return False
+        if self._mask is not None and _SPEAKS_OF_AN_ERROR in frames.open:
+            return True
+        if self._sent or self._as_it_came:
             return False
         if self._rename is not None:
             return True
@@ -178,6 +191,8 @@ class StreamMeter:
         for text in self._texts(data):
             # \\uXXXX takes six bytes and stands for two or three.
             self._text_bytes += len(text) - 3 * text.count(b"\\u")
+        if self._may_tell(data):
+            data = self._masked(data)
         found = b'"usage"' in data and _usage_object(data)
         if not found and self._rename is None:
             return data
@@ -187,6 +202,21 @@ class StreamMeter:
             if event is not None and self._strip and _only_usage(event):
                 continue
             out.append(raw if self._rename is None else self._renamed(raw))
+        return b"".join(out)
+
+    def _may_tell(self, data: bytes) -> bool:
+        return self._mask is not None and _SPEAKS_OF_AN_ERROR in data
+
+    def _masked(self, data: bytes) -> bytes:
+        """Whole events, those that speak of an error without keys."""
+        assert self._mask is not None
+        sent, out = self._sent, []
+        for raw in raw_events(data):
+            if _SPEAKS_OF_AN_ERROR in raw:
+                # What has been sent of it stays, or the rest would begin elsewhere.
+                raw = raw[:sent] + self._mask(raw[sent:])
+            out.append(raw)
+            sent = 0
         return b"".join(out)
 
     def _read(self, raw: bytes) -> Mapping[str, object] | None:

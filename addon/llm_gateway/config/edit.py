@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from llm_gateway.secret_patterns import KEY_LIKE
+
 from .environment import is_reference
 from .jsonc import Node, Path, comments, position, show
 from .keys import is_secret, secret_patterns
@@ -32,12 +34,8 @@ _SECRET_KEYS = "|".join(
 _KEY_IN_COMMENT = re.compile(
     rf"""\b(?:{_SECRET_KEYS})["']?\s*:\s*(["'][^"'\n]*["']|\[[^\]]*|\{{[^}}]*)"""
 )
-_QUOTED_IN_COMMENT = re.compile(r"""["']([^"'\n]+)["'](\s*:)?""")
-_KEY_LIKE = re.compile(
-    r"\b(?:sk|gsk|csk|gho|ghu|ghp|github_pat|hf|xai|nvapi|pplx|AIza|fw|ya29)"
-    r"[-_.A-Za-z0-9]{16,}"
-)
 """What looks like a secret in a comment: what a secret's key holds, a known prefix."""
+_QUOTED_IN_COMMENT = re.compile(r"""["']([^"'\n]+)["'](\s*:)?""")
 _MASK_IN_COMMENT = re.compile(r"\*\*\*([0-9a-f]{8})")
 
 
@@ -75,7 +73,7 @@ def _secrets_in(comment: str, known: frozenset[str]) -> Iterator[tuple[int, int,
         for found in _QUOTED_IN_COMMENT.finditer(comment, *key.span(1)):
             if not found[2]:
                 spans.append((*found.span(1), found[1]))
-    for found in _KEY_LIKE.finditer(comment):
+    for found in KEY_LIKE.finditer(comment):
         spans.append((*found.span(), found[0]))
     for value in known:
         for found in re.finditer(re.escape(value), comment):

@@ -2,35 +2,20 @@
 
 The first is never to write them down. What lives here: a logging filter that replaces
 every configured secret, and what looks like a key of a known kind, before a record
-reaches any handler of ours; and the same for a provider's error that goes to a client.
+reaches any handler of ours; and the mask for a provider's error that goes to a client.
 """
 
-import json
 import logging
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from llm_gateway.edge.runtime import Runtime
 from llm_gateway.providers.catalog import Catalog
-
-HIDDEN = "***"
-SHORTEST = 6
-"""Shorter ones are left: replacing every "me" would tear texts apart."""
-_PLAIN = "[A-Za-z0-9]{16,}"
-_KEYS = {
-    "sk-": "[A-Za-z0-9_-]{16,}",
-    "AIza": "[A-Za-z0-9_-]{30,}",
-    "nvapi-": "[A-Za-z0-9_-]{16,}",
-    **dict.fromkeys(("gsk_", "xai-", "hf_"), _PLAIN),
-    **dict.fromkeys(("gho_", "ghu_", "ghp_", "ghs_", "ghr_"), _PLAIN),
-}
-"""How keys of a known kind begin, and what follows."""
-_BEARER = "Bearer "
-_LOOKS_LIKE_A_KEY = re.compile(
-    rf"\b(?:{'|'.join(beginning + rest for beginning, rest in _KEYS.items())}"
-    rf"|(?<={_BEARER})[A-Za-z0-9._~+/=-]{{16,}})"
+from llm_gateway.secret_patterns import (
+    BEGINNINGS,
+    HIDDEN,
+    KEY_OR_BEARER,
+    SecretMask,
 )
-_BEGINNINGS = (*_KEYS, _BEARER)
 
 
 class Scrubber(logging.Filter):
@@ -38,7 +23,7 @@ class Scrubber(logging.Filter):
         super().__init__()
         self.runtime = runtime
         self._catalog: Catalog | None = None
-        self._known: tuple[str, ...] = ()
+        self._mask = SecretMask(())
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
@@ -46,25 +31,27 @@ class Scrubber(logging.Filter):
             # mitmproxy's formatter would format the exception anew, with all it says.
             text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
             record.exc_info = record.exc_text = None
-        record.msg, record.args = self.clean(text), ()
+        # What others said comes as a warning or an error; a line per request does not.
+        ours = record.levelno < logging.WARNING
+        record.msg, record.args = self.clean(text, ours=ours), ()
         return True
 
-    def clean(self, text: str) -> str:
-        for secret in self._secrets():
-            if secret in text:
-                text = text.replace(secret, HIDDEN)
+    def clean(self, text: str, *, ours: bool = False) -> str:
+        """`ours`: nobody else's words are in it, so secrets stand there as they are."""
+        mask = self._current_mask()
+        text = mask.literal(text) if ours else mask.text(text)
         # Looking for the beginnings first takes a tenth of the time.
-        if any(beginning in text for beginning in _BEGINNINGS):
-            text = _LOOKS_LIKE_A_KEY.sub(HIDDEN, text)
+        if any(beginning in text for beginning in BEGINNINGS):
+            text = KEY_OR_BEARER.sub(HIDDEN, text)
         return text
 
-    def _secrets(self) -> tuple[str, ...]:
+    def _current_mask(self) -> SecretMask:
         catalog = self.runtime.catalog
         if self._catalog is not catalog:
             self._catalog = catalog
             token = self.runtime.admin_token.get_secret_value()
-            self._known = to_hide((token, *secrets(catalog)))
-        return self._known
+            self._mask = SecretMask((token, *secrets(catalog)))
+        return self._mask
 
 
 def secrets(catalog: Catalog) -> Iterator[str]:
@@ -80,19 +67,20 @@ def secrets(catalog: Catalog) -> Iterator[str]:
         yield client.key.get_secret_value()
 
 
-def to_hide(values: Iterable[str]) -> tuple[str, ...]:
-    """Those that are long enough, the longest first: one may begin with another."""
-    long = {value for value in values if len(value) >= SHORTEST}
-    return tuple(sorted(long, key=len, reverse=True))
+class Masks:
+    """The mask of the configuration that was asked for last: preparing one takes time."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Catalog, SecretMask] | None = None
+
+    def of(self, catalog: Catalog) -> SecretMask:
+        """For what a provider says to a client: some repeat the key they were sent."""
+        if self._last is None or self._last[0] is not catalog:
+            self._last = catalog, SecretMask(secrets(catalog))
+        return self._last[1]
 
 
-def without_keys(body: bytes, catalog: Catalog) -> bytes:
-    """A provider's error as a client may see it: some repeat the key they were sent."""
-    for secret in to_hide(secrets(catalog)):
-        in_json = json.dumps(secret)[1:-1]
-        for form in {secret, in_json, in_json.replace("/", "\\/")}:
-            body = body.replace(form.encode(), HIDDEN.encode())
-    return body
+mask_of = Masks().of
 
 
 def install(runtime: Runtime) -> None:

@@ -17,7 +17,7 @@ from llm_gateway.edge.exchanges import Attempt, Exchange
 from llm_gateway.edge.http_layer import Failure, FailureKind
 from llm_gateway.edge.log import quoted
 from llm_gateway.edge.runtime import Runtime
-from llm_gateway.edge.scrub import without_keys
+from llm_gateway.edge.scrub import mask_of
 from llm_gateway.edge.settling import Settling, lowered, who
 from llm_gateway.exchange import Decision, Need, Offer, Reset, Verdict, Window
 from llm_gateway.failover import Failed, Mark, Next, Own, Passed
@@ -286,7 +286,7 @@ class Setbacks:
         exchange.record.outcome = "error"
         retry = failed.retry_after
         headers = (("retry-after", retry),) if retry.isprintable() and retry else ()
-        body = without_keys(failed.body, exchange.catalog)
+        body = mask_of(exchange.catalog).data(failed.body)
         answer = Answer(failed.status or 502, body, failed.content_type, headers)
         self._answer(exchange, answer)
 

@@ -20,6 +20,7 @@ from llm_gateway.edge.exchanges import Attempt, Exchange
 from llm_gateway.edge.http_layer import plan_of
 from llm_gateway.edge.log import log_line
 from llm_gateway.edge.runtime import Runtime, name_key
+from llm_gateway.edge.scrub import mask_of
 from llm_gateway.exchange import AttemptRecord, Dialect, Need, Offer, Usage
 from llm_gateway.limits.engine import scopes_of
 from llm_gateway.limits.words import read_headers
@@ -49,6 +50,7 @@ class Settling:
                 strip_usage=attempt.strip_usage,
                 reasoning_excluded=attempt.upstream.row.reasoning_excluded,
                 rename_model=exchange.call.ask.model if requested else None,
+                mask=mask_of(exchange.catalog).data,
             )
             # Events may be taken out or put in: the length is not the provider's.
             response.headers.pop("content-length", None)

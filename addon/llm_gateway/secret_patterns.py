@@ -1,0 +1,202 @@
+"""What API keys look like, and how a known secret may be spelled: for masking.
+
+    looks_like_a_key(text)   a name that begins as keys of a known kind do
+    KEY_LIKE                 such keys inside a text
+    SecretMask(secrets)      replaces known secrets, however a text spells them
+
+A provider that refuses a key likes to repeat it: as it is, with JSON's escapes
+(`\\u006b`), in a URL (`%6B`), in HTML, in base64 (`Authorization: Basic`) or in hex, and
+one inside the other. A mask undoes the escapes, remembers where each character came from,
+and cuts out of the original what spells a secret.
+
+Standard library only; knows neither where secrets come from nor where texts go.
+"""
+
+import base64
+import re
+import string
+from bisect import bisect_right
+from collections.abc import Iterable
+
+HIDDEN = "***"
+
+SHORTEST = 6
+"""Shorter secrets are left: replacing every "me" would tear texts apart."""
+
+SHORTEST_ENCODED = 8
+"""The same for what is looked for in base64 and hex, where less is by chance."""
+
+_REST = "[A-Za-z0-9_-]{16,}"
+PREFIXES = {
+    **dict.fromkeys(("sk-", "sk_", "gsk_", "csk-", "xai-", "nvapi-", "hf_"), _REST),
+    **dict.fromkeys(("pplx-", "fw_", "tgp_", "AIza", "github_pat_"), _REST),
+    **dict.fromkeys(("gho_", "ghu_", "ghp_", "ghs_", "ghr_"), _REST),
+    "ya29.": "[A-Za-z0-9._-]{16,}",
+    "AKIA": "[A-Z0-9]{16}",
+    "ABSK": "[A-Za-z0-9+/=]{16,}",
+    "eyJ": r"[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)?",
+}
+"""How keys of a known kind begin, and what follows."""
+
+BEARER = "Bearer "
+
+BEGINNINGS = (*PREFIXES, BEARER)
+
+KEY_LIKE = re.compile(
+    rf"\b(?:{'|'.join(re.escape(start) + rest for start, rest in PREFIXES.items())})"
+)
+
+KEY_OR_BEARER = re.compile(
+    rf"{KEY_LIKE.pattern}|(?<=\b{BEARER})[A-Za-z0-9._~+/=-]{{16,}}"
+)
+
+
+def looks_like_a_key(name: str) -> bool:
+    """Somebody's name that is a key by mistake; its length does not count."""
+    return name.startswith(tuple(PREFIXES))
+
+
+# -- spellings ---------------------------------------------------------------------------
+
+_ESCAPE = re.compile(
+    r"\\+u([0-9A-Fa-f]{4})"
+    r"|\\+u\{([0-9A-Fa-f]{1,6})\}"
+    r"|\\+x([0-9A-Fa-f]{2})"
+    r"|%([0-9A-Fa-f]{2})"
+    r"|&#[xX]([0-9A-Fa-f]{1,6});"
+    r"|&#([0-9]{1,7});"
+    r"""|\\+(["'/\\])"""
+)
+"""One character, spelled out: JSON and scripts, URLs, HTML."""
+_MAY_ESCAPE = ("\\", "%", "&#")
+_LEVELS = 3
+"""Escapes inside escapes that are undone."""
+_RUN = frozenset(string.ascii_letters + string.digits + "+/_=-")
+"""What base64 is written with."""
+
+
+class _Unescaped:
+    """A text without its escapes, and where in the original its characters stand."""
+
+    def __init__(self, text: str) -> None:
+        parts: list[str] = []
+        self._at: list[int] = [0]
+        """Positions in `text` from which on the distance to the original is another."""
+        self._origin: list[int] = [0]
+        end = here = 0
+        for found in _ESCAPE.finditer(text):
+            character = _character(found)
+            if character is None:
+                continue
+            parts += (text[end : found.start()], character)
+            here += found.start() - end
+            self._at += (here, here + 1)
+            self._origin += (found.start(), found.end())
+            here += 1
+            end = found.end()
+        parts.append(text[end:])
+        self.text = "".join(parts)
+
+    def original(self, position: int) -> int:
+        """Where the character at this position begins in the original."""
+        at = bisect_right(self._at, position) - 1
+        return self._origin[at] + position - self._at[at]
+
+
+def _character(found: re.Match[str]) -> str | None:
+    *numbers, itself = found.groups()
+    if itself is not None:
+        return itself
+    for number, base in zip(numbers, (16, 16, 16, 16, 16, 10), strict=True):
+        if number is not None:
+            code = int(number, base)
+            return chr(code) if code < 0x110000 else None
+    return None
+
+
+def _encoded(secret: str) -> frozenset[str]:
+    """What stands for the secret in base64, whatever is around it, and in hex."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    found = {raw.hex(), raw.hex().upper()}
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
+        # The first and the last character may hold bits of what is around it.
+        inner = whole[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
+        found |= {inner, inner.replace("+", "-").replace("/", "_")}
+    return frozenset(found)
+
+
+class SecretMask:
+    """Known secrets out of texts. Made once for a set of secrets: it prepares them."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        long = {secret for secret in secrets if len(secret) >= SHORTEST}
+        self.plain = tuple(sorted(long, key=len, reverse=True))
+        """The longest first: one may begin with another."""
+        self._needles: tuple[str, ...] | None = None
+
+    def literal(self, text: str) -> str:
+        """Without the secrets as they are; the cheap half, for texts of our own."""
+        for secret in self.plain:
+            if secret in text:
+                text = text.replace(secret, HIDDEN)
+        return text
+
+    def text(self, text: str) -> str:
+        """Without the secrets in whatever spelling; what is around them stays as it is."""
+        text = self._without(text, text, [])
+        levels: list[_Unescaped] = []
+        seen = text
+        for _ in range(_LEVELS):
+            if not any(sign in seen for sign in _MAY_ESCAPE):
+                break
+            level = _Unescaped(seen)
+            if level.text == seen:
+                break
+            levels.append(level)
+            changed = self._without(text, level.text, levels)
+            if changed != text:
+                return self.text(changed)
+            seen = level.text
+        return text
+
+    def data(self, data: bytes) -> bytes:
+        """The same for bytes that may be no text: all other bytes stay."""
+        before = data.decode("utf-8", "surrogateescape")
+        after = self.text(before)
+        return data if after is before else after.encode("utf-8", "surrogateescape")
+
+    def _without(self, text: str, shown: str, levels: list[_Unescaped]) -> str:
+        spans = [*self._spans(shown)]
+        if not spans:
+            return text
+        out = []
+        end = 0
+        for start, stop in sorted(spans):
+            for level in reversed(levels):
+                start, stop = level.original(start), level.original(stop)
+            if start >= end:
+                out += [text[end:start], HIDDEN]
+            end = max(end, stop)
+        return "".join((*out, text[end:]))
+
+    def _spans(self, shown: str) -> Iterable[tuple[int, int]]:
+        for secret in self.plain:
+            at = shown.find(secret)
+            while at >= 0:
+                yield at, at + len(secret)
+                at = shown.find(secret, at + len(secret))
+        if self._needles is None:
+            long = [s for s in self.plain if len(s) >= SHORTEST_ENCODED]
+            self._needles = tuple(needle for s in long for needle in _encoded(s))
+        for needle in self._needles:
+            at = shown.find(needle)
+            while at >= 0:
+                # All of the run: its ends hold the bits that a needle leaves out.
+                start, stop = at, at + len(needle)
+                while start and shown[start - 1] in _RUN:
+                    start -= 1
+                while stop < len(shown) and shown[stop] in _RUN:
+                    stop += 1
+                yield start, stop
+                at = shown.find(needle, stop)
