@@ -194,6 +194,8 @@ class Gateway:
                 self.reception.settling.answered(found)
         elif found is not None:
             self.reception.passing.answered(found)
+        elif flow.request.stream and flow.response is not None:
+            flow.response.stream = True  # it only passes
 
     @fail_closed
     def response(self, flow: http.HTTPFlow) -> None:
