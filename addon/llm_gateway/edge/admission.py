@@ -144,7 +144,9 @@ class Admission:
 
     # -- who -------------------------------------------------------------------
 
-    def guarded(self, flow: http.HTTPFlow) -> Allowed | Refused:
+    def guarded(
+        self, flow: http.HTTPFlow, *, has_body: bool = False
+    ) -> Allowed | Refused:
         """The guard of our own port."""
         request = flow.request
         headers = request.headers
@@ -160,7 +162,7 @@ class Admission:
                 sec_fetch_site=headers.get("sec-fetch-site"),
                 content_type=headers.get("content-type"),
                 authorization=headers.get("authorization"),
-                has_body=bool(request.raw_content),
+                has_body=has_body,
             ),
             GuardRules(
                 sockname[1] if sockname else self.runtime.port,

@@ -21,8 +21,10 @@ from llm_gateway.edge.admission import Admission
 from llm_gateway.edge.answers import Answer, put
 from llm_gateway.edge.arrivals import (
     BODY_BYTES,
+    SMALL_BODY,
     BadBody,
     Way,
+    announced,
     decoded,
     refused_head,
     understood,
@@ -98,9 +100,13 @@ class Reception:
                 ASK_FOR_KEY,
             )
             return None
-        length = request.headers.get("content-length", "")
         if way is Way.DIRECT or (dialect and self.intercepts(request.host)):
-            if length and int(length) > BODY_BYTES:
+            size = announced(request)
+            if size is not None and size <= SMALL_BODY:
+                return None  # who may send it is asked when it is here, see `whole`
+            if way is Way.DIRECT and self._guarded(flow, dialect, body=True) is None:
+                return None
+            if size is not None and size > BODY_BYTES:
                 message = f"The request body is larger than {BODY_BYTES} bytes."
                 self._refuse(
                     flow, dialect or Dialect.CHAT, 413, "request_too_large", message
@@ -289,9 +295,14 @@ class Reception:
         elif found is not None:
             self.passing.failed(found, failure)
 
-    def _guarded(self, flow: http.HTTPFlow, dialect: Dialect | None) -> Allowed | None:
-        """The guard of our own port. None: it has answered."""
-        verdict = self.admission.guarded(flow)
+    def _guarded(
+        self, flow: http.HTTPFlow, dialect: Dialect | None, *, body: bool | None = None
+    ) -> Allowed | None:
+        """The guard of our own port. None: it has answered. body: there is one, or is to
+        come; left out: look."""
+        if body is None:
+            body = bool(flow.request.raw_content)
+        verdict = self.admission.guarded(flow, has_body=body)
         if isinstance(verdict, Allowed):
             return verdict
         spoken = dialect or Dialect.CHAT
