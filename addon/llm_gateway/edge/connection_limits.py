@@ -14,6 +14,7 @@ What this file does not know: requests, clients' names, keys.
 """
 
 import asyncio
+import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -277,12 +278,9 @@ def _speaks_http(top: Any) -> bool:
     return type(server) is Http1Server and server.state != server.passthrough
 
 
-def _answer(status: str, code: str, message: str, *headers: str) -> bytes:
-    body = '{"error": {"message": "%s", "type": "%s", "param": null, "code": "%s"}}' % (
-        message,
-        "server_error" if status[0] == "5" else "invalid_request_error",
-        code,
-    )
+def _answer(status: str, kind: str, code: str, message: str, *headers: str) -> bytes:
+    error = {"message": message, "type": kind, "param": None, "code": code}
+    body = json.dumps({"error": error})
     lines = [
         f"HTTP/1.1 {status}",
         "content-type: application/json",
@@ -294,10 +292,14 @@ def _answer(status: str, code: str, message: str, *headers: str) -> bytes:
 
 
 TOO_SLOW = _answer(
-    "408 Request Timeout", "request_timeout", "The request did not arrive in time."
+    "408 Request Timeout",
+    "invalid_request_error",
+    "request_timeout",
+    "The request did not arrive in time.",
 )
 TOO_MANY = _answer(
     "503 Service Unavailable",
+    "server_error",
     "too_many_connections",
     "This gateway has as many connections as it takes; try again in a moment.",
     "retry-after: 1",

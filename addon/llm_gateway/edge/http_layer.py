@@ -138,9 +138,11 @@ class GatewayHttpLayer(PlainHttpLayer):
                 return self._wake_up(command)
         elif kind is events.DataReceived:
             received = cast(events.DataReceived, event)
-            if self._is_too_much(received):
-                if (end := self._end_of_patience(received.connection)) is not None:
-                    return end
+            if (
+                self._is_too_much(received)
+                and (end := self._end_of_patience(received.connection)) is not None
+            ):
+                return end
         elif self._is_crowded(event):
             self._prune()
         step: CommandGenerator[None] = super()._handle_event(event)

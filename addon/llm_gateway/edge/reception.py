@@ -104,13 +104,10 @@ class Reception:
             size = announced(request)
             if size is not None and size <= SMALL_BODY:
                 return None  # who may send it is asked when it is here, see `whole`
-            if way is Way.DIRECT and self._guarded(flow, dialect, body=True) is None:
-                return None
             if size is not None and size > BODY_BYTES:
-                message = f"The request body is larger than {BODY_BYTES} bytes."
-                self._refuse(
-                    flow, dialect or Dialect.CHAT, 413, "request_too_large", message
-                )
+                self.too_large(flow, BODY_BYTES)
+            elif way is Way.DIRECT:
+                self._guarded(flow, dialect, body=True)
             return None
         return self._passing_head(flow, way)
 
