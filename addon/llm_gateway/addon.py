@@ -22,11 +22,12 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import layer, server_hooks
 
 from llm_gateway.edge import http_layer, start
+from llm_gateway.edge.answers import put
 from llm_gateway.edge.arrivals import BODY_BYTES
 from llm_gateway.edge.connection_limits import ConnectionLimits, most_connections
 from llm_gateway.edge.exchanges import Exchange
 from llm_gateway.edge.passing import Passage
-from llm_gateway.edge.reception import ASK_FOR_KEY, Reception, internal_error
+from llm_gateway.edge.reception import Reception, internal_error
 
 logger = logging.getLogger("llm_gateway")
 
@@ -146,9 +147,9 @@ class Gateway:
         self.reception.admission.speaks(nextlayer)
 
     @fail_closed
-    def http_connect(self, flow: http.HTTPFlow) -> None:
-        if not self.reception.admission.connect(flow):
-            flow.response = http.Response.make(407, b"", dict(ASK_FOR_KEY))
+    async def http_connect(self, flow: http.HTTPFlow) -> None:
+        if refused := await self.reception.admission.connect(flow):
+            put(flow, refused)
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         data.ignore_connection = True

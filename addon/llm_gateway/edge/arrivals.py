@@ -8,7 +8,6 @@ What this file does not know: providers, limits, the ledger.
 """
 
 import asyncio
-import ipaddress
 import zlib
 from enum import Enum
 
@@ -131,23 +130,3 @@ def _inflate(raw: bytes, encoding: str) -> bytes:
             break
         return found
     raise BadBody(400, f"The request body is not valid {encoding}.")
-
-
-def is_inside(address: str) -> bool:
-    """Loopback, link-local or unspecified, in any spelling that parses."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(ip, "ipv4_mapped", None)
-    ip = mapped or ip
-    return ip.is_loopback or ip.is_link_local or ip.is_unspecified
-
-
-async def addresses(host: str, port: int) -> list[str]:
-    """What a name resolves to; [] when it does not. Never blocks the loop."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port)
-    except (OSError, UnicodeError):
-        return []
-    return list(dict.fromkeys(str(info[4][0]) for info in found))

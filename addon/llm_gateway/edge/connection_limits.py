@@ -30,7 +30,7 @@ from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.proxy.tunnel import TunnelState
 
-from llm_gateway.edge.arrivals import is_inside
+from llm_gateway.edge.addresses import Reach, reach_of
 
 try:
     import resource
@@ -203,7 +203,7 @@ class ConnectionLimits:
         if self._timer is None:
             self._timer = loop.call_later(LOOK_SECONDS, self._look)
         host = client.peername[0]
-        if not is_inside(host):
+        if reach_of(host) is not Reach.MACHINE:
             held = sum(h.client.peername[0] == host for h in self.handlers.values())
             if held > self.most * 3 // 4:
                 return self._full(

@@ -17,7 +17,7 @@ from mitmproxy import connection, http
 
 from llm_gateway.dialects import Body, Problem, error_body, match
 from llm_gateway.edge import calls
-from llm_gateway.edge.admission import Admission
+from llm_gateway.edge.admission import ASK_FOR_KEY, Admission, Inside, refusal
 from llm_gateway.edge.answers import Answer, put
 from llm_gateway.edge.arrivals import (
     BODY_BYTES,
@@ -45,7 +45,6 @@ from llm_gateway.routing import one_family
 logger = logging.getLogger("llm_gateway")
 
 COUNT_TOKENS = "/count_tokens"
-ASK_FOR_KEY = (("proxy-authenticate", 'Basic realm="llm-gateway"'),)
 PROXY_KEY_NEEDED = (
     "This proxy asks for a client key: send one of `clients` as the proxy's user name."
 )
@@ -115,14 +114,10 @@ class Reception:
         """One that is not ours to route: streamed on, unless it reaches into this machine."""
         request = flow.request
         host = request.host
-        if request.scheme == "http" and not await self.admission.may_reach(request):
-            self._refuse(
-                flow,
-                Dialect.CHAT,
-                403,
-                "forbidden",
-                f"The proxy does not reach into this machine ({host[:80]}).",
-            )
+        try:
+            await self.admission.may_reach(flow)
+        except Inside as e:
+            self._refused(flow, refusal(e))
             return
         request.stream = True
         for name in HOP_BY_HOP:
@@ -318,13 +313,19 @@ class Reception:
         param: str | None = None,
     ) -> None:
         body = error_body(dialect, status, code, message, param=param)
+        self._refused(flow, Answer(status, body, headers=headers))
+
+    def _refused(self, flow: http.HTTPFlow, answer: Answer) -> None:
         ours = (
             ("x-gateway-request-id", calls.new_id(self.runtime.clock())),
             ("x-gateway-attempts", "0"),
         )
         # Nobody is told to go on with a body that will not be read.
         flow.request.headers.pop("expect", None)
-        put(flow, Answer(status, body, headers=(*headers, *ours)))
+        put(
+            flow,
+            Answer(answer.status, answer.body, headers=(*answer.headers, *ours)),
+        )
         make_readable(flow, self.admission.reader(flow))
 
 
