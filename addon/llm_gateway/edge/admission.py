@@ -26,6 +26,7 @@ from mitmproxy.proxy import layer, layers, server_hooks
 from llm_gateway.config.fields import as_network
 from llm_gateway.config.urls import is_loopback
 from llm_gateway.dialects import error_body
+from llm_gateway.dialects.paths import plain_path
 from llm_gateway.edge.addresses import (
     Network,
     Reach,
@@ -202,11 +203,9 @@ class Admission:
     ) -> bool:
         """Nothing to judge: a provider, a proxy on the way, an LLM host's certificate."""
         mode = client.proxy_mode.type_name
-        if (
-            (host, port) in self._providers()
-            or mode in CONFIGURED
-            or mode == "upstream"
-        ):
+        if (host, port) in self.runtime.origins:
+            return True
+        if mode in CONFIGURED or mode == "upstream":
             return True
         return client not in self.raw and server.tls and is_known_host(host)
 
@@ -285,6 +284,7 @@ class Admission:
     ) -> Allowed | Refused:
         """The guard of our own port."""
         request = flow.request
+        path = plain_path(request.path)
         headers = request.headers
         sockname = flow.client_conn.sockname
         server = self.runtime.catalog.config.server
@@ -292,7 +292,7 @@ class Admission:
         verdict = check(
             GuardRequest(
                 method=request.method,
-                path=request.path,
+                path=path,
                 host=headers.get("host", ""),
                 origin=headers.get("origin"),
                 sec_fetch_site=headers.get("sec-fetch-site"),
@@ -310,9 +310,9 @@ class Admission:
         if (
             self.runtime.keys_required
             and isinstance(verdict, Allowed)
-            and area(request.path) is not Area.ADMIN
+            and area(path) is not Area.ADMIN
             and request.method != "OPTIONS"
-            and request.path.partition("?")[0] not in OPEN_TO_ALL
+            and path not in OPEN_TO_ALL
             and not has_token(headers.get("authorization"), token)
             and not self.identity(flow, Way.DIRECT).authenticated
         ):
