@@ -17,15 +17,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from mitmproxy import connection, http, tcp, tls
+from mitmproxy import connection, ctx, http, tcp, tls
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import layer, server_hooks
 
 from llm_gateway.edge import http_layer, start
+from llm_gateway.edge.answers import put
 from llm_gateway.edge.arrivals import BODY_BYTES
+from llm_gateway.edge.connection_limits import ConnectionLimits, most_connections
 from llm_gateway.edge.exchanges import Exchange
 from llm_gateway.edge.passing import Passage
-from llm_gateway.edge.reception import ASK_FOR_KEY, Reception, internal_error
+from llm_gateway.edge.reception import Reception, internal_error
 
 logger = logging.getLogger("llm_gateway")
 
@@ -81,6 +83,7 @@ class Gateway:
         self.exchanges: WeakKeyDictionary[http.HTTPFlow, Exchange | Passage] = (
             WeakKeyDictionary()
         )
+        self.limits: ConnectionLimits | None = None
         self.reception: Reception
         """Set once the configuration is loaded, before a client can connect."""
 
@@ -128,16 +131,25 @@ class Gateway:
         if not self.reception.admission.admits(client):
             client.error = "This gateway answers its own machine only."
             return
+        if full := self._limits().admit(client):
+            client.error = full
+            return
         http_layer.lift_connection_caps(client)
+
+    def _limits(self) -> ConnectionLimits:
+        if self.limits is None:
+            proxy: Any = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
+            self.limits = ConnectionLimits(proxy.connections, most_connections())
+        return self.limits
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         http_layer.install(nextlayer)
         self.reception.admission.speaks(nextlayer)
 
     @fail_closed
-    def http_connect(self, flow: http.HTTPFlow) -> None:
-        if not self.reception.admission.connect(flow):
-            flow.response = http.Response.make(407, b"", dict(ASK_FOR_KEY))
+    async def http_connect(self, flow: http.HTTPFlow) -> None:
+        if refused := await self.reception.admission.connect(flow):
+            put(flow, refused)
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         data.ignore_connection = True
@@ -194,6 +206,8 @@ class Gateway:
                 self.reception.settling.answered(found)
         elif found is not None:
             self.reception.passing.answered(found)
+        elif flow.request.stream and flow.response is not None:
+            flow.response.stream = True  # it only passes
 
     @fail_closed
     def response(self, flow: http.HTTPFlow) -> None:

@@ -68,6 +68,11 @@ class Peek:
             self._head.clear()
         return self._state
 
+    def let_go(self) -> None:
+        """The answer goes out as it is: forget what was kept of it."""
+        self._head.clear()
+        self._state = PeekState.CONTENT
+
     def finish(self) -> PeekState:
         """The state when the upstream has ended."""
         if self._state is not PeekState.HOLD:

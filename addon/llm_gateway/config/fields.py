@@ -8,6 +8,7 @@ the value, which may be a secret. What this file does not know: which key uses w
 
 import re
 from decimal import ROUND_CEILING, Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -223,6 +224,23 @@ def _short(value: str) -> str:
     return value
 
 
+def as_network(text: str) -> IPv4Network | IPv6Network | None:
+    """The addresses that a text stands for; None: it is a name."""
+    try:
+        return ip_network(text)
+    except ValueError:
+        return None
+
+
+def _host_or_network(value: object) -> str:
+    text = _text(value)
+    if as_network(text) is not None:
+        return text
+    if "/" in text:
+        raise wrong("is no network; write an address and a size, e.g. 10.0.0.0/8")
+    return _host_pattern(value)
+
+
 Count = Annotated[
     int,
     BeforeValidator(_whole),
@@ -260,5 +278,7 @@ ResetTime = Annotated[
 """`HH:MM Zone`; the zone is an IANA name, UTC when left out."""
 HostPattern = Annotated[str, BeforeValidator(_host_pattern)]
 """`llm.example.com`, or `*.example.com` for every name below it."""
+HostOrNetwork = Annotated[str, BeforeValidator(_host_or_network)]
+"""A `HostPattern`, an address, or a network like `10.0.0.0/8`."""
 HostAndPort = Annotated[str, BeforeValidator(_host_and_port)]
 WebOrigin = Annotated[str, BeforeValidator(_web_origin)]

@@ -23,6 +23,7 @@ from .fields import (
     Dollars,
     Flag,
     HostAndPort,
+    HostOrNetwork,
     HostPattern,
     Port,
     Seconds,
@@ -136,12 +137,14 @@ class Storage(Section):
 
 
 class Server(Section):
-    """Who may reach the gateway's own port with a browser."""
+    """Who may reach the gateway's own port with a browser, and what is reached through it."""
 
     allowed_hosts: tuple[HostAndPort, ...] = ()
     """Names besides localhost by which the gateway may be addressed; with another port: `name:port`."""
     allowed_origins: tuple[WebOrigin, ...] = ()
     """Web pages that may use /v1/*, e.g. http://localhost:3000."""
+    allowed_tunnels: tuple[HostOrNetwork, ...] = ()
+    """Hosts and networks inside (this machine, private addresses) that apps may reach through the proxy: `git.corp.example`, `*.corp.example`, `10.0.0.0/8`."""
 
 
 class Dashboard(Section):

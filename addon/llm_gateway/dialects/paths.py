@@ -19,21 +19,33 @@ _ENDS: tuple[tuple[str, Dialect], ...] = (
     ("/completions", Dialect.COMPLETIONS),
 )
 _NOT_OURS = ("/fim/completions",)
+_slashes = re.compile("/{2,}")
 _deployment = re.compile(r"/openai/deployments/([^/]+)/").search
+
+
+def plain_path(path: str) -> str:
+    """A path without query, doubled slashes and slashes at its end; `/` stays.
+
+    What is left of a base URL that ends in a slash, or has one too many.
+    """
+    path = path.partition("?")[0]
+    if "//" in path:
+        path = _slashes.sub("/", path)
+    return path.rstrip("/") or "/"
 
 
 def match(method: str, path: str) -> Dialect | None:
     """The dialect of a request line; None: nothing that is routed.
 
-    `path` may carry a query, a trailing slash and any prefix.
+    `path` may carry a query, slashes too many, and any prefix.
     """
     if method != "POST":
         return None
-    path = path.partition("?")[0].rstrip("/")
+    path = plain_path(path)
     for end, dialect in _ENDS:
         if path.endswith(end):
             return None if path.endswith(_NOT_OURS) else dialect
-    return None
+    return Dialect.MESSAGES if path == "/messages" else None
 
 
 def model_in(path: str) -> str | None:

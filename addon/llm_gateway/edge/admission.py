@@ -6,24 +6,41 @@ key; and nobody reaches into this machine through the proxy but where a provider
 
     own port          Host, Origin, token, key        `guarded`
     CONNECT, http://  client key, beyond loopback     `connect`, `needs_proxy_key`
-    http://, raw TCP  never to loopback, link-local   `may_reach`, `connecting`
-    TLS               tunnelled wherever it goes
+                      never to an inside address      `connect`, `may_reach`, `connecting`
+
+Inside (addresses.py) is what is configured only: providers, `server.allowedTunnels`, and
+for TLS, which is read or fails there, `intercept.hosts`.
 
 What this file does not know: what is served, and how.
 """
 
-from collections.abc import MutableMapping
+import logging
+from collections.abc import Collection, MutableMapping
 from functools import lru_cache
 from urllib.parse import unquote
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from mitmproxy import connection, http
 from mitmproxy.proxy import layer, layers, server_hooks
 
+from llm_gateway.config.fields import as_network
 from llm_gateway.config.urls import is_loopback
-from llm_gateway.edge.arrivals import Way, addresses, is_inside
+from llm_gateway.dialects import error_body
+from llm_gateway.dialects.paths import plain_path
+from llm_gateway.edge.addresses import (
+    Network,
+    Reach,
+    best,
+    parsed,
+    reach_of,
+    resolve,
+)
+from llm_gateway.edge.answers import Answer
+from llm_gateway.edge.arrivals import Way
 from llm_gateway.edge.http_layer import is_absolute
+from llm_gateway.edge.log import quoted
 from llm_gateway.edge.runtime import Runtime
+from llm_gateway.exchange import Dialect
 from llm_gateway.identity import Identity, bearer, identify, proxy_user
 from llm_gateway.manage.guard import (
     Allowed,
@@ -35,6 +52,9 @@ from llm_gateway.manage.guard import (
     check,
     has_token,
 )
+from llm_gateway.providers.hosts import is_known_host, matches
+
+logger = logging.getLogger("llm_gateway")
 
 _is_loopback = lru_cache(maxsize=256)(is_loopback)
 OPEN_TO_ALL = ("/health",)
@@ -46,6 +66,45 @@ KEY_NEEDED = Refused(
 )
 
 
+ASK_FOR_KEY = (("proxy-authenticate", 'Basic realm="llm-gateway"'),)
+CONFIGURED = ("local", "reverse")
+"""Modes in which nobody but this machine's own programs, or its owner, says where to."""
+MOST_PINNED = 256
+"""Hosts that one client connection may name; what comes after is judged each time."""
+
+
+class Inside(Exception):
+    """The proxy does not go there. `known`: the host's addresses are."""
+
+    def __init__(self, host: str, *, known: bool = True) -> None:
+        self.known = known
+        shown = quoted(host)
+        message = f"The host {shown} is not known: its name does not resolve."
+        if known:
+            message = (
+                f"The proxy does not reach into this machine or its network ({shown}); "
+                "if it should, add the host to server.allowedTunnels."
+            )
+        super().__init__(message)
+
+
+def refusal(inside: Inside, dialect: Dialect = Dialect.CHAT) -> Answer:
+    """403, or 502 for a host that nobody knows."""
+    status, code = (403, "forbidden") if inside.known else (502, "upstream_unreachable")
+    return Answer(status, error_body(dialect, status, code, str(inside)))
+
+
+@lru_cache(maxsize=8)
+def _networks(allowed: tuple[str, ...]) -> tuple[Network, ...]:
+    """Those of `server.allowedTunnels` that are addresses or networks."""
+    return tuple(network for network in map(as_network, allowed) if network)
+
+
+@lru_cache(maxsize=8)
+def _names(allowed: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(text for text in allowed if not as_network(text))
+
+
 class Admission:
     def __init__(
         self, runtime: Runtime, tunnels: MutableMapping[connection.Client, str]
@@ -55,6 +114,11 @@ class Admission:
         """Clients that sent CONNECT and were let through, with the user they named."""
         self.raw: WeakSet[connection.Client] = WeakSet()
         """Clients in whose tunnel something is spoken that is neither TLS nor HTTP."""
+        self.pinned: WeakKeyDictionary[
+            connection.Client, dict[tuple[str, int, bool], str]
+        ] = WeakKeyDictionary()
+        """Where the hosts lead that a client named: judged once, then kept to."""
+        self._origins: tuple[object, Collection[tuple[str, int]]] = (None, ())
 
     # -- connections -----------------------------------------------------------
 
@@ -73,13 +137,20 @@ class Admission:
             return Way.TUNNEL
         return Way.ABSOLUTE if is_absolute(flow.request) else Way.DIRECT
 
-    def connect(self, flow: http.HTTPFlow) -> bool:
-        """A CONNECT: remembers who tunnels. False: a key is needed."""
-        user = _proxy_user(flow.request)
+    async def connect(self, flow: http.HTTPFlow) -> Answer | None:
+        """A CONNECT: remembers who tunnels. An answer: not with us."""
+        request = flow.request
+        user = _proxy_user(request)
         if not self._may_use_proxy(user):
-            return False
+            return Answer(407, b"", headers=ASK_FOR_KEY)
+        if not is_known_host(request.host):  # that one need not even be reached
+            try:
+                await self._pin(flow.client_conn, request.host, request.port)
+            except Inside as e:
+                logger.info("Refused a tunnel: %s", e)
+                return refusal(e)
         self.tunnels[flow.client_conn] = user
-        return True
+        return None
 
     def needs_proxy_key(self, flow: http.HTTPFlow, way: Way) -> bool:
         """The same for what comes through the proxy, however it came."""
@@ -104,49 +175,116 @@ class Admission:
             self.raw.add(nextlayer.context.client)
 
     async def connecting(self, data: server_hooks.ServerConnectionHookData) -> None:
-        """A connection is opened: never back into ourselves, nor raw into this machine."""
-        if not data.server.address:
+        """A connection is opened: never back into ourselves, nor to an inside address.
+
+        It goes to the address that was judged, so that a name cannot point elsewhere a
+        moment later.
+        """
+        server, client = data.server, data.client
+        if not server.address:
             return
-        host, port = data.server.address[:2]
-        if port == self.runtime.port and (is_inside(host) or _is_loopback(host)):
-            data.server.error = "The gateway does not connect to itself."
-        elif data.client in self.raw:
-            pinned = await self._outside(host, port)
-            if pinned is None:
-                data.server.error = "The proxy does not reach into this machine."
-            else:
-                data.server.address = (pinned, port)
+        host, port = server.address[:2]
+        if not self._is_trusted(server, client, host, port):
+            try:
+                judged = await self._pin(client, host, port, plain=client in self.raw)
+            except Inside as e:
+                server.error = str(e)
+                return
+            if judged != host:
+                server.address = (judged, port)
+                host = judged
+        if port == self.runtime.port and (
+            reach_of(host) is Reach.MACHINE or _is_loopback(host)
+        ):
+            server.error = "The gateway does not connect to itself."
+
+    def _is_trusted(
+        self, server: connection.Server, client: connection.Client, host: str, port: int
+    ) -> bool:
+        """Nothing to judge: a provider, a proxy on the way, an LLM host's certificate."""
+        mode = client.proxy_mode.type_name
+        if (host, port) in self.runtime.origins:
+            return True
+        if mode in CONFIGURED or mode == "upstream":
+            return True
+        return client not in self.raw and server.tls and is_known_host(host)
 
     # -- where to --------------------------------------------------------------
 
-    async def may_reach(self, request: http.Request) -> bool:
-        """Plain HTTP through the proxy: this machine only where a provider is there.
+    async def may_reach(self, flow: http.HTTPFlow) -> None:
+        """A request that only passes. Raises Inside.
 
-        The name is resolved here and the connection goes to what it resolved to, so
-        that it cannot point elsewhere a moment later.
+        Plain HTTP goes to what the name was resolved to, here and now; TLS needs the
+        name, its connection is pinned when it is opened.
         """
-        pinned = await self._outside(request.host, request.port)
-        if pinned is None:
-            return False
-        request.data.host = pinned
-        return True
+        request = flow.request
+        plain = request.scheme == "http"
+        if flow.client_conn.proxy_mode.type_name in CONFIGURED:
+            return
+        if not plain and is_known_host(request.host):
+            return
+        judged = await self._pin(
+            flow.client_conn, request.host, request.port, plain=plain
+        )
+        if plain:
+            request.data.host = judged
 
-    async def _outside(self, host: str, port: int) -> str | None:
-        """Where a name leads, if that is no part of this machine or a provider."""
-        upstreams = self.runtime.catalog.upstreams.values()
-        if any((u.origin.host, u.origin.port) == (host, port) for u in upstreams):
+    async def _pin(
+        self, client: connection.Client, host: str, port: int, *, plain: bool = False
+    ) -> str:
+        """The address to connect to, for as long as the client is there. Raises Inside.
+
+        plain: without TLS, which would show that somebody expects it there.
+        """
+        pinned = self.pinned.setdefault(client, {})
+        if (judged := pinned.get((host, port, plain))) is None:
+            resolves = client.proxy_mode.type_name != "upstream"
+            judged = await self._judged(host, port, plain=plain, resolves=resolves)
+            if len(pinned) < MOST_PINNED:
+                pinned[host, port, plain] = judged
+        return judged
+
+    async def _judged(
+        self, host: str, port: int, *, plain: bool, resolves: bool
+    ) -> str:
+        """resolves: it is us who look names up, not another proxy."""
+        config = self.runtime.catalog.config
+        allowed = config.server.allowed_tunnels
+        name = host.lower().rstrip(".")
+        if (name, port) in self._providers() or matches(host, _names(allowed)):
             return host
-        found = await addresses(host, port)
-        if is_inside(host) or any(map(is_inside, found)):
-            return None
-        # The older protocol where there is a choice: one address has to do.
-        return next((a for a in found if ":" not in a), found[0] if found else host)
+        listed = matches(host, config.intercept.hosts)
+        if listed and not plain:
+            return host
+        is_address = parsed(host) is not None
+        found = (host,) if is_address or not resolves else await resolve(host, port)
+        if not found:
+            raise Inside(host, known=False)
+        for address in found:
+            reach = Reach.MACHINE if _is_loopback(name) else reach_of(address)
+            if reach is Reach.OUTSIDE or (listed and reach is Reach.NETWORK):
+                continue
+            here = parsed(address)
+            if not any(here in network for network in _networks(allowed)):
+                raise Inside(host)
+        return best(found)
+
+    def _providers(self) -> Collection[tuple[str, int]]:
+        catalog = self.runtime.catalog
+        if self._origins[0] is not catalog:
+            upstreams = catalog.upstreams.values()
+            found = frozenset((u.origin.host, u.origin.port) for u in upstreams)
+            self._origins = catalog, found
+        return self._origins[1]
 
     # -- who -------------------------------------------------------------------
 
-    def guarded(self, flow: http.HTTPFlow) -> Allowed | Refused:
+    def guarded(
+        self, flow: http.HTTPFlow, *, has_body: bool = False
+    ) -> Allowed | Refused:
         """The guard of our own port."""
         request = flow.request
+        path = plain_path(request.path)
         headers = request.headers
         sockname = flow.client_conn.sockname
         server = self.runtime.catalog.config.server
@@ -154,13 +292,13 @@ class Admission:
         verdict = check(
             GuardRequest(
                 method=request.method,
-                path=request.path,
+                path=path,
                 host=headers.get("host", ""),
                 origin=headers.get("origin"),
                 sec_fetch_site=headers.get("sec-fetch-site"),
                 content_type=headers.get("content-type"),
                 authorization=headers.get("authorization"),
-                has_body=bool(request.raw_content),
+                has_body=has_body,
             ),
             GuardRules(
                 sockname[1] if sockname else self.runtime.port,
@@ -172,9 +310,9 @@ class Admission:
         if (
             self.runtime.keys_required
             and isinstance(verdict, Allowed)
-            and area(request.path) is not Area.ADMIN
+            and area(path) is not Area.ADMIN
             and request.method != "OPTIONS"
-            and request.path.partition("?")[0] not in OPEN_TO_ALL
+            and path not in OPEN_TO_ALL
             and not has_token(headers.get("authorization"), token)
             and not self.identity(flow, Way.DIRECT).authenticated
         ):

@@ -36,6 +36,8 @@ PASSED = frozenset(
     }
 )
 """A provider's headers that reach the client: no cookies, no limits of its own."""
+LONGEST_PASSED = 1024
+"""Bytes of a value of theirs; longer ones stay here: clients' heads are bounded, too."""
 
 
 @frozen
@@ -94,7 +96,11 @@ def common_headers(exchange: "Exchange") -> tuple[tuple[str, str], ...]:
 def passed_headers(
     headers: http.Headers, ours: tuple[tuple[str, str], ...]
 ) -> http.Headers:
-    """The provider's headers that pass, and ours."""
-    kept = [(k, v) for k, v in headers.fields if k.lower() in PASSED]
+    """The provider's headers that pass, and ours. `http_framing.mend` has seen them."""
+    kept = [
+        (k, v)
+        for k, v in headers.fields
+        if k.lower() in PASSED and len(v) <= LONGEST_PASSED
+    ]
     kept += [(k.encode(), v.encode()) for k, v in ours]
     return http.Headers(kept)

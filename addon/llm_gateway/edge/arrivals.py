@@ -8,7 +8,6 @@ What this file does not know: providers, limits, the ledger.
 """
 
 import asyncio
-import ipaddress
 import zlib
 from enum import Enum
 
@@ -20,6 +19,10 @@ from llm_gateway.exchange import Dialect
 HEAD_BYTES = 64 * 1024
 HEAD_FIELDS = 200
 BODY_BYTES = 32 * 1024 * 1024
+SMALL_BODY = 64 * 1024
+"""Bytes that are read before anybody asks who sends them: a refusal then leaves the
+connection in step. Of a larger body, or one of unknown length, nothing is read for those
+who may not come in."""
 RATIO = 200
 """A body that grows by more than this when it is decoded is a bomb."""
 INLINE_BYTES = 64 * 1024
@@ -60,6 +63,21 @@ def refused_head(request: http.Request) -> tuple[int, str] | None:
     if length and not (length.isascii() and length.isdigit()):
         return 400, "content-length is not a number."
     return None
+
+
+def announced(request: http.Request) -> int | None:
+    """Bytes of body that the head says will follow; None: it does not say.
+
+    For heads that `refused_head` has seen.
+    """
+    headers = request.headers
+    if length := headers.get("content-length", ""):
+        return int(length[:LONGEST_NUMBER])
+    return None if "transfer-encoding" in headers or request.is_http2 else 0
+
+
+LONGEST_NUMBER = 18
+"""Digits of a length; those of longer ones are cut: it is too large in any case."""
 
 
 class BadBody(ValueError):
@@ -112,23 +130,3 @@ def _inflate(raw: bytes, encoding: str) -> bytes:
             break
         return found
     raise BadBody(400, f"The request body is not valid {encoding}.")
-
-
-def is_inside(address: str) -> bool:
-    """Loopback, link-local or unspecified, in any spelling that parses."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(ip, "ipv4_mapped", None)
-    ip = mapped or ip
-    return ip.is_loopback or ip.is_link_local or ip.is_unspecified
-
-
-async def addresses(host: str, port: int) -> list[str]:
-    """What a name resolves to; [] when it does not. Never blocks the loop."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port)
-    except (OSError, UnicodeError):
-        return []
-    return list(dict.fromkeys(str(info[4][0]) for info in found))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from mitmproxy import http
 
+from llm_gateway.answer_meter import AnswerMeter
 from llm_gateway.dialects import Body
 from llm_gateway.edge.http_layer import Judgement
 from llm_gateway.exchange import (
@@ -94,7 +95,8 @@ class Exchange:
     repeat: Candidate | None = None
     """The same one again: with a fresh credential, or without what it rejects."""
     repeats: set[tuple[str, str]] = field(default_factory=set)
-    meter: StreamMeter | None = None
+    meter: StreamMeter | AnswerMeter | None = None
+    """Of an answer that streams by."""
     died: str = ""
     """How the upstream broke off after content went out."""
     finished: bool = False

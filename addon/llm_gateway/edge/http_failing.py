@@ -6,7 +6,7 @@ client sees of it. What this file does not know: how an answer is judged.
 
 import logging
 import time
-from typing import cast
+from typing import TypeVar, cast
 
 from mitmproxy import flow, http
 from mitmproxy.proxy.layer import CommandGenerator
@@ -28,6 +28,7 @@ from mitmproxy.proxy.layers.http._hooks import (
     HttpResponseHook,
 )
 
+from . import http_framing as framing
 from . import http_words as words
 from .http_attempt import AttemptStream, Phase
 from .http_commands import no
@@ -44,6 +45,8 @@ from .http_plan import (
 )
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 STALE_SECONDS = 2.0
 """A reused connection that closes this soon after the request, without a byte, had been
@@ -158,6 +161,8 @@ class FailoverStream(AttemptStream):
         self.client_state = self.server_state = self.state_errored
         if not self.flow.request.is_http2:
             response.headers["connection"] = "close"
+        if self.flow.request.method == "HEAD":
+            framing.head_only(response)
         yield HttpResponseHook(self.flow)
         client, content = self.context.client, response.raw_content
         self.flow.live = False
@@ -215,7 +220,32 @@ class FailoverStream(AttemptStream):
                 return self._upstream_failed(event.message)
             case Phase.PASSED if self.server_state == self.state_stream_response_body:
                 return self._upstream_died(event)
-        return super().handle_protocol_error(event)
+        return self.bodiless(super().handle_protocol_error(event))
+
+    def bodiless(self, step: CommandGenerator[T]) -> CommandGenerator[T]:
+        """mitmproxy's own error page, for HEAD without the page."""
+        return step if self.flow.request.method != "HEAD" else self._bodiless(step)
+
+    def _bodiless(self, step: CommandGenerator[T]) -> CommandGenerator[T]:
+        reply = None
+        while True:
+            try:
+                command = step.send(reply)
+            except StopIteration as end:
+                return cast(T, end.value)
+            reply = None
+            error = command.event if isinstance(command, SendHttp) else None
+            if (
+                not isinstance(error, ResponseProtocolError)
+                or self.flow.response is not None
+                or (status := words.status_of(error.code)) is None
+            ):
+                reply = yield command
+                continue
+            head = http.Response.make(status, b"", {"connection": "close"})
+            client = self.context.client
+            yield SendHttp(ResponseHeaders(self.stream_id, head, True), client)
+            yield SendHttp(ResponseEndOfMessage(self.stream_id), client)
 
     def _upstream_failed(self, message: str) -> CommandGenerator[None]:
         """Before anything went to the client."""

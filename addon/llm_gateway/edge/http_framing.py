@@ -5,6 +5,7 @@ connections or streams. They run for each request: headers are read as bytes, in
 (a look-up by name costs as much as all of a function here).
 """
 
+import re
 from typing import TypeVar
 
 from mitmproxy import http
@@ -15,6 +16,8 @@ from llm_gateway.edge.http1_heads import validate_headers
 T = TypeVar("T")
 
 _LENGTHS = (b"content-length", b"transfer-encoding")
+_CONTROL = bytes(set(range(0x20)) - {0x09}) + b"\x7f"
+_first_control = re.compile(b"[" + re.escape(_CONTROL) + b"]").search
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection"})
 
 
@@ -55,6 +58,28 @@ def problem_of(response: http.Response, *, validate: bool) -> str | None:
     return None
 
 
+def mend(response: http.Response) -> None:
+    """Take control characters, folded lines too, out of a head: strict clients refuse it.
+
+    A field that holds one goes. A content type ends before it, since an answer without
+    one cannot be read.
+    """
+    data = response.data
+    fields = data.headers.fields
+    text = b"".join([value for _, value in fields]) + data.reason
+    if len(text.translate(None, _CONTROL)) == len(text):
+        return
+    if _first_control(data.reason):
+        data.reason = b""
+    kept = []
+    for name, value in fields:
+        if (found := _first_control(value)) is None:
+            kept.append((name, value))
+        elif name.lower() == b"content-type":
+            kept.append((name, value[: found.start()].rstrip(b"; \t")))
+    data.headers.fields = tuple(kept)
+
+
 def for_client(response: http.Response) -> http.Response:
     """The head as the client shall see it: without what is between us and the upstream.
 
@@ -80,6 +105,35 @@ def _twin(value: T) -> T:
     made = object.__new__(type(value))
     made.__dict__.update(value.__dict__)
     return made
+
+
+def is_old(request: http.Request) -> bool:
+    """HTTP/1.0, whose clients know no chunks."""
+    return request.data.http_version < b"HTTP/1.1"
+
+
+def for_old_client(response: http.Response, content: bytes | None) -> http.Response:
+    """The same answer without chunks. content: the whole body; None: it is streamed, and
+    ends where the connection does unless its length is known."""
+    shown = _twin(response)
+    shown.data = _twin(response.data)
+    fields = response.data.headers.fields
+    shown.data.headers = http.Headers(
+        [field for field in fields if field[0].lower() != b"transfer-encoding"]
+    )
+    if content is not None:
+        shown.headers["content-length"] = str(len(content))
+    elif b"content-length" not in table(shown.data.headers):
+        shown.headers["connection"] = "close"
+    return shown
+
+
+def head_only(response: http.Response) -> None:
+    """The answer to HEAD: its length is said, its body is not sent (RFC 9110, 9.3.2)."""
+    if content := response.raw_content:
+        response.headers.pop("transfer-encoding", None)
+        response.headers["content-length"] = str(len(content))
+        response.data.content = b""
 
 
 def needs_framing(request: http.Request, response: http.Response) -> bool:

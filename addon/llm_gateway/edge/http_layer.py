@@ -28,11 +28,12 @@ from mitmproxy.proxy.layers.http import (
     HttpStream,
     RegisterHttpConnection,
 )
-from mitmproxy.proxy.layers.http._http1 import Http1Server
+from mitmproxy.proxy.layers.http._events import ResponseProtocolError
+from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 from mitmproxy.proxy.layers.http._http2 import Http2Client
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from .http_commands import ConnectUpstream, TimeUp
+from .http_commands import SERVER_ERROR, ConnectUpstream, TimeUp
 from .http_names import KNOWN_GOOD, self_check
 from .http_plain import PlainHttpLayer
 from .http_plan import (
@@ -73,8 +74,8 @@ LONGEST_SLEEP = 60.0
 UNUSUAL = ("stream_large_bodies", "body_size_limit", "store_streamed_bodies")
 """Options that make of plain passing on something else."""
 UNREAD_BYTES = 256 * 1024
-"""How much of a head, or of further requests, waits in memory. Heads of this size are
-refused by the addon when they are whole; see `arrivals`."""
+"""How much of a head, of a line between chunks, or of further requests waits in memory.
+Clients' heads of less are refused by the addon when they are whole; see `arrivals`."""
 _HEAD_TOO_LARGE = (
     b'{"error": {"message": "The headers are too large.", "type": '
     b'"invalid_request_error", "param": null, "code": "invalid_request"}}'
@@ -83,6 +84,9 @@ HEAD_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
     b"connection: close\r\ncontent-length: %d\r\n\r\n%s"
     % (len(_HEAD_TOO_LARGE), _HEAD_TOO_LARGE)
+)
+ANSWER_TOO_LARGE = (
+    f"HTTP/1 protocol error: more than {UNREAD_BYTES} bytes without an end of the head"
 )
 PRUNE_ABOVE = 8
 """Connections that a client connection may have before the dead ones are sorted out."""
@@ -134,10 +138,11 @@ class GatewayHttpLayer(PlainHttpLayer):
                 return self._wake_up(command)
         elif kind is events.DataReceived:
             received = cast(events.DataReceived, event)
-            if self._is_too_much(received):
-                peer = self.connections[received.connection]
-                if (end := self._end_of_patience(peer)) is not None:
-                    return end
+            if (
+                self._is_too_much(received)
+                and (end := self._end_of_patience(received.connection)) is not None
+            ):
+                return end
         elif self._is_crowded(event):
             self._prune()
         step: CommandGenerator[None] = super()._handle_event(event)
@@ -150,10 +155,14 @@ class GatewayHttpLayer(PlainHttpLayer):
 
     def _is_too_much(self, received: events.DataReceived) -> bool:
         peer: Any = self.connections.get(received.connection)
-        return (
-            type(peer) is Http1Server
-            and len(peer.buf) + len(received.data) > UNREAD_BYTES
-        )
+        if type(peer) is not Http1Server:
+            if isinstance(peer, HttpStream):
+                return False
+            peer = _innermost(peer)
+            if type(peer) is not Http1Client:
+                return False
+        unread: int = len(peer.buf)
+        return unread > 0 and unread + len(received.data) > UNREAD_BYTES
 
     def _is_crowded(self, event: events.Event) -> bool:
         return (
@@ -161,13 +170,19 @@ class GatewayHttpLayer(PlainHttpLayer):
             and len(self.connections) > self.prune_above
         )
 
-    def _end_of_patience(self, client: Any) -> CommandGenerator[None] | None:
-        """A head without an end, or requests without end before the first is answered:
-        mitmproxy would keep all of it. None: it is a body, which has its own bound."""
-        if client.state == client.read_headers:
-            return self._refuse_head(client)
-        if client.state == client.wait:
-            gone = events.ConnectionClosed(client.conn)
+    def _end_of_patience(
+        self, connection: connections.Connection
+    ) -> CommandGenerator[None] | None:
+        """A head without an end, a line between two chunks without one, or requests
+        without end before the first is answered: mitmproxy would keep all of it. None: it
+        is a body, which has its own bound."""
+        peer: Any = self.connections[connection]
+        if type(peer) is not Http1Server:
+            return self._refuse_answer(_innermost(peer))
+        if peer.state == peer.read_headers:
+            return self._refuse_head(peer)
+        if peer.state == peer.wait or len(peer.buf) > UNREAD_BYTES:
+            gone = events.ConnectionClosed(connection)
             return cast("CommandGenerator[None]", super()._handle_event(gone))
         return None
 
@@ -175,6 +190,16 @@ class GatewayHttpLayer(PlainHttpLayer):
         client.state = client.done
         yield commands.SendData(client.conn, HEAD_TOO_LARGE)
         yield commands.CloseConnection(client.conn)
+
+    def _refuse_answer(self, upstream: Any) -> CommandGenerator[None]:
+        """An attempt that failed: what it says has no end."""
+        number = upstream.stream_id
+        upstream.state = upstream.done
+        upstream.buf.maybe_extract_at_most(len(upstream.buf))
+        yield commands.CloseConnection(upstream.conn)
+        if (stream := self.streams.get(number)) is not None:
+            error = ResponseProtocolError(number, ANSWER_TOO_LARGE, SERVER_ERROR)
+            yield from self.event_to_child(stream, error)
 
     def make_stream(self, stream_id: int) -> CommandGenerator[None]:
         stream = self.streams[stream_id] = self.new_stream(stream_id)
@@ -282,6 +307,12 @@ class GatewayHttpLayer(PlainHttpLayer):
                 del self.connections[connection]
                 self.carried.discard(connection)
         self.prune_above = max(PRUNE_ABOVE, 2 * len(self.connections))
+
+
+def _innermost(layer: Any) -> Any:
+    while (child := getattr(layer, "child_layer", None)) is not None:
+        layer = child
+    return layer
 
 
 def _said_its_last_word(server: Server) -> bool:

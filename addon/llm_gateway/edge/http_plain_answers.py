@@ -60,6 +60,7 @@ class PlainAnswers(PlainRequests):
         head, _, body = data.partition(b"\r\n\r\n")
         if not body or (response := parsed(head, read.read_response_head)) is None:
             return False
+        framing.mend(response)
         size = length(client.request, response)
         if size != len(body) or framing.problem_of(response, validate=True):
             return False

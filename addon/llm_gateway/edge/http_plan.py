@@ -18,6 +18,8 @@ from mitmproxy import http
 from mitmproxy.proxy import commands
 
 MIB = 1 << 20
+HELD_BYTES = 32 * MIB
+"""How much of an answer is read before the client gets any of it; as of a request."""
 COLLECTED_BYTES = 64 * 1024
 """How much of a failing answer's body is kept for the report."""
 COLLECT_SECONDS = 3.0
@@ -75,8 +77,8 @@ class Plan:
     """The stream died after content went out: the bytes to send before a clean end (an SSE
     error event), made from the reason. None, or an answer with a content-length: the
     connection is closed (HTTP/1) or the stream reset (HTTP/2), so that the client knows."""
-    max_held: int = 64 * MIB
-    """More than this while holding is an answer by its size: it PASSes."""
+    max_held: int = HELD_BYTES
+    """More than this while holding is an answer by its size: it PASSes, and streams."""
     sent: bool = False
     """Written by the layer: bytes of the request may have reached the upstream."""
     resends: int = 0

@@ -140,6 +140,7 @@ class GatewayStream(FailoverStream):
     def _judge_head(self, plan: Plan, event: ResponseHeaders) -> CommandGenerator[None]:
         response = event.response
         self.held = [event]
+        framing.mend(response)
         validate = self.context.options.validate_inbound_headers
         if problem := framing.problem_of(response, validate=validate):
             yield from self.abandon_upstream(problem)
@@ -170,7 +171,9 @@ class GatewayStream(FailoverStream):
     def check_invalid(self, request: bool) -> CommandGenerator[bool]:
         if not request and self.checked:
             return no()
-        return super().check_invalid(request)
+        if not request and self.flow.response is not None:
+            framing.mend(self.flow.response)
+        return self.bodiless(super().check_invalid(request))
 
     # the body
 
@@ -184,8 +187,9 @@ class GatewayStream(FailoverStream):
             self.held_bytes += len(data)
             verdict = ask(lambda: plan.inspector.body(data))
             if self.held_bytes > plan.max_held and verdict is Judgement.HOLD:
-                verdict = Judgement.PASS
-            elif first:
+                yield from self._pass(large=True)
+                return
+            if first:
                 yield from self.arm()
         elif last:
             verdict = ask(plan.inspector.end)
@@ -221,12 +225,16 @@ class GatewayStream(FailoverStream):
 
     # the way to the client
 
-    def _pass(self) -> CommandGenerator[None]:
+    def _pass(self, *, large: bool = False) -> CommandGenerator[None]:
         """Hand over to mitmproxy's own states, with everything held so far."""
         held, self.held = self.held, []
         self.held_bytes = 0
         head = cast(ResponseHeaders, held[0])
         head.response = framing.for_client(head.response)
+        if large:
+            head.response.stream = (
+                True  # an addon may meter it; nobody collects the rest
+            )
         self.server_state = super().state_wait_for_response_headers
         if self.carrying and head.response.status_code != 101:
             yield from self.enter(Phase.PASSED)
@@ -250,10 +258,12 @@ class GatewayStream(FailoverStream):
             yield from self.server_state(event)
 
     def start_response_stream(self) -> CommandGenerator[None]:
+        response = cast(http.Response, self.flow.response)
+        if framing.is_old(self.flow.request):
+            self.flow.response = response = framing.for_old_client(response, None)
         if self.plan is None:
             yield from super().start_response_stream()
             return
-        response = cast(http.Response, self.flow.response)
         if framing.needs_framing(self.flow.request, response):
             response.headers["transfer-encoding"] = "chunked"
         head = ResponseHeaders(self.stream_id, response, end_stream=False)
@@ -261,13 +271,18 @@ class GatewayStream(FailoverStream):
         self.server_state = self.state_stream_response_body
 
     def send_response(self, already_streamed: bool = False) -> CommandGenerator[None]:
-        response = self.flow.response
-        if self.plan is not None and not already_streamed and response is not None:
-            self.phase = Phase.QUIET
-            if response.raw_content and framing.needs_framing(
-                self.flow.request, response
-            ):
-                response.headers["content-length"] = str(len(response.raw_content))
+        request, response = self.flow.request, self.flow.response
+        if not already_streamed and response is not None:
+            if request.method == "HEAD":
+                framing.head_only(response)
+            elif response.raw_content and framing.is_old(request):
+                self.flow.response = framing.for_old_client(
+                    response, response.raw_content
+                )
+            if self.plan is not None:
+                self.phase = Phase.QUIET
+                if response.raw_content and framing.needs_framing(request, response):
+                    response.headers["content-length"] = str(len(response.raw_content))
         step: CommandGenerator[None] = super().send_response(already_streamed)
         return step
 

@@ -6,6 +6,9 @@ version that says it differently is a change of one table. Knows no connection.
 
 import functools
 import re
+from typing import Any
+
+from mitmproxy.net.http.status_codes import NO_RESPONSE, RESPONSES
 
 from .http_plan import FailureKind
 
@@ -28,6 +31,17 @@ _UNRESOLVED = re.compile(
 def was_closed(words: str) -> bool:
     """An upstream ended the connection, or refused the stream before working on it."""
     return _CLOSED.search(words) is not None
+
+
+def status_of(code: Any) -> int | None:
+    """The status of mitmproxy's answer to a protocol error; None: it closes instead.
+
+    A number in mitmproxy 11, an enum later.
+    """
+    if isinstance(code, int):
+        return code if code in RESPONSES and code != NO_RESPONSE else None
+    status: int | None = code.http_status_code()
+    return status
 
 
 def kind_of_end(words: str) -> FailureKind:

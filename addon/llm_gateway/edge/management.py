@@ -18,6 +18,7 @@ from mitmproxy import http
 
 from llm_gateway import __version__
 from llm_gateway.dialects import match, models_list
+from llm_gateway.dialects.paths import plain_path
 from llm_gateway.edge import current
 from llm_gateway.edge.answers import Answer, put, seconds_until
 from llm_gateway.edge.cors import preflight
@@ -25,9 +26,11 @@ from llm_gateway.edge.runtime import LEVELS, Runtime
 from llm_gateway.edge.simulate import simulate
 from llm_gateway.ledger.reports import BadParameter, usage_historical
 from llm_gateway.ledger.rows import iso
+from llm_gateway.manage.guard import Area, area
 
 logger = logging.getLogger("llm_gateway")
 
+MODELS = "/v1/models"
 MODEL = "/v1/models/"
 BODY_BYTES = 1 << 20
 """The largest body that a management route reads."""
@@ -62,6 +65,24 @@ class BadRequest(ValueError):
         super().__init__(message)
 
 
+def route_path(target: str) -> str:
+    """The path under which a route is found: clients spell their base URL in many ways.
+
+    Lists of models may have any prefix, or none, as routed requests may. What needs the
+    admin token is spelled in one way.
+    """
+    path = plain_path(target)
+    if area(path) is Area.ADMIN:
+        return target.partition("?")[0]
+    if path == MODELS or path.startswith("/usage/"):
+        return path
+    if path == "/models" or path.endswith(MODELS):
+        return MODELS
+    if path.startswith("/models/"):
+        return f"/v1{path}"
+    return path[path.index(MODEL) :] if MODEL in path else path
+
+
 Route = Callable[["Management", Asked], Awaitable[Answer] | Answer]
 
 
@@ -79,10 +100,10 @@ class Management:
         target = request.path.encode("utf-8", "surrogateescape").decode(
             "utf-8", "replace"
         )
-        path, _, query = target.partition("?")
+        query = target.partition("?")[2]
         asked = Asked(
             request.method,
-            path,
+            route_path(target),
             dict(parse_qsl(query, keep_blank_values=True)),
             request.headers,
             request.raw_content or b"",

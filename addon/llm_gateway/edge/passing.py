@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from mitmproxy import http
 
 from llm_gateway import prices, usage
+from llm_gateway.answer_meter import AnswerMeter
 from llm_gateway.dialects import Body, error_body
 from llm_gateway.edge.answers import Answer, put
 from llm_gateway.edge.http_layer import (
@@ -60,7 +61,7 @@ class Passage:
     dialect: Dialect | None = None
     """None: not one of the requests that are routed (files, audio, images …)."""
     body: Body | None = None
-    meter: StreamMeter | None = None
+    meter: StreamMeter | AnswerMeter | None = None
     first_byte: float | None = None
     finished: bool = False
 
@@ -95,12 +96,14 @@ class Passing:
         passage.record.status = response.status_code
         streamed = "event-stream" in response.headers.get("content-type", "")
         plain = response.headers.get("content-encoding", "identity") == "identity"
-        if passage.dialect is not None and plain and streamed:
-            meter = StreamMeter(passage.dialect, strip_usage=False)
-            passage.meter = meter
-            response.stream = metered(meter)
-        elif passage.dialect is None or streamed or not plain:
+        if passage.dialect is None or not plain:
             response.stream = True
+            return
+        if streamed:
+            passage.meter = StreamMeter(passage.dialect, strip_usage=False)
+        else:
+            passage.meter = AnswerMeter(passage.dialect)
+        response.stream = metered(passage.meter)
 
     def failed(self, passage: Passage, failure: Failure) -> None:
         """The app's own host cannot be reached: an error in its dialect, not a page."""
@@ -162,6 +165,8 @@ class Passing:
             return
         record.usage = found
         record.model = found.model or record.requested_model
+        if found.source == "unknown":
+            return
         genai = _genai(record.host)
         now = self.runtime.clock()
         price = (

@@ -16,13 +16,16 @@ from dataclasses import replace
 from mitmproxy import connection, http
 
 from llm_gateway.dialects import Body, Problem, error_body, match
+from llm_gateway.dialects.paths import plain_path
 from llm_gateway.edge import calls
-from llm_gateway.edge.admission import Admission
+from llm_gateway.edge.admission import ASK_FOR_KEY, Admission, Inside, refusal
 from llm_gateway.edge.answers import Answer, put
 from llm_gateway.edge.arrivals import (
     BODY_BYTES,
+    SMALL_BODY,
     BadBody,
     Way,
+    announced,
     decoded,
     refused_head,
     understood,
@@ -43,7 +46,6 @@ from llm_gateway.routing import one_family
 logger = logging.getLogger("llm_gateway")
 
 COUNT_TOKENS = "/count_tokens"
-ASK_FOR_KEY = (("proxy-authenticate", 'Basic realm="llm-gateway"'),)
 PROXY_KEY_NEEDED = (
     "This proxy asks for a client key: send one of `clients` as the proxy's user name."
 )
@@ -98,13 +100,14 @@ class Reception:
                 ASK_FOR_KEY,
             )
             return None
-        length = request.headers.get("content-length", "")
         if way is Way.DIRECT or (dialect and self.intercepts(request.host)):
-            if length and int(length) > BODY_BYTES:
-                message = f"The request body is larger than {BODY_BYTES} bytes."
-                self._refuse(
-                    flow, dialect or Dialect.CHAT, 413, "request_too_large", message
-                )
+            size = announced(request)
+            if size is not None and size <= SMALL_BODY:
+                return None  # who may send it is asked when it is here, see `whole`
+            if size is not None and size > BODY_BYTES:
+                self.too_large(flow, BODY_BYTES)
+            elif way is Way.DIRECT:
+                self._guarded(flow, dialect, body=True)
             return None
         return self._passing_head(flow, way)
 
@@ -112,14 +115,10 @@ class Reception:
         """One that is not ours to route: streamed on, unless it reaches into this machine."""
         request = flow.request
         host = request.host
-        if request.scheme == "http" and not await self.admission.may_reach(request):
-            self._refuse(
-                flow,
-                Dialect.CHAT,
-                403,
-                "forbidden",
-                f"The proxy does not reach into this machine ({host[:80]}).",
-            )
+        try:
+            await self.admission.may_reach(flow)
+        except Inside as e:
+            self._refused(flow, refusal(e))
             return
         request.stream = True
         for name in HOP_BY_HOP:
@@ -145,7 +144,7 @@ class Reception:
         dialect = match(flow.request.method, flow.request.path)
         below = ""
         if dialect is None and way is Way.DIRECT:
-            bare = flow.request.path.partition("?")[0]
+            bare = plain_path(flow.request.path)
             if bare.endswith(f"/messages{COUNT_TOKENS}"):
                 dialect = match(flow.request.method, bare.removesuffix(COUNT_TOKENS))
                 below = COUNT_TOKENS
@@ -289,9 +288,14 @@ class Reception:
         elif found is not None:
             self.passing.failed(found, failure)
 
-    def _guarded(self, flow: http.HTTPFlow, dialect: Dialect | None) -> Allowed | None:
-        """The guard of our own port. None: it has answered."""
-        verdict = self.admission.guarded(flow)
+    def _guarded(
+        self, flow: http.HTTPFlow, dialect: Dialect | None, *, body: bool | None = None
+    ) -> Allowed | None:
+        """The guard of our own port. None: it has answered. body: there is one, or is to
+        come; left out: look."""
+        if body is None:
+            body = bool(flow.request.raw_content)
+        verdict = self.admission.guarded(flow, has_body=body)
         if isinstance(verdict, Allowed):
             return verdict
         spoken = dialect or Dialect.CHAT
@@ -310,13 +314,19 @@ class Reception:
         param: str | None = None,
     ) -> None:
         body = error_body(dialect, status, code, message, param=param)
+        self._refused(flow, Answer(status, body, headers=headers))
+
+    def _refused(self, flow: http.HTTPFlow, answer: Answer) -> None:
         ours = (
             ("x-gateway-request-id", calls.new_id(self.runtime.clock())),
             ("x-gateway-attempts", "0"),
         )
         # Nobody is told to go on with a body that will not be read.
         flow.request.headers.pop("expect", None)
-        put(flow, Answer(status, body, headers=(*headers, *ours)))
+        put(
+            flow,
+            Answer(answer.status, answer.body, headers=(*answer.headers, *ours)),
+        )
         make_readable(flow, self.admission.reader(flow))
 
 

@@ -133,6 +133,9 @@ class Runtime(Standpoint):
     """By the environment, which wins over the configuration."""
     catalog_log_level: str = "info"
     """As the config has it: only a changed one overrides what was set since."""
+    origins: set[tuple[str, int]] = field(default_factory=set)
+    """Hosts and ports that requests were routed to: of this configuration, of one before
+    under which a request is still served, and what a provider's login named."""
     port: int = 8080
     in_flight: int = 0
     changed: bool = True

@@ -175,6 +175,7 @@ class Serving:
         judge = AnswerJudge(exchange.dialect, exchange.call.ask.stream, loop.time)
         attempt.judge = judge
         readdress(exchange.flow.request, out)
+        self.runtime.origins.add((out.host, out.port))
         set_plan(
             exchange.flow,
             Plan(

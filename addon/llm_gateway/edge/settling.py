@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from mitmproxy import http
 
 from llm_gateway import prices, usage
+from llm_gateway.answer_meter import AnswerMeter
 from llm_gateway.dialects import renamed_answer, stream_error
 from llm_gateway.edge.answers import common_headers, passed_headers
 from llm_gateway.edge.exchanges import Attempt, Exchange
@@ -55,6 +56,24 @@ class Settling:
             # Events may be taken out or put in: the length is not the provider's.
             response.headers.pop("content-length", None)
             response.stream = metered(exchange.meter, lambda: self._tail(exchange))
+        elif response.stream or attempt.judge is None or attempt.judge.peek is None:
+            self._streams_by(exchange, attempt, response)
+
+    def _streams_by(
+        self, exchange: Exchange, attempt: Attempt, response: http.Response
+    ) -> None:
+        """A plain answer that is larger than what is held, or that cannot be read."""
+        if (plan := plan_of(exchange.flow)) is not None:
+            plan.cut = None  # there is no clean end to a JSON text that broke off
+        if attempt.judge is None or attempt.judge.peek is None:
+            response.stream = True
+            return
+        attempt.judge.peek.let_go()
+        exchange.meter = AnswerMeter(
+            exchange.dialect,
+            reasoning_excluded=attempt.upstream.row.reasoning_excluded,
+        )
+        response.stream = metered(exchange.meter)
 
     def cut(self, exchange: Exchange, message: str) -> bytes:
         """The stream died after content went out: what the client is told."""
@@ -146,7 +165,8 @@ class Settling:
         else:
             runtime.health.inconclusive(offer.key)
         record.outcome = outcome
-        if exchange.flow.response and exchange.meter is None and outcome == "ok":
+        response = exchange.flow.response
+        if response and not response.stream and outcome == "ok":
             self._plain(exchange)
         self._attempt_over(exchange, outcome)
         self.close(exchange, attempt.record)
@@ -308,7 +328,7 @@ def _cut_short(dialect: Dialect, how: str) -> bytes:
 
 
 def metered(
-    meter: StreamMeter, tail: Callable[[], bytes] = bytes
+    meter: StreamMeter | AnswerMeter, tail: Callable[[], bytes] = bytes
 ) -> Callable[[bytes], tuple[bytes, ...]]:
     """For `response.stream`: each chunk as it comes, and b"" once at the end, after
     which `tail` may add something.

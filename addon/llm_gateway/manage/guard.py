@@ -83,6 +83,7 @@ _ADMIN = re.compile(r"/+(?:config|admin|api)(?:/|$)")
 _OPEN = re.compile(r"/(?:health|route|usage)(?:/|$)")
 _API = re.compile(
     r"/(?:.*/)?v1/|.*/(?:chat/completions|completions|embeddings|responses|messages)$"
+    r"|/models(?:/|$)"
 )
 
 
