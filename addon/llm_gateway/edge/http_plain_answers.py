@@ -61,7 +61,9 @@ class PlainAnswers(PlainRequests):
         if not body or (response := parsed(head, read.read_response_head)) is None:
             return False
         size = length(client.request, response)
-        if size != len(body) or framing.problem_of(response, validate=True):
+        if size != len(body) or framing.problem_of(
+            client.request, response, validate=True
+        ):
             return False
         inspector = cast(Any, stream.plan).inspector
         number = client.stream_id
