@@ -89,9 +89,11 @@ def head_problem(head: bytes, fields: int) -> str | None:
     return None
 
 
-def http2_problem(fields: Iterable[tuple[bytes, bytes]]) -> str | None:
+def http2_problem(fields: Iterable[tuple[bytes, bytes | str]]) -> str | None:
     """Why this list, with its pseudo-headers, is not the head of one HTTP/2 request."""
-    for name, value in fields:
+    for name, given in fields:
+        # mitmproxy makes of `Host` a text.
+        value = given if isinstance(given, bytes) else _bytes(given)
         if name.startswith(b":"):
             if not _PSEUDO.get(name, _never)(value):
                 return f"{name[:20]!r} is missing or malformed."
@@ -100,6 +102,10 @@ def http2_problem(fields: Iterable[tuple[bytes, bytes]]) -> str | None:
         elif not _is_value(value):
             return "A header holds a control character."
     return None
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _never(value: bytes) -> None:
