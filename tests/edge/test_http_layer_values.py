@@ -125,7 +125,12 @@ def response(status: int, version: str, **headers: str) -> http.Response:
     ("status", "validate", "asked", "fine"),
     [
         (200, True, {}, True),
-        (101, True, {"connection": "keep-alive, Upgrade", "upgrade": "websocket"}, True),
+        (
+            101,
+            True,
+            {"connection": "keep-alive, Upgrade", "upgrade": "websocket"},
+            True,
+        ),
         (101, True, {"connection": "upgrade"}, False),
         (101, False, {"upgrade": "websocket"}, False),
         (101, True, {}, False),

@@ -31,6 +31,7 @@ from llm_gateway.cli.launch import (
     CA_VARIABLES,
     PROXY_VARIABLES,
 )
+from llm_gateway.edge import h2_version
 
 PACKAGES = (
     "mitmproxy",
@@ -79,6 +80,10 @@ def versions() -> Iterator[Finding]:
         except PackageNotFoundError:
             yield Finding("fix", package, "is not installed; run: pip install -e .")
     yield Finding("ok", "packages", ", ".join(found))
+    if old := h2_version.too_old():
+        yield Finding("note", "http2", h2_version.TOO_OLD.format(old))
+    else:
+        yield Finding("ok", "http2", "on")
 
 
 def state_folder(home: Path) -> Iterator[Finding]:
