@@ -98,6 +98,7 @@ class Gateway:
             self.reception = Reception(runtime, self.exchanges, self.tunnels)
             runtime.ending.append(self._settle_open)
             http_layer.set_request_limit(BODY_BYTES, self.reception.too_large)
+            http_layer.set_error_answer(self.reception.error_answer)
 
     def running(self) -> None:
         self.starting.running()
@@ -215,7 +216,13 @@ class Gateway:
 
     @fail_closed
     def error(self, flow: http.HTTPFlow) -> None:
-        self._over(flow, flow.error.msg if flow.error else "closed")
+        said = flow.error.msg if flow.error else "closed"
+        if said == http_layer.INTERNAL and (found := self.exchanges.get(flow)):
+            if isinstance(found, Exchange):
+                self.reception.settling.break_off(found)
+            else:
+                found.record.error, found.record.status = "internal_error", 500
+        self._over(flow, said)
 
     def _over(self, flow: http.HTTPFlow, error: str | None) -> None:
         found = self.exchanges.pop(flow, None)

@@ -512,5 +512,5 @@ def test_a_ca_file_without_a_certificate(tmp_path: Path) -> None:
 
 def test_versions_of_what_runs_here() -> None:
     found = list(checkups.versions())
-    assert [f.what for f in found] == ["python", "packages"]
+    assert [f.what for f in found] == ["python", "packages", "http2"]
     assert f"llm-gateway {__version__}, mitmproxy " in found[1].said

@@ -5,7 +5,7 @@ the flow's hooks are written down), `judge` ("chat" holds answers back until the
 good, "pass" passes everything), `upload` (stream the request), `buffer` (do not stream
 the answer), timeouts `connect`, `first`, `idle`, `deadline` (longer than a test waits, so that one
 that is not told apart is a test that fails), `cut` (false: no tail),
-`held` (max_held), `act` ("crash": raise in the failure hook, "slow": wait there,
+`held` (max_held), `pooled` (false: as if an app had composed the request), `act` ("crash": raise in the failure hook, "slow": wait there,
 "kill": kill the flow there, "slow head" and "kill head": the same in responseheaders).
 `GET /_hooks/NAME` answers with what happened to a flow, `/_state` with counts,
 `/_go/NAME` lets a slow hook go on.
@@ -95,6 +95,7 @@ class Flight:
             idle_timeout=get("idle", 30),
             deadline=now + get("deadline", 60),
             cut=self.tail if get("cut", True) else None,
+            pooled=get("pooled", True),
         )
         if "held" in self.order:
             self.plan.max_held = get("held")

@@ -122,24 +122,35 @@ def response(status: int, version: str, **headers: str) -> http.Response:
 
 
 @pytest.mark.parametrize(
-    ("status", "validate", "fine"),
+    ("status", "validate", "asked", "fine"),
     [
-        (200, True, True),
-        (101, True, True),
-        (100, True, False),
-        (103, False, False),
-        (503, True, True),
+        (200, True, {}, True),
+        (
+            101,
+            True,
+            {"connection": "keep-alive, Upgrade", "upgrade": "websocket"},
+            True,
+        ),
+        (101, True, {"connection": "upgrade"}, False),
+        (101, False, {"upgrade": "websocket"}, False),
+        (101, True, {}, False),
+        (100, True, {}, False),
+        (103, False, {}, False),
+        (503, True, {}, True),
     ],
 )
-def test_problem_of_a_status(status: int, validate: bool, fine: bool) -> None:
+def test_problem_of_a_status(
+    status: int, validate: bool, asked: dict[str, str], fine: bool
+) -> None:
     made = response(status, "HTTP/1.1")
-    assert (framing.problem_of(made, validate=validate) is None) == fine
+    problem = framing.problem_of(request(asked), made, validate=validate)
+    assert (problem is None) == fine
 
 
 def test_problem_of_headers() -> None:
     made = response(200, "HTTP/1.1", content_length="2", transfer_encoding="chunked")
-    assert framing.problem_of(made, validate=False) is None
-    problem = framing.problem_of(made, validate=True)
+    assert framing.problem_of(request({}), made, validate=False) is None
+    problem = framing.problem_of(request({}), made, validate=True)
     assert problem is not None
     assert problem.startswith("invalid headers: ")
 

@@ -49,6 +49,7 @@ from .clients import (
     H1Session,
     H2Answered,
     H2Session,
+    NoHttp2,
     Session,
     Way,
     reach,
@@ -57,6 +58,7 @@ from .mitm import MitmProcess
 from .ports import UNENCODABLE, UNRESOLVABLE, refused_port, unanswered_port
 from .provider import Entry, FakeProvider
 from .steps import Answer, End, Gate, Pause, Received, Script
+from .strict import StrictUpstream
 
 __all__ = [
     "UNENCODABLE",
@@ -74,10 +76,12 @@ __all__ = [
     "H2Answered",
     "H2Session",
     "MitmProcess",
+    "NoHttp2",
     "Pause",
     "Received",
     "Script",
     "Session",
+    "StrictUpstream",
     "Way",
     "answers",
     "client_context",

@@ -79,6 +79,10 @@ class Answered:
         return json.loads(await self.body())
 
 
+class NoHttp2(Exception):
+    """A client wanted HTTP/2 and did not get it."""
+
+
 class Session(Protocol):
     """A client connection, past CONNECT and TLS."""
 
@@ -407,6 +411,10 @@ async def reach(
             sock=wire, ssl=client_context(ca, alpn or (wanted,)), server_hostname=host
         )
         authority = host if port in (None, 443) else f"{host}:{port}"
+        spoken = writer.get_extra_info("ssl_object").selected_alpn_protocol()
+        if way is Way.CONNECT_H2 and spoken != "h2":
+            writer.close()
+            raise NoHttp2(f"the gateway speaks {spoken or 'HTTP/1.1'} here")
         if way is Way.CONNECT_H2:
             session = H2Session(reader, writer, authority)
         else:

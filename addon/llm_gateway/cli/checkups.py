@@ -32,6 +32,7 @@ from llm_gateway.cli.launch import (
     PROXY_VARIABLES,
 )
 from llm_gateway.config.files import check_ca, check_state
+from llm_gateway.edge import h2_version
 from llm_gateway.private_files import NotPrivate, check_folder
 
 PACKAGES = (
@@ -81,6 +82,10 @@ def versions() -> Iterator[Finding]:
         except PackageNotFoundError:
             yield Finding("fix", package, "is not installed; run: pip install -e .")
     yield Finding("ok", "packages", ", ".join(found))
+    if old := h2_version.too_old():
+        yield Finding("note", "http2", h2_version.TOO_OLD.format(old))
+    else:
+        yield Finding("ok", "http2", "on")
 
 
 def state_folder(home: Path) -> Iterator[Finding]:

@@ -14,6 +14,8 @@ from enum import Enum
 from mitmproxy import http
 
 from llm_gateway.dialects import Body, Problem, read
+from llm_gateway.edge import http_grammar as grammar
+from llm_gateway.edge.header_table import table
 from llm_gateway.exchange import Dialect
 
 HEAD_BYTES = 64 * 1024
@@ -31,8 +33,6 @@ MOST_VALUES = 1_000_000
 """Commas and colons that a body may hold, in its texts too. JSON made of nothing else
 takes Python's parser, which lets nobody else go on, a tenth of a second for this many."""
 
-_CONTROL = bytes(set(range(0x20)) - {0x09}) + b"\x7f"
-
 
 class Way(Enum):
     DIRECT = "base_url"
@@ -45,23 +45,25 @@ class Way(Enum):
 
 def refused_head(request: http.Request) -> tuple[int, str] | None:
     """Status and sentence for a head that goes nowhere."""
-    if len(request.data.path) > HEAD_BYTES:
+    data = request.data
+    if len(data.path) > HEAD_BYTES:
         return 414, f"The request's path is longer than {HEAD_BYTES} bytes."
+    if problem := grammar.line_problem(data.method, data.path, data.authority):
+        return 400, problem
     fields = request.headers.fields
     names, values = (
         (b"".join(part) for part in zip(*fields, strict=True)) if fields else (b"", b"")
     )
-    if values.translate(None, _CONTROL) != values:
-        return 400, "A header holds a control character."
+    if problem := grammar.fields_problem(names, values):
+        return 400, problem
     size = len(names) + len(values) + 4 * len(fields)
     if size > HEAD_BYTES or len(fields) > HEAD_FIELDS:
         return (
             431,
             f"The headers are larger than {HEAD_BYTES} bytes or {HEAD_FIELDS} fields.",
         )
-    length = request.headers.get("content-length", "")
-    if length and not (length.isascii() and length.isdigit()):
-        return 400, "content-length is not a number."
+    if problem := grammar.framing_problem(table(request.headers)):
+        return 400, problem
     return None
 
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, cast
 
-from mitmproxy.connection import Connection
+from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.flow import Flow
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import Layer
@@ -29,6 +29,7 @@ from mitmproxy.utils import asyncio_utils
 
 from llm_gateway.edge import turns
 from llm_gateway.edge.dispatch import Dispatch
+from llm_gateway.edge.http_guard import place
 from llm_gateway.edge.known import replace
 
 KNOWN = {"3343e110", "f50f2ef4"}
@@ -74,8 +75,9 @@ async def server_event(self: ProxyConnectionHandler, event: events.Event) -> Non
         # No `await` beyond this point.
         self.timeout_watchdog.last_activity = time.time()
         _Turn(self, dispatch).run(event)
-    except Exception:
-        self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
+    except Exception as error:
+        # Without its words, which may hold headers.
+        self.log(f"mitmproxy has crashed! {place(error)}", logging.ERROR)
         # Nobody will answer here any more: better that the client knows.
         client = self.transports.get(self.client)
         if client is not None and client.handler is not None:
@@ -161,6 +163,8 @@ class _Turn:
         # Without io the connection has been closed. A writer is there once it is open.
         if io is None or io.writer is None or io.writer.is_closing():
             return
+        if self.to.state is ConnectionState.CLOSED:
+            return  # a moment ago: what comes after the last word is not said
         if len(pieces) == 1:
             io.writer.write(pieces[0])
         elif sum(map(len, pieces)) <= JOINED:

@@ -6,6 +6,7 @@ import shlex
 import sys
 
 from llm_gateway import __version__
+from llm_gateway.edge import h2_version
 from llm_gateway.edge.runtime import Runtime
 
 logger = logging.getLogger("llm_gateway")
@@ -19,6 +20,8 @@ def say_hello(runtime: Runtime, made_config: bool, dashboard_port: int) -> None:
         logger.info("Wrote config.jsonc from the example; edit it as you like.")
     if sys.version_info < (3, 12):
         logger.info("Python 3.12 or newer would get a newer mitmproxy.")
+    if old := h2_version.too_old():
+        logger.warning("%s.", h2_version.TOO_OLD.format(old))
     skipped: dict[str, str] = {}
     for offer in catalog.offers:
         if offer.disabled_reason.startswith("not configured"):

@@ -24,6 +24,7 @@ from mitmproxy.proxy.layers.http._events import (
     RequestEndOfMessage,
     RequestHeaders,
     RequestProtocolError,
+    RequestTrailers,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
@@ -33,7 +34,14 @@ from mitmproxy.proxy.layers.http._events import (
 
 from . import http_framing as framing
 from . import http_words as words
-from .http_commands import CANCELLED, ConnectUpstream, Surroundings, TimeUp, nothing
+from .http_commands import (
+    CANCELLED,
+    Broken,
+    ConnectUpstream,
+    Surroundings,
+    TimeUp,
+    nothing,
+)
 from .http_plan import FailureKind, Plan
 
 RESPONSE_EVENTS = frozenset(
@@ -79,6 +87,8 @@ class AttemptStream(HttpStream):
     """It went out on a connection that had carried one before."""
     uploading = False
     """The request's body is streamed."""
+    broken = False
+    """A fault of ours ended it: see `http_guard`."""
 
     def __init__(self, context: Context, stream_id: int, layer: Surroundings) -> None:
         super().__init__(context, stream_id)
@@ -89,6 +99,10 @@ class AttemptStream(HttpStream):
     def time_is_up(self, plan: Plan) -> CommandGenerator[None]:
         """`due()` has passed while waiting for an answer: for the upper half."""
         raise AssertionError("an attempt alone does not know")
+
+    def break_off(self, error: Exception) -> CommandGenerator[None]:
+        """A fault of ours ends this stream: for the upper half."""
+        raise AssertionError("an attempt alone does not know") from error
 
     # events
 
@@ -125,6 +139,12 @@ class AttemptStream(HttpStream):
         if kind is RequestData and not cast(RequestData, event).data:
             # mitmproxy 11 would end a chunked body with it, and then once more.
             return nothing()
+        if kind is RequestTrailers:
+            # Left out, as those of answers are (see http_trailers): HTTP/1 upstreams get
+            # none from mitmproxy.
+            return nothing()
+        if kind is Broken:
+            return self.break_off(cast(Broken, event).error)
         step: CommandGenerator[None] = super()._handle_event(event)
         return step
 
@@ -138,6 +158,9 @@ class AttemptStream(HttpStream):
         if kind is ResponseData:
             if not cast(ResponseData, event).data:
                 # It would end a chunked body; a stream callable takes it for the end.
+                return nothing()
+        elif kind is ResponseTrailers:
+            if self.context.client.alpn != b"h2":
                 return nothing()
         elif kind is ResponseEndOfMessage:
             self.upstream_over()
@@ -153,6 +176,9 @@ class AttemptStream(HttpStream):
             event = RequestEndOfMessage(event.stream_id)
         elif isinstance(event, ResponseProtocolError):
             event = ResponseEndOfMessage(event.stream_id)
+        elif isinstance(event, RequestData | ResponseData):
+            # What came along with the head is a bytearray, of which layers inside know less.
+            event.data = bytes(event.data)
         if self.upstream_id in (self.stream_id, 0):
             step: CommandGenerator[None] = super().passthrough(event)
             return step
@@ -216,6 +242,7 @@ class AttemptStream(HttpStream):
             self.flow.server_conn.via,
             self.flow.server_conn.transport_protocol,
         )
+        get.pooled = plan.pooled
         # HTTP/2 clients never share an HTTP/1 connection: no use in waiting for one.
         get.fresh = fresh or (self.context.client.alpn == b"h2" and not get.tls)
         yield from self.enter(Phase.CONNECTING)

@@ -4,6 +4,7 @@ Values only: a command, an event, and the face that a layer shows to its streams
 """
 
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Any, Protocol
 
 from mitmproxy.connection import Connection, Server
@@ -18,13 +19,54 @@ CANCELLED: Any = _CODES.CANCEL if _CODES else 499
 SERVER_ERROR: Any = _CODES.GENERIC_SERVER_ERROR if _CODES else 502
 
 
+_POOLED = "llm_gateway_pooled"
+
+
+def is_pooled(connection: Connection) -> bool:
+    """It carries only requests that the gateway composed, so it may serve any of them."""
+    return _POOLED in connection.__dict__
+
+
+def mark_pooled(connection: Connection) -> None:
+    setattr(connection, _POOLED, True)
+
+
+class Broken(events.Event):
+    """A fault of ours: whatever this stream was doing, it is over."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+class Told(Enum):
+    """How much of an answer a client has got."""
+
+    NOTHING = auto()
+    PART = auto()
+    """Or all of it, with the connection or stream still open."""
+    OVER = auto()
+    """Nobody listens any more."""
+
+
 class TimeUp(events.Event):
     """The layer's clock: this stream's `due()` has passed."""
 
 
-class ConnectUpstream(GetHttpConnection):
-    """mitmproxy's request for a connection, without its memory for failures."""
+class ConnectOwn(GetHttpConnection):
+    """mitmproxy's request for a connection, for a request that an app composed itself."""
 
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def connection_spec_matches(self, connection: Connection) -> bool:
+        return super().connection_spec_matches(connection) and not is_pooled(connection)
+
+
+class ConnectUpstream(GetHttpConnection):
+    """The same under a plan, without mitmproxy's memory for failures."""
+
+    pooled = False
+    """See `Plan.pooled`: the two kinds of requests never share a connection."""
     fresh = False
     """Take no connection that exists."""
     server: Server | None = None
@@ -40,6 +82,7 @@ class ConnectUpstream(GetHttpConnection):
             not self.fresh
             and not connection.error
             and super().connection_spec_matches(connection)
+            and is_pooled(connection) is self.pooled
         )
 
 
@@ -54,6 +97,7 @@ class Surroundings(Protocol):
     def new_id(self, stream: HttpStream) -> int: ...
     def alarm(self, due: float) -> commands.RequestWakeup | None: ...
     def abandon(self, command: ConnectUpstream) -> Server | None: ...
+    def told(self, number: int) -> "Told": ...
     def unqueue(self, connection: Connection, number: int) -> bool: ...
 
 

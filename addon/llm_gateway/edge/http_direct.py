@@ -109,6 +109,8 @@ class DirectHttpLayer(HttpLayer):
         try:
             if not self.plainly(receiver, event):
                 self._give(receiver, event)
+        except Exception as error:
+            self.broke(receiver, error)
         finally:
             # If a state failed, what was asked for before is still done.
             yield from self._out
@@ -121,6 +123,10 @@ class DirectHttpLayer(HttpLayer):
                 self._tell(stream, put_off)
             finally:
                 yield from self._out
+
+    def broke(self, child: Layer, error: Exception) -> None:
+        """An exception came out of it: see `http_guard`."""
+        raise error
 
     def _put_off(self, stream: HttpStream, event: events.Event) -> None:
         if self._later is None:
@@ -150,20 +156,22 @@ class DirectHttpLayer(HttpLayer):
 
     def _tell(self, stream: HttpStream, event: events.Event) -> None:
         paused = stream._paused
-        if paused is None:
-            self._run(stream, stream._handle_event(event))
-            return
-        if (
-            isinstance(event, events.CommandCompleted)
-            and event.command is paused.command
-        ):
-            stream._paused = None
-            self._run(stream, paused.generator, event.reply)
-            waiting = stream._paused_event_queue
-            while waiting and stream._paused is None:
-                self._run(stream, stream._handle_event(waiting.popleft()))
-            return
-        self._do_all(stream, stream.handle_event(event))
+        try:
+            if paused is None:
+                self._run(stream, stream._handle_event(event))
+            elif (
+                isinstance(event, events.CommandCompleted)
+                and event.command is paused.command
+            ):
+                stream._paused = None
+                self._run(stream, paused.generator, event.reply)
+                waiting = stream._paused_event_queue
+                while waiting and stream._paused is None:
+                    self._run(stream, stream._handle_event(waiting.popleft()))
+            else:
+                self._do_all(stream, stream.handle_event(event))
+        except Exception as error:
+            self.broke(stream, error)
 
     # commands
 

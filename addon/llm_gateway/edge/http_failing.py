@@ -6,11 +6,13 @@ client sees of it. What this file does not know: how an answer is judged.
 
 import logging
 import time
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from mitmproxy import flow, http
+from mitmproxy.flow import Error
+from mitmproxy.proxy import commands
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers.http import DropStream, SendHttp
+from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, SendHttp
 from mitmproxy.proxy.layers.http._events import (
     HttpEvent,
     RequestData,
@@ -31,18 +33,21 @@ from mitmproxy.proxy.layers.http._hooks import (
 from . import http_framing as framing
 from . import http_words as words
 from .http_attempt import AttemptStream, Phase
-from .http_commands import no
+from .http_commands import SERVER_ERROR, ConnectOwn, Told, no, nothing
 from .http_plan import (
     COLLECTED_BYTES,
+    INTERNAL,
     Action,
     Failure,
     FailureKind,
     GatewayAttemptFailedHook,
     Plan,
     bare_502,
+    error_answer,
     plan_of,
     request_limit,
 )
+from .http_serializer import Unwritable
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +56,30 @@ T = TypeVar("T")
 STALE_SECONDS = 2.0
 """A reused connection that closes this soon after the request, without a byte, had been
 closed before it. Later than that the provider may have begun to work: a failure."""
+
+
+def _hears_nothing(event: object) -> CommandGenerator[None]:
+    return nothing()
+
+
+def _connecting_on_its_own(
+    step: CommandGenerator[bool],
+) -> CommandGenerator[bool]:
+    """What mitmproxy does, with a connection on which the gateway sends nothing."""
+    reply: Any = None
+    try:
+        while True:
+            command = step.send(reply)
+            if type(command) is GetHttpConnection:
+                command = ConnectOwn(
+                    command.address,
+                    command.tls,
+                    command.via,
+                    command.transport_protocol,
+                )
+            reply = yield command
+    except StopIteration as end:
+        return bool(end.value)
 
 
 class FailoverStream(AttemptStream):
@@ -71,7 +100,7 @@ class FailoverStream(AttemptStream):
         self.plan = plan_of(self.flow)
         if self.plan is not None:
             return (yield from self._reach(self.plan))
-        ok = yield from super().make_server_connection()
+        ok: bool = yield from _connecting_on_its_own(super().make_server_connection())
         if ok:
             self.connected(self.context.server)
         return ok
@@ -317,6 +346,38 @@ class FailoverStream(AttemptStream):
             yield from self._let_go("killed")
             yield DropStream(self.stream_id)
         return killed
+
+    def break_off(self, error: Exception) -> CommandGenerator[None]:
+        """A fault of ours: an answer, or what there is of one is cut. Nothing of this
+        stream goes on, and nothing of any other stream changes."""
+        self.__dict__["_handle_event"] = _hears_nothing
+        yield from self._let_go(INTERNAL)
+        flow, client = self.flow, self.context.client
+        ended = (self.state_done, self.state_errored)
+        settled = self.client_state == self.state_errored or self.server_state in ended
+        if not settled:
+            flow.error = Error(INTERNAL)
+            yield HttpErrorHook(flow)
+        flow.live = False
+        self.client_state = self.server_state = self.state_errored
+        number = self.stream_id
+        told = self.layer.told(number)
+        if told is Told.NOTHING and self.child_layer is None:
+            status, words = 500, "The gateway failed to handle this request."
+            if isinstance(error, Unwritable) and not (self.plan and self.plan.pooled):
+                status, words = 400, str(error)
+            flow.response = response = error_answer.make(flow, status, words)
+            if not flow.request.is_http2:
+                response.headers["connection"] = "close"
+            yield SendHttp(ResponseHeaders(number, response), client)
+            yield SendHttp(ResponseData(number, response.raw_content or b""), client)
+            yield SendHttp(ResponseEndOfMessage(number), client)
+            if client.alpn != b"h2":
+                yield commands.CloseConnection(client)
+        elif told is not Told.OVER:
+            cut = ResponseProtocolError(number, INTERNAL, SERVER_ERROR)
+            yield SendHttp(cut, client)
+        yield DropStream(number)
 
     def _let_go(self, reason: str) -> CommandGenerator[None]:
         yield from self.abandon_upstream(reason)

@@ -10,8 +10,10 @@ from typing import TypeVar
 
 from mitmproxy import http
 
+from llm_gateway.edge import http_grammar as grammar
 from llm_gateway.edge.header_table import table
 from llm_gateway.edge.http1_heads import validate_headers
+from llm_gateway.edge.http_serializer import upgrades
 
 T = TypeVar("T")
 
@@ -46,10 +48,39 @@ def frame_request(request: http.Request, *, streamed: bool, http2: bool) -> None
         headers["content-length"] = length.decode()
 
 
-def problem_of(response: http.Response, *, validate: bool) -> str | None:
-    """Why this head cannot be passed on; None: it can."""
-    if response.status_code < 200 and response.status_code != 101:
-        return f"status {response.status_code} is not an answer"
+VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
+
+
+def problem_of_request(request: http.Request, *, http2: bool) -> tuple[int, str] | None:
+    """Status and sentence for a head that is not to be believed; None: it is.
+
+    http2: the client's protocol. mitmproxy has checked the fields' names and, as far as
+    it was parsed, the length.
+    """
+    if http2:
+        return None
+    named = table(request.data.headers)
+    if request.data.http_version not in VERSIONS:
+        return 505, "This is neither HTTP/1.1 nor HTTP/1.0."
+    if problem := grammar.framing_problem(named):
+        return 400, problem
+    if request.data.http_version == b"HTTP/1.1" and (
+        problem := grammar.host_problem(named)
+    ):
+        return 400, problem
+    return None
+
+
+def problem_of(
+    request: http.Request, response: http.Response, *, validate: bool
+) -> str | None:
+    """Why this head of an answer cannot be passed on; None: it can."""
+    status = response.status_code
+    if status < 200:
+        if status != 101:
+            return f"status {status} is not an answer"
+        if not upgrades(table(request.data.headers)):
+            return "status 101 switches to a protocol that was not asked for"
     if validate:
         try:
             validate_headers(response)

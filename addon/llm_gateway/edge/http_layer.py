@@ -24,19 +24,28 @@ from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import (
+    GetHttpConnection,
     HttpLayer,
     HttpStream,
     RegisterHttpConnection,
 )
-from mitmproxy.proxy.layers.http._events import ResponseProtocolError
+from mitmproxy.proxy.layers.http._events import HttpEvent, ResponseProtocolError
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 from mitmproxy.proxy.layers.http._http2 import Http2Client
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from .http_commands import SERVER_ERROR, ConnectUpstream, TimeUp
+from . import http_guard, http_serializer
+from .http_commands import (
+    SERVER_ERROR,
+    ConnectUpstream,
+    TimeUp,
+    Told,
+    mark_pooled,
+)
 from .http_names import KNOWN_GOOD, self_check
 from .http_plain import PlainHttpLayer
 from .http_plan import (
+    INTERNAL,
     Action,
     Failure,
     FailureKind,
@@ -46,12 +55,14 @@ from .http_plan import (
     Plan,
     is_absolute,
     plan_of,
+    set_error_answer,
     set_plan,
     set_request_limit,
 )
 from .http_stream import GatewayStream
 
 __all__ = [
+    "INTERNAL",
     "KNOWN_GOOD",
     "Action",
     "Failure",
@@ -65,6 +76,7 @@ __all__ = [
     "lift_connection_caps",
     "plan_of",
     "self_check",
+    "set_error_answer",
     "set_plan",
     "set_request_limit",
 ]
@@ -93,6 +105,9 @@ PRUNE_ABOVE = 8
 SECOND_LOOK = 0.25
 """Seconds between seeing that time is up and saying so. After a stall of our own, on a
 busy or suspended machine, clocks are ahead of what has arrived: it is read meanwhile."""
+
+
+http_serializer.install()
 
 
 class GatewayHttpLayer(PlainHttpLayer):
@@ -252,6 +267,32 @@ class GatewayHttpLayer(PlainHttpLayer):
             if isinstance(stream, GatewayStream) and number == stream.stream_id
         ]
 
+    # faults of ours
+
+    def event_to_child(
+        self, child: layer.Layer, event: events.Event
+    ) -> CommandGenerator[None]:
+        try:
+            yield from super().event_to_child(child, event)
+        except Exception as error:
+            if isinstance(event, HttpEvent) and not isinstance(child, HttpStream):
+                raise  # it belongs to the stream that sent it
+            found = http_guard.consequences(self, child, error)
+            if found.close is not None:
+                yield commands.CloseConnection(found.close)
+            for stream, said in found.events:
+                yield from self.event_to_child(stream, said)
+
+    def broke(self, child: layer.Layer, error: Exception) -> None:
+        found = http_guard.consequences(self, child, error)
+        if found.close is not None:
+            self._out.append(commands.CloseConnection(found.close))
+        for stream, said in found.events:
+            self._tell(stream, said)
+
+    def told(self, number: int) -> Told:
+        return http_guard.told(self, number)
+
     # connections
 
     def register_connection(
@@ -263,6 +304,22 @@ class GatewayHttpLayer(PlainHttpLayer):
     def registered(self, command: RegisterHttpConnection) -> None:
         self._note_server(command)
         super().registered(command)
+
+    def get_connection(
+        self, event: GetHttpConnection, *, reuse: bool = True
+    ) -> CommandGenerator[None]:
+        noted = not getattr(event, "pooled", False)
+        for command in super().get_connection(event, reuse=reuse):
+            if not noted:
+                # It is registered, and not opened yet.
+                noted = True
+                self._mark_pooled(event)
+            yield command
+
+    def _mark_pooled(self, event: GetHttpConnection) -> None:
+        for connection, waiting in self.waiting_for_establishment.items():
+            if any(one is event for one in waiting):
+                mark_pooled(connection)
 
     def _note_server(self, command: RegisterHttpConnection) -> None:
         for waiting in self.waiting_for_establishment.get(command.connection, ()):

@@ -6,10 +6,10 @@ so that the first sign of it is a sentence and not a request that hangs.
 
 import inspect
 
-from mitmproxy.net.http import validate
+from mitmproxy.net.http import http1, validate
 from mitmproxy.proxy import layer, server
 from mitmproxy.proxy.layers import http
-from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.layers.http._http2 import Http2Client
 
 KNOWN_GOOD = "11.0.2 to 12.3"
@@ -37,6 +37,8 @@ _METHODS: tuple[tuple[object, str], ...] = (
     ),
     (_http1, "ChunkedReader make_body_reader"),
     (_http1.Http1Server, "done read_headers wait"),
+    (http1, "assemble_request assemble_request_head"),
+    (_http2, "format_h2_request_headers"),
     (validate, "validate_headers"),
     (server.ConnectionHandler, "open_connection"),
 )

@@ -62,7 +62,9 @@ class PlainAnswers(PlainRequests):
             return False
         framing.mend(response)
         size = length(client.request, response)
-        if size != len(body) or framing.problem_of(response, validate=True):
+        if size != len(body) or framing.problem_of(
+            client.request, response, validate=True
+        ):
             return False
         inspector = cast(Any, stream.plan).inspector
         number = client.stream_id

@@ -3,12 +3,11 @@
 See `http_plain`. What this file does not know: what is asked.
 """
 
-from collections.abc import Callable
 from typing import Any, cast
 
 from mitmproxy import http
 from mitmproxy.connection import Server
-from mitmproxy.net.http import http1, url
+from mitmproxy.net.http import url
 from mitmproxy.net.http.http1 import read
 from mitmproxy.proxy import commands
 from mitmproxy.proxy.layers.http import HttpClient, HTTPMode, validate_request
@@ -16,6 +15,8 @@ from mitmproxy.proxy.layers.http._events import RequestData, RequestEndOfMessage
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 
+from . import http_framing as framing
+from . import http_serializer
 from . import http_words as words
 from .http1_heads import body_size, split_head
 from .http_attempt import Phase
@@ -26,7 +27,6 @@ from .http_stream import GatewayStream
 
 READS_REQUEST = Http1Server.read_headers
 READS_RESPONSE = Http1Client.read_headers
-_request_head: Callable[[http.Request], bytes] = http1.assemble_request_head
 
 
 class PlainRequests(DirectHttpLayer):
@@ -85,6 +85,8 @@ class PlainRequests(DirectHttpLayer):
         data = request.data
         if validate_request(self.mode, request, True) is not None:
             return False
+        if framing.problem_of_request(request, http2=False) is not None:
+            return False
         if self.mode is HTTPMode.transparent:
             server = self.context.server
             if server.address is None:
@@ -113,7 +115,9 @@ class PlainRequests(DirectHttpLayer):
         if now >= plan.deadline or words.name_problem(request.host):
             return False
         tls, via = request.scheme == "https", flow.server_conn.via
-        server = self._there(ConnectUpstream((request.host, request.port), tls, via))
+        wanted = ConnectUpstream((request.host, request.port), tls, via)
+        wanted.pooled = plan.pooled
+        server = self._there(wanted)
         outer: Any = self.connections.get(server) if server is not None else None
         if type(outer) is not HttpClient or outer._paused is not None:
             return False
@@ -135,7 +139,7 @@ class PlainRequests(DirectHttpLayer):
             self._out.append(wakeup)
         client.stream_id, client.request = stream.stream_id, request
         client.request_done = True
-        whole = _request_head(request) + (request.raw_content or b"")
+        whole = http_serializer.head(request) + (request.raw_content or b"")
         self._out.append(commands.SendData(client.conn, whole))
         return True
 

@@ -73,6 +73,10 @@ class Plan:
     """Between two pieces of the answer, held or delivered."""
     deadline: float
     """When an answer must have been found (PASS), over all attempts."""
+    pooled: bool = False
+    """The gateway composed this request, from its method to its framing: its connection may
+    serve others of the kind, also another client's. False: an app did. Bytes that two
+    servers read in two ways then reach only connections on which no key of ours goes."""
     cut: Callable[[str], bytes] | None = None
     """The stream died after content went out: the bytes to send before a clean end (an SSE
     error event), made from the reason. None, or an answer with a content-length: the
@@ -164,6 +168,37 @@ def plan_of(flow: http.HTTPFlow) -> Plan | None:
 def forget_plan(flow: http.HTTPFlow) -> None:
     """A plan knows its flow, by way of who judges and who says the last word."""
     flow.__dict__.pop(_PLAN, None)
+
+
+INTERNAL = "internal error"
+"""The `error` hook's message where a fault of the gateway ended a flow."""
+
+
+def _plain_error(flow: http.HTTPFlow, status: int, message: str) -> http.Response:
+    error = {"message": message, "type": "invalid_request_error"}
+    if status >= 500:
+        error["type"] = "server_error"
+    body = json.dumps({"error": error})
+    return http.Response.make(status, body, {"content-type": "application/json"})
+
+
+@dataclass
+class ErrorAnswer:
+    """Makes the answer to a request that the layer itself ends."""
+
+    make: Callable[[http.HTTPFlow, int, str], http.Response] = _plain_error
+
+
+error_answer = ErrorAnswer()
+"""The one in force; `set_error_answer`."""
+
+
+def set_error_answer(
+    make: Callable[[http.HTTPFlow, int, str], http.Response] = _plain_error,
+) -> None:
+    """`make(flow, status, message)`: how the layer's own refusals look. Heads that are no
+    request get a 400 or 505, requests that end by a fault of ours a 500."""
+    error_answer.make = make
 
 
 _ABSOLUTE = "_gateway_absolute"

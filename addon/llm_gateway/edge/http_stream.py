@@ -17,6 +17,8 @@ Which hooks end a flow, exactly once, always:
     answered (by an upstream, or by us after RESPOND)      responseheaders, response
     RESPOND while a streamed request is still coming in    response
     request body too large                                 response (`request` never came)
+    a head that is no request: 400, 505                    response (and no other)
+    a fault of ours, at any time before the end            error (`INTERNAL`), then a 500
     upstream died or stalled after PASS                    error, then tail and clean end
     client left, at any time before the end                error, after upstream's cancel
     client left after `response` was called                nothing more
@@ -36,10 +38,11 @@ from collections.abc import Callable
 from typing import cast
 
 from mitmproxy import http
+from mitmproxy.proxy import commands
 from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers.http import SendHttp
+from mitmproxy.proxy.layers.http import SendHttp, validate_request
 from mitmproxy.proxy.layers.http._events import (
     HttpEvent,
     RequestHeaders,
@@ -59,6 +62,7 @@ from .http_plan import (
     FailureKind,
     Judgement,
     Plan,
+    error_answer,
     forget_plan,
     note_target,
 )
@@ -134,15 +138,29 @@ class GatewayStream(FailoverStream):
     ) -> CommandGenerator[None]:
         if self.plan is not None:
             return self._judge_head(self.plan, event)
+        if event.response.status_code == 101 and (
+            problem := framing.problem_of(
+                self.flow.request, event.response, validate=False
+            )
+        ):
+            return self._not_an_answer(problem)
         step: CommandGenerator[None] = super().state_wait_for_response_headers(event)
         return step
+
+    def _not_an_answer(self, problem: str) -> CommandGenerator[None]:
+        """For a flow without a plan; nothing of it went to the client."""
+        yield from self.abandon_upstream(problem)
+        yield from self.handle_protocol_error(
+            ResponseProtocolError(self.stream_id, problem, SERVER_ERROR)
+        )
 
     def _judge_head(self, plan: Plan, event: ResponseHeaders) -> CommandGenerator[None]:
         response = event.response
         self.held = [event]
         framing.mend(response)
         validate = self.context.options.validate_inbound_headers
-        if problem := framing.problem_of(response, validate=validate):
+        request = self.flow.request
+        if problem := framing.problem_of(request, response, validate=validate):
             yield from self.abandon_upstream(problem)
             yield from self.attempt_failed(FailureKind.PROTOCOL, problem)
             return
@@ -160,6 +178,10 @@ class GatewayStream(FailoverStream):
             case Judgement.HOLD:
                 self.server_state = self.state_hold
                 self.phase = Phase.HOLDING  # timed as before: no byte of body yet
+            case Judgement.COLLECT if self._switches():
+                # There is no body, and the connection is no HTTP connection any more.
+                yield from self.abandon_upstream("status 101")
+                yield from self.attempt_failed(FailureKind.STATUS, "status 101")
             case Judgement.COLLECT:
                 self.server_state = self.state_collect
                 self.collect_until = self.layer.now() + COLLECT_SECONDS
@@ -168,12 +190,36 @@ class GatewayStream(FailoverStream):
                 yield from self.abandon_upstream("not an answer")
                 yield from self.attempt_failed(FailureKind.JUDGED, "judged by its head")
 
+    def _switches(self) -> bool:
+        return cast(ResponseHeaders, self.held[0]).response.status_code == 101
+
     def check_invalid(self, request: bool) -> CommandGenerator[bool]:
-        if not request and self.checked:
+        if request:
+            problem = self._request_problem()
+            return no() if problem is None else self._refuse(problem)
+        if self.checked:
             return no()
-        if not request and self.flow.response is not None:
+        if self.flow.response is not None:
             framing.mend(self.flow.response)
         return self.bodiless(super().check_invalid(request))
+
+    def _request_problem(self) -> tuple[int, str] | None:
+        request = self.flow.request
+        validate = self.context.options.validate_inbound_headers
+        if error := validate_request(self.mode, request, validate):
+            return 400, error.partition(", refusing to prevent")[0]
+        if request.data.method == b"CONNECT":
+            return None
+        http2 = self.context.client.alpn == b"h2"
+        return framing.problem_of_request(request, http2=http2)
+
+    def _refuse(self, problem: tuple[int, str]) -> CommandGenerator[bool]:
+        """The addon says it in the client's dialect; the connection ends with it."""
+        self.flow.response = error_answer.make(self.flow, *problem)
+        yield from self.respond_early(self.flow.response)
+        if self.context.client.alpn != b"h2":
+            yield commands.CloseConnection(self.context.client)
+        return True
 
     # the body
 

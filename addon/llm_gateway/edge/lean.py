@@ -24,7 +24,14 @@ from mitmproxy.master import Master
 from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from llm_gateway.edge import connections, dispatch, events, http1_heads, shortcuts
+from llm_gateway.edge import (
+    connections,
+    dispatch,
+    events,
+    h2_version,
+    http1_heads,
+    shortcuts,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -133,6 +140,7 @@ def options(options: Any) -> None:
     `connection_strategy` and `upstream_cert`: no connection to a host before we have
     chosen the provider. `onboarding`: no page of mitmproxy's own. `flow_detail`: the
     gateway has a line per request of its own (2 and more are left as asked for).
+    `http2`: off where the library for it is one to be attacked through.
     Header validation stays on.
     """
     wanted: dict[str, Any] = {
@@ -140,6 +148,8 @@ def options(options: Any) -> None:
         "upstream_cert": False,
         "onboarding": False,
     }
+    if h2_version.too_old() and options.http2:
+        wanted["http2"] = False
     if "flow_detail" in options and options.flow_detail == 1:
         wanted["flow_detail"] = 0
     options.update(**wanted)

@@ -134,6 +134,16 @@ class Reception:
         assert flow.response is not None
         return flow.response
 
+    def error_answer(
+        self, flow: http.HTTPFlow, status: int, message: str
+    ) -> http.Response:
+        """For what the HTTP layer refuses or ends by itself, before or after the hooks."""
+        code = "internal_error" if status == 500 else "invalid_request"
+        dialect = match(flow.request.method, flow.request.path) or Dialect.CHAT
+        self._refuse(flow, dialect, status, code, message)
+        assert flow.response is not None
+        return flow.response
+
     # -- whole requests --------------------------------------------------------
 
     async def whole(self, flow: http.HTTPFlow) -> None:

@@ -1,8 +1,8 @@
 """Where upstream connections leave mitmproxy for `Warm`, and where they come back.
 
 A connection leaves when its client has gone, or when mitmproxy would close it because an
-HTTP/2 client's request is done: if it is an HTTP/1.1 connection with nothing under way,
-its socket is parked, and mitmproxy goes through its own motions without it. It comes back
+HTTP/2 client's request is done: if it is an HTTP/1.1 connection with nothing under way, and
+carried no request that an app composed itself (`Plan.pooled`), its socket is parked, and mitmproxy goes through its own motions without it. It comes back
 in place of `asyncio.open_connection`; a TLS session that was parked with it takes the
 place of the handshake. A request that finds such a connection closed counts as one on a
 reused connection (`GatewayHttpLayer.carried`): it is sent again, once, on a new one.
@@ -33,6 +33,7 @@ from mitmproxy.utils import human
 from OpenSSL import SSL
 
 from llm_gateway.edge.at_rest import find, is_done, is_empty, key_of, unwrap
+from llm_gateway.edge.http_commands import is_pooled
 from llm_gateway.edge.known import digest
 from llm_gateway.edge.warm import Key, Origin, Parked, Warm
 from llm_gateway.edge.warming import HTTP1, open_ahead
@@ -146,11 +147,14 @@ class WarmConnections:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
+    def _takes_part(self, server: Server, key: Key) -> bool:
+        return is_pooled(server) and self.warm.serves(key)
+
     def park(self, handler: ConnectionHandler, server: Server) -> None:
         """Take a connection's socket out of mitmproxy, if it can serve again."""
         key = key_of(server)
         io = handler.transports.get(server)
-        if io is None or key is None or not self.warm.serves(key):
+        if io is None or key is None or not self._takes_part(server, key):
             return
         if server.error or server.state is not ConnectionState.OPEN or not is_empty(io):
             return
@@ -168,7 +172,7 @@ class WarmConnections:
     def take(self, handler: ConnectionHandler, server: Server) -> Parked | None:
         """A parked connection in place of the one that is to be opened, or None."""
         key = key_of(server)
-        if key is None or not self.warm.serves(key):
+        if key is None or not self._takes_part(server, key):
             return None
         http_layer = find(handler.layer, server)
         if http_layer is None:
@@ -266,7 +270,7 @@ def start_handshake(self: ServerTLSLayer) -> CommandGenerator[None]:
     handed = _handed.pop(server, None)
     if handed is None:
         keeper, key = keeper_of(ctx.master), key_of(server)
-        if keeper and key and keeper.warm.serves(key):
+        if keeper and key and is_pooled(server) and keeper.warm.serves(key):
             server.alpn_offers = HTTP1  # HTTP/2 connections cannot be passed on
         yield from _start_handshake(self)
         return

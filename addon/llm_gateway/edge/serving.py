@@ -184,6 +184,7 @@ class Serving:
                 first_byte_timeout=routing.first_byte_timeout_seconds,
                 idle_timeout=routing.idle_timeout_seconds,
                 deadline=exchange.deadline,
+                pooled=True,
                 cut=lambda message: self.settling.cut(exchange, message),
             ),
         )

@@ -8,8 +8,13 @@ connection, so it was made with the user's options and verified by mitmproxy its
 
 What lives here: `Warm`, which parks, hands out, lets go, and asks for a spare connection
 where one is likely to be wanted. How connections leave and enter mitmproxy is in reuse.py,
-how a spare one is opened in warming.py. Nothing here knows requests or keys: a connection
-of HTTP/1.1 has no memory, whose request it carries next makes no difference.
+how a spare one is opened in warming.py. Nothing here knows requests or keys.
+
+A connection remembers: what one server on its way took for the end of a request, another
+may not have, and then the next request is read as the rest of it (request smuggling). So
+only connections that never carried anything but requests of the gateway's own making come
+here (`Plan.pooled`); whatever an app composed goes on connections of its own, and those are
+closed with it.
 
     origins    only the configured providers'; one never gets another's connection
     alive      the moment the peer says anything, or closes, a parked connection is gone

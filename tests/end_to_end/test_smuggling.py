@@ -1,0 +1,421 @@
+"""Whatever a client sends, an upstream gets well-formed requests, and nobody else's secrets.
+
+Requests are composed of good parts with arbitrary bytes put in anywhere: request lines,
+pseudo-headers, names, values, framing, cuts; HTTP/1 in all forms and HTTP/2; routed and
+passed through. The upstream reads with h11 and takes nothing amiss lightly. After each
+example another client asks with a key of the gateway's: its key and its prompt must have
+gone out in one request of its own, on a connection that carries no app's own requests.
+
+A few dozen examples for each of the three ways through the HTTP layer; for more, e.g.
+`SMUGGLING_EXAMPLES=10000 HYPOTHESIS_PROFILE=explore pytest tests/end_to_end/test_smuggling.py`.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
+import pytest
+from fakes import Authority, StrictUpstream, client_context
+from fakes import strict as strict_upstream
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway import GatewayProcess
+from llm_gateway.edge.h2_version import too_old
+
+from .conftest import Start
+
+EXAMPLES = int(os.environ.get("SMUGGLING_EXAMPLES", "60"))
+WAYS = ("mitmproxy", "direct", "plain")
+SCRIPT = Path(strict_upstream.__file__).with_name("scripts") / "ways.py"
+KEY = b"sk-CANARY-provider"
+QUIET = 0.4
+"""Seconds without a byte after which a client that waits for more gives up."""
+PATIENCE = 10.0
+
+numbers = itertools.count(1)
+
+
+class Site:
+    """One gateway, two providers (plain and TLS) that are also intercepted hosts."""
+
+    def __init__(
+        self,
+        gateway: GatewayProcess,
+        plain: StrictUpstream,
+        tls: StrictUpstream,
+    ) -> None:
+        self.gateway, self.plain, self.tls = gateway, plain, tls
+        self.checked = {id(plain): 0, id(tls): 0}
+
+    def new_nonce(self) -> bytes:
+        return b"nonce-%07d-x" % next(numbers)
+
+    def look(self, own: set[bytes]) -> list[strict_upstream.Strict]:
+        """What the upstreams got since the last look, after all that has to hold of it."""
+        found = []
+        for upstream in (self.plain, self.tls):
+            refused, upstream.refused = upstream.refused, []
+            assert refused == []
+            new = upstream.requests[self.checked[id(upstream)] :]
+            self.checked[id(upstream)] += len(new)
+            found += new
+        for request in found:
+            assert request.nonces <= own, request
+            keyed = KEY in request.text
+            assert keyed == request.is_routed, request
+            if keyed:
+                assert request.text.count(KEY) == 1, request
+                assert len(request.nonces) <= 1, request
+        return found
+
+    def victim(self) -> None:
+        """Another client, with a key of the gateway's and a prompt of its own."""
+        for model, upstream in (("m", self.plain), ("t", self.tls)):
+            nonce = self.new_nonce()
+            say = [{"role": "user", "content": nonce.decode()}]
+            body = {"model": model, "messages": say}
+            status, _, said = self.gateway.post("/v1/chat/completions", body)
+            assert status == 200, said
+            assert said["choices"][0]["message"]["content"] == nonce.decode()
+            (got,) = self.look({nonce})
+            assert got.nonces == {nonce}
+            assert got.body.count(nonce) == 1
+            self.kinds(upstream)
+
+    def kinds(self, upstream: StrictUpstream) -> None:
+        """No connection carries both what an app composed and what the gateway did."""
+        carried: dict[int, set[bool]] = {}
+        for request in upstream.requests:
+            carried.setdefault(request.connection, set()).add(request.is_routed)
+        assert [c for c, kinds in carried.items() if len(kinds) > 1] == []
+
+    def well(self) -> None:
+        log = self.gateway.log()
+        assert "crashed" not in log, log
+        assert "A fault in the gateway" not in log, log
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def site(
+    request: pytest.FixtureRequest, start_shared: Start, authority: Authority
+) -> Iterator[Site]:
+    context = authority.server_context()
+    with StrictUpstream() as plain, StrictUpstream(context) as tls:
+        gateway = start_shared(
+            {
+                "intercept": {"hosts": ["localhost", "127.0.0.1"]},
+                "providers": [
+                    a_provider("p", f"http://127.0.0.1:{plain.port}/v1", "m"),
+                    a_provider("q", f"https://localhost:{tls.port}/v1", "t"),
+                ],
+            },
+            trust=authority.ca,
+            env={"WAY": request.param},
+            arguments=("-s", str(SCRIPT)),
+        )
+        gateway.wait_log("Try: curl")
+        site = Site(gateway, plain, tls)
+        yield site
+        site.well()
+
+
+def a_provider(id: str, url: str, model: str) -> dict[str, Any]:
+    return {
+        "id": id,
+        "type": "openai-compatible",
+        "baseURL": url,
+        "apiKey": KEY.decode(),
+        "models": [{"name": model}],
+        "free": True,
+    }
+
+
+# requests, good and spoiled
+
+SECOND = b" HTTP/1.1\r\nhost: a\r\n\r\nPOST /v1/smuggled HTTP/1.1\r\nx: y"
+ODD = st.one_of(
+    st.sampled_from(
+        [b" ", b"\t", b"\r", b"\n", b"\r\n", b"\r\n ", b"\0", b"\x0b", b"\x0c"]
+        + [b"\x7f", b"\x80", b"\xff", b":", b",", b"#", b"%0d%0a", b"\r\nx-a: b"]
+        + [SECOND, SECOND.replace(b"\r\n", b"\n")]
+    ),
+    st.binary(min_size=1, max_size=3),
+)
+
+
+@st.composite
+def maybe_spoiled(draw: st.DrawFn, good: bytes, once_in: int = 8) -> bytes:
+    if draw(st.integers(1, once_in)) > 1:
+        return good
+    at = draw(st.integers(0, len(good)))
+    return good[:at] + draw(ODD) + good[at:]
+
+
+LENGTHS = ("right", "right", "right", "chunked", "chunked", "none", "short", "long")
+LENGTHS += ("both", "two", "digits", "gzip", "twice", "spaced", "signed")
+
+
+def framed(how: str, body: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Fields that say how long the body is, truly or not, and its bytes."""
+    size = b"%d" % len(body)
+    length, coding = b"content-length", b"transfer-encoding"
+    chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+    known: dict[str, tuple[list[tuple[bytes, bytes]], bytes]] = {
+        "right": ([(length, size)], body),
+        "chunked": ([(coding, b"chunked")], chunked),
+        "none": ([], b""),
+        "short": ([(length, b"%d" % (len(body) // 2))], body),
+        "long": ([(length, b"%d" % (len(body) + 7))], body),
+        "both": ([(length, size), (coding, b"chunked")], chunked),
+        "two": ([(length, size), (length, b"%d" % (len(body) + 1))], body),
+        "digits": ([(length, size.rjust(5000, b"0"))], body),
+        "gzip": ([(coding, b"gzip, chunked")], chunked),
+        "twice": ([(coding, b"chunked"), (coding, b"chunked")], chunked),
+        "spaced": ([(coding, b"\x0bchunked")], chunked),
+        "signed": ([(length, b"+" + size)], body),
+    }
+    return known[how]
+
+
+HOPS = st.sampled_from(
+    [
+        (b"connection", b"content-length, x-named"),
+        (b"connection", b"host, authorization"),
+        (b"connection", b"close, transfer-encoding"),
+        (b"Connection", b"Keep-Alive"),
+        (b"te", b"trailers, gzip"),
+        (b"upgrade", b"h2c"),
+        (b"proxy-connection", b"keep-alive"),
+        (b"trailer", b"x-named"),
+        (b"expect", b"100-continue"),
+    ]
+)
+
+
+@st.composite
+def http1_request(draw: st.DrawFn, nonce: bytes, host: bytes, form: str) -> bytes:
+    routed = draw(st.booleans())
+    path = b"/v1/chat/completions" if routed else b"/v1/files"
+    said = {"role": "user", "content": nonce.decode()}
+    body = json.dumps({"model": "m", "messages": [said]}).encode()
+    method = draw(st.sampled_from([b"POST", b"POST", b"GET", b"DELETE", b"HEAD"]))
+    target = b"http://%s%s" % (host, path) if form == "absolute" else path
+    version = draw(st.sampled_from([b"HTTP/1.1"] * 6 + [b"HTTP/1.0", b"HTTP/2.0"]))
+    fields = [(b"Host", host)] * draw(st.sampled_from([1, 1, 1, 1, 1, 0, 2]))
+    fields += [(b"x-nonce", nonce), (b"authorization", b"Bearer sk-APP")]
+    fields += draw(st.lists(HOPS, max_size=1))
+    lengths, sent = framed(draw(st.sampled_from(LENGTHS)), body)
+    fields += lengths
+    line = [draw(maybe_spoiled(part)) for part in (method, target, version)]
+    head = [b" ".join(line)]
+    for name, value in fields:
+        pair = draw(maybe_spoiled(name, 20)), draw(maybe_spoiled(value, 20))
+        head.append(b": ".join(pair))
+    return b"\r\n".join([*head, b"", sent])
+
+
+@st.composite
+def http2_fields(
+    draw: st.DrawFn, nonce: bytes, host: bytes
+) -> list[tuple[bytes, bytes]]:
+    routed = draw(st.booleans())
+    path = b"/v1/chat/completions" if routed else b"/v1/files"
+    pseudo = [
+        (b":method", draw(st.sampled_from([b"POST", b"GET", b"CONNECT"]))),
+        (b":scheme", b"https"),
+        (b":authority", host),
+        (b":path", path),
+    ]
+    fields = [*draw(st.permutations(pseudo)), (b"x-nonce", nonce)]
+    more = st.sampled_from(
+        [
+            (b"transfer-encoding", b"chunked"),
+            (b"content-length", b"3"),
+            (b"te", b"trailers"),
+            (b"host", b"evil.example"),
+            (b":path", b"/v1/other"),
+            (b":protocol", b"websocket"),
+            (b"X-Upper", b"a"),
+            (b"cookie", b"a=b"),
+        ]
+    )
+    fields += draw(st.lists(more, max_size=1))
+    return [
+        (draw(maybe_spoiled(name, 30)), draw(maybe_spoiled(value, 6)))
+        for name, value in fields
+    ]
+
+
+FIRST = b"GET /v1/files HTTP/1.1\r\nHost: %s\r\nx-nonce: %s\r\n\r\n"
+
+
+def connected(site: Site, target: bytes = b"") -> socket.socket:
+    wire = socket.create_connection(("127.0.0.1", site.gateway.port), PATIENCE)
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if target:
+        wire.sendall(b"CONNECT %s HTTP/1.1\r\nhost: %s\r\n\r\n" % (target, target))
+        assert b" 200 " in wire.recv(4096)
+    return wire
+
+
+def until_quiet(wire: socket.socket, last: bytes) -> bytes:
+    """To the end of the answer that echoes `last`, or of the client's patience."""
+    got, wire_over = b"", False
+    wire.settimeout(QUIET)
+    with contextlib.suppress(OSError):
+        while not wire_over and last not in got:
+            piece = wire.recv(65536)
+            got, wire_over = got + piece, not piece
+    return got
+
+
+@settings(max_examples=EXAMPLES)
+@given(data=st.data())
+def test_http1(site: Site, data: st.DataObject) -> None:
+    form = data.draw(st.sampled_from(["direct", "absolute", "tunnel"]))
+    host = b"127.0.0.1:%d" % (
+        site.gateway.port if form == "direct" else site.plain.port
+    )
+    nonces = [site.new_nonce() for _ in range(data.draw(st.integers(1, 3)))]
+    whole = b"".join(data.draw(http1_request(nonce, host, form)) for nonce in nonces)
+    last = site.new_nonce()
+    target = b"http://%s/v1/files" % host if form == "absolute" else b"/v1/files"
+    whole += (
+        b"GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nx-nonce: %s\r\n\r\n"
+        % (target, host, last)
+    )
+    drawn = data.draw(st.lists(st.integers(1, 1 << 16), max_size=3))
+    cuts = sorted(1 + at % (len(whole) - 1) for at in drawn)
+    wire = connected(site, host if form == "tunnel" else b"")
+    with wire, contextlib.suppress(OSError):
+        if form == "tunnel":
+            # What does not begin like HTTP is a tunnel of bytes, and nothing of ours.
+            nonces.append(site.new_nonce())
+            wire.sendall(FIRST % (host, nonces[-1]))
+            until_quiet(wire, nonces[-1])
+        for a, b in itertools.pairwise([0, *cuts, len(whole)]):
+            wire.sendall(whole[a:b])
+            time.sleep(0.001)
+        until_quiet(wire, last)
+    site.look({*nonces, last})
+    site.victim()
+
+
+@pytest.mark.skipif(bool(too_old()), reason="no HTTP/2 with a library this old")
+@settings(max_examples=EXAMPLES)
+@given(data=st.data())
+def test_http2(site: Site, authority: Authority, data: st.DataObject) -> None:
+    host = b"localhost:%d" % site.tls.port
+    nonces = [site.new_nonce() for _ in range(data.draw(st.integers(1, 3)))]
+    config = h2.config.H2Configuration(
+        header_encoding=None,
+        validate_outbound_headers=False,
+        normalize_outbound_headers=False,
+        validate_inbound_headers=False,
+    )
+    http2 = h2.connection.H2Connection(config)
+    http2.initiate_connection()
+    context = client_context(site.gateway.ca, ("h2",))
+    raw = connected(site, host)
+    with context.wrap_socket(raw, server_hostname="localhost") as wire:
+        assert wire.selected_alpn_protocol() == "h2"
+        for number, nonce in zip(itertools.count(1, 2), nonces, strict=False):
+            fields = data.draw(http2_fields(nonce, host))
+            body = data.draw(st.sampled_from([b"", b"abc", nonce]))
+            http2.send_headers(number, fields, end_stream=not body)
+            if body:
+                http2.send_data(number, body, end_stream=True)
+        with contextlib.suppress(OSError, ssl.SSLError, h2.exceptions.H2Error):
+            wire.sendall(http2.data_to_send())
+            hear_streams(wire, http2, len(nonces))
+    found = site.look(set(nonces))
+    for nonce in nonces:
+        assert sum(nonce in request.text for request in found) <= 1
+    assert len(found) <= len(nonces)
+    site.victim()
+
+
+def hear_streams(
+    wire: ssl.SSLSocket, http2: h2.connection.H2Connection, open_streams: int
+) -> None:
+    """Until each has an end, or all of them have."""
+    wire.settimeout(2.0)
+    while open_streams > 0:
+        piece = wire.recv(65536)
+        if not piece:
+            return
+        for event in http2.receive_data(piece):
+            if isinstance(event, h2.events.ConnectionTerminated):
+                return
+            ended = (h2.events.StreamEnded, h2.events.StreamReset)
+            open_streams -= isinstance(event, ended)
+        wire.sendall(http2.data_to_send())
+
+
+# heads that are refused: one answer each
+
+GOOD = b"GET /health HTTP/1.1\r\nHost: %s\r\n\r\n"
+REFUSED = {
+    "content-length of 5000 digits": b"content-length: " + b"9" * 5000,
+    "content-length and transfer-encoding": b"content-length: 1\r\ntransfer-encoding: chunked",
+    "two content-lengths": b"content-length: 1\r\ncontent-length: 2",
+    "signed content-length": b"content-length: +1",
+    "gzip, chunked": b"transfer-encoding: gzip, chunked",
+    "unknown coding": b"transfer-encoding: xchunked",
+    "two hosts": b"host: other.example",
+    "folded": b"x-a: b\r\n c",
+    "no colon": b"nonsense",
+    "space in a name": b"x a: b",
+    "NUL in a value": b"x-a: b\0c",
+    "CR in a value": b"x-a: b\rc",
+}
+LINES = {
+    "control character in the path": b"GET /v1/fi\x01les HTTP/1.1",
+    "DEL in the path": b"GET /v1/fi\x7fles HTTP/1.1",
+    "beyond ASCII in the path": b"GET /v1/\xc3\xbc HTTP/1.1",
+    "control character in the method": b"GE\x01T /v1/files HTTP/1.1",
+    "no token as method": b"GE(T /v1/files HTTP/1.1",
+    "HTTP/2.0 in HTTP/1": b"GET /v1/files HTTP/2.0",
+    "HTTP/1.7": b"GET /v1/files HTTP/1.7",
+    "space in the path": b"GET /v1/fi les HTTP/1.1",
+}
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize("what", [*REFUSED, *LINES])
+def test_a_refused_head_gets_exactly_one_answer(
+    site: Site, what: str, before: int
+) -> None:
+    host = b"127.0.0.1:%d" % site.gateway.port
+    line = LINES.get(what, b"POST /v1/chat/completions HTTP/1.1")
+    more = b"\r\n" + REFUSED[what] if what in REFUSED else b""
+    bad = b"%s\r\nHost: %s%s\r\n\r\n" % (line, host, more)
+    with connected(site) as wire, contextlib.suppress(ConnectionResetError):
+        wire.sendall(GOOD % host * before + bad)
+        got = b""
+        while piece := wire.recv(65536):
+            got += piece
+    statuses = re.findall(rb"HTTP/1\.1 (\d+) ", got)
+    assert statuses[:before] == [b"200"] * before, got
+    assert len(statuses) == before + 1, got
+    assert statuses[-1] in (b"400", b"505"), got
+    assert got.rstrip().endswith(b"}"), got
+    site.look(set())
