@@ -74,10 +74,10 @@ class Site:
             found += new
         for request in found:
             assert request.nonces <= own, request
-            keyed = KEY in request.text
-            assert keyed == request.is_routed, request
-            if keyed:
+            if is_keyed(request):
+                assert dict(request.headers)[b"authorization"] == b"Bearer " + KEY
                 assert request.text.count(KEY) == 1, request
+                assert request.target.endswith(b"/completions"), request
                 assert len(request.nonces) <= 1, request
         return found
 
@@ -99,7 +99,7 @@ class Site:
         """No connection carries both what an app composed and what the gateway did."""
         carried: dict[int, set[bool]] = {}
         for request in upstream.requests:
-            carried.setdefault(request.connection, set()).add(request.is_routed)
+            carried.setdefault(request.connection, set()).add(is_keyed(request))
         assert [c for c, kinds in carried.items() if len(kinds) > 1] == []
 
     def well(self) -> None:
@@ -137,6 +137,10 @@ def site(
         site.well()
 
 
+def is_keyed(request: strict_upstream.Strict) -> bool:
+    return KEY in request.text
+
+
 def a_provider(id: str, url: str, model: str) -> dict[str, Any]:
     return {
         "id": id,
@@ -153,9 +157,11 @@ def a_provider(id: str, url: str, model: str) -> dict[str, Any]:
 SECOND = b" HTTP/1.1\r\nhost: a\r\n\r\nPOST /v1/smuggled HTTP/1.1\r\nx: y"
 ODD = st.one_of(
     st.sampled_from(
-        [b" ", b"\t", b"\r", b"\n", b"\r\n", b"\r\n ", b"\0", b"\x0b", b"\x0c"]
-        + [b"\x7f", b"\x80", b"\xff", b":", b",", b"#", b"%0d%0a", b"\r\nx-a: b"]
-        + [SECOND, SECOND.replace(b"\r\n", b"\n")]
+        [
+            *(b" ", b"\t", b"\r", b"\n", b"\r\n", b"\r\n ", b"\0", b"\x0b", b"\x0c"),
+            *(b"\x7f", b"\x80", b"\xff", b":", b",", b"#", b"%0d%0a", b"\r\nx-a: b"),
+            *(SECOND, SECOND.replace(b"\r\n", b"\n")),
+        ]
     ),
     st.binary(min_size=1, max_size=3),
 )
@@ -407,7 +413,7 @@ def test_a_refused_head_gets_exactly_one_answer(
     host = b"127.0.0.1:%d" % site.gateway.port
     line = LINES.get(what, b"POST /v1/chat/completions HTTP/1.1")
     more = b"\r\n" + REFUSED[what] if what in REFUSED else b""
-    bad = b"%s\r\nHost: %s%s\r\n\r\n" % (line, host, more)
+    bad = b"%s\r\nHost: %s\r\nConnection: close%s\r\n\r\n" % (line, host, more)
     with connected(site) as wire, contextlib.suppress(ConnectionResetError):
         wire.sendall(GOOD % host * before + bad)
         got = b""

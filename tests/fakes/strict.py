@@ -38,10 +38,6 @@ class Strict:
     def nonces(self) -> frozenset[bytes]:
         return frozenset(NONCE.findall(self.text))
 
-    @property
-    def is_routed(self) -> bool:
-        return self.target.endswith(b"/chat/completions")
-
 
 @dataclass
 class StrictUpstream:
@@ -57,7 +53,9 @@ class StrictUpstream:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         serving = asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
-        server = asyncio.run_coroutine_threadsafe(serving, self._loop).result(20)
+        self._server = server = asyncio.run_coroutine_threadsafe(
+            serving, self._loop
+        ).result(20)
         self.port = server.sockets[0].getsockname()[1]
         return self
 
@@ -68,10 +66,14 @@ class StrictUpstream:
         self._loop.close()
 
     async def _end(self) -> None:
+        self._server.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        # Transports need a few turns of the loop to be really closed.
+        for _ in range(5):
+            await asyncio.sleep(0)
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -117,7 +119,13 @@ class StrictUpstream:
         )
         self.requests.append(seen)
         said = b" ".join(sorted(seen.nonces)).decode()
-        answer = chat_body(said) if seen.is_routed else json.dumps(said).encode()
+        answer = json.dumps(said).encode()
+        if seen.target.endswith(b"/chat/completions"):
+            answer = chat_body(said)
+        elif seen.target.endswith(b"/completions"):
+            choice = {"text": said, "index": 0, "finish_reason": "stop"}
+            text = {"id": "c", "object": "text_completion", "choices": [choice]}
+            answer = json.dumps(text).encode()
         head = h11.Response(
             status_code=200,
             headers=[

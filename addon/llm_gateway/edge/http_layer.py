@@ -13,14 +13,16 @@ on are listed in `http_names`; `self_check()` looks whether they are all there.
 
 import asyncio
 import collections
+import json
 from collections.abc import Callable
 from math import inf
 from types import TracebackType
 from typing import Any, cast
 
 from mitmproxy import connection as connections
-from mitmproxy import ctx
+from mitmproxy import ctx, http
 from mitmproxy.connection import ConnectionState, Server
+from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import (
@@ -28,6 +30,7 @@ from mitmproxy.proxy.layers.http import (
     HttpLayer,
     HttpStream,
     RegisterHttpConnection,
+    _http1,
 )
 from mitmproxy.proxy.layers.http._events import HttpEvent, ResponseProtocolError
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
@@ -100,6 +103,8 @@ HEAD_TOO_LARGE = (
 ANSWER_TOO_LARGE = (
     f"HTTP/1 protocol error: more than {UNREAD_BYTES} bytes without an end of the head"
 )
+LONGEST_MESSAGE = 300
+"""Characters of an error that repeats what the client sent."""
 PRUNE_ABOVE = 8
 """Connections that a client connection may have before the dead ones are sorted out."""
 SECOND_LOOK = 0.25
@@ -107,7 +112,19 @@ SECOND_LOOK = 0.25
 busy or suspended machine, clocks are ahead of what has arrived: it is read meanwhile."""
 
 
+def _error_response(status: int, message: str = "") -> bytes:
+    """What an HTTP/1 client is told of a head that cannot even be read; mitmproxy has a
+    page of HTML there."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    error = {"message": message[:LONGEST_MESSAGE], "type": kind, "param": None}
+    body = json.dumps({"error": {**error, "code": "invalid_request"}})
+    headers = {"content-type": "application/json", "connection": "close"}
+    assemble: Callable[[http.Response], bytes] = http1.assemble_response
+    return assemble(http.Response.make(status, body, headers))
+
+
 http_serializer.install()
+cast(Any, _http1).make_error_response = _error_response
 
 
 class GatewayHttpLayer(PlainHttpLayer):

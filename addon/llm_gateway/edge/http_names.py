@@ -35,7 +35,7 @@ _METHODS: tuple[tuple[object, str], ...] = (
         http,
         "DropStream GetHttpConnectionCompleted RegisterHttpConnection SendHttp",
     ),
-    (_http1, "ChunkedReader make_body_reader"),
+    (_http1, "ChunkedReader make_body_reader make_error_response"),
     (_http1.Http1Server, "done read_headers wait"),
     (http1, "assemble_request assemble_request_head"),
     (_http2, "format_h2_request_headers"),
