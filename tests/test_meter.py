@@ -427,3 +427,52 @@ def test_garbage_never_raises_and_chunks_do_not_matter(
         assert out == whole
     if not strip_usage and rename_model is None:
         assert out == data
+
+
+# --- keys in error events
+
+KEY = b"sk-CANARY-0123456789"
+
+
+def masks(data: bytes) -> bytes:
+    return data.replace(KEY, b"***")
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+@pytest.mark.parametrize("strip", [False, True])
+@pytest.mark.parametrize("rename", [None, "m"])
+def test_an_error_event_goes_out_whole_and_without_keys(dialect, strip, rename):
+    error = b'data: {"error":{"message":"Bad key ' + KEY + b'"}}\n\n'
+    before = b'data: {"id":"1","choices":[{"delta":{"content":"a"}}]}\n\n'
+    data = before + error + before + b"event: error\ndata: " + KEY + b"\n\n"
+    for size in (1, 2, 7, 50, len(data)):
+        it = StreamMeter(dialect, strip_usage=strip, rename_model=rename, mask=masks)
+        pieces = [data[n : n + size] for n in range(0, len(data), size)]
+        out = b"".join(map(it.feed, pieces)) + it.finish()
+        assert out == masks(data)
+
+
+def test_only_what_speaks_of_an_error_waits():
+    it = StreamMeter(Dialect.CHAT, strip_usage=False, mask=masks)
+    said = b'data: {"choices":[{"delta":{"content":"a '
+    assert it.feed(said) == said
+    assert it.feed(b"b") == b"b"
+    assert it.feed(b" an error ") == b""
+    assert it.feed(KEY + b' c"}}]}\n') == b""
+    assert it.feed(b"\ndata: x") == b' an error *** c"}}]}\n\ndata: x'
+    assert it.feed(b"y\n\n") == b"y\n\n"
+
+
+def test_an_error_event_that_is_too_long_is_not_waited_for():
+    it = StreamMeter(Dialect.CHAT, strip_usage=False, mask=masks)
+    data = b'data: {"error": "' + b"x" * LONGEST
+    assert it.feed(data[:100]) == b""
+    assert it.feed(data[100:]) == data
+    assert it.feed(b"more") == b"more"
+    assert it.finish() == b""
+
+
+def test_an_error_event_that_broke_off():
+    it = StreamMeter(Dialect.CHAT, strip_usage=False, mask=masks)
+    assert it.feed(b"event: error\ndata: bad key " + KEY) == b""
+    assert it.finish() == b"event: error\ndata: bad key ***"

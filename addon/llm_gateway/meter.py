@@ -114,8 +114,10 @@ class StreamMeter:
             return chunk
         frames = self._frames
         waits = frames.size > self._sent
+        seen = frames.tail + chunk if frames.tail else chunk
+        tells = self._mask is not None and _SPEAKS_OF_AN_ERROR in seen
         whole = frames.push(chunk)
-        if self._as_it_came and not waits and not self._may_tell(chunk):
+        if self._as_it_came and not waits and not tells:
             if whole:
                 self._whole(whole)
             out = chunk
@@ -191,7 +193,7 @@ class StreamMeter:
         for text in self._texts(data):
             # \\uXXXX takes six bytes and stands for two or three.
             self._text_bytes += len(text) - 3 * text.count(b"\\u")
-        if self._may_tell(data):
+        if self._mask is not None and _SPEAKS_OF_AN_ERROR in data:
             data = self._masked(data)
         found = b'"usage"' in data and _usage_object(data)
         if not found and self._rename is None:
@@ -203,9 +205,6 @@ class StreamMeter:
                 continue
             out.append(raw if self._rename is None else self._renamed(raw))
         return b"".join(out)
-
-    def _may_tell(self, data: bytes) -> bool:
-        return self._mask is not None and _SPEAKS_OF_AN_ERROR in data
 
     def _masked(self, data: bytes) -> bytes:
         """Whole events, those that speak of an error without keys."""

@@ -41,7 +41,7 @@ class Framer:
         self.size = 0
         """Bytes of the open event."""
         self._parts: list[bytes] = []
-        self._tail = b""
+        self.tail = b""
         """Its last bytes: the start of a blank line may have come already."""
 
     @property
@@ -53,7 +53,7 @@ class Framer:
 
     def push(self, chunk: bytes) -> bytes:
         """All events that this chunk completes, as one piece; b"" for none."""
-        tail = self._tail
+        tail = self.tail
         end = boundary(tail + chunk) - len(tail) if tail else boundary(chunk)
         if end < 0 or (end == 0 and not tail):
             self._keep(chunk, tail)
@@ -61,21 +61,21 @@ class Framer:
         whole = chunk if end == len(chunk) else chunk[:end]
         if self._parts:
             whole = b"".join((*self._parts, whole))
-        self._parts, self.size, self._tail = [], 0, b""
+        self._parts, self.size, self.tail = [], 0, b""
         self._keep(chunk[end:], b"")
         return whole
 
     def take(self) -> bytes:
         """The open event, which the end of the stream has closed."""
         rest = self.open
-        self._parts, self.size, self._tail = [], 0, b""
+        self._parts, self.size, self.tail = [], 0, b""
         return rest
 
     def _keep(self, part: bytes, tail: bytes) -> None:
         if part:
             self._parts.append(part)
             self.size += len(part)
-            self._tail = (tail + part[-3:])[-3:]
+            self.tail = (tail + part[-3:])[-3:]
 
 
 class SSEDecoder:

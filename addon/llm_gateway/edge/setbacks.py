@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from llm_gateway import failover
 from llm_gateway.dialects import error_body, read_error
 from llm_gateway.edge.answers import Answer, common_headers, put, seconds_until
+from llm_gateway.edge.encoded_errors import decoded
 from llm_gateway.edge.exchanges import Attempt, Exchange
 from llm_gateway.edge.http_layer import Failure, FailureKind
 from llm_gateway.edge.log import quoted
@@ -46,12 +47,14 @@ class Setbacks:
             attempt.first_byte = attempt.judge.first_byte
         message = failure.message
         error = None
+        headers = lowered(failure.headers)
+        if (encoding := headers.get("content-encoding")) is not None:
+            failure.body = _readable(exchange, failure, encoding)
         if failure.kind is FailureKind.JUDGED and attempt.judge is not None:
             message = attempt.judge.complaint
             error = attempt.judge.peek.error if attempt.judge.peek else None
         if failure.status is not None and failure.kind is FailureKind.STATUS:
             error = read_error(failure.body)
-        headers = lowered(failure.headers)
         refused = None
         if failure.kind is FailureKind.STATUS and failure.status in REFUSING:
             offer = attempt.candidate.offer
@@ -296,6 +299,20 @@ class Setbacks:
         headers = (*answer.headers, *common_headers(exchange))
         put(exchange.flow, replace(answer, headers=headers))
         self.settling.close(exchange)
+
+
+def _readable(exchange: Exchange, failure: Failure, encoding: str) -> bytes:
+    """A compressed error body as a client can read it, or what stands for it."""
+    found = decoded(failure.body, encoding)
+    if found is not None:
+        return found
+    return error_body(
+        exchange.dialect,
+        failure.status or 502,
+        "unreadable_error",
+        f"The provider's error came with the content-encoding {encoding[:20]!r}, which "
+        "nobody asked for and which cannot be read.",
+    )
 
 
 def _day_reset(offer: Offer) -> Reset | None:
