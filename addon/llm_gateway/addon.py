@@ -21,10 +21,9 @@ from mitmproxy import connection, ctx, http, tcp, tls
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import layer, server_hooks
 
-from llm_gateway.edge import http_layer, start
+from llm_gateway.edge import connection_limits, http_layer, start
 from llm_gateway.edge.answers import put
 from llm_gateway.edge.arrivals import BODY_BYTES
-from llm_gateway.edge.connection_limits import ConnectionLimits, most_connections
 from llm_gateway.edge.exchanges import Exchange
 from llm_gateway.edge.passing import Passage
 from llm_gateway.edge.reception import Reception, internal_error
@@ -83,7 +82,7 @@ class Gateway:
         self.exchanges: WeakKeyDictionary[http.HTTPFlow, Exchange | Passage] = (
             WeakKeyDictionary()
         )
-        self.limits: ConnectionLimits | None = None
+        self.limits: connection_limits.ConnectionLimits | None = None
         self.reception: Reception
         """Set once the configuration is loaded, before a client can connect."""
 
@@ -137,10 +136,11 @@ class Gateway:
             return
         http_layer.lift_connection_caps(client)
 
-    def _limits(self) -> ConnectionLimits:
+    def _limits(self) -> connection_limits.ConnectionLimits:
         if self.limits is None:
             proxy: Any = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
-            self.limits = ConnectionLimits(proxy.connections, most_connections())
+            most = connection_limits.most_connections()
+            self.limits = connection_limits.ConnectionLimits(proxy.connections, most)
         return self.limits
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:

@@ -47,6 +47,7 @@ def gateway(
 ) -> GatewayProcess:
     config = {
         "intercept": {"hosts": ["localhost"]},
+        "server": {"allowedTunnels": ["127.0.0.2/31", "allowed.test"]},
         "providers": [provider(fake, "a", free=True)],
     }
     gateway = start_shared(config, trust=authority.ca)
@@ -85,21 +86,23 @@ def answer_to(wire: socket.socket, raw: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("host", "sni"),
     [
-        ("127.0.0.1", "elsewhere.example"),
+        ("127.0.0.2", "elsewhere.example"),
         ("localhost", "elsewhere.example"),
         ("localhost", None),
-        ("127.0.0.1", None),
+        ("127.0.0.3", None),
     ],
 )
 def test_the_client_sees_the_hosts_own_certificate(
     gateway: GatewayProcess, authority: Authority, host: str, sni: str | None
 ) -> None:
     """Also where a tunnel leads to an LLM host: what counts is what TLS is asked for."""
-    certificate = authority.issue("elsewhere.example", "127.0.0.1", "localhost")
+    certificate = authority.issue(
+        "elsewhere.example", "127.0.0.2", "127.0.0.3", "localhost"
+    )
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     seen = gateway.log()
-    with FakeProvider(answers.ok("private"), tls=tls) as site:
+    with FakeProvider(answers.ok("private"), tls=tls, host="0.0.0.0") as site:
         trust = client_context(authority.ca)
         trust.check_hostname = sni is not None
         with (
@@ -338,6 +341,117 @@ def test_this_machine_is_out_of_reach(gateway: GatewayProcess, host: str) -> Non
         assert secret.journal == []
 
 
+HELLO = (
+    b"\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03"
+    + b"R" * 32
+    + bytes.fromhex("00000213010100" + "0000")
+)
+"""TLS begins like this; no name is asked for."""
+NETWORKS = [
+    "10.1.2.3",
+    "172.31.255.254",
+    "192.168.0.1",
+    "100.64.0.1",
+    "100.100.100.200",
+    "[fd00:ec2::254]",
+    "[fd12::1]",
+    "[::ffff:10.1.2.3]",
+    "[64:ff9b::a01:203]",
+    "[2002:a01:203::1]",
+    "167838211",
+    "0xa010203",
+    "012.1.2.3",
+    "10.66051",
+]
+
+
+@pytest.mark.parametrize(
+    "host", [*(h for h in INSIDE if h.lower() != "localhost"), *NETWORKS]
+)
+def test_tls_is_no_way_in_either(gateway: GatewayProcess, host: str) -> None:
+    """Fifty bytes of a greeting are no proof of TLS: refused before, with the reason."""
+    with FakeProvider(host="0.0.0.0", mute=True) as secret:
+        there = f"{host}:{secret.port}"
+        with socket.create_connection(("127.0.0.1", gateway.port), 20) as wire:
+            head = f"CONNECT {there} HTTP/1.1\r\nhost: {there}\r\n\r\n".encode()
+            answer = answer_to(wire, head)
+            if status(answer) == 200:  # intercepted: `localhost.`
+                assert host == "localhost."
+                return
+            assert status(answer) in (403, 400, 502)
+            if status(answer) == 403:
+                assert b"application/json" in answer
+        absolute = f"GET https://{there}/ HTTP/1.1\r\nhost: {there}\r\n\r\n".encode()
+        with socket.create_connection(("127.0.0.1", gateway.port), 20) as wire:
+            assert status(answer_to(wire, absolute)) in (403, 400, 502)
+        assert secret.journal == []
+
+
+def test_the_refusal_says_what_to_write(gateway: GatewayProcess) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), 20) as wire:
+        wire.sendall(b"CONNECT 10.1.2.3:443 HTTP/1.1\r\nhost: x\r\n\r\n")
+        got = b""
+        while b"}}" not in got and (piece := wire.recv(65536)):
+            got += piece
+    error = json.loads(got.partition(b"\r\n\r\n")[2])["error"]
+    assert error["code"] == "forbidden"
+    assert "10.1.2.3" in error["message"]
+    assert "server.allowedTunnels" in error["message"]
+
+
+def greeted(wire: socket.socket, site: socket.socket) -> bytes:
+    """What arrives at the other end of a tunnel."""
+    wire.sendall(HELLO)
+    site.settimeout(20)
+    peer, _ = site.accept()
+    with peer:
+        peer.settimeout(20)
+        return peer.recv(65536)
+
+
+def test_what_is_allowed_inside_is_reached(gateway: GatewayProcess) -> None:
+    with (
+        socket.create_server(("127.0.0.2", 0)) as site,
+        connected(gateway, f"127.0.0.2:{site.getsockname()[1]}") as wire,
+    ):
+        assert greeted(wire, site) == HELLO
+
+
+def test_a_tunnel_goes_to_the_address_that_was_judged(
+    start_shared: Start, fake: FakeProvider
+) -> None:
+    """A name that leads elsewhere the second time it is asked for."""
+    gateway = start_shared(
+        {
+            "server": {"allowedTunnels": ["127.0.0.2"]},
+            "providers": [provider(fake, "a", free=True)],
+        },
+        arguments=("-s", str(Path(__file__).with_name("rebinding.py"))),
+    )
+    with socket.create_server(("127.0.0.2", 0)) as site:
+        port = site.getsockname()[1]
+        with socket.create_server(("127.0.0.1", port)) as secret:
+            with connected(gateway, f"tunnel.test:{port}") as wire:
+                assert greeted(wire, site) == HELLO
+            raw = f"GET http://plain.test:{port}/ HTTP/1.1\r\nhost: x\r\n\r\n".encode()
+            with socket.create_connection(("127.0.0.1", gateway.port), 20) as wire:
+                wire.sendall(raw)
+                peer, _ = site.accept()
+                with peer:
+                    assert peer.recv(65536).startswith(b"GET / HTTP/1.1")
+            secret.settimeout(0)
+            with pytest.raises(BlockingIOError):
+                secret.accept()
+    for name, expected in (
+        ("inside.test", 403),
+        ("mixed.test", 403),
+        ("gone.test", 502),
+    ):
+        with socket.create_connection(("127.0.0.1", gateway.port), 20) as wire:
+            head = f"CONNECT {name}:443 HTTP/1.1\r\nhost: x\r\n\r\n".encode()
+            assert status(answer_to(wire, head)) == expected
+
+
 def status(answer: bytes) -> int | None:
     """None: the peer hung up without a word."""
     return int(answer.split(b" ")[1]) if answer else None
@@ -421,8 +535,10 @@ def test_the_gateway_does_not_ask_itself(gateway: GatewayProcess) -> None:
         raw = f"GET http://{there}/health HTTP/1.1\r\nhost: {there}\r\n\r\n".encode()
         with socket.create_connection(("127.0.0.1", gateway.port), 20) as wire:
             assert status(answer_to(wire, raw)) == 403
-        with connected(gateway, there) as wire:
-            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-            with pytest.raises((ssl.SSLError, ConnectionError)):
-                tls.wrap_socket(wire)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection(("127.0.0.1", gateway.port), 20) as wire:
+            head = f"CONNECT {there} HTTP/1.1\r\nhost: {there}\r\n\r\n".encode()
+            if status(answer_to(wire, head)) == 200:
+                with pytest.raises((ssl.SSLError, ConnectionError)):
+                    tls.wrap_socket(wire)
