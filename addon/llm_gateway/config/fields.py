@@ -7,15 +7,24 @@ the value, which may be a secret. What this file does not know: which key uses w
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    SecretStr,
+)
 from pydantic.json_schema import WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from ..exchange import NANO, Reset
+from ..dialects import SPECS
+from ..exchange import NANO, Dialect, Reset
 from .names import PROVIDER_TYPES, UNSUPPORTED_TYPES, nearest
 from .urls import DEFAULT_PORTS, parse_base_url, parse_host
 
@@ -27,6 +36,18 @@ class FromEnvironment(str):
     """A text that came out of `${NAME}`: it may stand for a number or a truth value too."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OneOf:
+    """A text that is one of a table's keys."""
+
+    words: Mapping[str, object]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.literal_schema(list(self.words))
 
 
 def wrong(clause: str) -> PydanticCustomError:
@@ -248,6 +269,7 @@ TypeName = Annotated[
     AfterValidator(_known_type),
     Field(json_schema_extra={"enum": sorted(PROVIDER_TYPES)}),
 ]
+DialectName = Annotated[Dialect, OneOf(SPECS)]
 BaseURL = Annotated[Text, AfterValidator(_base_url)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 HeaderName = Annotated[str, BeforeValidator(_header_name)]

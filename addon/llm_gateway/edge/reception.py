@@ -15,7 +15,14 @@ from dataclasses import replace
 
 from mitmproxy import connection, http
 
-from llm_gateway.dialects import Body, Problem, error_body, match
+from llm_gateway.dialects import (
+    DEFAULT,
+    DialectSpec,
+    RequestBody,
+    RequestError,
+    match,
+    match_subpath,
+)
 from llm_gateway.edge import calls
 from llm_gateway.edge.admission import Admission
 from llm_gateway.edge.answers import Answer, put
@@ -34,7 +41,7 @@ from llm_gateway.edge.management import Management
 from llm_gateway.edge.passing import HOP_BY_HOP, Passage, Passing
 from llm_gateway.edge.runtime import Runtime
 from llm_gateway.edge.serving import Serving, restore
-from llm_gateway.exchange import Dialect, Policy
+from llm_gateway.exchange import Policy
 from llm_gateway.identity import Identity
 from llm_gateway.manage.guard import Allowed
 from llm_gateway.providers.hosts import is_known_host
@@ -42,7 +49,6 @@ from llm_gateway.routing import one_family
 
 logger = logging.getLogger("llm_gateway")
 
-COUNT_TOKENS = "/count_tokens"
 ASK_FOR_KEY = (("proxy-authenticate", 'Basic realm="llm-gateway"'),)
 PROXY_KEY_NEEDED = (
     "This proxy asks for a client key: send one of `clients` as the proxy's user name."
@@ -84,14 +90,14 @@ class Reception:
         request = flow.request
         if refusal := refused_head(request):
             status, message = refusal
-            self._refuse(flow, Dialect.CHAT, status, "invalid_request", message)
+            self._refuse(flow, DEFAULT, status, "invalid_request", message)
             return None
         way = self.admission.way(flow)
         dialect = match(request.method, request.path)
         if self.admission.needs_proxy_key(flow, way):
             self._refuse(
                 flow,
-                dialect or Dialect.CHAT,
+                dialect or DEFAULT,
                 407,
                 "invalid_api_key",
                 PROXY_KEY_NEEDED,
@@ -103,7 +109,7 @@ class Reception:
             if length and int(length) > BODY_BYTES:
                 message = f"The request body is larger than {BODY_BYTES} bytes."
                 self._refuse(
-                    flow, dialect or Dialect.CHAT, 413, "request_too_large", message
+                    flow, dialect or DEFAULT, 413, "request_too_large", message
                 )
             return None
         return self._passing_head(flow, way)
@@ -115,7 +121,7 @@ class Reception:
         if request.scheme == "http" and not await self.admission.may_reach(request):
             self._refuse(
                 flow,
-                Dialect.CHAT,
+                DEFAULT,
                 403,
                 "forbidden",
                 f"The proxy does not reach into this machine ({host[:80]}).",
@@ -129,7 +135,7 @@ class Reception:
 
     def too_large(self, flow: http.HTTPFlow, limit: int) -> http.Response:
         """The answer to a body that is, or turns out to be, larger than `limit` bytes."""
-        dialect = match(flow.request.method, flow.request.path) or Dialect.CHAT
+        dialect = match(flow.request.method, flow.request.path) or DEFAULT
         message = f"The request body is larger than {limit} bytes."
         self._refuse(flow, dialect, 413, "request_too_large", message)
         assert flow.response is not None
@@ -144,11 +150,12 @@ class Reception:
         way = self.admission.way(flow)
         dialect = match(flow.request.method, flow.request.path)
         below = ""
-        if dialect is None and way is Way.DIRECT:
-            bare = flow.request.path.partition("?")[0]
-            if bare.endswith(f"/messages{COUNT_TOKENS}"):
-                dialect = match(flow.request.method, bare.removesuffix(COUNT_TOKENS))
-                below = COUNT_TOKENS
+        if (
+            dialect is None
+            and way is Way.DIRECT
+            and (found := match_subpath(flow.request.method, flow.request.path))
+        ):
+            dialect, below = found
         cors_origin = ""
         if way is Way.DIRECT:
             allowed = self._guarded(flow, dialect)
@@ -168,7 +175,7 @@ class Reception:
         await self._routed(flow, way, dialect, below, cors_origin)
 
     async def _routed(
-        self, flow: http.HTTPFlow, way: Way, dialect: Dialect, below: str, cors: str
+        self, flow: http.HTTPFlow, way: Way, dialect: DialectSpec, below: str, cors: str
     ) -> None:
         request = flow.request
         identity = self.admission.identity(flow, way)
@@ -190,17 +197,17 @@ class Reception:
             else:
                 self._refuse(flow, dialect, e.status, "invalid_request", str(e))
             return
-        if isinstance(body, Problem):
+        if isinstance(body, RequestError):
             self._refuse(
                 flow, dialect, body.status, body.code, body.message, param=body.param
             )
             return
         catalog = self.runtime.catalog
         ranks = tuple(
-            tuple(o for o in rank if dialect in o.dialects)
+            tuple(o for o in rank if dialect.name in o.dialects)
             for rank in catalog.names.ranks(body.ask.model)
         )
-        if dialect is Dialect.EMBEDDINGS:
+        if not dialect.interchangeable:
             ranks = one_family(ranks)
         if not any(ranks):
             self._unknown_model(flow, way, body, identity)
@@ -225,17 +232,17 @@ class Reception:
         return way is not Way.DIRECT and passes == "passthrough"
 
     def _unknown_model(
-        self, flow: http.HTTPFlow, way: Way, body: Body, identity: Identity
+        self, flow: http.HTTPFlow, way: Way, body: RequestBody, identity: Identity
     ) -> None:
         """No provider offers it: the app's own host answers, or a 404 does."""
-        dialect = body.ask.dialect
+        dialect = body.dialect
         if self._lets_pass(flow, way, identity):
             self._pass(flow, dialect, body, identity)
             return
         name = body.ask.model
         message = f"The model {name!r} does not exist here."
         if others := self.runtime.catalog.names.dialects(name):
-            spoken = ", ".join(sorted(d.value for d in others))
+            spoken = ", ".join(sorted(others))
             message = (
                 f"The model {name!r} is offered in another dialect only: {spoken}."
             )
@@ -251,8 +258,8 @@ class Reception:
     def _pass(
         self,
         flow: http.HTTPFlow,
-        dialect: Dialect | None,
-        body: Body | None,
+        dialect: DialectSpec | None,
+        body: RequestBody | None,
         identity: Identity,
         host: str = "",
     ) -> None:
@@ -289,19 +296,21 @@ class Reception:
         elif found is not None:
             self.passing.failed(found, failure)
 
-    def _guarded(self, flow: http.HTTPFlow, dialect: Dialect | None) -> Allowed | None:
+    def _guarded(
+        self, flow: http.HTTPFlow, dialect: DialectSpec | None
+    ) -> Allowed | None:
         """The guard of our own port. None: it has answered."""
         verdict = self.admission.guarded(flow)
         if isinstance(verdict, Allowed):
             return verdict
-        spoken = dialect or Dialect.CHAT
+        spoken = dialect or DEFAULT
         self._refuse(flow, spoken, verdict.status, verdict.code, verdict.message)
         return None
 
     def _refuse(
         self,
         flow: http.HTTPFlow,
-        dialect: Dialect,
+        dialect: DialectSpec,
         status: int,
         code: str,
         message: str,
@@ -309,7 +318,7 @@ class Reception:
         *,
         param: str | None = None,
     ) -> None:
-        body = error_body(dialect, status, code, message, param=param)
+        body = dialect.error_body(status, code, message, param=param)
         ours = (
             ("x-gateway-request-id", calls.new_id(self.runtime.clock())),
             ("x-gateway-attempts", "0"),
