@@ -42,10 +42,11 @@ class Peek:
         """With state ERROR: `error event`, `empty stream` or `broken body`."""
         self.answer: Event | None = None
         """With state CONTENT: the answer that is no stream, so that it is read once."""
-        self._has_content = dialect.event_has_content
         self._event_failed = dialect.event_failed
         self._answer_failed = dialect.answer_failed
-        self._streamed = streamed and self._has_content is not None
+        says = dialect.event_has_content
+        self._has_content = says or bool
+        self._streamed = streamed and says is not None
         self._decoder = SSEDecoder()
         self._plain: bool | None = None if self._streamed else True
         """The body is no stream; None: not known before its first byte."""
@@ -91,7 +92,7 @@ class Peek:
             return self._state
         if event.event == "error" or self._event_failed(value):
             return self._fail("error event", error_in(value))
-        if self._has_content is not None and self._has_content(value):
+        if self._has_content(value):
             self._state = PeekState.CONTENT
         return self._state
 

@@ -18,10 +18,16 @@ from pydantic import (
     BeforeValidator,
     Field,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     SecretStr,
 )
 from pydantic.json_schema import WithJsonSchema
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import (
+    CoreSchema,
+    PydanticCustomError,
+    PydanticKnownError,
+    core_schema,
+)
 
 from ..dialects import SPECS
 from ..exchange import NANO, Dialect, Reset
@@ -40,14 +46,25 @@ class FromEnvironment(str):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OneOf:
-    """A text that is one of a table's keys."""
+    """A text that is one of a table's keys, as the table is when a config is read."""
 
     words: Mapping[str, object]
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.literal_schema(list(self.words))
+        return core_schema.no_info_plain_validator_function(self._check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.words)}
+
+    def _check(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.words:
+            words = {"expected": ", ".join(map(repr, self.words))}
+            raise PydanticKnownError("literal_error", words)
+        return str(value)
 
 
 def wrong(clause: str) -> PydanticCustomError:

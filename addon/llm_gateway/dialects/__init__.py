@@ -13,7 +13,7 @@ and its name in the rows of the providers that speak it. Nothing here knows a pr
 socket or a clock, and nothing here raises on what a stranger sent.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from types import MappingProxyType
 
 from llm_gateway.dialects.answer_model import renamed_answer
@@ -124,7 +124,9 @@ def is_request_path(path: str) -> bool:
     return path.endswith(_request_ends)
 
 
-def first_of(names: Iterable[Dialect]) -> Dialect | None:
+def first_of(names: Container[Dialect]) -> Dialect | None:
     """Of several dialects the one that the registry has first; None for none."""
-    spoken = frozenset(names)
-    return next((name for name in _specs if name in spoken), None)
+    for name in _specs:
+        if name in names:
+            return name
+    return None

@@ -22,7 +22,10 @@ def count_of(value: object) -> int | None:
 
 def first_count(*values: object) -> int | None:
     """The first of these that is a count."""
-    return next((c for c in map(count_of, values) if c is not None), None)
+    for value in values:
+        if (count := count_of(value)) is not None:
+            return count
+    return None
 
 
 def object_in(usage: Counts, *names: str) -> Counts:

@@ -122,7 +122,7 @@ def decision(
     """Who would answer a small request for this model. None: nobody has the name."""
     ranks = runtime.catalog.names.ranks(name)
     if dialect is None:
-        dialect = first_of(d for rank in ranks for o in rank for d in o.dialects)
+        dialect = first_of({d for rank in ranks for o in rank for d in o.dialects})
     if dialect is None or not any(ranks):
         return None
     ranks = tuple(tuple(o for o in rank if dialect in o.dialects) for rank in ranks)
