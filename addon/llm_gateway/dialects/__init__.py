@@ -75,11 +75,15 @@ def register(spec: DialectSpec) -> None:
     global _request_ends
     if spec.name in _specs:
         raise ValueError(f"dialect {spec.name!r} is registered twice")
-    taken = {end: other for end, other in _ends if other is not None}
-    for end in spec.ends:
-        if end in taken:
+    for other in _specs.values():
+        if both := sorted({*spec.ends} & {*other.ends}):
             raise ValueError(
-                f"dialect {spec.name!r}: {end!r} is an end of {taken[end].name!r} already"
+                f"dialect {spec.name!r}: {both[0]!r} is an end of {other.name!r} already"
+            )
+        if kept := sorted({*spec.ends} & {*other.foreign_ends}):
+            raise ValueError(
+                f"dialect {spec.name!r}: {kept[0]!r} is kept from {other.name!r}; take it "
+                "out of its `foreign_ends`"
             )
     _specs[spec.name] = spec
     _ends.extend((end, spec) for end in spec.ends)

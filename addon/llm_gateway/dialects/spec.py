@@ -188,6 +188,24 @@ class DialectSpec:
         names = (*self.forwards, *(name for name, _ in self.headers))
         if upper := [name for name in names if name != name.lower()]:
             faults.append(f"header {upper[0]!r} is not in lower case")
+        faults += [
+            f"`{name}` cannot be called; write a function"
+            for name in _FUNCTIONS
+            if not callable(getattr(self, name))
+        ]
         if self.event_has_content is None and self.usage_event is not None:
             faults.append("it has no streams, and so no `usage_event`")
         return faults
+
+
+_FUNCTIONS = (
+    "read_path",
+    "read_conversation",
+    "read_settings",
+    "event_failed",
+    "answer_failed",
+    "find_usage",
+    "read_usage",
+    "error_body",
+    "stream_error",
+)
