@@ -15,7 +15,7 @@ from llm_gateway.frozen import frozen
 
 from . import __version__
 from .dialects import SPECS, DialectSpec, RequestBody
-from .dialects.spec import Headers, ModelPlace
+from .dialects.spec import Action, Headers, ModelPlace
 from .exchange import Offer, Origin, RequestInfo
 from .providers.quirks import NO_QUIRK, Quirk
 from .providers.upstream import Credential, Upstream
@@ -190,6 +190,8 @@ def _path(
     query = upstream.query
     if dialect.actions is not None:
         action = dialect.actions[streamed]
+        if below.startswith(":"):
+            action, below = Action(below[1:]), ""
         path = path.replace("{action}", action.word)
         query = "&".join(filter(None, (action.query, query)))
     path = path.replace("{model}", quote(model, safe=""))

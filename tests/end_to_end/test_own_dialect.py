@@ -28,7 +28,7 @@ MODELS = ("m", "status", "error", "event", "empty", "cut", "mute")
 def talk(request: Received) -> Answer:
     """A good answer, in the form that the path asks for."""
     path, _, query = request.target.partition("?")
-    if path.endswith("/weigh"):
+    if path.endswith(":weigh"):
         return Answer(headers=(answers.JSON,), body=(b'{"heard": 7}',))
     if not path.endswith(":talkOn"):
         body = json.dumps({**SAID, "tolls": TOLLS}).encode()
@@ -206,10 +206,10 @@ def test_refusals_in_its_own_shape(gateway: GatewayProcess) -> None:
     assert (row["dialect"], row["outcome"]) == ("parley", "refused")
 
 
-def test_a_path_below_it_costs_nothing(gateway: GatewayProcess, fakes: Any) -> None:
-    status, headers, body = ask(gateway, "/v2/parleys/m:talk/weigh")
+def test_what_only_counts_costs_nothing(gateway: GatewayProcess, fakes: Any) -> None:
+    status, headers, body = ask(gateway, "/v2/parleys/m:weigh")
     assert (status, body) == (200, b'{"heard": 7}')
-    assert fakes[0].requests[-1].target == "/v1/parleys/m:talk/weigh"
+    assert fakes[0].requests[-1].target == "/v1/parleys/m:weigh"
     row = row_of(gateway, headers)
     assert (row["input_tokens"], row["cost_nano"]) == (0, 0)
 

@@ -23,7 +23,7 @@ from .usage import find_usage, read_usage
 PARLEY = DialectSpec(
     name=Dialect("parley"),
     ends=(":talk", ":talkOn"),
-    free_subpaths=("/weigh",),
+    free_paths={":weigh": ":weigh"},
     path="/parleys/{model}:{action}",
     actions=(Action("talk"), Action("talkOn", "as=events")),
     model_place=ModelPlace.PATH,

@@ -12,7 +12,7 @@ from llm_gateway.dialects.paths import NO_PATH_INFO, PathInfo
 from llm_gateway.dialects.prompt_size import weigh
 from llm_gateway.dialects.request_settings import Settings, Values, count
 
-_path = re.compile(r"/parleys/([^/]+):(talk|talkOn)(?:/weigh)?/?(?:\?|$)").search
+_path = re.compile(r"/parleys/([^/]+):(talk|talkOn|weigh)/?(?:\?|$)").search
 
 
 def read_path(path: str) -> PathInfo:

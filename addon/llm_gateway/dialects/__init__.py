@@ -89,7 +89,9 @@ def register(spec: DialectSpec) -> None:
     _ends.extend((end, spec) for end in spec.ends)
     _ends.extend((end, None) for end in spec.foreign_ends)
     _ends.sort(key=lambda row: -len(row[0]))
-    ends = {*spec.ends, spec.path} if "{" not in spec.path else {*spec.ends}
+    ends = {*spec.ends, *spec.free_paths}
+    if "{" not in spec.path:
+        ends.add(spec.path)
     _request_ends = (*_request_ends, *sorted(end.lower() for end in ends))
 
 
@@ -113,12 +115,14 @@ def match(method: str, path: str) -> DialectSpec | None:
 
 
 def match_subpath(method: str, path: str) -> tuple[DialectSpec, str] | None:
-    """The dialect of a request line below one, and the path below: `/count_tokens`."""
-    bare = path.partition("?")[0]
+    """The dialect of a request line that is one of its `free_paths`, and what that adds
+    to the dialect's own path: `/count_tokens`. None: it is no such path."""
+    if method != "POST":
+        return None
+    path = path.partition("?")[0]
     for spec in SPECS.values():
-        for below in spec.free_subpaths:
-            above = bare.removesuffix(below)
-            if above != bare and above[-1:] != "/" and match(method, above) is spec:
+        for end, below in spec.free_paths.items():
+            if path.endswith(end):
                 return spec, below
     return None
 

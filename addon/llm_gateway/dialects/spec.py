@@ -14,7 +14,7 @@ requests and answers for translation, the adapter to what a provider rejects.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from re import Pattern
 from typing import Any, NamedTuple, Protocol
@@ -83,8 +83,10 @@ class DialectSpec:
     dialects wins."""
     foreign_ends: tuple[str, ...] = ()
     """Longer ends that are another thing, with a body of its own."""
-    free_subpaths: tuple[str, ...] = ()
-    """Paths below it that are routed with it, take no tokens and cost nothing."""
+    free_paths: Mapping[str, str] = field(default_factory=dict)
+    """Requests that are routed with it, take no tokens and cost nothing, as counting
+    tokens: end of the client's path -> what follows `path` upstream (`/count_tokens`), or
+    `:WORD`, which stands in place of `{action}`."""
     path: str
     """What follows a base URL, unless a provider's row says otherwise. `{model}` stands
     for the name that is sent, `{action}` for the word in `actions`."""
@@ -176,7 +178,7 @@ class DialectSpec:
             faults.append("`name` is no word; write lower-case letters, e.g. 'chat'")
         if not self.ends:
             faults.append("`ends` is empty; write what its paths end in")
-        places = (*self.ends, *self.foreign_ends, *self.free_subpaths)
+        places = (*self.ends, *self.foreign_ends, *self.free_paths)
         if odd := [p for p in places if p[:1] not in ("/", ":") or p.endswith("/")]:
             faults.append(f"{odd[0]!r} is no end of a path; write e.g. '/messages'")
         if not self.path.startswith("/"):

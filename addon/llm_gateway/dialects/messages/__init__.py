@@ -12,7 +12,7 @@ from llm_gateway.exchange import Dialect
 MESSAGES = DialectSpec(
     name=Dialect("messages"),
     ends=("/v1/messages",),  # OpenAI's assistants have …/threads/ID/messages
-    free_subpaths=("/count_tokens",),
+    free_paths={"/v1/messages/count_tokens": "/count_tokens"},
     path="/messages",
     read_conversation=read_conversation,
     forwards=frozenset({b"anthropic-version", b"anthropic-beta"}),
