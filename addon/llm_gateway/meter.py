@@ -115,7 +115,7 @@ class StreamMeter:
         if self._blind or word is None:
             return ""
         tail = b"".join(self._last)
-        if b"error" in tail or b"failed" in tail:
+        if self._dialect.failure_hint.search(tail):
             events = map(_parsed, map(data_of, raw_events(tail)))
             failed = self._dialect.event_failed
             if any(e and failed(e) for e in events):

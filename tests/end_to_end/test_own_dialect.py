@@ -21,7 +21,7 @@ from .failing import priced
 SCRIPT = Path(own_dialect.__file__).with_name("script.py")
 SAID = {"speaker": "fake-model", "spoken": [{"words": "Well met"}]}
 TOLLS = {"heard": 7, "said": 3}
-MODELS = ("m", "status", "error", "event", "empty", "cut", "mute")
+MODELS = ("m", "status", "error", "event", "empty", "cut", "mute", "tired")
 """One for each way to fail: what is remembered of it is nobody else's."""
 
 
@@ -186,6 +186,16 @@ def test_a_stream_without_its_last_word_is_cut_too(
     _, headers, body = ask(gateway, "/v2/parleys/mute:talkOn")
     assert b'"upstream_truncated"' in body
     assert row_of(gateway, headers)["outcome"] == "truncated"
+
+
+def test_an_error_event_in_a_stream_stays_the_last_word(
+    gateway: GatewayProcess, fakes: Any
+) -> None:
+    fakes[0].then(stream(words("Well"), OOPS))
+    _, headers, body = ask(gateway, "/v2/parleys/tired:talkOn")
+    assert body.endswith(OOPS)
+    row = row_of(gateway, headers)
+    assert (row["outcome"], row["error"]) == ("truncated", "upstream_truncated")
 
 
 def test_refusals_in_its_own_shape(gateway: GatewayProcess) -> None:

@@ -36,6 +36,7 @@ PARLEY = DialectSpec(
     example={"utterances": [{"who": "me", "words": "Hello!"}]},
     event_has_content=has_content,
     event_failed=failed,
+    failure_hint=re.compile(b"oops"),
     answer_failed=failed,
     stream_end=re.compile(rb'"kind"\s*:\s*"bye"'),
     stream_text=strings("words"),

@@ -114,7 +114,6 @@ class DialectSpec:
     """Client headers that belong to it, whoever speaks it (lower case)."""
     headers: Headers = ()
     """Headers without which it is not understood; the client's own value wins."""
-
     example: Json
     """Body of a small request, without its model: for people to try."""
 
@@ -126,6 +125,8 @@ class DialectSpec:
     no streams in it."""
     event_failed: Callable[[Json], bool] = is_error
     """The event ends a stream in failure."""
+    failure_hint: Pattern[bytes] = re.compile(b"error|failed")
+    """Bytes without which no event is a failure: a quick look before `event_failed`."""
     answer_failed: Callable[[Json], bool] = is_error
     """A plain answer with a good status holds no answer, but an error."""
     stream_end: Pattern[bytes] | None
