@@ -33,8 +33,11 @@ AREAS = (
     ("event loop", r"/(asyncio|selectors|contextlib)\b"),
     ("limits", r"llm_gateway/limits/"),
     ("ledger, both threads", r"llm_gateway/ledger/"),
+    (
+        "usage and prices",
+        r"llm_gateway/(usage|prices|meter|dialects/(.*usage|token_counts))",
+    ),
     ("what is asked", r"llm_gateway/dialects/"),
-    ("usage and prices", r"llm_gateway/(usage|prices|meter)"),
     ("the log line", r"/logging/|edge/(log|scrub)\.py"),
     ("deciding, building, settling", r"llm_gateway/"),
     ("values that are made", r"<string>"),

@@ -16,14 +16,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "addon"))
 
 from llm_gateway import dialects  # noqa: E402
-from llm_gateway.exchange import Dialect, Price, Usage  # noqa: E402
+from llm_gateway.dialects import CHAT, DialectSpec  # noqa: E402
+from llm_gateway.exchange import Price, Usage  # noqa: E402
 from llm_gateway.meter import StreamMeter  # noqa: E402
 from llm_gateway.peek import Peek  # noqa: E402
 from llm_gateway.prices import cost  # noqa: E402
 from llm_gateway.sse import SSEDecoder, raw_events  # noqa: E402
 from llm_gateway.usage import read_answer  # noqa: E402
-
-CHAT, MESSAGES = Dialect.CHAT, Dialect.MESSAGES
 
 
 def chat_body(size: int, messages: int = 3) -> bytes:
@@ -92,7 +91,9 @@ def decode(chunks: list[bytes]) -> Callable[[], object]:
     return run
 
 
-def peek(dialect: Dialect, chunks: list[bytes], streamed: bool) -> Callable[[], object]:
+def peek(
+    dialect: DialectSpec, chunks: list[bytes], streamed: bool
+) -> Callable[[], object]:
     def run() -> object:
         it = Peek(dialect, streamed)
         for chunk in chunks:
@@ -117,7 +118,7 @@ def cases() -> list[tuple[str, Callable[[], object], int]]:
         ("1 MB picture", picture_body(1_000_000)),
     ):  # fmt: skip
         read = dialects.read(CHAT, body)
-        assert isinstance(read, dialects.Body)
+        assert isinstance(read, dialects.RequestBody)
         found.append((f"read, {label}", lambda b=body: dialects.read(CHAT, b), 1))
         found.append(
             (

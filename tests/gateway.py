@@ -46,6 +46,7 @@ class GatewayProcess(MitmProcess):
         confdir: Path,
         env: Mapping[str, str | None] | None = None,
         options: Mapping[str, str | None] | None = None,
+        script: Path = SCRIPT,
         **more: Any,
     ) -> None:
         self.folder = folder
@@ -55,7 +56,7 @@ class GatewayProcess(MitmProcess):
         if config is not None:
             self.write_config(config)
         super().__init__(
-            SCRIPT,
+            script,
             confdir=confdir,
             cwd=folder,
             options={"gateway_dashboard_port": "0", **(options or {})},

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire import STREAMS, cut, dialect_of, fed, places, recording
 
-from llm_gateway.dialects import stream_error
-from llm_gateway.exchange import Dialect, Usage
+from llm_gateway.dialects import CHAT, SPECS
+from llm_gateway.exchange import Usage
 from llm_gateway.meter import StreamMeter
 from llm_gateway.sse import LONGEST, raw_events
 
@@ -52,7 +52,7 @@ COUNTED_APART = {
 
 
 def meter(name: str, *, strip_usage: bool = False, **more) -> StreamMeter:
-    return StreamMeter(Dialect(dialect_of(name)), strip_usage=strip_usage, **more)
+    return StreamMeter(SPECS[dialect_of(name)], strip_usage=strip_usage, **more)
 
 
 def without_usage_event(data: bytes) -> bytes:
@@ -143,7 +143,7 @@ def test_stripping_byte_by_byte_delays_nothing_that_a_client_could_read(name):
 
 
 def test_an_event_with_a_choice_passes_before_it_is_whole():
-    it = StreamMeter(Dialect.CHAT, strip_usage=True)
+    it = StreamMeter(CHAT, strip_usage=True)
     assert it.feed(b'data: {"id":"1","choices":[') == b""
     head = b'data: {"id":"1","choices":[{"delta":{"content":"a'
     assert it.feed(b'{"delta":{"content":"a') == head
@@ -169,7 +169,7 @@ def test_an_event_with_a_choice_passes_before_it_is_whole():
     ],
 )
 def test_anything_else_stays(event):
-    it = StreamMeter(Dialect.CHAT, strip_usage=True)
+    it = StreamMeter(CHAT, strip_usage=True)
     assert it.feed(event) == event
 
 
@@ -183,7 +183,7 @@ def test_anything_else_stays(event):
     ],
 )
 def test_spellings_of_the_usage_event(event):
-    it = StreamMeter(Dialect.CHAT, strip_usage=True)
+    it = StreamMeter(CHAT, strip_usage=True)
     assert it.feed(event) == b""
     assert it.usage(prompt_estimate=9).input_tokens == 1
 
@@ -261,7 +261,7 @@ def test_a_cut_message_keeps_the_prompt_that_was_reported():
 
 
 def test_escapes_count_as_what_they_stand_for():
-    it = StreamMeter(Dialect.CHAT, strip_usage=False)
+    it = StreamMeter(CHAT, strip_usage=False)
     text = "你好世界"
     event = {"choices": [{"delta": {"content": text}}]}
     it.feed(b"data: " + json.dumps(event).encode() + b"\n\n")
@@ -281,14 +281,14 @@ def test_a_plain_answer_to_a_streamed_request_is_read_as_well():
 
 
 def test_nothing_seen():
-    it = StreamMeter(Dialect.CHAT, strip_usage=True)
+    it = StreamMeter(CHAT, strip_usage=True)
     assert it.finish() == b""
     assert not it.first_content
     assert it.usage(prompt_estimate=12) == Usage(input_tokens=12, source="estimated")
 
 
 def test_reasoning_excluded():
-    it = StreamMeter(Dialect.CHAT, strip_usage=False, reasoning_excluded=True)
+    it = StreamMeter(CHAT, strip_usage=False, reasoning_excluded=True)
     details = {"reasoning_tokens": 5}
     usage = {"prompt_tokens": 1, "completion_tokens": 6}
     event = {"usage": usage | {"completion_tokens_details": details}}
@@ -324,13 +324,13 @@ def test_a_model_named_in_the_text_is_not_renamed():
         b'data: {"choices":[{"delta":{"content":"{\\"model\\":\\"a\\"}"},'
         b'"extra":{"model":"a"}}],"model" : "a"}\n\n'
     )
-    it = StreamMeter(Dialect.CHAT, strip_usage=False, rename_model="b")
+    it = StreamMeter(CHAT, strip_usage=False, rename_model="b")
     assert it.feed(event) == event.replace(b'"model" : "a"', b'"model" : "b"')
 
 
 def test_data_over_several_lines_is_not_renamed():
     event = b'data: {"choices":[],\ndata: "model":"a"}\n\n'
-    it = StreamMeter(Dialect.CHAT, strip_usage=False, rename_model="b")
+    it = StreamMeter(CHAT, strip_usage=False, rename_model="b")
     assert it.feed(event) == event
 
 
@@ -348,19 +348,19 @@ def test_data_over_several_lines_is_not_renamed():
 )
 @pytest.mark.parametrize("strip_usage", [False, True])
 def test_boundary_before_an_event_of_our_own(sent, boundary, strip_usage):
-    it = StreamMeter(Dialect.CHAT, strip_usage=strip_usage)
+    it = StreamMeter(CHAT, strip_usage=strip_usage)
     it.feed(sent)
     it.finish()
     assert it.boundary == boundary
 
 
 def test_a_held_event_that_broke_off_is_dropped():
-    it = StreamMeter(Dialect.CHAT, strip_usage=True)
+    it = StreamMeter(CHAT, strip_usage=True)
     assert it.feed(b'data: {"id":"1","cho') == b""
     assert it.finish() == b""
     assert it.boundary == b""
     # so that the error after it can be read
-    error = stream_error(Dialect.CHAT, "upstream_cut", "x")
+    error = CHAT.stream_error("upstream_cut", "x")
     assert error.startswith(b'data: {"error":')
 
 
@@ -368,13 +368,13 @@ def test_a_held_event_that_broke_off_is_dropped():
     "rest", [b"data: [DONE]", b": bye", b'data: {"error":{"a":1}}']
 )
 def test_a_held_event_that_is_whole_goes_out_at_the_end(rest):
-    it = StreamMeter(Dialect.CHAT, strip_usage=True)
+    it = StreamMeter(CHAT, strip_usage=True)
     assert it.feed(rest) + it.finish() == rest
 
 
 @pytest.mark.parametrize("more", [{}, {"strip_usage": True}, {"rename_model": "b"}])
 def test_an_endless_event_passes_unread(more):
-    it = StreamMeter(Dialect.CHAT, **{"strip_usage": False, **more})
+    it = StreamMeter(CHAT, **{"strip_usage": False, **more})
     chunks = [b"data: " + b"x" * (LONGEST // 4)] * 6
     out = fed(it.feed, chunks)
     assert out == b"".join(chunks)
@@ -409,7 +409,7 @@ def test_an_endless_event_passes_unread(more):
     places=places,
     strip_usage=st.booleans(),
     rename_model=st.none() | st.just("b"),
-    dialect=st.sampled_from(list(Dialect)),
+    dialect=st.sampled_from(list(SPECS.values())),
 )
 def test_garbage_never_raises_and_chunks_do_not_matter(
     pieces, places, strip_usage, rename_model, dialect
@@ -438,7 +438,7 @@ def masks(data: bytes) -> bytes:
     return data.replace(KEY, b"***")
 
 
-@pytest.mark.parametrize("dialect", list(Dialect))
+@pytest.mark.parametrize("dialect", list(SPECS.values()))
 @pytest.mark.parametrize("strip", [False, True])
 @pytest.mark.parametrize("rename", [None, "m"])
 def test_an_error_event_goes_out_whole_and_without_keys(dialect, strip, rename):
@@ -453,7 +453,7 @@ def test_an_error_event_goes_out_whole_and_without_keys(dialect, strip, rename):
 
 
 def test_only_what_speaks_of_an_error_waits():
-    it = StreamMeter(Dialect.CHAT, strip_usage=False, mask=masks)
+    it = StreamMeter(CHAT, strip_usage=False, mask=masks)
     said = b'data: {"choices":[{"delta":{"content":"a '
     assert it.feed(said) == said
     assert it.feed(b"b") == b"b"
@@ -464,7 +464,7 @@ def test_only_what_speaks_of_an_error_waits():
 
 
 def test_an_error_event_that_is_too_long_is_not_waited_for():
-    it = StreamMeter(Dialect.CHAT, strip_usage=False, mask=masks)
+    it = StreamMeter(CHAT, strip_usage=False, mask=masks)
     data = b'data: {"error": "' + b"x" * LONGEST
     assert it.feed(data[:100]) == b""
     assert it.feed(data[100:]) == data
@@ -473,6 +473,6 @@ def test_an_error_event_that_is_too_long_is_not_waited_for():
 
 
 def test_an_error_event_that_broke_off():
-    it = StreamMeter(Dialect.CHAT, strip_usage=False, mask=masks)
+    it = StreamMeter(CHAT, strip_usage=False, mask=masks)
     assert it.feed(b"event: error\ndata: bad key " + KEY) == b""
     assert it.finish() == b"event: error\ndata: bad key ***"

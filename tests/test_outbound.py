@@ -10,13 +10,20 @@ from hypothesis import strategies as st
 from providers.sending import body_of, catalog_of, headers, only_offer, sent, url
 from pydantic import SecretStr
 
-from llm_gateway.exchange import Dialect, Origin
+from llm_gateway.dialects import (
+    CHAT,
+    EMBEDDINGS,
+    MESSAGES,
+    RESPONSES,
+    SPECS,
+    DialectSpec,
+)
+from llm_gateway.exchange import Origin
 from llm_gateway.outbound import NoCredential, authority, build, model_list
 from llm_gateway.providers import TYPES
 from llm_gateway.providers.quirks import Quirk
 from llm_gateway.providers.upstream import Credential
 
-CHAT, MESSAGES = Dialect.CHAT, Dialect.MESSAGES
 OPENAI = {"type": "openai", "apiKey": "PROVIDER-KEY"}
 
 NEVER = (
@@ -66,7 +73,7 @@ def test_nothing_of_the_client_passes_but_the_allow_list(type_: str) -> None:
         credential = Credential(SecretStr("SESSION"))
     if type_ == "simulator":
         del provider["baseURL"]
-    dialect = next(iter(TYPES[type_].paths))
+    dialect = SPECS[next(iter(TYPES[type_].paths))]
     bare = sent(provider, dialect, credential=credential)
     loaded = sent(provider, dialect, client_headers=NEVER, credential=credential)
     assert loaded == bare
@@ -81,11 +88,11 @@ def test_nothing_of_the_client_passes_but_the_allow_list(type_: str) -> None:
         ("openrouter", MESSAGES, "anthropic-beta", "x"),
         ("openrouter", CHAT, "http-referer", "https://app.example"),
         ("openrouter", CHAT, "x-title", "My app"),
-        ("openai", Dialect.RESPONSES, "openai-beta", "responses=v1"),
+        ("openai", RESPONSES, "openai-beta", "responses=v1"),
     ],
 )
 def test_headers_that_mean_something_to_the_provider_pass(
-    type_: str, dialect: Dialect, header: str, value: str
+    type_: str, dialect: DialectSpec, header: str, value: str
 ) -> None:
     client = ((header.title().encode(), value.encode()),)
     out = sent({"type": type_, "apiKey": "K"}, dialect, client_headers=client)
@@ -104,7 +111,7 @@ def test_headers_that_mean_something_to_the_provider_pass(
     ],
 )
 def test_they_do_not_pass_elsewhere(
-    type_: str, dialect: Dialect, header: bytes
+    type_: str, dialect: DialectSpec, header: bytes
 ) -> None:
     out = sent(
         {"type": type_, "apiKey": "K"}, dialect, client_headers=((header, b"v"),)
@@ -282,8 +289,8 @@ def test_usage_is_not_asked_for_when_told_not_to() -> None:
     assert (out.body, out.strip_usage) == (body.raw, False)
 
 
-@pytest.mark.parametrize("dialect", [Dialect.RESPONSES, Dialect.EMBEDDINGS])
-def test_dialects_without_the_option_are_left_alone(dialect: Dialect) -> None:
+@pytest.mark.parametrize("dialect", [RESPONSES, EMBEDDINGS])
+def test_dialects_without_the_option_are_left_alone(dialect: DialectSpec) -> None:
     out = sent(OPENAI, dialect, stream=True)
     assert b"stream_options" not in out.body
     assert not out.strip_usage

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire import ANSWERS, STREAMS, cut, dialect_of, places, recording
 
-from llm_gateway.dialects import ProviderError
-from llm_gateway.exchange import Dialect
+from llm_gateway import dialects
+from llm_gateway.dialects import SPECS, ProviderError
 from llm_gateway.peek import MOST_HELD, Peek, PeekState
 from llm_gateway.sse import raw_events
 
@@ -42,7 +42,7 @@ HEADS = {
 def test_heads_of_recordings(name):
     silent, state = HEADS[name]
     events = raw_events(recording(name))
-    peek = Peek(Dialect(dialect_of(name)), True)
+    peek = Peek(SPECS[dialect_of(name)], True)
     for event in events[:silent]:
         assert peek.feed(event) is HOLD
     assert peek.feed(events[silent]) is state
@@ -55,7 +55,7 @@ def test_heads_of_recordings(name):
 @settings(max_examples=20)
 @given(places=places)
 def test_chunks_do_not_matter(name, places):
-    peek = Peek(Dialect(dialect_of(name)), True)
+    peek = Peek(SPECS[dialect_of(name)], True)
     states = [peek.feed(chunk) for chunk in cut(recording(name), places)]
     assert [*states, peek.finish()][-1] is HEADS[name][1]
 
@@ -63,7 +63,7 @@ def test_chunks_do_not_matter(name, places):
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_head_that_breaks_off_is_an_empty_stream(name):
     silent, _ = HEADS[name]
-    peek = Peek(Dialect(dialect_of(name)), True)
+    peek = Peek(SPECS[dialect_of(name)], True)
     for event in raw_events(recording(name))[:silent]:
         peek.feed(event)
     assert peek.finish() is ERROR
@@ -155,10 +155,10 @@ RESPONSES = [
 
 @pytest.mark.parametrize(
     ("dialect", "event", "state"),
-    [(Dialect.CHAT, *case) for case in CHAT]
-    + [(Dialect.COMPLETIONS, *case) for case in CHAT]
-    + [(Dialect.MESSAGES, *case) for case in MESSAGES]
-    + [(Dialect.RESPONSES, *case) for case in RESPONSES],
+    [(dialects.CHAT, *case) for case in CHAT]
+    + [(dialects.COMPLETIONS, *case) for case in CHAT]
+    + [(dialects.MESSAGES, *case) for case in MESSAGES]
+    + [(dialects.RESPONSES, *case) for case in RESPONSES],
 )
 def test_first_events(dialect, event, state):
     peek = Peek(dialect, True)
@@ -189,7 +189,7 @@ def test_first_events(dialect, event, state):
 )
 def test_streams_that_say_nothing(stream, kind):
     for size in (1, 4, 1000):
-        peek = Peek(Dialect.CHAT, True)
+        peek = Peek(dialects.CHAT, True)
         for i in range(0, len(stream), size):
             peek.feed(stream[i : i + size])
         assert peek.finish() is ERROR
@@ -197,7 +197,7 @@ def test_streams_that_say_nothing(stream, kind):
 
 
 def test_a_plain_answer_to_a_streamed_request_is_content():
-    peek = Peek(Dialect.CHAT, True)
+    peek = Peek(dialects.CHAT, True)
     body = recording("openai_chat.json")
     assert peek.feed(body[:9]) is HOLD
     assert peek.feed(body[9:]) is HOLD
@@ -208,7 +208,7 @@ def test_a_plain_answer_to_a_streamed_request_is_content():
     "filler", [b": comment\n\n", b'data: {"choices":[]}\n\n', b"data: ", b"{ "]
 )
 def test_no_more_than_this_is_held(filler):
-    peek = Peek(Dialect.CHAT, True)
+    peek = Peek(dialects.CHAT, True)
     fed = 0
     while fed <= MOST_HELD:
         assert peek.feed(filler) in (HOLD, CONTENT)
@@ -221,7 +221,7 @@ def test_no_more_than_this_is_held(filler):
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_plain_answers_are_content_once_whole(name):
-    peek = Peek(Dialect(dialect_of(name)), False)
+    peek = Peek(SPECS[dialect_of(name)], False)
     body = recording(name)
     assert peek.feed(body[:20]) is HOLD
     assert peek.feed(body[20:]) is HOLD
@@ -247,14 +247,14 @@ def test_plain_answers_are_content_once_whole(name):
     ],
 )
 def test_plain_answers_that_are_none(body, kind, message):
-    peek = Peek(Dialect.CHAT, False)
+    peek = Peek(dialects.CHAT, False)
     assert peek.feed(body) is HOLD
     assert peek.finish() is ERROR
     assert (peek.kind, peek.error.message) == (kind, message)
 
 
 def test_a_large_plain_answer_is_held_to_its_end():
-    peek = Peek(Dialect.EMBEDDINGS, True)  # embeddings never stream
+    peek = Peek(dialects.EMBEDDINGS, True)  # embeddings never stream
     assert peek.feed(b'{"data":[' + b"1," * MOST_HELD) is HOLD
     assert peek.feed(b"1]}") is HOLD
     assert peek.finish() is CONTENT
@@ -278,7 +278,7 @@ def test_a_large_plain_answer_is_held_to_its_end():
         max_size=20,
     ).map(b"".join),
     places=places,
-    dialect=st.sampled_from(list(Dialect)),
+    dialect=st.sampled_from(list(SPECS.values())),
     streamed=st.booleans(),
 )
 def test_garbage_never_raises(data, places, dialect, streamed):

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.exchange import (
-    Ask,
     Call,
     Decision,
     Dialect,
@@ -19,6 +18,7 @@ from llm_gateway.exchange import (
     Offer,
     Policy,
     Price,
+    RequestInfo,
     Verdict,
     Window,
 )
@@ -63,7 +63,7 @@ class Table:
     def limits(self, offer: Offer) -> tuple[Limit, ...]:
         return (*offer.limits, *self.held)
 
-    def need(self, offer: Offer, ask: Ask) -> Need:
+    def need(self, offer: Offer, ask: RequestInfo) -> Need:
         return Need(1, 100, 0)
 
     def fit(
@@ -79,7 +79,7 @@ class Table:
     def unavailable(self, offer: Offer, dialect: Dialect) -> Unavailable | None:
         return self.away.get(offer.provider)
 
-    def expected_cost(self, offer: Offer, ask: Ask) -> int | None:
+    def expected_cost(self, offer: Offer, ask: RequestInfo) -> int | None:
         if offer.price is None:
             return None
         tokens_in, tokens_out = self.tokens
@@ -94,7 +94,7 @@ def decided(
     chance: Sequence[float] = (),
     **more: Any,
 ) -> Decision:
-    ask = Ask(Dialect.CHAT, "m")
+    ask = RequestInfo(Dialect("chat"), "m")
     call = Call(id="1", at=NOW, ask=ask, client="c", app="a", policy=policy)
     dice = iter(chance)
     return decide(call, ranks, table or Table(), chance=lambda: next(dice, 0.0), **more)

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire import ANSWERS, RECORDINGS, dialect_of, recording
 
-from llm_gateway.exchange import Dialect, Usage
-from llm_gateway.usage import MOST, read_answer, usage_of
+from llm_gateway.dialects import CHAT, RESPONSES, SPECS
+from llm_gateway.dialects.token_counts import MOST
+from llm_gateway.exchange import Usage
+from llm_gateway.usage import read_answer, usage_of
 
 # recording -> model, input, cached, cache write, output, reasoning
 VECTORS = {
@@ -28,7 +30,7 @@ VECTORS = {
 
 
 def read(name: str, **more) -> Usage:
-    dialect = Dialect(dialect_of(name))
+    dialect = SPECS[dialect_of(name)]
     return read_answer(dialect, recording(name), prompt_estimate=999, **more)
 
 
@@ -49,23 +51,19 @@ def test_reasoning_excluded_by_the_providers_row():
     usage = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
     usage["completion_tokens_details"] = {"reasoning_tokens": 5}
     answer = {"usage": usage}
-    included = usage_of(Dialect.CHAT, answer, prompt_estimate=0)
-    excluded = usage_of(
-        Dialect.CHAT, answer, prompt_estimate=0, reasoning_excluded=True
-    )
+    included = usage_of(CHAT, answer, prompt_estimate=0)
+    excluded = usage_of(CHAT, answer, prompt_estimate=0, reasoning_excluded=True)
     assert (included.output_tokens, included.reasoning_tokens) == (15, 5)
     assert (excluded.output_tokens, excluded.reasoning_tokens) == (20, 5)
     # who counts it apart in chat does not in responses
     answer = {"usage": {"input_tokens": 10, "output_tokens": 20, "total_tokens": 30}}
     answer["usage"]["output_tokens_details"] = {"reasoning_tokens": 5}
-    usage = usage_of(
-        Dialect.RESPONSES, answer, prompt_estimate=0, reasoning_excluded=True
-    )
+    usage = usage_of(RESPONSES, answer, prompt_estimate=0, reasoning_excluded=True)
     assert (usage.output_tokens, usage.reasoning_tokens) == (15, 5)
 
 
 def chat(usage: object) -> Usage:
-    return usage_of(Dialect.CHAT, {"usage": usage}, prompt_estimate=70)
+    return usage_of(CHAT, {"usage": usage}, prompt_estimate=70)
 
 
 @pytest.mark.parametrize(
@@ -132,9 +130,7 @@ def test_what_is_no_count_is_not_reported(usage):
     ],
 )
 def test_estimated_from_the_text(dialect, answer, output):
-    usage = read_answer(
-        Dialect(dialect), json.dumps(answer).encode(), prompt_estimate=70
-    )
+    usage = read_answer(SPECS[dialect], json.dumps(answer).encode(), prompt_estimate=70)
     assert usage == Usage(input_tokens=70, output_tokens=output, source="estimated")
 
 
@@ -142,14 +138,14 @@ def test_estimated_from_the_text(dialect, answer, output):
     "body", [b"", b"<html>", b"[]", b"null", b"\xff", b"[" * 99999]
 )
 def test_no_answer_at_all_is_unknown(body):
-    assert read_answer(Dialect.CHAT, body, prompt_estimate=70) == Usage()
+    assert read_answer(CHAT, body, prompt_estimate=70) == Usage()
 
 
 @given(name=st.sampled_from(ANSWERS), at=st.integers(0, 2000))
 def test_a_truncated_body_is_never_reported(name, at):
     body = recording(name).rstrip()
     usage = read_answer(
-        Dialect(dialect_of(name)), body[: at % len(body)], prompt_estimate=1
+        SPECS[dialect_of(name)], body[: at % len(body)], prompt_estimate=1
     )
     assert usage.source != "reported"
 
@@ -188,7 +184,7 @@ json_values = st.recursive(
 
 
 @given(
-    dialect=st.sampled_from(list(Dialect)),
+    dialect=st.sampled_from(list(SPECS.values())),
     answer=st.dictionaries(
         st.sampled_from(["usage", "message", "choices"]), json_values
     ),

@@ -12,8 +12,10 @@ import json
 import re
 from collections import deque
 from collections.abc import Mapping
+from re import Pattern
 
-from llm_gateway.exchange import Dialect, Usage
+from llm_gateway.dialects.spec import DialectSpec
+from llm_gateway.exchange import Usage
 from llm_gateway.usage import read_answer, usage_of
 
 WHOLE = 1 << 20
@@ -21,7 +23,6 @@ WHOLE = 1 << 20
 ENDS = 1 << 16
 """Bytes that are kept of either end of a larger one."""
 
-_usage = re.compile(rb'"usage"\s*:\s*(?=\{)')
 _model = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
 
 
@@ -31,7 +32,9 @@ class AnswerMeter:
     boundary = b""
     flaw = ""
 
-    def __init__(self, dialect: Dialect, *, reasoning_excluded: bool = False) -> None:
+    def __init__(
+        self, dialect: DialectSpec, *, reasoning_excluded: bool = False
+    ) -> None:
         self._dialect = dialect
         self._excluded = reasoning_excluded
         self._start = bytearray()
@@ -73,10 +76,12 @@ class AnswerMeter:
                 prompt_estimate=prompt_estimate,
             )
         first, last = bytes(self._start), b"".join(self._last)
-        said = _last_object(last) or _first_object(first)
+        begins = self._dialect.usage_object
+        said = _last_object(begins, last) or _first_object(begins, first)
         if said is None:
             return Usage()
-        answer: dict[str, object] = {"usage": said}
+        member = json.loads(self._dialect.usage_key)
+        answer: dict[str, object] = {member: said}
         if named := _model.search(first) or _model.search(last):
             answer["model"] = named[1].decode("utf-8", "replace")
         found = usage_of(
@@ -88,14 +93,14 @@ class AnswerMeter:
         return found if found.source == "reported" else Usage()
 
 
-def _first_object(text: bytes) -> Mapping[str, object] | None:
-    found = _usage.search(text)
-    return _object(text, found.end()) if found else None
+def _first_object(begins: Pattern[bytes], text: bytes) -> Mapping[str, object] | None:
+    found = begins.search(text)
+    return _object(text, found.end() - 1) if found else None
 
 
-def _last_object(text: bytes) -> Mapping[str, object] | None:
-    ends = [found.end() for found in _usage.finditer(text)]
-    return _object(text, ends[-1]) if ends else None
+def _last_object(begins: Pattern[bytes], text: bytes) -> Mapping[str, object] | None:
+    ends = [found.end() for found in begins.finditer(text)]
+    return _object(text, ends[-1] - 1) if ends else None
 
 
 def _object(text: bytes, start: int) -> Mapping[str, object] | None:

@@ -15,6 +15,7 @@ million tokens.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NewType
 
 from llm_gateway.frozen import frozen
 
@@ -22,14 +23,9 @@ NANO = 1_000_000_000
 """Nano-dollars in a dollar."""
 
 
-class Dialect(StrEnum):
-    """What a request is written in. The value is what the config calls it."""
-
-    CHAT = "chat"
-    COMPLETIONS = "completions"
-    EMBEDDINGS = "embeddings"
-    RESPONSES = "responses"
-    MESSAGES = "messages"
+Dialect = NewType("Dialect", str)
+"""The name of what a request is written in, as the config calls it: a row of
+`dialects.SPECS`."""
 
 
 class Metric(StrEnum):
@@ -191,7 +187,8 @@ class Offer:
     aliases: tuple[str, ...] = ()
     mapped: bool = False
     """`mappedName` was given on purpose."""
-    dialects: frozenset[Dialect] = frozenset({Dialect.CHAT})
+    dialects: frozenset[Dialect] = frozenset()
+    """Those that it is asked in."""
     free: bool = False
     flat_rate: bool = False
     price: Price | None = None
@@ -222,8 +219,8 @@ class Offer:
 
 
 @frozen
-class Ask:
-    """What a request body says, as far as a gateway needs to know."""
+class RequestInfo:
+    """What a request says, as far as routing and limits need to know."""
 
     dialect: Dialect
     model: str
@@ -248,7 +245,7 @@ class Call:
     id: str
     """UUIDv7."""
     at: float
-    ask: Ask
+    ask: RequestInfo
     client: str
     """Client key's name, proxy user, or family of the User-Agent."""
     app: str

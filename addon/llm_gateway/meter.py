@@ -17,14 +17,12 @@ never report usage, the lengths of the text members are added up by a regular ex
 """
 
 import json
-import re
 from collections import deque
 from collections.abc import Callable, Mapping
-from re import Pattern
 
-from llm_gateway.dialects.answers import renamed_answer
-from llm_gateway.exchange import Dialect, Usage
-from llm_gateway.peek import broke_off, is_error
+from llm_gateway.dialects import renamed_answer
+from llm_gateway.dialects.spec import DialectSpec
+from llm_gateway.exchange import Usage
 from llm_gateway.sse import LONGEST, Framer, data_of, raw_events
 from llm_gateway.usage import Tally
 
@@ -34,41 +32,8 @@ _HELD = 16_384
 _SPEAKS_OF_AN_ERROR = b"rror"
 """In every error event of every dialect; "Error" begins with either letter."""
 
-_usage_object = re.compile(rb'"usage"\s*:\s*\{').search
-_a_choice = re.compile(rb'"choices"\s*:\s*\[\s*[^\]\s]').search
 _LAST_PIECES = 8
 """Pieces at the end of a stream that are looked at for its last word."""
-_COUNTED_APART = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
-"""Dialects in which usage comes as an event of its own, when it was asked for."""
-
-
-def _strings(*names: str) -> Pattern[bytes]:
-    """Members of these names that are strings; the group is the text as it is escaped."""
-    text = rb'"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
-    return re.compile(rb'"(?:' + "|".join(names).encode() + rb")" + text, re.S)
-
-
-_TEXT: Mapping[Dialect, Pattern[bytes]] = {
-    Dialect.CHAT: _strings(
-        "content", "reasoning_content", "reasoning", "refusal", "arguments"
-    ),
-    Dialect.COMPLETIONS: _strings("text"),
-    Dialect.RESPONSES: _strings("delta"),
-    Dialect.MESSAGES: _strings("text", "thinking", "partial_json"),
-    Dialect.EMBEDDINGS: _strings("text"),
-}
-
-
-_FINISHED = re.compile(rb'\[DONE\]|"finish_reason"\s*:\s*"')
-_LAST_WORD: Mapping[Dialect, Pattern[bytes]] = {
-    Dialect.CHAT: _FINISHED,
-    Dialect.COMPLETIONS: _FINISHED,
-    Dialect.RESPONSES: re.compile(
-        rb'"type"\s*:\s*"response\.(?:completed|incomplete|cancelled)"'
-    ),
-    Dialect.MESSAGES: re.compile(rb'"type"\s*:\s*"message_stop"'),
-}
-"""Without one of these a stream has not come to its end, however cleanly it stopped."""
 
 
 class StreamMeter:
@@ -76,7 +41,7 @@ class StreamMeter:
 
     def __init__(
         self,
-        dialect: Dialect,
+        dialect: DialectSpec,
         *,
         strip_usage: bool,
         reasoning_excluded: bool = False,
@@ -84,12 +49,15 @@ class StreamMeter:
         mask: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._dialect = dialect
-        self._strip = strip_usage and dialect in _COUNTED_APART
+        self._usage_event = dialect.usage_event if strip_usage else None
+        """What is taken out, if anything."""
+        self._usage_key = dialect.usage_key
+        self._usage_object = dialect.usage_object.search
         self._rename = rename_model
         self._mask = mask
-        self._as_it_came = not self._strip and rename_model is None
+        self._as_it_came = self._usage_event is None and rename_model is None
         self._tally = Tally(dialect, reasoning_excluded=reasoning_excluded)
-        self._texts = _TEXT[dialect].findall
+        self._texts = dialect.stream_text.findall
         self._text_bytes = 0
         self._frames = Framer()
         self._sent = 0
@@ -154,13 +122,14 @@ class StreamMeter:
     def flaw(self) -> str:
         """After `finish`, what was wrong with the stream's end: `error event`, `ended
         early` (no last word), or nothing."""
-        word = _LAST_WORD.get(self._dialect)
+        word = self._dialect.stream_end
         if self._blind or word is None:
             return ""
         tail = b"".join(self._last)
-        if b"error" in tail or b"failed" in tail:
+        if self._dialect.failure_hint.search(tail):
             events = map(_parsed, map(data_of, raw_events(tail)))
-            if any(e and (is_error(e) or broke_off(e)) for e in events):
+            failed = self._dialect.event_failed
+            if any(e and failed(e) for e in events):
                 return "error event"
         return "" if word.search(tail) else "ended early"
 
@@ -179,9 +148,10 @@ class StreamMeter:
             return True
         if self._sent or self._as_it_came:
             return False
-        if self._rename is not None:
+        if self._rename is not None or self._usage_event is None:
             return True
-        return frames.size <= _HELD and not _a_choice(frames.open)
+        begun = self._usage_event.has_begun_otherwise
+        return frames.size <= _HELD and not begun(frames.open)
 
     def _whole(self, data: bytes) -> bytes:
         """Read whole events; what of them is for the client.
@@ -195,13 +165,14 @@ class StreamMeter:
             self._text_bytes += len(text) - 3 * text.count(b"\\u")
         if self._mask is not None and _SPEAKS_OF_AN_ERROR in data:
             data = self._masked(data)
-        found = b'"usage"' in data and _usage_object(data)
+        found = self._usage_key in data and self._usage_object(data)
         if not found and self._rename is None:
             return data
         out = []
+        ours = self._usage_event.is_alone if self._usage_event is not None else None
         for raw in raw_events(data):
-            event = self._read(raw) if b'"usage"' in raw else None
-            if event is not None and self._strip and _only_usage(event):
+            event = self._read(raw) if self._usage_key in raw else None
+            if event is not None and ours is not None and ours(event):
                 continue
             out.append(raw if self._rename is None else self._renamed(raw))
         return b"".join(out)
@@ -219,7 +190,7 @@ class StreamMeter:
         return b"".join(out)
 
     def _read(self, raw: bytes) -> Mapping[str, object] | None:
-        event = _parsed(data_of(raw) or raw) if _usage_object(raw) else None
+        event = _parsed(data_of(raw) or raw) if self._usage_object(raw) else None
         if event is not None:
             self._tally.add(event)
         return event
@@ -237,15 +208,3 @@ def _parsed(data: bytes) -> Mapping[str, object] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _only_usage(event: Mapping[str, object]) -> bool:
-    """The event that we asked for. OpenRouter's last one holds a choice as well, and
-    Azure's first one holds neither."""
-    usage = event.get("usage")
-    return bool(
-        isinstance(usage, dict)
-        and usage
-        and not event.get("choices")
-        and not event.get("error")
-    )

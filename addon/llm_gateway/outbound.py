@@ -14,22 +14,11 @@ from urllib.parse import quote
 from llm_gateway.frozen import frozen
 
 from . import __version__
-from .dialects import Body
-from .exchange import Ask, Dialect, Offer, Origin
+from .dialects import SPECS, DialectSpec, RequestBody
+from .dialects.spec import Action, Headers, ModelPlace
+from .exchange import Offer, Origin, RequestInfo
 from .providers.quirks import NO_QUIRK, Quirk
 from .providers.upstream import Credential, Upstream
-
-Headers = tuple[tuple[bytes, bytes], ...]
-
-DIALECT_FORWARDS: Mapping[Dialect, frozenset[bytes]] = {
-    Dialect.MESSAGES: frozenset({b"anthropic-version", b"anthropic-beta"}),
-}
-"""Client headers that belong to a dialect, whoever speaks it."""
-
-DIALECT_HEADERS: Mapping[Dialect, Headers] = {
-    Dialect.MESSAGES: ((b"anthropic-version", b"2023-06-01"),),
-}
-"""Headers without which a dialect is not understood; the client's own value wins."""
 
 OWN_HEADERS: Headers = (
     (b"accept", b"*/*"),
@@ -41,7 +30,7 @@ OWN_HEADERS: Headers = (
 )
 """Weakest: a type's and the config's headers may say otherwise (not the encoding)."""
 
-PER_REQUEST: Mapping[str, Callable[[Ask, str], str | None]] = {
+PER_REQUEST: Mapping[str, Callable[[RequestInfo, str], str | None]] = {
     "x-request-id": lambda _, request_id: request_id or None,
     "x-initiator": lambda ask, _: ask.initiator,
     "copilot-vision-request": lambda ask, _: "true" if ask.has_images else None,
@@ -49,7 +38,6 @@ PER_REQUEST: Mapping[str, Callable[[Ask, str], str | None]] = {
 """Headers whose value depends on the request; a row's `request_headers` names them."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_STREAM_OPTION_DIALECTS = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
 
 
 class NoCredential(ValueError):
@@ -75,8 +63,8 @@ class Outbound:
 def build(
     upstream: Upstream,
     offer: Offer,
-    dialect: Dialect,
-    body: Body,
+    dialect: DialectSpec,
+    body: RequestBody,
     *,
     client_headers: Headers,
     streamed: bool,
@@ -101,13 +89,16 @@ def build(
         raise NoCredential(f"{upstream.provider}: no credential was fetched")
     model = upstream.sent_model(offer.model)
     headers = dict(OWN_HEADERS)
-    headers.update(DIALECT_HEADERS.get(dialect, ()))
-    headers.update(_forwarded(client_headers, _allowed(upstream, dialect)))
+    headers.update(dialect.headers)
+    allowed = dialect.forwards | upstream.row.forwarded
+    headers.update(_forwarded(client_headers, allowed))
     for name in upstream.row.request_headers:
         if (value := PER_REQUEST[name](body.ask, request_id)) is not None:
             headers[name.encode()] = value.encode()
     if key is not None:
-        headers.update(_auth(upstream.row.auth_of(dialect), key.get_secret_value()))
+        headers.update(
+            _auth(upstream.row.auth_of(dialect.name), key.get_secret_value())
+        )
     headers.update(upstream.headers)
     headers[b"accept-encoding"] = b"identity"
     sent, strip_usage = _body(
@@ -117,7 +108,7 @@ def build(
         origin.scheme,
         origin.host,
         origin.port,
-        _path(upstream, origin, dialect, model, below),
+        _path(upstream, origin, dialect, model, streamed, below),
         ((b"host", authority(origin).encode()), *headers.items()),
         sent,
         strip_usage,
@@ -138,7 +129,7 @@ def model_list(
         raise NoCredential(f"{upstream.provider}: no credential was fetched")
     native = next(iter(row.paths))
     headers = dict(OWN_HEADERS)
-    headers.update(DIALECT_HEADERS.get(native, ()))
+    headers.update(SPECS[native].headers)
     if key is not None:
         headers.update(_auth(row.auth_of(native), key.get_secret_value()))
     headers.update(upstream.headers)
@@ -160,10 +151,6 @@ def authority(origin: Origin) -> str:
     if _DEFAULT_PORTS.get(origin.scheme) == origin.port:
         return host
     return f"{host}:{origin.port}"
-
-
-def _allowed(upstream: Upstream, dialect: Dialect) -> frozenset[bytes]:
-    return DIALECT_FORWARDS.get(dialect, frozenset()) | upstream.row.forwarded
 
 
 def _forwarded(client: Headers, allowed: frozenset[bytes]) -> dict[bytes, bytes]:
@@ -192,17 +179,33 @@ def _auth(form: str, key: str) -> Headers:
 
 
 def _path(
-    upstream: Upstream, origin: Origin, dialect: Dialect, model: str, below: str
+    upstream: Upstream,
+    origin: Origin,
+    dialect: DialectSpec,
+    model: str,
+    streamed: bool,
+    below: str,
 ) -> str:
-    path = upstream.paths[dialect].replace("{model}", quote(model, safe=""))
-    query = f"?{upstream.query}" if upstream.query else ""
-    return f"{origin.path}{path}{below}{query}"
+    path = upstream.paths[dialect.name]
+    query = upstream.query
+    if dialect.actions is not None:
+        action = dialect.actions[streamed]
+        if below.startswith(":"):
+            action, below = Action(below[1:]), ""
+        path = path.replace("{action}", action.word)
+        query = "&".join(filter(None, (action.query, query)))
+    path = path.replace("{model}", quote(model, safe=""))
+    return (
+        f"{origin.path}{path}{below}?{query}"
+        if query
+        else f"{origin.path}{path}{below}"
+    )
 
 
 def _body(
     upstream: Upstream,
-    dialect: Dialect,
-    body: Body,
+    dialect: DialectSpec,
+    body: RequestBody,
     model: str,
     streamed: bool,
     include_usage: bool,
@@ -217,12 +220,12 @@ def _body(
         include_usage
         and streamed
         and row.stream_usage == "ask"
-        and dialect in _STREAM_OPTION_DIALECTS
+        and dialect.usage_event is not None
         and "stream_options" not in drop
         and not body.ask.wants_usage
     )
     sent = body.rewritten(
-        model=model,
+        model=model if dialect.model_place is ModelPlace.BODY else None,
         include_usage=ask_usage,
         drop=drop,
         rename={**row.renames, **quirk.rename},

@@ -8,15 +8,16 @@ So the first events of a stream, or the whole of a plain answer, are looked at h
     ERROR    it will say nothing: an error event, an empty stream, a broken body
 
 Anything unknown counts as content once it says something, since a client may know it.
-This file knows shapes of answers, not providers, and does not keep what it let go.
+What an event or an answer of a dialect says is asked of its row. This file does not keep
+what it let go.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 
 from llm_gateway.dialects.provider_errors import NOTHING, ProviderError, error_in
-from llm_gateway.exchange import Dialect
+from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.sse import SSEDecoder, SSEvent
 
 MOST_HELD = 65_536
@@ -34,15 +35,18 @@ class PeekState(Enum):
 class Peek:
     """One per attempt. Feed until the state is not HOLD, or finish."""
 
-    def __init__(self, dialect: Dialect, streamed: bool) -> None:
+    def __init__(self, dialect: DialectSpec, streamed: bool) -> None:
         self.error: ProviderError | None = None
         """What the provider said, with state ERROR."""
         self.kind = ""
         """With state ERROR: `error event`, `empty stream` or `broken body`."""
         self.answer: Event | None = None
         """With state CONTENT: the answer that is no stream, so that it is read once."""
-        self._dialect = dialect
-        self._streamed = streamed and dialect in _SAYS
+        self._event_failed = dialect.event_failed
+        self._answer_failed = dialect.answer_failed
+        says = dialect.event_has_content
+        self._has_content = says or bool
+        self._streamed = streamed and says is not None
         self._decoder = SSEDecoder()
         self._plain: bool | None = None if self._streamed else True
         """The body is no stream; None: not known before its first byte."""
@@ -91,9 +95,9 @@ class Peek:
                 message = event.data[:500]
                 return self._fail("error event", ProviderError(message=message))
             return self._state
-        if event.event == "error" or is_error(value) or broke_off(value):
+        if event.event == "error" or self._event_failed(value):
             return self._fail("error event", error_in(value))
-        if _SAYS[self._dialect](value):
+        if self._has_content(value):
             self._state = PeekState.CONTENT
         return self._state
 
@@ -102,7 +106,7 @@ class Peek:
         value = _object(body)
         if value is None:
             return self._fail("broken body", NOTHING)
-        if is_error(value):
+        if self._answer_failed(value):
             return self._fail("error event", error_in(value))
         self.answer = value
         self._state = PeekState.CONTENT
@@ -123,83 +127,3 @@ def _object(data: str | bytes) -> Event | None:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     return value if isinstance(value, dict) else None
-
-
-def is_error(value: Event) -> bool:
-    """An error, as an answer of its own or as an event of a stream."""
-    return bool(
-        value.get("error")
-        or value.get("object") == "error"
-        or value.get("type") in ("error", "response.failed")
-        or value.get("success") is False
-    )
-
-
-def broke_off(event: Event) -> bool:
-    """OpenRouter's way to end a choice that its upstream left."""
-    choices = event.get("choices")
-    return any(
-        isinstance(choice, dict) and choice.get("finish_reason") == "error"
-        for choice in (choices if isinstance(choices, list) else ())
-    )
-
-
-def _chat_says(event: Event) -> bool:
-    choices = event.get("choices")
-    for choice in choices if isinstance(choices, list) else ():
-        if not isinstance(choice, dict):
-            continue
-        if choice.get("finish_reason") or choice.get("text") or choice.get("message"):
-            return True
-        delta = choice.get("delta")
-        if isinstance(delta, dict) and any(v for k, v in delta.items() if k != "role"):
-            return True
-    return False
-
-
-def _messages_say(event: Event) -> bool:
-    kind = event.get("type")
-    if kind == "content_block_start":
-        block = event.get("content_block")
-        # A text or thinking block starts empty; a tool's has its name.
-        return isinstance(block, dict) and any(
-            v for k, v in block.items() if k not in ("type", "signature")
-        )
-    if kind == "content_block_delta":
-        delta = event.get("delta")
-        return isinstance(delta, dict) and any(
-            v for k, v in delta.items() if k != "type"
-        )
-    return kind not in ("message_start", "ping", "content_block_stop")
-
-
-_SILENT = frozenset(
-    {
-        "response.created",
-        "response.in_progress",
-        "response.queued",
-        "response.content_part.added",
-        "response.reasoning_summary_part.added",
-    }
-)
-
-
-def _responses_say(event: Event) -> bool:
-    kind = event.get("type")
-    if not isinstance(kind, str) or kind in _SILENT:
-        return False
-    if kind.endswith(".delta"):
-        return bool(event.get("delta"))
-    if kind in ("response.output_item.added", "response.output_item.done"):
-        item = event.get("item")
-        kind = item.get("type") if isinstance(item, dict) else None
-        return kind not in ("message", "reasoning")
-    return True
-
-
-_SAYS: Mapping[Dialect, Callable[[Event], bool]] = {
-    Dialect.CHAT: _chat_says,
-    Dialect.COMPLETIONS: _chat_says,
-    Dialect.RESPONSES: _responses_say,
-    Dialect.MESSAGES: _messages_say,
-}

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from .exchange import (
-    Ask,
     Call,
     Candidate,
     Decision,
@@ -23,6 +22,7 @@ from .exchange import (
     Offer,
     Policy,
     Price,
+    RequestInfo,
     Verdict,
 )
 from .health import Unavailable
@@ -38,13 +38,13 @@ class Standings(Protocol):
     def limits(self, offer: Offer) -> tuple[Limit, ...]:
         """The offer's own, the client's and the budget's: all that one attempt holds."""
 
-    def need(self, offer: Offer, ask: Ask) -> Need: ...
+    def need(self, offer: Offer, ask: RequestInfo) -> Need: ...
     def fit(
         self, offer: Offer, limits: Sequence[Limit], need: Need
     ) -> LimitRefusal | None: ...
     def headroom(self, offer: Offer, limits: Sequence[Limit]) -> float: ...
     def unavailable(self, offer: Offer, dialect: Dialect) -> Unavailable | None: ...
-    def expected_cost(self, offer: Offer, ask: Ask) -> int | None: ...
+    def expected_cost(self, offer: Offer, ask: RequestInfo) -> int | None: ...
 
 
 def decide(

@@ -11,7 +11,6 @@ from llm_gateway.config.load import Loaded, load_config, parse_config, placed
 from llm_gateway.config.models import Config
 from llm_gateway.config.problems import Complaint, ConfigError
 from llm_gateway.exchange import (
-    Dialect,
     Metric,
     Origin,
     Policy,
@@ -92,7 +91,7 @@ def test_everything() -> None:
     assert provider.limits.cost_per_hour == Decimal("0.1")
     assert provider.resets.day == Reset(0, 0, "America/Los_Angeles")
     assert provider.resets.month == Reset(8, 30, "UTC")
-    assert provider.dialects == (Dialect.CHAT, Dialect.MESSAGES)
+    assert provider.dialects == ("chat", "messages")
     assert model.client_name == "flash"
     assert model.aliases == ("gpt-4o-mini", "gpt-4*")
     assert model.context_window == 1_048_576

@@ -7,10 +7,16 @@ import anthropic
 import openai
 import pytest
 
-from llm_gateway.dialects import error_body, stream_error
-from llm_gateway.exchange import Dialect
+from llm_gateway.dialects import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    MESSAGES,
+    RESPONSES,
+    DialectSpec,
+)
 
-OPENAI = [d for d in Dialect if d is not Dialect.MESSAGES]
+OPENAI = [CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES]
 
 
 def transport(library: ModuleType) -> ModuleType:
@@ -36,20 +42,20 @@ def client(library: ModuleType, status: int, body: bytes, content_type: str):
     )
 
 
-def ask(sdk, dialect: Dialect, stream: bool):
+def ask(sdk, dialect: DialectSpec, stream: bool):
     messages = [{"role": "user", "content": "Hi"}]
-    match dialect:
-        case Dialect.CHAT:
+    match dialect.name:
+        case "chat":
             return sdk.chat.completions.create(
                 model="m", messages=messages, stream=stream
             )
-        case Dialect.COMPLETIONS:
+        case "completions":
             return sdk.completions.create(model="m", prompt="Hi", stream=stream)
-        case Dialect.EMBEDDINGS:
+        case "embeddings":
             return sdk.embeddings.create(model="m", input="Hi")
-        case Dialect.RESPONSES:
+        case "responses":
             return sdk.responses.create(model="m", input="Hi", stream=stream)
-        case Dialect.MESSAGES:
+        case "messages":
             return sdk.messages.create(
                 model="m", max_tokens=9, messages=messages, stream=stream
             )
@@ -73,12 +79,12 @@ FOR_OPENAI = [
 
 @pytest.mark.parametrize(
     ("dialect", "status", "code", "kind", "exception"),
-    [(Dialect.CHAT, *row) for row in FOR_OPENAI]
+    [(CHAT, *row) for row in FOR_OPENAI]
     # and one for each of the others
     + [(dialect, *FOR_OPENAI[3]) for dialect in OPENAI[1:]],
 )
 def test_openai(dialect, status, code, kind, exception):
-    body = error_body(dialect, status, code, "Why “so”?", param="model")
+    body = dialect.error_body(status, code, "Why “so”?", param="model")
     with pytest.raises(exception) as caught:
         ask(client(openai, status, body, "application/json"), dialect, False)
     assert caught.value.status_code == status
@@ -113,11 +119,9 @@ FOR_ANTHROPIC = [
 
 @pytest.mark.parametrize(("status", "kind", "exception"), FOR_ANTHROPIC)
 def test_anthropic(status, kind, exception):
-    body = error_body(Dialect.MESSAGES, status, "any", "Why “so”?")
+    body = MESSAGES.error_body(status, "any", "Why “so”?")
     with pytest.raises(anthropic.APIStatusError) as caught:
-        ask(
-            client(anthropic, status, body, "application/json"), Dialect.MESSAGES, False
-        )
+        ask(client(anthropic, status, body, "application/json"), MESSAGES, False)
     assert isinstance(caught.value, exception)
     assert caught.value.status_code == status
     assert caught.value.body == {
@@ -129,22 +133,22 @@ def test_anthropic(status, kind, exception):
 # --- in streams
 
 BEGUN = {
-    Dialect.CHAT: b'data: {"id":"1","object":"chat.completion.chunk","created":1,'
+    CHAT: b'data: {"id":"1","object":"chat.completion.chunk","created":1,'
     b'"model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n',
-    Dialect.COMPLETIONS: b'data: {"id":"1","object":"text_completion","created":1,'
+    COMPLETIONS: b'data: {"id":"1","object":"text_completion","created":1,'
     b'"model":"m","choices":[{"index":0,"text":"Hi"}]}\n\n',
-    Dialect.RESPONSES: b"event: response.output_text.delta\n"
+    RESPONSES: b"event: response.output_text.delta\n"
     b'data: {"type":"response.output_text.delta","sequence_number":1,"delta":"Hi"}\n\n',
-    Dialect.MESSAGES: b"event: content_block_delta\n"
+    MESSAGES: b"event: content_block_delta\n"
     b'data: {"type":"content_block_delta","index":0,'
     b'"delta":{"type":"text_delta","text":"Hi"}}\n\n',
 }
 
 
-@pytest.mark.parametrize("dialect", sorted(BEGUN))
+@pytest.mark.parametrize("dialect", list(BEGUN))
 def test_an_sdk_raises_in_the_middle_of_a_stream(dialect):
-    library = anthropic if dialect is Dialect.MESSAGES else openai
-    stream = BEGUN[dialect] + stream_error(dialect, "upstream_cut", "It broke off.")
+    library = anthropic if dialect is MESSAGES else openai
+    stream = BEGUN[dialect] + dialect.stream_error("upstream_cut", "It broke off.")
     events = iter(ask(client(library, 200, stream, "text/event-stream"), dialect, True))
     next(events)
     with pytest.raises(library.APIError) as caught:
@@ -158,7 +162,7 @@ def test_an_sdk_raises_in_the_middle_of_a_stream(dialect):
     ("dialect", "event", "data"),
     [
         (
-            Dialect.CHAT,
+            CHAT,
             "",
             {
                 "error": {
@@ -170,7 +174,7 @@ def test_an_sdk_raises_in_the_middle_of_a_stream(dialect):
             },
         ),
         (
-            Dialect.RESPONSES,
+            RESPONSES,
             "event: error\n",
             {
                 "type": "error",
@@ -186,19 +190,19 @@ def test_an_sdk_raises_in_the_middle_of_a_stream(dialect):
             },
         ),
         (
-            Dialect.MESSAGES,
+            MESSAGES,
             "event: error\n",
             {"type": "error", "error": {"type": "api_error", "message": "m"}},
         ),
     ],
 )
 def test_stream_errors(dialect, event, data):
-    head, _, body = stream_error(dialect, "c", "m").decode().partition("data: ")
+    head, _, body = dialect.stream_error("c", "m").decode().partition("data: ")
     assert head == event
     assert body.endswith("}\n\n")
     assert json.loads(body) == data
 
 
 def test_anthropics_own_words_stay():
-    event = stream_error(Dialect.MESSAGES, "overloaded_error", "m")
+    event = MESSAGES.stream_error("overloaded_error", "m")
     assert b'"type":"overloaded_error"' in event

@@ -2,30 +2,36 @@
 
 import pytest
 
-from llm_gateway.dialects import match
-from llm_gateway.dialects.paths import model_in
-from llm_gateway.exchange import Dialect
+from llm_gateway.dialects import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    MESSAGES,
+    RESPONSES,
+    match,
+)
+from llm_gateway.dialects.paths import deployment_in
 
 
 @pytest.mark.parametrize(
     ("path", "dialect"),
     [
         # base URL
-        ("/v1/chat/completions", Dialect.CHAT),
-        ("/v1/completions", Dialect.COMPLETIONS),
-        ("/v1/embeddings", Dialect.EMBEDDINGS),
-        ("/v1/responses", Dialect.RESPONSES),
-        ("/v1/messages", Dialect.MESSAGES),
+        ("/v1/chat/completions", CHAT),
+        ("/v1/completions", COMPLETIONS),
+        ("/v1/embeddings", EMBEDDINGS),
+        ("/v1/responses", RESPONSES),
+        ("/v1/messages", MESSAGES),
         # any prefix
-        ("/chat/completions", Dialect.CHAT),
-        ("/openai/v1/chat/completions", Dialect.CHAT),
-        ("/openai/deployments/my-gpt/chat/completions?api-version=2024-10-21", "chat"),
-        ("/v1beta/openai/chat/completions", Dialect.CHAT),
-        ("/v1/projects/p/locations/l/endpoints/openapi/chat/completions", "chat"),
-        ("/api/paas/v4/chat/completions", Dialect.CHAT),
-        ("/anthropic/v1/messages?beta=true", Dialect.MESSAGES),
-        ("//v1/chat/completions/", Dialect.CHAT),
-        ("http://127.0.0.1:8080/v1/embeddings", Dialect.EMBEDDINGS),
+        ("/chat/completions", CHAT),
+        ("/openai/v1/chat/completions", CHAT),
+        ("/openai/deployments/my-gpt/chat/completions?api-version=2024-10-21", CHAT),
+        ("/v1beta/openai/chat/completions", CHAT),
+        ("/v1/projects/p/locations/l/endpoints/openapi/chat/completions", CHAT),
+        ("/api/paas/v4/chat/completions", CHAT),
+        ("/anthropic/v1/messages?beta=true", MESSAGES),
+        ("//v1/chat/completions/", CHAT),
+        ("http://127.0.0.1:8080/v1/embeddings", EMBEDDINGS),
         # another thing with the same end
         ("/v1/threads/thread_1/messages", None),
         ("/v1/fim/completions", None),
@@ -42,7 +48,7 @@ from llm_gateway.exchange import Dialect
     ],
 )
 def test_match(path, dialect):
-    assert match("POST", path) == dialect
+    assert match("POST", path) is dialect
     assert match("GET", path) is None
 
 
@@ -56,4 +62,4 @@ def test_match(path, dialect):
     ],
 )
 def test_model_in_path(path, model):
-    assert model_in(path) == model
+    assert deployment_in(path).model == model

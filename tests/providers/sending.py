@@ -4,20 +4,29 @@ import json
 from typing import Any
 
 from llm_gateway.config.models import Config
-from llm_gateway.dialects import Body, read
-from llm_gateway.exchange import Dialect, Offer
+from llm_gateway.dialects import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    MESSAGES,
+    RESPONSES,
+    DialectSpec,
+    RequestBody,
+    read,
+)
+from llm_gateway.exchange import Offer
 from llm_gateway.outbound import Outbound, build
 from llm_gateway.providers import catalog
 from llm_gateway.providers.catalog import Catalog
 
 NOW = 1_763_000_000.0
 
-BODIES: dict[Dialect, dict[str, Any]] = {
-    Dialect.CHAT: {"messages": [{"role": "user", "content": "Hi"}]},
-    Dialect.COMPLETIONS: {"prompt": "Hi"},
-    Dialect.EMBEDDINGS: {"input": "Hi"},
-    Dialect.RESPONSES: {"input": "Hi"},
-    Dialect.MESSAGES: {
+BODIES: dict[DialectSpec, dict[str, Any]] = {
+    CHAT: {"messages": [{"role": "user", "content": "Hi"}]},
+    COMPLETIONS: {"prompt": "Hi"},
+    EMBEDDINGS: {"input": "Hi"},
+    RESPONSES: {"input": "Hi"},
+    MESSAGES: {
         "max_tokens": 9,
         "messages": [{"role": "user", "content": "Hi"}],
     },
@@ -37,10 +46,12 @@ def catalog_of(*providers: dict[str, Any], **config: Any) -> Catalog:
     )
 
 
-def body_of(dialect: Dialect = Dialect.CHAT, model: str = "m", **members: Any) -> Body:
+def body_of(
+    dialect: DialectSpec = CHAT, model: str = "m", **members: Any
+) -> RequestBody:
     text = json.dumps({"model": model, **BODIES[dialect], **members})
     found = read(dialect, text.encode())
-    assert isinstance(found, Body), found
+    assert isinstance(found, RequestBody), found
     return found
 
 
@@ -51,7 +62,7 @@ def only_offer(found: Catalog) -> Offer:
 
 def sent(
     provider: dict[str, Any],
-    dialect: Dialect = Dialect.CHAT,
+    dialect: DialectSpec = CHAT,
     *,
     model: str = "m",
     client_headers: tuple[tuple[bytes, bytes], ...] = (),

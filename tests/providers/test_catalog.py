@@ -369,11 +369,11 @@ def test_dialects_of_type_and_config() -> None:
     def spoken(**more: Any) -> frozenset[Dialect]:
         return only_offer(catalog_of(provider(**more))).dialects
 
-    assert spoken(type_="mistral") == {Dialect.CHAT, Dialect.EMBEDDINGS}
-    assert spoken(dialects=["chat"]) == {Dialect.CHAT}
+    assert spoken(type_="mistral") == {"chat", "embeddings"}
+    assert spoken(dialects=["chat"]) == {"chat"}
     # also while it is not configured
     found = catalog_of({"id": "p", "type": "mistral", "models": model()})
-    assert only_offer(found).dialects == {Dialect.CHAT, Dialect.EMBEDDINGS}
+    assert only_offer(found).dialects == {"chat", "embeddings"}
 
 
 def test_order_is_that_of_the_config() -> None:
@@ -564,9 +564,9 @@ def test_in_which_dialects_a_name_can_be_had() -> None:
         provider("mistral", id="m", enabled=False, models=[{"name": "best"}]),
     )
     assert found.names.dialects("best") == {
-        Dialect.CHAT,
-        Dialect.MESSAGES,
-        Dialect.RESPONSES,
+        "chat",
+        "messages",
+        "responses",
     }
     assert found.names.dialects("nobody") == frozenset()
 

@@ -13,16 +13,20 @@ from pydantic import SecretStr
 
 from llm_gateway import __version__
 from llm_gateway.config.names import PROVIDER_TYPES, UNSUPPORTED_TYPES
-from llm_gateway.exchange import Dialect
+from llm_gateway.dialects import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    MESSAGES,
+    RESPONSES,
+    SPECS,
+    DialectSpec,
+)
 from llm_gateway.outbound import PER_REQUEST
 from llm_gateway.providers import KNOWN_HOSTS, TYPES, UNSUPPORTED, is_known_host
-from llm_gateway.providers.row import PATHS
 from llm_gateway.providers.upstream import Credential
 
 from .sending import headers, sent, url
-
-CHAT, COMPLETIONS, EMBEDDINGS = Dialect.CHAT, Dialect.COMPLETIONS, Dialect.EMBEDDINGS
-RESPONSES, MESSAGES = Dialect.RESPONSES, Dialect.MESSAGES
 
 ASKED = {"stream_options": {"include_usage": True}}
 
@@ -30,7 +34,7 @@ ASKED = {"stream_options": {"include_usage": True}}
 @dataclass(frozen=True)
 class Case:
     provider: dict[str, Any]
-    urls: dict[Dialect, str]
+    urls: dict[DialectSpec, str]
     auth: dict[str, str] = field(
         default_factory=lambda: {"authorization": "Bearer KEY"}
     )
@@ -42,7 +46,7 @@ class Case:
     credential: str | None = None
 
 
-def openai_paths(base: str, *dialects: Dialect) -> dict[Dialect, str]:
+def openai_paths(base: str, *dialects: DialectSpec) -> dict[DialectSpec, str]:
     ends = {
         CHAT: "/chat/completions",
         COMPLETIONS: "/completions",
@@ -276,13 +280,13 @@ CASES = {
 }
 
 ROWS = [
-    pytest.param(case, dialect, id=f"{name}: {dialect}")
+    pytest.param(case, dialect, id=f"{name}: {dialect.name}")
     for name, case in CASES.items()
     for dialect in case.urls
 ]
 
 
-def leave(case: Case, dialect: Dialect, **members: Any) -> Any:
+def leave(case: Case, dialect: DialectSpec, **members: Any) -> Any:
     credential = Credential(SecretStr(case.credential)) if case.credential else None
     return sent(
         case.provider,
@@ -295,7 +299,7 @@ def leave(case: Case, dialect: Dialect, **members: Any) -> Any:
 
 
 @pytest.mark.parametrize(("case", "dialect"), ROWS)
-def test_request_as_documented(case: Case, dialect: Dialect) -> None:
+def test_request_as_documented(case: Case, dialect: DialectSpec) -> None:
     out = leave(case, dialect)
     assert url(out) == case.urls[dialect]
     expected = {
@@ -393,10 +397,10 @@ def test_every_type_of_the_config_has_a_row_and_a_case() -> None:
 def test_rows_are_whole(row: Any) -> None:
     case = next((c for n, c in CASES.items() if n == row.type), None)
     if case is not None:
-        assert set(row.paths) == set(case.urls)
+        assert set(row.paths) == {dialect.name for dialect in case.urls}
     assert row.title
     assert row.source
-    assert set(row.paths) <= set(PATHS)
+    assert set(row.paths) <= set(SPECS)
     assert set(row.request_headers) <= set(PER_REQUEST)
     assert all(name == name.lower() for name, _ in row.headers)
     assert row.base_url or row.builtin or row.type in ("openai-compatible", "custom")

@@ -7,16 +7,31 @@ the value, which may be a secret. What this file does not know: which key uses w
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    SecretStr,
+)
 from pydantic.json_schema import WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic_core import (
+    CoreSchema,
+    PydanticCustomError,
+    PydanticKnownError,
+    core_schema,
+)
 
-from ..exchange import NANO, Reset
+from ..dialects import SPECS
+from ..exchange import NANO, Dialect, Reset
 from .names import PROVIDER_TYPES, UNSUPPORTED_TYPES, nearest
 from .urls import DEFAULT_PORTS, parse_base_url, parse_host
 
@@ -28,6 +43,29 @@ class FromEnvironment(str):
     """A text that came out of `${NAME}`: it may stand for a number or a truth value too."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OneOf:
+    """A text that is one of a table's keys, as the table is when a config is read."""
+
+    words: Mapping[str, object]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.words)}
+
+    def _check(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.words:
+            words = {"expected": ", ".join(map(repr, self.words))}
+            raise PydanticKnownError("literal_error", words)
+        return str(value)
 
 
 def wrong(clause: str) -> PydanticCustomError:
@@ -266,6 +304,7 @@ TypeName = Annotated[
     AfterValidator(_known_type),
     Field(json_schema_extra={"enum": sorted(PROVIDER_TYPES)}),
 ]
+DialectName = Annotated[Dialect, OneOf(SPECS)]
 BaseURL = Annotated[Text, AfterValidator(_base_url)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 HeaderName = Annotated[str, BeforeValidator(_header_name)]

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from .fields import OneOf
 from .jsonc import Path
 from .models import Config
 from .provider import Section
@@ -53,6 +54,8 @@ def choices(info: FieldInfo) -> tuple[str, ...]:
     for part in _wrapped(info.annotation):
         if isinstance(part, type) and issubclass(part, StrEnum):
             return tuple(member.value for member in part)
+        if isinstance(part, OneOf):
+            return tuple(part.words)
     return tuple(leaf for leaf in _leaves(info.annotation) if isinstance(leaf, str))
 
 

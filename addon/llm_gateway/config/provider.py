@@ -22,10 +22,11 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from ..exchange import Dialect, Metric, Origin, Price, Window
+from ..exchange import Metric, Origin, Price, Window
 from .fields import (
     BaseURL,
     Count,
+    DialectName,
     Dollars,
     Flag,
     HeaderName,
@@ -220,7 +221,7 @@ class Provider(Section):
     """The most that may be used per account, over all its models."""
     resets: Resets = Resets()
     """When the provider starts to count anew."""
-    dialects: tuple[Dialect, ...] | None = None
+    dialects: tuple[DialectName, ...] | None = None
     """Which requests it understands: chat, completions, embeddings, responses, messages; default: from the type."""
     models: tuple[Model, ...] = ()
     """The models to use."""

@@ -13,6 +13,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from ..dialects import SPECS
 from ..exchange import Origin
 
 EXAMPLE = "write it like https://api.example.com/v1"
@@ -20,13 +21,6 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
-_DIALECT_PATHS = (
-    "/chat/completions",
-    "/completions",
-    "/embeddings",
-    "/responses",
-    "/messages",
-)
 _HOUSE_SUFFIXES = (".local", ".lan", ".internal", ".home.arpa")
 
 
@@ -129,7 +123,7 @@ def parse_base_url(text: str, *, http_in_the_house: bool = False) -> Origin:
             "has a path with a placeholder or an odd character; fill it in"
         )
     path = parts.path.rstrip("/")
-    for ending in _DIALECT_PATHS:
-        if path.endswith(ending):
-            raise ValueError(f"ends in {ending}; write only what stands before it")
+    for spec in SPECS.values():
+        if path.endswith(spec.path):
+            raise ValueError(f"ends in {spec.path}; write only what stands before it")
     return Origin(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme], path)

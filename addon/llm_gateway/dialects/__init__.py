@@ -1,39 +1,141 @@
-"""What a request is written in, and how one answers in the same tongue.
+"""API formats: match a request line, read the body, write errors; one row per dialect.
 
-    match     request line            -> Dialect | None          paths.py
-    read      body                    -> Body | Problem          body.py, asks.py, weigh.py
-    Body.rewritten                    -> the body that leaves    members.py
-    error_body, stream_error          -> our refusals            errors.py
-    read_error, word_of               <- a provider's            provider_errors.py
-    models_list, renamed_answer       -> what clients read       answers.py
+    match, match_subpath   request line  -> DialectSpec | None   here
+    read                   body          -> RequestBody | RequestError   request_body.py
+    RequestBody.rewritten                -> the body that leaves         json_splice.py
+    spec.error_body, stream_error        -> our refusals                 each folder
+    read_error, word_of                  <- a provider's                 provider_errors.py
+    models_list, renamed_answer          -> what clients read
 
 A dialect is what is *spoken*, not who speaks it: OpenRouter, Groq and a dozen more
-speak OpenAI's. Nothing here knows a provider, a socket or a clock, and nothing here
-raises on what a stranger sent.
+speak OpenAI's. To add one: a folder with its row (`spec.DialectSpec`), a line in `_ROWS`,
+and its name in the rows of the providers that speak it. Nothing here knows a provider, a
+socket or a clock, and nothing here raises on what a stranger sent.
 """
 
-from llm_gateway.dialects.answers import models_list, renamed_answer
-from llm_gateway.dialects.body import Body, Problem, read
-from llm_gateway.dialects.errors import error_body, stream_error
-from llm_gateway.dialects.paths import match
+from collections.abc import Container, Mapping
+from types import MappingProxyType
+
+from llm_gateway.dialects.answer_model import renamed_answer
+from llm_gateway.dialects.chat import CHAT
+from llm_gateway.dialects.completions import COMPLETIONS
+from llm_gateway.dialects.embeddings import EMBEDDINGS
+from llm_gateway.dialects.messages import MESSAGES
+from llm_gateway.dialects.model_list import models_list
+from llm_gateway.dialects.paths import plain_path
 from llm_gateway.dialects.provider_errors import (
     ProviderError,
     error_in,
     read_error,
     word_of,
 )
+from llm_gateway.dialects.request_body import RequestBody, RequestError, read
+from llm_gateway.dialects.responses import RESPONSES
+from llm_gateway.dialects.spec import DialectSpec
+from llm_gateway.exchange import Dialect
 
 __all__ = [
-    "Body",
-    "Problem",
+    "DEFAULT",
+    "SPECS",
+    "DialectSpec",
     "ProviderError",
-    "error_body",
+    "RequestBody",
+    "RequestError",
     "error_in",
+    "first_of",
+    "is_request_path",
     "match",
+    "match_subpath",
     "models_list",
     "read",
     "read_error",
+    "register",
     "renamed_answer",
-    "stream_error",
     "word_of",
 ]
+
+_ROWS = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES)
+
+_specs: dict[Dialect, DialectSpec] = {}
+SPECS: Mapping[Dialect, DialectSpec] = MappingProxyType(_specs)
+"""Every dialect by its name, in the order in which people are told of them."""
+
+DEFAULT = CHAT
+"""What is spoken with a stranger whose dialect is not known."""
+
+_ends: list[tuple[str, DialectSpec | None]] = []
+"""(end of a path, whose it is or nobody's), the longest first."""
+_request_ends: tuple[str, ...] = ()
+
+
+def register(spec: DialectSpec) -> None:
+    """Add a row. ValueError if its name or one of its ends is another's already.
+
+    Before the configuration is first read: what it allows is taken from here.
+    """
+    global _request_ends
+    if spec.name in _specs:
+        raise ValueError(f"dialect {spec.name!r} is registered twice")
+    for other in _specs.values():
+        if both := sorted({*spec.ends} & {*other.ends}):
+            raise ValueError(
+                f"dialect {spec.name!r}: {both[0]!r} is an end of {other.name!r} already"
+            )
+        if kept := sorted({*spec.ends} & {*other.foreign_ends}):
+            raise ValueError(
+                f"dialect {spec.name!r}: {kept[0]!r} is kept from {other.name!r}; take it "
+                "out of its `foreign_ends`"
+            )
+    _specs[spec.name] = spec
+    _ends.extend((end, spec) for end in spec.ends)
+    _ends.extend((end, None) for end in spec.foreign_ends)
+    _ends.sort(key=lambda row: -len(row[0]))
+    ends = {*spec.ends, *spec.free_paths}
+    if "{" not in spec.path:
+        ends.add(spec.path)
+    _request_ends = (*_request_ends, *sorted(end.lower() for end in ends))
+
+
+for _row in _ROWS:
+    register(_row)
+
+
+def match(method: str, path: str) -> DialectSpec | None:
+    """The dialect of a request line; None: nothing that is routed.
+
+    Clients put anything in front (`/v1`, `/openai/v1`, `/openai/deployments/NAME`), so
+    only the end of `path` is looked at, without its query and slashes too many.
+    """
+    if method != "POST":
+        return None
+    path = plain_path(path)
+    for end, spec in _ends:
+        if path.endswith(end):
+            return spec
+    return None
+
+
+def match_subpath(method: str, path: str) -> tuple[DialectSpec, str] | None:
+    """The dialect of a request line that is one of its `free_paths`, and what that adds
+    to the dialect's own path: `/count_tokens`. None: it is no such path."""
+    if method != "POST":
+        return None
+    path = plain_path(path)
+    for spec in SPECS.values():
+        for end, below in spec.free_paths.items():
+            if path.endswith(end):
+                return spec, below
+    return None
+
+
+def is_request_path(path: str) -> bool:
+    """The path (lower case, no query) ends as one that a dialect is asked at."""
+    return path.endswith(_request_ends)
+
+
+def first_of(names: Container[Dialect]) -> Dialect | None:
+    """Of several dialects the one that the registry has first; None for none."""
+    for name in _specs:
+        if name in names:
+            return name
+    return None

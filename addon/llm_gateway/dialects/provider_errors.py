@@ -89,6 +89,16 @@ def error_in(value: object) -> ProviderError:
     return _bare(value)
 
 
+def is_error(value: Mapping[str, object]) -> bool:
+    """An error, as an answer of its own or as an event of a stream."""
+    return bool(
+        value.get("error")
+        or value.get("object") == "error"
+        or value.get("type") in ("error", "response.failed")
+        or value.get("success") is False
+    )
+
+
 def _openai(error: Mapping[str, object]) -> ProviderError:
     code = error.get("code")
     kind = error.get("type")

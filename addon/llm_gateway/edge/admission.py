@@ -25,7 +25,7 @@ from mitmproxy.proxy import layer, layers, server_hooks
 
 from llm_gateway.config.fields import as_network
 from llm_gateway.config.urls import is_loopback
-from llm_gateway.dialects import error_body
+from llm_gateway.dialects import DEFAULT, DialectSpec
 from llm_gateway.dialects.paths import plain_path
 from llm_gateway.edge.addresses import (
     Network,
@@ -40,7 +40,6 @@ from llm_gateway.edge.arrivals import Way
 from llm_gateway.edge.http_layer import is_absolute
 from llm_gateway.edge.log import quoted
 from llm_gateway.edge.runtime import Runtime
-from llm_gateway.exchange import Dialect
 from llm_gateway.identity import Identity, bearer, identify, proxy_user
 from llm_gateway.manage.guard import (
     Allowed,
@@ -88,10 +87,10 @@ class Inside(Exception):
         super().__init__(message)
 
 
-def refusal(inside: Inside, dialect: Dialect = Dialect.CHAT) -> Answer:
+def refusal(inside: Inside, dialect: DialectSpec = DEFAULT) -> Answer:
     """403, or 502 for a host that nobody knows."""
     status, code = (403, "forbidden") if inside.known else (502, "upstream_unreachable")
-    return Answer(status, error_body(dialect, status, code, str(inside)))
+    return Answer(status, dialect.error_body(status, code, str(inside)))
 
 
 @lru_cache(maxsize=8)

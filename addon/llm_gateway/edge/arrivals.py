@@ -13,10 +13,9 @@ from enum import Enum
 
 from mitmproxy import http
 
-from llm_gateway.dialects import Body, Problem, read
+from llm_gateway.dialects import DialectSpec, RequestBody, RequestError, read
 from llm_gateway.edge import http_grammar as grammar
 from llm_gateway.edge.header_table import table
-from llm_gateway.exchange import Dialect
 
 HEAD_BYTES = 64 * 1024
 HEAD_FIELDS = 200
@@ -108,7 +107,9 @@ async def decoded(request: http.Request) -> bytes:
     return await asyncio.to_thread(_inflate, raw, encoding)
 
 
-async def understood(dialect: Dialect, raw: bytes, path: str) -> Body | Problem:
+async def understood(
+    dialect: DialectSpec, raw: bytes, path: str
+) -> RequestBody | RequestError:
     """What the body asks for. Raises BadBody when it is too much to read."""
     if len(raw) <= INLINE_BYTES:
         return read(dialect, raw, path=path)

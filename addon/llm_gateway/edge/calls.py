@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 from mitmproxy import http
 
-from llm_gateway.dialects import Body
+from llm_gateway.dialects import DialectSpec, RequestBody
 from llm_gateway.edge.arrivals import Way
 from llm_gateway.edge.exchanges import Exchange, Original
 from llm_gateway.edge.runtime import Runtime, tightest
-from llm_gateway.exchange import Call, Dialect, Offer, Policy, RequestRecord
+from llm_gateway.exchange import Call, Offer, Policy, RequestRecord
 from llm_gateway.identity import Identity
 from llm_gateway.ids import uuid7
 
@@ -59,7 +59,7 @@ def exchange(
     runtime: Runtime,
     flow: http.HTTPFlow,
     way: Way,
-    body: Body,
+    body: RequestBody,
     identity: Identity,
     ranks: Sequence[Sequence[Offer]],
 ) -> Exchange:
@@ -100,8 +100,8 @@ def exchange(
 def passage_record(
     runtime: Runtime,
     host: str,
-    dialect: Dialect | None,
-    body: Body | None,
+    dialect: DialectSpec | None,
+    body: RequestBody | None,
     identity: Identity,
 ) -> RequestRecord:
     """The row of a request that passes to `host` with the app's own key."""
@@ -111,7 +111,7 @@ def passage_record(
         now,
         identity.client,
         identity.app,
-        dialect.value if dialect else "other",
+        dialect.name if dialect else "other",
         body.ask.model if body else "",
         streamed=body.ask.stream if body else False,
         host=host,
@@ -126,7 +126,7 @@ def _record(call: Call) -> RequestRecord:
         call.at,
         call.client,
         call.app,
-        call.ask.dialect.value,
+        call.ask.dialect,
         call.ask.model,
         streamed=call.ask.stream,
         host=call.host,

@@ -8,10 +8,10 @@ What this file does not know: HTTP, the ledger.
 
 from collections.abc import Sequence
 
+from llm_gateway.dialects import DEFAULT, first_of
 from llm_gateway.edge.runtime import Runtime, Standpoint, View
 from llm_gateway.exchange import (
     NANO,
-    Ask,
     Call,
     Candidate,
     Decision,
@@ -20,6 +20,7 @@ from llm_gateway.exchange import (
     Metric,
     Offer,
     Policy,
+    RequestInfo,
     Window,
 )
 from llm_gateway.ledger.rows import iso
@@ -121,15 +122,14 @@ def decision(
     """Who would answer a small request for this model. None: nobody has the name."""
     ranks = runtime.catalog.names.ranks(name)
     if dialect is None:
-        spoken = [d for rank in ranks for o in rank for d in o.dialects]
-        dialect = Dialect.CHAT if Dialect.CHAT in spoken else next(iter(spoken), None)
+        dialect = first_of({d for rank in ranks for o in rank for d in o.dialects})
     if dialect is None or not any(ranks):
         return None
     ranks = tuple(tuple(o for o in rank if dialect in o.dialects) for rank in ranks)
     call = Call(
         id="",
         at=now,
-        ask=Ask(dialect, name),
+        ask=RequestInfo(dialect, name),
         client="",
         app="",
         policy=runtime.catalog.config.routing.policy,
@@ -186,8 +186,8 @@ def _candidate(candidate: Candidate) -> dict[str, object]:
 
 def state_of(runtime: Standpoint, offer: Offer, now: float) -> Candidate:
     """One offer as the dashboard shows it: its state word, reason and return."""
-    dialect = next(iter(offer.dialects), Dialect.CHAT)
-    ask = Ask(dialect, offer.name)
+    dialect = first_of(offer.dialects) or DEFAULT.name
+    ask = RequestInfo(dialect, offer.name)
     call = Call(id="", at=now, ask=ask, client="", app="", policy=Policy.ANY)
     found = decide(
         call,

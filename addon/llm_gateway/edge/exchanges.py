@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from mitmproxy import http
 
 from llm_gateway.answer_meter import AnswerMeter
-from llm_gateway.dialects import Body
+from llm_gateway.dialects import DialectSpec, RequestBody
 from llm_gateway.edge.http_layer import Judgement
 from llm_gateway.exchange import (
     AttemptRecord,
     Call,
     Candidate,
     Decision,
-    Dialect,
     Offer,
     RequestRecord,
 )
@@ -67,7 +66,7 @@ class Exchange:
 
     flow: http.HTTPFlow
     call: Call
-    body: Body
+    body: RequestBody
     headers: Fields
     """The client's own, as they came."""
     catalog: Catalog
@@ -104,8 +103,8 @@ class Exchange:
     """Its row is in the ledger."""
 
     @property
-    def dialect(self) -> Dialect:
-        return self.call.ask.dialect
+    def dialect(self) -> DialectSpec:
+        return self.body.dialect
 
     @property
     def closes(self) -> bool:
@@ -120,7 +119,7 @@ class AnswerJudge:
     """Judges the head of one upstream's answer, before the client sees any of it."""
 
     def __init__(
-        self, dialect: Dialect, streamed: bool, clock: Callable[[], float]
+        self, dialect: DialectSpec, streamed: bool, clock: Callable[[], float]
     ) -> None:
         self.first_byte: float | None = None
         self.status = 0

@@ -6,6 +6,7 @@ import shlex
 import sys
 
 from llm_gateway import __version__
+from llm_gateway.dialects import DEFAULT
 from llm_gateway.edge import h2_version
 from llm_gateway.edge.runtime import Runtime
 
@@ -46,9 +47,10 @@ def say_hello(runtime: Runtime, made_config: bool, dashboard_port: int) -> None:
     if dashboard_port:
         logger.info("Dashboard: http://127.0.0.1:%d/-/gateway", dashboard_port)
     model = next((name for name in catalog.model_names()), "MODEL")
-    asked = {"model": model, "messages": [{"role": "user", "content": "Hello!"}]}
+    asked = {"model": model, **DEFAULT.example}
     logger.info(
-        "Try: curl %s/v1/chat/completions -H 'content-type: application/json' -d %s",
+        "Try: curl %s/v1%s -H 'content-type: application/json' -d %s",
         base,
+        DEFAULT.path,
         shlex.quote(json.dumps(asked, separators=(",", ":"))),
     )

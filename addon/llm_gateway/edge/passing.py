@@ -15,7 +15,7 @@ from mitmproxy import http
 
 from llm_gateway import prices, usage
 from llm_gateway.answer_meter import AnswerMeter
-from llm_gateway.dialects import Body, error_body
+from llm_gateway.dialects import DEFAULT, SPECS, DialectSpec, RequestBody
 from llm_gateway.edge.answers import Answer, put
 from llm_gateway.edge.http_layer import (
     Action,
@@ -28,7 +28,7 @@ from llm_gateway.edge.http_layer import (
 from llm_gateway.edge.log import quoted
 from llm_gateway.edge.runtime import Runtime
 from llm_gateway.edge.settling import metered
-from llm_gateway.exchange import Dialect, Need, RequestRecord, Usage
+from llm_gateway.exchange import Need, RequestRecord, Usage
 from llm_gateway.limits.engine import Spent
 from llm_gateway.meter import StreamMeter
 from llm_gateway.providers.hosts import matches
@@ -58,9 +58,9 @@ class Passage:
     flow: http.HTTPFlow
     record: RequestRecord
     started: float
-    dialect: Dialect | None = None
+    dialect: DialectSpec | None = None
     """None: not one of the requests that are routed (files, audio, images …)."""
-    body: Body | None = None
+    body: RequestBody | None = None
     meter: StreamMeter | AnswerMeter | None = None
     first_byte: float | None = None
     finished: bool = False
@@ -115,9 +115,7 @@ class Passing:
         message = f"{passage.record.host} could not be reached ({failure.kind.value})."
         put(
             passage.flow,
-            Answer(
-                status, error_body(dialect, status, "upstream_unreachable", message)
-            ),
+            Answer(status, dialect.error_body(status, "upstream_unreachable", message)),
         )
         failure.action = Action.RESPOND
 
@@ -210,7 +208,7 @@ def _genai(host: str) -> str | None:
     )
 
 
-def _native(host: str) -> Dialect:
+def _native(host: str) -> DialectSpec:
     """The dialect that apps of this host speak first, and expect errors in."""
-    paths = (iter(r.paths) for r in TYPES.values() if matches(host, r.hosts))
-    return next((next(path, Dialect.CHAT) for path in paths), Dialect.CHAT)
+    rows = (row for row in TYPES.values() if matches(host, row.hosts))
+    return next((SPECS[name] for row in rows for name in row.paths), DEFAULT)

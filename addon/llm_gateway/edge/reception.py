@@ -15,8 +15,14 @@ from dataclasses import replace
 
 from mitmproxy import connection, http
 
-from llm_gateway.dialects import Body, Problem, error_body, match
-from llm_gateway.dialects.paths import plain_path
+from llm_gateway.dialects import (
+    DEFAULT,
+    DialectSpec,
+    RequestBody,
+    RequestError,
+    match,
+    match_subpath,
+)
 from llm_gateway.edge import calls
 from llm_gateway.edge.admission import ASK_FOR_KEY, Admission, Inside, refusal
 from llm_gateway.edge.answers import Answer, put
@@ -37,7 +43,7 @@ from llm_gateway.edge.management import Management
 from llm_gateway.edge.passing import HOP_BY_HOP, Passage, Passing
 from llm_gateway.edge.runtime import Runtime
 from llm_gateway.edge.serving import Serving, restore
-from llm_gateway.exchange import Dialect, Policy
+from llm_gateway.exchange import Policy
 from llm_gateway.identity import Identity
 from llm_gateway.manage.guard import Allowed
 from llm_gateway.providers.hosts import is_known_host
@@ -45,7 +51,6 @@ from llm_gateway.routing import one_family
 
 logger = logging.getLogger("llm_gateway")
 
-COUNT_TOKENS = "/count_tokens"
 PROXY_KEY_NEEDED = (
     "This proxy asks for a client key: send one of `clients` as the proxy's user name."
 )
@@ -86,14 +91,14 @@ class Reception:
         request = flow.request
         if refusal := refused_head(request):
             status, message = refusal
-            self._refuse(flow, Dialect.CHAT, status, "invalid_request", message)
+            self._refuse(flow, DEFAULT, status, "invalid_request", message)
             return None
         way = self.admission.way(flow)
         dialect = match(request.method, request.path)
         if self.admission.needs_proxy_key(flow, way):
             self._refuse(
                 flow,
-                dialect or Dialect.CHAT,
+                dialect or DEFAULT,
                 407,
                 "invalid_api_key",
                 PROXY_KEY_NEEDED,
@@ -128,7 +133,7 @@ class Reception:
 
     def too_large(self, flow: http.HTTPFlow, limit: int) -> http.Response:
         """The answer to a body that is, or turns out to be, larger than `limit` bytes."""
-        dialect = match(flow.request.method, flow.request.path) or Dialect.CHAT
+        dialect = match(flow.request.method, flow.request.path) or DEFAULT
         message = f"The request body is larger than {limit} bytes."
         self._refuse(flow, dialect, 413, "request_too_large", message)
         assert flow.response is not None
@@ -139,7 +144,7 @@ class Reception:
     ) -> http.Response:
         """For what the HTTP layer refuses or ends by itself, before or after the hooks."""
         code = "internal_error" if status == 500 else "invalid_request"
-        dialect = match(flow.request.method, flow.request.path) or Dialect.CHAT
+        dialect = match(flow.request.method, flow.request.path) or DEFAULT
         self._refuse(flow, dialect, status, code, message)
         assert flow.response is not None
         return flow.response
@@ -153,11 +158,12 @@ class Reception:
         way = self.admission.way(flow)
         dialect = match(flow.request.method, flow.request.path)
         below = ""
-        if dialect is None and way is Way.DIRECT:
-            bare = plain_path(flow.request.path)
-            if bare.endswith(f"/messages{COUNT_TOKENS}"):
-                dialect = match(flow.request.method, bare.removesuffix(COUNT_TOKENS))
-                below = COUNT_TOKENS
+        if (
+            dialect is None
+            and way is Way.DIRECT
+            and (found := match_subpath(flow.request.method, flow.request.path))
+        ):
+            dialect, below = found
         cors_origin = ""
         if way is Way.DIRECT:
             allowed = self._guarded(flow, dialect)
@@ -177,7 +183,7 @@ class Reception:
         await self._routed(flow, way, dialect, below, cors_origin)
 
     async def _routed(
-        self, flow: http.HTTPFlow, way: Way, dialect: Dialect, below: str, cors: str
+        self, flow: http.HTTPFlow, way: Way, dialect: DialectSpec, below: str, cors: str
     ) -> None:
         request = flow.request
         identity = self.admission.identity(flow, way)
@@ -199,17 +205,17 @@ class Reception:
             else:
                 self._refuse(flow, dialect, e.status, "invalid_request", str(e))
             return
-        if isinstance(body, Problem):
+        if isinstance(body, RequestError):
             self._refuse(
                 flow, dialect, body.status, body.code, body.message, param=body.param
             )
             return
         catalog = self.runtime.catalog
         ranks = tuple(
-            tuple(o for o in rank if dialect in o.dialects)
+            tuple(o for o in rank if dialect.name in o.dialects)
             for rank in catalog.names.ranks(body.ask.model)
         )
-        if dialect is Dialect.EMBEDDINGS:
+        if not dialect.interchangeable:
             ranks = one_family(ranks)
         if not any(ranks):
             self._unknown_model(flow, way, body, identity)
@@ -234,17 +240,17 @@ class Reception:
         return way is not Way.DIRECT and passes == "passthrough"
 
     def _unknown_model(
-        self, flow: http.HTTPFlow, way: Way, body: Body, identity: Identity
+        self, flow: http.HTTPFlow, way: Way, body: RequestBody, identity: Identity
     ) -> None:
         """No provider offers it: the app's own host answers, or a 404 does."""
-        dialect = body.ask.dialect
+        dialect = body.dialect
         if self._lets_pass(flow, way, identity):
             self._pass(flow, dialect, body, identity)
             return
         name = body.ask.model
         message = f"The model {name!r} does not exist here."
         if others := self.runtime.catalog.names.dialects(name):
-            spoken = ", ".join(sorted(d.value for d in others))
+            spoken = ", ".join(sorted(others))
             message = (
                 f"The model {name!r} is offered in another dialect only: {spoken}."
             )
@@ -260,8 +266,8 @@ class Reception:
     def _pass(
         self,
         flow: http.HTTPFlow,
-        dialect: Dialect | None,
-        body: Body | None,
+        dialect: DialectSpec | None,
+        body: RequestBody | None,
         identity: Identity,
         host: str = "",
     ) -> None:
@@ -299,7 +305,11 @@ class Reception:
             self.passing.failed(found, failure)
 
     def _guarded(
-        self, flow: http.HTTPFlow, dialect: Dialect | None, *, body: bool | None = None
+        self,
+        flow: http.HTTPFlow,
+        dialect: DialectSpec | None,
+        *,
+        body: bool | None = None,
     ) -> Allowed | None:
         """The guard of our own port. None: it has answered. body: there is one, or is to
         come; left out: look."""
@@ -308,14 +318,14 @@ class Reception:
         verdict = self.admission.guarded(flow, has_body=body)
         if isinstance(verdict, Allowed):
             return verdict
-        spoken = dialect or Dialect.CHAT
+        spoken = dialect or DEFAULT
         self._refuse(flow, spoken, verdict.status, verdict.code, verdict.message)
         return None
 
     def _refuse(
         self,
         flow: http.HTTPFlow,
-        dialect: Dialect,
+        dialect: DialectSpec,
         status: int,
         code: str,
         message: str,
@@ -323,7 +333,7 @@ class Reception:
         *,
         param: str | None = None,
     ) -> None:
-        body = error_body(dialect, status, code, message, param=param)
+        body = dialect.error_body(status, code, message, param=param)
         self._refused(flow, Answer(status, body, headers=headers))
 
     def _refused(self, flow: http.HTTPFlow, answer: Answer) -> None:

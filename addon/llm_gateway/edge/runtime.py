@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, cast
 from pydantic import SecretStr
 
 from llm_gateway import prices
+from llm_gateway.dialects import SPECS
 from llm_gateway.exchange import (
-    Ask,
     Dialect,
     Event,
     Limit,
     Need,
     Offer,
     Policy,
+    RequestInfo,
     Usage,
 )
 from llm_gateway.health import Health, Unavailable
@@ -59,7 +60,7 @@ LEVELS = {
 _TIGHTNESS = {Policy.FREE_ONLY: 0, Policy.FREE_FIRST: 1, Policy.ANY: 2}
 
 
-def name_key(ask: Ask) -> tuple[str, str]:
+def name_key(ask: RequestInfo) -> tuple[str, str]:
     """What is learned of a name that clients ask for, whoever answers."""
     return ("name", ask.model)
 
@@ -92,10 +93,10 @@ class Standpoint:
     health: Health = field(default_factory=Health)
     estimator: Estimator = field(default_factory=Estimator)
 
-    def need(self, offer: Offer, ask: Ask) -> Need:
+    def need(self, offer: Offer, ask: RequestInfo) -> Need:
         """What an answer to `ask` takes from the limits of `offer`, at most."""
         tokens_in = self.estimator.tokens_in(ask.input_estimate, offer.key)
-        if ask.dialect is Dialect.EMBEDDINGS:
+        if not SPECS[ask.dialect].has_output:
             for_tokens = for_money = 0
         else:
             for_tokens, for_money = self.estimator.output_reserve(
@@ -223,7 +224,7 @@ class View:
     def limits(self, offer: Offer) -> tuple[Limit, ...]:
         return self.catalog.limits_for(offer, self.client)
 
-    def need(self, offer: Offer, ask: Ask) -> Need:
+    def need(self, offer: Offer, ask: RequestInfo) -> Need:
         found = self.needs.get(id(offer))
         if found is None:
             found = self.needs[id(offer)] = self.runtime.need(offer, ask)
@@ -242,7 +243,7 @@ class View:
     def unavailable(self, offer: Offer, dialect: Dialect) -> Unavailable | None:
         return self.runtime.health.unavailable(offer.key, self.now, dialect)
 
-    def expected_cost(self, offer: Offer, ask: Ask) -> int | None:
+    def expected_cost(self, offer: Offer, ask: RequestInfo) -> int | None:
         if offer.price is None:
             return None
         estimator = self.runtime.estimator

@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from llm_gateway import failover
-from llm_gateway.dialects import error_body, read_error
+from llm_gateway.dialects import read_error
 from llm_gateway.edge.answers import Answer, common_headers, put, seconds_until
 from llm_gateway.edge.encoded_errors import decoded
 from llm_gateway.edge.exchanges import Attempt, Exchange
@@ -225,11 +225,11 @@ class Setbacks:
                     "disabled", name, f"model not found ({reason})", until=until
                 )
             case Mark.NO_DIALECT:
-                health.silence(offer.key, exchange.dialect.value)
+                health.silence(offer.key, exchange.dialect.name)
                 runtime.event(
                     "disabled",
                     offer.provider,
-                    f"does not speak {exchange.dialect.value}",
+                    f"does not speak {exchange.dialect.name}",
                 )
             case Mark.NOTHING:
                 health.inconclusive(offer.key)
@@ -263,7 +263,7 @@ class Setbacks:
                     headers.append(("x-should-retry", "false"))
                 exchange.record.outcome = "error" if exchange.tried else "refused"
                 exchange.record.error = code
-                body = error_body(exchange.dialect, status, code, message)
+                body = exchange.dialect.error_body(status, code, message)
                 self._answer(exchange, Answer(status, body, headers=tuple(headers)))
                 logger.info(
                     "%s %s: %s", status, quoted(exchange.call.ask.model), message
@@ -306,8 +306,7 @@ def _readable(exchange: Exchange, failure: Failure, encoding: str) -> bytes:
     found = decoded(failure.body, encoding)
     if found is not None:
         return found
-    return error_body(
-        exchange.dialect,
+    return exchange.dialect.error_body(
         failure.status or 502,
         "unreadable_error",
         f"The provider's error came with the content-encoding {encoding[:20]!r}, which "

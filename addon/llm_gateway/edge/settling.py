@@ -15,14 +15,14 @@ from mitmproxy import http
 
 from llm_gateway import prices, usage
 from llm_gateway.answer_meter import AnswerMeter
-from llm_gateway.dialects import renamed_answer, stream_error
+from llm_gateway.dialects import DialectSpec, renamed_answer
 from llm_gateway.edge.answers import common_headers, passed_headers
 from llm_gateway.edge.exchanges import Attempt, Exchange
 from llm_gateway.edge.http_layer import plan_of
 from llm_gateway.edge.log import log_line
 from llm_gateway.edge.runtime import Runtime, name_key
 from llm_gateway.edge.scrub import mask_of
-from llm_gateway.exchange import AttemptRecord, Dialect, Need, Offer, Usage
+from llm_gateway.exchange import AttemptRecord, Need, Offer, Usage
 from llm_gateway.limits.engine import scopes_of
 from llm_gateway.limits.words import read_headers
 from llm_gateway.meter import StreamMeter
@@ -322,9 +322,9 @@ class Settling:
         log_line(exchange)
 
 
-def _cut_short(dialect: Dialect, how: str) -> bytes:
+def _cut_short(dialect: DialectSpec, how: str) -> bytes:
     text = f"The provider's stream ended before its end ({how})."
-    return stream_error(dialect, "upstream_truncated", text)
+    return dialect.stream_error("upstream_truncated", text)
 
 
 def metered(

@@ -7,6 +7,7 @@ with `simulated` set. It is there to try limits, alerts and charts with.
 import os
 from typing import Any
 
+from llm_gateway.dialects import DEFAULT
 from llm_gateway.edge.runtime import Runtime, committed
 from llm_gateway.exchange import (
     NANO,
@@ -36,7 +37,7 @@ async def simulate(runtime: Runtime, asked: dict[str, Any]) -> dict[str, object]
         now,
         "simulate",
         "simulate",
-        "chat",
+        DEFAULT.name,
         offer.name,
         provider=offer.provider,
         account=offer.account,

@@ -215,7 +215,7 @@ def _models(catalog: Running) -> Whole:
             (
                 *(offer.provider, offer.model, offer.name),
                 json.dumps(list(offer.aliases)),
-                json.dumps(sorted(d.value for d in offer.dialects)),
+                json.dumps(sorted(offer.dialects)),
                 int(offer.enabled),
                 storable(offer.disabled_reason),
                 int(offer.zero_cost),

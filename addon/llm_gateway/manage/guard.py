@@ -26,6 +26,7 @@ from pydantic import SecretStr
 from llm_gateway.frozen import frozen
 
 from ..config.urls import DEFAULT_PORTS, is_loopback, parse_host
+from ..dialects import is_request_path
 
 
 class Area(Enum):
@@ -81,10 +82,7 @@ class Refused:
 
 _ADMIN = re.compile(r"/+(?:config|admin|api)(?:/|$)")
 _OPEN = re.compile(r"/(?:health|route|usage)(?:/|$)")
-_API = re.compile(
-    r"/(?:.*/)?v1/|.*/(?:chat/completions|completions|embeddings|responses|messages)$"
-    r"|/models(?:/|$)"
-)
+_API = re.compile(r"/(?:.*/)?v1/|/models(?:/|$)")
 
 
 def area(path: str) -> Area:
@@ -97,9 +95,9 @@ def _area(bare: str) -> Area:
     plain = re.sub(r"/(?:\./|/)*", "/", unquote(bare)).lower()
     if _ADMIN.match(plain) or "/.." in plain:
         return Area.ADMIN
-    if _OPEN.match(plain) or not _API.match(plain):
+    if _OPEN.match(plain):
         return Area.OPEN
-    return Area.API
+    return Area.API if _API.match(plain) or is_request_path(plain) else Area.OPEN
 
 
 def _authority(text: str, default: int | None = None) -> tuple[str, int] | None:

@@ -11,7 +11,6 @@ from .row import (
     EMBEDDINGS,
     MESSAGES,
     OPENAI,
-    PATHS,
     RESPONSES,
     ProviderType,
     Variant,
@@ -63,8 +62,8 @@ PLATFORMS = (
                 None,
                 "https://{resourceName}.openai.azure.com/openai",
                 {
-                    dialect: "/deployments/{model}" + PATHS[dialect]
-                    for dialect in (CHAT, COMPLETIONS, EMBEDDINGS)
+                    dialect: "/deployments/{model}" + path
+                    for dialect, path in speaks(CHAT, COMPLETIONS, EMBEDDINGS).items()
                 },
                 query="api-version={apiVersion}",
                 empty_path="/openai",

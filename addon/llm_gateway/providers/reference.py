@@ -6,7 +6,8 @@ that they cannot say anything else than the code.
 
 from collections.abc import Iterable
 
-from ..exchange import Dialect, Reset
+from ..dialects import SPECS
+from ..exchange import Reset
 from .presets import describe
 from .row import ProviderType
 from .table import TYPES
@@ -20,7 +21,7 @@ def providers_table() -> str:
             row.title,
             _address(row),
             _auth(row),
-            ", ".join(d.value for d in Dialect if d in row.paths),
+            ", ".join(name for name in SPECS if name in row.paths),
             {"ask": "asked for", "always": "always", "reject": "always, never asked"}[
                 row.stream_usage
             ],

@@ -10,26 +10,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..dialects import SPECS
+from ..dialects.chat import CHAT as _chat
+from ..dialects.completions import COMPLETIONS as _completions
+from ..dialects.embeddings import EMBEDDINGS as _embeddings
+from ..dialects.messages import MESSAGES as _messages
+from ..dialects.responses import RESPONSES as _responses
 from ..exchange import Dialect, Metric, Reset, Window
 
 StreamUsage = Literal["ask", "always", "reject"]
 
-PATHS: Mapping[Dialect, str] = {
-    Dialect.CHAT: "/chat/completions",
-    Dialect.COMPLETIONS: "/completions",
-    Dialect.EMBEDDINGS: "/embeddings",
-    Dialect.RESPONSES: "/responses",
-    Dialect.MESSAGES: "/messages",
-}
-"""What a base URL stands before, unless a row says otherwise."""
-
-CHAT, COMPLETIONS, EMBEDDINGS = Dialect.CHAT, Dialect.COMPLETIONS, Dialect.EMBEDDINGS
-RESPONSES, MESSAGES = Dialect.RESPONSES, Dialect.MESSAGES
+CHAT, COMPLETIONS, EMBEDDINGS = _chat.name, _completions.name, _embeddings.name
+RESPONSES, MESSAGES = _responses.name, _messages.name
+"""Names of the dialects, for the rows."""
 
 
 def speaks(*dialects: Dialect) -> Mapping[Dialect, str]:
     """These dialects, at the usual paths."""
-    return {dialect: PATHS[dialect] for dialect in dialects}
+    return {dialect: SPECS[dialect].path for dialect in dialects}
 
 
 OPENAI = speaks(CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES)

@@ -20,8 +20,9 @@ from llm_gateway.frozen import frozen
 
 from ..config.models import Provider
 from ..config.urls import parse_base_url
+from ..dialects import SPECS
 from ..exchange import Dialect, Origin
-from .row import PATHS, ProviderType, Variant
+from .row import ProviderType, Variant
 
 _FILLING = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?")
 """What may stand in for a placeholder: nothing that could change host or path."""
@@ -197,7 +198,7 @@ def _placeholders(template: str) -> list[str]:
 def _spoken(provider: Provider, paths: Mapping[Dialect, str]) -> Mapping[Dialect, str]:
     if provider.dialects is None:
         return paths
-    return {d: paths.get(d, PATHS[d]) for d in provider.dialects}
+    return {d: paths.get(d, SPECS[d].path) for d in provider.dialects}
 
 
 def _headers(provider: Provider, row: ProviderType) -> tuple[tuple[bytes, bytes], ...]:

@@ -4,18 +4,30 @@ import json
 
 import pytest
 
-from llm_gateway.dialects import Body, read
-from llm_gateway.dialects.weigh import PER_AUDIO, PER_FILE, PER_IMAGE, Weight, weigh
-from llm_gateway.exchange import Ask, Dialect
+from llm_gateway.dialects import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    MESSAGES,
+    RESPONSES,
+    DialectSpec,
+    RequestBody,
+    read,
+)
+from llm_gateway.dialects.prompt_size import (
+    PER_AUDIO,
+    PER_FILE,
+    PER_IMAGE,
+    PromptSize,
+    weigh,
+)
+from llm_gateway.exchange import RequestInfo
 
-CHAT, RESPONSES = Dialect.CHAT, Dialect.RESPONSES
-MESSAGES, COMPLETIONS = Dialect.MESSAGES, Dialect.COMPLETIONS
 
-
-def ask(dialect: Dialect, **values) -> Ask:
+def ask(dialect: DialectSpec, **values) -> RequestInfo:
     raw = json.dumps({"model": "m", **values}, separators=(",", ":"))
     found = read(dialect, raw.encode())
-    assert isinstance(found, Body), found
+    assert isinstance(found, RequestBody), found
     return found.ask
 
 
@@ -143,8 +155,8 @@ TOOLS = [{"type": "function", "function": {"name": "f"}}]  # 45 bytes of JSON
         (COMPLETIONS, {"prompt": "x" * 30, "suffix": "x" * 30}, 20),
         (COMPLETIONS, {"prompt": ["x" * 30, "x" * 30]}, 20),
         (COMPLETIONS, {"prompt": [1, 2, 3]}, 3),
-        (Dialect.EMBEDDINGS, {"input": "x" * 30}, 10),
-        (Dialect.EMBEDDINGS, {"input": [[1, 2], [3]]}, 3),
+        (EMBEDDINGS, {"input": "x" * 30}, 10),
+        (EMBEDDINGS, {"input": [[1, 2], [3]]}, 3),
     ],
 )
 def test_input_estimate(dialect, values, estimate):
@@ -154,26 +166,32 @@ def test_input_estimate(dialect, values, estimate):
 @pytest.mark.parametrize(
     ("value", "weight"),
     [
-        (None, Weight()),
-        ("", Weight()),
-        ("é", Weight(2)),
-        (True, Weight(3)),
-        (1.5, Weight(3)),
-        ({"a": ["xx", {"b": "x"}]}, Weight(3)),
-        (PICTURE, Weight(0, PER_IMAGE, 1)),
+        (None, PromptSize()),
+        ("", PromptSize()),
+        ("é", PromptSize(2)),
+        (True, PromptSize(3)),
+        (1.5, PromptSize(3)),
+        ({"a": ["xx", {"b": "x"}]}, PromptSize(3)),
+        (PICTURE, PromptSize(0, PER_IMAGE, 1)),
         # a document is as long as its base64, or is text
         (
             {"type": "document", "source": {"type": "base64", "data": "A" * 5000}},
-            Weight(0, PER_FILE + 50),
+            PromptSize(0, PER_FILE + 50),
         ),
-        ({"type": "document", "source": {"type": "text", "data": "xxx"}}, Weight(3)),
+        (
+            {"type": "document", "source": {"type": "text", "data": "xxx"}},
+            PromptSize(3),
+        ),
         (
             {"type": "document", "source": {"type": "url", "url": "https://a.b"}},
-            Weight(0, PER_FILE),
+            PromptSize(0, PER_FILE),
         ),
-        ({"type": "file", "file": {"file_data": "A" * 5000}}, Weight(0, PER_FILE + 50)),
-        ({"type": "input_file", "file_id": "f"}, Weight(0, PER_FILE)),
-        ({"type": "file", "file": "f"}, Weight(0, PER_FILE)),
+        (
+            {"type": "file", "file": {"file_data": "A" * 5000}},
+            PromptSize(0, PER_FILE + 50),
+        ),
+        ({"type": "input_file", "file_id": "f"}, PromptSize(0, PER_FILE)),
+        ({"type": "file", "file": "f"}, PromptSize(0, PER_FILE)),
     ],
 )
 def test_weights(value, weight):
@@ -184,7 +202,7 @@ def test_depth_is_no_danger():
     deep: object = "abc"
     for _ in range(50_000):
         deep = [deep]
-    assert weigh(deep) == Weight(3)
+    assert weigh(deep) == PromptSize(3)
 
 
 # --- conversation
@@ -226,7 +244,7 @@ def test_conversations_of_responses():
         (CHAT, {"messages": []}),
         (CHAT, {"messages": [user([{"type": "image_url", "image_url": {}}])]}),
         (COMPLETIONS, {"prompt": "x"}),
-        (Dialect.EMBEDDINGS, {"input": "x"}),
+        (EMBEDDINGS, {"input": "x"}),
     ],
 )
 def test_no_conversation(dialect, values):

@@ -1,4 +1,4 @@
-"""How large a prompt is, without a tokenizer.
+"""Prompt size: an estimate of tokens, without a tokenizer.
 
 Text counts a token for every three bytes of UTF-8: too many for English, about right
 for Chinese and code, and corrected later by what each model really reports. Pictures,
@@ -47,7 +47,7 @@ _NO_TEXT = frozenset(
 """Members that frame a message, or that a provider reads back and does not bill as text."""
 
 
-class Weight(NamedTuple):
+class PromptSize(NamedTuple):
     """What a value weighs: bytes of text, tokens of everything else, and pictures."""
 
     text: int = 0
@@ -60,7 +60,7 @@ def size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def weigh(value: object) -> Weight:
+def weigh(value: object) -> PromptSize:
     """The weight of a message, a part, or any list of them."""
     text = media = images = 0
     todo = [value]
@@ -93,7 +93,7 @@ def weigh(value: object) -> Weight:
                 todo.extend(item)
         elif item is not None:
             text += BYTES_PER_TOKEN
-    return Weight(text, media, images)
+    return PromptSize(text, media, images)
 
 
 def _file(part: dict[str, object]) -> int | None:

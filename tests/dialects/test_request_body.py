@@ -6,15 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_gateway.dialects import Body, Problem, read
-from llm_gateway.exchange import Ask, Dialect
+from llm_gateway.dialects import (
+    CHAT,
+    EMBEDDINGS,
+    MESSAGES,
+    RESPONSES,
+    SPECS,
+    DialectSpec,
+    RequestBody,
+    RequestError,
+    read,
+)
+from llm_gateway.exchange import RequestInfo
 
-CHAT, MESSAGES = Dialect.CHAT, Dialect.MESSAGES
 
-
-def body(text: str, dialect: Dialect = CHAT) -> Body:
+def body(text: str, dialect: DialectSpec = CHAT) -> RequestBody:
     found = read(dialect, text.encode())
-    assert isinstance(found, Body), found
+    assert isinstance(found, RequestBody), found
     return found
 
 
@@ -84,7 +92,7 @@ def body(text: str, dialect: Dialect = CHAT) -> Body:
 )
 def test_problems(raw, message, param):
     found = read(CHAT, raw)
-    assert isinstance(found, Problem)
+    assert isinstance(found, RequestError)
     assert (found.status, found.code, found.param) == (400, "invalid_request", param)
     assert message in found.message
 
@@ -104,7 +112,7 @@ def test_problems(raw, message, param):
         '"user":"\\ud800"',
     ],
 )
-@pytest.mark.parametrize("dialect", list(Dialect))
+@pytest.mark.parametrize("dialect", list(SPECS.values()))
 def test_what_others_may_judge_passes_unchanged(more, dialect):
     text = '{"model":"m",' + more + "}"
     found = body(text, dialect)
@@ -120,12 +128,12 @@ def test_the_longest_and_strangest_model_names():
 def test_a_model_from_the_path():
     path = "/openai/deployments/my-gpt/chat/completions"
     found = read(CHAT, b'{"messages":[]}', path=path)
-    assert isinstance(found, Body)
+    assert isinstance(found, RequestBody)
     assert found.ask.model == "my-gpt"
     assert found.rewritten() == b'{"messages":[]}'
     assert found.rewritten(model="my-gpt") == b'{"model":"my-gpt","messages":[]}'
     found = read(CHAT, b'{"model":"b","messages":[]}', path=path)
-    assert isinstance(found, Body)
+    assert isinstance(found, RequestBody)
     assert found.ask.model == "b"
 
 
@@ -138,8 +146,8 @@ def test_a_chat():
         "max_completion_tokens": 200.0, "stream_options": {"include_usage": true},
         "messages": [{"role": "user", "content": "Hi"}]
     }"""
-    assert body(text).ask == Ask(
-        dialect=CHAT,
+    assert body(text).ask == RequestInfo(
+        dialect=CHAT.name,
         model="gpt-4o",
         stream=True,
         max_tokens=200,
@@ -269,7 +277,7 @@ def test_rewrites(text, changes, expected):
         assert found.rewritten(**changes).decode() == expected
 
 
-@pytest.mark.parametrize("dialect", [Dialect.RESPONSES, MESSAGES, Dialect.EMBEDDINGS])
+@pytest.mark.parametrize("dialect", [RESPONSES, MESSAGES, EMBEDDINGS])
 def test_other_dialects_have_no_stream_options(dialect):
     found = body('{"model":"a","stream":true}', dialect)
     assert found.rewritten(include_usage=True) is found.raw
@@ -310,7 +318,7 @@ def test_rewriting_changes_what_it_says_and_nothing_else(
     given_ = dict(members)
     raw = json.dumps(given_, ensure_ascii=ascii_, indent=indent).encode()
     found = read(CHAT, raw)
-    assert isinstance(found, Body)
+    assert isinstance(found, RequestBody)
     out = found.rewritten(model=model, drop=drop, include_usage=include_usage)
     expected = {k: v for k, v in given_.items() if k not in drop}
     if model is not None:
@@ -329,12 +337,12 @@ def test_rewriting_changes_what_it_says_and_nothing_else(
 
 @given(st.binary(max_size=60))
 def test_any_bytes(data):
-    for dialect in Dialect:
-        assert isinstance(read(dialect, data), Body | Problem)
+    for dialect in SPECS.values():
+        assert isinstance(read(dialect, data), RequestBody | RequestError)
 
 
 @given(
-    dialect=st.sampled_from(list(Dialect)),
+    dialect=st.sampled_from(list(SPECS.values())),
     values=st.dictionaries(
         st.sampled_from(
             ["messages", "input", "prompt", "system", "instructions", "tools", "n"]
@@ -362,7 +370,7 @@ def test_any_bytes(data):
 def test_any_shape(dialect, values):
     raw = json.dumps({"model": "m", **values}).encode()
     found = read(dialect, raw)
-    assert isinstance(found, Body | Problem)
-    if isinstance(found, Body):
+    assert isinstance(found, RequestBody | RequestError)
+    if isinstance(found, RequestBody):
         assert found.ask.input_estimate >= 0
         assert found.rewritten() is raw

@@ -1,4 +1,4 @@
-"""A JSON object, member by member: values and where they stand, in one pass.
+"""JSON parsing with byte offsets, and splicing: a JSON object member by member, in one pass.
 
 The C scanner of the standard library reads each value; only the commas and colons
 between top-level members are walked here, so that a body of a megabyte costs what

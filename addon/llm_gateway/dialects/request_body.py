@@ -1,7 +1,7 @@
-"""A request body: read once, rewritten by splicing.
+"""Request body: parsed once, rewritten by splicing bytes.
 
 `read` looks at what routing and limits rest on and refuses only what would make them
-wrong; everything else is the provider's to judge. `Body.rewritten` changes the spans
+wrong; everything else is the provider's to judge. `RequestBody.rewritten` changes the spans
 that must change and no other byte, so unknown members, the order of members, spacing
 and spelling reach the provider as the client wrote them.
 """
@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import field
 from types import MappingProxyType
 
-from llm_gateway.dialects.asks import READERS, estimate
-from llm_gateway.dialects.members import Member, NotAnObject, scan, splice
-from llm_gateway.dialects.paths import model_in
-from llm_gateway.exchange import Ask, Dialect
+from llm_gateway.dialects.conversation import estimate
+from llm_gateway.dialects.json_splice import Member, NotAnObject, scan, splice
+from llm_gateway.dialects.paths import NO_PATH_INFO
+from llm_gateway.dialects.spec import DialectSpec, ModelPlace
+from llm_gateway.exchange import RequestInfo
 from llm_gateway.frozen import frozen
 
 MODEL_LENGTH = 200
@@ -23,17 +24,14 @@ MOST_TOKENS = 2**53
 """The largest integer that every JSON reader agrees on."""
 
 _unprintable = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
-_OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-_COUNTS = (*_OUTPUT_LIMITS, "n")
-_SCHEMAS = ("tools", "functions", "response_format")
-_READ = frozenset({"model", "stream", "stream_options", *_COUNTS})
+_READ = frozenset({"model", "stream", "stream_options"})
+"""Top-level members that are read, besides a dialect's `counts`."""
 _USAGE_OPTION = b'"include_usage":true'
-_TAKES_STREAM_OPTIONS = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @frozen
-class Problem:
+class RequestError:
     """Why a body cannot be served, ready for `error_body`."""
 
     status: int
@@ -43,10 +41,11 @@ class Problem:
 
 
 @frozen
-class Body:
+class RequestBody:
     """What was asked, in the client's own bytes."""
 
-    ask: Ask
+    dialect: DialectSpec = field(repr=False)
+    ask: RequestInfo
     raw: bytes
     members: tuple[Member, ...] = field(default=(), repr=False)
 
@@ -86,7 +85,7 @@ class Body:
             include_usage
             and self.ask.stream
             and not self.ask.wants_usage
-            and self.ask.dialect in _TAKES_STREAM_OPTIONS
+            and self.dialect.usage_event is not None
             and "stream_options" not in drop
         ):
             edits.append(self._usage_asked(drop))
@@ -136,10 +135,13 @@ class Body:
         return cuts
 
 
-def read(dialect: Dialect, body: bytes, *, path: str = "") -> Body | Problem:
+def read(
+    dialect: DialectSpec, body: bytes, *, path: str = ""
+) -> RequestBody | RequestError:
     """A body, or what is wrong with it. Never raises.
 
-    A body without `model` takes the one that `path` names, as Azure's do.
+    A body without `model` takes the one that `path` names, as Azure's do; where the
+    dialect names the model in the path, the body has no say.
     """
     try:
         text = body.decode()
@@ -152,16 +154,22 @@ def read(dialect: Dialect, body: bytes, *, path: str = "") -> Body | Problem:
     except NotAnObject as e:
         return _bad(f"The request body is not a JSON object: {e}.")
     values = {m.key: value for m, value in zip(members, found, strict=True)}
-    if len(values) != len(members) and (twice := _twice(members)):
+    if len(values) != len(members) and (twice := _twice(dialect, members)):
         # Which of the two counts differs between readers: ours and the provider's.
         return _bad(f"`{twice}` is given twice.", twice)
-    model = values["model"] if "model" in values else model_in(path)
-    if (problem := _bad_model(model)) or (problem := _bad_numbers(values)):
+    said = NO_PATH_INFO
+    if dialect.model_place is ModelPlace.BODY and "model" in values:
+        model = values["model"]
+    else:
+        said = dialect.read_path(path)
+        model = said.model
+    if (problem := _bad_model(model)) or (problem := _bad_numbers(dialect, values)):
         return problem
-    return Body(_ask(dialect, str(model), members, values), body, tuple(members))
+    ask = _ask(dialect, str(model), said.stream, members, values)
+    return RequestBody(dialect, ask, body, tuple(members))
 
 
-def _bad_model(model: object) -> Problem | None:
+def _bad_model(model: object) -> RequestError | None:
     if model is None:
         return _bad('`model` is missing; write e.g. "model": "gpt-4o-mini".', "model")
     if not isinstance(model, str) or not model:
@@ -173,11 +181,13 @@ def _bad_model(model: object) -> Problem | None:
     return None
 
 
-def _bad_numbers(values: Mapping[str, object]) -> Problem | None:
+def _bad_numbers(
+    dialect: DialectSpec, values: Mapping[str, object]
+) -> RequestError | None:
     stream = values.get("stream")
     if stream is not None and not isinstance(stream, bool):
         return _bad("`stream` is neither true nor false.", "stream")
-    for key in _COUNTS:
+    for key in dialect.counts:
         value = values.get(key)
         if value is not None and not _is_count(value):
             return _bad(f"`{key}` is not a whole number below 2**53.", key)
@@ -185,32 +195,28 @@ def _bad_numbers(values: Mapping[str, object]) -> Problem | None:
 
 
 def _ask(
-    dialect: Dialect, model: str, members: list[Member], values: dict[str, object]
-) -> Ask:
-    options = values.get("stream_options")
-    # A few local servers take -1 for "no limit".
-    limits = [n for key in _OUTPUT_LIMITS if (n := _count(values.get(key))) >= 0]
-    talk = READERS[dialect](values)
-    schema = sum(m.end - m.start for m in members if m.key in _SCHEMAS)
-    return Ask(
-        dialect=dialect,
+    dialect: DialectSpec,
+    model: str,
+    stream: bool | None,
+    members: list[Member],
+    values: dict[str, object],
+) -> RequestInfo:
+    settings = dialect.read_settings(values)
+    conversation = dialect.read_conversation(values)
+    schemas = dialect.schemas
+    schema = sum(m.end - m.start for m in members if m.key in schemas)
+    return RequestInfo(
+        dialect=dialect.name,
         model=model,
-        stream=values.get("stream") is True,
-        max_tokens=max(limits, default=None),
-        wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
-        input_estimate=estimate(talk, schema),
-        conversation=talk.conversation,
-        initiator=talk.initiator,
-        has_images=talk.weight.images > 0,
-        n=max(1, _count(values.get("n"))),
+        stream=settings.stream if stream is None else stream,
+        max_tokens=settings.max_tokens,
+        wants_usage=settings.wants_usage,
+        input_estimate=estimate(conversation, schema),
+        conversation=conversation.conversation,
+        initiator=conversation.initiator,
+        has_images=conversation.weight.images > 0,
+        n=settings.n,
     )
-
-
-def _count(value: object) -> int:
-    """A whole number that can be reckoned with; -1 when absent."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if type(value) is int else -1
 
 
 def _is_count(value: object) -> bool:
@@ -219,14 +225,14 @@ def _is_count(value: object) -> bool:
     return type(value) is int and abs(value) <= MOST_TOKENS
 
 
-def _twice(members: list[Member]) -> str | None:
+def _twice(dialect: DialectSpec, members: list[Member]) -> str | None:
     seen: set[str] = set()
     for m in members:
-        if m.key in seen and m.key in _READ:
+        if m.key in seen and (m.key in _READ or m.key in dialect.counts):
             return m.key
         seen.add(m.key)
     return None
 
 
-def _bad(message: str, param: str | None = None) -> Problem:
-    return Problem(400, "invalid_request", message, param)
+def _bad(message: str, param: str | None = None) -> RequestError:
+    return RequestError(400, "invalid_request", message, param)

@@ -6,8 +6,7 @@ import pytest
 from openai.pagination import SyncPage
 from openai.types import Model
 
-from llm_gateway.dialects import models_list, renamed_answer
-from llm_gateway.exchange import Dialect
+from llm_gateway.dialects import CHAT, SPECS, models_list, renamed_answer
 
 
 def test_models_list():
@@ -58,9 +57,9 @@ def test_models_list():
 )
 def test_renamed_answer(dialect, answer, expected):
     data = answer.encode()
-    out = renamed_answer(Dialect(dialect), data, "b")
+    out = renamed_answer(SPECS[dialect], data, "b")
     assert out.decode() == (answer if expected is None else expected)
 
 
 def test_bytes_that_are_no_text_stay():
-    assert renamed_answer(Dialect.CHAT, b'"model"\xff', "b") == b'"model"\xff'
+    assert renamed_answer(CHAT, b'"model"\xff', "b") == b'"model"\xff'

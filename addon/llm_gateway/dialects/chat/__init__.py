@@ -1,0 +1,27 @@
+"""OpenAI's chat completions, which most providers speak."""
+
+from llm_gateway.dialects import choices, openai_errors, openai_usage
+from llm_gateway.dialects.chat.request import read_conversation
+from llm_gateway.dialects.spec import DialectSpec
+from llm_gateway.dialects.stream_patterns import strings
+from llm_gateway.exchange import Dialect
+
+CHAT = DialectSpec(
+    name=Dialect("chat"),
+    ends=("/chat/completions",),
+    path="/chat/completions",
+    read_conversation=read_conversation,
+    example={"messages": [{"role": "user", "content": "Hello!"}]},
+    event_has_content=choices.has_content,
+    event_failed=choices.event_failed,
+    stream_end=choices.STREAM_END,
+    stream_text=strings(
+        "content", "reasoning_content", "reasoning", "refusal", "arguments"
+    ),
+    content_member="choices",
+    find_usage=openai_usage.find_usage,
+    read_usage=openai_usage.read_usage,
+    usage_event=choices.USAGE_EVENT,
+    error_body=openai_errors.error_body,
+    stream_error=openai_errors.stream_error,
+)

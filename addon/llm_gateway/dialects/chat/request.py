@@ -1,0 +1,32 @@
+"""Chat completions request: `messages` -> Conversation."""
+
+from llm_gateway.dialects.conversation import (
+    Conversation,
+    as_list,
+    content_of,
+    conversation_hash,
+    role_of,
+    texts_in,
+    weigh_messages,
+)
+from llm_gateway.dialects.request_settings import Values
+
+
+def read_conversation(values: Values) -> Conversation:
+    messages = as_list(values.get("messages"))
+    system: list[str] = []
+    first: object = None
+    for message in messages:
+        role = role_of(message)
+        if role == "user":
+            first = content_of(message)
+            break
+        if role in ("system", "developer"):
+            system += texts_in(content_of(message))
+    last = role_of(messages[-1]) if messages else ""
+    return Conversation(
+        weigh_messages(messages),
+        len(messages),
+        conversation_hash([{"text": text} for text in system], first),
+        "agent" if last in ("assistant", "tool", "function") else "user",
+    )

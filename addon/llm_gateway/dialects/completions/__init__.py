@@ -1,0 +1,26 @@
+"""OpenAI's legacy completions: a prompt in, text out."""
+
+from llm_gateway.dialects import choices, openai_errors, openai_usage
+from llm_gateway.dialects.completions.request import read_conversation
+from llm_gateway.dialects.spec import DialectSpec
+from llm_gateway.dialects.stream_patterns import strings
+from llm_gateway.exchange import Dialect
+
+COMPLETIONS = DialectSpec(
+    name=Dialect("completions"),
+    ends=("/completions",),
+    foreign_ends=("/fim/completions",),  # Mistral's
+    path="/completions",
+    read_conversation=read_conversation,
+    example={"prompt": "Hello"},
+    event_has_content=choices.has_content,
+    event_failed=choices.event_failed,
+    stream_end=choices.STREAM_END,
+    stream_text=strings("text"),
+    content_member="choices",
+    find_usage=openai_usage.find_usage,
+    read_usage=openai_usage.read_usage,
+    usage_event=choices.USAGE_EVENT,
+    error_body=openai_errors.error_body,
+    stream_error=openai_errors.stream_error,
+)

@@ -1,0 +1,91 @@
+"""Conversation of a request: prompt size, messages, the hash that affinity goes by.
+
+What the dialects' readers of a request share. Anything that is not what it should be is
+read as absent, since the provider will say so better than we could; the few fields on
+which routing and limits rest are checked in request_body.py before.
+"""
+
+from hashlib import blake2b
+from typing import NamedTuple
+
+from llm_gateway.dialects.prompt_size import (
+    BYTES_PER_TOKEN,
+    PER_MESSAGE,
+    PromptSize,
+    size,
+    weigh,
+)
+
+_HASHED = 32_768
+"""Characters of system prompt and first message that tell conversations apart."""
+
+
+class Conversation(NamedTuple):
+    """What the messages of a request say about it."""
+
+    weight: PromptSize
+    messages: int = 0
+    conversation: str = ""
+    initiator: str = "user"
+
+
+def as_list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def role_of(message: object) -> str:
+    role = message.get("role") if isinstance(message, dict) else None
+    return role if isinstance(role, str) else ""
+
+
+def content_of(message: object) -> object:
+    return message.get("content") if isinstance(message, dict) else None
+
+
+def texts_in(content: object) -> list[str]:
+    """The text of a content: parts count without their marks, which move between turns."""
+    if isinstance(content, str):
+        return [content]
+    return [
+        text
+        for part in as_list(content)
+        if isinstance(part, dict) and isinstance(text := part.get("text"), str)
+    ]
+
+
+def conversation_hash(system: object, first: object) -> str:
+    """A short hash, "" when there is nothing to tell one talk from another by."""
+    texts = [*texts_in(system), "\0", *texts_in(first)]
+    if len(texts) == 1:
+        return ""
+    digest = blake2b(digest_size=8)
+    for text in texts:
+        digest.update(text[:_HASHED].encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def weigh_messages(messages: list[object]) -> PromptSize:
+    text = 0
+    rest = []
+    for message in messages:
+        # The common case, without a walk: {"role": ..., "content": "..."}.
+        if isinstance(message, dict) and len(message) == 2:
+            content = message.get("content")
+            if isinstance(content, str):
+                text += size(content)
+                continue
+        rest.append(message)
+    if not rest:
+        return PromptSize(text)
+    walked = weigh(rest)
+    return PromptSize(text + walked.text, walked.media, walked.images)
+
+
+def estimate(conversation: Conversation, schema_bytes: int) -> int:
+    """Prompt tokens by the heuristic; `schema_bytes` is the JSON of the tools."""
+    text = conversation.weight.text + schema_bytes
+    return (
+        -(-text // BYTES_PER_TOKEN)
+        + PER_MESSAGE * conversation.messages
+        + conversation.weight.media
+    )

@@ -1,0 +1,24 @@
+"""OpenAI's embeddings: texts in, vectors out, never streamed."""
+
+from llm_gateway.dialects import openai_errors, openai_usage
+from llm_gateway.dialects.embeddings.request import read_conversation
+from llm_gateway.dialects.spec import DialectSpec
+from llm_gateway.dialects.stream_patterns import strings
+from llm_gateway.exchange import Dialect
+
+EMBEDDINGS = DialectSpec(
+    name=Dialect("embeddings"),
+    ends=("/embeddings",),
+    path="/embeddings",
+    read_conversation=read_conversation,
+    has_output=False,
+    interchangeable=False,
+    example={"input": "Hello!"},
+    event_has_content=None,
+    stream_end=None,
+    stream_text=strings("text"),
+    find_usage=openai_usage.find_usage,
+    read_usage=openai_usage.read_usage_whole,
+    error_body=openai_errors.error_body,
+    stream_error=openai_errors.stream_error,
+)

@@ -1,0 +1,34 @@
+"""Anthropic's Messages."""
+
+from llm_gateway.dialects.messages.answer import STREAM_END, has_content
+from llm_gateway.dialects.messages.errors import error_body, stream_error
+from llm_gateway.dialects.messages.request import read_conversation
+from llm_gateway.dialects.messages.usage import read_usage, usage_whole
+from llm_gateway.dialects.spec import DialectSpec
+from llm_gateway.dialects.stream_patterns import strings
+from llm_gateway.dialects.token_counts import find_held_usage
+from llm_gateway.exchange import Dialect
+
+MESSAGES = DialectSpec(
+    name=Dialect("messages"),
+    ends=("/v1/messages",),  # OpenAI's assistants have …/threads/ID/messages
+    free_paths={"/v1/messages/count_tokens": "/count_tokens"},
+    path="/messages",
+    read_conversation=read_conversation,
+    forwards=frozenset({b"anthropic-version", b"anthropic-beta"}),
+    headers=((b"anthropic-version", b"2023-06-01"),),
+    example={
+        "max_tokens": 100,
+        "messages": [{"role": "user", "content": "Hello!"}],
+    },
+    event_has_content=has_content,
+    stream_end=STREAM_END,
+    stream_text=strings("text", "thinking", "partial_json"),
+    content_member="content",
+    model_holder="message",
+    find_usage=find_held_usage,
+    read_usage=read_usage,
+    usage_whole=usage_whole,
+    error_body=error_body,
+    stream_error=stream_error,
+)

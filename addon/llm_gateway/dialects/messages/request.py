@@ -1,0 +1,35 @@
+"""Anthropic Messages request: `system` and `messages` -> Conversation."""
+
+from llm_gateway.dialects.conversation import (
+    Conversation,
+    as_list,
+    content_of,
+    conversation_hash,
+    role_of,
+    weigh_messages,
+)
+from llm_gateway.dialects.prompt_size import (
+    PromptSize,
+    weigh,
+)
+from llm_gateway.dialects.request_settings import Values
+
+
+def read_conversation(values: Values) -> Conversation:
+    messages = as_list(values.get("messages"))
+    system = values.get("system")
+    first = next((content_of(m) for m in messages if role_of(m) == "user"), None)
+    last = messages[-1] if messages else None
+    # A tool's answer travels as a user message here.
+    answers_tool = any(
+        isinstance(part, dict) and part.get("type") == "tool_result"
+        for part in as_list(content_of(last))
+    )
+    weight = weigh_messages(messages)
+    head = weigh(system)
+    return Conversation(
+        PromptSize(weight.text + head.text, weight.media, weight.images),
+        len(messages) + (1 if system else 0),
+        conversation_hash(system, first),
+        "agent" if answers_tool or role_of(last) == "assistant" else "user",
+    )

@@ -1,0 +1,27 @@
+"""OpenAI's Responses."""
+
+from llm_gateway.dialects import openai_errors, openai_usage
+from llm_gateway.dialects.responses.answer import STREAM_END, has_content
+from llm_gateway.dialects.responses.errors import stream_error
+from llm_gateway.dialects.responses.request import read_conversation
+from llm_gateway.dialects.spec import DialectSpec
+from llm_gateway.dialects.stream_patterns import strings
+from llm_gateway.dialects.token_counts import find_held_usage
+from llm_gateway.exchange import Dialect
+
+RESPONSES = DialectSpec(
+    name=Dialect("responses"),
+    ends=("/responses",),
+    path="/responses",
+    read_conversation=read_conversation,
+    example={"input": "Hello!"},
+    event_has_content=has_content,
+    stream_end=STREAM_END,
+    stream_text=strings("delta"),
+    content_member="output",
+    model_holder="response",
+    find_usage=find_held_usage,
+    read_usage=openai_usage.read_usage_whole,
+    error_body=openai_errors.error_body,
+    stream_error=stream_error,
+)

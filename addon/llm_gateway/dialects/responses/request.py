@@ -1,0 +1,47 @@
+"""OpenAI Responses request: `instructions` and `input` -> Conversation."""
+
+from llm_gateway.dialects.conversation import (
+    Conversation,
+    as_list,
+    content_of,
+    conversation_hash,
+    role_of,
+    texts_in,
+    weigh_messages,
+)
+from llm_gateway.dialects.prompt_size import (
+    PromptSize,
+    size,
+    weigh,
+)
+from llm_gateway.dialects.request_settings import Values
+
+
+def read_conversation(values: Values) -> Conversation:
+    given = values.get("input")
+    instructions = values.get("instructions")
+    head = weigh(instructions)
+    if isinstance(given, str):
+        return Conversation(
+            PromptSize(head.text + size(given)),
+            1 + (1 if instructions else 0),
+            conversation_hash(instructions, given),
+        )
+    items = as_list(given)
+    system = texts_in(instructions)
+    first: object = None
+    for item in items:
+        role = role_of(item)
+        if role == "user":
+            first = content_of(item)
+            break
+        if role in ("system", "developer"):
+            system += texts_in(content_of(item))
+    weight = weigh_messages(items)
+    last = role_of(items[-1]) if items else "user"
+    return Conversation(
+        PromptSize(weight.text + head.text, weight.media, weight.images),
+        len(items) + (1 if instructions else 0),
+        conversation_hash([{"text": text} for text in system], first),
+        "agent" if last in ("", "assistant") else "user",
+    )

@@ -1,0 +1,214 @@
+"""Dialect row: everything the gateway knows about one API format, in one value.
+
+A dialect is a folder that fills one `DialectSpec` and a line in the registry
+(`dialects/__init__.py`). Whoever matches a request line, reads a body, judges an answer,
+meters a stream, builds an upstream request or writes an error asks this row; nobody else
+has a table by dialect or knows a dialect's name. Rows are compared by identity.
+
+The functions of a row are plain ones: bind them once per request, call them per event.
+They get what a stranger sent (parsed JSON, raw bytes) and never raise on it.
+
+What a row has no column for yet belongs here too when it comes: reader and writer of
+requests and answers for translation, the adapter to what a provider rejects.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from re import Pattern
+from typing import Any, NamedTuple, Protocol
+
+from llm_gateway.dialects.conversation import Conversation
+from llm_gateway.dialects.paths import PathInfo, deployment_in
+from llm_gateway.dialects.provider_errors import is_error
+from llm_gateway.dialects.request_settings import (
+    COUNTS,
+    SCHEMAS,
+    Settings,
+    Values,
+    read_settings,
+)
+from llm_gateway.exchange import Dialect, Usage
+
+Json = Mapping[str, object]
+"""A JSON object as `json.loads` gives it."""
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class ModelPlace(Enum):
+    """What names the model of a request."""
+
+    BODY = "body"
+    """The member `model`; only a body without one takes the model that its path names."""
+    PATH = "path"
+    """The path alone, as `/models/NAME:generateContent` does; none is put into a body."""
+
+
+class Action(NamedTuple):
+    """What `{action}` in an upstream path stands for, and what its query needs."""
+
+    word: str
+    query: str = ""
+    """`alt=sse`: without it the same path answers with a JSON array of events."""
+
+
+class UsageEvent(NamedTuple):
+    """Streams report usage in an event of its own, which `stream_options` asks for."""
+
+    has_begun_otherwise: Callable[[bytes], Any]
+    """The open event's bytes show that it is another one: it need not be held back."""
+    is_alone: Callable[[Json], bool]
+    """The event holds usage and nothing else."""
+
+
+class ErrorBody(Protocol):
+    def __call__(
+        self, status: int, code: str, message: str, *, param: str | None = None
+    ) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
+class DialectSpec:
+    """One row. ValueError for a row that cannot work, with what to write instead."""
+
+    name: Dialect
+    """What config, ledger and pages call it."""
+
+    # -- the request line
+
+    ends: tuple[str, ...]
+    """A POST whose path ends in one of these is a request in it; the longest end of all
+    dialects wins."""
+    foreign_ends: tuple[str, ...] = ()
+    """Longer ends that are another thing, with a body of its own."""
+    free_paths: Mapping[str, str] = field(default_factory=dict)
+    """Requests that are routed with it, take no tokens and cost nothing, as counting
+    tokens: end of the client's path -> what follows `path` upstream (`/count_tokens`), or
+    `:WORD`, which stands in place of `{action}`."""
+    path: str
+    """What follows a base URL, unless a provider's row says otherwise. `{model}` stands
+    for the name that is sent, `{action}` for the word in `actions`."""
+    actions: tuple[Action, Action] | None = None
+    """Of a plain and of a streamed request, where the path tells them apart."""
+    model_place: ModelPlace = ModelPlace.BODY
+    read_path: Callable[[str], PathInfo] = deployment_in
+    """Asked when the path names the model, or may."""
+
+    # -- the request
+
+    read_conversation: Callable[[Values], Conversation]
+    """Size of the prompt, and what tells one conversation from another."""
+    read_settings: Callable[[Values], Settings] = read_settings
+    """Stream or not, the most output tokens, number of answers."""
+    counts: tuple[str, ...] = COUNTS
+    """Top-level members that have to be whole numbers, and are given once."""
+    schemas: frozenset[str] = SCHEMAS
+    """Top-level members whose JSON counts as prompt."""
+    has_output: bool = True
+    """An answer takes output tokens. False: room for them is never reserved."""
+    interchangeable: bool = True
+    """Answers of different models may stand in for each other. False for vectors."""
+    forwards: frozenset[bytes] = frozenset()
+    """Client headers that belong to it, whoever speaks it (lower case)."""
+    headers: Headers = ()
+    """Headers without which it is not understood; the client's own value wins."""
+    example: Json
+    """Body of a small request, without its model: for people to try."""
+
+    # -- the answer
+
+    event_has_content: Callable[[Json], bool] | None
+    """The model has said something in this event of a stream; from then on no other
+    provider can be asked. Anything unknown that says something counts. None: there are
+    no streams in it."""
+    event_failed: Callable[[Json], bool] = is_error
+    """The event ends a stream in failure."""
+    failure_hint: Pattern[bytes] = re.compile(b"error|failed")
+    """Bytes without which no event is a failure: a quick look before `event_failed`."""
+    answer_failed: Callable[[Json], bool] = is_error
+    """A plain answer with a good status holds no answer, but an error."""
+    stream_end: Pattern[bytes] | None
+    """Without one of these a stream has not come to its end, however cleanly it stopped.
+    None: nothing marks the end."""
+    stream_text: Pattern[bytes]
+    """Text in raw events; the group is the text as it is escaped in JSON."""
+    content_member: str = ""
+    """Member of a plain answer that holds its text, as a list of objects."""
+    model_member: str = "model"
+    """Where an answer names its model …"""
+    model_holder: str = ""
+    """… and the object in which a stream's events nest it; "": at the top only."""
+
+    # -- usage
+
+    usage_key: bytes = b'"usage"'
+    """Bytes without which an event reports none: a quick look before the pattern."""
+    usage_object: Pattern[bytes] = re.compile(rb'"usage"\s*:\s*\{')
+    """Where a usage object begins in raw bytes."""
+    find_usage: Callable[[Json, Json], Json | None]
+    """(plain answer or event, `model_holder` in it or itself) -> its usage object."""
+    read_usage: Callable[[Json, bool], Usage | None]
+    """(usage object, reasoning is counted apart) -> tokens in disjoint classes."""
+    usage_whole: Callable[[Json], bool] | None = None
+    """Several events of a stream complete each other's usage: with this one it is the
+    whole. None: each event says all that it knows."""
+    usage_event: UsageEvent | None = None
+    """None: usage comes unasked for, or stands beside content."""
+
+    # -- errors
+
+    error_body: ErrorBody
+    """(status, code, message, param) -> body of our own error answer."""
+    stream_error: Callable[[str, str], bytes]
+    """(code, message) -> the event on which SDKs raise in the middle of a stream. Send
+    `StreamMeter.boundary` before it, so that it stands alone after a cut."""
+
+    def __repr__(self) -> str:
+        return f"DialectSpec({self.name!r})"
+
+    def __post_init__(self) -> None:
+        if faults := self._faults():
+            raise ValueError(f"dialect {self.name!r}: {'; '.join(faults)}")
+
+    def _faults(self) -> list[str]:
+        """What is wrong with this row by itself."""
+        faults = []
+        if not re.fullmatch("[a-z][a-z0-9_-]*", self.name):
+            faults.append("`name` is no word; write lower-case letters, e.g. 'chat'")
+        if not self.ends:
+            faults.append("`ends` is empty; write what its paths end in")
+        places = (*self.ends, *self.foreign_ends, *self.free_paths)
+        if odd := [p for p in places if p[:1] not in ("/", ":") or p.endswith("/")]:
+            faults.append(f"{odd[0]!r} is no end of a path; write e.g. '/messages'")
+        if not self.path.startswith("/"):
+            faults.append(f"`path` is {self.path!r}; begin it with a slash")
+        if ("{action}" in self.path) != (self.actions is not None):
+            faults.append("`{action}` in `path` and `actions` go together")
+        if self.model_place is ModelPlace.PATH and "{model}" not in self.path:
+            faults.append("its model is in the path, but `path` has no `{model}`")
+        names = (*self.forwards, *(name for name, _ in self.headers))
+        if upper := [name for name in names if name != name.lower()]:
+            faults.append(f"header {upper[0]!r} is not in lower case")
+        faults += [
+            f"`{name}` cannot be called; write a function"
+            for name in _FUNCTIONS
+            if not callable(getattr(self, name))
+        ]
+        if self.event_has_content is None and self.usage_event is not None:
+            faults.append("it has no streams, and so no `usage_event`")
+        return faults
+
+
+_FUNCTIONS = (
+    "read_path",
+    "read_conversation",
+    "read_settings",
+    "event_failed",
+    "answer_failed",
+    "find_usage",
+    "read_usage",
+    "error_body",
+    "stream_error",
+)

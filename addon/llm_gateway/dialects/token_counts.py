@@ -1,0 +1,45 @@
+"""Token counts out of usage objects: what is a count, and where it stands.
+
+A number that is no count (negative, fractional, NaN, true, text) is ignored. Nothing here
+raises on what a provider sent.
+"""
+
+from collections.abc import Mapping
+
+MOST = 2**53
+"""Counts above this are cut to it: no window adds up to that many."""
+
+Counts = Mapping[str, object]
+
+
+def count_of(value: object) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is not int or value < 0:
+        return None
+    return min(value, MOST)
+
+
+def first_count(*values: object) -> int | None:
+    """The first of these that is a count."""
+    for value in values:
+        if (count := count_of(value)) is not None:
+            return count
+    return None
+
+
+def object_in(usage: Counts, *names: str) -> Counts:
+    """The first of these members that is an object."""
+    for name in names:
+        if isinstance(inner := usage.get(name), dict):
+            return inner
+    return {}
+
+
+def find_held_usage(value: Counts, holder: Counts) -> Counts | None:
+    """Where the usage stands in dialects that nest it: at the top or in the holder."""
+    for place in (value, holder):
+        usage = place.get("usage")
+        if isinstance(usage, dict) and usage:
+            return usage
+    return None
