@@ -149,7 +149,7 @@ def test_the_longest_end_wins_whatever_the_order_of_the_rows() -> None:
         ("POST", "/anthropic/v1/messages/count_tokens?beta=1", (MESSAGES, "/count_tokens")),
         ("GET", "/v1/messages/count_tokens", None),
         ("POST", "/messages/count_tokens", None),
-        ("POST", "/v1/messages//count_tokens", None),
+        ("POST", "/v1//messages/count_tokens/", (MESSAGES, "/count_tokens")),
         ("POST", "/v1/messages/count_tokens/x", None),
         ("POST", "/v1/responses/count_tokens", None),
         ("POST", "/count_tokens", None),
