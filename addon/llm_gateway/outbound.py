@@ -9,7 +9,7 @@ What this file does not know: sockets, mitmproxy, who was chosen and why.
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from llm_gateway.frozen import frozen
 
@@ -25,6 +25,12 @@ DIALECT_FORWARDS: Mapping[Dialect, frozenset[bytes]] = {
     Dialect.MESSAGES: frozenset({b"anthropic-version", b"anthropic-beta"}),
 }
 """Client headers that belong to a dialect, whoever speaks it."""
+
+DIALECT_PREFIXES: Mapping[Dialect, bytes] = {Dialect.MESSAGES: b"anthropic-"}
+"""Client headers of this family pass too, whatever is invented next …"""
+
+_SECRET_WORDS = (b"key", b"token", b"auth", b"secret", b"cookie")
+"""… unless the name speaks of a credential: only our own key leaves."""
 
 DIALECT_HEADERS: Mapping[Dialect, Headers] = {
     Dialect.MESSAGES: ((b"anthropic-version", b"2023-06-01"),),
@@ -85,12 +91,16 @@ def build(
     credential: Credential | None = None,
     request_id: str = "",
     below: str = "",
+    query: str = "",
+    intercepted: bool = False,
 ) -> Outbound:
     """The request for one attempt.
 
     `include_usage`: ask for usage in a stream where the provider takes that.
     `credential`: for upstreams that fetch one; NoCredential without it.
     `below`: path under the dialect's own, e.g. `/count_tokens`.
+    `query`: the client's; of it only what the row names passes.
+    `intercepted`: the app addressed another host, with a key of its own.
     """
     origin = upstream.origin
     key = upstream.key
@@ -102,7 +112,9 @@ def build(
     model = upstream.sent_model(offer.model)
     headers = dict(OWN_HEADERS)
     headers.update(DIALECT_HEADERS.get(dialect, ()))
-    headers.update(_forwarded(client_headers, _allowed(upstream, dialect)))
+    allowed = _allowed(upstream, dialect, intercepted)
+    prefix = DIALECT_PREFIXES.get(dialect, b"")
+    headers.update(_forwarded(client_headers, allowed, prefix))
     for name in upstream.row.request_headers:
         if (value := PER_REQUEST[name](body.ask, request_id)) is not None:
             headers[name.encode()] = value.encode()
@@ -117,7 +129,7 @@ def build(
         origin.scheme,
         origin.host,
         origin.port,
-        _path(upstream, origin, dialect, model, below),
+        _path(upstream, origin, dialect, model, below, query),
         ((b"host", authority(origin).encode()), *headers.items()),
         sent,
         strip_usage,
@@ -162,18 +174,30 @@ def authority(origin: Origin) -> str:
     return f"{host}:{origin.port}"
 
 
-def _allowed(upstream: Upstream, dialect: Dialect) -> frozenset[bytes]:
-    return DIALECT_FORWARDS.get(dialect, frozenset()) | upstream.row.forwarded
+def _allowed(
+    upstream: Upstream, dialect: Dialect, intercepted: bool
+) -> frozenset[bytes]:
+    row = upstream.row
+    allowed = DIALECT_FORWARDS.get(dialect, frozenset()) | row.forwarded
+    return allowed if intercepted else allowed | row.forwarded_direct
 
 
-def _forwarded(client: Headers, allowed: frozenset[bytes]) -> dict[bytes, bytes]:
+def _forwarded(
+    client: Headers, allowed: frozenset[bytes], prefix: bytes
+) -> dict[bytes, bytes]:
     """The client's headers that may pass; repeated ones are joined."""
     passed: dict[bytes, bytes] = {}
-    if not allowed:
+    if not allowed and not prefix:
         return passed
     for raw_name, value in client:
         name = raw_name.lower()
-        if name in allowed and _clean(value):
+        if name not in allowed and not (
+            prefix
+            and name.startswith(prefix)
+            and not any(word in name for word in _SECRET_WORDS)
+        ):
+            continue
+        if _clean(value):
             passed[name] = passed[name] + b"," + value if name in passed else value
     return passed
 
@@ -192,11 +216,29 @@ def _auth(form: str, key: str) -> Headers:
 
 
 def _path(
-    upstream: Upstream, origin: Origin, dialect: Dialect, model: str, below: str
+    upstream: Upstream,
+    origin: Origin,
+    dialect: Dialect,
+    model: str,
+    below: str,
+    client_query: str,
 ) -> str:
     path = upstream.paths[dialect].replace("{model}", quote(model, safe=""))
-    query = f"?{upstream.query}" if upstream.query else ""
-    return f"{origin.path}{path}{below}{query}"
+    query = upstream.query
+    if client_query and upstream.row.forwarded_query:
+        query = _merged(query, client_query, upstream.row.forwarded_query)
+    return f"{origin.path}{path}{below}{'?' if query else ''}{query}"
+
+
+def _merged(own: str, client: str, allowed: frozenset[str]) -> str:
+    """Our own query, and of the client's what may pass and is not in ours already."""
+    ours = {name for name, _ in parse_qsl(own, keep_blank_values=True)}
+    passed = [
+        (name, value)
+        for name, value in parse_qsl(client, keep_blank_values=True)
+        if name in allowed and name not in ours
+    ]
+    return "&".join(filter(None, (own, urlencode(passed))))
 
 
 def _body(

@@ -15,7 +15,7 @@ raises on what a stranger sent.
 from llm_gateway.dialects.answers import models_list, renamed_answer
 from llm_gateway.dialects.body import Body, Problem, read
 from llm_gateway.dialects.errors import error_body, stream_error
-from llm_gateway.dialects.paths import match
+from llm_gateway.dialects.paths import match, plain_path
 from llm_gateway.dialects.provider_errors import (
     ProviderError,
     error_in,
@@ -31,6 +31,7 @@ __all__ = [
     "error_in",
     "match",
     "models_list",
+    "plain_path",
     "read",
     "read_error",
     "renamed_answer",

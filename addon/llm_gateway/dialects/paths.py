@@ -1,9 +1,10 @@
 """Request line -> dialect: by the end of the path, whatever stands before it.
 
 Clients put anything in front (`/v1`, `/openai/v1`, `/openai/deployments/NAME`), so only
-the end is looked at. Two ends are shared with strangers and are told apart by what
-stands before them: `…/threads/ID/messages` is OpenAI's assistants, and Mistral's
-`…/fim/completions` has a body of its own.
+the end is looked at, and slashes that are doubled or trail make no difference: a base URL
+that ends in one is written down as often as not. Two ends are shared with strangers and
+are told apart by what stands before them: `…/threads/ID/messages` is OpenAI's assistants,
+and Mistral's `…/fim/completions` and `…/agents/completions` have bodies of their own.
 """
 
 import re
@@ -13,30 +14,41 @@ from llm_gateway.exchange import Dialect
 
 _ENDS: tuple[tuple[str, Dialect], ...] = (
     ("/chat/completions", Dialect.CHAT),
-    ("/v1/messages", Dialect.MESSAGES),
+    ("/messages", Dialect.MESSAGES),
     ("/responses", Dialect.RESPONSES),
     ("/embeddings", Dialect.EMBEDDINGS),
     ("/completions", Dialect.COMPLETIONS),
 )
-_NOT_OURS = ("/fim/completions",)
+_not_ours = re.compile(
+    r".*/(?:(?:fim|agents)/completions|threads/[^/]+/messages)"
+).fullmatch
+_slashes = re.compile("//+").sub
 _deployment = re.compile(r"/openai/deployments/([^/]+)/").search
+
+
+def plain_path(path: str) -> str:
+    """The path without its query, its doubled and its trailing slashes; "/" stays."""
+    path = path.partition("?")[0]
+    if "//" in path:
+        path = _slashes("/", path)
+    return path.rstrip("/") or "/"
 
 
 def match(method: str, path: str) -> Dialect | None:
     """The dialect of a request line; None: nothing that is routed.
 
-    `path` may carry a query, a trailing slash and any prefix.
+    `path` may carry a query, any prefix, and slashes as `plain_path` takes them out.
     """
     if method != "POST":
         return None
-    path = path.partition("?")[0].rstrip("/")
+    path = plain_path(path)
     for end, dialect in _ENDS:
         if path.endswith(end):
-            return None if path.endswith(_NOT_OURS) else dialect
+            return None if _not_ours(path) else dialect
     return None
 
 
 def model_in(path: str) -> str | None:
     """The deployment that a path of Azure's names, where bodies may leave it out."""
-    found = _deployment(path.partition("?")[0])
+    found = _deployment(plain_path(path))
     return unquote(found[1]) if found else None

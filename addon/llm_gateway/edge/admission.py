@@ -21,6 +21,7 @@ from mitmproxy import connection, http
 from mitmproxy.proxy import layer, layers, server_hooks
 
 from llm_gateway.config.urls import is_loopback
+from llm_gateway.dialects import plain_path
 from llm_gateway.edge.arrivals import Way, addresses, is_inside
 from llm_gateway.edge.http_layer import is_absolute
 from llm_gateway.edge.runtime import Runtime
@@ -37,6 +38,11 @@ from llm_gateway.manage.guard import (
 )
 
 _is_loopback = lru_cache(maxsize=256)(is_loopback)
+KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
+"""Where Anthropic's, Azure's and Google's SDKs put a key, besides Authorization."""
+HTTP_PROXY_MODES = ("regular", "upstream")
+"""Modes of mitmproxy in which clients speak HTTP to our own port. `upstream` only says
+how we get out: through another proxy, as companies want it."""
 OPEN_TO_ALL = ("/health",)
 """What strangers may ask beyond loopback."""
 KEY_NEEDED = Refused(
@@ -62,14 +68,14 @@ class Admission:
         """Beyond loopback only where that was asked for, whatever a socket is bound to."""
         return (
             self.runtime.keys_required
-            or client.proxy_mode.type_name != "regular"
+            or client.proxy_mode.type_name not in HTTP_PROXY_MODES
             or _is_loopback(client.sockname[0])
         )
 
     def way(self, flow: http.HTTPFlow) -> Way:
         if flow.client_conn in self.tunnels:
             return Way.TUNNEL
-        if flow.client_conn.proxy_mode.type_name != "regular":
+        if flow.client_conn.proxy_mode.type_name not in HTTP_PROXY_MODES:
             return Way.TUNNEL
         return Way.ABSOLUTE if is_absolute(flow.request) else Way.DIRECT
 
@@ -174,7 +180,7 @@ class Admission:
             and isinstance(verdict, Allowed)
             and area(request.path) is not Area.ADMIN
             and request.method != "OPTIONS"
-            and request.path.partition("?")[0] not in OPEN_TO_ALL
+            and plain_path(request.path) not in OPEN_TO_ALL
             and not has_token(headers.get("authorization"), token)
             and not self.identity(flow, Way.DIRECT).authenticated
         ):
@@ -190,11 +196,7 @@ class Admission:
 
     def identity(self, flow: http.HTTPFlow, way: Way) -> Identity:
         headers = flow.request.headers
-        key = ""
-        if way is Way.DIRECT:
-            key = bearer(headers.get("authorization", "")) or headers.get(
-                "x-api-key", ""
-            )
+        key = _client_key(flow.request) if way is Way.DIRECT else ""
         catalog = self.runtime.catalog
         return identify(
             catalog.client_of,
@@ -202,7 +204,28 @@ class Admission:
             key=key,
             user=self._user(flow, way),
             user_agent=headers.get("user-agent", ""),
+            sdk=_bundled_sdk(headers),
         )
+
+
+def _client_key(request: http.Request) -> str:
+    """The key that a base-URL client sends, wherever its SDK puts it."""
+    headers = request.headers
+    if key := bearer(headers.get("authorization", "")):
+        return key
+    for name in KEY_HEADERS:
+        if key := headers.get(name, ""):
+            return key
+    return str(request.query.get("key", "")) if "key=" in request.path else ""
+
+
+def _bundled_sdk(headers: http.Headers) -> str:
+    """Whose SDK says so itself, where the User-Agent may not: `openai/js`, or ""."""
+    language = headers.get("x-stainless-lang", "")
+    if not language:
+        return ""
+    maker = "anthropic" if "anthropic-version" in headers else "openai"
+    return f"{maker}/{language.lower()[:20]}"
 
 
 def _proxy_user(request: http.Request) -> str:

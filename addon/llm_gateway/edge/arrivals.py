@@ -11,9 +11,11 @@ import asyncio
 import ipaddress
 import zlib
 from enum import Enum
+from functools import lru_cache
 
 from mitmproxy import http
 
+from llm_gateway.config.urls import is_loopback
 from llm_gateway.dialects import Body, Problem, read
 from llm_gateway.exchange import Dialect
 
@@ -123,6 +125,12 @@ def is_inside(address: str) -> bool:
     mapped = getattr(ip, "ipv4_mapped", None)
     ip = mapped or ip
     return ip.is_loopback or ip.is_link_local or ip.is_unspecified
+
+
+@lru_cache(maxsize=256)
+def is_here(host: str) -> bool:
+    """This machine, by name or address."""
+    return is_loopback(host) or is_inside(host)
 
 
 async def addresses(host: str, port: int) -> list[str]:

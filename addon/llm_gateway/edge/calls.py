@@ -94,6 +94,7 @@ def exchange(
         started=started,
         deadline=started + catalog.config.routing.deadline_seconds,
         original=_original(request) if proxied else None,
+        query=request.path.partition("?")[2],
     )
 
 

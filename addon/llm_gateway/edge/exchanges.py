@@ -82,6 +82,8 @@ class Exchange:
     """Where an intercepted app's own request went."""
     below: str = ""
     """Path under the dialect's own: `/count_tokens`."""
+    query: str = ""
+    """The client's, without the question mark."""
     cors_origin: str = ""
     """The page that may read the answer."""
     passthrough: bool = False

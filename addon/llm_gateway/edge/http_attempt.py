@@ -34,7 +34,7 @@ from mitmproxy.proxy.layers.http._events import (
 from . import http_framing as framing
 from . import http_words as words
 from .http_commands import CANCELLED, ConnectUpstream, Surroundings, TimeUp, nothing
-from .http_plan import FailureKind, Plan
+from .http_plan import FailureKind, Plan, way_out
 
 RESPONSE_EVENTS = frozenset(
     {
@@ -213,7 +213,7 @@ class AttemptStream(HttpStream):
         get = ConnectUpstream(
             (request.host, request.port),
             request.scheme == "https",
-            self.flow.server_conn.via,
+            way_out(self.context.client, plan),
             self.flow.server_conn.transport_protocol,
         )
         # HTTP/2 clients never share an HTTP/1 connection: no use in waiting for one.

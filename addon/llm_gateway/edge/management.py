@@ -17,18 +17,25 @@ from urllib.parse import parse_qsl, unquote
 from mitmproxy import http
 
 from llm_gateway import __version__
-from llm_gateway.dialects import match, models_list
+from llm_gateway.dialects import error_body, match, models_list, plain_path
 from llm_gateway.edge import current
 from llm_gateway.edge.answers import Answer, put, seconds_until
 from llm_gateway.edge.cors import preflight
 from llm_gateway.edge.runtime import LEVELS, Runtime
 from llm_gateway.edge.simulate import simulate
+from llm_gateway.exchange import Dialect
 from llm_gateway.ledger.reports import BadParameter, usage_historical
 from llm_gateway.ledger.rows import iso
+from llm_gateway.manage.model_lists import (
+    BadPage,
+    anthropic_entry,
+    anthropic_page,
+    asked_model,
+)
 
 logger = logging.getLogger("llm_gateway")
 
-MODEL = "/v1/models/"
+USAGE_MODEL = "/usage/model/"
 BODY_BYTES = 1 << 20
 """The largest body that a management route reads."""
 
@@ -39,6 +46,7 @@ class Asked:
 
     method: str
     path: str
+    """Without the query, and without slashes too many."""
     query: dict[str, str]
     headers: http.Headers
     body: bytes
@@ -79,10 +87,10 @@ class Management:
         target = request.path.encode("utf-8", "surrogateescape").decode(
             "utf-8", "replace"
         )
-        path, _, query = target.partition("?")
+        query = target.partition("?")[2]
         asked = Asked(
             request.method,
-            path,
+            plain_path(target),
             dict(parse_qsl(query, keep_blank_values=True)),
             request.headers,
             request.raw_content or b"",
@@ -97,15 +105,9 @@ class Management:
 
     async def _route(self, asked: Asked) -> Answer:
         method = "GET" if asked.method == "HEAD" else asked.method
-        found = ROUTES.get((method, asked.path))
-        if found is None and method == "GET" and asked.path.startswith("/usage/model/"):
-            found = Management.usage_model
-        if found is None and method == "GET" and asked.path.startswith(MODEL):
-            found = Management.model
+        found = _route(method, asked.path)
         if found is None:
-            known = {m for m, p in ROUTES if p == asked.path}
-            if match("POST", asked.path):
-                known = {"POST"}
+            known = _methods(asked.path)
             if known:
                 return failure(
                     405,
@@ -140,16 +142,31 @@ class Management:
             }
         )
 
-    def models(self, asked: Asked) -> Answer:
-        return Answer(200, models_list(self.runtime.catalog.model_names()))
+    def greeting(self, asked: Asked) -> Answer:
+        """Apps ask whether anybody is there at all (`HEAD /`)."""
+        return answer_json(
+            {"name": "LLM Gateway", "version": __version__, "api": "/v1"}
+        )
 
-    def model(self, asked: Asked) -> Answer:
-        """One model of the list, as OpenAI answers it; aliases have one, too."""
-        name = unquote(asked.path.removeprefix(MODEL))
+    def models(self, asked: Asked) -> Answer:
+        """The list, or one of it; aliases have an entry of their own, too."""
+        name = asked_model(asked.path)
+        anthropic = "anthropic-version" in asked.headers
+        names = self.runtime.catalog.model_names()
+        if not name:
+            if not anthropic:
+                return Answer(200, models_list(names))
+            try:
+                return answer_json(anthropic_page(names, asked.query))
+            except BadPage as e:
+                body = error_body(Dialect.MESSAGES, 400, "invalid_request", str(e))
+                return Answer(400, body)
         if not any(self.runtime.catalog.names.ranks(name)):
-            return failure(
-                404, f"The model {name!r} does not exist here.", "model_not_found"
-            )
+            message = f"The model {name!r} does not exist here."
+            spoken = Dialect.MESSAGES if anthropic else Dialect.CHAT
+            return Answer(404, error_body(spoken, 404, "model_not_found", message))
+        if anthropic:
+            return answer_json(anthropic_entry(name))
         [only] = json.loads(models_list([name]))["data"]
         return answer_json(only)
 
@@ -167,7 +184,7 @@ class Management:
         return answer_json(rows)
 
     def usage_model(self, asked: Asked) -> Answer:
-        name = unquote(asked.path.removeprefix("/usage/model/"))
+        name = unquote(asked.path.removeprefix(USAGE_MODEL))
         return self._chosen(name)
 
     def _chosen(self, name: str) -> Answer:
@@ -253,8 +270,8 @@ class Management:
 
 
 ROUTES: dict[tuple[str, str], Route] = {
+    ("GET", "/"): Management.greeting,
     ("GET", "/health"): Management.health,
-    ("GET", "/v1/models"): Management.models,
     ("GET", "/usage/current"): Management.usage_current,
     ("GET", "/usage/historical"): Management.usage_historical,
     ("GET", "/usage/get"): Management.usage_historical,
@@ -271,6 +288,25 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/copilot/auth/start"): Management.login_start,
     ("POST", "/api/copilot/auth/poll"): Management.login_poll,
 }
+
+
+def _route(method: str, path: str) -> Route | None:
+    """Who answers; a path that names a model is known by how it begins."""
+    found = ROUTES.get((method, path))
+    if found is None and method == "GET":
+        if path.startswith(USAGE_MODEL):
+            return Management.usage_model
+        if asked_model(path) is not None:
+            return Management.models
+    return found
+
+
+def _methods(path: str) -> set[str]:
+    """What a path takes; empty: there is no such path."""
+    if match("POST", path):
+        return {"POST"}
+    known = {method for method, known in ROUTES if known == path}
+    return known or ({"GET"} if _route("GET", path) else set())
 
 
 def answer_json(value: object, status: int = 200) -> Answer:

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from mitmproxy import connection, http
 
-from llm_gateway.dialects import Body, Problem, error_body, match
+from llm_gateway.dialects import Body, Problem, error_body, match, plain_path
 from llm_gateway.edge import calls
 from llm_gateway.edge.admission import Admission
 from llm_gateway.edge.answers import Answer, put
@@ -145,7 +145,7 @@ class Reception:
         dialect = match(flow.request.method, flow.request.path)
         below = ""
         if dialect is None and way is Way.DIRECT:
-            bare = flow.request.path.partition("?")[0]
+            bare = plain_path(flow.request.path)
             if bare.endswith(f"/messages{COUNT_TOKENS}"):
                 dialect = match(flow.request.method, bare.removesuffix(COUNT_TOKENS))
                 below = COUNT_TOKENS
