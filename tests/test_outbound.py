@@ -118,6 +118,7 @@ def test_headers_that_mean_something_to_the_provider_pass(
         ("anthropic", MESSAGES, b"anthropic-api-key"),
         ("anthropic", MESSAGES, b"anthropic-auth-token"),
         ("openrouter", MESSAGES, b"anthropic-client-secret"),
+        ("anthropic", MESSAGES, b"anthropic-dangerous-direct-browser-access"),
     ],
 )
 def test_they_do_not_pass_elsewhere(

@@ -29,8 +29,9 @@ DIALECT_FORWARDS: Mapping[Dialect, frozenset[bytes]] = {
 DIALECT_PREFIXES: Mapping[Dialect, bytes] = {Dialect.MESSAGES: b"anthropic-"}
 """Client headers of this family pass too, whatever is invented next …"""
 
-_SECRET_WORDS = (b"key", b"token", b"auth", b"secret", b"cookie")
-"""… unless the name speaks of a credential: only our own key leaves."""
+_KEPT_WORDS = (b"key", b"token", b"auth", b"secret", b"cookie", b"browser")
+"""… unless the name speaks of a credential, since only our own key leaves, or of the
+client's browser, whom the provider never meets."""
 
 DIALECT_HEADERS: Mapping[Dialect, Headers] = {
     Dialect.MESSAGES: ((b"anthropic-version", b"2023-06-01"),),
@@ -194,7 +195,7 @@ def _forwarded(
         if name not in allowed and not (
             prefix
             and name.startswith(prefix)
-            and not any(word in name for word in _SECRET_WORDS)
+            and not any(word in name for word in _KEPT_WORDS)
         ):
             continue
         if _clean(value):

@@ -321,7 +321,7 @@ def test_names_may_choose_a_provider(
     assert gateway.chat("real/mini:free")[0] == 404
 
 
-def test_a_model_of_another_dialect_is_not_found_and_says_where_it_is(
+def test_a_model_of_another_dialect_is_refused_with_what_to_do(
     labs: tuple[GatewayProcess, FakeProvider],
 ) -> None:
     gateway, _ = labs
@@ -353,7 +353,7 @@ def test_tokens_are_counted_by_a_provider_that_speaks_messages(
         status, headers, body = gateway.post(path, asked)
         assert (status, body) == (200, {"input_tokens": 7})
         assert headers["x-gateway-provider"] == "b"
-        assert speaker.requests[-1].target == "/v1/messages/count_tokens"
+        assert speaker.requests[-1].target == path
         assert speaker.requests[-1].json()["model"] == "claude-mine"
         [row] = gateway.ended(1)
         assert (row["total_tokens"], row["cost_usd"]) == (0, 0)

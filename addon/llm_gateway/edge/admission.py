@@ -15,7 +15,7 @@ What this file does not know: what is served, and how.
 from collections.abc import MutableMapping
 from functools import lru_cache
 from urllib.parse import unquote
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from mitmproxy import connection, http
 from mitmproxy.proxy import layer, layers, server_hooks
@@ -36,6 +36,7 @@ from llm_gateway.manage.guard import (
     check,
     has_token,
 )
+from llm_gateway.providers.hosts import PRIVATE_HOSTS, is_known_host
 
 _is_loopback = lru_cache(maxsize=256)(is_loopback)
 KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
@@ -59,6 +60,8 @@ class Admission:
         self.runtime = runtime
         self.tunnels = tunnels
         """Clients that sent CONNECT and were let through, with the user they named."""
+        self.agents: WeakKeyDictionary[connection.Client, str] = WeakKeyDictionary()
+        """What those called themselves in their CONNECT."""
         self.raw: WeakSet[connection.Client] = WeakSet()
         """Clients in whose tunnel something is spoken that is neither TLS nor HTTP."""
 
@@ -85,7 +88,40 @@ class Admission:
         if not self._may_use_proxy(user):
             return False
         self.tunnels[flow.client_conn] = user
+        if agent := flow.request.headers.get("user-agent", ""):
+            self.agents[flow.client_conn] = agent
         return True
+
+    def intercepts(self, host: str) -> bool:
+        return is_known_host(host, self.runtime.catalog.config.intercept.hosts)
+
+    def decrypts(self, client: connection.Client, sni: str | None) -> bool:
+        """Is this TLS connection one that we read? All others pass byte for byte."""
+        if not sni:
+            return False
+        if self.intercepts(sni):
+            return True
+        if sni in PRIVATE_HOSTS:
+            self.runtime.notices.private_host(self._tunneller(client), sni)
+        return False
+
+    def distrusted(self, client: connection.Client) -> None:
+        """A TLS handshake with a client failed: say it where it may be for our CA."""
+        error = client.error or ""
+        if "trust the proxy's certificate" in error:
+            sure = "does not trust the proxy's" in error and "disconnected" not in error
+            host = client.sni or "an unnamed host"
+            self.runtime.notices.untrusting(self._tunneller(client), host, sure=sure)
+
+    def _tunneller(self, client: connection.Client) -> str:
+        """Who sits in a tunnel, before the first request in it says more."""
+        catalog = self.runtime.catalog
+        user = self.tunnels.get(client, "")
+        agent = self.agents.get(client, "")
+        found = identify(
+            catalog.client_of, lambda _: None, key="", user=user, user_agent=agent
+        )
+        return "an app" if found.client == "unknown" else found.client
 
     def needs_proxy_key(self, flow: http.HTTPFlow, way: Way) -> bool:
         """The same for what comes through the proxy, however it came."""
@@ -214,8 +250,8 @@ def _client_key(request: http.Request) -> str:
     if key := bearer(headers.get("authorization", "")):
         return key
     for name in KEY_HEADERS:
-        if key := headers.get(name, ""):
-            return key
+        if given := headers.get(name):
+            return str(given)
     return str(request.query.get("key", "")) if "key=" in request.path else ""
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from mitmproxy import http
 
+from llm_gateway.config.models import Routing
 from llm_gateway.dialects import Body
 from llm_gateway.edge.arrivals import Way
 from llm_gateway.edge.exchanges import Exchange, Original
@@ -53,6 +54,14 @@ def policy(runtime: Runtime, request: http.Request, identity: Identity) -> Polic
         identity.known.policy if identity.known else None,
         _POLICIES.get(asked or ""),
     )
+
+
+def passes_unserved(routing: Routing, policy: Policy) -> bool:
+    """May an intercepted request that nobody here can serve go to its own host?"""
+    passes = routing.unknown_model or (
+        "reject" if policy is Policy.FREE_ONLY else "passthrough"
+    )
+    return passes == "passthrough"
 
 
 def exchange(

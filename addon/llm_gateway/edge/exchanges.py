@@ -88,6 +88,8 @@ class Exchange:
     """The page that may read the answer."""
     passthrough: bool = False
     """Nobody can serve it: the app's own host and key come last."""
+    unspoken: bool = False
+    """Everybody who has the model turned out not to speak the dialect."""
     decision: Decision | None = None
     attempt: Attempt | None = None
     tried: list[tuple[str, Failed]] = field(default_factory=list)

@@ -7,6 +7,7 @@ import sys
 
 from llm_gateway import __version__
 from llm_gateway.edge.runtime import Runtime
+from llm_gateway.providers.dialect_support import summary
 
 logger = logging.getLogger("llm_gateway")
 
@@ -38,6 +39,8 @@ def say_hello(runtime: Runtime, made_config: bool, dashboard_port: int) -> None:
         base,
         config.routing.policy.value,
     )
+    for answered, line in summary(usable):
+        logger.log(logging.INFO if answered else logging.WARNING, "%s", line)
     logger.info("Proxy: HTTPS_PROXY=%s; or: llm-gateway run -- CMD", base)
     logger.info("Admin token: %s", runtime.desk.home / "admin-token")
     if dashboard_port:

@@ -23,7 +23,7 @@ from llm_gateway.edge.answers import Answer, put, seconds_until
 from llm_gateway.edge.cors import preflight
 from llm_gateway.edge.runtime import LEVELS, Runtime
 from llm_gateway.edge.simulate import simulate
-from llm_gateway.exchange import Dialect
+from llm_gateway.exchange import Decision, Dialect
 from llm_gateway.ledger.reports import BadParameter, usage_historical
 from llm_gateway.ledger.rows import iso
 from llm_gateway.manage.model_lists import (
@@ -62,6 +62,16 @@ class Asked:
         if not isinstance(value, dict):
             raise BadRequest(400, "The body is not a JSON object.")
         return value
+
+    def dialect(self) -> Dialect | None:
+        """`?dialect=`; None: not asked for. Raises BadRequest."""
+        if (name := self.query.get("dialect")) is None:
+            return None
+        try:
+            return Dialect(name)
+        except ValueError:
+            known = ", ".join(Dialect)
+            raise BadRequest(400, f"dialect: write one of {known}.") from None
 
 
 class BadRequest(ValueError):
@@ -185,15 +195,11 @@ class Management:
 
     def usage_model(self, asked: Asked) -> Answer:
         name = unquote(asked.path.removeprefix(USAGE_MODEL))
-        return self._chosen(name)
-
-    def _chosen(self, name: str) -> Answer:
+        dialect = asked.dialect()
         now = self.runtime.clock()
-        decision = current.decision(self.runtime, name, now)
+        decision = current.decision(self.runtime, name, now, dialect)
         if decision is None:
-            return failure(
-                404, f"The model {name!r} does not exist here.", "model_not_found"
-            )
+            return self._nobody(name, dialect)
         if not decision.ready:
             headers: tuple[tuple[str, str], ...] = ()
             if decision.returns_at is not None:
@@ -208,19 +214,32 @@ class Management:
                 "rate_limit_exceeded",
                 headers,
             )
-        offer = decision.ready[0].offer
-        return answer_json({"providerId": offer.provider, "model": offer.model})
+        chosen = _chosen(decision)
+        assert chosen is not None
+        if dialect is None:
+            decisions = {
+                one.value: current.decision(self.runtime, name, now, one)
+                for one in Dialect
+            }
+            chosen["dialects"] = {
+                one: _chosen(found) for one, found in decisions.items()
+            }
+        return answer_json(chosen)
 
     def route(self, asked: Asked) -> Answer:
         name = asked.query.get("model", "")
         if not name:
             raise BadRequest(400, "Which model? /route?model=NAME")
-        decision = current.decision(self.runtime, name, self.runtime.clock())
-        if decision is None:
-            return failure(
-                404, f"The model {name!r} does not exist here.", "model_not_found"
-            )
-        return answer_json(current.explained(decision))
+        dialect = asked.dialect()
+        found = current.route(self.runtime, name, self.runtime.clock(), dialect)
+        return self._nobody(name, dialect) if found is None else answer_json(found)
+
+    def _nobody(self, name: str, dialect: Dialect | None) -> Answer:
+        """404 for a name that is unknown, 400 for one that is here in other dialects."""
+        message = current.missing(self.runtime, name, dialect)
+        if any(self.runtime.catalog.names.ranks(name)):
+            return failure(400, message, "unsupported_dialect")
+        return failure(404, message, "model_not_found")
 
     async def simulate(self, asked: Asked) -> Answer:
         try:
@@ -249,6 +268,10 @@ class Management:
 
     async def reload(self, asked: Asked) -> Answer:
         return await self.runtime.desk.reload()
+
+    def notices(self, asked: Asked) -> Answer:
+        """What was warned of once, and how often it came since."""
+        return answer_json({"notices": self.runtime.notices.as_json()})
 
     def level_get(self, asked: Asked) -> Answer:
         return answer_json({"level": self.runtime.log_level})
@@ -283,6 +306,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/config"): Management.config_set,
     ("POST", "/config/set"): Management.config_set,
     ("POST", "/admin/reload"): Management.reload,
+    ("GET", "/admin/notices"): Management.notices,
     ("GET", "/admin/logging/level"): Management.level_get,
     ("POST", "/admin/logging/level"): Management.level_set,
     ("POST", "/api/copilot/auth/start"): Management.login_start,
@@ -307,6 +331,14 @@ def _methods(path: str) -> set[str]:
         return {"POST"}
     known = {method for method, known in ROUTES if known == path}
     return known or ({"GET"} if _route("GET", path) else set())
+
+
+def _chosen(decision: Decision | None) -> dict[str, object] | None:
+    """Who is first; None: nobody can answer now."""
+    if decision is None or not decision.ready:
+        return None
+    offer = decision.ready[0].offer
+    return {"providerId": offer.provider, "model": offer.model}
 
 
 def answer_json(value: object, status: int = 200) -> Answer:
