@@ -3,7 +3,7 @@
 import pytest
 
 from llm_gateway.dialects import match
-from llm_gateway.dialects.paths import model_in
+from llm_gateway.dialects.paths import model_in, plain_path
 from llm_gateway.exchange import Dialect
 
 
@@ -26,12 +26,27 @@ from llm_gateway.exchange import Dialect
         ("/anthropic/v1/messages?beta=true", Dialect.MESSAGES),
         ("//v1/chat/completions/", Dialect.CHAT),
         ("http://127.0.0.1:8080/v1/embeddings", Dialect.EMBEDDINGS),
+        # slashes: doubled, trailing, none before
+        ("/v1//messages", Dialect.MESSAGES),
+        ("/v1//messages?beta=true", Dialect.MESSAGES),
+        ("/v1///responses//", Dialect.RESPONSES),
+        ("//v1//embeddings/", Dialect.EMBEDDINGS),
+        ("/v1/completions/?x=1", Dialect.COMPLETIONS),
+        ("v1/chat/completions", Dialect.CHAT),
+        # Anthropic's SDKs put `/messages` behind whatever base URL they got
+        ("/messages", Dialect.MESSAGES),
+        ("/anthropic/messages", Dialect.MESSAGES),
+        ("/v1/v1/messages", Dialect.MESSAGES),
         # another thing with the same end
+        ("/v1/threads//thread_1/messages/", None),
+        ("/openai/threads/thread_1/messages", None),
+        ("/v1/agents/completions", None),
         ("/v1/threads/thread_1/messages", None),
         ("/v1/fim/completions", None),
         # below or beside
         ("/v1/responses/resp_1/cancel", None),
         ("/v1/messages/count_tokens", None),
+        ("/v1/messages//count_tokens", None),
         ("/v1/messages/batches", None),
         ("/v1/chat/completions/chatcmpl-1", None),
         ("/v1/models", None),
@@ -51,9 +66,27 @@ def test_match(path, dialect):
     [
         ("/openai/deployments/my-gpt/chat/completions?api-version=1", "my-gpt"),
         ("/openai/deployments/my%20gpt/embeddings", "my gpt"),
+        ("//openai//deployments/my-gpt//chat/completions/", "my-gpt"),
         ("/v1/chat/completions?x=/openai/deployments/no/", None),
         ("/openai/v1/chat/completions", None),
     ],
 )
 def test_model_in_path(path, model):
     assert model_in(path) == model
+
+
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("/health", "/health"),
+        ("/health/", "/health"),
+        ("//health", "/health"),
+        ("/usage//current//?x=//", "/usage/current"),
+        ("/", "/"),
+        ("//", "/"),
+        ("", "/"),
+        ("/v1/models/a%2F%2Fb", "/v1/models/a%2F%2Fb"),
+    ],
+)
+def test_plain_path(path, plain):
+    assert plain_path(path) == plain

@@ -327,8 +327,12 @@ def test_a_model_of_another_dialect_is_refused_with_what_to_do(
     gateway, _ = labs
     asked = {"model": "gpt-5-codex", "max_tokens": 5, "messages": CHAT["messages"]}
     status, _, body = gateway.post("/v1/messages", asked)
-    assert (status, body["error"]["type"]) == (404, "not_found_error")
-    assert "chat, completions, embeddings, responses" in body["error"]["message"]
+    assert (status, body["error"]["type"]) == (400, "invalid_request_error")
+    said = body["error"]["message"]
+    assert said.startswith("No provider here takes Anthropic's /v1/messages for 'gpt-5")
+    assert "it for /v1/chat/completions" in said
+    row = gateway.ended(1)[-1]
+    assert (row["outcome"], row["error"]) == ("refused", "unsupported_dialect")
 
 
 def test_tokens_are_counted_by_a_provider_that_speaks_messages(
