@@ -41,7 +41,9 @@ def say_hello(runtime: Runtime, made_config: bool, dashboard_port: int) -> None:
     )
     for answered, line in summary(usable):
         logger.log(logging.INFO if answered else logging.WARNING, "%s", line)
-    logger.info("Proxy: HTTPS_PROXY=%s; or: llm-gateway run -- CMD", base)
+    # A user without a password is no user to Bun and undici.
+    proxy = base.replace("//", "//CLIENT-KEY:x@", 1) if runtime.keys_required else base
+    logger.info("Proxy: HTTPS_PROXY=%s; or: llm-gateway run -- CMD", proxy)
     logger.info("Admin token: %s", runtime.desk.home / "admin-token")
     if dashboard_port:
         logger.info("Dashboard: http://127.0.0.1:%d/-/gateway", dashboard_port)

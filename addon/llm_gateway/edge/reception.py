@@ -45,7 +45,8 @@ logger = logging.getLogger("llm_gateway")
 COUNT_TOKENS = "/count_tokens"
 ASK_FOR_KEY = (("proxy-authenticate", 'Basic realm="llm-gateway"'),)
 PROXY_KEY_NEEDED = (
-    "This proxy asks for a client key: send one of `clients` as the proxy's user name."
+    "This proxy asks for a client key: send one of `clients` as the proxy's user name, "
+    "with any password: http://KEY:x@HOST:PORT."
 )
 INTERNAL_ERROR = (
     b'{"error": {"message": "The gateway failed to handle this request; its log says'
