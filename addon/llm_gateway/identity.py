@@ -61,6 +61,12 @@ class Identity:
 
 
 @lru_cache(maxsize=1024)
+def is_nameless(user_agent: str) -> bool:
+    """An SDK whose own class has lost its name: other headers may know it."""
+    return _MINIFIED.match(user_agent) is not None
+
+
+@lru_cache(maxsize=1024)
 def family(user_agent: str, sdk: str = "") -> str:
     """`OpenAI/Python 3.54.0` -> `openai-python`; `curl/8.5` -> `curl`; "" -> `unknown`.
 

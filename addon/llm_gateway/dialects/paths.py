@@ -8,6 +8,7 @@ and Mistral's `…/fim/completions` and `…/agents/completions` have bodies of 
 """
 
 import re
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 from llm_gateway.exchange import Dialect
@@ -19,9 +20,11 @@ _ENDS: tuple[tuple[str, Dialect], ...] = (
     ("/embeddings", Dialect.EMBEDDINGS),
     ("/completions", Dialect.COMPLETIONS),
 )
-_not_ours = re.compile(
-    r".*/(?:(?:fim|agents)/completions|threads/[^/]+/messages)"
-).fullmatch
+_strangers: Mapping[Dialect, re.Pattern[str]] = {
+    Dialect.COMPLETIONS: re.compile(r".*/(?:fim|agents)/completions"),
+    Dialect.MESSAGES: re.compile(r".*/threads/[^/]+/messages"),
+}
+"""Paths with the same end that mean something else."""
 _slashes = re.compile("//+").sub
 _deployment = re.compile(r"/openai/deployments/([^/]+)/").search
 
@@ -44,7 +47,8 @@ def match(method: str, path: str) -> Dialect | None:
     path = plain_path(path)
     for end, dialect in _ENDS:
         if path.endswith(end):
-            return None if _not_ours(path) else dialect
+            other = _strangers.get(dialect)
+            return None if other is not None and other.fullmatch(path) else dialect
     return None
 
 

@@ -25,7 +25,13 @@ from llm_gateway.dialects import plain_path
 from llm_gateway.edge.arrivals import Way, addresses, is_inside
 from llm_gateway.edge.http_layer import is_absolute
 from llm_gateway.edge.runtime import Runtime
-from llm_gateway.identity import Identity, bearer, identify, proxy_user
+from llm_gateway.identity import (
+    Identity,
+    bearer,
+    identify,
+    is_nameless,
+    proxy_user,
+)
 from llm_gateway.manage.guard import (
     Allowed,
     Area,
@@ -101,8 +107,8 @@ class Admission:
             return False
         if self.intercepts(sni):
             return True
-        if sni in PRIVATE_HOSTS:
-            self.runtime.notices.private_host(self._tunneller(client), sni)
+        if (host := sni.lower().rstrip(".")) in PRIVATE_HOSTS:
+            self.runtime.notices.private_host(self._tunneller(client), host)
         return False
 
     def distrusted(self, client: connection.Client) -> None:
@@ -233,14 +239,15 @@ class Admission:
     def identity(self, flow: http.HTTPFlow, way: Way) -> Identity:
         headers = flow.request.headers
         key = _client_key(flow.request) if way is Way.DIRECT else ""
+        agent = headers.get("user-agent", "")
         catalog = self.runtime.catalog
         return identify(
             catalog.client_of,
             lambda name: next((c for c in catalog.clients if c.name == name), None),
             key=key,
             user=self._user(flow, way),
-            user_agent=headers.get("user-agent", ""),
-            sdk=_bundled_sdk(headers),
+            user_agent=agent,
+            sdk=_bundled_sdk(headers) if is_nameless(agent) else "",
         )
 
 

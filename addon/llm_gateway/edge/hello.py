@@ -39,8 +39,8 @@ def say_hello(runtime: Runtime, made_config: bool, dashboard_port: int) -> None:
         base,
         config.routing.policy.value,
     )
-    for answered, line in summary(usable):
-        logger.log(logging.INFO if answered else logging.WARNING, "%s", line)
+    for _, line in summary(usable):
+        logger.info("%s", line)
     # A user without a password is no user to Bun and undici.
     proxy = base.replace("//", "//CLIENT-KEY:x@", 1) if runtime.keys_required else base
     logger.info("Proxy: HTTPS_PROXY=%s; or: llm-gateway run -- CMD", proxy)

@@ -10,8 +10,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from mitmproxy import http
@@ -21,6 +19,7 @@ from llm_gateway.dialects import error_body, match, models_list, plain_path
 from llm_gateway.edge import current
 from llm_gateway.edge.answers import Answer, put, seconds_until
 from llm_gateway.edge.cors import preflight
+from llm_gateway.edge.json_responses import Asked, BadRequest, answer_json, failure
 from llm_gateway.edge.runtime import LEVELS, Runtime
 from llm_gateway.edge.simulate import simulate
 from llm_gateway.exchange import Decision, Dialect
@@ -38,46 +37,6 @@ logger = logging.getLogger("llm_gateway")
 USAGE_MODEL = "/usage/model/"
 BODY_BYTES = 1 << 20
 """The largest body that a management route reads."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A management request, as its route needs it."""
-
-    method: str
-    path: str
-    """Without the query, and without slashes too many."""
-    query: dict[str, str]
-    headers: http.Headers
-    body: bytes
-
-    def json(self) -> dict[str, Any]:
-        """The body as a JSON object; {} when there is none. Raises BadRequest."""
-        if not self.body.strip():
-            return {}
-        try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError) as e:
-            raise BadRequest(400, f"The body is not JSON: {e}") from e
-        if not isinstance(value, dict):
-            raise BadRequest(400, "The body is not a JSON object.")
-        return value
-
-    def dialect(self) -> Dialect | None:
-        """`?dialect=`; None: not asked for. Raises BadRequest."""
-        if (name := self.query.get("dialect")) is None:
-            return None
-        try:
-            return Dialect(name)
-        except ValueError:
-            known = ", ".join(Dialect)
-            raise BadRequest(400, f"dialect: write one of {known}.") from None
-
-
-class BadRequest(ValueError):
-    def __init__(self, status: int, message: str) -> None:
-        self.status = status
-        super().__init__(message)
 
 
 Route = Callable[["Management", Asked], Awaitable[Answer] | Answer]
@@ -339,20 +298,3 @@ def _chosen(decision: Decision | None) -> dict[str, object] | None:
         return None
     offer = decision.ready[0].offer
     return {"providerId": offer.provider, "model": offer.model}
-
-
-def answer_json(value: object, status: int = 200) -> Answer:
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return Answer(status, text.encode(errors="replace"))
-
-
-def failure(
-    status: int,
-    message: str,
-    code: str = "invalid_request",
-    headers: tuple[tuple[str, str], ...] = (),
-) -> Answer:
-    kind = "invalid_request_error" if status < 500 else "server_error"
-    error = {"message": message, "type": kind, "param": None, "code": code}
-    body = json.dumps({"error": error}, ensure_ascii=False).encode(errors="replace")
-    return Answer(status, body, headers=headers)
