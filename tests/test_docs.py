@@ -43,13 +43,31 @@ SHOWN: dict[str, str] = {
 }
 """How each command of the README's blocks begins, in order, and what it prints."""
 
+RECIPES: dict[str, tuple[str, ...]] = {
+    "llm-gateway explain demo\n": ("demo (policy", "responses: nobody, so no Codex"),
+    "llm-gateway explain demo --dialect chat": ("demo (policy",),
+    "llm-gateway doctor --offline": ("dialects", "messages: nobody, so no Claude Code"),
+    "curl -s 'http://127.0.0.1:8080/route?model=demo'": ('"dialects":', '"dialect":"chat"'),
+    "llm-gateway run --client me -- curl -s": ('"status":"ok"',),
+    "ANTHROPIC_BASE_URL=": ("claude: ANTHROPIC_BASE_URL=http://127.0.0.1:8080",),
+    "llm-gateway run --client claude -- claude": ("claude: HTTPS_PROXY=http://claude:x@127.0.0.1:8080",),
+    "OPENAI_API_BASE=": ("aider: OPENAI_API_BASE=http://127.0.0.1:8080/v1",),
+    "llm-gateway run --client aider -- aider": ("aider: HTTPS_PROXY=http://aider:x@127.0.0.1:8080",),
+    "COPILOT_PROVIDER_BASE_URL=": ("copilot: COPILOT_PROVIDER_BASE_URL=http://127.0.0.1:8080/v1",),
+    "OPENAI_BASE_URL=": ("qwen: OPENAI_BASE_URL=http://127.0.0.1:8080/v1",),
+    "llm-gateway run --client llm -- llm -m": ("llm: HTTPS_PROXY=http://llm:x@127.0.0.1:8080",),
+}  # fmt: skip
+"""How each command of docs/apps.md begins, in order, and what it prints; an app that it
+starts is a stub that prints the variables it was given."""
+STUBS = ("claude", "aider", "copilot", "qwen", "llm")
+
 OURS_ALONE = {"LLM_GATEWAY_CHILD", "LLM_GATEWAY_DASHBOARD_HOSTS", "LLM_GATEWAY_URL"}
 """Variables by which the gateway and its dashboard know each other."""
 
 
-def block_commands() -> list[str]:
+def block_commands(page: str = README) -> list[str]:
     """The commands in ```bash blocks, continued lines joined."""
-    blocks = re.findall(r"^```bash\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```bash\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     text = "".join(blocks).replace("\\\n", " ")
     return [line for line in text.splitlines() if line.strip()]
 
@@ -139,6 +157,36 @@ def test_the_command_runs(
     if command.startswith("datasette "):
         command += " --get /-/versions.json"  # else it would serve until it is stopped
     assert SHOWN[beginning] in run(command, gateway, environment)
+
+
+def test_every_recipes_command_is_known_here() -> None:
+    found = block_commands((ROOT / "docs" / "apps.md").read_text("utf-8"))
+    assert len(found) == len(RECIPES)
+    for command, beginning in zip(found, RECIPES, strict=True):
+        assert f"{command}\n".startswith(beginning)
+
+
+@pytest.mark.parametrize("number", range(len(RECIPES)), ids=list(RECIPES))
+def test_the_recipes_command_runs(
+    gateway: GatewayProcess, environment: dict[str, str], number: int, tmp_path: Path
+) -> None:
+    command = block_commands((ROOT / "docs" / "apps.md").read_text("utf-8"))[number]
+    for name in STUBS:
+        stub = tmp_path / name
+        stub.write_text(
+            f'#!/bin/sh\nenv | grep -E "_PROXY|_BASE" | sed "s/^/{name}: /"\n'
+        )
+        stub.chmod(0o755)
+    env = environment | {
+        "PATH": f"{tmp_path}:{environment['PATH']}",
+        "HOME": str(tmp_path),
+        "PORT": str(gateway.port),
+    }
+    if "doctor" in command:
+        command += " || true"  # what else it finds is this machine's business
+    said = run(command, gateway, env).replace(f":{gateway.port}", ":8080")
+    for shown in list(RECIPES.values())[number]:
+        assert shown in said
 
 
 def test_every_subcommand_that_is_spoken_of_exists() -> None:

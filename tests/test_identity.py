@@ -30,6 +30,10 @@ ANN = KnownClient("ann", SecretStr("key-of-ann"), Policy.FREE_ONLY, ())
         ("codex_cli_rs/0.63.0 (Debian 12; x86_64) xterm", "codex_cli_rs"),
         ("Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "browser"),
         ("GithubCopilot/1.300.0", "githubcopilot"),
+        ("_OpenAI/JS 5.23.2", "openai-node"),
+        ("OpenAI2/JS 5.23.2", "openai-node"),
+        ("s3/1.0", "s3"),
+        ("ls/JS 5.23.2", "ls"),
         ("my app 1.0", "my"),
         ("x" * 90, "x" * 40),
         ("", "unknown"),
@@ -39,6 +43,28 @@ ANN = KnownClient("ann", SecretStr("key-of-ann"), Policy.FREE_ONLY, ())
 )
 def test_families_of_user_agents(user_agent: str, name: str) -> None:
     assert family(user_agent) == name
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "sdk", "name"),
+    [
+        ("ls/JS 5.23.2", "openai/js", "openai-node"),
+        ("e/JS 0.60.0", "anthropic/js", "anthropic-node"),
+        ("_a/JS 6.1.0", "openai/js", "openai-node"),
+        ("$t/JS 6.1.0", "openai/js", "openai-node"),
+        ("X/Python 3.1", "openai/python", "openai-python"),
+        # a name that people know is better than a guess
+        ("Groq/JS 0.9.0", "openai/js", "groq"),
+        ("claude-cli/2.1.51 (external, cli)", "anthropic/js", "claude-cli"),
+        ("ls/8.0", "openai/js", "ls"),
+        ("ls/JS 5.23.2", "openai/ruby", "ls"),
+        ("", "openai/js", "unknown"),
+    ],
+)
+def test_sdks_that_lost_their_name_to_a_bundler(
+    user_agent: str, sdk: str, name: str
+) -> None:
+    assert family(user_agent, sdk) == name
 
 
 @given(st.text(max_size=200))

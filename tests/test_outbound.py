@@ -33,8 +33,8 @@ NEVER = (
     (b"X-Goog-Api-Key", b"CANARY"),
     (b"Cookie", b"session=CANARY"),
     (b"Proxy-Authorization", b"Basic CANARY"),
-    (b"OpenAI-Organization", b"CANARY"),
-    (b"OpenAI-Project", b"CANARY"),
+    (b"Anthropic-Auth-Token", b"CANARY"),
+    (b"Anthropic-Api-Key", b"CANARY"),
     (b"X-Stainless-Arch", b"CANARY"),
     (b"x-stainless-retry-count", b"CANARY"),
     (b"Forwarded", b"for=CANARY"),
@@ -52,7 +52,6 @@ NEVER = (
     (b"Content-Encoding", b"gzip"),
     (b"Expect", b"100-continue"),
     (b"Accept-Encoding", b"gzip, br"),
-    (b"Idempotency-Key", b"CANARY"),
 )
 
 
@@ -88,7 +87,15 @@ def test_nothing_of_the_client_passes_but_the_allow_list(type_: str) -> None:
         ("openrouter", MESSAGES, "anthropic-beta", "x"),
         ("openrouter", CHAT, "http-referer", "https://app.example"),
         ("openrouter", CHAT, "x-title", "My app"),
+        ("openrouter", CHAT, "x-openrouter-title", "My app"),
+        ("openrouter", MESSAGES, "x-openrouter-title", "My app"),
         ("openai", RESPONSES, "openai-beta", "responses=v1"),
+        ("openai", CHAT, "openai-organization", "org-1"),
+        ("openai", EMBEDDINGS, "openai-project", "proj_1"),
+        ("openai", CHAT, "idempotency-key", "stainless-node-retry-1"),
+        # whatever Anthropic invents next
+        ("anthropic", MESSAGES, "anthropic-workspace-id", "w"),
+        ("openrouter", MESSAGES, "anthropic-something-new", "x"),
     ],
 )
 def test_headers_that_mean_something_to_the_provider_pass(
@@ -108,6 +115,17 @@ def test_headers_that_mean_something_to_the_provider_pass(
         ("groq", CHAT, b"openai-beta"),
         ("groq", CHAT, b"http-referer"),
         ("openrouter", CHAT, b"referer"),
+        ("groq", CHAT, b"x-openrouter-title"),
+        ("groq", CHAT, b"openai-organization"),
+        ("openrouter", CHAT, b"openai-project"),
+        ("groq", CHAT, b"idempotency-key"),
+        ("anthropic", CHAT, b"anthropic-something-new"),
+        ("openai", CHAT, b"anthropic-something-new"),
+        # no credential, whatever its family
+        ("anthropic", MESSAGES, b"anthropic-api-key"),
+        ("anthropic", MESSAGES, b"anthropic-auth-token"),
+        ("openrouter", MESSAGES, b"anthropic-client-secret"),
+        ("anthropic", MESSAGES, b"anthropic-dangerous-direct-browser-access"),
     ],
 )
 def test_they_do_not_pass_elsewhere(
@@ -117,6 +135,49 @@ def test_they_do_not_pass_elsewhere(
         {"type": type_, "apiKey": "K"}, dialect, client_headers=((header, b"v"),)
     )
     assert header not in dict(out.headers)
+
+
+@pytest.mark.parametrize("header", [b"OpenAI-Organization", b"openai-project"])
+def test_what_belongs_to_the_apps_own_key_does_not_come_with_it(header: bytes) -> None:
+    client = ((header, b"theirs"), (b"openai-beta", b"x"))
+    kept = headers(sent(OPENAI, client_headers=client, intercepted=True))
+    assert header.decode().lower() not in kept
+    assert kept["openai-beta"] == "x"
+    assert header.decode().lower() in headers(sent(OPENAI, client_headers=client))
+
+
+@pytest.mark.parametrize(
+    ("type_", "dialect", "query", "left"),
+    [
+        ("anthropic", MESSAGES, "beta=true", "?beta=true"),
+        ("anthropic", MESSAGES, "x=1&beta=true&key=K&api_key=K", "?beta=true"),
+        ("anthropic", MESSAGES, "beta=a%20b%26c", "?beta=a+b%26c"),
+        ("anthropic", MESSAGES, "beta", "?beta="),
+        ("anthropic", MESSAGES, "", ""),
+        ("openrouter", MESSAGES, "beta=true", "?beta=true"),
+        ("openai", CHAT, "beta=true&key=K&api-version=1", ""),
+        ("groq", CHAT, "beta=true", ""),
+        ("azure", CHAT, "api-version=theirs&key=K", "?api-version=ours"),
+    ],
+)
+def test_of_the_query_passes_what_the_row_names(
+    type_: str, dialect: DialectSpec, query: str, left: str
+) -> None:
+    provider: dict[str, Any] = {"type": type_, "apiKey": "K"}
+    if type_ == "azure":
+        provider |= {"resourceName": "r", "apiVersion": "ours"}
+    path = sent(provider, dialect, query=query).path
+    assert path.partition("?")[1] + path.partition("?")[2] == left
+
+
+@pytest.mark.parametrize("type_", sorted(TYPES))
+def test_no_row_lets_a_credential_of_the_client_pass(type_: str) -> None:
+    row = TYPES[type_]
+    names = {n.decode() for n in row.forwarded | row.forwarded_direct}
+    secret = ("authorization", "api-key", "token", "cookie", "secret")
+    for name in names - {"idempotency-key"} | row.forwarded_query:
+        assert not any(word in name for word in secret)
+        assert name not in ("key", "api_key")
 
 
 def test_repeated_headers_are_joined() -> None:

@@ -154,8 +154,12 @@ class Gateway:
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         data.ignore_connection = True
+        admission = self.reception.admission
         sni = data.client_hello.sni
-        data.ignore_connection = not (sni and self.reception.intercepts(sni))
+        data.ignore_connection = not admission.decrypts(data.context.client, sni)
+
+    def tls_failed_client(self, data: tls.TlsData) -> None:
+        self.reception.admission.distrusted(data.context.client)
 
     async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         try:

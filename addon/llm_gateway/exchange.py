@@ -378,7 +378,7 @@ class Event:
 
     at: float
     kind: str
-    """config, cooldown, circuit, disabled, login, degraded, quirk, limit."""
+    """config, cooldown, circuit, disabled, login, degraded, quirk, limit, own key, trust."""
     subject: str
     message: str
     detail: Mapping[str, str | int | float | None] = field(default_factory=dict)

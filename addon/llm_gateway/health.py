@@ -184,6 +184,10 @@ class Health:
         self.inconclusive(offer)
         self._silent.add((offer[0], dialect))
 
+    def is_silent(self, offer: Key, dialect: str) -> bool:
+        """Its provider turned out not to speak this dialect."""
+        return (offer[0], dialect) in self._silent
+
     def _rest(self, key: Key, rest: _Rest) -> None:
         known = self._rests.get(key)
         if known is None or known.until < rest.until:

@@ -30,6 +30,16 @@ SPOKEN_NAMES = {
 }
 """Families that do not call themselves what people call them."""
 
+SDKS = {
+    "openai/js": "openai-node",
+    "openai/python": "openai-python",
+    "anthropic/js": "anthropic-node",
+    "anthropic/python": "anthropic-python",
+}
+"""What an SDK is called when its own class has lost its name: maker/language."""
+
+_MINIFIED = re.compile(r"[A-Za-z_$][\w$]{0,2}/(?:JS|Python) ")
+"""`ls/JS 5.23.2`: a bundler gave the SDK's class a name of one to three characters."""
 _RANDOM = re.compile(r"(?=[A-Za-z_]*\d)(?=[\d_]*[A-Za-z])[A-Za-z0-9_]{20}")
 """Letters and digits, mixed and without a break: nobody is called so."""
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+")
@@ -46,13 +56,25 @@ class Identity:
 
 
 @lru_cache(maxsize=1024)
-def family(user_agent: str) -> str:
-    """`OpenAI/Python 3.54.0` -> `openai-python`; `curl/8.5` -> `curl`; "" -> `unknown`."""
-    first, _, rest = user_agent.strip().partition("/")
+def is_nameless(user_agent: str) -> bool:
+    """An SDK whose own class has lost its name: other headers may know it."""
+    return _MINIFIED.match(user_agent) is not None
+
+
+@lru_cache(maxsize=1024)
+def family(user_agent: str, sdk: str = "") -> str:
+    """`OpenAI/Python 3.54.0` -> `openai-python`; `curl/8.5` -> `curl`; "" -> `unknown`.
+
+    `sdk`: what other headers say of it (`openai/js`), for names that a bundler shortened.
+    """
+    text = user_agent.strip()
+    if sdk in SDKS and _MINIFIED.match(text):
+        return SDKS[sdk]
+    first, _, rest = text.partition("/")
     word = rest.split(" ")[0].split("/")[0]
-    name = SPOKEN_NAMES.get(f"{first}/{word}".lower()) or SPOKEN_NAMES.get(
-        first.lower()
-    )
+    # A bundler that meets a class twice calls it `_OpenAI` or `OpenAI2`.
+    spoken = f"{first.lstrip('_').rstrip('0123456789')}/{word}".lower()
+    name = SPOKEN_NAMES.get(spoken) or SPOKEN_NAMES.get(first.lower())
     if name:
         return name
     found = _TOKEN.match(first)
@@ -83,14 +105,15 @@ def identify(
     key: str,
     user: str,
     user_agent: str,
+    sdk: str = "",
 ) -> Identity:
-    """`key` from Authorization or x-api-key of a base-URL client, `user` of the proxy.
+    """`key` of a base-URL client, in whichever header; `user` of the proxy.
 
     `client_of` finds the client that a key belongs to, `named` one by its name: a
     proxy user may be a client's key or, among people who trust each other on one
     machine, just its name.
     """
-    app = family(user_agent)
+    app = family(user_agent, sdk)
     for given in filter(None, (key, user)):
         if found := client_of(given):
             return Identity(found.name, app, found, authenticated=True)

@@ -9,7 +9,7 @@ What this file does not know: sockets, mitmproxy, who was chosen and why.
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from llm_gateway.frozen import frozen
 
@@ -19,6 +19,11 @@ from .dialects.spec import Action, Headers, ModelPlace
 from .exchange import Offer, Origin, RequestInfo
 from .providers.quirks import NO_QUIRK, Quirk
 from .providers.upstream import Credential, Upstream
+
+_KEPT_WORDS = (b"key", b"token", b"auth", b"secret", b"cookie", b"browser")
+"""Client headers of a dialect's family pass, whatever is invented next, unless the name
+speaks of a credential, since only our own key leaves, or of the client's browser, whom
+the provider never meets."""
 
 OWN_HEADERS: Headers = (
     (b"accept", b"*/*"),
@@ -73,12 +78,16 @@ def build(
     credential: Credential | None = None,
     request_id: str = "",
     below: str = "",
+    query: str = "",
+    intercepted: bool = False,
 ) -> Outbound:
     """The request for one attempt.
 
     `include_usage`: ask for usage in a stream where the provider takes that.
     `credential`: for upstreams that fetch one; NoCredential without it.
     `below`: path under the dialect's own, e.g. `/count_tokens`.
+    `query`: the client's; of it only what the row names passes.
+    `intercepted`: the app addressed another host, with a key of its own.
     """
     origin = upstream.origin
     key = upstream.key
@@ -90,8 +99,8 @@ def build(
     model = upstream.sent_model(offer.model)
     headers = dict(OWN_HEADERS)
     headers.update(dialect.headers)
-    allowed = dialect.forwards | upstream.row.forwarded
-    headers.update(_forwarded(client_headers, allowed))
+    allowed = _allowed(upstream, dialect, intercepted)
+    headers.update(_forwarded(client_headers, allowed, dialect.forwarded_prefix))
     for name in upstream.row.request_headers:
         if (value := PER_REQUEST[name](body.ask, request_id)) is not None:
             headers[name.encode()] = value.encode()
@@ -108,7 +117,7 @@ def build(
         origin.scheme,
         origin.host,
         origin.port,
-        _path(upstream, origin, dialect, model, streamed, below),
+        _path(upstream, origin, dialect, model, streamed, below, query),
         ((b"host", authority(origin).encode()), *headers.items()),
         sent,
         strip_usage,
@@ -153,14 +162,30 @@ def authority(origin: Origin) -> str:
     return f"{host}:{origin.port}"
 
 
-def _forwarded(client: Headers, allowed: frozenset[bytes]) -> dict[bytes, bytes]:
+def _allowed(
+    upstream: Upstream, dialect: DialectSpec, intercepted: bool
+) -> frozenset[bytes]:
+    row = upstream.row
+    allowed = dialect.forwards | row.forwarded
+    return allowed if intercepted else allowed | row.forwarded_direct
+
+
+def _forwarded(
+    client: Headers, allowed: frozenset[bytes], prefix: bytes
+) -> dict[bytes, bytes]:
     """The client's headers that may pass; repeated ones are joined."""
     passed: dict[bytes, bytes] = {}
-    if not allowed:
+    if not allowed and not prefix:
         return passed
     for raw_name, value in client:
         name = raw_name.lower()
-        if name in allowed and _clean(value):
+        if name not in allowed and not (
+            prefix
+            and name.startswith(prefix)
+            and not any(word in name for word in _KEPT_WORDS)
+        ):
+            continue
+        if _clean(value):
             passed[name] = passed[name] + b"," + value if name in passed else value
     return passed
 
@@ -185,6 +210,7 @@ def _path(
     model: str,
     streamed: bool,
     below: str,
+    client_query: str,
 ) -> str:
     path = upstream.paths[dialect.name]
     query = upstream.query
@@ -194,12 +220,21 @@ def _path(
             action, below = Action(below[1:]), ""
         path = path.replace("{action}", action.word)
         query = "&".join(filter(None, (action.query, query)))
+    if client_query and upstream.row.forwarded_query:
+        query = _merged(query, client_query, upstream.row.forwarded_query)
     path = path.replace("{model}", quote(model, safe=""))
-    return (
-        f"{origin.path}{path}{below}?{query}"
-        if query
-        else f"{origin.path}{path}{below}"
-    )
+    return f"{origin.path}{path}{below}{'?' if query else ''}{query}"
+
+
+def _merged(own: str, client: str, allowed: frozenset[str]) -> str:
+    """Our own query, and of the client's what may pass and is not in ours already."""
+    ours = {name for name, _ in parse_qsl(own, keep_blank_values=True)}
+    passed = [
+        (name, value)
+        for name, value in parse_qsl(client, keep_blank_values=True)
+        if name in allowed and name not in ours
+    ]
+    return "&".join(filter(None, (own, urlencode(passed))))
 
 
 def _body(

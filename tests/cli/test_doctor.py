@@ -144,6 +144,71 @@ def test_a_machine_where_all_is_well(
     assert headers["user-agent"] == f"llm-gateway/{__version__}"
 
 
+def test_it_says_who_answers_which_dialect(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with free_port() as port:
+        one = provider(port, "a", dialects=["chat"])
+        _, lines = examined(capsys, tmp_path, config_of(one), "--offline")
+    assert "ok dialects chat: p" in lines
+    assert "note dialects messages: nobody, so no Claude Code" in lines
+    assert lines[-1] == "Nothing to fix."
+
+
+@pytest.mark.parametrize(
+    ("version", "line"),
+    [
+        ("v20.11.1", "note node Node 20.11.1 does not send `fetch` through a proxy"),
+        ("v24.1.0", "ok node 24.1.0"),
+        ("what?", ""),
+    ],
+)
+def test_the_node_on_the_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, line: str
+) -> None:
+    node = tmp_path / "node"
+    node.write_text(f"#!/bin/sh\necho '{version}'\n")
+    node.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    found = [f"{f.mark} {f.what} {f.said}" for f in checkups.node(8080)]
+    assert len(found) == bool(line)
+    assert not line or found[0].startswith(line)
+
+
+def test_what_the_running_gateway_has_warned_of(tmp_path: Path) -> None:
+    asked: list[tuple[str, str]] = []
+    one = {"kind": "own key", "subject": "codex", "message": "asks for m", "count": 3}
+
+    def answer(path: str, headers: dict[str, str]) -> Answer:
+        asked.append((path, headers.get("authorization", "")))
+        if path == "/health":
+            return 200, json.dumps({"version": __version__, "status": "ok"}).encode()
+        return 200, json.dumps({"notices": [one]}).encode()
+
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "admin-token").write_text("TOKEN")
+    with server(answer) as port:
+        found = list(checkups.notices(port))
+    assert found == [Finding("note", "own key", "codex asks for m (3 times)")]
+    assert asked == [("/health", ""), ("/admin/notices", "Bearer TOKEN")]
+
+
+def test_the_token_is_not_for_another_program(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def answer(path: str, headers: dict[str, str]) -> Answer:
+        seen.append(headers.get("authorization", ""))
+        return 200, b'{"hello": 1}'
+
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "admin-token").write_text("TOKEN")
+    with server(answer) as port:
+        assert list(checkups.notices(port)) == []
+    with free_port() as port:
+        assert list(checkups.notices(port)) == []
+    assert seen == [""]
+
+
 def test_offline_asks_nobody(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -59,6 +59,34 @@ def test_as_json_it_is_what_the_route_answers(
     assert json.loads(out)["chosen"]["model"] == "m"
 
 
+def test_every_dialect_has_its_say(command: Command, running: GatewayProcess) -> None:
+    _, out, _ = command("explain", "m")
+    assert "\nThat is for chat, completions, embeddings, responses.\n" in out
+    assert "\nmessages: nobody, so no Claude Code\n" in out
+    assert "      No provider here takes Anthropic's /v1/messages for 'm'" in out
+
+
+def test_one_dialect(command: Command, running: GatewayProcess) -> None:
+    code, out, _ = command("explain", "m", "--dialect", "responses")
+    assert code == 0
+    assert "nobody" not in out
+    code, out, err = command("explain", "m", "--dialect", "messages")
+    assert (code, out) == (1, "")
+    assert err.startswith("No provider here takes Anthropic's /v1/messages for 'm'")
+    code, _, err = command("explain", "m", "--dialect", "latin")
+    assert code == 2
+    assert "invalid choice: 'latin'" in err
+
+
+def test_one_dialect_where_no_gateway_runs(
+    command: Command, gateway: GatewayProcess
+) -> None:
+    config = str(gateway.config_path)
+    code, _, err = command("explain", "m", "--dialect", "messages", "--config", config)
+    assert code == 1
+    assert "No provider here takes Anthropic's /v1/messages for 'm'" in err
+
+
 def test_an_unknown_model(command: Command, running: GatewayProcess) -> None:
     code, out, err = command("explain", "nobody/has:it")
     assert (code, out) == (1, "")
@@ -142,6 +170,41 @@ def test_the_table() -> None:
         "  x g/m    free           free",
         "      back in 30 min",
         "  x h/m    -              free",
+    ]
+
+
+def test_dialects_that_differ_have_a_block_of_their_own() -> None:
+    a, b = candidate("a", "taken"), candidate("b", "taken")
+    found = {
+        "model": "m",
+        "policy": "any",
+        "chosen": {"provider": "a"},
+        "candidates": [a],
+        "dialect": "chat",
+        "dialects": {
+            "chat": {"chosen": {"provider": "a"}, "candidates": [a]},
+            "embeddings": {"chosen": {"provider": "a"}, "candidates": [a]},
+            "responses": {"chosen": {"provider": "b"}, "candidates": [b]},
+            "messages": {
+                "chosen": None,
+                "candidates": [],
+                "reason": "Nobody does.",
+                "apps": ["Claude Code"],
+            },
+        },
+    }
+    assert table(found, NOW).splitlines() == [
+        "m (policy any)",
+        "",
+        " -> a/m  free  free",
+        "",
+        "That is for chat, embeddings.",
+        "",
+        "responses:",
+        " -> b/m  free  free",
+        "",
+        "messages: nobody, so no Claude Code",
+        "      Nobody does.",
     ]
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import certifi
 import pytest
@@ -19,6 +20,7 @@ from llm_gateway.cli.launch import (
     PROXY_VARIABLES,
     variables,
 )
+from llm_gateway.cli.node_version import heeds_proxy, node_of, too_old
 
 from .conftest import Command
 
@@ -51,7 +53,7 @@ def test_the_child_knows_the_gateway(
     assert (done.returncode, done.stderr) == (0, "")
     env = json.loads(done.stdout)
     for name in PROXY_VARIABLES:
-        assert env[name] == f"http://me%20%26%20you@127.0.0.1:{running.port}"
+        assert env[name] == f"http://me%20%26%20you:x@127.0.0.1:{running.port}"
     for name in BUNDLE_VARIABLES:
         assert env[name] == str(running.home / "ca-bundle.pem")
     for name in CA_VARIABLES:
@@ -61,6 +63,77 @@ def test_the_child_knows_the_gateway(
     bundle = certificates(running.home / "ca-bundle.pem")
     assert bundle >= certificates(confdir / "mitmproxy-ca-cert.pem")
     assert bundle >= certificates(Path(certifi.where()))
+
+
+@pytest.mark.parametrize("user", ["cursor", "sk-gw-1", "a@b", "ü", "a b"])
+def test_a_name_comes_with_a_password_part(user: str) -> None:
+    """Bun sends nothing without one, and undici no name."""
+    found = variables(8080, Path("bundle"), Path("ca"), user)
+    for name in PROXY_VARIABLES:
+        parts = urlsplit(found[name])
+        assert (unquote(parts.username or ""), parts.password) == (user, "x")
+        assert (parts.hostname, parts.port) == ("127.0.0.1", 8080)
+    assert (
+        variables(8080, Path("b"), Path("c"))["HTTPS_PROXY"] == "http://127.0.0.1:8080"
+    )
+
+
+@pytest.fixture
+def old_node(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `node` on PATH that says to be of version 20, and can do nothing else."""
+    node = folder / "bin" / "node"
+    node.parent.mkdir()
+    node.write_text("#!/bin/sh\necho v20.11.1\n")
+    node.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{node.parent}:{os.environ['PATH']}")
+    return node
+
+
+SAID = "Node 20.11.1 does not send `fetch` through a proxy"
+
+
+@pytest.mark.parametrize(
+    ("first_line", "warned"),
+    [
+        ("#!/usr/bin/env node", True),
+        ("#!/usr/bin/env -S node --no-warnings", True),
+        ("#!{node}", True),
+        ("#!/bin/sh", False),
+        ("#!/usr/bin/env python3", False),
+        ("no script at all", False),
+    ],
+)
+def test_an_app_on_an_old_node_goes_past_the_gateway_and_that_is_said(
+    confdir: Path, folder: Path, old_node: Path, first_line: str, warned: bool
+) -> None:
+    app = folder / "bin" / "my-app"
+    app.write_text(first_line.format(node=old_node) + "\n")
+    app.chmod(0o755)
+    said = too_old(node_of(["my-app"]), "http://127.0.0.1:8080/v1")
+    assert (SAID in said) is warned
+    assert ("http://127.0.0.1:8080/v1" in said) is warned
+
+
+def test_run_says_it_and_runs_the_app_all_the_same(
+    confdir: Path, old_node: Path, running: GatewayProcess
+) -> None:
+    done = run("node", "app.js", options=["--confdir", str(confdir)])
+    assert (done.returncode, done.stdout) == (0, "v20.11.1\n")
+    assert f"llm-gateway run: {SAID}" in done.stderr
+    assert f"http://127.0.0.1:{running.port}/v1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "good"),
+    [
+        ((18, 20, 0), False), ((20, 99, 0), False), ((22, 20, 9), False), ((22, 21, 0), True),
+        ((22, 30, 1), True), ((23, 11, 0), False), ((24, 0, 0), True), ((25, 1, 0), True),
+    ],
+)  # fmt: skip
+def test_which_nodes_heed_the_variables(
+    version: tuple[int, int, int], good: bool
+) -> None:
+    assert heeds_proxy(version) is good
 
 
 @pytest.mark.parametrize("code", [0, 7])

@@ -1,5 +1,6 @@
 """From text to Config, or to every problem at once, each where it stands."""
 
+import json
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -371,6 +372,56 @@ def test_warnings(text: str, warning: str) -> None:
     found = loaded(text).warnings
     assert len(found) == 1, found
     assert warning in found[0]
+
+
+SURPLUS = [
+    ('"sk-SECRET"', "quote"),
+    ("'sk-SECRET'", "quote"),
+    ('sk-SECRET"', "quote"),
+    ("`sk-SECRET`", "quote"),
+    ("Bearer sk-SECRET", "Authorization header"),
+    ("bearer sk-SECRET", "Authorization header"),
+    ("Bearer: sk-SECRET", "Authorization header"),
+    ("Authorization: Bearer sk-SECRET", "name of a header"),
+    ("x-api-key: sk-SECRET", "name of a header"),
+    ("OPENAI_API_KEY=sk-SECRET", "name of a variable"),
+    ("export OPENAI_API_KEY=sk-SECRET", "name of a variable"),
+    ("$SECRET", "${NAME}"),
+    ("%SECRET%", "${NAME}"),
+    ("<SECRET>", "angle brackets"),
+    ("sk- SECRET", "white space"),
+]
+"""Keys with too much around them, and a word of what is said."""
+
+
+@pytest.mark.parametrize(("key", "clause"), SURPLUS)
+def test_a_key_with_too_much_around_it_is_told_and_not_shown(
+    key: str, clause: str
+) -> None:
+    own = {"id": "acme", "type": "groq", "models": [{"name": "m"}]}
+    for more, env in (
+        ({"apiKey": key}, {}),
+        ({"apiKey": "${KEY}"}, {"KEY": f" {key}\n"}),
+        ({"apiKeys": ["sk-fine", key]}, {}),
+    ):
+        config = {"providers": [own | more]}
+        [warning] = parse_config(json.dumps(config), env).warnings
+        assert 'the key of provider "acme"' in warning
+        assert clause in warning
+        assert "SECRET" not in warning
+    config = {"providers": [own | {"apiKey": "k"}], "clients": [{"name": "ann", "key": key}]}  # fmt: skip
+    [warning] = parse_config(json.dumps(config), {}).warnings
+    assert 'the key of client "ann"' in warning
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["sk-1", "gsk_a=b", "AIza-x_1", "eyJ.a.b==", "token-1", "bearer", "K_1", " sk-1\n", "sk-$HOME-${X}-$$", "a:b", "basic-1"],
+)  # fmt: skip
+def test_keys_that_look_odd_and_are_not(key: str) -> None:
+    own = {"id": "a", "type": "groq", "models": [{"name": "m"}], "apiKey": "${KEY}"}
+    text = json.dumps({"providers": [own]})
+    assert parse_config(text, {"KEY": key}).warnings == ()
 
 
 def test_nothing_to_warn_of_in_disabled_providers_and_embeddings() -> None:

@@ -96,6 +96,19 @@ def test_simulated_requests_can_be_hidden(stage: Stage) -> None:
     expect(page.locator("#ticker .sim")).to_have_count(0)
 
 
+def test_other_traffic_is_hidden_until_it_is_asked_for(stage: Stage) -> None:
+    stage.ledger.request(
+        time.time(), dialect="other", outcome="passthrough", host="api.anthropic.com"
+    )
+    page = stage.open("/-/gateway")
+    expect(page.locator("#ticker")).to_have_text("None yet.")
+    page.get_by_label("Show other traffic").check()
+    expect(page.locator("#ticker")).to_contain_text("passed", timeout=SOON)
+    page.reload()
+    expect(page.get_by_label("Show other traffic")).to_be_checked()
+    expect(page.locator("#ticker")).to_contain_text("passed", timeout=SOON)
+
+
 def test_a_gateway_that_falls_silent_and_comes_back(stage: Stage) -> None:
     page = stage.open("/-/gateway")
     expect(page.locator("#pulse")).to_have_attribute("data-state", "live")

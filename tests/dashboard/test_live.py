@@ -16,13 +16,23 @@ MIDNIGHT = NOW + 12 * 3600 - 30
 
 
 async def look(
-    ledger: Ledger, *, minutes: int = 5, simulated: bool = True, now: float = NOW
+    ledger: Ledger,
+    *,
+    minutes: int = 5,
+    simulated: bool = True,
+    now: float = NOW,
+    other: bool = False,
 ) -> dict[str, Any]:
     reader = Reader(ledger.path, "test", seconds=5)
     try:
         return await reader.run(
             lambda ask: snapshot(
-                ask, Ticker(), minutes=minutes, simulated=simulated, now=now
+                ask,
+                Ticker(),
+                minutes=minutes,
+                simulated=simulated,
+                now=now,
+                other=other,
             )
         )
     finally:
@@ -90,6 +100,17 @@ async def test_what_kind_of_requests(ledger: Ledger, minutes: int) -> None:
     assert without["total"]["sum"]["cost"] == 0
     assert [entry["simulated"] for entry in found["ticker"]].count(True) == 1
     assert not any(entry["simulated"] for entry in without["ticker"])
+
+
+async def test_other_traffic_is_shown_when_it_is_asked_for(ledger: Ledger) -> None:
+    asked = ledger.request(NOW - 30)
+    for n in range(20):  # more of it than the page has lines
+        ledger.request(NOW - n, dialect="other", outcome="passthrough", provider=None)
+    shown = (await look(ledger))["ticker"]
+    all_of_them = (await look(ledger, other=True))["ticker"]
+    assert [entry["id"] for entry in shown] == [asked]
+    assert len(all_of_them) == 12
+    assert asked not in [entry["id"] for entry in all_of_them]
 
 
 async def test_today_and_this_month(ledger: Ledger) -> None:

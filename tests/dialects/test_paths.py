@@ -9,6 +9,7 @@ from llm_gateway.dialects import (
     MESSAGES,
     RESPONSES,
     match,
+    plain_path,
 )
 from llm_gateway.dialects.paths import deployment_in
 
@@ -32,12 +33,27 @@ from llm_gateway.dialects.paths import deployment_in
         ("/anthropic/v1/messages?beta=true", MESSAGES),
         ("//v1/chat/completions/", CHAT),
         ("http://127.0.0.1:8080/v1/embeddings", EMBEDDINGS),
+        # slashes: doubled, trailing, none before
+        ("/v1//messages", MESSAGES),
+        ("/v1//messages?beta=true", MESSAGES),
+        ("/v1///responses//", RESPONSES),
+        ("//v1//embeddings/", EMBEDDINGS),
+        ("/v1/completions/?x=1", COMPLETIONS),
+        ("v1/chat/completions", CHAT),
+        # Anthropic's SDKs put `/messages` behind whatever base URL they got
+        ("/messages", MESSAGES),
+        ("/anthropic/messages", MESSAGES),
+        ("/v1/v1/messages", MESSAGES),
         # another thing with the same end
+        ("/v1/threads//thread_1/messages/", None),
+        ("/openai/threads/thread_1/messages", None),
+        ("/v1/agents/completions", None),
         ("/v1/threads/thread_1/messages", None),
         ("/v1/fim/completions", None),
         # below or beside
         ("/v1/responses/resp_1/cancel", None),
         ("/v1/messages/count_tokens", None),
+        ("/v1/messages//count_tokens", None),
         ("/v1/messages/batches", None),
         ("/v1/chat/completions/chatcmpl-1", None),
         ("/v1/models", None),
@@ -57,9 +73,27 @@ def test_match(path, dialect):
     [
         ("/openai/deployments/my-gpt/chat/completions?api-version=1", "my-gpt"),
         ("/openai/deployments/my%20gpt/embeddings", "my gpt"),
+        ("//openai//deployments/my-gpt//chat/completions/", "my-gpt"),
         ("/v1/chat/completions?x=/openai/deployments/no/", None),
         ("/openai/v1/chat/completions", None),
     ],
 )
 def test_model_in_path(path, model):
     assert deployment_in(path).model == model
+
+
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("/health", "/health"),
+        ("/health/", "/health"),
+        ("//health", "/health"),
+        ("/usage//current//?x=//", "/usage/current"),
+        ("/", "/"),
+        ("//", "/"),
+        ("", "/"),
+        ("/v1/models/a%2F%2Fb", "/v1/models/a%2F%2Fb"),
+    ],
+)
+def test_plain_path(path, plain):
+    assert plain_path(path) == plain

@@ -321,14 +321,18 @@ def test_names_may_choose_a_provider(
     assert gateway.chat("real/mini:free")[0] == 404
 
 
-def test_a_model_of_another_dialect_is_not_found_and_says_where_it_is(
+def test_a_model_of_another_dialect_is_refused_with_what_to_do(
     labs: tuple[GatewayProcess, FakeProvider],
 ) -> None:
     gateway, _ = labs
     asked = {"model": "gpt-5-codex", "max_tokens": 5, "messages": CHAT["messages"]}
     status, _, body = gateway.post("/v1/messages", asked)
-    assert (status, body["error"]["type"]) == (404, "not_found_error")
-    assert "chat, completions, embeddings, responses" in body["error"]["message"]
+    assert (status, body["error"]["type"]) == (400, "invalid_request_error")
+    said = body["error"]["message"]
+    assert said.startswith("No provider here takes Anthropic's /v1/messages for 'gpt-5")
+    assert "it for /v1/chat/completions" in said
+    row = gateway.ended(1)[-1]
+    assert (row["outcome"], row["error"]) == ("refused", "unsupported_dialect")
 
 
 def test_tokens_are_counted_by_a_provider_that_speaks_messages(
@@ -353,7 +357,7 @@ def test_tokens_are_counted_by_a_provider_that_speaks_messages(
         status, headers, body = gateway.post(path, asked)
         assert (status, body) == (200, {"input_tokens": 7})
         assert headers["x-gateway-provider"] == "b"
-        assert speaker.requests[-1].target == "/v1/messages/count_tokens"
+        assert speaker.requests[-1].target == path
         assert speaker.requests[-1].json()["model"] == "claude-mine"
         [row] = gateway.ended(1)
         assert (row["total_tokens"], row["cost_usd"]) == (0, 0)

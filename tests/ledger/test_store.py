@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -328,3 +330,49 @@ def test_times_survive_to_the_millisecond(at):
     assert len(stamp) == 24
     assert abs(rows.unix(stamp) - at) < 0.0011
     assert rows.unix(stamp) <= at + 0.000001
+
+
+def test_a_closed_ledger_is_one_file_that_a_read_only_place_can_hold(
+    open_store, tmp_path
+):
+    store = open_store()
+    store.event(Event(1.0, "config", "s", "m"))
+    store.close()
+    kept = [p.name for p in tmp_path.iterdir() if p.name.startswith("usage.db")]
+    assert sorted(kept) == ["usage.db", "usage.db.lock"]
+    with closing(sqlite3.connect(tmp_path / "usage.db")) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    again = open_store()
+    assert again.rows("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
+    assert again.rows("SELECT count(*) AS n FROM events WHERE subject = 's'") == [
+        {"n": 1}
+    ]
+
+
+def test_a_reader_keeps_the_log_and_loses_nothing(open_store, tmp_path):
+    store = open_store()
+    store.event(Event(1.0, "config", "s", "m"))
+    with closing(sqlite3.connect(tmp_path / "usage.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        store.close()
+    again = open_store()
+    assert again.rows("SELECT count(*) AS n FROM events WHERE subject = 's'") == [
+        {"n": 1}
+    ]
+
+
+def test_a_closed_ledger_that_somebody_reads_is_opened_all_the_same(
+    open_store, tmp_path
+):
+    open_store().close()
+    with closing(sqlite3.connect(tmp_path / "usage.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        store = open_store()
+        store.event(Event(1.0, "config", "s", "m"))
+    # What was held back is written at the next try.
+    assert any(store.flush().result(TIMEOUT) for _ in range(10_000))
+    assert store.rows("SELECT count(*) AS n FROM events WHERE subject = 's'") == [
+        {"n": 1}
+    ]

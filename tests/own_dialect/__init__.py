@@ -22,6 +22,7 @@ from .usage import find_usage, read_usage
 
 PARLEY = DialectSpec(
     name=Dialect("parley"),
+    endpoint="the test's /v1/parleys",
     ends=(":talk", ":talkOn"),
     free_paths={":weigh": ":weigh"},
     path="/parleys/{model}:{action}",

@@ -70,6 +70,8 @@ def sent(
     request_id: str = "",
     quirk: Any = None,
     below: str = "",
+    query: str = "",
+    intercepted: bool = False,
     **members: Any,
 ) -> Outbound:
     """What leaves when a client asks this provider's only model."""
@@ -92,6 +94,8 @@ def sent(
         credential=credential,
         request_id=request_id,
         below=below,
+        query=query,
+        intercepted=intercepted,
         **extra,
     )
 

@@ -19,18 +19,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 import certifi
 
 from llm_gateway import __version__
+from llm_gateway.cli.ask import Unreachable, own_token
+from llm_gateway.cli.ask import ask as ask_gateway
 from llm_gateway.cli.launch import (
     BUNDLE_VARIABLES,
     CA_NAME,
     CA_VARIABLES,
     PROXY_VARIABLES,
 )
+from llm_gateway.cli.node_version import too_old, version_of
 from llm_gateway.config.files import check_ca, check_state
 from llm_gateway.edge import h2_version
 from llm_gateway.private_files import NotPrivate, check_folder
@@ -88,6 +91,40 @@ def versions() -> Iterator[Finding]:
         yield Finding("ok", "http2", "on")
 
 
+def node(port: int) -> Iterator[Finding]:
+    """Whether apps on this machine's Node can be sent through the proxy."""
+    found = shutil.which("node")
+    version = version_of(found) if found else None
+    if version is None:
+        return
+    if said := too_old(found, f"http://127.0.0.1:{port}/v1"):
+        yield Finding("note", "node", said)
+    else:
+        yield Finding("ok", "node", ".".join(map(str, version)))
+
+
+def notices(port: int) -> Iterator[Finding]:
+    """What the running gateway has warned of: own keys spent, a CA that is not trusted."""
+    try:
+        _health(ask(port, "/health") or b"")  # the token is for nobody else
+    except (ValueError, KeyError, TypeError):
+        return
+    try:
+        status, found = ask_gateway(
+            port, "/admin/notices", token=own_token(), timeout=2
+        )
+    except Unreachable:
+        return
+    if status != 200 or not isinstance(found, dict):
+        return
+    for notice in found.get("notices", ()):
+        times = f" ({notice['count']} times)" if notice["count"] > 1 else ""
+        said = f"{notice['subject']} {notice['message']}{times}"
+        if notice["kind"] == "private host":
+            said = f"{notice['subject']}: {notice['message']}{times}"
+        yield Finding("note", notice["kind"], said)
+
+
 def state_folder(home: Path) -> Iterator[Finding]:
     """The folder with the admin token and the logins: for its owner alone."""
     if not home.exists():
@@ -122,7 +159,7 @@ def gateway_port(port: int) -> Finding:
     if found is None:
         return Finding("ok", "gateway", f"port {port} is free, no gateway runs there")
     try:
-        health = json.loads(found)
+        health = _health(found)
         running, status = str(health["version"]), str(health["status"])
     except (ValueError, KeyError, TypeError):
         return Finding(
@@ -142,6 +179,13 @@ def gateway_port(port: int) -> Finding:
             f"version {running} runs on port {port}, installed is {__version__}; start it again",
         )
     return Finding("ok", "gateway", f"runs on port {port}, {status}")
+
+
+def _health(answer: bytes) -> dict[str, Any]:
+    """A gateway's. Raises ValueError, KeyError or TypeError for anybody else's."""
+    health: dict[str, Any] = json.loads(answer)
+    health["version"], health["status"]
+    return health
 
 
 def dashboard_port(port: int) -> Finding:

@@ -21,6 +21,7 @@ from llm_gateway.config.problems import ConfigError
 from llm_gateway.providers import tokens
 from llm_gateway.providers.catalog import Catalog, CatalogError, build
 from llm_gateway.providers.credentials import Credentials
+from llm_gateway.providers.dialect_support import summary
 from llm_gateway.providers.github import GitHub
 
 MARKS = {"ok": "ok  ", "note": "note", "fix": "FIX "}
@@ -40,6 +41,7 @@ def doctor(argv: list[str]) -> int:
 def examine(options: argparse.Namespace) -> Iterator[Finding]:
     home: Path = options.home
     yield from checkups.versions()
+    yield from checkups.node(options.port)
     catalog: Catalog | None = None
     if not options.config.exists() and not options.config_named:
         yield Finding("ok", "config", f"{options.config} is made at the first start")
@@ -55,11 +57,13 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
             yield from _config(loaded, options.config)
     yield from checkups.state_folder(home)
     yield checkups.gateway_port(options.port)
+    yield from checkups.notices(options.port)
     port = 8001 if catalog is None else catalog.config.dashboard.port
     yield checkups.dashboard_port(port)
     yield from checkups.ledger(options.db)
     yield from checkups.trust(options.confdir.expanduser(), os.environ, options.port)
     if catalog is not None:
+        yield from _dialects(catalog)
         yield from _providers(catalog, home, offline=options.offline)
 
 
@@ -80,6 +84,13 @@ def _catalog(loaded: Loaded, path: Path, home: Path) -> Catalog:
         )
     except CatalogError as e:
         raise placed(loaded.text, e.complaints, str(path)) from e
+
+
+def _dialects(catalog: Catalog) -> Iterator[Finding]:
+    """Who answers what, and which well-known apps that leaves out."""
+    if any(offer.enabled for offer in catalog.offers):
+        for answered, line in summary(catalog.offers):
+            yield Finding("ok" if answered else "note", "dialects", line)
 
 
 def _providers(catalog: Catalog, home: Path, *, offline: bool) -> Iterator[Finding]:

@@ -19,6 +19,8 @@ from urllib.parse import quote
 from llm_gateway.cli.ask import Unreachable, ask, message_of, port_from_environment
 from llm_gateway.cli.configure import default_config, read
 from llm_gateway.config.problems import ConfigError
+from llm_gateway.dialects import SPECS
+from llm_gateway.exchange import Dialect
 
 
 def explain(argv: list[str]) -> int:
@@ -27,17 +29,23 @@ def explain(argv: list[str]) -> int:
         description="Who would answer for a model now, and why. Exit code 1 for an unknown model.",
     )
     parser.add_argument("model")
+    parser.add_argument(
+        "--dialect",
+        choices=list(SPECS),
+        help="what the app speaks (default: all of them)",
+    )
     parser.add_argument("--port", type=int, default=port_from_environment())
     parser.add_argument("--config", type=Path, default=default_config())
     parser.add_argument("--json", action="store_true", help="as GET /route answers")
     options = parser.parse_args(argv)
     try:
-        status, found = ask(
-            options.port, f"/route?model={quote(options.model, safe='')}"
-        )
+        path = f"/route?model={quote(options.model, safe='')}"
+        if options.dialect:
+            path += f"&dialect={options.dialect}"
+        status, found = ask(options.port, path)
     except Unreachable:
         try:
-            status, found = _offline(options.model, options.config)
+            status, found = _offline(options.model, options.dialect, options.config)
         except ConfigError as e:
             print(e, file=sys.stderr)
             return 1
@@ -56,7 +64,7 @@ def database() -> Path:
     return Path(os.environ.get("LLM_GATEWAY_DB") or "usage.db")
 
 
-def _offline(model: str, path: Path) -> tuple[int, Any]:
+def _offline(model: str, dialect: str | None, path: Path) -> tuple[int, Any]:
     from llm_gateway.edge import current
     from llm_gateway.edge.runtime import LONGEST_WINDOW, Standpoint
     from llm_gateway.ledger.store import Store
@@ -71,28 +79,57 @@ def _offline(model: str, path: Path) -> tuple[int, Any]:
     if store.path.exists():
         spent = store.spent(now - LONGEST_WINDOW)
         standpoint.limiter.replay(spent, tuple(standpoint.catalog.limits()), now)
-    decision = current.decision(standpoint, model, now)
-    if decision is None:
-        return 404, {"error": {"message": f"The model {model!r} does not exist here."}}
-    return 200, current.explained(decision)
+    spoken = Dialect(dialect) if dialect else None
+    found = current.route(standpoint, model, now, spoken)
+    if found is None:
+        why = current.missing(standpoint, model, spoken)
+        return 404, {"error": {"message": why}}
+    return 200, found
 
 
 def table(found: dict[str, Any], now: datetime) -> str:
-    """The decision as a person reads it, in the order of the tries."""
-    candidates = found["candidates"]
+    """The decision as a person reads it, in the order of the tries; what is the same for
+    another dialect is said so, what is not has a block of its own."""
+    lines = [f"{found['model']} (policy {found['policy']})", ""]
+    lines += _rows(found, now)
+    first = _outcome(found)
+    same = [found.get("dialect", "")]
+    others: list[str] = []
+    for dialect, block in found.get("dialects", {}).items():
+        if dialect == found["dialect"]:
+            continue
+        if "reason" in block:
+            apps = f", so no {', '.join(block['apps'])}" if block["apps"] else ""
+            others += ["", f"{dialect}: nobody{apps}", f"{'':>6}{block['reason']}"]
+        elif _outcome(block) == first:
+            same.append(dialect)
+        else:
+            others += ["", f"{dialect}:", *_rows(block, now)]
+    if len(same) > 1 or others:
+        lines += ["", f"That is for {', '.join(same)}.", *others]
+    return "\n".join(lines)
+
+
+def _outcome(block: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What makes two decisions the same to a person."""
+    return [(_name(c), c["verdict"], c["reason"]) for c in block["candidates"]]
+
+
+def _rows(block: dict[str, Any], now: datetime) -> list[str]:
+    candidates = block["candidates"]
     rows = [
         (_mark(n, candidate), _name(candidate), _price(candidate), _why(candidate))
         for n, candidate in enumerate(candidates, 1)
     ]
     wide = max((len(name) for _, name, _, _ in rows), default=0)
     dear = max((len(price) for _, _, price, _ in rows), default=0)
-    lines = [f"{found['model']} (policy {found['policy']})", ""]
+    lines = []
     for (mark, name, price, why), candidate in zip(rows, candidates, strict=True):
         lines.append(f"{mark:>3} {name:<{wide}}  {price:<{dear}}  {why}")
         lines += [f"{'':>6}{note}" for note in _notes(candidate, now)]
-    if found["chosen"] is None:
+    if block["chosen"] is None:
         lines += ["", "Nobody can answer for it now."]
-    return "\n".join(lines)
+    return lines
 
 
 def _mark(n: int, candidate: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import certifi
 
 from llm_gateway.cli.ask import Unreachable, ask, port_from_environment
+from llm_gateway.cli.node_version import node_of, too_old
 from llm_gateway.config.files import check_ca, state_folder
 
 CA_NAME = "mitmproxy-ca-cert.pem"
@@ -37,6 +38,8 @@ CA_VARIABLES = (
     "DENO_CERT",  # Deno
 )
 PROXY_VARIABLES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
+PASSWORD = "x"
+"""Stands behind a client's name in the proxy's address; nobody looks at it."""
 NO_PROXY = "localhost,127.0.0.1,::1"
 _CERTIFICATE = re.compile(
     r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
@@ -47,7 +50,8 @@ PATIENCE = 2.0
 
 def variables(port: int, bundle: Path, ca: Path, user: str = "") -> dict[str, str]:
     """What a child's environment needs, by name."""
-    who = f"{quote(user, safe='')}@" if user else ""
+    # Bun sends nothing at all, and undici no name, when the password is left out.
+    who = f"{quote(user, safe='')}:{PASSWORD}@" if user else ""
     address = f"http://{who}127.0.0.1:{port}"
     found = dict.fromkeys(PROXY_VARIABLES, address)
     found |= {"NO_PROXY": NO_PROXY, "no_proxy": NO_PROXY}
@@ -153,6 +157,9 @@ def run(argv: list[str]) -> int:
     if shutil.which(command[0]) is None:
         print(f"llm-gateway run: {command[0]}: command not found", file=sys.stderr)
         return 127
+    base_url = f"http://127.0.0.1:{options.port}/v1"
+    if said := too_old(node_of(command), base_url):
+        print(f"llm-gateway run: {said}", file=sys.stderr)
     child = {**os.environ, **_variables(options)}
     if os.name == "posix":
         os.execvpe(command[0], command, child)

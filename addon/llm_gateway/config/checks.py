@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from .jsonc import Path, show
+from .key_forms import surplus
 from .keys import is_secret
 from .masks import is_mask
 from .names import LOCAL_TYPES
@@ -178,10 +179,20 @@ def _odd_provider(path: Path, item: Mapping[str, Any]) -> Iterator[Complaint]:
         and not {"apiKey", "apiKeys", "headers"} & set(item)
     ):
         yield Complaint(path, f'no apiKey; type "{kind}" will refuse every request')
+    yield from _odd_keys(path, item, f'provider "{item.get("id")}"')
     if not item.get("models"):
         yield Complaint(path, "no models, so it is never chosen")
     for index, model in _objects(item, "models"):
         yield from _odd_model((*path, "models", index), model)
+
+
+def _odd_keys(path: Path, item: Mapping[str, Any], who: str) -> Iterator[Complaint]:
+    for key in ("apiKey", "oauthToken", "accessToken", "key"):
+        if isinstance(item.get(key), str) and (clause := surplus(item[key])):
+            yield Complaint((*path, key), f"the key of {who} {clause}")
+    for index, text in _texts(item, "apiKeys"):
+        if clause := surplus(text):
+            yield Complaint((*path, "apiKeys", index), f"the key of {who} {clause}")
 
 
 _LOOSER = {"free-only": 0, "free-first": 1, "any": 2}
@@ -197,6 +208,7 @@ def oddities(data: Mapping[str, Any], skipped: Collection[int]) -> Iterator[Comp
     routing = data.get("routing", {})
     policy = routing.get("policy", "free-first")
     for index, item in _objects(data, "clients"):
+        yield from _odd_keys(("clients", index), item, f'client "{item.get("name")}"')
         if _LOOSER.get(str(item.get("policy")), 0) > _LOOSER.get(policy, 0):
             yield Complaint(
                 ("clients", index, "policy"),

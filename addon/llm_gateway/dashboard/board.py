@@ -97,7 +97,9 @@ class Board:
         if path.is_file() and not any(_same(path, Path(p)) for p in attached):
             self._ds.add_database(Database(self._ds, path=str(path), is_mutable=True))
 
-    async def live(self, minutes: int, *, simulated: bool) -> bytes:
+    async def live(
+        self, minutes: int, *, simulated: bool, other: bool = False
+    ) -> bytes:
         """The snapshot as JSON text. Raises NoLedger or NotReadable."""
 
         async def build() -> bytes:
@@ -107,13 +109,14 @@ class Board:
                     self._ticker,
                     minutes=minutes,
                     simulated=simulated,
+                    other=other,
                     now=time.time(),
                 )
                 return json.dumps(found, separators=(",", ":")).encode()
 
             return await self.ask("live", work, seconds=2.0)
 
-        found: bytes = await self.kept(("live", minutes, simulated), TTL, build)
+        found: bytes = await self.kept(("live", minutes, simulated, other), TTL, build)
         return found
 
     async def ask(self, purpose: str, work: Callable[[Ask], T], *, seconds: float) -> T:

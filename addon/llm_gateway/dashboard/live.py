@@ -38,11 +38,18 @@ Json = dict[str, Any]
 
 
 def snapshot(
-    ask: Ask, ticker: Ticker, *, minutes: int, simulated: bool, now: float
+    ask: Ask,
+    ticker: Ticker,
+    *,
+    minutes: int,
+    simulated: bool,
+    now: float,
+    other: bool = False,
 ) -> Json:
     """Everything that the live page shows, as of `now`.
 
-    `minutes` is one of WINDOWS; `simulated` counts requests of /usage/simulate too.
+    `minutes` is one of WINDOWS; `simulated` counts requests of /usage/simulate too;
+    `other` shows what apps ask their own hosts for besides answers.
     """
     step = minutes * 60 // SLOTS
     start = (math.floor(now / step) - SLOTS + 1) * step
@@ -69,7 +76,7 @@ def snapshot(
         "providers": providers,
         "names": _names(ask, word_of),
         "alerts": alerts(gateway, providers, bars, budget, pace, now),
-        "ticker": ticker.newest(ask, simulated=simulated),
+        "ticker": ticker.newest(ask, simulated=simulated, other=other),
     }
 
 

@@ -114,8 +114,8 @@ ANY_REQUEST = "SELECT EXISTS (SELECT 1 FROM requests) AS found"
 NEWEST = """
 SELECT id, ts, client, requested_model, provider, model, status, outcome, streamed,
   attempts, total_tokens, cost_usd, saved_usd, duration_ms, error, simulated, host
-FROM requests
-WHERE simulated <= :simulated
+FROM (SELECT * FROM requests ORDER BY id DESC LIMIT :within)
+WHERE simulated <= :simulated AND (:other OR dialect <> 'other')
 ORDER BY id DESC LIMIT :count
 """
 

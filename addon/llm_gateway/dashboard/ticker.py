@@ -22,6 +22,8 @@ COUNT = 12
 """Requests on the live page."""
 PASSED_OVER = 2
 """Passed-over candidates that one line names."""
+WITHIN = 5000
+"""Newest requests among which those to be shown are looked for, once a second."""
 REMEMBERED = 500
 WORTH_A_WORD = ("at limit", "cooling down", "failing")
 """A candidate that was passed over for another reason was never meant to answer."""
@@ -33,9 +35,13 @@ class Ticker:
     def __init__(self) -> None:
         self._decided: OrderedDict[str, tuple[list[Json], int]] = OrderedDict()
 
-    def newest(self, ask: Ask, *, simulated: bool, count: int = COUNT) -> list[Json]:
-        """The newest requests first, as JSON."""
-        rows = ask(queries.NEWEST, {"simulated": int(simulated), "count": count})
+    def newest(
+        self, ask: Ask, *, simulated: bool, other: bool = False, count: int = COUNT
+    ) -> list[Json]:
+        """The newest requests first, as JSON. `other`: telemetry, lists and the like that
+        apps ask their own host for, too; there is more of it than of questions."""
+        wanted = {"simulated": int(simulated), "other": int(other)}
+        rows = ask(queries.NEWEST, {**wanted, "count": count, "within": WITHIN})
         ids = [row["id"] for row in rows]
         attempts: dict[str, list[sqlite3.Row]] = defaultdict(list)
         for attempt in ask(queries.ATTEMPTS_OF, {"ids": json.dumps(ids)}):

@@ -74,7 +74,11 @@ async def live_json(request: Any, datasette: Any) -> Any:
         known = ", ".join(map(str, WINDOWS))
         return _problem(400, f"window is {text!r}; write one of {known}")
     try:
-        body = await board.live(minutes, simulated=request.args.get("sim") != "0")
+        body = await board.live(
+            minutes,
+            simulated=request.args.get("sim") != "0",
+            other=request.args.get("other") == "1",
+        )
     except NoLedger as error:
         return _problem(503, _NO_LEDGER.format(path=error), state="no ledger")
     except (NotReadable, TooSlow) as error:

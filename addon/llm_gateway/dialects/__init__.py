@@ -47,10 +47,12 @@ __all__ = [
     "match",
     "match_subpath",
     "models_list",
+    "plain_path",
     "read",
     "read_error",
     "register",
     "renamed_answer",
+    "spoken_with",
     "word_of",
 ]
 
@@ -111,7 +113,8 @@ def match(method: str, path: str) -> DialectSpec | None:
     path = plain_path(path)
     for end, spec in _ends:
         if path.endswith(end):
-            return spec
+            foreign = spec.foreign_path if spec is not None else None
+            return None if foreign and foreign.fullmatch(path) else spec
     return None
 
 
@@ -131,6 +134,15 @@ def match_subpath(method: str, path: str) -> tuple[DialectSpec, str] | None:
 def is_request_path(path: str) -> bool:
     """The path (lower case, no query) ends as one that a dialect is asked at."""
     return path.endswith(_request_ends)
+
+
+def spoken_with(headers: Container[str]) -> DialectSpec:
+    """The dialect that a request without one is meant in, by the headers that only it
+    needs: lists of models have a form of their own in some."""
+    for spec in SPECS.values():
+        if any(name.decode() in headers for name, _ in spec.headers):
+            return spec
+    return DEFAULT
 
 
 def first_of(names: Container[Dialect]) -> Dialect | None:

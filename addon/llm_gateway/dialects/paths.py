@@ -32,5 +32,5 @@ NO_PATH_INFO = PathInfo()
 
 def deployment_in(path: str) -> PathInfo:
     """The deployment that a path of Azure's names, where bodies may leave it out."""
-    found = _deployment(path.partition("?")[0])
+    found = _deployment(plain_path(path))
     return PathInfo(unquote(found[1])) if found else NO_PATH_INFO

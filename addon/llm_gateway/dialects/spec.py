@@ -75,6 +75,11 @@ class DialectSpec:
 
     name: Dialect
     """What config, ledger and pages call it."""
+    endpoint: str
+    """What it is called by people who never heard the word: whose, and its path."""
+    apps: tuple[str, ...] = ()
+    """Well-known apps that speak it and, as they come, no other. Dialects that have some
+    are for the same thing, a conversation: an app may be set to another of them."""
 
     # -- the request line
 
@@ -83,6 +88,9 @@ class DialectSpec:
     dialects wins."""
     foreign_ends: tuple[str, ...] = ()
     """Longer ends that are another thing, with a body of its own."""
+    foreign_path: Pattern[str] | None = None
+    """Whole paths with one of its ends that are another thing, where an id stands in
+    their midst."""
     free_paths: Mapping[str, str] = field(default_factory=dict)
     """Requests that are routed with it, take no tokens and cost nothing, as counting
     tokens: end of the client's path -> what follows `path` upstream (`/count_tokens`), or
@@ -112,6 +120,8 @@ class DialectSpec:
     """Answers of different models may stand in for each other. False for vectors."""
     forwards: frozenset[bytes] = frozenset()
     """Client headers that belong to it, whoever speaks it (lower case)."""
+    forwarded_prefix: bytes = b""
+    """Client headers of this family pass too, whatever is invented next."""
     headers: Headers = ()
     """Headers without which it is not understood; the client's own value wins."""
     example: Json

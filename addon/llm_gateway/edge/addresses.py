@@ -10,6 +10,8 @@ import socket
 from enum import IntEnum
 from functools import lru_cache
 
+from llm_gateway.config.urls import is_loopback
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -99,6 +101,12 @@ def _reach(address: Address) -> Reach:
     if any(address in network for network in _NETWORK):
         return Reach.NETWORK
     return Reach.OUTSIDE
+
+
+@lru_cache(maxsize=256)
+def is_here(host: str) -> bool:
+    """This machine, by name or address."""
+    return is_loopback(host) or reach_of(host) is Reach.MACHINE
 
 
 async def resolve(host: str, port: int) -> tuple[str, ...]:

@@ -25,8 +25,7 @@ from mitmproxy.proxy import layer, layers, server_hooks
 
 from llm_gateway.config.fields import as_network
 from llm_gateway.config.urls import is_loopback
-from llm_gateway.dialects import DEFAULT, DialectSpec
-from llm_gateway.dialects.paths import plain_path
+from llm_gateway.dialects import DEFAULT, DialectSpec, plain_path
 from llm_gateway.edge.addresses import (
     Network,
     Reach,
@@ -40,7 +39,13 @@ from llm_gateway.edge.arrivals import Way
 from llm_gateway.edge.http_layer import is_absolute
 from llm_gateway.edge.log import quoted
 from llm_gateway.edge.runtime import Runtime
-from llm_gateway.identity import Identity, bearer, identify, proxy_user
+from llm_gateway.identity import (
+    Identity,
+    bearer,
+    identify,
+    is_nameless,
+    proxy_user,
+)
 from llm_gateway.manage.guard import (
     Allowed,
     Area,
@@ -51,11 +56,16 @@ from llm_gateway.manage.guard import (
     check,
     has_token,
 )
-from llm_gateway.providers.hosts import is_known_host, matches
+from llm_gateway.providers.hosts import PRIVATE_HOSTS, is_known_host, matches
 
 logger = logging.getLogger("llm_gateway")
 
 _is_loopback = lru_cache(maxsize=256)(is_loopback)
+KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
+"""Where Anthropic's, Azure's and Google's SDKs put a key, besides Authorization."""
+HTTP_PROXY_MODES = ("regular", "upstream")
+"""Modes of mitmproxy in which clients speak HTTP to our own port. `upstream` only says
+how we get out: through another proxy, as companies want it."""
 OPEN_TO_ALL = ("/health",)
 """What strangers may ask beyond loopback."""
 KEY_NEEDED = Refused(
@@ -111,6 +121,8 @@ class Admission:
         self.runtime = runtime
         self.tunnels = tunnels
         """Clients that sent CONNECT and were let through, with the user they named."""
+        self.agents: WeakKeyDictionary[connection.Client, str] = WeakKeyDictionary()
+        """What those called themselves in their CONNECT."""
         self.raw: WeakSet[connection.Client] = WeakSet()
         """Clients in whose tunnel something is spoken that is neither TLS nor HTTP."""
         self.pinned: WeakKeyDictionary[
@@ -125,14 +137,14 @@ class Admission:
         """Beyond loopback only where that was asked for, whatever a socket is bound to."""
         return (
             self.runtime.keys_required
-            or client.proxy_mode.type_name != "regular"
+            or client.proxy_mode.type_name not in HTTP_PROXY_MODES
             or _is_loopback(client.sockname[0])
         )
 
     def way(self, flow: http.HTTPFlow) -> Way:
         if flow.client_conn in self.tunnels:
             return Way.TUNNEL
-        if flow.client_conn.proxy_mode.type_name != "regular":
+        if flow.client_conn.proxy_mode.type_name not in HTTP_PROXY_MODES:
             return Way.TUNNEL
         return Way.ABSOLUTE if is_absolute(flow.request) else Way.DIRECT
 
@@ -149,7 +161,40 @@ class Admission:
                 logger.info("Refused a tunnel: %s", e)
                 return refusal(e)
         self.tunnels[flow.client_conn] = user
+        if agent := request.headers.get("user-agent", ""):
+            self.agents[flow.client_conn] = agent
         return None
+
+    def intercepts(self, host: str) -> bool:
+        return is_known_host(host, self.runtime.catalog.config.intercept.hosts)
+
+    def decrypts(self, client: connection.Client, sni: str | None) -> bool:
+        """Is this TLS connection one that we read? All others pass byte for byte."""
+        if not sni:
+            return False
+        if self.intercepts(sni):
+            return True
+        if (host := sni.lower().rstrip(".")) in PRIVATE_HOSTS:
+            self.runtime.notices.private_host(self._tunneller(client), host)
+        return False
+
+    def distrusted(self, client: connection.Client) -> None:
+        """A TLS handshake with a client failed: say it where it may be for our CA."""
+        error = client.error or ""
+        if "trust the proxy's certificate" in error:
+            sure = "does not trust the proxy's" in error and "disconnected" not in error
+            host = client.sni or "an unnamed host"
+            self.runtime.notices.untrusting(self._tunneller(client), host, sure=sure)
+
+    def _tunneller(self, client: connection.Client) -> str:
+        """Who sits in a tunnel, before the first request in it says more."""
+        catalog = self.runtime.catalog
+        user = self.tunnels.get(client, "")
+        agent = self.agents.get(client, "")
+        found = identify(
+            catalog.client_of, lambda _: None, key="", user=user, user_agent=agent
+        )
+        return "an app" if found.client == "unknown" else found.client
 
     def needs_proxy_key(self, flow: http.HTTPFlow, way: Way) -> bool:
         """The same for what comes through the proxy, however it came."""
@@ -327,19 +372,37 @@ class Admission:
 
     def identity(self, flow: http.HTTPFlow, way: Way) -> Identity:
         headers = flow.request.headers
-        key = ""
-        if way is Way.DIRECT:
-            key = bearer(headers.get("authorization", "")) or headers.get(
-                "x-api-key", ""
-            )
+        key = _client_key(flow.request) if way is Way.DIRECT else ""
+        agent = headers.get("user-agent", "")
         catalog = self.runtime.catalog
         return identify(
             catalog.client_of,
             lambda name: next((c for c in catalog.clients if c.name == name), None),
             key=key,
             user=self._user(flow, way),
-            user_agent=headers.get("user-agent", ""),
+            user_agent=agent,
+            sdk=_bundled_sdk(headers) if is_nameless(agent) else "",
         )
+
+
+def _client_key(request: http.Request) -> str:
+    """The key that a base-URL client sends, wherever its SDK puts it."""
+    headers = request.headers
+    if key := bearer(headers.get("authorization", "")):
+        return key
+    for name in KEY_HEADERS:
+        if given := headers.get(name):
+            return str(given)
+    return str(request.query.get("key", "")) if "key=" in request.path else ""
+
+
+def _bundled_sdk(headers: http.Headers) -> str:
+    """Whose SDK says so itself, where the User-Agent may not: `openai/js`, or ""."""
+    language = headers.get("x-stainless-lang", "")
+    if not language:
+        return ""
+    maker = "anthropic" if "anthropic-version" in headers else "openai"
+    return f"{maker}/{language.lower()[:20]}"
 
 
 def _proxy_user(request: http.Request) -> str:

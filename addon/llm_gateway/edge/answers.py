@@ -7,6 +7,7 @@ What this file does not know: how an answer was decided.
 """
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -60,16 +61,19 @@ def put(flow: http.HTTPFlow, answer: Answer) -> None:
     )
 
 
+_VISIBLE = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
+
+
 def seconds_until(at: float, now: float) -> str:
     """`Retry-After` in whole seconds, never too early."""
     return str(max(1, math.ceil(at - now)))
 
 
+@lru_cache(maxsize=1024)
 def header_text(value: str) -> str:
-    """Ids and model names as a header can carry them: percent-encoded outside ASCII."""
-    if value.isascii() and value.isprintable():
-        return value
-    return quote(value, safe=" !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~")
+    """Ids and model names as a header can carry them: percent-encoded outside of visible
+    ASCII, `%` and spaces included, so that decoding gives back exactly the name."""
+    return quote(value, safe=_VISIBLE)
 
 
 def common_headers(exchange: "Exchange") -> tuple[tuple[str, str], ...]:

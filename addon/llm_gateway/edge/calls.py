@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from mitmproxy import http
 
+from llm_gateway.config.models import Routing
 from llm_gateway.dialects import DialectSpec, RequestBody
 from llm_gateway.edge.arrivals import Way
 from llm_gateway.edge.exchanges import Exchange, Original
@@ -55,6 +56,14 @@ def policy(runtime: Runtime, request: http.Request, identity: Identity) -> Polic
     )
 
 
+def passes_unserved(routing: Routing, policy: Policy) -> bool:
+    """May an intercepted request that nobody here can serve go to its own host?"""
+    passes = routing.unknown_model or (
+        "reject" if policy is Policy.FREE_ONLY else "passthrough"
+    )
+    return passes == "passthrough"
+
+
 def exchange(
     runtime: Runtime,
     flow: http.HTTPFlow,
@@ -94,6 +103,7 @@ def exchange(
         started=started,
         deadline=started + catalog.config.routing.deadline_seconds,
         original=_original(request) if proxied else None,
+        query=request.path.partition("?")[2],
     )
 
 

@@ -8,7 +8,7 @@ What this file does not know: HTTP, the ledger.
 
 from collections.abc import Sequence
 
-from llm_gateway.dialects import DEFAULT, first_of
+from llm_gateway.dialects import DEFAULT, SPECS, first_of
 from llm_gateway.edge.runtime import Runtime, Standpoint, View
 from llm_gateway.exchange import (
     NANO,
@@ -25,6 +25,7 @@ from llm_gateway.exchange import (
 )
 from llm_gateway.ledger.rows import iso
 from llm_gateway.limits.engine import Standing, scopes_of
+from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.routing import decide
 
 UNITS = {Metric.REQUESTS: "requests", Metric.TOKENS: "tokens", Metric.COST: "USD"}
@@ -119,13 +120,16 @@ def standings(
 def decision(
     runtime: Standpoint, name: str, now: float, dialect: Dialect | None = None
 ) -> Decision | None:
-    """Who would answer a small request for this model. None: nobody has the name."""
+    """Who would answer a small request for this model. None: nobody has the name, or
+    nobody has it in this dialect; without one it is chat, where somebody speaks that."""
     ranks = runtime.catalog.names.ranks(name)
     if dialect is None:
-        dialect = first_of({d for rank in ranks for o in rank for d in o.dialects})
-    if dialect is None or not any(ranks):
+        dialect = usual_dialect(runtime, name)
+    if dialect is None:
         return None
     ranks = tuple(tuple(o for o in rank if dialect in o.dialects) for rank in ranks)
+    if not any(ranks):
+        return None
     call = Call(
         id="",
         at=now,
@@ -141,6 +145,66 @@ def decision(
         # The order of the config breaks ties, so that asking twice gives one answer.
         chance=lambda: 0.0,
     )
+
+
+def usual_dialect(runtime: Standpoint, name: str) -> Dialect | None:
+    """The one that is meant when none is named."""
+    spoken = _spoken(runtime, name)
+    return DEFAULT.name if DEFAULT.name in spoken else next(iter(spoken), None)
+
+
+def _spoken(runtime: Standpoint, name: str) -> list[Dialect]:
+    """Every dialect in which somebody has the name, usable or not."""
+    ranks = runtime.catalog.names.ranks(name)
+    found = {d for rank in ranks for offer in rank for d in offer.dialects}
+    return [dialect for dialect in SPECS if dialect in found]
+
+
+def missing(runtime: Standpoint, name: str, dialect: Dialect | None) -> str:
+    """Why there is no decision: an unknown name, or one that is here in other dialects."""
+    if dialect is None or not any(runtime.catalog.names.ranks(name)):
+        return f"The model {name!r} does not exist here."
+    ranks = runtime.catalog.names.ranks(name)
+    having = [offer for rank in ranks for offer in rank]
+    return nobody_takes(dialect, name, having, runtime.catalog.offers)
+
+
+def route(
+    runtime: Standpoint, name: str, now: float, dialect: Dialect | None = None
+) -> dict[str, object] | None:
+    """`GET /route`: one decision, and without a named dialect one more for each.
+
+    None: there is nobody; `missing` says why.
+    """
+    found = decision(runtime, name, now, dialect)
+    if found is None:
+        return None
+    spoken = dialect or usual_dialect(runtime, name)
+    assert spoken is not None
+    shown = explained(found) | {"dialect": spoken}
+    if dialect is None:
+        shown["dialects"] = {
+            one: _block(runtime, name, now, one)
+            for one in SPECS
+            if SPECS[one].apps or one in _spoken(runtime, name)
+        }
+    return shown
+
+
+def _block(
+    runtime: Standpoint, name: str, now: float, dialect: Dialect
+) -> dict[str, object]:
+    """What one dialect adds to the answer of `route`."""
+    found = decision(runtime, name, now, dialect)
+    if found is None:
+        return {
+            "chosen": None,
+            "candidates": [],
+            "reason": missing(runtime, name, dialect),
+            "apps": list(SPECS[dialect].apps),
+        }
+    shown = explained(found)
+    return {"chosen": shown["chosen"], "candidates": shown["candidates"]}
 
 
 def explained(found: Decision) -> dict[str, object]:

@@ -82,10 +82,14 @@ class Exchange:
     """Where an intercepted app's own request went."""
     below: str = ""
     """Path under the dialect's own: `/count_tokens`."""
+    query: str = ""
+    """The client's, without the question mark."""
     cors_origin: str = ""
     """The page that may read the answer."""
     passthrough: bool = False
     """Nobody can serve it: the app's own host and key come last."""
+    unspoken: bool = False
+    """Everybody who has the model turned out not to speak the dialect."""
     decision: Decision | None = None
     attempt: Attempt | None = None
     tried: list[tuple[str, Failed]] = field(default_factory=list)

@@ -9,6 +9,7 @@ from llm_gateway import __version__
 from llm_gateway.dialects import DEFAULT
 from llm_gateway.edge import h2_version
 from llm_gateway.edge.runtime import Runtime
+from llm_gateway.providers.dialect_support import summary
 
 logger = logging.getLogger("llm_gateway")
 
@@ -42,7 +43,11 @@ def say_hello(runtime: Runtime, made_config: bool, dashboard_port: int) -> None:
         base,
         config.routing.policy.value,
     )
-    logger.info("Proxy: HTTPS_PROXY=%s; or: llm-gateway run -- CMD", base)
+    for _, line in summary(usable):
+        logger.info("%s", line)
+    # A user without a password is no user to Bun and undici.
+    proxy = base.replace("//", "//CLIENT-KEY:x@", 1) if runtime.keys_required else base
+    logger.info("Proxy: HTTPS_PROXY=%s; or: llm-gateway run -- CMD", proxy)
     logger.info("Admin token: %s", runtime.desk.home / "admin-token")
     if dashboard_port:
         logger.info("Dashboard: http://127.0.0.1:%d/-/gateway", dashboard_port)

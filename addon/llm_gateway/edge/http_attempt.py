@@ -42,7 +42,7 @@ from .http_commands import (
     TimeUp,
     nothing,
 )
-from .http_plan import FailureKind, Plan
+from .http_plan import FailureKind, Plan, way_out
 
 RESPONSE_EVENTS = frozenset(
     {
@@ -239,7 +239,7 @@ class AttemptStream(HttpStream):
         get = ConnectUpstream(
             (request.host, request.port),
             request.scheme == "https",
-            self.flow.server_conn.via,
+            way_out(self.context.client, plan),
             self.flow.server_conn.transport_protocol,
         )
         get.pooled = plan.pooled

@@ -22,7 +22,7 @@ from .http1_heads import body_size, split_head
 from .http_attempt import Phase
 from .http_commands import ConnectUpstream
 from .http_direct import DirectHttpLayer
-from .http_plan import note_target, plan_of, request_limit
+from .http_plan import note_target, plan_of, request_limit, way_out
 from .http_stream import GatewayStream
 
 READS_REQUEST = Http1Server.read_headers
@@ -114,7 +114,7 @@ class PlainRequests(DirectHttpLayer):
         now = stream.layer.now()
         if now >= plan.deadline or words.name_problem(request.host):
             return False
-        tls, via = request.scheme == "https", flow.server_conn.via
+        tls, via = request.scheme == "https", way_out(self.context.client, plan)
         wanted = ConnectUpstream((request.host, request.port), tls, via)
         wanted.pooled = plan.pooled
         server = self._there(wanted)

@@ -10,77 +10,40 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from mitmproxy import http
 
 from llm_gateway import __version__
-from llm_gateway.dialects import match, models_list
-from llm_gateway.dialects.paths import plain_path
+from llm_gateway.dialects import (
+    DEFAULT,
+    SPECS,
+    match,
+    models_list,
+    plain_path,
+    spoken_with,
+)
 from llm_gateway.edge import current
 from llm_gateway.edge.answers import Answer, put, seconds_until
 from llm_gateway.edge.cors import preflight
+from llm_gateway.edge.json_responses import Asked, BadRequest, answer_json, failure
 from llm_gateway.edge.runtime import LEVELS, Runtime
 from llm_gateway.edge.simulate import simulate
+from llm_gateway.exchange import Decision, Dialect
 from llm_gateway.ledger.reports import BadParameter, usage_historical
 from llm_gateway.ledger.rows import iso
-from llm_gateway.manage.guard import Area, area
+from llm_gateway.manage.model_lists import (
+    BadPage,
+    anthropic_entry,
+    anthropic_page,
+    asked_model,
+)
 
 logger = logging.getLogger("llm_gateway")
 
-MODELS = "/v1/models"
-MODEL = "/v1/models/"
+USAGE_MODEL = "/usage/model/"
 BODY_BYTES = 1 << 20
 """The largest body that a management route reads."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A management request, as its route needs it."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: http.Headers
-    body: bytes
-
-    def json(self) -> dict[str, Any]:
-        """The body as a JSON object; {} when there is none. Raises BadRequest."""
-        if not self.body.strip():
-            return {}
-        try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError) as e:
-            raise BadRequest(400, f"The body is not JSON: {e}") from e
-        if not isinstance(value, dict):
-            raise BadRequest(400, "The body is not a JSON object.")
-        return value
-
-
-class BadRequest(ValueError):
-    def __init__(self, status: int, message: str) -> None:
-        self.status = status
-        super().__init__(message)
-
-
-def route_path(target: str) -> str:
-    """The path under which a route is found: clients spell their base URL in many ways.
-
-    Lists of models may have any prefix, or none, as routed requests may. What needs the
-    admin token is spelled in one way.
-    """
-    path = plain_path(target)
-    if area(path) is Area.ADMIN:
-        return target.partition("?")[0]
-    if path == MODELS or path.startswith("/usage/"):
-        return path
-    if path == "/models" or path.endswith(MODELS):
-        return MODELS
-    if path.startswith("/models/"):
-        return f"/v1{path}"
-    return path[path.index(MODEL) :] if MODEL in path else path
 
 
 Route = Callable[["Management", Asked], Awaitable[Answer] | Answer]
@@ -103,7 +66,7 @@ class Management:
         query = target.partition("?")[2]
         asked = Asked(
             request.method,
-            route_path(target),
+            plain_path(target),
             dict(parse_qsl(query, keep_blank_values=True)),
             request.headers,
             request.raw_content or b"",
@@ -118,15 +81,9 @@ class Management:
 
     async def _route(self, asked: Asked) -> Answer:
         method = "GET" if asked.method == "HEAD" else asked.method
-        found = ROUTES.get((method, asked.path))
-        if found is None and method == "GET" and asked.path.startswith("/usage/model/"):
-            found = Management.usage_model
-        if found is None and method == "GET" and asked.path.startswith(MODEL):
-            found = Management.model
+        found = _route(method, asked.path)
         if found is None:
-            known = {m for m, p in ROUTES if p == asked.path}
-            if match("POST", asked.path):
-                known = {"POST"}
+            known = _methods(asked.path)
             if known:
                 return failure(
                     405,
@@ -161,16 +118,31 @@ class Management:
             }
         )
 
-    def models(self, asked: Asked) -> Answer:
-        return Answer(200, models_list(self.runtime.catalog.model_names()))
+    def greeting(self, asked: Asked) -> Answer:
+        """Apps ask whether anybody is there at all (`HEAD /`)."""
+        return answer_json(
+            {"name": "LLM Gateway", "version": __version__, "api": "/v1"}
+        )
 
-    def model(self, asked: Asked) -> Answer:
-        """One model of the list, as OpenAI answers it; aliases have one, too."""
-        name = unquote(asked.path.removeprefix(MODEL))
+    def models(self, asked: Asked) -> Answer:
+        """The list, or one of it; aliases have an entry of their own, too."""
+        name = asked_model(asked.path)
+        spoken = spoken_with(asked.headers)
+        anthropic = spoken is not DEFAULT
+        names = self.runtime.catalog.model_names()
+        if not name:
+            if not anthropic:
+                return Answer(200, models_list(names))
+            try:
+                return answer_json(anthropic_page(names, asked.query))
+            except BadPage as e:
+                body = spoken.error_body(400, "invalid_request", str(e))
+                return Answer(400, body)
         if not any(self.runtime.catalog.names.ranks(name)):
-            return failure(
-                404, f"The model {name!r} does not exist here.", "model_not_found"
-            )
+            message = f"The model {name!r} does not exist here."
+            return Answer(404, spoken.error_body(404, "model_not_found", message))
+        if anthropic:
+            return answer_json(anthropic_entry(name))
         [only] = json.loads(models_list([name]))["data"]
         return answer_json(only)
 
@@ -188,16 +160,12 @@ class Management:
         return answer_json(rows)
 
     def usage_model(self, asked: Asked) -> Answer:
-        name = unquote(asked.path.removeprefix("/usage/model/"))
-        return self._chosen(name)
-
-    def _chosen(self, name: str) -> Answer:
+        name = unquote(asked.path.removeprefix(USAGE_MODEL))
+        dialect = asked.dialect()
         now = self.runtime.clock()
-        decision = current.decision(self.runtime, name, now)
+        decision = current.decision(self.runtime, name, now, dialect)
         if decision is None:
-            return failure(
-                404, f"The model {name!r} does not exist here.", "model_not_found"
-            )
+            return self._nobody(name, dialect)
         if not decision.ready:
             headers: tuple[tuple[str, str], ...] = ()
             if decision.returns_at is not None:
@@ -212,19 +180,31 @@ class Management:
                 "rate_limit_exceeded",
                 headers,
             )
-        offer = decision.ready[0].offer
-        return answer_json({"providerId": offer.provider, "model": offer.model})
+        chosen = _chosen(decision)
+        assert chosen is not None
+        if dialect is None:
+            decisions = {
+                one: current.decision(self.runtime, name, now, one) for one in SPECS
+            }
+            chosen["dialects"] = {
+                one: _chosen(found) for one, found in decisions.items()
+            }
+        return answer_json(chosen)
 
     def route(self, asked: Asked) -> Answer:
         name = asked.query.get("model", "")
         if not name:
             raise BadRequest(400, "Which model? /route?model=NAME")
-        decision = current.decision(self.runtime, name, self.runtime.clock())
-        if decision is None:
-            return failure(
-                404, f"The model {name!r} does not exist here.", "model_not_found"
-            )
-        return answer_json(current.explained(decision))
+        dialect = asked.dialect()
+        found = current.route(self.runtime, name, self.runtime.clock(), dialect)
+        return self._nobody(name, dialect) if found is None else answer_json(found)
+
+    def _nobody(self, name: str, dialect: Dialect | None) -> Answer:
+        """404 for a name that is unknown, 400 for one that is here in other dialects."""
+        message = current.missing(self.runtime, name, dialect)
+        if any(self.runtime.catalog.names.ranks(name)):
+            return failure(400, message, "unsupported_dialect")
+        return failure(404, message, "model_not_found")
 
     async def simulate(self, asked: Asked) -> Answer:
         try:
@@ -254,6 +234,10 @@ class Management:
     async def reload(self, asked: Asked) -> Answer:
         return await self.runtime.desk.reload()
 
+    def notices(self, asked: Asked) -> Answer:
+        """What was warned of once, and how often it came since."""
+        return answer_json({"notices": self.runtime.notices.as_json()})
+
     def level_get(self, asked: Asked) -> Answer:
         return answer_json({"level": self.runtime.log_level})
 
@@ -274,8 +258,8 @@ class Management:
 
 
 ROUTES: dict[tuple[str, str], Route] = {
+    ("GET", "/"): Management.greeting,
     ("GET", "/health"): Management.health,
-    ("GET", "/v1/models"): Management.models,
     ("GET", "/usage/current"): Management.usage_current,
     ("GET", "/usage/historical"): Management.usage_historical,
     ("GET", "/usage/get"): Management.usage_historical,
@@ -287,6 +271,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/config"): Management.config_set,
     ("POST", "/config/set"): Management.config_set,
     ("POST", "/admin/reload"): Management.reload,
+    ("GET", "/admin/notices"): Management.notices,
     ("GET", "/admin/logging/level"): Management.level_get,
     ("POST", "/admin/logging/level"): Management.level_set,
     ("POST", "/api/copilot/auth/start"): Management.login_start,
@@ -294,18 +279,28 @@ ROUTES: dict[tuple[str, str], Route] = {
 }
 
 
-def answer_json(value: object, status: int = 200) -> Answer:
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return Answer(status, text.encode(errors="replace"))
+def _route(method: str, path: str) -> Route | None:
+    """Who answers; a path that names a model is known by how it begins."""
+    found = ROUTES.get((method, path))
+    if found is None and method == "GET":
+        if path.startswith(USAGE_MODEL):
+            return Management.usage_model
+        if asked_model(path) is not None:
+            return Management.models
+    return found
 
 
-def failure(
-    status: int,
-    message: str,
-    code: str = "invalid_request",
-    headers: tuple[tuple[str, str], ...] = (),
-) -> Answer:
-    kind = "invalid_request_error" if status < 500 else "server_error"
-    error = {"message": message, "type": kind, "param": None, "code": code}
-    body = json.dumps({"error": error}, ensure_ascii=False).encode(errors="replace")
-    return Answer(status, body, headers=headers)
+def _methods(path: str) -> set[str]:
+    """What a path takes; empty: there is no such path."""
+    if match("POST", path):
+        return {"POST"}
+    known = {method for method, known in ROUTES if known == path}
+    return known or ({"GET"} if _route("GET", path) else set())
+
+
+def _chosen(decision: Decision | None) -> dict[str, object] | None:
+    """Who is first; None: nobody can answer now."""
+    if decision is None or not decision.ready:
+        return None
+    offer = decision.ready[0].offer
+    return {"providerId": offer.provider, "model": offer.model}

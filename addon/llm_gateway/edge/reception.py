@@ -43,16 +43,16 @@ from llm_gateway.edge.management import Management
 from llm_gateway.edge.passing import HOP_BY_HOP, Passage, Passing
 from llm_gateway.edge.runtime import Runtime
 from llm_gateway.edge.serving import Serving, restore
-from llm_gateway.exchange import Policy
 from llm_gateway.identity import Identity
 from llm_gateway.manage.guard import Allowed
-from llm_gateway.providers.hosts import is_known_host
+from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.routing import one_family
 
 logger = logging.getLogger("llm_gateway")
 
 PROXY_KEY_NEEDED = (
-    "This proxy asks for a client key: send one of `clients` as the proxy's user name."
+    "This proxy asks for a client key: send one of `clients` as the proxy's user name, "
+    "with any password: http://KEY:x@HOST:PORT."
 )
 INTERNAL_ERROR = (
     b'{"error": {"message": "The gateway failed to handle this request; its log says'
@@ -75,11 +75,6 @@ class Reception:
         self.passing = Passing(runtime)
         self.management = Management(runtime)
         self.admission = Admission(runtime, tunnels)
-
-    # -- connections -----------------------------------------------------------
-
-    def intercepts(self, host: str) -> bool:
-        return is_known_host(host, self.runtime.catalog.config.intercept.hosts)
 
     # -- heads -----------------------------------------------------------------
 
@@ -105,7 +100,7 @@ class Reception:
                 ASK_FOR_KEY,
             )
             return None
-        if way is Way.DIRECT or (dialect and self.intercepts(request.host)):
+        if way is Way.DIRECT or (dialect and self.admission.intercepts(request.host)):
             size = announced(request)
             if size is not None and size <= SMALL_BODY:
                 return None  # who may send it is asked when it is here, see `whole`
@@ -128,7 +123,7 @@ class Reception:
         request.stream = True
         for name in HOP_BY_HOP:
             request.headers.pop(name, None)
-        if self.intercepts(host):
+        if self.admission.intercepts(host):
             self._pass(flow, None, None, self.admission.identity(flow, way), host)
 
     def too_large(self, flow: http.HTTPFlow, limit: int) -> http.Response:
@@ -234,30 +229,34 @@ class Reception:
     def _lets_pass(self, flow: http.HTTPFlow, way: Way, identity: Identity) -> bool:
         """An intercepted request that we cannot serve or read: may its own host?"""
         policy = calls.policy(self.runtime, flow.request, identity)
-        passes = self.runtime.catalog.config.routing.unknown_model or (
-            "reject" if policy is Policy.FREE_ONLY else "passthrough"
-        )
-        return way is not Way.DIRECT and passes == "passthrough"
+        routing = self.runtime.catalog.config.routing
+        return way is not Way.DIRECT and calls.passes_unserved(routing, policy)
 
     def _unknown_model(
         self, flow: http.HTTPFlow, way: Way, body: RequestBody, identity: Identity
     ) -> None:
-        """No provider offers it: the app's own host answers, or a 404 does."""
-        dialect = body.dialect
+        """Nobody has it, or not in this dialect: the app's own host answers, or we refuse."""
+        dialect, name = body.dialect, body.ask.model
+        names, offers = self.runtime.catalog.names, self.runtime.catalog.offers
+        is_here = bool(names.dialects(name))
         if self._lets_pass(flow, way, identity):
+            if is_here:
+                self.runtime.notices.own_key(
+                    identity.app, name, flow.request.host, dialect.endpoint
+                )
             self._pass(flow, dialect, body, identity)
             return
-        name = body.ask.model
-        message = f"The model {name!r} does not exist here."
-        if others := self.runtime.catalog.names.dialects(name):
-            spoken = ", ".join(sorted(others))
-            message = (
-                f"The model {name!r} is offered in another dialect only: {spoken}."
-            )
-        self._refuse(flow, dialect, 404, "model_not_found", message, param="model")
+        if is_here:
+            having = [offer for rank in names.ranks(name) for offer in rank]
+            status, code = 400, "unsupported_dialect"
+            message = nobody_takes(dialect.name, name, having, offers)
+        else:
+            status, code = 404, "model_not_found"
+            message = f"The model {name!r} does not exist here."
+        self._refuse(flow, dialect, status, code, message, param="model")
         exchange = calls.exchange(self.runtime, flow, way, body, identity, ())
-        exchange.record.outcome, exchange.record.error = "refused", "model_not_found"
-        exchange.record.status = 404
+        exchange.record.outcome, exchange.record.error = "refused", code
+        exchange.record.status = status
         self.runtime.in_flight += 1
         self.settling.close(exchange)
         assert flow.response is not None
@@ -282,6 +281,13 @@ class Reception:
 
     def _pass_instead(self, exchange: Exchange) -> None:
         """Nobody here can serve it: as it came, to the host that the app named."""
+        if exchange.unspoken:
+            self.runtime.notices.own_key(
+                exchange.call.app,
+                exchange.call.ask.model,
+                exchange.call.host,
+                exchange.dialect.endpoint,
+            )
         self.settling.hand_over(exchange)
         restore(exchange)
         passage = Passage(

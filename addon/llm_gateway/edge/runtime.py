@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from llm_gateway import prices
 from llm_gateway.dialects import SPECS
+from llm_gateway.edge.notices import Notices
 from llm_gateway.exchange import (
     Dialect,
     Event,
@@ -141,6 +142,17 @@ class Runtime(Standpoint):
     in_flight: int = 0
     changed: bool = True
     """Something that the dashboard shows has moved since it was last written."""
+    notices: Notices = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.notices = Notices(self._notice, self.clock)
+
+    def _notice(self, kind: str, subject: str, message: str) -> None:
+        if kind == "private host":
+            # Nothing is wrong: it is how the app was set up.
+            logger.info("%s: %s", subject, message)
+        else:
+            self.event(kind, subject, message)
 
     def event(self, kind: str, subject: str, message: str, **detail: object) -> None:
         """One row of `events`, and a line in the log where people should look."""

@@ -13,6 +13,7 @@ import random
 
 from mitmproxy import http
 
+from llm_gateway.edge.addresses import is_here
 from llm_gateway.edge.exchanges import AnswerJudge, Attempt, Exchange
 from llm_gateway.edge.http_layer import Action, Failure, Plan, set_plan
 from llm_gateway.edge.runtime import Runtime, View, committed
@@ -154,6 +155,8 @@ class Serving:
             credential=credential,
             request_id=exchange.call.id,
             below=exchange.below,
+            query=exchange.query,
+            intercepted=exchange.original is not None,
         )
         attempt.strip_usage = out.strip_usage
         await committed(self._write(exchange, attempt))
@@ -186,6 +189,7 @@ class Serving:
                 deadline=exchange.deadline,
                 pooled=True,
                 cut=lambda message: self.settling.cut(exchange, message),
+                direct=out.scheme == "http" and is_here(out.host),
             ),
         )
 

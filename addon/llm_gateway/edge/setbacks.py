@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from llm_gateway import failover
 from llm_gateway.dialects import read_error
+from llm_gateway.edge import calls
 from llm_gateway.edge.answers import Answer, common_headers, put, seconds_until
 from llm_gateway.edge.encoded_errors import decoded
 from llm_gateway.edge.exchanges import Attempt, Exchange
@@ -26,6 +27,7 @@ from llm_gateway.health import DISABLED_FOR, MODEL_GONE_FOR
 from llm_gateway.limits.durations import retry_after
 from llm_gateway.limits.engine import scopes_of
 from llm_gateway.limits.refusals import read_refusal
+from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.providers.quirks import learn
 
 logger = logging.getLogger("llm_gateway")
@@ -249,7 +251,14 @@ class Setbacks:
             model=exchange.call.ask.model,
             now=now,
         )
-        if self._exhausted_passes(exchange, answer):
+        if self._nobody_speaks(exchange, decision):
+            if exchange.passthrough:
+                return
+            having = [offer for rank in exchange.ranks for offer in rank]
+            model, offers = exchange.call.ask.model, exchange.catalog.offers
+            message = nobody_takes(exchange.dialect.name, model, having, offers)
+            answer = Own(400, "unsupported_dialect", message)
+        elif self._exhausted_passes(exchange, answer):
             return
         match answer:
             case Passed(failed):
@@ -268,6 +277,19 @@ class Setbacks:
                 logger.info(
                     "%s %s: %s", status, quoted(exchange.call.ask.model), message
                 )
+
+    def _nobody_speaks(self, exchange: Exchange, decision: Decision) -> bool:
+        """Nothing but the dialect is in the way: trying again is of no use. Then, as for
+        any model that is not here, an intercepted request may go to its own host."""
+        health, dialect = self.runtime.health, exchange.dialect.name
+        usable = [c.offer for c in decision.candidates if c.offer.enabled]
+        exchange.unspoken = bool(usable) and all(
+            health.is_silent(offer.key, dialect) for offer in usable
+        )
+        if exchange.unspoken and exchange.original is not None:
+            routing, policy = exchange.catalog.config.routing, exchange.call.policy
+            exchange.passthrough = calls.passes_unserved(routing, policy)
+        return exchange.unspoken
 
     def _exhausted_passes(self, exchange: Exchange, answer: Passed | Own) -> bool:
         """`routing.exhausted: passthrough`: the app's own host and key come last.

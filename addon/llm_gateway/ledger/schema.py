@@ -16,6 +16,8 @@ What this file does not know: who writes, when, and what happens when that fails
 The descriptions of the columns are in `datasette-metadata.json`.
 """
 
+import sqlite3
+
 from sqlite_utils import Database, Migrations
 
 from llm_gateway.ledger import rollups, views
@@ -273,7 +275,17 @@ def prepare_file(db: Database) -> None:
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         if db.execute("PRAGMA page_count").fetchone()[0]:
             db.execute("VACUUM")  # somebody made it empty; only this changes its mind
-    db.execute("PRAGMA journal_mode = WAL").fetchone()
+    use_log(db)
+
+
+def use_log(db: Database) -> None:
+    """Write ahead, so that readers and the writer do not wait for each other. Nothing
+    happens where that is so already; not while another program holds the file."""
+    try:
+        db.execute("PRAGMA journal_mode = WAL").fetchone()
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
 
 
 def migrate(db: Database) -> None:

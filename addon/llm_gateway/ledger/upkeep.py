@@ -13,12 +13,14 @@ What this file does not know: when a moment is quiet.
 """
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from sqlite_utils import Database
 
+from llm_gateway.ledger import schema
 from llm_gateway.ledger.rows import iso
 
 DAY = 86_400
@@ -78,6 +80,7 @@ def round_of_upkeep(db: Database, retention_days: int, now: float) -> Iterator[N
         yield
     refresh_statistics(db)
     yield
+    schema.use_log(db)
     truncate_log(db)
 
 
@@ -94,6 +97,14 @@ def refresh_statistics(db: Database) -> None:
 def truncate_log(db: Database) -> None:
     """Move the write-ahead log into the file, as far as readers allow."""
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def fold_log(db: Database) -> None:
+    """One file without a log beside it, as far as readers allow: it can then be read on a
+    read-only file system, from a backup or a stick. Opening it for writing brings the
+    log back."""
+    with suppress(sqlite3.OperationalError):  # somebody else reads it: nothing is lost
+        db.execute("PRAGMA journal_mode = DELETE").fetchone()
 
 
 def log_size(path: Path) -> int:

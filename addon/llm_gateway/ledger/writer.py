@@ -222,6 +222,7 @@ class Writer(threading.Thread):
             try:
                 upkeep.refresh_statistics(self._opened.db)
                 upkeep.truncate_log(self._opened.db)
+                upkeep.fold_log(self._opened.db)
             except sqlite3.Error as error:
                 logger.info("ledger: closed without a checkpoint: %s", error)
         self._abandon()

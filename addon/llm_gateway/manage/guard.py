@@ -82,7 +82,7 @@ class Refused:
 
 _ADMIN = re.compile(r"/+(?:config|admin|api)(?:/|$)")
 _OPEN = re.compile(r"/(?:health|route|usage)(?:/|$)")
-_API = re.compile(r"/(?:.*/)?v1/|/models(?:/|$)")
+_API = re.compile(r"/(?:.*/)?v1/|/(?:.*/)?models(?:/|$)")
 
 
 def area(path: str) -> Area:
@@ -90,9 +90,14 @@ def area(path: str) -> Area:
     return _area(path.partition("?")[0].partition("#")[0])
 
 
+def _plain(bare: str) -> str:
+    """As a lenient server may read it: no slash too many, no `.`, no capitals."""
+    return re.sub(r"/(?:\./|/)*", "/", unquote(bare)).lower().rstrip("/") or "/"
+
+
 @lru_cache(maxsize=64)
 def _area(bare: str) -> Area:
-    plain = re.sub(r"/(?:\./|/)*", "/", unquote(bare)).lower()
+    plain = _plain(bare)
     if _ADMIN.match(plain) or "/.." in plain:
         return Area.ADMIN
     if _OPEN.match(plain):
@@ -157,7 +162,8 @@ def has_token(authorization: str | None, token: SecretStr | None) -> bool:
 
 def _is_json(content_type: str | None, path: str) -> bool:
     kind = (content_type or "").partition(";")[0].strip().lower()
-    is_config = re.fullmatch(r"/config(?:/.*)?", path.partition("?")[0]) is not None
+    bare = _plain(path.partition("?")[0])
+    is_config = re.fullmatch(r"/config(?:/.*)?", bare) is not None
     return kind == "application/json" or (kind == "application/jsonc" and is_config)
 
 

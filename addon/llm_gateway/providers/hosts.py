@@ -6,11 +6,11 @@ kept to names that carry little but LLM requests.
 
 Left out on purpose, `intercept.hosts` adds them: Vertex AI (its clients speak gRPC
 with roots of their own), api.cloudflare.com and *.cognitiveservices.azure.com (whole
-product lines live there) and the GitHub hosts of the Copilot login.
+product lines live there), the GitHub hosts of the Copilot login, and `PRIVATE_HOSTS`.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
 from .table import TYPES
@@ -22,6 +22,15 @@ KNOWN_HOSTS: frozenset[str] = frozenset(
     host for row in TYPES.values() for host in row.hosts
 ) | frozenset(RETIRED_HOSTS)
 """Exact names, and patterns in which `*` is any run of characters."""
+
+
+PRIVATE_HOSTS: Mapping[str, str] = {
+    "chatgpt.com": "Codex signed in with ChatGPT",
+    "cloudcode-pa.googleapis.com": "Gemini CLI or Code Assist signed in with Google",
+    "daily-cloudcode-pa.sandbox.googleapis.com": "Antigravity signed in with Google",
+}
+"""Where apps go with a login that is private to their product. It is not ours to use for
+anything else, and what is said there is no public API: never routed, just tunnelled."""
 
 
 def is_known_host(host: str, extra: Iterable[str] = ()) -> bool:

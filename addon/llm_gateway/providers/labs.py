@@ -16,7 +16,8 @@ LABS = (
         "OpenAI",
         "https://api.openai.com/v1",
         OPENAI,
-        forwarded=frozenset({b"openai-beta"}),
+        forwarded=frozenset({b"openai-beta", b"idempotency-key"}),
+        forwarded_direct=frozenset({b"openai-organization", b"openai-project"}),
         limit_headers="openai",
         genai="openai",
         hosts=("api.openai.com",),
@@ -28,6 +29,8 @@ LABS = (
         "https://api.anthropic.com/v1",
         speaks(MESSAGES, CHAT),
         auth="x-api-key",
+        forwarded=frozenset({b"idempotency-key"}),
+        forwarded_query=frozenset({"beta"}),
         # Chat goes to the compatibility layer, which takes the same key as a bearer.
         auth_for={CHAT: "bearer"},
         limit_headers="anthropic",

@@ -49,7 +49,7 @@ PLATFORMS = (
         "https://{resourceName}.openai.azure.com/openai/v1",
         OPENAI,
         auth="api-key",
-        forwarded=frozenset({b"openai-beta"}),
+        forwarded=frozenset({b"openai-beta", b"idempotency-key"}),
         limit_headers="azure",
         genai="azure",
         hosts=("*.openai.azure.com", "*.services.ai.azure.com"),
@@ -137,7 +137,13 @@ PLATFORMS = (
         "OpenRouter",
         "https://openrouter.ai/api/v1",
         speaks(CHAT, RESPONSES, MESSAGES, EMBEDDINGS),
-        forwarded=frozenset({b"http-referer", b"x-title"}),
+        forwarded=frozenset(
+            {
+                *(b"http-referer", b"x-title", b"x-openrouter-title"),
+                *(b"x-openrouter-categories", b"idempotency-key"),
+            }
+        ),
+        forwarded_query=frozenset({"beta"}),
         stream_usage="always",
         limit_headers="openrouter",
         day=_UTC,

@@ -94,6 +94,11 @@ class ProviderType:
     """Headers whose value depends on the request: keys of `outbound.PER_REQUEST`."""
     forwarded: frozenset[bytes] = frozenset()
     """The client's headers that may pass, besides those of the dialect (lower case)."""
+    forwarded_direct: frozenset[bytes] = frozenset()
+    """Those that belong to a key, an organization's name for one: they pass only from
+    clients of the base URL. An intercepted app means its own key by them."""
+    forwarded_query: frozenset[str] = frozenset()
+    """Parameters of the client's query that may pass."""
     stream_usage: StreamUsage = "ask"
     """`ask`: usage comes if `stream_options.include_usage` asks for it; `always`: it
     comes anyway; `reject`: asking is an error."""

@@ -18,6 +18,7 @@ const state = {
   window: WINDOWS.includes(asked) ? asked : 5,
   order: recall("order", "worst"),
   hideSimulated: recall("hide-simulated", "0") === "1",
+  showOther: recall("show-other", "0") === "1",
   filter: (query.get("filter") ?? "").toLowerCase(),
   paused: false,
   failures: 0,
@@ -35,7 +36,8 @@ async function tick() {
   const timeout = setTimeout(() => asking.abort(), 8000);
   try {
     const sim = state.hideSimulated ? "&sim=0" : "";
-    const data = await get(`/live.json?window=${state.window}${sim}`, asking.signal);
+    const other = state.showOther ? "&other=1" : "";
+    const data = await get(`/live.json?window=${state.window}${sim}${other}`, asking.signal);
     state.failures = 0;
     state.data = data;
     show(data);
@@ -200,6 +202,11 @@ $("sim").addEventListener("change", (event) => {
   remember("hide-simulated", state.hideSimulated ? "1" : "0");
   tick();
 });
+$("other").addEventListener("change", (event) => {
+  state.showOther = event.target.checked;
+  remember("show-other", state.showOther ? "1" : "0");
+  tick();
+});
 $("pause").addEventListener("click", () => setPaused(!state.paused));
 
 document.addEventListener("keydown", (event) => {
@@ -220,6 +227,7 @@ document.addEventListener("keydown", (event) => {
 
 $("order").value = state.order in { worst: 1, name: 1, traffic: 1 } ? state.order : (state.order = "worst");
 $("sim").checked = state.hideSimulated;
+$("other").checked = state.showOther;
 $("filter").value = state.filter;
 for (const input of $("windows").querySelectorAll("input")) input.checked = Number(input.value) === state.window;
 tick();

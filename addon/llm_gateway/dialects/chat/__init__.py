@@ -8,6 +8,8 @@ from llm_gateway.exchange import Dialect
 
 CHAT = DialectSpec(
     name=Dialect("chat"),
+    endpoint="OpenAI's /v1/chat/completions",
+    apps=("aider", "Copilot CLI", "Qwen Code", "LangChain"),
     ends=("/chat/completions",),
     path="/chat/completions",
     read_conversation=read_conversation,

@@ -8,6 +8,7 @@ from llm_gateway.exchange import Dialect
 
 COMPLETIONS = DialectSpec(
     name=Dialect("completions"),
+    endpoint="OpenAI's /v1/completions",
     ends=("/completions",),
     foreign_ends=("/fim/completions",),  # Mistral's
     path="/completions",

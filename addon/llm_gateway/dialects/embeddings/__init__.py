@@ -8,6 +8,7 @@ from llm_gateway.exchange import Dialect
 
 EMBEDDINGS = DialectSpec(
     name=Dialect("embeddings"),
+    endpoint="OpenAI's /v1/embeddings",
     ends=("/embeddings",),
     path="/embeddings",
     read_conversation=read_conversation,

@@ -1,5 +1,7 @@
 """Anthropic's Messages."""
 
+import re
+
 from llm_gateway.dialects.messages.answer import STREAM_END, has_content
 from llm_gateway.dialects.messages.errors import error_body, stream_error
 from llm_gateway.dialects.messages.request import read_conversation
@@ -11,11 +13,16 @@ from llm_gateway.exchange import Dialect
 
 MESSAGES = DialectSpec(
     name=Dialect("messages"),
-    ends=("/v1/messages",),  # OpenAI's assistants have …/threads/ID/messages
-    free_paths={"/v1/messages/count_tokens": "/count_tokens"},
+    endpoint="Anthropic's /v1/messages",
+    apps=("Claude Code",),
+    ends=("/messages",),
+    # OpenAI's assistants
+    foreign_path=re.compile(r".*/threads/[^/]+/messages"),
+    free_paths={"/messages/count_tokens": "/count_tokens"},
     path="/messages",
     read_conversation=read_conversation,
     forwards=frozenset({b"anthropic-version", b"anthropic-beta"}),
+    forwarded_prefix=b"anthropic-",
     headers=((b"anthropic-version", b"2023-06-01"),),
     example={
         "max_tokens": 100,

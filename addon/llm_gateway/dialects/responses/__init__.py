@@ -11,6 +11,8 @@ from llm_gateway.exchange import Dialect
 
 RESPONSES = DialectSpec(
     name=Dialect("responses"),
+    endpoint="OpenAI's /v1/responses",
+    apps=("Codex", "AI SDK", "Agents SDK", "n8n"),
     ends=("/responses",),
     path="/responses",
     read_conversation=read_conversation,

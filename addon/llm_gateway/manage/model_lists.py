@@ -1,0 +1,72 @@
+"""`GET /v1/models`: which paths ask for it, and Anthropic's form of the list, paged.
+
+    /v1/models, /models, /openai/v1/models, /v1/models/NAME     `asked_model`
+    anthropic-version: …  ?limit=&after_id=&before_id=          `anthropic_page`
+
+Apps append `/models` to whatever base URL they were given, as they do with the routed
+paths, so any prefix is fine. Claude Code reads the list in Anthropic's form only.
+
+What this file does not know: HTTP messages, which models there are.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import unquote
+
+MOST = 1000
+"""Entries of one page at most; also what a page holds when no limit is asked for."""
+UNKNOWN_DATE = "1970-01-01T00:00:00Z"
+
+_models = re.compile(r"((?:/[^/]+)*?)/models(?:/(.+))?").fullmatch
+_OTHER_FORM = ("v1beta", "v1alpha", "v1internal")
+"""Versions of Google's own API, whose lists look different."""
+
+
+class BadPage(ValueError):
+    """A parameter of the page is out of range; the text names it."""
+
+
+def asked_model(path: str) -> str | None:
+    """ "" for the list, a model's name for one entry; None: another path.
+
+    `path` as `dialects.plain_path` leaves it: no query, no doubled or trailing slashes.
+    """
+    found = _models(path)
+    if found is None or found[1].rpartition("/")[2] in _OTHER_FORM:
+        return None
+    return unquote(found[2] or "")
+
+
+def anthropic_entry(name: str) -> dict[str, object]:
+    return {
+        "type": "model",
+        "id": name,
+        "display_name": name,
+        "created_at": UNKNOWN_DATE,
+    }
+
+
+def anthropic_page(names: Sequence[str], query: Mapping[str, str]) -> dict[str, object]:
+    """One page of the list, as Anthropic answers it. Raises BadPage.
+
+    `query`: `limit` (1 to 1000), `after_id` or `before_id` (an id of a former page).
+    """
+    text = query.get("limit", str(MOST))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
+        raise BadPage(f"limit: write a whole number from 1 to {MOST}.")
+    limit = int(text)
+    ids = list(names)
+    if (after := query.get("after_id")) is not None:
+        rest = ids[ids.index(after) + 1 :] if after in ids else []
+        page, more = rest[:limit], len(rest) > limit
+    elif (before := query.get("before_id")) is not None:
+        rest = ids[: ids.index(before)] if before in ids else []
+        page, more = rest[-limit:], len(rest) > limit
+    else:
+        page, more = ids[:limit], len(ids) > limit
+    return {
+        "data": [anthropic_entry(name) for name in page],
+        "has_more": more,
+        "first_id": page[0] if page else None,
+        "last_id": page[-1] if page else None,
+    }
