@@ -152,6 +152,7 @@ class Crowd:
         session.writer.transport.abort()  # type: ignore[attr-defined]
 
 
+@pytest.mark.timeout(180 if REQUESTS <= 1000 else 0)
 async def test_nothing_is_mixed(
     gateway: GatewayProcess, upstreams: tuple[FakeProvider, FakeProvider]
 ) -> None:

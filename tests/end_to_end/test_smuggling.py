@@ -46,6 +46,8 @@ QUIET = 0.4
 """Seconds without a byte after which a client that waits for more gives up."""
 PATIENCE = 10.0
 
+pytestmark = pytest.mark.timeout(180 if EXAMPLES <= 60 else 0)
+
 numbers = itertools.count(1)
 
 
