@@ -10,6 +10,7 @@ A few dozen examples for each of the three ways through the HTTP layer; for more
 `SMUGGLING_EXAMPLES=10000 HYPOTHESIS_PROFILE=explore pytest tests/end_to_end/test_smuggling.py`.
 """
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -27,7 +28,7 @@ import h2.connection
 import h2.events
 import h2.exceptions
 import pytest
-from fakes import Authority, StrictUpstream, client_context
+from fakes import Authority, StrictUpstream, Way, client_context, reach
 from fakes import strict as strict_upstream
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,6 +46,8 @@ QUIET = 0.4
 """Seconds without a byte after which a client that waits for more gives up."""
 PATIENCE = 10.0
 
+pytestmark = pytest.mark.timeout(180 if EXAMPLES <= 60 else 0)
+
 numbers = itertools.count(1)
 
 
@@ -59,6 +62,8 @@ class Site:
     ) -> None:
         self.gateway, self.plain, self.tls = gateway, plain, tls
         self.checked = {id(plain): 0, id(tls): 0}
+        self.faults = 0
+        """Those that tests asked for."""
 
     def new_nonce(self) -> bytes:
         return b"nonce-%07d-x" % next(numbers)
@@ -105,7 +110,7 @@ class Site:
     def well(self) -> None:
         log = self.gateway.log()
         assert "crashed" not in log, log
-        assert "A fault in the gateway" not in log, log
+        assert log.count("A fault in the gateway") == self.faults, log
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +129,10 @@ def site(
                 "intercept": {"hosts": ["localhost", "127.0.0.1"]},
                 "providers": [
                     a_provider("p", f"http://127.0.0.1:{plain.port}/v1", "m"),
+                    {
+                        **a_provider("f", f"http://127.0.0.1:{plain.port}/v1", "f"),
+                        "headers": {"x-fault": "1"},
+                    },
                     a_provider("q", f"https://localhost:{tls.port}/v1", "t"),
                 ],
             },
@@ -425,3 +434,127 @@ def test_a_refused_head_gets_exactly_one_answer(
     assert statuses[-1] in (b"400", b"505"), got
     assert got.rstrip().endswith(b"}"), got
     site.look(set())
+
+
+# what only passes
+
+OWN = b"GET /v1/files HTTP/1.1\r\nHost: %s\r\nx-nonce: %s\r\n"
+HOP_BY_HOP = {
+    "close": (b"connection: close", ()),
+    "named": (b"connection: x-named\r\nx-named: a\r\nx-other: b", (b"x-other",)),
+    "framing is not for the naming": (
+        b"connection: content-length, host\r\ncontent-length: 2",
+        (b"content-length",),
+    ),
+    "keep-alive": (b"keep-alive: timeout=5\r\nproxy-connection: keep-alive", ()),
+    "te": (b"te: gzip", ()),
+    "te: trailers": (b"te: trailers", (b"te",)),
+    "trailer": (b"trailer: x-a", ()),
+    "upgrade that is not asked for": (b"upgrade: websocket", ()),
+    "upgrade": (
+        b"connection: keep-alive, Upgrade\r\nupgrade: websocket",
+        (b"connection", b"upgrade"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HOP_BY_HOP)
+@pytest.mark.parametrize("segments", [1, 2])
+def test_what_is_for_this_hop_stays_here(site: Site, what: str, segments: int) -> None:
+    """In a tunnel too, whose first request may come along with CONNECT."""
+    said, kept = HOP_BY_HOP[what]
+    host, nonce = b"127.0.0.1:%d" % site.plain.port, site.new_nonce()
+    body = b"{}" if b"content-length" in said else b""
+    asked = OWN % (host, nonce) + said + b"\r\n\r\n" + body
+    opening = b"CONNECT %s HTTP/1.1\r\nhost: %s\r\n\r\n" % (host, host)
+    with connected(site) as wire:
+        if segments == 2:
+            wire.sendall(opening)
+            assert b" 200 " in wire.recv(4096)
+            wire.sendall(asked)
+        else:
+            wire.sendall(opening + asked)
+        got = b""
+        while nonce not in got and (piece := wire.recv(65536)):
+            got += piece
+        if what == "close":
+            assert wire.recv(1) == b""
+    (request,) = site.look({nonce})
+    names = {name.lower() for name, _ in request.headers} - {b"host", b"x-nonce"}
+    assert names == set(kept)
+    assert dict(request.headers).get(b"connection") in (None, b"upgrade")
+
+
+# faults of ours
+
+
+@pytest.mark.parametrize("routed", [True, False])
+def test_a_fault_ends_one_request_with_an_answer(site: Site, routed: bool) -> None:
+    """And the log says where, and nothing of what the request held."""
+    host, nonce = b"127.0.0.1:%d" % site.plain.port, site.new_nonce()
+    asked = (
+        b"GET http://%s/v1/x-fault HTTP/1.1\r\nHost: %s\r\n"
+        b"authorization: Bearer sk-CANARY-app\r\nx-nonce: %s\r\n\r\n"
+    ) % (host, host, nonce)
+    if routed:
+        body = json.dumps(
+            {"model": "f", "messages": [{"role": "user", "content": "a"}]}
+        )
+        asked = b"POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\n" % (
+            b"127.0.0.1:%d" % site.gateway.port
+        ) + b"content-length: %d\r\n\r\n%s" % (len(body), body.encode())
+    site.faults += 1
+    with connected(site) as wire:
+        wire.sendall(asked)
+        got = b""
+        while piece := wire.recv(65536):
+            got += piece
+    assert got.startswith(b"HTTP/1.1 500 "), got
+    assert got.count(b"HTTP/1.1 ") == 1
+    assert b'"internal_error"' in got
+    site.look(set())
+    site.gateway.wait_log("A fault in the gateway", site.faults)
+    assert "sk-CANARY" not in site.gateway.log()
+    site.victim()
+
+
+@pytest.mark.skipif(bool(too_old()), reason="no HTTP/2 with a library this old")
+async def test_a_fault_harms_no_other_stream(site: Site) -> None:
+    site.faults += 1
+    port, ca = site.gateway.port, site.gateway.ca
+    nonces = [site.new_nonce().decode() for _ in range(3)]
+    where = {"host": "localhost", "port": site.tls.port}
+    async with reach(Way.CONNECT_H2, port, ca=ca, **where) as session:
+        asked = [
+            session.ask("/v1/files", b"", [("x-nonce", nonces[0])], "GET"),
+            session.ask("/v1/x-fault", b"", [("x-nonce", nonces[1])], "GET"),
+            session.ask("/v1/files", b"", [("x-nonce", nonces[2])], "GET"),
+        ]
+        answered = await asyncio.gather(*asked)
+        assert [one.status for one in answered] == [200, 500, 200]
+        assert nonces[0].encode() in await answered[0].body()
+        assert b"internal_error" in await answered[1].body()
+        assert nonces[2].encode() in await answered[2].body()
+    site.look({nonce.encode() for nonce in nonces})
+
+
+@pytest.mark.skipif(bool(too_old()), reason="no HTTP/2 with a library this old")
+def test_trailers_of_a_request_are_left_out(site: Site) -> None:
+    host, nonce = b"localhost:%d" % site.tls.port, site.new_nonce()
+    http2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding=None))
+    http2.initiate_connection()
+    fields = [
+        *((b":method", b"POST"), (b":scheme", b"https"), (b":authority", host)),
+        *((b":path", b"/v1/files"), (b"x-nonce", nonce)),
+    ]
+    http2.send_headers(1, fields)
+    http2.send_data(1, b"abc")
+    http2.send_headers(1, [(b"x-trailer", b"1")], end_stream=True)
+    context = client_context(site.gateway.ca, ("h2",))
+    raw = connected(site, host)
+    with context.wrap_socket(raw, server_hostname="localhost") as wire:
+        wire.sendall(http2.data_to_send())
+        hear_streams(wire, http2, 1)
+    (request,) = site.look({nonce})
+    assert request.body == b"abc"
+    assert b"x-trailer" not in request.text

@@ -47,6 +47,7 @@ class StrictUpstream:
     refused: list[str] = field(default_factory=list)
     """What h11 says of bytes that are no request."""
     connections: int = 0
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     def __enter__(self) -> "StrictUpstream":
         self._loop = asyncio.new_event_loop()
@@ -71,6 +72,8 @@ class StrictUpstream:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
         # Transports need a few turns of the loop to be really closed.
         for _ in range(5):
             await asyncio.sleep(0)
@@ -80,6 +83,7 @@ class StrictUpstream:
     ) -> None:
         self.connections += 1
         number = self.connections
+        self._writers.append(writer)
         wire = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
         try:
             while await self._exchange(number, wire, reader, writer):

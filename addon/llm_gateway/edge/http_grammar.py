@@ -17,10 +17,10 @@ _is_token = re.compile(_TOKEN).fullmatch
 _is_visible = re.compile(_VISIBLE + rb"+").fullmatch
 _is_value = re.compile(_VALUE).fullmatch
 _is_line = re.compile(rb"%s (?:/%s*|\*) %s*" % (_TOKEN, _VISIBLE, _VISIBLE)).fullmatch
-_is_head = re.compile(
-    rb"%s %s+ HTTP/1\.[01]\r\n(?:%s: %s\r\n)*\r\n" % (_TOKEN, _VISIBLE, _TOKEN, _VALUE)
-).fullmatch
+_is_path = re.compile(rb"/%s*|\*" % _VISIBLE).fullmatch
+_is_request_line = re.compile(rb"%s %s+ HTTP/1\.[01]" % (_TOKEN, _VISIBLE)).fullmatch
 
+USUAL = frozenset({b"POST", b"GET", b"PUT", b"DELETE", b"HEAD", b"PATCH", b"OPTIONS"})
 CHUNKED = b"chunked"
 LONGEST_LENGTH = 18
 """Digits of a content-length. Python refuses to read more than 4300."""
@@ -31,6 +31,8 @@ _NAME_BYTES = bytes(n for n in range(256) if _is_token(bytes([n])))
 
 def line_problem(method: bytes, path: bytes, authority: bytes) -> str | None:
     """Why these make no request line in origin-form; `authority` may be empty."""
+    if method in USUAL and not authority and _is_path(path):
+        return None
     if _is_line(b"%s %s %s" % (method, path, authority)):
         return None
     if not _is_token(method):
@@ -82,11 +84,38 @@ def host_problem(named: Mapping[bytes, bytes]) -> str | None:
     return None
 
 
-def head_problem(head: bytes, fields: int) -> str | None:
-    """Why these bytes are not the head of one HTTP/1 request with that many fields."""
-    if not _is_head(head) or head.count(b"\n") != fields + 2:
+def head_problem(head: bytes, names: Iterable[bytes], fields: int) -> str | None:
+    """Why these bytes are not the head of one HTTP/1 request with that many fields.
+
+    Two walks in C instead of a pattern: with all control characters taken out there has to
+    be less by the line ends alone, of which each field has one.
+    """
+    ends = fields + 2
+    if (
+        len(head) - len(head.translate(None, _CONTROL)) != 2 * ends
+        or head.count(b"\r\n") != ends
+        or not _is_request_line(head[: head.index(b"\r\n")])
+    ):
         return "This is not the head of one request."
+    if not _NAMES.issuperset(names) and not all(map(_is_known_token, names)):
+        return "The name of a header is not a token."
     return None
+
+
+_NAMES: set[bytes] = set()
+"""Those that were looked at and are tokens. Clients decide what they send: MOST_NAMES."""
+MOST_NAMES = 512
+LONGEST_NAME = 64
+
+
+def _is_known_token(name: bytes) -> bool:
+    if not _is_token(name):
+        return False
+    if len(name) <= LONGEST_NAME:
+        if len(_NAMES) >= MOST_NAMES:
+            _NAMES.clear()
+        _NAMES.add(name)
+    return True
 
 
 def http2_problem(fields: Iterable[tuple[bytes, bytes | str]]) -> str | None:
@@ -115,6 +144,6 @@ def _never(value: bytes) -> None:
 _PSEUDO = {
     b":method": _is_token,
     b":scheme": re.compile(rb"https?").fullmatch,
-    b":path": re.compile(rb"/%s*|\*" % _VISIBLE).fullmatch,
+    b":path": _is_path,
     b":authority": _is_visible,
 }

@@ -50,11 +50,11 @@ def head(request: http.Request) -> bytes:
     if not _HOP_BY_HOP.isdisjoint(named):
         request = _without_hop_by_hop(request, named, http2=False)
         named = table(request.data.headers)
+    data = request.data
     raw = _head(request)
     problem = grammar.head_problem(
-        raw, len(request.data.headers.fields)
+        raw, named, len(data.headers.fields)
     ) or grammar.framing_problem(named)
-    data = request.data
     if data.http_version == b"HTTP/1.1" and data.method != b"CONNECT":
         problem = problem or grammar.host_problem(named)
     if problem is not None:

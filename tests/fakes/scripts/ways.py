@@ -1,11 +1,25 @@
 """A second script for mitmdump: WAY says which of the three ways through the HTTP layer
-requests take: `mitmproxy` (its own generators), `direct`, or `plain` (all that there is)."""
+requests take: `mitmproxy` (its own generators), `direct`, or `plain` (all that there is). A request
+that names `x-fault` breaks inside."""
 
 import os
+from typing import Any
 
-from llm_gateway.edge import http_direct, http_plain
+from llm_gateway.edge import http_attempt, http_direct, http_plain
 
 WAY = os.environ.get("WAY", "plain")
 
 http_direct._direct = http_direct._direct and WAY != "mitmproxy"
 http_plain._known = http_plain._known and WAY == "plain"
+
+_frame = http_attempt.framing.frame_request
+
+
+def frame_request(request: Any, **more: Any) -> None:
+    """A fault inside the layers, for requests that ask for one."""
+    if "x-fault" in request.headers or "x-fault" in request.path:
+        raise RuntimeError(f"a fault with {request.headers.fields}")
+    _frame(request, **more)
+
+
+http_attempt.framing.frame_request = frame_request
