@@ -91,6 +91,8 @@ async def test_a_disk_on_which_nothing_can_be_made(ledger: Ledger) -> None:
     """As on a read-only file system: SQLite cannot make the file that it shares."""
     ledger.close()
     path = ledger.path
+    with closing(sqlite3.connect(path)) as plain:
+        plain.execute("PRAGMA journal_mode = wal")  # as the gateway's is
     for name in ("-wal", "-shm"):
         path.with_name(path.name + name).unlink(missing_ok=True)
     path.with_name(path.name + "-shm").mkdir()
