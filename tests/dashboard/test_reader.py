@@ -1,7 +1,5 @@
 """A file that appears, vanishes, is replaced, is no database, or answers too slowly."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -85,25 +83,3 @@ def test_a_ledger_is_known_by_its_tables(ledger: Ledger, tmp_path: Path) -> None
     assert not has_tables(ledger.path, (*LEDGER_TABLES, "unicorns"))
     assert not has_tables(tmp_path / "nowhere.db", LEDGER_TABLES)
     assert not has_tables(tmp_path, LEDGER_TABLES)
-
-
-async def test_a_disk_on_which_nothing_can_be_made(ledger: Ledger) -> None:
-    """As on a read-only file system: SQLite cannot make the file that it shares."""
-    ledger.close()
-    path = ledger.path
-    with closing(sqlite3.connect(path)) as plain:
-        plain.execute("PRAGMA journal_mode = wal")  # as the gateway's is
-    for name in ("-wal", "-shm"):
-        path.with_name(path.name + name).unlink(missing_ok=True)
-    path.with_name(path.name + "-shm").mkdir()
-    with (
-        closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as plain,
-        pytest.raises(sqlite3.OperationalError),
-    ):
-        plain.execute("select count(*) from requests")
-    reader = Reader(path, "test", seconds=2.0)
-    try:
-        found = await reader.run(lambda ask: ask("select count(*) from requests", {}))
-        assert found[0][0] >= 0
-    finally:
-        reader.close()
