@@ -123,8 +123,25 @@ def has_tables(path: Path, names: Sequence[str]) -> bool:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    """Reading only; also where SQLite cannot make the files that it shares with writers.
+
+    On a read-only disk a ledger without a `-wal` file has no writer, so nothing changes.
+    """
+    connection = _connect(path, "mode=ro")
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+    except sqlite3.Error as error:
+        connection.close()
+        has_writer = path.with_name(f"{path.name}-wal").exists()
+        if has_writer or not isinstance(error, sqlite3.OperationalError):
+            raise
+        return _connect(path, "immutable=1")
+    return connection
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=ro",
+        f"file:{quote(str(path))}?{how}",
         uri=True,
         isolation_level=None,
         timeout=1.0,
