@@ -11,10 +11,11 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from fakes import Answer, Authority, End, FakeProvider, Way, answers, reach
+from fakes import Answer, Authority, End, FakeProvider, Gate, Way, answers, reach
 
 from gateway import GatewayProcess, chat, provider
 
@@ -33,11 +34,11 @@ USAGE = (
 START = b'{"model": "m", "choices": [{"message": {"role": "assistant", "content": "'
 
 
-def large(framing: str = "length") -> Answer:
+def large(framing: str = "length", size: int = SIZE) -> Answer:
     filling = b"x" * MIB
     return Answer(
         headers=(JSON,),
-        body=(START, *(filling for _ in range(SIZE // MIB)), USAGE),
+        body=(START, *(filling for _ in range(size // MIB)), USAGE),
         framing=framing,
     )
 
@@ -76,8 +77,10 @@ def strict(start_shared: Start, fake: FakeProvider) -> GatewayProcess:
     }
     gateway = start_shared(
         config,
-        options={"listen_host": "0.0.0.0"},
-        arguments=("-s", str(Path(__file__).with_name("short_patience.py"))),
+        arguments=(
+            *("--listen-host", "0.0.0.0"),
+            *("-s", str(Path(__file__).with_name("short_patience.py"))),
+        ),
     )
     gateway.wait_log("Try: curl")
     return gateway
@@ -116,10 +119,10 @@ def raw(gateway: GatewayProcess, *requests: str | bytes, body: bytes = b"") -> b
             wire.sendall(request.encode() if isinstance(request, str) else request)
         if body:
             wire.sendall(body)
-        got = b""
-        while piece := wire.recv(65536):
-            got += piece
-        return got
+        got = []
+        while piece := wire.recv(1 << 20):
+            got.append(piece)
+        return b"".join(got)
 
 
 def asked(gateway: GatewayProcess, line: str, *headers: str) -> str:
@@ -169,8 +172,11 @@ def test_so_does_one_that_passes(gateway: GatewayProcess, authority: Authority) 
             return got
 
     tls = authority.server_context()
-    with FakeProvider(large("chunked"), tls=tls) as site, Watched(gateway) as memory:
-        assert asyncio.run(ask(site.port)) == len(START) + SIZE + len(USAGE)
+    with (
+        FakeProvider(large("chunked", 32 * MIB), tls=tls) as site,
+        Watched(gateway) as memory,
+    ):
+        assert asyncio.run(ask(site.port)) == len(START) + 32 * MIB + len(USAGE)
     assert memory.more < ROOM
     [row] = gateway.wait_rows(
         "select * from requests where host = 'localhost' and status = 200",
@@ -378,11 +384,9 @@ def test_an_upload_without_a_key_costs_nothing(
             wires.append(wire)
             wire.sendall(head.encode() + start)
             assert wire.recv(65536).startswith(b"HTTP/1.1 401 ")
-            try:
+            with suppress(ConnectionError):
                 for _ in range(24):
                     wire.sendall(b"x" * MIB)
-            except ConnectionError:
-                pass
     for wire in wires:
         wire.close()
     assert memory.more < ROOM
@@ -443,8 +447,6 @@ def test_nor_does_a_body_or_the_time_between(strict: GatewayProcess) -> None:
 
 def test_an_answer_may_take_longer(strict: GatewayProcess, fake: FakeProvider) -> None:
     """Longer than any of the bounds: while others are sent away, it goes on."""
-    from fakes import Gate
-
     gate = Gate()
     fake.then(Answer(headers=(JSON,), body=(gate, answers.chat_body("late"))))
     body = json.dumps(chat()).encode()
@@ -473,10 +475,8 @@ def test_a_crowd_keeps_nobody_out(strict: GatewayProcess) -> None:
     for number in range(80):
         wire = socket.create_connection(("127.0.0.1", strict.port), 20)
         crowd.append(wire)
-        try:
+        with suppress(ConnectionError):
             wire.sendall(SLOW[number % len(SLOW)])
-        except ConnectionError:
-            pass
         if number % 10 == 9:
             assert strict.get("/health")[0] == 200
     for wire in crowd:
