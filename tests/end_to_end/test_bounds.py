@@ -1,6 +1,6 @@
 """What strangers and providers can make the gateway hold: memory, time, connections.
 
-The numbers are those of docs/security-limits.md. With LLM_GATEWAY_TEST_MB=400 the large
+The numbers are those of docs/limits.md. With LLM_GATEWAY_TEST_MB=400 the large
 answers are as large as that.
 """
 
@@ -15,7 +15,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from fakes import Answer, Authority, End, FakeProvider, Gate, Way, answers, reach
+from fakes import (
+    Answer,
+    Authority,
+    End,
+    FakeProvider,
+    Gate,
+    Way,
+    answers,
+    client_context,
+    reach,
+)
 
 from gateway import GatewayProcess, chat, provider
 
@@ -158,25 +168,28 @@ def test_a_large_plain_answer_streams(
 def test_so_does_one_that_passes(gateway: GatewayProcess, authority: Authority) -> None:
     """A model that nobody offers, with the app's own key."""
 
-    async def ask(port: int) -> int:
-        async with reach(
-            Way.CONNECT_H1, gateway.port, ca=gateway.ca, host="localhost", port=port
-        ) as session:
-            answered = await session.ask(
-                "/v1/chat/completions", json.dumps(chat("unknown")).encode(), (JSON,)
-            )
-            assert answered.status == 200
-            got = 0
-            while piece := await answered.chunk():
-                got += len(piece)
-            return got
-
+    body = json.dumps(chat("unknown")).encode()
     tls = authority.server_context()
-    with (
-        FakeProvider(large("chunked", 32 * MIB), tls=tls) as site,
-        Watched(gateway) as memory,
-    ):
-        assert asyncio.run(ask(site.port)) == len(START) + 32 * MIB + len(USAGE)
+    got, last = 0, b""
+    with FakeProvider(large("close", 64 * MIB), tls=tls) as site:
+        there = f"localhost:{site.port}"
+        with socket.create_connection(("127.0.0.1", gateway.port), 20) as wire:
+            wire.sendall(f"CONNECT {there} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+            assert b" 200 " in wire.recv(65536)
+            trust = client_context(gateway.ca)
+            with (
+                Watched(gateway) as memory,
+                trust.wrap_socket(wire, server_hostname="localhost") as inside,
+            ):
+                inside.sendall(
+                    f"POST /v1/chat/completions HTTP/1.1\r\nhost: {there}\r\n"
+                    f"connection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+                    + body
+                )
+                while piece := inside.recv(1 << 20):
+                    got, last = got + len(piece), (last + piece)[-200:]
+    assert got > 64 * MIB
+    assert USAGE in last
     assert memory.more < ROOM
     [row] = gateway.wait_rows(
         "select * from requests where host = 'localhost' and status = 200",
