@@ -158,8 +158,17 @@ def stage_of(top: Any) -> Sight:
         ):
             return Sight(Stage.HEAD, depth)
         else:
-            inner = getattr(inner, "child_layer", None)
+            inner = _inside_of(inner)
     return Sight(Stage.BUSY)
+
+
+def _inside_of(outer: Any) -> Any:
+    """The next layer; None: there is none. A proxy's outermost one only hands its events
+    on to it."""
+    if (child := getattr(outer, "child_layer", None)) is not None:
+        return child
+    receiver = getattr(outer._handle_event, "__self__", None)
+    return receiver if receiver is not outer else None
 
 
 def _http_stage(http: HttpLayer, depth: int) -> tuple[Sight, Any]:
@@ -271,7 +280,8 @@ def _speaks_http(top: Any) -> bool:
     """It is the request to us that is late, not what is said inside a tunnel."""
     inner: Any = top
     while inner is not None and not isinstance(inner, HttpLayer):
-        inner = getattr(inner, "layer", None) or getattr(inner, "child_layer", None)
+        is_next = isinstance(inner, layer.NextLayer)
+        inner = inner.layer if is_next else _inside_of(inner)
     if inner is None:
         return False
     server: Any = inner.connections.get(inner.context.client)

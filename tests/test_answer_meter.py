@@ -1,0 +1,83 @@
+"""Usage of plain answers that stream by: small ones whole, large ones by their ends."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_gateway.answer_meter import ENDS, WHOLE, AnswerMeter
+from llm_gateway.exchange import Dialect, Usage
+
+CHAT = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+MESSAGES = {"input_tokens": 7, "output_tokens": 5}
+TRAP = '"usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}'
+
+
+def body(size: int, *, first: dict | None = None, last: dict | None = None) -> bytes:
+    text = TRAP + "x" * size + TRAP
+    answer = {
+        "model": "said",
+        **(first or {}),
+        "choices": [{"message": {"role": "assistant", "content": text}}],
+        **(last or {}),
+    }
+    return json.dumps(answer).encode()
+
+
+def read(dialect: Dialect, data: bytes, piece: int = 65535) -> Usage:
+    meter = AnswerMeter(dialect)
+    for start in range(0, len(data), piece):
+        chunk = data[start : start + piece]
+        assert meter.feed(chunk) is chunk
+    assert meter.finish() == b""
+    return meter.usage(prompt_estimate=99)
+
+
+@pytest.mark.parametrize("size", [0, 1000, WHOLE, 3 * WHOLE])
+@pytest.mark.parametrize("place", ["first", "last"])
+@pytest.mark.parametrize(
+    ("dialect", "said"), [(Dialect.CHAT, CHAT), (Dialect.MESSAGES, MESSAGES)]
+)
+def test_usage_at_either_end(
+    size: int, place: str, dialect: Dialect, said: dict
+) -> None:
+    found = read(dialect, body(size, **{place: {"usage": said}}))
+    assert (found.source, found.prompt, found.completion) == ("reported", 7, 5)
+    assert found.model == "said"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        {},
+        {"usage": None},
+        {"usage": {"prompt_tokens": -1}},
+        {"usage": CHAT, "more": "y" * 2 * ENDS},
+    ],
+    ids=["none", "null", "no count", "too far from the end"],
+)
+def test_a_large_answer_that_does_not_say(last: dict) -> None:
+    assert read(Dialect.CHAT, body(2 * WHOLE, last=last)).source == "unknown"
+
+
+def test_a_large_answer_that_broke_off() -> None:
+    data = body(2 * WHOLE, last={"usage": CHAT})
+    assert read(Dialect.CHAT, data[: 2 * WHOLE]).source == "unknown"
+    assert read(Dialect.CHAT, data[:-20]).source == "unknown"
+
+
+@given(st.integers(min_value=1, max_value=3 * WHOLE))
+def test_pieces_make_no_difference(piece: int) -> None:
+    data = body(WHOLE + ENDS, last={"usage": CHAT})
+    found = read(Dialect.CHAT, data, max(piece, 997))
+    assert (found.source, found.prompt, found.completion) == ("reported", 7, 5)
+
+
+def test_what_is_kept_is_bounded() -> None:
+    meter = AnswerMeter(Dialect.CHAT)
+    for _ in range(300):
+        meter.feed(b"x" * 65535)
+        kept = len(meter._start) + sum(map(len, meter._last))
+        assert kept <= WHOLE + 2 * ENDS
+    assert kept <= 4 * ENDS
