@@ -148,8 +148,9 @@ class StreamMeter:
         for text in self._texts(data):
             # \\uXXXX takes six bytes and stands for two or three.
             self._text_bytes += len(text) - 3 * text.count(b"\\u")
-        found = self._usage_key in data and self._usage_object(data)
-        if not found and self._rename is None:
+        if self._rename is None and not (
+            self._usage_key in data and self._usage_object(data)
+        ):
             return data
         out = []
         ours = self._usage_event.is_alone if self._usage_event is not None else None
