@@ -165,8 +165,9 @@ class StreamMeter:
             self._text_bytes += len(text) - 3 * text.count(b"\\u")
         if self._mask is not None and _SPEAKS_OF_AN_ERROR in data:
             data = self._masked(data)
-        found = self._usage_key in data and self._usage_object(data)
-        if not found and self._rename is None:
+        if self._rename is None and not (
+            self._usage_key in data and self._usage_object(data)
+        ):
             return data
         out = []
         ours = self._usage_event.is_alone if self._usage_event is not None else None

@@ -30,11 +30,13 @@ class Settings(NamedTuple):
 def read_settings(values: Values) -> Settings:
     options = values.get("stream_options")
     # A few local servers take -1 for "no limit".
-    limits = [n for key in _OUTPUT_LIMITS if (n := count(values.get(key))) >= 0]
+    limits = [
+        n for key in _OUTPUT_LIMITS if key in values and (n := count(values[key])) >= 0
+    ]
     return Settings(
         values.get("stream") is True,
         max(limits, default=None),
-        max(1, count(values.get("n"))),
+        max(1, count(values["n"])) if "n" in values else 1,
         isinstance(options, dict) and options.get("include_usage") is True,
     )
 
