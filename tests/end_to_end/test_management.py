@@ -433,7 +433,7 @@ def test_the_log_level_can_be_changed_while_it_runs(gateway: GatewayProcess) -> 
         ("GET", "/", None, 404),
         ("GET", "/config/../health", None, 404),
         ("GET", "/..%2fconfig", None, 404),
-        ("GET", "//config", None, 404),
+        ("GET", "//nothing", None, 404),
         ("POST", "/v1/messages/count_tokens", b"{}", 400),
     ],
 )

@@ -80,6 +80,9 @@ class Management:
         put(flow, answer)
 
     async def _route(self, asked: Asked) -> Answer:
+        if (asked.method, asked.path) == ("HEAD", "/"):
+            # Apps ask whether anybody is there at all; there is no page to be got.
+            return Answer(200, b"")
         method = "GET" if asked.method == "HEAD" else asked.method
         found = _route(method, asked.path)
         if found is None:
@@ -116,12 +119,6 @@ class Management:
                     "error": loading.error,
                 },
             }
-        )
-
-    def greeting(self, asked: Asked) -> Answer:
-        """Apps ask whether anybody is there at all (`HEAD /`)."""
-        return answer_json(
-            {"name": "LLM Gateway", "version": __version__, "api": "/v1"}
         )
 
     def models(self, asked: Asked) -> Answer:
@@ -258,8 +255,8 @@ class Management:
 
 
 ROUTES: dict[tuple[str, str], Route] = {
-    ("GET", "/"): Management.greeting,
     ("GET", "/health"): Management.health,
+    ("GET", "/v1/models"): Management.models,
     ("GET", "/usage/current"): Management.usage_current,
     ("GET", "/usage/historical"): Management.usage_historical,
     ("GET", "/usage/get"): Management.usage_historical,

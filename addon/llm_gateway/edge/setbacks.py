@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from llm_gateway import failover
 from llm_gateway.dialects import read_error
-from llm_gateway.edge import calls
 from llm_gateway.edge.answers import Answer, common_headers, put, seconds_until
 from llm_gateway.edge.encoded_errors import decoded
 from llm_gateway.edge.exchanges import Attempt, Exchange
@@ -252,13 +251,11 @@ class Setbacks:
             now=now,
         )
         if self._nobody_speaks(exchange, decision):
-            if exchange.passthrough:
-                return
             having = [offer for rank in exchange.ranks for offer in rank]
             model, offers = exchange.call.ask.model, exchange.catalog.offers
             message = nobody_takes(exchange.dialect.name, model, having, offers)
             answer = Own(400, "unsupported_dialect", message)
-        elif self._exhausted_passes(exchange, answer):
+        if self._exhausted_passes(exchange, answer):
             return
         match answer:
             case Passed(failed):
@@ -279,16 +276,12 @@ class Setbacks:
                 )
 
     def _nobody_speaks(self, exchange: Exchange, decision: Decision) -> bool:
-        """Nothing but the dialect is in the way: trying again is of no use. Then, as for
-        any model that is not here, an intercepted request may go to its own host."""
+        """Nothing but the dialect is in the way: trying again is of no use."""
         health, dialect = self.runtime.health, exchange.dialect.name
         usable = [c.offer for c in decision.candidates if c.offer.enabled]
         exchange.unspoken = bool(usable) and all(
             health.is_silent(offer.key, dialect) for offer in usable
         )
-        if exchange.unspoken and exchange.original is not None:
-            routing, policy = exchange.catalog.config.routing, exchange.call.policy
-            exchange.passthrough = calls.passes_unserved(routing, policy)
         return exchange.unspoken
 
     def _exhausted_passes(self, exchange: Exchange, answer: Passed | Own) -> bool:
