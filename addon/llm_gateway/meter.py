@@ -16,11 +16,12 @@ never report usage, the lengths of the text members are added up by a regular ex
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from re import Pattern
 
 from llm_gateway.dialects.answers import renamed_answer
 from llm_gateway.exchange import Dialect, Usage
+from llm_gateway.large_event import LargeEvent
 from llm_gateway.peek import broke_off, is_error
 from llm_gateway.sse import LONGEST, Framer, data_of, raw_events
 from llm_gateway.usage import Tally
@@ -31,38 +32,70 @@ _HELD = 16_384
 _usage_object = re.compile(rb'"usage"\s*:\s*\{').search
 _a_choice = re.compile(rb'"choices"\s*:\s*\[\s*[^\]\s]').search
 _LAST_PIECES = 8
-"""Pieces at the end of a stream that are looked at for its last word."""
+"""Pieces at the end of a stream that are looked at for an error."""
 _COUNTED_APART = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
 """Dialects in which usage comes as an event of its own, when it was asked for."""
 
 
-def _strings(*names: str) -> Pattern[bytes]:
-    """Members of these names that are strings; the group is the text as it is escaped."""
-    text = rb'"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
-    return re.compile(rb'"(?:' + "|".join(names).encode() + rb")" + text, re.S)
-
-
-_TEXT: Mapping[Dialect, Pattern[bytes]] = {
-    Dialect.CHAT: _strings(
-        "content", "reasoning_content", "reasoning", "refusal", "arguments"
-    ),
-    Dialect.COMPLETIONS: _strings("text"),
-    Dialect.RESPONSES: _strings("delta"),
-    Dialect.MESSAGES: _strings("text", "thinking", "partial_json"),
-    Dialect.EMBEDDINGS: _strings("text"),
+_NAMES: Mapping[Dialect, str] = {
+    Dialect.CHAT: "content|reasoning_content|reasoning|refusal|arguments",
+    Dialect.COMPLETIONS: "text",
+    Dialect.RESPONSES: "delta",
+    Dialect.MESSAGES: "text|thinking|partial_json",
+    Dialect.EMBEDDINGS: "text",
 }
+"""Members that hold text."""
+_START = r'"(?:%s)"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)'
 
 
-_FINISHED = re.compile(rb'\[DONE\]|"finish_reason"\s*:\s*"')
-_LAST_WORD: Mapping[Dialect, Pattern[bytes]] = {
-    Dialect.CHAT: _FINISHED,
-    Dialect.COMPLETIONS: _FINISHED,
+def _strings(end: str) -> Mapping[Dialect, Pattern[bytes]]:
+    """Those members that are strings; the group is the text as it is escaped."""
+    return {
+        dialect: re.compile((_START % names + end).encode(), re.S)
+        for dialect, names in _NAMES.items()
+    }
+
+
+_TEXT = _strings('"')
+_OPEN_TEXT = _strings(r"\\?\Z")
+"""The same, for a text that goes on behind what is there."""
+
+_DONE = re.compile(rb"^data:[ ]*\[DONE\]\s*$", re.M)
+"""A line of its own: in JSON, no text can hold the line break before it."""
+_finished = re.compile(rb'"finish_reason"\s*:\s*"(?!error"|network_error")').search
+
+
+def _chat_may_end(data: bytes) -> bool:
+    return b"[DONE]" in data or _finished(data) is not None
+
+
+_MAY_END: Mapping[Dialect, Callable[[bytes], object]] = {
+    Dialect.CHAT: _chat_may_end,
+    Dialect.COMPLETIONS: _chat_may_end,
     Dialect.RESPONSES: re.compile(
-        rb'"type"\s*:\s*"response\.(?:completed|incomplete|cancelled)"'
-    ),
-    Dialect.MESSAGES: re.compile(rb'"type"\s*:\s*"message_stop"'),
+        rb"response\.(?:completed|incomplete|cancelled)"
+    ).search,
+    Dialect.MESSAGES: re.compile(rb"message_stop").search,
 }
-"""Without one of these a stream has not come to its end, however cleanly it stopped."""
+"""The quick look for a dialect's last word, once per piece. Without one a stream has not
+come to its end, however cleanly it stopped."""
+_LAST_KINDS = frozenset(
+    {
+        "response.completed",
+        "response.incomplete",
+        "response.cancelled",
+        "message_stop",
+    }
+)
+
+
+def _is_last(event: Mapping[str, object]) -> bool:
+    """This event ends an answer, whatever follows."""
+    choices = event.get("choices")
+    return event.get("type") in _LAST_KINDS or any(
+        isinstance(choice, dict) and bool(choice.get("finish_reason"))
+        for choice in (choices if isinstance(choices, list) else ())
+    )
 
 
 class StreamMeter:
@@ -87,8 +120,10 @@ class StreamMeter:
         self._sent = 0
         """How many bytes of the open event have gone to the client."""
         self._last: deque[bytes] = deque(maxlen=_LAST_PIECES)
-        self._blind = False
-        """An event was too large: bytes pass, and nothing is read any more."""
+        self._may_end = _MAY_END.get(dialect)
+        self._ended = False
+        self._large: LargeEvent | None = None
+        """The open event, of which more has come than is held."""
 
     @property
     def first_content(self) -> bool:
@@ -98,12 +133,12 @@ class StreamMeter:
     @property
     def boundary(self) -> bytes:
         """What to send before an event of our own, so that it stands alone."""
-        return b"\n\n" if self._sent else b""
+        return b"\n\n" if self._sent or self._large is not None else b""
 
     def feed(self, chunk: bytes) -> bytes:
         """What goes to the client now."""
-        if self._blind:
-            return chunk
+        if self._large is not None:
+            return self._feed_large(self._large, chunk)
         frames = self._frames
         whole = frames.push(chunk)
         if self._as_it_came:
@@ -119,12 +154,38 @@ class StreamMeter:
                 out += chunk if self._sent else frames.open
                 self._sent = frames.size
         if frames.size > LONGEST:
-            frames.take()
-            self._blind = True
+            self._large = LargeEvent(frames.take())
+            self._sent = 0
         return out
+
+    def _feed_large(self, large: LargeEvent, chunk: bytes) -> bytes:
+        """More of an event that is too large to be held: it passes as it comes."""
+        end = large.push(chunk)
+        if end is None:
+            return chunk
+        self._large = None
+        self._skim(large)
+        return chunk[:end] + self.feed(chunk[end:]) if end < len(chunk) else chunk
+
+    def _skim(self, large: LargeEvent) -> None:
+        """Read what can be read of an event without its middle."""
+        for usage in large.usages():
+            self._tally.add({"type": large.kind, "usage": usage})
+        texts = self._texts(large.head)
+        self._text_bytes += sum(map(len, texts))
+        if _OPEN_TEXT[self._dialect].search(large.head):
+            self._text_bytes += large.between
+        if self._dialect in _COUNTED_APART:
+            self._ended |= any(_finished(edge) is not None for edge in large.edges)
+        else:
+            self._ended |= large.kind in _LAST_KINDS
 
     def finish(self) -> bytes:
         """What is left to send when the upstream has ended, in whatever way."""
+        if self._large is not None:
+            self._skim(self._large)
+            self._large = None
+            return b""
         rest = self._frames.take()
         if not rest:
             return b""
@@ -140,18 +201,41 @@ class StreamMeter:
         return out
 
     @property
+    def ended(self) -> bool:
+        """The answer is whole: its last word has come, if only in a line still open."""
+        rest = self._frames.open
+        if not self._ended and rest and self._may_end and self._may_end(rest):
+            self._look_for_end(rest)
+        return self._ended
+
+    @property
     def flaw(self) -> str:
         """After `finish`, what was wrong with the stream's end: `error event`, `ended
         early` (no last word), or nothing."""
-        word = _LAST_WORD.get(self._dialect)
-        if self._blind or word is None:
+        if self._ended or self._may_end is None:
             return ""
+        return "error event" if self._broke() else "ended early"
+
+    def _broke(self) -> bool:
+        """One of the last events was an error."""
         tail = b"".join(self._last)
-        if b"error" in tail or b"failed" in tail:
-            events = map(_parsed, map(data_of, raw_events(tail)))
-            if any(e and (is_error(e) or broke_off(e)) for e in events):
-                return "error event"
-        return "" if word.search(tail) else "ended early"
+        if b"error" not in tail and b"failed" not in tail:
+            return False
+        events = map(_parsed, map(data_of, raw_events(tail)))
+        return any(e and (is_error(e) or broke_off(e)) for e in events)
+
+    def _look_for_end(self, data: bytes) -> None:
+        """Is the last word in these events? Behind an error it is none."""
+        done = self._dialect in _COUNTED_APART and _DONE.search(data) is not None
+        self._ended = (done or any(map(self._is_last, raw_events(data)))) and (
+            not self._broke()
+        )
+
+    def _is_last(self, raw: bytes) -> bool:
+        if self._may_end is None or not self._may_end(raw):
+            return False
+        event = _parsed(data_of(raw))
+        return event is not None and _is_last(event)
 
     def usage(self, *, prompt_estimate: int) -> Usage:
         """Reported if the stream said so, else estimated from what was seen."""
@@ -175,6 +259,8 @@ class StreamMeter:
         which a part went out is not held, so it is neither stripped nor renamed.
         """
         self._last.append(data)
+        if not self._ended and self._may_end and self._may_end(data):
+            self._look_for_end(data)
         for text in self._texts(data):
             # \\uXXXX takes six bytes and stands for two or three.
             self._text_bytes += len(text) - 3 * text.count(b"\\u")

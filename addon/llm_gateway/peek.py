@@ -5,9 +5,11 @@ So the first events of a stream, or the whole of a plain answer, are looked at h
 
     HOLD     nothing said yet: comments, pings, a role, an empty delta
     CONTENT  the model has said something (or ended without a word): let it go
-    ERROR    it will say nothing: an error event, an empty stream, a broken body
+    ERROR    it will say nothing: an error event, an empty stream, a broken body, a plain
+             answer without an answer in it
 
-Anything unknown counts as content once it says something, since a client may know it.
+Whether it is a stream is for its bytes to say, not for its content type. Anything unknown
+counts as content once it says something, since a client may know it.
 This file knows shapes of answers, not providers, and does not keep what it let go.
 """
 
@@ -17,12 +19,15 @@ from enum import Enum
 
 from llm_gateway.dialects.provider_errors import NOTHING, ProviderError, error_in
 from llm_gateway.exchange import Dialect
-from llm_gateway.sse import SSEDecoder, SSEvent
+from llm_gateway.sse import BOM, SSEDecoder, SSEvent
 
 MOST_HELD = 65_536
 """Bytes of a stream after which it goes out, whatever it says."""
 
 Event = Mapping[str, object]
+
+_FIELDS = (b"data", b"event", b"id", b"retry", b":")
+"""How the lines of server-sent events begin."""
 
 
 class PeekState(Enum):
@@ -34,15 +39,27 @@ class PeekState(Enum):
 class Peek:
     """One per attempt. Feed until the state is not HOLD, or finish."""
 
-    def __init__(self, dialect: Dialect, streamed: bool) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        streamed: bool,
+        *,
+        announced: bool = True,
+        below: bool = False,
+    ) -> None:
+        """`streamed`: a stream was asked for; `announced`: its content type says that it
+        is one. `below`: the answer is that of a path under the dialect's own
+        (`/count_tokens`), of which no more is known."""
         self.error: ProviderError | None = None
         """What the provider said, with state ERROR."""
         self.kind = ""
-        """With state ERROR: `error event`, `empty stream` or `broken body`."""
+        """With state ERROR: `error event`, `empty stream`, `broken body`, `no answer`."""
         self.answer: Event | None = None
         """With state CONTENT: the answer that is no stream, so that it is read once."""
         self._dialect = dialect
+        self._holds = _anything if below else _HOLDS[dialect]
         self._streamed = streamed and dialect in _SAYS
+        self._announced = announced
         self._decoder = SSEDecoder()
         self._plain: bool | None = None if self._streamed else True
         """The body is no stream; None: not known before its first byte."""
@@ -55,11 +72,15 @@ class Peek:
         if self._state is not PeekState.HOLD:
             return self._state
         self._size += len(data)
-        if self._plain is None and (start := data.lstrip()):
-            self._plain = start[:1] in (b"{", b"[", b"<")
+        if self._plain is None:
+            self._head.append(data)
+            data = b"".join(self._head)
+            self._plain = self._looks_plain(data.removeprefix(BOM).lstrip())
+            if self._plain is not None:
+                self._head.clear()
         if self._plain:
             self._head.append(data)
-        else:
+        elif self._plain is False:
             for event in self._decoder.feed(data):
                 if self._judge(event) is not PeekState.HOLD:
                     return self._state
@@ -68,16 +89,31 @@ class Peek:
             self._head.clear()
         return self._state
 
+    @property
+    def is_stream(self) -> bool:
+        """Its bytes are those of server-sent events."""
+        return self._plain is False
+
     def finish(self) -> PeekState:
         """The state when the upstream has ended."""
         if self._state is not PeekState.HOLD:
             return self._state
-        if self._plain:
+        if self._plain or (self._plain is None and not self._announced):
             return self._judge_plain(b"".join(self._head))
         for event in self._decoder.finish():
             if self._judge(event) is not PeekState.HOLD:
                 return self._state
         return self._fail("empty stream", NOTHING)
+
+    def _looks_plain(self, start: bytes) -> bool | None:
+        """By its first bytes; None: there are too few."""
+        if not start:
+            return None
+        if self._announced:
+            return start[:1] in (b"{", b"[", b"<")
+        if start.startswith(_FIELDS):
+            return False
+        return None if any(field.startswith(start) for field in _FIELDS) else True
 
     def _judge(self, event: SSEvent) -> PeekState:
         value = _object(event.data)
@@ -97,8 +133,10 @@ class Peek:
         value = _object(body)
         if value is None:
             return self._fail("broken body", NOTHING)
-        if is_error(value):
+        if is_error(value) or broke_off(value):
             return self._fail("error event", error_in(value))
+        if not self._holds(value):
+            return self._fail("no answer", error_in(value))
         self.answer = value
         self._state = PeekState.CONTENT
         return self._state
@@ -130,20 +168,24 @@ def is_error(value: Event) -> bool:
     )
 
 
+_BROKEN = frozenset({"error", "network_error"})
+"""Ends of a choice that its upstream left: OpenRouter's, Z.ai's."""
+
+
 def broke_off(event: Event) -> bool:
-    """OpenRouter's way to end a choice that its upstream left."""
+    """A choice that ended because something broke."""
+    return any(choice.get("finish_reason") in _BROKEN for choice in _choices(event))
+
+
+def _choices(event: Event) -> list[Event]:
     choices = event.get("choices")
-    return any(
-        isinstance(choice, dict) and choice.get("finish_reason") == "error"
-        for choice in (choices if isinstance(choices, list) else ())
-    )
+    if not isinstance(choices, list):
+        return []
+    return [choice for choice in choices if isinstance(choice, dict)]
 
 
 def _chat_says(event: Event) -> bool:
-    choices = event.get("choices")
-    for choice in choices if isinstance(choices, list) else ():
-        if not isinstance(choice, dict):
-            continue
+    for choice in _choices(event):
         if choice.get("finish_reason") or choice.get("text") or choice.get("message"):
             return True
         delta = choice.get("delta")
@@ -197,4 +239,56 @@ _SAYS: Mapping[Dialect, Callable[[Event], bool]] = {
     Dialect.COMPLETIONS: _chat_says,
     Dialect.RESPONSES: _responses_say,
     Dialect.MESSAGES: _messages_say,
+}
+
+
+# Whether a plain answer holds an answer. A model that ended without a word has answered,
+# as has one that refused; a body without a place for an answer has not.
+
+
+def _anything(_: Event) -> bool:
+    return True
+
+
+def _chat_holds(answer: Event) -> bool:
+    return any(
+        choice.get("finish_reason")
+        or isinstance(choice.get("message"), dict)
+        or isinstance(choice.get("text"), str)
+        for choice in _choices(answer)
+    )
+
+
+def _embeddings_hold(answer: Event) -> bool:
+    data = answer.get("data")
+    return isinstance(data, list) and any(
+        isinstance(item, dict) and item.get("embedding") for item in data
+    )
+
+
+def _messages_hold(answer: Event) -> bool:
+    content = answer.get("content")
+    return bool(isinstance(content, list) and content) or bool(
+        answer.get("stop_reason")
+    )
+
+
+_UNFINISHED = frozenset({"incomplete", "in_progress", "queued", "cancelled"})
+
+
+def _responses_hold(answer: Event) -> bool:
+    if answer.get("status") == "failed":
+        return False
+    output = answer.get("output")
+    return bool(isinstance(output, list) and output) or (
+        answer.get("status") in _UNFINISHED
+    )
+
+
+_HOLDS: Mapping[Dialect, Callable[[Event], bool]] = {
+    Dialect.CHAT: _chat_holds,
+    Dialect.COMPLETIONS: _chat_holds,
+    Dialect.EMBEDDINGS: _embeddings_hold,
+    Dialect.RESPONSES: _responses_hold,
+    Dialect.MESSAGES: _messages_hold,
 }

@@ -96,6 +96,9 @@ class ProviderType:
     """Headers whose value depends on the request: keys of `outbound.PER_REQUEST`."""
     forwarded: frozenset[bytes] = frozenset()
     """The client's headers that may pass, besides those of the dialect (lower case)."""
+    support_ids: frozenset[bytes] = frozenset()
+    """Headers of its answers by which its support finds a request (lower case), besides
+    `x-request-id` and `request-id`: they reach the client under their own names."""
     stream_usage: StreamUsage = "ask"
     """`ask`: usage comes if `stream_options.include_usage` asks for it; `always`: it
     comes anyway; `reject`: asking is an error."""
