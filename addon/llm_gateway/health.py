@@ -125,9 +125,8 @@ class Health:
 
     def dispatched(self, offer: Key, now: float) -> None:
         """A request leaves: where a circuit is half open, it is the one that tests it."""
-        if self._circuits:
-            self._tick(now)
-        for key in _levels(offer):
+        self._tick(now)
+        for key in _levels(offer) if self._circuits else ():
             circuit = self._circuits.get(key)
             if circuit is not None and circuit.opened:
                 circuit.trial = now

@@ -184,6 +184,7 @@ class StreamMeter:
         """What is left to send when the upstream has ended, in whatever way."""
         if self._large is not None:
             self._skim(self._large)
+            self._sent = self._large.between
             self._large = None
             return b""
         rest = self._frames.take()
@@ -218,22 +219,22 @@ class StreamMeter:
 
     def _broke(self) -> bool:
         """One of the last events was an error."""
-        tail = b"".join(self._last)
-        if b"error" not in tail and b"failed" not in tail:
-            return False
-        events = map(_parsed, map(data_of, raw_events(tail)))
-        return any(e and (is_error(e) or broke_off(e)) for e in events)
+        return any(map(_is_broken, raw_events(b"".join(self._last))))
 
     def _look_for_end(self, data: bytes) -> None:
         """Is the last word in these events? Behind an error it is none."""
-        done = self._dialect in _COUNTED_APART and _DONE.search(data) is not None
-        self._ended = (done or any(map(self._is_last, raw_events(data)))) and (
-            not self._broke()
-        )
+        for raw in raw_events(data):
+            if self._is_last(raw):
+                self._ended = not self._broke()
+                return
+            if _is_broken(raw):
+                return
 
     def _is_last(self, raw: bytes) -> bool:
         if self._may_end is None or not self._may_end(raw):
             return False
+        if self._dialect in _COUNTED_APART and _DONE.search(raw):
+            return True
         event = _parsed(data_of(raw))
         return event is not None and _is_last(event)
 
@@ -258,9 +259,9 @@ class StreamMeter:
         The start of `data` that has been sent already is never changed: an event of
         which a part went out is not held, so it is neither stripped nor renamed.
         """
-        self._last.append(data)
         if not self._ended and self._may_end and self._may_end(data):
             self._look_for_end(data)
+        self._last.append(data)
         for text in self._texts(data):
             # \\uXXXX takes six bytes and stands for two or three.
             self._text_bytes += len(text) - 3 * text.count(b"\\u")
@@ -294,6 +295,14 @@ def _parsed(data: bytes) -> Mapping[str, object] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _is_broken(raw: bytes) -> bool:
+    """This event says that something broke."""
+    if b"error" not in raw and b"failed" not in raw:
+        return False
+    event = _parsed(data_of(raw))
+    return event is not None and (is_error(event) or broke_off(event))
 
 
 def _only_usage(event: Mapping[str, object]) -> bool:

@@ -75,7 +75,8 @@ class Peek:
         if self._plain is None:
             self._head.append(data)
             data = b"".join(self._head)
-            self._plain = self._looks_plain(data.removeprefix(BOM).lstrip())
+            if not BOM.startswith(data):
+                self._plain = self._looks_plain(data.removeprefix(BOM).lstrip())
             if self._plain is not None:
                 self._head.clear()
         if self._plain:
@@ -261,9 +262,9 @@ def _chat_holds(answer: Event) -> bool:
 
 def _embeddings_hold(answer: Event) -> bool:
     data = answer.get("data")
-    return isinstance(data, list) and any(
-        isinstance(item, dict) and item.get("embedding") for item in data
-    )
+    if not isinstance(data, list) or not data:
+        return False
+    return not isinstance(data[0], dict) or bool(data[0].get("embedding"))
 
 
 def _messages_hold(answer: Event) -> bool:

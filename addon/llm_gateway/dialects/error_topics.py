@@ -298,7 +298,7 @@ _ROUTE_CODES = frozenset(
 )
 _BARE_CODES = frozenset(
     {"404", "405", "410", "not_found", "notfound", "not_found_error", "notfounderror"}
-    | {"invalid_request_error", "error", "not_allowed", "gone", "about:blank"}
+    | {"invalid_request_error", "error", "not_allowed", "gone"}
 )
 _BARE = re.compile(
     r"(?:error )?(?:40[45]|410)?[ :.-]*(?:the )?(?:requested )?"
