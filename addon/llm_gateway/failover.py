@@ -143,7 +143,7 @@ def _judge_status(failed: Failed, now: float, can_refresh: bool) -> Judged:
         return _judge_access(failed, now, unharmed)
     if status in _GONE:
         return _judge_gone(failed, now, unharmed)
-    if status in (408, 409, 425) or status >= 500:
+    if status in (408, 409, 425, 498) or status >= 500:
         if about is About.NAMED:  # it broke on this request
             return replace(unharmed, counted=True)
         # It may be asked to wait for as long as a circuit would be open at most.

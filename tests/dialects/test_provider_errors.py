@@ -205,7 +205,7 @@ def test_texts_are_bounded_and_printable():
     error = {"code": "c" * 999, "type": "t\r\nx", "message": "a\nb\x00\ud800" * 999}
     found = read_error(json.dumps({"error": error}).encode())
     assert found.code == "c" * CODE_LENGTH
-    assert found.type == "t_x"
+    assert found.type == "t  x"
     assert found.message.startswith("a b  a b")
     assert len(found.message) == MESSAGE_LENGTH
 

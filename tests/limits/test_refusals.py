@@ -215,7 +215,7 @@ ROWS = [
     ("none", 429, {}, openai("insufficient_quota", "insufficient_quota", "Allocated quota exceeded, please increase your quota limit."), Refused("minute", None, "insufficient_quota")),
     ("none", 403, {}, openai("AllocationQuota.FreeTierOnly", "AllocationQuota.FreeTierOnly"), Refused("money", None, "AllocationQuota.FreeTierOnly")),
     ("none", 402, {}, {"error": "You have exceeded your monthly included credits for Inference Providers."}, Refused("money", None, "")),
-    ("none", 403, {}, {"code": "The caller does not have permission", "error": "Your team has either used all available credits or reached its monthly spending limit."}, Refused("money", None, "The_caller_does_not_have_permission")),
+    ("none", 403, {}, {"code": "The caller does not have permission", "error": "Your team has either used all available credits or reached its monthly spending limit."}, Refused("money", None, "The caller does not have permission")),
     ("none", 429, {}, {"error": "you've reached your weekly usage limit, please upgrade to continue"}, Refused("day", NOW + 3600, "")),
     # By a code a 400 may speak of money and days; by its text, which may be the request's, never
     ("none", 400, {}, openai("insufficient_quota", "insufficient_quota"), Refused("money", None, "insufficient_quota")),

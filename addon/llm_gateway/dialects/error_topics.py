@@ -66,7 +66,7 @@ class Signs:
 
 def _sentences(*patterns: str) -> Pattern[str]:
     """Any of these at the start of a sentence, or behind a label and a colon."""
-    return re.compile(r"(?:^|[.:;!?>\n]\s*|[\"'(\[]\s*)(" + "|".join(patterns) + ")")
+    return re.compile(r"(?:^|[.,:;!?>\n]\s*|[\"(\[]\s*)(" + "|".join(patterns) + ")")
 
 
 _N = r"~?\d[\d,_.]*"
@@ -117,7 +117,8 @@ TOO_LONG = _sentences(
     r"[^.!?\n\"]{0,80}\b(?:prompt|input|messages?|request(?:ed)?|tokens|conversation)\b"
     r"[^.!?\n\"]{0,80}\b(?:exceed(?:s|ed|ing)?|(?:long|larg|great)er than|too (?:long|large)"
     r"|overflow(?:s|ed)?)\b[^.!?\n\"]{0,80}\b(?:context|model'?s? token limit"
-    r"|max(?:imum)?[ _-](?:model[ _-]len|prompt|input)|limit of \d[\d,]* tokens)",
+    r"|max(?:imum)?[ _-](?:model[ _-]len|prompt|input)|limit of \d[\d,]* tokens"
+    r"|max(?:imum)? (?:allowed )?(?:number of )?(?:input |prompt |total )?tokens)",
 )
 
 SIGNS = (

@@ -103,7 +103,6 @@ _CODES = (
 """The more particular the later."""
 _MESSAGES = ("message", "Message", "msg", "status_msg", "detail", "title", "raw")
 _VAGUE = frozenset({"error", "invalid_request_error", "false", "true"})
-_UNPRINTABLE = re.compile(r"[^\x21-\x7e]+")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.:-]{1,59}\d{0,3}|\d{1,6}")
 _URI = ("urn:", "about:", "http:", "https:")
 _MOST_PARTS = 16
@@ -231,13 +230,13 @@ def _violations(part: Mapping[str, object]) -> Iterator[Violation]:
 
 
 def _code(value: object) -> str:
-    """A code: printable, without spaces, bounded; of Java's class names the last part."""
+    """A code: printable, bounded; of Java's class names the last part."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     text = str(value) if isinstance(value, str) or abs(value) < 10**18 else ""
     if text.startswith(_URI):  # of RFC 9457: an address, no word
         return ""
-    return _UNPRINTABLE.sub("_", text.rpartition("#")[2])[:CODE_LENGTH]
+    return _clean(text.rpartition("#")[2], CODE_LENGTH)
 
 
 def _finest(codes: list[str]) -> str:
