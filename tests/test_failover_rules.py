@@ -490,6 +490,7 @@ COOLING = skipped("a", "cooling down", "cooling down: 429", 30)
 FULL = skipped("b", "at limit", "requests/day 20 of 20", 900)
 FAILING = skipped("c", "failing", "failing: connect", 60)
 DISABLED = skipped("d", "disabled", "disabled: 401", HOUR)
+SILENCED = skipped("s", "disabled", "disabled: does not speak chat", 600)
 UNSET = skipped("e", "not configured", "not configured: X_KEY is not set")
 
 NO_SUCH_ITEM = answered(404, error("Item with id 'rs_1' not found."))
@@ -541,6 +542,10 @@ OWN = [
     ([answered(405)], [], 502, None),
     ([answered(401)], [DISABLED], 503, HOUR),
     ([answered(404)], [DISABLED], 503, HOUR),
+    ([answered(405)], [SILENCED], 400, None),
+    ([], [SILENCED], 400, None),
+    ([answered(405)], [SILENCED, FAILING], 503, 60),
+    ([LIMITED], [SILENCED], 503, 600),
     ([], [FAILING, DISABLED, UNSET], 503, 60),
     ([], [UNSET], 503, None),
     (

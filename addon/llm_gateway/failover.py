@@ -16,7 +16,7 @@ from llm_gateway.frozen import frozen
 from .dialects import ProviderError, word_of
 from .dialects.error_topics import UNKNOWN, About, By, Topic
 from .exchange import Candidate
-from .health import DISABLED_FOR, MODEL_GONE_FOR, OPEN_MOST
+from .health import DISABLED_FOR, MODEL_GONE_FOR, NOT_SPOKEN, OPEN_MOST
 from .limits.refusals import Refused
 
 
@@ -228,6 +228,8 @@ def final_answer(
 ) -> Passed | Own:
     """The last word: about the request, else the last 5xx, else our own.
 
+    It is a 400 when nothing but the dialect is in the way.
+
     `tried` holds (provider, failure) in order; `skipped` the candidates that were
     not asked, with their reasons and the moments of their return.
     """
@@ -243,6 +245,18 @@ def final_answer(
         speaks = failed.body_complete and failed.body.lstrip()[:1] in (b"{", b"[")
         if failed.kind == "status" and (failed.status or 0) >= 500 and speaks:
             return Passed(failed)
+    if (
+        skipped
+        and all(NOT_SPOKEN in c.reason for c in skipped)
+        and all(f.topic.about is About.ROUTE for _, f in tried)
+    ):
+        # A 5xx would be asked again and again; this is for the app's settings.
+        return Own(
+            400,
+            "unsupported_dialect",
+            f"No provider of {model!r} answers in this API format: {why}. Set the app to"
+            " another format, or add a provider that speaks this one.",
+        )
     soonest = min((c.returns_at for c in skipped if c.returns_at), default=None)
     states = {c.state for c in skipped}
     broken = states <= {"failing", "disabled", "not configured"}

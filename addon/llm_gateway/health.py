@@ -42,6 +42,8 @@ MODEL_GONE_FOR = 600.0
 JITTER = 2.0
 """Seconds by which calls may be out of order; a larger step back is the clock's."""
 MINUTE = 60.0
+NOT_SPOKEN = "does not speak"
+"""How the reason begins for which a provider is not asked in a dialect."""
 
 
 @frozen
@@ -103,7 +105,7 @@ class Health:
         self._tick(now)
         worst: Unavailable | None = None
         if (until := self._silent.get((offer[0], dialect), 0.0)) > now:
-            worst = Unavailable("disabled", f"does not speak {dialect}", until)
+            worst = Unavailable("disabled", f"{NOT_SPOKEN} {dialect}", until)
         for key in (*_levels(offer), (*offer, dialect)):
             if rest := self._rests.get(key):
                 if rest.until <= now:

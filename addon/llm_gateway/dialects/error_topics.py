@@ -306,13 +306,15 @@ _BARE = re.compile(
     r"(?:url|path|page|route|resource|endpoint|api)?[ :]*"
     r"(?:could |was |is )?(?:not (?:be )?found|not allowed|gone|unknown)?"
     r"(?:on this server|here)?[. ]*(?:404|405)?"
-    r"|method not allowed[^\n]{0,80}|(?:invalid|unknown request) url\b.{0,200}"
-    r"|cannot post /\S*|no route matched with those values|no static resource \S*"
-    r"|no handler found for .{0,120}|the requested url was not found.{0,200}"
-    r"|path \S+ not found|not found: /\S*|unrecognized request url.{0,200}",
-    re.S,
+    r"|method not allowed[^\n]{0,80}"
 )
 """What a server says of any path that it does not know."""
+_NO_SUCH_PATH = re.compile(
+    r"(?:invalid|unrecognized request|unknown request) url\b|cannot post /"
+    r"|no route matched with those values|no static resource |no handler found for "
+    r"|the requested url was not found|path \S+ not found|not found: /"
+)
+"""How a sentence begins that speaks of the path, whatever its codes."""
 
 
 def topic_of(
@@ -348,7 +350,7 @@ def topic_of(
 
 def _is_bare(error: ProviderError) -> bool:
     """It says that there is nothing at this path, and no more."""
-    if error.codes & _ROUTE_CODES:
+    if error.codes & _ROUTE_CODES or _NO_SUCH_PATH.match(error.text.lstrip()):
         return True
     if error.codes - _BARE_CODES:
         return False

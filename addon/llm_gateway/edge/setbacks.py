@@ -28,7 +28,7 @@ from llm_gateway.edge.scrub import without_keys
 from llm_gateway.edge.settling import Settling, lowered, who
 from llm_gateway.exchange import Decision, Need, Offer, Reset, Verdict, Window
 from llm_gateway.failover import Failed, Mark, Next, Own, Passed
-from llm_gateway.health import DISABLED_FOR, MODEL_GONE_FOR
+from llm_gateway.health import DISABLED_FOR, MODEL_GONE_FOR, NOT_SPOKEN
 from llm_gateway.limits.durations import retry_after
 from llm_gateway.limits.engine import scopes_of
 from llm_gateway.limits.refusals import read_refusal
@@ -251,7 +251,7 @@ class Setbacks:
                     runtime.event(
                         "disabled",
                         offer.provider,
-                        f"does not speak {exchange.dialect.value}",
+                        f"{NOT_SPOKEN} {exchange.dialect.value}",
                         until=until,
                     )
             case Mark.NOTHING:
