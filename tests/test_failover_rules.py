@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.dialects import read_error
+from llm_gateway.dialects.error_topics import Said, topic_of
 from llm_gateway.exchange import Candidate, Offer, Verdict
 from llm_gateway.failover import (
     Failed,
@@ -21,18 +23,18 @@ from llm_gateway.failover import (
 )
 from llm_gateway.limits.durations import retry_after
 from llm_gateway.limits.refusals import read_refusal
+from llm_gateway.limits.reset_times import reset_in
 
 NOW = 1_800_000_000.0
 MODEL = "vendor/Model-1"
 HOUR, TEN_MINUTES = 3600.0, 600.0
 
-REFUSING = (400, 402, 403, 413, 429)
 
-
-def error(message: str = "", code: str | None = None) -> bytes:
-    return json.dumps(
-        {"error": {"message": message, "type": "t", "code": code}}
-    ).encode()
+def error(
+    message: str = "", code: str | int | None = None, param: str | None = None
+) -> bytes:
+    inner = {"message": message, "type": None, "code": code, "param": param}
+    return json.dumps({"error": inner}).encode()
 
 
 def answered(
@@ -41,26 +43,26 @@ def answered(
     *,
     complete: bool = True,
     parser: str = "openai",
+    said: Said = lambda _: False,
     **headers: str,
 ) -> Failed:
     """A status, read as the edge reads it."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    refused = None
-    if status in REFUSING:
-        refused = read_refusal(parser, status, named, body, NOW, None)
+    found = read_error(body, named)
     return Failed(
         "status",
         status=status,
-        error=read_error(body),
+        error=found,
         body=body,
         body_complete=complete,
-        back_at=retry_after(named, NOW),
-        refused=refused,
+        topic=topic_of(status, found, model=MODEL, said=said),
+        back_at=retry_after(named, NOW) or reset_in(found, NOW),
+        refused=read_refusal(parser, status, named, found, NOW, None, said),
     )
 
 
 def verdict(failed: Failed, *, can_refresh: bool = False) -> Judged:
-    return judge(failed, NOW, model=MODEL, can_refresh=can_refresh)
+    return judge(failed, NOW, can_refresh=can_refresh)
 
 
 # -- before a status, or in spite of a good one -------------------------------------
@@ -104,6 +106,7 @@ def test_broken(failed: Failed, mark: Mark, counted: bool, reason: str) -> None:
 ON = Next.MOVE_ON
 STRIKE, COOL, NOTHING = Mark.STRIKE, Mark.COOL, Mark.NOTHING
 ACCOUNT, GONE, SILENT = Mark.DISABLE_ACCOUNT, Mark.DISABLE_MODEL, Mark.NO_DIALECT
+ENDPOINT = Mark.DISABLE_ENDPOINT
 
 STATUSES = [
     # 429: at once to the next, until its word
@@ -132,12 +135,6 @@ STATUSES = [
         ACCOUNT,
         HOUR,
     ),
-    (
-        answered(400, error("API key not valid. Please pass a valid API key.")),
-        ON,
-        ACCOUNT,
-        HOUR,
-    ),
     (answered(403), ON, ACCOUNT, HOUR),
     (
         answered(403, error("Country not supported", "unsupported_country")),
@@ -159,74 +156,156 @@ STATUSES = [
     # money
     (answered(402), ON, ACCOUNT, HOUR),
     (answered(402, error("Insufficient credits")), ON, ACCOUNT, HOUR),
-    (
-        answered(
-            400, error("Your credit balance is too low to access the Anthropic API")
-        ),
-        ON,
-        ACCOUNT,
-        HOUR,
-    ),
     (answered(403, error("Billing is not active")), ON, ACCOUNT, HOUR),
-    # no such model
-    (answered(404), ON, GONE, TEN_MINUTES),
-    (answered(404, b"404 page not found"), ON, GONE, TEN_MINUTES),
-    (
-        answered(404, error("The model `x` does not exist", "model_not_found")),
-        ON,
-        GONE,
-        TEN_MINUTES,
-    ),
+    # money for a smaller request there is
     (
         answered(
-            404, error("models/x is not found for API version v1beta", "NOT_FOUND")
+            402, error("This request requires more credits, or fewer max_tokens.")
         ),
         ON,
-        GONE,
-        TEN_MINUTES,
+        NOTHING,
+        None,
     ),
+    # no such model: by a code, by a parameter, or the text names what was sent
+    *(
+        (answered(404, body), ON, GONE, TEN_MINUTES)
+        for body in (
+            error("The model `x` does not exist", "model_not_found"),
+            error("…", "DeploymentNotFound"),
+            error("Unknown", None, "model"),
+            error("The model `vendor/Model-1` does not exist"),
+            error("models/vendor/Model-1 is not found for API version v1beta"),
+            error("No endpoints found for vendor/model-1."),
+            error("vendor/model-1: gone fishing"),
+            b'{"error": "model \'vendor/Model-1\' not found"}',
+            b'{"type": "error", "error": {"type": "not_found_error", "message": "model: vendor/Model-1"}}',
+        )
+    ),
+    (answered(405, error("vendor/model-1 takes no POST")), ON, GONE, TEN_MINUTES),
     (
-        answered(404, error("No endpoints found for vendor/model-1.")),
+        answered(410, error("The model vendor/Model-1 is no more")),
         ON,
         GONE,
         TEN_MINUTES,
     ),
+    *(
+        (answered(status, error("…", code)), ON, GONE, TEN_MINUTES)
+        for status in (400, 403, 404, 422)
+        for code in ("model_not_found", "model_not_supported", "model_decommissioned")
+    ),
+    # a model in this dialect
+    *(
+        (answered(404, error(text)), ON, ENDPOINT, TEN_MINUTES)
+        for text in (
+            "This model is only supported in v1/responses and not in v1/chat/completions.",
+            "This is not a chat model and thus not supported in the v1/chat/completions endpoint. Did you mean to use v1/completions?",
+        )
+    ),
     (
         answered(
-            404,
+            400,
             error(
-                "The API deployment for this resource does not exist",
-                "DeploymentNotFound",
+                'model "gpt-5.4" is not accessible via the /chat/completions endpoint',
+                "unsupported_api_for_model",
             ),
         ),
         ON,
-        GONE,
+        ENDPOINT,
         TEN_MINUTES,
     ),
-    (answered(404, error("vendor/model-1: gone fishing")), ON, GONE, TEN_MINUTES),
+    # something that the request named or asked for
+    *(
+        (answered(status, body), ON, NOTHING, None)
+        for status in (404, 410)
+        for body in (
+            error("Provider returned error", 404),
+            error("No endpoints found that support tool use"),
+            error("No endpoints found that support image input", 404),
+            error("No allowed providers are available for the selected model."),
+            error("Previous response with id 'vendor/model-1' not found."),
+            error("Item with id 'rs_1' not found. Items are not persisted."),
+            error("No such File object: file-1"),
+            error("The model `other` does not exist"),
+            error("model not found"),
+            error("vendor/Model-10 is not there"),
+            b'{"status": 404, "title": "Not Found", "detail": "Function \'12\': Not found for account \'abc\'"}',
+        )
+    ),
+    (
+        answered(404, error("gone: vendor/model-1"), said=lambda text: True),
+        ON,
+        NOTHING,
+        None,
+    ),
+    (
+        answered(401, error("input item ID does not belong to this connection")),
+        ON,
+        NOTHING,
+        None,
+    ),
+    (
+        answered(403, error("You do not have permission to access the File x.")),
+        ON,
+        NOTHING,
+        None,
+    ),
     (
         answered(
-            400, error("The requested model is not supported.", "model_not_supported")
+            403, error("Only available for Coding Agents", "access_terminated_error")
         ),
         ON,
-        GONE,
-        TEN_MINUTES,
+        NOTHING,
+        None,
     ),
-    (answered(400, error("x is not a valid model ID")), ON, GONE, TEN_MINUTES),
-    (
-        answered(
-            400, error("The model `x` has been decommissioned", "model_decommissioned")
-        ),
-        ON,
-        GONE,
-        TEN_MINUTES,
+    # nothing at this path
+    *(
+        (answered(status, body), ON, SILENT, TEN_MINUTES)
+        for status in (404, 405, 410)
+        for body in (
+            b"",
+            b"404 page not found",
+            b"Not Found",
+            b"<html>Not Allowed</html>",
+            b'{"detail": "Not Found"}',
+            b'{"detail": "Method Not Allowed"}',
+            b'{"title": "Not Found", "status": 404}',
+            error("Invalid URL (POST /v1/responses)"),
+            error("Unknown request URL: POST /v1/x. Please check it.", "unknown_url"),
+            error("Resource not found", "404"),
+            error("Not Found", 404),
+        )
     ),
-    (answered(410, error("The model x is no more")), ON, GONE, TEN_MINUTES),
-    # no such dialect
-    (answered(404, error("Invalid URL (POST /v1/responses)")), ON, SILENT, None),
-    (answered(404, b'{"detail": "Not Found"}'), ON, SILENT, None),
-    (answered(405), ON, SILENT, None),
-    (answered(405, error("no model takes this method")), ON, SILENT, None),
+    # a 400 or 422 takes nothing from anybody, unless a code says what it is about
+    *(
+        (answered(status, error(text)), ON, NOTHING, None)
+        for status in (400, 422)
+        for text in (
+            "API key not valid. Please pass a valid API key.",
+            "Your credit balance is too low to access the Anthropic API",
+            "x is not a valid model ID",
+            "Function id '12': DEGRADED function cannot be invoked",
+        )
+    ),
+    *(
+        (
+            answered(status, error(text, "invalid_function_parameters")),
+            Next.STOP,
+            NOTHING,
+            None,
+        )
+        for status in (400, 422)
+        for text in (
+            "Invalid schema for function 'get_billing_info': 'required' is needed",
+            "Invalid schema for function 'insufficient_quota': x",
+            "Invalid schema for function 'invalid_api_key': x",
+            "tools.0.name: 'model not found' does not match",
+            "Rate limit: your tool is called too often per day",
+        )
+    ),
+    *(
+        (answered(400, error("…", code)), ON, ACCOUNT, HOUR)
+        for code in ("API_KEY_INVALID", "invalid_api_key", "insufficient_quota")
+    ),
     # too long for this one
     (
         answered(
@@ -264,6 +343,12 @@ STATUSES = [
         None,
     ),
     (answered(413), ON, NOTHING, None),
+    (
+        answered(500, error("the request exceeds the available context size.")),
+        Next.LARGER,
+        NOTHING,
+        None,
+    ),
     # the client's own
     (answered(400), Next.STOP, NOTHING, None),
     (
@@ -299,8 +384,18 @@ STATUSES = [
     (answered(422, error("messages.0.role: unknown")), Next.STOP, NOTHING, None),
     (answered(415), Next.STOP, NOTHING, None),
     (answered(451), Next.STOP, NOTHING, None),
+    # it broke on this request
+    *(
+        (answered(500, error(text)), ON, NOTHING, None)
+        for text in (
+            "Jinja Exception: After the optional system message, conversation roles must alternate",
+            "'ClaudeContentBlockToolResult' object has no attribute 'id'",
+            "'>' not supported between instances of 'int' and 'NoneType'",
+        )
+    ),
     # broken
     *((answered(status), ON, STRIKE, None) for status in (408, 409, 425, 498)),
+    (answered(503, error("Busy. Please try again in 20s.")), ON, STRIKE, 20),
     *(
         (answered(status), ON, STRIKE, None)
         for status in (500, 501, 502, 503, 504, 520, 529, 599)
@@ -319,7 +414,10 @@ def test_status(failed: Failed, next: Next, mark: Mark, back_in: float | None) -
     found = verdict(failed)
     assert (found.next, found.mark) == (next, mark)
     assert found.until == (None if back_in is None else NOW + back_in)
-    assert found.counted is (mark is STRIKE or next is Next.STOP)
+    ours = next in (ON, Next.LARGER) and mark is NOTHING and failed.status == 500
+    assert found.counted is (
+        mark is STRIKE or next is Next.STOP or (ours and next is ON)
+    )
     assert str(failed.status) in found.reason
     assert len(found.reason) <= 80
 
@@ -354,9 +452,7 @@ def test_any_failure_has_a_verdict(
     kind: str, status: int | None, body: bytes, can_refresh: bool
 ) -> None:
     failed = answered(status or 0, body)
-    failed = Failed(
-        kind, status=status, error=failed.error, body=body, refused=failed.refused
-    )
+    failed = replace(failed, kind=kind, status=status)
     found = verdict(failed, can_refresh=can_refresh)
     # An account that is of no use is not asked again at once, and a key is not spent
     # on a redirect.
@@ -394,13 +490,19 @@ COOLING = skipped("a", "cooling down", "cooling down: 429", 30)
 FULL = skipped("b", "at limit", "requests/day 20 of 20", 900)
 FAILING = skipped("c", "failing", "failing: connect", 60)
 DISABLED = skipped("d", "disabled", "disabled: 401", HOUR)
+SILENCED = skipped("s", "disabled", "disabled: does not speak chat", 600)
 UNSET = skipped("e", "not configured", "not configured: X_KEY is not set")
+
+NO_SUCH_ITEM = answered(404, error("Item with id 'rs_1' not found."))
 
 PASSED = [
     ([BAD_REQUEST], BAD_REQUEST),
     ([LIMITED, BAD_REQUEST], BAD_REQUEST),
     ([BAD_REQUEST, LIMITED, BROKE], BAD_REQUEST),
     ([answered(413), LIMITED], answered(413)),
+    # Something that it named is the client's to know of.
+    ([NO_SUCH_ITEM], NO_SUCH_ITEM),
+    ([NO_SUCH_ITEM, LIMITED, answered(404)], NO_SUCH_ITEM),
     ([BROKE], BROKE),
     ([BROKE, BROKE_LATER], BROKE_LATER),
     ([BROKE, LIMITED], BROKE),
@@ -412,6 +514,7 @@ PASSED = [
     ([BROKE, answered(400, error("API key not valid"))], BROKE),
     ([BROKE, answered(400, error("Your credit balance is too low"))], BROKE),
     ([BROKE, answered(400, error("x is not a valid model ID"))], BROKE),
+    ([BROKE, answered(404), answered(404, error("…", "model_not_found"))], BROKE),
 ]
 
 
@@ -439,6 +542,10 @@ OWN = [
     ([answered(405)], [], 502, None),
     ([answered(401)], [DISABLED], 503, HOUR),
     ([answered(404)], [DISABLED], 503, HOUR),
+    ([answered(405)], [SILENCED], 400, None),
+    ([], [SILENCED], 400, None),
+    ([answered(405)], [SILENCED, FAILING], 503, 60),
+    ([LIMITED], [SILENCED], 503, 600),
     ([], [FAILING, DISABLED, UNSET], 503, 60),
     ([], [UNSET], 503, None),
     (

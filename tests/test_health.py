@@ -1,10 +1,12 @@
 """Circuits, cooldowns and what is disabled, second by second."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_gateway.health import Health, Unavailable
+from llm_gateway.health import JITTER, Health, Unavailable
 
 NOW = 1_800_000_000.0
 A = ("a", "", "m")
@@ -104,7 +106,7 @@ ENDS = {
     "429": lambda health, now: health.cool(A, now, now + 1, "429"),
     "401": lambda health, now: health.disable(A, now + 1, "401", account=True),
     "404": lambda health, now: health.disable(A, now + 1, "404"),
-    "405": lambda health, now: health.silence(A, "chat"),
+    "405": lambda health, now: health.silence(A, "chat", now + 600),
     "refused": lambda health, now: health.strike(A, now, "connect", whole=True),
 }
 
@@ -183,21 +185,134 @@ def test_the_longest_rest_holds() -> None:
     assert free(health, NOW + 3600) == list(ALL)
 
 
-def test_a_dialect_that_is_not_spoken_is_asked_for_no_more() -> None:
+def test_a_dialect_that_never_answered_is_left_alone_for_a_while() -> None:
     health = Health()
-    health.silence(A, "responses")
+    assert health.silence(A, "responses", NOW + 600)
     assert health.unavailable(A, NOW, "chat") is None
     for offer in (A, OTHER_MODEL, OTHER_ACCOUNT):
-        found = health.unavailable(offer, NOW + 1e6, "responses")
-        assert found == Unavailable("disabled", "does not speak responses", None)
+        found = health.unavailable(offer, NOW, "responses")
+        assert found == Unavailable("disabled", "does not speak responses", NOW + 600)
     assert health.unavailable(B, NOW, "responses") is None
+    assert health.unavailable(A, NOW + 600, "responses") is None
+
+
+@pytest.mark.parametrize(
+    "speak",
+    [
+        lambda health: health.succeeded(OTHER_MODEL, NOW, dialect="chat"),
+        lambda health: health.answered(OTHER_ACCOUNT, "chat"),
+    ],
+)
+def test_who_has_answered_in_a_dialect_speaks_it(
+    speak: Callable[[Health], object],
+) -> None:
+    health = Health()
+    speak(health)
+    assert not health.silence(A, "chat", NOW + 600)
+    assert health.unavailable(A, NOW, "chat") is None
+    assert health.silence(A, "responses", NOW + 600)
+    # An answer that was under way when it was silenced brings it back.
+    late = Health()
+    late.silence(A, "chat", NOW + 600)
+    speak(late)
+    assert late.unavailable(A, NOW, "chat") is None
+
+
+def test_a_model_may_be_disabled_in_one_dialect() -> None:
+    health = Health()
+    health.disable(A, NOW + 600, "404", dialect="chat")
+    assert health.unavailable(A, NOW, "chat") == Unavailable(
+        "disabled", "404", NOW + 600
+    )
+    assert health.unavailable(A, NOW, "responses") is None
+    assert health.unavailable(OTHER_MODEL, NOW, "chat") is None
+
+
+# -- whose fault -------------------------------------------------------------------------
+
+
+def served_and_struck(
+    good: str, bad: str, *, strikes: int = 40, whole: bool = False
+) -> Health:
+    """One is served while the other's requests fail, five times as often."""
+    health = Health()
+    health.succeeded(A, NOW, asker=good)
+    for n in range(strikes):
+        health.strike(A, NOW + n, "500", asker=bad, whole=whole)
+        if n % 5 == 4:
+            health.succeeded(A, NOW + n, asker=good)
+    return health
+
+
+def test_one_asker_alone_opens_no_circuit_while_others_are_served() -> None:
+    assert free(served_and_struck("good", "bad"), NOW + 39, (A,)) == [A]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "whole"),
+    [("one", "one", False), ("", "", False), ("good", "", False)],
+)
+def test_otherwise_half_of_twenty_do(good: str, bad: str, whole: bool) -> None:
+    health = Health()
+    health.succeeded(A, NOW, asker=good)
+    for _ in range(5):
+        health.strike(A, NOW, "500", asker=bad, whole=whole)
+    assert free(health, NOW, (A,)) == []
+
+
+def test_strikes_of_two_askers_are_the_offers_own() -> None:
+    health = Health()
+    health.succeeded(A, NOW, asker="good")
+    for n in range(5):
+        health.strike(A, NOW, "500", asker=("one", "two")[n % 2])
+    assert free(health, NOW, (A,)) == []
+
+
+def test_a_good_answer_of_a_minute_ago_excuses_nobody() -> None:
+    health = Health()
+    health.succeeded(A, NOW, asker="good")
+    for _ in range(5):
+        health.strike(A, NOW + 61, "500", asker="bad")
+    assert free(health, NOW + 61, (A,)) == []
+
+
+# -- a clock that is set back ------------------------------------------------------------
+
+RESTS: dict[str, tuple[Callable[[Health], object], float]] = {
+    "cooldown": (lambda health: health.cool(A, NOW, NOW + 30, "429"), 30),
+    "own cooldown": (lambda health: health.cool(A, NOW, None, "429"), 30),
+    "circuit": (
+        lambda health: [health.strike(A, NOW, "500") for _ in range(5)],
+        30,
+    ),
+    "provider": (
+        lambda health: [health.strike(A, NOW, "tls", whole=True) for _ in range(5)],
+        30,
+    ),
+    "disabled": (lambda health: health.disable(A, NOW + 600, "404"), 600),
+    "dialect": (lambda health: health.silence(A, "chat", NOW + 600), 600),
+}
+
+
+@pytest.mark.parametrize("back", [1.0, 3.0, 60.0, 3600.0, 86_400.0])
+@pytest.mark.parametrize("rest", RESTS)
+def test_a_clock_that_is_set_back_lengthens_nothing(rest: str, back: float) -> None:
+    begin, length = RESTS[rest]
+    health = Health()
+    health.dispatched(A, NOW)
+    begin(health)
+    found = health.unavailable(A, NOW - back, "chat")
+    assert found is not None
+    assert found.returns_at is not None
+    assert found.returns_at - (NOW - back) <= length + JITTER
+    assert health.unavailable(A, NOW - back + length + JITTER, "chat") is None
 
 
 def test_a_new_configuration_is_a_new_beginning() -> None:
     health = struck(5)
     health.cool(B, NOW, NOW + 7, "429")
     health.disable(A, NOW + 99, "401", account=True)
-    health.silence(A, "chat")
+    health.silence(A, "chat", NOW + 600)
     health.forget("a")
     assert free(health, NOW, (A, OTHER_ACCOUNT)) == [A, OTHER_ACCOUNT]
     assert health.unavailable(A, NOW, "chat") is None

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from wire import STREAMS, cut, dialect_of, fed, places, recording
 
 from llm_gateway.dialects import CHAT, SPECS
+from llm_gateway.dialects.prompt_size import BYTES_PER_TOKEN
 from llm_gateway.exchange import Usage
 from llm_gateway.meter import StreamMeter
 from llm_gateway.sse import LONGEST, raw_events
@@ -103,7 +104,153 @@ def test_words_about_the_end_are_no_end():
     assert flaw("openai_chat.sse", event + ends) == ""
     wrong = b'data: {"error": {"message": "overloaded"}}\n\n'
     assert flaw("openai_chat.sse", event + wrong + ends) == "error event"
-    assert flaw("openai_chat.sse", b"data: " + b"x" * (LONGEST + 1)) == ""
+    assert flaw("openai_chat.sse", b"data: " + b"x" * (LONGEST + 1)) == "ended early"
+
+
+CHUNK = (
+    'data: {"choices":[{"index":0,"delta":{"content":%s},"finish_reason":null}]}\n\n'
+)
+STOP = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+DONE = b"data: [DONE]\n\n"
+ERROR = b'data: {"error": {"message": "overloaded"}}\n\n'
+MESSAGE_STOP = b'event: message_stop\ndata: {"type": "message_stop"}\n\n'
+COMPLETED = b'event: response.completed\ndata: {"type": "response.completed", "response": {}}\n\n'
+INCOMPLETE = (
+    b'data: {"sequence_number": 9, "type":"response.incomplete","response":{}}\n\n'
+)
+
+
+def chunk(text: str) -> bytes:
+    return (CHUNK % json.dumps(text)).encode()
+
+
+SAYS_DONE = chunk("A stream ends with `data: [DONE]` and")
+PINGS = b": ping\n\n" * 40
+TALKS = (
+    b'data: {"type": "response.output_text.delta", "delta": "response.completed"}\n\n'
+)
+ECHOES = (
+    b'data: {"type": "response.created", "response": {"tools": [{"parameters": '
+    b'{"type": "response.completed"}}]}}\n\n'
+)
+
+# dialect, a stream, has it said its last word, its flaw once the upstream has ended
+ENDS = [
+    ("chat", chunk("a") + STOP + DONE, True, ""),
+    ("chat", chunk("a") + DONE, True, ""),
+    ("chat", chunk("a") + STOP, True, ""),
+    ("chat", chunk("a") + STOP.replace(b'n":"s', b'n" : "s'), True, ""),
+    ("chat", chunk("a") + DONE.replace(b": ", b":"), True, ""),
+    ("chat", chunk("a") + DONE.replace(b"\n", b"\r\n"), True, ""),
+    ("chat", chunk("a") + b"event: x\ndata: [DONE]\n\n", True, ""),
+    # not closed by a blank line yet
+    ("chat", chunk("a") + b"data: [DONE]", True, ""),
+    ("chat", chunk("a") + STOP[:-2], True, ""),
+    # whatever follows
+    ("chat", chunk("a") + DONE + PINGS, True, ""),
+    ("chat", chunk("a") + STOP + PINGS + chunk("b") * 20, True, ""),
+    ("chat", chunk("a") + DONE + ERROR, True, ""),
+    ("chat", chunk("a") + DONE + b'data: {"cost": 1}\n\n' * 20, True, ""),
+    # what only looks like one
+    ("chat", chunk("a"), False, "ended early"),
+    ("chat", SAYS_DONE, False, "ended early"),
+    ("chat", SAYS_DONE[:-9], False, "ended early"),
+    ("chat", chunk('"finish_reason": "stop"'), False, "ended early"),
+    ("chat", chunk('{"text": "data: [DONE]\\n"}'), False, "ended early"),
+    ("completions", b'data: {"choices":[{"text":"[DONE], then"}]}\n\n', False, "ended early"),
+    ("completions", b'data: {"choices":[{"text":"a","finish_reason":"length"}]}\n\n', True, ""),
+    # an error before it
+    ("chat", chunk("a") + ERROR + DONE, False, "error event"),
+    ("chat", chunk("a") + STOP.replace(b"stop", b"error") + DONE, False, "error event"),
+    ("chat", chunk("a") + STOP.replace(b"stop", b"network_error"), False, "error event"),
+    ("messages", MESSAGE_STOP, True, ""),
+    ("messages", MESSAGE_STOP + DONE + PINGS, True, ""),
+    ("messages", b'data: {"type":"content_block_delta","delta":{"text":"message_stop"}}\n\n', False, "ended early"),
+    ("responses", COMPLETED, True, ""),
+    ("responses", COMPLETED + PINGS, True, ""),
+    ("responses", INCOMPLETE, True, ""),
+    ("responses", TALKS, False, "ended early"),
+    ("responses", ECHOES, False, "ended early"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("dialect", "stream", "ended", "expected"), ENDS)
+@pytest.mark.parametrize("size", [1, 40, 1 << 20])
+def test_the_last_word_ends_a_stream_whatever_follows(
+    dialect, stream, ended, expected, size
+):
+    it = StreamMeter(SPECS[dialect], strip_usage=False)
+    for i in range(0, len(stream), size):
+        it.feed(stream[i : i + size])
+    assert it.ended is ended
+    it.finish()
+    assert (it.ended, it.flaw) == (ended, expected)
+
+
+BIG = "iVBORw0KGgo" * (LONGEST // 5)
+IMAGE = {"images": [{"image_url": {"url": "data:image/png;base64," + BIG}}]}
+
+
+def data(value: object, name: str = "") -> bytes:
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {json.dumps(value)}\n\n".encode()
+
+
+def choice(delta: object, finish: str | None = None, **more: object) -> dict:
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
+
+
+U = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+R = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18}
+APART = data({"choices": [], "usage": U})
+LARGE = {
+    "a picture, usage apart": ("chat", [data(choice(IMAGE)), data(choice({}, "stop")), APART, DONE]),
+    "a text, usage apart": ("chat", [data(choice({"content": BIG})), data(choice({}, "stop")), APART, DONE]),
+    "all in one": ("chat", [data(choice(IMAGE, "stop", usage=U))]),
+    "usage first": ("chat", [data({"usage": U, **choice(IMAGE, "stop")})]),
+    "two large ones": ("chat", [data(choice(IMAGE)), data(choice(IMAGE, "stop")), APART]),
+    "responses, the last event": ("responses", [data({"type": "response.completed", "response": {"output": [{"result": BIG}], "usage": R}}, "response.completed")]),
+    "responses, its type behind": ("responses", [data({"response": {"output": [{"result": BIG}], "usage": R}, "type": "response.completed"})]),
+    "messages": ("messages", [data({"type": "message_start", "message": {"usage": {"input_tokens": 11, "output_tokens": 1}}}), data({"type": "content_block_delta", "delta": {"text": BIG}}), data({"type": "message_delta", "usage": {"output_tokens": 7}}), data({"type": "message_stop"})]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("strip", [False, True])
+@pytest.mark.parametrize("size", [16_384, 999_983, 1 << 26])
+def test_events_of_any_size_are_metered(name, strip, size):
+    dialect, events = LARGE[name]
+    it = StreamMeter(SPECS[dialect], strip_usage=strip)
+    stream = b"".join(events)
+    out = b"".join(it.feed(stream[i : i + size]) for i in range(0, len(stream), size))
+    assert it.ended
+    out += it.finish()
+    kept = [e for e in events if not (strip and e == APART)]
+    assert out == b"".join(kept)
+    found = it.usage(prompt_estimate=1)
+    assert found.source == "reported"
+    assert (found.input_tokens, found.output_tokens) == (11, 7)
+    assert it.flaw == ""
+
+
+def test_a_large_text_is_estimated_by_its_size():
+    it = StreamMeter(CHAT, strip_usage=False)
+    for event in (data(choice({"content": BIG})), data(choice(IMAGE)), DONE):
+        for i in range(0, len(event), 100_000):
+            it.feed(event[i : i + 100_000])
+    it.finish()
+    found = it.usage(prompt_estimate=1)
+    assert found.source == "estimated"
+    assert found.output_tokens == pytest.approx(len(BIG) / BYTES_PER_TOKEN, rel=0.1)
+
+
+@pytest.mark.parametrize("strip", [False, True])
+def test_a_stream_that_is_cut_inside_a_large_event_ended_early(strip):
+    it = StreamMeter(CHAT, strip_usage=strip)
+    part = data(choice({"content": BIG}))[:-100]
+    assert it.feed(part) + it.finish() == part
+    assert it.boundary == b"\n\n"
+    assert it.flaw == "ended early"
 
 
 # --- passing on
@@ -373,15 +520,15 @@ def test_a_held_event_that_is_whole_goes_out_at_the_end(rest):
 
 
 @pytest.mark.parametrize("more", [{}, {"strip_usage": True}, {"rename_model": "b"}])
-def test_an_endless_event_passes_unread(more):
+def test_an_endless_event_passes_as_it_comes(more):
     it = StreamMeter(CHAT, **{"strip_usage": False, **more})
-    chunks = [b"data: " + b"x" * (LONGEST // 4)] * 6
-    out = fed(it.feed, chunks)
-    assert out == b"".join(chunks)
-    late = b'\n\ndata: {"model":"a","choices":[],"usage":{"prompt_tokens":1}}\n\n'
-    assert it.feed(late) == late
+    chunks = [b"data: " + b"x" * (LONGEST // 4)] * 600
+    assert b"".join(map(it.feed, chunks[:6])) == b"".join(chunks[:6])
+    for piece in chunks[6:]:
+        assert it.feed(piece) == piece
     assert it.finish() == b""
     assert it.usage(prompt_estimate=7).source == "estimated"
+    assert it.flaw == "ended early"
 
 
 @given(

@@ -253,6 +253,119 @@ def test_plain_answers_that_are_none(body, kind, message):
     assert (peek.kind, peek.error.message) == (kind, message)
 
 
+CHOICE = {"index": 0, "message": {"role": "assistant", "content": "a"}}
+MINIMAX = {"choices": None, "base_resp": {"status_code": 1002, "status_msg": "busy"}}
+
+# dialect, a plain answer, and what is wrong with it ("" for nothing)
+PLAIN = [
+    ("chat", {"choices": [CHOICE]}, ""),
+    ("chat", {"choices": [CHOICE | {"finish_reason": "stop"}]}, ""),
+    # It ended without a word, or refused: that is its answer.
+    ("chat", {"choices": [{"message": {"content": ""}, "finish_reason": "stop"}]}, ""),
+    ("chat", {"choices": [{"finish_reason": "content_filter"}]}, ""),
+    ("chat", {"choices": [{"message": {"refusal": "no", "content": None}}]}, ""),
+    ("chat", {"choices": [{}, CHOICE]}, ""),
+    ("completions", {"choices": [{"text": ""}]}, ""),
+    ("completions", {"choices": [{"text": "a", "finish_reason": "length"}]}, ""),
+    *(
+        (dialect, body, "no answer")
+        for dialect in ("chat", "completions", "embeddings", "responses", "messages")
+        for body in (
+            {},
+            {"code": 500, "message": "internal error", "data": None},
+            {"detail": "Internal error"},
+            {"id": "x", "usage": {"prompt_tokens": 1}},
+        )
+    ),
+    ("chat", {"choices": []}, "no answer"),
+    ("chat", {"choices": [{}]}, "no answer"),
+    ("chat", {"choices": ["a"]}, "no answer"),
+    ("chat", {"choices": {"0": CHOICE}}, "no answer"),
+    ("chat", MINIMAX, "no answer"),
+    ("chat", {"choices": [CHOICE | {"finish_reason": "error"}]}, "error event"),
+    ("chat", {"choices": [CHOICE | {"finish_reason": "network_error"}]}, "error event"),
+    ("chat", {"code": 1302, "msg": "rate limit", "success": False}, "error event"),
+    ("embeddings", {"data": [{"embedding": [0.1]}]}, ""),
+    ("embeddings", {"data": [{"embedding": "AAA="}]}, ""),
+    ("embeddings", {"data": []}, "no answer"),
+    ("embeddings", {"data": [{"embedding": []}]}, "no answer"),
+    ("embeddings", {"data": None}, "no answer"),
+    ("responses", {"status": "completed", "output": [{"type": "message"}]}, ""),
+    ("responses", {"status": "incomplete", "output": []}, ""),
+    ("responses", {"status": "queued", "output": []}, ""),
+    ("responses", {"status": "completed", "output": []}, "no answer"),
+    ("responses", {"status": "failed", "output": [{"type": "message"}]}, "no answer"),
+    ("responses", {"status": "failed", "error": {"message": "x"}}, "error event"),
+    ("messages", {"content": [{"type": "text", "text": "a"}]}, ""),
+    ("messages", {"content": [], "stop_reason": "end_turn"}, ""),
+    ("messages", {"content": [], "stop_reason": "refusal"}, ""),
+    ("messages", {"content": [], "stop_reason": None}, "no answer"),
+    ("messages", {"type": "error", "error": {"message": "x"}}, "error event"),
+]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("dialect", "body", "flaw"), PLAIN)
+def test_a_plain_answer_holds_an_answer_or_is_none(dialect, body, flaw, streamed):
+    """Asked for or not: who answers a stream with JSON is judged alike."""
+    for announced in (False, True):
+        peek = Peek(SPECS[dialect], streamed, announced=announced)
+        peek.feed(json.dumps(body).encode())
+        assert peek.finish() is (ERROR if flaw else CONTENT)
+        assert peek.kind == flaw
+        assert not peek.is_stream
+
+
+def test_what_lies_below_a_dialects_path_is_not_known():
+    peek = Peek(dialects.MESSAGES, False, below=True)
+    peek.feed(b'{"input_tokens": 5}')
+    assert peek.finish() is CONTENT
+
+
+def test_a_provider_that_wraps_its_error_in_a_good_answer_is_heard():
+    peek = Peek(dialects.CHAT, False)
+    peek.feed(json.dumps(MINIMAX).encode())
+    peek.finish()
+    assert (peek.error.code, peek.error.message) == ("1002", "busy")
+
+
+FIRST = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+@pytest.mark.parametrize(
+    ("stream", "announced"),
+    [
+        (FIRST, False),
+        (FIRST, True),
+        (b"\xef\xbb\xbf" + FIRST, False),
+        (b"\n\n" + FIRST, False),
+        (b": ping\n\n" + FIRST, False),
+        (b"event: x\n" + FIRST, False),
+        (b"id: 7\nretry: 10\n" + FIRST, False),
+        # Another field first, as the format allows; the content type says what it is.
+        (b"vendor: x\n\n" + FIRST, True),
+    ],
+)
+def test_a_stream_is_known_by_its_bytes(stream, announced, size):
+    peek = Peek(dialects.CHAT, True, announced=announced)
+    chunks = [stream[i : i + size] for i in range(0, len(stream), size)]
+    assert [peek.feed(chunk) for chunk in chunks][-1] is CONTENT
+    assert peek.is_stream
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b"", "broken body"), (b"null", "broken body"), (b"overloaded", "broken body")],
+)
+def test_what_does_not_begin_like_a_stream_is_none(body, kind):
+    peek = Peek(dialects.CHAT, True, announced=False)
+    for i in range(len(body)):
+        peek.feed(body[i : i + 1])
+    assert peek.finish() is ERROR
+    assert (peek.kind, peek.is_stream) == (kind, False)
+
+
 def test_a_large_plain_answer_is_held_to_its_end():
     peek = Peek(dialects.EMBEDDINGS, True)  # embeddings never stream
     assert peek.feed(b'{"data":[' + b"1," * MOST_HELD) is HOLD

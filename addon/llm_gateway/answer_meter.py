@@ -31,6 +31,8 @@ class AnswerMeter:
 
     boundary = b""
     flaw = ""
+    ended = False
+    """Nothing in a plain answer says that it is whole before it ends."""
 
     def __init__(
         self, dialect: DialectSpec, *, reasoning_excluded: bool = False

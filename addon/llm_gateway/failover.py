@@ -7,7 +7,6 @@ last word once nothing more can be tried.
 What this file does not know: sockets, mitmproxy, clocks, who the next candidate is.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
@@ -15,8 +14,9 @@ from enum import Enum
 from llm_gateway.frozen import frozen
 
 from .dialects import ProviderError, word_of
+from .dialects.error_topics import UNKNOWN, About, By, Topic
 from .exchange import Candidate
-from .health import DISABLED_FOR, MODEL_GONE_FOR, OPEN_MOST
+from .health import DISABLED_FOR, MODEL_GONE_FOR, NOT_SPOKEN, OPEN_MOST
 from .limits.refusals import Refused
 
 
@@ -37,6 +37,7 @@ class Mark(Enum):
     COOL = "cooldown"
     DISABLE_ACCOUNT = "account disabled"
     DISABLE_MODEL = "model disabled"
+    DISABLE_ENDPOINT = "model disabled in this dialect"
     NO_DIALECT = "dialect not spoken"
 
 
@@ -53,8 +54,10 @@ class Failed:
     body: bytes = b""
     body_complete: bool = False
     content_type: str = ""
-    retry_after: str = ""
-    """The provider's header, as it came."""
+    topic: Topic = UNKNOWN
+    """What the error is about, with a status."""
+    advice: tuple[tuple[str, str], ...] = ()
+    """The provider's headers that an error keeps: its ids, when to come back."""
     back_at: float | None = None
     """Unix time that it asks us to wait for, with whatever status."""
     sent: bool = True
@@ -88,42 +91,22 @@ _CONNECTION = {"cannot resolve", "connect", "connect timeout", "tls"}
 _TIMEOUTS = {"connect timeout", "no first byte", "deadline"}
 _CLOSED = "closed before headers"
 _SPEAKS_OF_REQUEST = {400, 406, 411, 413, 414, 415, 422, 431, 451}
-_MODEL_GONE = re.compile(
-    r"model_not_found|model_not_supported|unknown_model|invalid_model\b"
-    r"|no such model|unknown model|invalid model|is not a valid model"
-    r"|no endpoints found|decommissioned|access to (?:the )?model"
-    # "The model `x` does not exist", and not "… is not supported with this model".
-    r"|\bmodels?\b[^\w.]*(?:\S+ )?(?:is |was )?"
-    r"(?:not found|not supported|not available|does not exist)"
-)
-"""Said of a model that a provider does not have, in a text in lower case."""
-_TOO_LONG = (
-    "context_length_exceeded",
-    "maximum context",
-    "context length",
-    "context window",
-    "prompt is too long",
-    "input is too long",
-    "too many input tokens",
-    "exceeds the maximum number of tokens",
-)
-_BAD_KEY = (
-    "api key not valid",
-    "api_key_invalid",
-    "invalid api key",
-    "invalid_api_key",
-)
-_FLAGGED = ("moderation", "flagged", "content policy", "content_policy")
-_NO_MONEY = ("insufficient_quota", "billing", "credit balance", "spend limit")
+_GONE = {404, 405, 410}
+_NOT_THE_CLIENTS = {About.KEY, About.MONEY, About.MODEL, About.ENDPOINT}
+"""Topics that whoever runs the gateway can do something about, and no client."""
+_DISABLES = {
+    About.MODEL: Mark.DISABLE_MODEL,
+    About.ENDPOINT: Mark.DISABLE_ENDPOINT,
+    About.KEY: Mark.DISABLE_ACCOUNT,
+    About.MONEY: Mark.DISABLE_ACCOUNT,
+}
 
 
-def judge(
-    failed: Failed, now: float, *, model: str, can_refresh: bool = False
-) -> Judged:
+def judge(failed: Failed, now: float, *, can_refresh: bool = False) -> Judged:
     """One row of the table for one failure.
 
-    `model` is the name that the provider was sent; `can_refresh` says that its
-    credential is a session that was not renewed for this request yet.
+    `can_refresh` says that its credential is a session that was not renewed for this
+    request yet.
     """
     kind = failed.kind
     if kind in _CONNECTION or (kind == _CLOSED and failed.status is None):
@@ -134,69 +117,78 @@ def judge(
         # A deadline that passed before anything was sent says nothing of a provider.
         mark = Mark.STRIKE if failed.sent or kind != "deadline" else Mark.NOTHING
         return Judged(Next.MOVE_ON, mark, _reason(failed), counted=failed.sent)
-    return _judge_status(failed, now, model, can_refresh)
+    return _judge_status(failed, now, can_refresh)
 
 
-def _judge_status(failed: Failed, now: float, model: str, can_refresh: bool) -> Judged:
+def _judge_status(failed: Failed, now: float, can_refresh: bool) -> Judged:
     status = failed.status or 0
     reason = _reason(failed)
     refused = failed.refused
-    text = _text(failed)
-    gone = Judged(Next.MOVE_ON, Mark.DISABLE_MODEL, reason, False, now + MODEL_GONE_FOR)
-    useless = Judged(
-        Next.MOVE_ON, Mark.DISABLE_ACCOUNT, reason, False, now + DISABLED_FOR
-    )
-    if status in (400, 413, 422) and _any(_TOO_LONG, text):
-        return Judged(Next.LARGER, Mark.NOTHING, reason, counted=False)
+    about = failed.topic.about
+    unharmed = Judged(Next.MOVE_ON, Mark.NOTHING, reason, counted=False)
+    if about is About.TOO_LONG and (status in (400, 413, 422) or status >= 500):
+        return replace(unharmed, next=Next.LARGER)
     if refused is not None:
         if refused.kind == "money":
-            return replace(useless, until=refused.until or useless.until)
+            back = refused.until or now + DISABLED_FOR
+            return replace(unharmed, mark=Mark.DISABLE_ACCOUNT, until=back)
         # A request too large for a minute's tokens is no reason to rest.
         mark = Mark.NOTHING if refused.kind == "too_large" else Mark.COOL
-        return Judged(Next.MOVE_ON, mark, reason, False, refused.until)
+        return replace(unharmed, mark=mark, until=refused.until)
     if status == 429:
-        return Judged(Next.MOVE_ON, Mark.COOL, reason, counted=False)
-    if status == 402 or (status in (400, 403) and _any(_NO_MONEY, text)):
-        return useless
-    if status in (400, 403) and _MODEL_GONE.search(text):
-        return gone
-    if status == 403 and _any(_FLAGGED, text):
-        return Judged(Next.STOP, Mark.NOTHING, reason, counted=True)
-    if status in (401, 403) or (status == 400 and _any(_BAD_KEY, text)):
-        if can_refresh and status == 401:
-            return Judged(Next.REFRESH, Mark.NOTHING, reason, counted=False)
-        return useless
-    if status in (404, 405, 410):
-        if _is_about_model(failed, model, text):
-            return gone
-        return Judged(Next.MOVE_ON, Mark.NO_DIALECT, reason, counted=False)
-    if status in (408, 409, 425) or status >= 500 or status == 498:
+        return replace(unharmed, mark=Mark.COOL)
+    if can_refresh and status == 401 and about is not About.NAMED:
+        return replace(unharmed, next=Next.REFRESH)
+    if status in (401, 402, 403):
+        return _judge_access(failed, now, unharmed)
+    if status in _GONE:
+        return _judge_gone(failed, now, unharmed)
+    if status in (408, 409, 425, 498) or status >= 500:
+        if about is About.NAMED:  # it broke on this request
+            return replace(unharmed, counted=True)
         # It may be asked to wait for as long as a circuit would be open at most.
         until = failed.back_at and min(failed.back_at, now + OPEN_MOST)
         return Judged(Next.MOVE_ON, Mark.STRIKE, reason, True, until)
     if 400 <= status < 500:
+        if about in _NOT_THE_CLIENTS:
+            # Its text may repeat the request: only a code takes anything away from others.
+            sure = failed.topic.by is By.CODE
+            return _disabled(about, now, unharmed) if sure else unharmed
         return Judged(Next.STOP, Mark.NOTHING, reason, counted=True)
     # 1xx and 3xx: redirects are never followed, since a key goes to one origin only.
     return Judged(Next.MOVE_ON, Mark.STRIKE, reason, counted=True)
 
 
-def _is_about_model(failed: Failed, model: str, text: str) -> bool:
-    """A 404 is about the model when it names it, or says nothing else."""
-    if failed.status == 405:
-        return False
-    names = (model.lower(), "model", "deployment")
-    return not text.strip() or _any(names, text) or bool(_MODEL_GONE.search(text))
+def _judge_access(failed: Failed, now: float, unharmed: Judged) -> Judged:
+    """401, 402, 403: the account, unless it is known to be about something else."""
+    about = failed.topic.about
+    if about is About.NAMED:
+        return unharmed
+    if failed.status == 403:
+        if about is About.FLAGGED:
+            return replace(unharmed, next=Next.STOP, counted=True)
+        if about in (About.MODEL, About.ENDPOINT):
+            return _disabled(about, now, unharmed)
+    return _disabled(About.KEY, now, unharmed)
 
 
-def _any(needles: Sequence[str], text: str) -> bool:
-    return any(needle in text for needle in needles)
+def _judge_gone(failed: Failed, now: float, unharmed: Judged) -> Judged:
+    """404, 405, 410: the model, the route, or what the request named."""
+    topic = failed.topic
+    if topic.about is About.ROUTE:
+        # Whether it ever answered in this dialect is for `Health` to say.
+        return replace(unharmed, mark=Mark.NO_DIALECT, until=now + MODEL_GONE_FOR)
+    if topic.about is About.ENDPOINT or (
+        topic.about is About.MODEL and topic.by in (By.CODE, By.NAME)
+    ):
+        return _disabled(topic.about, now, unharmed)
+    return unharmed
 
 
-def _text(failed: Failed) -> str:
-    error = failed.error
-    if error is None:
-        return ""
-    return f"{error.code} {error.type} {error.message}".lower()
+def _disabled(about: About, now: float, unharmed: Judged) -> Judged:
+    mark = _DISABLES[about]
+    for_how_long = DISABLED_FOR if mark is Mark.DISABLE_ACCOUNT else MODEL_GONE_FOR
+    return replace(unharmed, mark=mark, until=now + for_how_long)
 
 
 def _reason(failed: Failed) -> str:
@@ -227,6 +219,10 @@ class Own:
     """Unix time of the soonest return."""
 
 
+UNSUPPORTED_DIALECT = "unsupported_dialect"
+"""Code of our own 400 where nothing but the API format is in the way."""
+
+
 def final_answer(
     tried: Sequence[tuple[str, Failed]],
     skipped: Sequence[Candidate],
@@ -235,6 +231,8 @@ def final_answer(
     now: float,
 ) -> Passed | Own:
     """The last word: about the request, else the last 5xx, else our own.
+
+    It is a 400 when nothing but the dialect is in the way.
 
     `tried` holds (provider, failure) in order; `skipped` the candidates that were
     not asked, with their reasons and the moments of their return.
@@ -251,6 +249,18 @@ def final_answer(
         speaks = failed.body_complete and failed.body.lstrip()[:1] in (b"{", b"[")
         if failed.kind == "status" and (failed.status or 0) >= 500 and speaks:
             return Passed(failed)
+    if (
+        skipped
+        and all(NOT_SPOKEN in c.reason for c in skipped)
+        and all(f.topic.about is About.ROUTE for _, f in tried)
+    ):
+        # A 5xx would be asked again and again; this is for the app's settings.
+        return Own(
+            400,
+            UNSUPPORTED_DIALECT,
+            f"No provider of {model!r} answers in this API format: {why}. Set the app to"
+            " another format, or add a provider that speaks this one.",
+        )
     soonest = min((c.returns_at for c in skipped if c.returns_at), default=None)
     states = {c.state for c in skipped}
     broken = states <= {"failing", "disabled", "not configured"}
@@ -281,15 +291,15 @@ def final_answer(
 
 def _speaks_of_request(failed: Failed) -> bool:
     """The client can do something about it; not so about a key, money or a config."""
-    text = _text(failed)
-    refused = failed.refused
+    topic, refused = failed.topic, failed.refused
+    if failed.kind != "status" or not failed.body_complete:
+        return False
+    if failed.status in _GONE or failed.status in (401, 403):
+        return topic.about is About.NAMED
     return (
-        failed.kind == "status"
-        and failed.status in _SPEAKS_OF_REQUEST
-        and failed.body_complete
+        failed.status in _SPEAKS_OF_REQUEST
         and (refused is None or refused.kind == "too_large")
-        and not _any(_BAD_KEY + _NO_MONEY, text)
-        and not _MODEL_GONE.search(text)
+        and topic.about not in _NOT_THE_CLIENTS
     )
 
 

@@ -3,9 +3,13 @@
 What lives here: memory of failures, keyed by provider, account and model, and what
 follows from it. A cooldown is a provider's word (429); a circuit is our own (strikes);
 a disabled account or model is an answer that will not change by itself soon (401, 402,
-404); a dialect that a provider does not speak (405) is asked for no more.
+404); a dialect that a provider never answered in is left alone for a while (404, 405).
 
-What this file does not know: clocks (`now` is an argument), limits, prices, sockets.
+No request takes a provider away from others: strikes of one asker alone open no circuit
+while others are served, and who has once answered in a dialect speaks it.
+
+What this file does not know: clocks (`now` is an argument; one that is set back lengthens
+nothing), limits, prices, sockets.
 
     strike ×5 in a row, or half of ≥20 in a minute
       closed ────────────────────────────────────▶ open 30 s, 60 s, … 10 min
@@ -17,6 +21,7 @@ What this file does not know: clocks (`now` is an argument), limits, prices, soc
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from llm_gateway.frozen import frozen
 
@@ -34,6 +39,11 @@ COOL_MOST = 600.0
 DISABLED_FOR = 3600.0
 """An account without a valid key or money is tried again after this many seconds."""
 MODEL_GONE_FOR = 600.0
+JITTER = 2.0
+"""Seconds by which calls may be out of order; a larger step back is the clock's."""
+MINUTE = 60.0
+NOT_SPOKEN = "does not speak"
+"""How the reason begins for which a provider is not asked in a dialect."""
 
 
 @frozen
@@ -46,10 +56,16 @@ class Unavailable:
     returns_at: float | None
 
 
+class _Result(NamedTuple):
+    at: float
+    bad: bool
+    asker: str
+
+
 @dataclass(slots=True)
 class _Circuit:
     in_a_row: int = 0
-    recent: deque[tuple[float, bool]] = field(default_factory=deque)
+    recent: deque["_Result"] = field(default_factory=deque)
     open_until: float = 0.0
     opened: int = 0
     """How often it opened without a success in between."""
@@ -72,8 +88,13 @@ class Health:
         self._circuits: dict[Key, _Circuit] = {}
         self._rests: dict[Key, _Rest] = {}
         self._cooled: dict[Key, int] = {}
-        self._silent: set[Key] = set()
-        """(provider, dialect) that is not spoken there."""
+        self._silent: dict[Key, float] = {}
+        """(provider, dialect) that never answered -> when it is asked again."""
+        self._spoken: set[Key] = set()
+        """(provider, dialect) that has answered, for as long as the process runs."""
+        self._served: dict[Key, _Result] = {}
+        """The last good answer of an offer without a circuit."""
+        self._mark = 0.0
 
     def unavailable(
         self, offer: Key, now: float, dialect: str = ""
@@ -81,10 +102,11 @@ class Health:
         """What keeps this offer from being asked, or None."""
         if not (self._rests or self._circuits or self._silent):
             return None
-        if (offer[0], dialect) in self._silent:
-            return Unavailable("disabled", f"does not speak {dialect}", None)
+        self._tick(now)
         worst: Unavailable | None = None
-        for key in _levels(offer):
+        if (until := self._silent.get((offer[0], dialect), 0.0)) > now:
+            worst = Unavailable("disabled", f"{NOT_SPOKEN} {dialect}", until)
+        for key in (*_levels(offer), (*offer, dialect)):
             if rest := self._rests.get(key):
                 if rest.until <= now:
                     del self._rests[key]
@@ -105,22 +127,39 @@ class Health:
 
     def dispatched(self, offer: Key, now: float) -> None:
         """A request leaves: where a circuit is half open, it is the one that tests it."""
-        for key in _levels(offer):
+        self._tick(now)
+        for key in _levels(offer) if self._circuits else ():
             circuit = self._circuits.get(key)
             if circuit is not None and circuit.opened:
                 circuit.trial = now
 
-    def succeeded(self, offer: Key, now: float) -> bool:
-        """A good answer. True when it closed a circuit."""
+    def succeeded(
+        self, offer: Key, now: float, *, asker: str = "", dialect: str = ""
+    ) -> bool:
+        """A good answer to `asker`. True when it closed a circuit."""
         closed = False
         self._cooled.pop(offer, None)
+        self.answered(offer, dialect)
+        good = _Result(now, False, asker)
+        if offer not in self._circuits:
+            self._served[offer] = good
+        if not self._circuits:
+            return False
+        self._tick(now)
         for key in _levels(offer):
             circuit = self._circuits.get(key)
             if circuit is None:
                 continue
             closed = closed or bool(circuit.opened)
-            _recover(circuit, now)
+            _recover(circuit, good)
         return closed
+
+    def answered(self, offer: Key, dialect: str) -> None:
+        """It answered in this dialect, good or bad: it speaks it."""
+        spoken = (offer[0], dialect)
+        self._spoken.add(spoken)
+        if self._silent:
+            self._silent.pop(spoken, None)
 
     def inconclusive(self, offer: Key) -> None:
         """Neither good nor bad (client went away, 4xx): a test is free to run again."""
@@ -129,26 +168,39 @@ class Health:
                 circuit.trial = None
 
     def strike(
-        self, offer: Key, now: float, reason: str, *, whole: bool = False
+        self,
+        offer: Key,
+        now: float,
+        reason: str,
+        *,
+        whole: bool = False,
+        asker: str = "",
     ) -> float | None:
         """A failure of this offer, or, `whole`, of its provider: it was not reached.
 
         The moment until which the circuit is open, if it opened now.
         """
+        self._tick(now)
         key = offer[:1] if whole else offer
-        circuit = self._circuits.setdefault(key, _Circuit())
+        circuit = self._circuits.get(key)
+        if circuit is None:
+            circuit = self._circuits[key] = _Circuit()
+            if served := self._served.pop(key, None):
+                circuit.recent.append(served)
         tested = circuit.trial is not None
         self.inconclusive(offer)
         if not whole and (provider := self._circuits.get(offer[:1])):
             # It was reached, and that is all that its own circuit is about.
-            _recover(provider, now)
+            _recover(provider, _Result(now, False, asker))
         circuit.in_a_row += 1
-        _note(circuit, now, bad=True)
+        _note(circuit, _Result(now, True, asker))
         if circuit.open_until > now and not tested:
             return None
-        bad = sum(1 for _, was_bad in circuit.recent if was_bad)
+        bad = sum(1 for result in circuit.recent if result.bad)
         often = len(circuit.recent) >= SAMPLE and bad * 2 >= len(circuit.recent)
         if not (tested or circuit.in_a_row >= OPEN_AFTER or often):
+            return None
+        if not (tested or whole) and _is_askers_own(circuit, asker):
             return None
         circuit.open_until = now + min(OPEN_FIRST * 2**circuit.opened, OPEN_MOST)
         circuit.opened += 1
@@ -159,6 +211,7 @@ class Health:
 
     def cool(self, offer: Key, now: float, until: float | None, reason: str) -> float:
         """A provider asked for patience; without its word 30 s, growing. Until when."""
+        self._tick(now)
         self.inconclusive(offer)
         if until is None:
             known = self._rests.get(offer)
@@ -172,21 +225,30 @@ class Health:
         return until
 
     def disable(
-        self, offer: Key, until: float, reason: str, *, account: bool = False
+        self,
+        offer: Key,
+        until: float,
+        reason: str,
+        *,
+        account: bool = False,
+        dialect: str = "",
     ) -> None:
-        """The model, or with `account` everything of its account, is of no use now."""
+        """The model is of no use now: at all, or in this dialect only; or, with `account`,
+        everything of its account."""
         self.inconclusive(offer)
-        key = offer[:2] if account else offer
+        key = offer[:2] if account else (*offer, dialect) if dialect else offer
         self._rest(key, _Rest(until, "disabled", reason))
 
-    def silence(self, offer: Key, dialect: str) -> None:
-        """Its provider does not speak this dialect."""
-        self.inconclusive(offer)
-        self._silent.add((offer[0], dialect))
+    def silence(self, offer: Key, dialect: str, until: float) -> bool:
+        """Its provider has no such path: it is left alone in this dialect until then.
 
-    def is_silent(self, offer: Key, dialect: str) -> bool:
-        """Its provider turned out not to speak this dialect."""
-        return (offer[0], dialect) in self._silent
+        False when it has answered there before: then the path was not what was missing.
+        """
+        self.inconclusive(offer)
+        if (offer[0], dialect) in self._spoken:
+            return False
+        self._silent[offer[0], dialect] = until
+        return True
 
     def _rest(self, key: Key, rest: _Rest) -> None:
         known = self._rests.get(key)
@@ -195,10 +257,37 @@ class Health:
 
     def forget(self, provider: str) -> None:
         """Its configuration changed: everything is worth another try."""
-        for table in (self._circuits, self._rests, self._cooled):
+        tables = (
+            self._circuits,
+            self._rests,
+            self._cooled,
+            self._silent,
+            self._served,
+        )
+        for table in tables:
             for key in [k for k in table if k[0] == provider]:
                 del table[key]
-        self._silent = {key for key in self._silent if key[0] != provider}
+        self._spoken = {key for key in self._spoken if key[0] != provider}
+
+    def _tick(self, now: float) -> None:
+        """A clock that was set back: everything keeps the time that it has left."""
+        back = self._mark - now
+        if back <= JITTER:
+            self._mark = max(self._mark, now)
+            return
+        self._mark = now
+        for circuit in self._circuits.values():
+            circuit.open_until -= back
+            if circuit.trial is not None:
+                circuit.trial -= back
+            circuit.recent = deque(
+                result._replace(at=result.at - back) for result in circuit.recent
+            )
+        for rest in self._rests.values():
+            rest.until -= back
+        for key in self._silent:
+            self._silent[key] -= back
+        self._served.clear()
 
 
 def _levels(offer: Key) -> Iterator[Key]:
@@ -206,17 +295,22 @@ def _levels(offer: Key) -> Iterator[Key]:
         yield offer[:length]
 
 
-def _recover(circuit: _Circuit, now: float) -> None:
+def _recover(circuit: _Circuit, good: _Result) -> None:
     circuit.in_a_row = 0
     circuit.opened = 0
     circuit.open_until = 0.0
     circuit.trial = None
-    _note(circuit, now, bad=False)
+    _note(circuit, good)
 
 
-def _note(circuit: _Circuit, now: float, *, bad: bool) -> None:
-    circuit.recent.append((now, bad))
-    while circuit.recent and (
-        circuit.recent[0][0] < now - 60 or len(circuit.recent) > 10 * SAMPLE
-    ):
-        circuit.recent.popleft()
+def _note(circuit: _Circuit, result: _Result) -> None:
+    recent = circuit.recent
+    recent.append(result)
+    while recent and (recent[0].at < result.at - MINUTE or len(recent) > 10 * SAMPLE):
+        recent.popleft()
+
+
+def _is_askers_own(circuit: _Circuit, asker: str) -> bool:
+    """Nobody but this one fails there, and somebody else is served."""
+    others = [result.bad for result in circuit.recent if result.asker != asker]
+    return bool(asker) and bool(others) and not any(others)

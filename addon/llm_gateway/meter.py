@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from llm_gateway.dialects import renamed_answer
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.exchange import Usage
+from llm_gateway.large_event import LargeEvent
 from llm_gateway.sse import LONGEST, Framer, data_of, raw_events
 from llm_gateway.usage import Tally
 
@@ -33,7 +34,7 @@ _SPEAKS_OF_AN_ERROR = b"rror"
 """In every error event of every dialect; "Error" begins with either letter."""
 
 _LAST_PIECES = 8
-"""Pieces at the end of a stream that are looked at for its last word."""
+"""Pieces at the end of a stream that are looked at for an error."""
 
 
 class StreamMeter:
@@ -63,8 +64,11 @@ class StreamMeter:
         self._sent = 0
         """How many bytes of the open event have gone to the client."""
         self._last: deque[bytes] = deque(maxlen=_LAST_PIECES)
-        self._blind = False
-        """An event was too large: bytes pass, and nothing is read any more."""
+        self._end = dialect.stream_end
+        self._may_end = self._end and self._end.hint
+        self._ended = False
+        self._large: LargeEvent | None = None
+        """The open event, of which more has come than is held."""
 
     @property
     def first_content(self) -> bool:
@@ -74,12 +78,12 @@ class StreamMeter:
     @property
     def boundary(self) -> bytes:
         """What to send before an event of our own, so that it stands alone."""
-        return b"\n\n" if self._sent else b""
+        return b"\n\n" if self._sent or self._large is not None else b""
 
     def feed(self, chunk: bytes) -> bytes:
         """What goes to the client now."""
-        if self._blind:
-            return chunk
+        if self._large is not None:
+            return self._feed_large(self._large, chunk)
         frames = self._frames
         waits = frames.size > self._sent
         seen = frames.tail + chunk if frames.tail else chunk
@@ -98,12 +102,39 @@ class StreamMeter:
                 out += chunk if self._sent and not waits else frames.open[self._sent :]
                 self._sent = frames.size
         if frames.size > LONGEST:
-            frames.take()
-            self._blind = True
+            self._large = LargeEvent(frames.take())
+            self._sent = 0
         return out
+
+    def _feed_large(self, large: LargeEvent, chunk: bytes) -> bytes:
+        """More of an event that is too large to be held: it passes as it comes."""
+        end = large.push(chunk)
+        if end is None:
+            return chunk
+        self._large = None
+        self._skim(large)
+        return chunk[:end] + self.feed(chunk[end:]) if end < len(chunk) else chunk
+
+    def _skim(self, large: LargeEvent) -> None:
+        """Read what can be read of an event without its middle."""
+        for usage in large.usages():
+            self._tally.add({"type": large.kind, "usage": usage})
+        texts = self._texts(large.head)
+        self._text_bytes += sum(map(len, texts))
+        if self._dialect.open_text.search(large.head):
+            self._text_bytes += large.between
+        if (end := self._end) is not None and not self._ended:
+            self._ended = end.is_last({"type": large.kind}) or (
+                end.reason is not None and any(map(end.reason.search, large.edges))
+            )
 
     def finish(self) -> bytes:
         """What is left to send when the upstream has ended, in whatever way."""
+        if self._large is not None:
+            self._skim(self._large)
+            self._sent = self._large.between
+            self._large = None
+            return b""
         rest = self._frames.take()
         if not rest:
             return b""
@@ -119,19 +150,49 @@ class StreamMeter:
         return out
 
     @property
+    def ended(self) -> bool:
+        """The answer is whole: its last word has come, if only in a line still open."""
+        rest = self._frames.open
+        if not self._ended and rest and self._may_end and self._may_end(rest):
+            self._look_for_end(rest)
+        return self._ended
+
+    @property
     def flaw(self) -> str:
         """After `finish`, what was wrong with the stream's end: `error event`, `ended
         early` (no last word), or nothing."""
-        word = self._dialect.stream_end
-        if self._blind or word is None:
+        if self._ended or self._end is None:
             return ""
-        tail = b"".join(self._last)
-        if self._dialect.failure_hint.search(tail):
-            events = map(_parsed, map(data_of, raw_events(tail)))
-            failed = self._dialect.event_failed
-            if any(e and failed(e) for e in events):
-                return "error event"
-        return "" if word.search(tail) else "ended early"
+        return "error event" if self._broke() else "ended early"
+
+    def _broke(self) -> bool:
+        """One of the last events was an error."""
+        return any(map(self._is_broken, raw_events(b"".join(self._last))))
+
+    def _look_for_end(self, data: bytes) -> None:
+        """Is the last word in these events? Behind an error it is none."""
+        for raw in raw_events(data):
+            if self._is_last(raw):
+                self._ended = not self._broke()
+                return
+            if self._is_broken(raw):
+                return
+
+    def _is_last(self, raw: bytes) -> bool:
+        end = self._end
+        if end is None or not end.hint(raw):
+            return False
+        if end.marker is not None and end.marker.search(raw):
+            return True
+        event = _parsed(data_of(raw))
+        return event is not None and end.is_last(event)
+
+    def _is_broken(self, raw: bytes) -> bool:
+        """This event says that something broke."""
+        if not self._dialect.failure_hint.search(raw):
+            return False
+        event = _parsed(data_of(raw))
+        return event is not None and self._dialect.event_failed(event)
 
     def usage(self, *, prompt_estimate: int) -> Usage:
         """Reported if the stream said so, else estimated from what was seen."""
@@ -159,6 +220,8 @@ class StreamMeter:
         The start of `data` that has been sent already is never changed: an event of
         which a part went out is not held, so it is neither stripped nor renamed.
         """
+        if not self._ended and self._may_end and self._may_end(data):
+            self._look_for_end(data)
         self._last.append(data)
         for text in self._texts(data):
             # \\uXXXX takes six bytes and stands for two or three.

@@ -15,8 +15,8 @@ import re
 from typing import NamedTuple
 
 LONGEST = 1 << 20
-"""Bytes of one event that are held in memory. A decoder that meets a longer one stops
-reading (the bytes themselves go on to the client; they do not pass through here)."""
+"""Bytes of one event that are held in memory. Of a longer one only beginning and end are
+read (its bytes go on to the client as they come)."""
 
 BOM = b"\xef\xbb\xbf"
 _BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
@@ -121,6 +121,14 @@ def boundary(data: bytes) -> int:
         if found.end() < len(data) or data[-1:] != b"\r":
             end = found.end()
     return end
+
+
+def first_boundary(data: bytes) -> int:
+    """Offset behind the first blank line in `data` that is surely one; 0: there is none."""
+    for found in _BLANK_LINE.finditer(data):
+        if found.end() < len(data) or data[-1:] != b"\r":
+            return found.end()
+    return 0
 
 
 def raw_events(data: bytes) -> list[bytes]:

@@ -104,8 +104,16 @@ ROWS = [
         "404 fake",
         status=404,
         event="disabled",
+        back_in=(600, 600),
     ),
-    Row("405", answers.status(405, b""), "405", status=405, event="disabled"),
+    Row(
+        "405",
+        answers.status(405, b""),
+        "405",
+        status=405,
+        event="disabled",
+        back_in=(600, 600),
+    ),
     # it broke
     Row(
         "503 later",

@@ -67,7 +67,7 @@ ENDS = [
     End("empty streams", (answers.empty_stream(), answers.broken_json()), 502, code="upstream_unreachable"),
     End("no key", (answers.status(401), answers.status(403)), 503, code="no_provider_available", says=("disabled: 401 fake_401",), retry_after=(3500, 3600)),
     End("no money", (answers.status(402),), 503, code="no_provider_available"),
-    End("no model", (answers.status(404, b""),), 503, code="no_provider_available", retry_after=(500, 600)),
+    End("no model", (answers.status(404, error("…", "model_not_found")),), 503, code="no_provider_available", retry_after=(500, 600)),
     End("no dialect", (answers.status(405, b""),), 400, code="unsupported_dialect", says=("No provider here takes",)),
     End("bad request", (answers.status(400, BAD), GOOD), 400, passed=BAD, tries=1, error="400 invalid_value"),
     End("unprocessable", (answers.status(422, BAD), GOOD), 422, passed=BAD, tries=1, error="422 invalid_value"),

@@ -20,6 +20,23 @@ TIMEOUT = 20
 DAY = 86_400.0
 
 
+def test_who_has_answered_speaks_the_dialect(open_store):
+    store = open_store()
+    for n, (provider, dialect, outcome) in enumerate(
+        [
+            ("a", "chat", "ok"),
+            ("a", "chat", "ok"),
+            ("a", "responses", "error"),
+            ("b", "messages", "ok"),
+        ]
+    ):
+        record = request(f"r{n}", dialect=dialect)
+        store.begin(record, None)
+        store.end(ended(record, provider=provider, outcome=outcome))
+    assert store.flush().result(TIMEOUT)
+    assert sorted(store.spoken()) == [("a", "chat"), ("b", "messages")]
+
+
 def test_attempts_count_with_what_they_took(open_store):
     store = open_store()
     record = request("r1", known_client="cursor")

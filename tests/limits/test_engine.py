@@ -330,6 +330,18 @@ def test_a_clock_set_back_a_little_waits() -> None:
     assert refused(limiter, limits, ONE, T0 - 1.5).fits_at == T0 + 60
 
 
+@pytest.mark.parametrize("back", [3.0, 60.0, 3600.0, 86_400.0])
+def test_a_refusal_is_not_repeated_for_a_clock_that_was_set_back(back: float) -> None:
+    limiter, limits = Limiter(), (limit(1),)
+    take(limiter, limits, ONE, T0)
+    assert refused(limiter, limits, ONE, T0 + 0.1).fits_at == T0 + 60
+    again = limiter.fit(limits, ONE, T0 + 0.1 - back)
+    assert again is not None
+    assert again.fits_at is not None
+    assert again.fits_at - (T0 + 0.1 - back) <= 60
+    take(limiter, limits, ONE, T0 + 60 - back)
+
+
 def test_a_clock_set_back_a_lot_reopens_nothing_and_blocks_nothing() -> None:
     limiter = Limiter()
     limits = (limit(1), limit(2, window=Window.DAY, reset=Reset()))

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_gateway.dialects import read_error
+from llm_gateway.dialects.error_topics import Said
 from llm_gateway.exchange import Metric, Reset, Window
 from llm_gateway.limits.durations import LONGEST
 from llm_gateway.limits.refusals import Refused, read_refusal
@@ -81,6 +83,19 @@ def openrouter(
     return {"error": error, "user_id": "user_3C3QAtWEMasrNQrkXtcoWYAuweQ"}
 
 
+def refusal(
+    parser: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    reset: Reset | None = None,
+    said: Said = lambda _: False,
+) -> Refused | None:
+    """Read as the edge reads it."""
+    error = read_error(body, headers)
+    return read_refusal(parser, status, headers, error, NOW, reset, said)
+
+
 GROQ = "Rate limit reached for model `openai/gpt-oss-120b` in organization `org_x` service tier `on_demand` on "
 GROQ_LARGE = "Request too large for model `x` in organization `org_x` service tier `on_demand` on "
 
@@ -98,7 +113,7 @@ ROWS = [
     ("openai", 429, {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "6s"}, openai("rate_limit_exceeded", "tokens"), Refused("minute", NOW + 6, "rate_limit_exceeded")),
     ("openai", 429, {}, openai("rate_limit_exceeded", "tokens", "Request too large for gpt-4o in organization org-x on tokens per min (TPM): Limit 30,000, Requested 41,382."), Refused("too_large", None, "rate_limit_exceeded", (said(TOKENS, MINUTE, 30000),))),
     *(("openai", 429, {}, openai(code, kind), Refused("money", None, code)) for code, kind in (("insufficient_quota", "insufficient_quota"), ("credit_balance_exhausted", "insufficient_quota"), ("organization_spend_limit_exceeded", "rate_limit_error"))),
-    ("openai", 503, {}, openai("slow_down", "rate_limit_error"), Refused("overload", None, "slow_down")),
+    ("openai", 503, {}, openai("slow_down", "rate_limit_error"), None),
     # Anthropic
     ("anthropic", 429, {"retry-after": "12"}, anthropic("rate_limit_error", "Number of request tokens has exceeded your per-minute rate limit"), Refused("minute", NOW + 12, "rate_limit_error")),
     (
@@ -108,11 +123,11 @@ ROWS = [
         anthropic("rate_limit_error", "You have reached your API usage limits: your organization has crossed its monthly API usage threshold, set based on your organization's API tier. You will regain access on 2026-10-01 at 00:00 UTC.", details={"error_code": "enforced_spend_limit_reached"}),
         Refused("money", OCTOBER, "enforced_spend_limit_reached"),
     ),
-    ("anthropic", 400, {}, anthropic("invalid_request_error", "You have reached your specified workspace API usage limits. You will regain access on 2026-10-01 at 00:00 UTC."), Refused("money", OCTOBER, "invalid_request_error")),
-    ("anthropic", 400, {}, anthropic("invalid_request_error", "Your credit balance is too low to access the Anthropic API."), Refused("money", None, "invalid_request_error")),
+    ("anthropic", 400, {}, anthropic("invalid_request_error", "You have reached your specified workspace API usage limits. You will regain access on 2026-10-01 at 00:00 UTC."), None),
+    ("anthropic", 400, {}, anthropic("invalid_request_error", "Your credit balance is too low to access the Anthropic API."), None),
     ("anthropic", 402, {}, anthropic("billing_error"), Refused("money", None, "billing_error")),
     ("anthropic", 413, {}, anthropic("request_too_large"), Refused("too_large", None, "request_too_large")),
-    ("anthropic", 529, {}, anthropic("overloaded_error"), Refused("overload", None, "overloaded_error")),
+    ("anthropic", 529, {}, anthropic("overloaded_error"), None),
     # Google: a day ends at midnight there, whatever the delay says
     ("google", 429, {}, google("GenerateRequestsPerDayPerProjectPerModel-FreeTier", "20", "38s"), Refused("day", PACIFIC_MIDNIGHT, "RESOURCE_EXHAUSTED", (said(REQUESTS, DAY, 20, remaining=0, resets_at=PACIFIC_MIDNIGHT, reset=PACIFIC),))),
     # in a list, as the compatible endpoint does; no value
@@ -121,7 +136,7 @@ ROWS = [
     ("google", 429, {}, google("GenerateContentInputTokensPerModelPerMinute-FreeTier", "250000", "31s"), Refused("minute", NOW + 31, "RESOURCE_EXHAUSTED", (said(TOKENS, MINUTE, 250000, remaining=0, resets_at=NOW + 31, foreign=True),))),
     ("google", 429, {}, {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Resource exhausted. Please try again later."}}, Refused("minute", None, "RESOURCE_EXHAUSTED")),
     ("google", 402, {}, {"error": {"code": 402, "status": "FAILED_PRECONDITION", "message": "…"}}, Refused("money", None, "FAILED_PRECONDITION")),
-    ("google", 503, {}, {"error": {"code": 503, "status": "UNAVAILABLE", "message": "The model is overloaded."}}, Refused("overload", None, "UNAVAILABLE")),
+    ("google", 503, {}, {"error": {"code": 503, "status": "UNAVAILABLE", "message": "The model is overloaded."}}, None),
     ("google", 400, {}, {"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": "API key not valid. Please pass a valid API key."}}, None),
     # Groq: its days roll, so the wait it tells is the truth
     ("groq", 429, {"retry-after": "4"}, openai("rate_limit_exceeded", "tokens", GROQ + "tokens per minute (TPM): Limit 8000, Used 6000, Requested 2500. Please try again in 3.75s."), Refused("minute", NOW + 4, "rate_limit_exceeded", (said(TOKENS, MINUTE, 8000, remaining=2000, resets_at=NOW + 45, refills=True),))),
@@ -129,7 +144,7 @@ ROWS = [
     ("groq", 413, {}, openai("rate_limit_exceeded", "tokens", GROQ_LARGE + "tokens per minute (TPM): Limit 8000, Requested 16175, please reduce your message size and try again."), Refused("too_large", None, "rate_limit_exceeded", (said(TOKENS, MINUTE, 8000),))),
     # output alone: no limit of ours
     ("groq", 413, {}, openai("rate_limit_exceeded", "tokens", GROQ_LARGE + "output tokens per minute (OTPM): Limit 1000, Requested 1295."), Refused("too_large", None, "rate_limit_exceeded")),
-    ("groq", 498, {}, openai("flex_capacity", "capacity"), Refused("overload", None, "flex_capacity")),
+    ("groq", 498, {}, openai("flex_capacity", "capacity"), None),
     # OpenRouter
     (
         "openrouter",
@@ -200,8 +215,29 @@ ROWS = [
     ("none", 429, {}, openai("insufficient_quota", "insufficient_quota", "Allocated quota exceeded, please increase your quota limit."), Refused("minute", None, "insufficient_quota")),
     ("none", 403, {}, openai("AllocationQuota.FreeTierOnly", "AllocationQuota.FreeTierOnly"), Refused("money", None, "AllocationQuota.FreeTierOnly")),
     ("none", 402, {}, {"error": "You have exceeded your monthly included credits for Inference Providers."}, Refused("money", None, "")),
-    ("none", 403, {}, {"code": "The caller does not have permission", "error": "Your team has either used all available credits or reached its monthly spending limit."}, Refused("money", None, "The_caller_does_not_have_permission")),
+    ("none", 403, {}, {"code": "The caller does not have permission", "error": "Your team has either used all available credits or reached its monthly spending limit."}, Refused("money", None, "The caller does not have permission")),
     ("none", 429, {}, {"error": "you've reached your weekly usage limit, please upgrade to continue"}, Refused("day", NOW + 3600, "")),
+    # By a code a 400 may speak of money and days; by its text, which may be the request's, never
+    ("none", 400, {}, openai("insufficient_quota", "insufficient_quota"), Refused("money", None, "insufficient_quota")),
+    ("none", 400, {}, openai("", "Arrearage"), Refused("money", None, "Arrearage")),
+    ("cloudflare", 400, {}, {"success": False, "errors": [{"code": 4006, "message": "you have used up your daily free allocation"}]}, Refused("day", UTC_MIDNIGHT, "4006")),
+    ("none", 400, {}, openai("invalid_function_parameters", "invalid_request_error", "Invalid schema for function 'daily': insufficient balance, (RPD): Limit 1, Requested 2. Try again in 12 days."), None),
+    # Money for a smaller request there is
+    ("openrouter", 402, {}, openrouter(402, "This request requires more credits, or fewer max_tokens. You requested up to 64000 tokens, but can only afford 1234."), Refused("too_large", None, "402")),
+    ("openrouter", 402, {}, openrouter(402, "Prompt tokens limit exceeded: 9000 > 1000."), Refused("too_large", None, "402")),
+    # Plans: the provider's own date, in every form
+    ("none", 429, {}, {"error": {"code": "1308", "message": "Usage limit reached for 5 hour. Your limit will reset at 2026-09-21 18:13:20"}}, Refused("day", NOW + 14400, "1308")),
+    ("none", 429, {}, {"error": {"code": "1310", "message": "Weekly/Monthly Limit Exhausted. Your limit will reset at 2026-09-25 14:13:20"}}, Refused("day", NOW + 345600, "1310")),
+    ("none", 429, {}, {"error": {"code": "1308", "message": "已达到 5 小时的使用上限。您的限额将在 2026-09-21 18:13:20 重置。"}}, Refused("day", NOW + 14400, "1308")),
+    ("none", 429, {"retry-after": "60"}, {"error": {"type": "UsageLimitError", "message": "Monthly usage limit reached. Resets in 12 days."}}, Refused("day", NOW + 12 * 86400, "UsageLimitError")),
+    ("none", 429, {}, openai("", "usage_limit_reached") | {"error": {"type": "usage_limit_reached", "resets_in_seconds": 5000}}, Refused("day", NOW + 5000, "usage_limit_reached")),
+    ("none", 429, {}, openai("", "rate_limit_error", "You have reached your session usage limit. Resets in 5 hours."), Refused("day", NOW + 18000, "rate_limit_error")),
+    ("none", 429, {}, {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "You have exhausted your capacity on this model. Your quota will reset after 18h31m10s."}}, Refused("day", NOW + 66670, "RESOURCE_EXHAUSTED")),
+    # The IETF's fields
+    ("none", 429, {"ratelimit": '"default";r=0;t=30'}, None, Refused("minute", NOW + 30, "")),
+    ("none", 429, {"ratelimit-remaining": "0", "ratelimit-reset": "9"}, None, Refused("minute", NOW + 9, "")),
+    # Names are no words about limits
+    ("none", 429, {}, openai("rate_limit_exceeded", "requests", "Rate limit reached for model `daily-news` in organization `weekly`"), Refused("minute", None, "rate_limit_exceeded")),
     # Nothing to read
     ("none", 429, {}, None, Refused("minute", None, "")),
     ("none", 429, {"retry-after": "7200"}, None, Refused("day", NOW + 7200, "")),
@@ -223,14 +259,24 @@ def test_refusals(
     expected: Refused | None,
 ) -> None:
     raw = b"<html>nope</html>" if body is None else json.dumps(body).encode()
-    assert read_refusal(parser, status, headers, raw, NOW, None) == expected
+    assert refusal(parser, status, headers, raw) == expected
+
+
+def test_money_that_the_request_speaks_of_is_nobodys() -> None:
+    body = json.dumps(openai("", "", "Rejected: insufficient balance")).encode()
+    money = refusal("none", 429, {}, body)
+    assert money is not None
+    assert money.kind == "money"
+    quoted = refusal("none", 429, {}, body, said=lambda text: "balance" in text)
+    assert quoted is not None
+    assert quoted.kind == "minute"
 
 
 def test_a_calendar_of_ones_own_wins() -> None:
     body = json.dumps(
         google("GenerateRequestsPerDayPerProject-FreeTier", "20")
     ).encode()
-    got = read_refusal("google", 429, {}, body, NOW, Reset(12, 0, "UTC"))
+    got = refusal("google", 429, {}, body, Reset(12, 0, "UTC"))
     assert got is not None
     assert got.until == 1_790_078_400.0  # 2026-09-22 12:00 UTC
     assert got.words[0].per == "provider"
@@ -238,7 +284,7 @@ def test_a_calendar_of_ones_own_wins() -> None:
 
 
 def test_an_html_page_may_still_speak() -> None:
-    got = read_refusal("none", 429, {}, b"<h1>Daily limit reached</h1>", NOW, None)
+    got = refusal("none", 429, {}, b"<h1>Daily limit reached</h1>")
     assert got == Refused("day", NOW + 3600, "")
 
 
@@ -293,7 +339,7 @@ bodies = st.one_of(
 def test_nothing_is_too_strange(
     parser: str, status: int, body: bytes, text: str
 ) -> None:
-    got = read_refusal(parser, status, {"retry-after": text}, body, NOW, None)
+    got = refusal(parser, status, {"retry-after": text}, body)
     if got is not None:
         assert got.until is None or NOW < got.until <= NOW + LONGEST + 86_400
         assert len(got.code) <= 100

@@ -11,11 +11,11 @@ output limit, and has members, usage, ends and errors of its own.
 
 import re
 
-from llm_gateway.dialects.spec import Action, DialectSpec, ModelPlace
-from llm_gateway.dialects.stream_patterns import strings
+from llm_gateway.dialects.spec import Action, DialectSpec, ModelPlace, StreamEnd
+from llm_gateway.dialects.stream_patterns import open_strings, strings
 from llm_gateway.exchange import Dialect
 
-from .answer import failed, has_content
+from .answer import failed, has_content, is_last
 from .errors import error_body, stream_error
 from .request import read_conversation, read_path, read_settings
 from .usage import find_usage, read_usage
@@ -39,8 +39,9 @@ PARLEY = DialectSpec(
     event_failed=failed,
     failure_hint=re.compile(b"oops"),
     answer_failed=failed,
-    stream_end=re.compile(rb'"kind"\s*:\s*"bye"'),
+    stream_end=StreamEnd(re.compile(b'"bye"').search, is_last),
     stream_text=strings("words"),
+    open_text=open_strings("words"),
     content_member="spoken",
     model_member="speaker",
     usage_key=b'"tolls"',

@@ -9,3 +9,7 @@ def has_content(event: Mapping[str, object]) -> bool:
 
 def failed(value: Mapping[str, object]) -> bool:
     return "oops" in value
+
+
+def is_last(event: Mapping[str, object]) -> bool:
+    return event.get("kind") == "bye"

@@ -4,18 +4,37 @@ import re
 from collections.abc import Mapping
 
 from llm_gateway.dialects.provider_errors import is_error
-from llm_gateway.dialects.spec import UsageEvent
+from llm_gateway.dialects.spec import StreamEnd, UsageEvent
 
 Event = Mapping[str, object]
 
-STREAM_END = re.compile(rb'\[DONE\]|"finish_reason"\s*:\s*"')
+_DONE = re.compile(rb"^data:[ ]*\[DONE\]\s*$", re.M)
+"""A line of its own: in JSON, no text can hold the line break before it."""
+_finished = re.compile(rb'"finish_reason"\s*:\s*"(?!error"|network_error")')
+_BROKEN = frozenset({"error", "network_error"})
+"""Ends of a choice that its upstream left: OpenRouter's, Z.ai's."""
+
+
+def _choices(event: Event) -> list[Event]:
+    choices = event.get("choices")
+    if not isinstance(choices, list):
+        return []
+    return [choice for choice in choices if isinstance(choice, dict)]
+
+
+def _may_end(data: bytes) -> bool:
+    return b"[DONE]" in data or _finished.search(data) is not None
+
+
+def _is_last(event: Event) -> bool:
+    return any(bool(choice.get("finish_reason")) for choice in _choices(event))
+
+
+STREAM_END = StreamEnd(_may_end, _is_last, _DONE, _finished)
 
 
 def has_content(event: Event) -> bool:
-    choices = event.get("choices")
-    for choice in choices if isinstance(choices, list) else ():
-        if not isinstance(choice, dict):
-            continue
+    for choice in _choices(event):
         if choice.get("finish_reason") or choice.get("text") or choice.get("message"):
             return True
         delta = choice.get("delta")
@@ -25,13 +44,18 @@ def has_content(event: Event) -> bool:
 
 
 def event_failed(event: Event) -> bool:
-    """An error, or OpenRouter's way to end a choice that its upstream left."""
-    if is_error(event):
-        return True
-    choices = event.get("choices")
+    """An error, or a choice that ended because something broke."""
+    return is_error(event) or any(
+        choice.get("finish_reason") in _BROKEN for choice in _choices(event)
+    )
+
+
+def holds_answer(answer: Event) -> bool:
     return any(
-        isinstance(choice, dict) and choice.get("finish_reason") == "error"
-        for choice in (choices if isinstance(choices, list) else ())
+        choice.get("finish_reason")
+        or isinstance(choice.get("message"), dict)
+        or isinstance(choice.get("text"), str)
+        for choice in _choices(answer)
     )
 
 

@@ -1,31 +1,45 @@
-"""What a provider means by an error body, whatever shape it chose.
+"""Parses the error body of a provider, whatever shape it chose.
 
     OpenAI and most        {"error": {"message", "type", "param", "code"}}
     a few                  {"error": "text"}
     Gemini                 {"error": {"code": 429, "status", "message", "details"}}, also in a list
     Anthropic              {"type": "error", "error": {"type", "message"}}
-    OpenRouter             {"error": {"code": 429, "message", "metadata": {"error_type"}}}
+    OpenRouter             {"error": {"code": 429, "message", "metadata": {"error_type", "raw"}}}
     Mistral, Copilot       {"message", "type", "code"}
     FastAPI servers        {"detail": "text"} or {"detail": [{"loc", "msg", "type"}]}
     NVIDIA                 {"status": 429, "title", "detail"}
     Cloudflare             {"success": false, "errors": [{"code", "message"}]}
-    AWS                    {"__type", "message"}
+    Spring, Z.ai           {"code": 500, "message" or "msg"}
+    AWS                    {"__type", "message"}, or a code in `x-amzn-errortype`
     Responses streams      {"type": "error", "code", "message"}
                            {"type": "response.failed", "response": {"error": {...}}}
 
-Never raises. Texts are bounded and printable; nothing in them is to be trusted.
+The only reader of error bodies: what a failure is about (error_topics.py) and what it says
+of limits (`limits/refusals.py`) both start from its value. Never raises. Texts are bounded
+and printable; nothing in them is to be trusted.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import field
 
 from llm_gateway.frozen import frozen
 
 MESSAGE_LENGTH = 500
 CODE_LENGTH = 100
-READ_LENGTH = 1 << 20
-"""Bytes of an error body that are looked at; a longer one is no error body."""
+TEXT_LENGTH = 4096
+READ_LENGTH = 1 << 17
+"""Bytes of an error body that are parsed; a longer one is no error body."""
+
+
+@frozen
+class Violation:
+    """One of Google's exhausted quotas."""
+
+    quota: str
+    """`GenerateRequestsPerDayPerProjectPerModel-FreeTier`"""
+    value: int | None
 
 
 @frozen
@@ -36,11 +50,62 @@ class ProviderError:
     """The finest word it has: `rate_limit_exceeded`, `RESOURCE_EXHAUSTED`, `429`."""
     type: str = ""
     message: str = ""
+    param: str = ""
+    """The member of the request that it is about."""
+    codes: frozenset[str] = frozenset()
+    """All words that it has, in lower case."""
+    text: str = ""
+    """All its messages, in lower case, a line each; the start of a body that is no JSON."""
+    violations: tuple[Violation, ...] = ()
+    resets: Mapping[str, str] = field(default_factory=dict)
+    """Members that tell when to come back, as they are named: `retryDelay`, `resets_at`."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers that the body repeats (OpenRouter), names in lower case."""
 
 
 NOTHING = ProviderError()
 
+RESETS = frozenset(
+    {
+        "retryDelay",
+        "retry_after",
+        "retryAfter",
+        "retry_after_seconds",
+        "retry_after_ms",
+        "resets_at",
+        "reset_at",
+        "resetsAt",
+        "resetAt",
+        "reset_time",
+        "resetTime",
+        "resets_in",
+        "reset_in",
+        "resets_in_seconds",
+        "reset_in_seconds",
+        "resets_after_seconds",
+        "reset_after_seconds",
+        "quotaResetDelay",
+        "quotaResetTimeStamp",
+    }
+)
+"""Names of members that hold a moment or a length of time."""
+
+_CODES = (
+    "type",
+    "__type",
+    "status",
+    "reason",
+    "code",
+    "error_type",
+    "error_code",
+    "limit_source",
+)
+"""The more particular the later."""
+_MESSAGES = ("message", "Message", "msg", "status_msg", "detail", "title", "raw")
+_VAGUE = frozenset({"error", "invalid_request_error", "false", "true"})
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.:-]{1,59}\d{0,3}|\d{1,6}")
+_URI = ("urn:", "about:", "http:", "https:")
+_MOST_PARTS = 16
 
 
 def word_of(*texts: str) -> str:
@@ -52,41 +117,56 @@ def word_of(*texts: str) -> str:
     return next((text for text in texts if _WORD.fullmatch(text)), "")
 
 
-def read_error(body: bytes) -> ProviderError:
-    """The error that a body holds; an empty one for HTML and anything else."""
-    if len(body) > READ_LENGTH:
-        return NOTHING
-    text = body.strip()
+def read_error(body: bytes, headers: Mapping[str, str] | None = None) -> ProviderError:
+    """The error that a body holds; of HTML and other text, its start.
+
+    `headers` have lower-case names: AWS puts its code into one.
+    """
+    amazon = _code((headers or {}).get("x-amzn-errortype", "").partition(":")[0])
+    text = body.strip() if len(body) <= READ_LENGTH else b""
     if text[:1] not in (b"{", b"["):
         # An error status with a stream for a body: the first event tells.
         _, found, rest = text.partition(b"data:")
-        if not found:
-            return NOTHING
-        text = rest.strip().split(b"\n")[0]
+        text = rest.strip().split(b"\n")[0] if found else b""
     try:
-        return error_in(json.loads(text))
+        return error_in(json.loads(text), amazon)
     except (ValueError, RecursionError):
-        return NOTHING
+        said = body[:TEXT_LENGTH].decode("utf-8", "replace").lower()
+        return ProviderError(
+            amazon, codes=frozenset({amazon.lower()} - {""}), text=said
+        )
 
 
-def error_in(value: object) -> ProviderError:
-    """The error that a parsed JSON value holds."""
-    if isinstance(value, list):
-        value = value[0] if value else None
-    if not isinstance(value, dict):
-        return NOTHING
-    response = value.get("response")
-    if isinstance(response, dict) and response.get("error"):
-        value = response
-    inner = value.get("error")
-    if isinstance(inner, str):
-        return _error(value.get("code"), value.get("type"), inner)
-    if isinstance(inner, dict) and inner:
-        return _openai(inner)
-    errors = value.get("errors")
-    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
-        return _openai(errors[0])
-    return _bare(value)
+def error_in(value: object, code: str = "") -> ProviderError:
+    """The error that a parsed JSON value holds; `code` is one that came beside it."""
+    codes = [code] if code else []
+    kinds: list[str] = []
+    texts: list[str] = []
+    violations: list[Violation] = []
+    resets: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    param = ""
+    for part in _parts(value):
+        codes += [word for key in _CODES if (word := _code(part.get(key)))]
+        kinds += [word for key in ("type", "__type") if (word := _code(part.get(key)))]
+        texts += _texts(part)
+        violations += _violations(part)
+        for key in RESETS & part.keys():
+            resets.setdefault(key, _clean(part[key], CODE_LENGTH))
+        param = param or _clean(part.get("param"), CODE_LENGTH)
+        if isinstance(repeated := part.get("headers"), dict):
+            headers.update({str(k).lower(): str(v) for k, v in repeated.items()})
+    return ProviderError(
+        code=_finest(codes),
+        type=next((kind for kind in kinds if kind != "error"), ""),
+        message=_clean(texts[0] if texts else "", MESSAGE_LENGTH),
+        param=param,
+        codes=frozenset(code.lower() for code in codes),
+        text="\n".join(texts).lower()[:TEXT_LENGTH],
+        violations=tuple(violations),
+        resets=resets,
+        headers=headers,
+    )
 
 
 def is_error(value: Mapping[str, object]) -> bool:
@@ -99,53 +179,82 @@ def is_error(value: Mapping[str, object]) -> bool:
     )
 
 
-def _openai(error: Mapping[str, object]) -> ProviderError:
-    code = error.get("code")
-    kind = error.get("type")
-    status = error.get("status")
-    if isinstance(status, str):  # Gemini: the number is the HTTP status, again
-        reason = _reason(error.get("details"))
-        code, kind = reason or status, kind or status
-    metadata = error.get("metadata")
-    if isinstance(metadata, dict):
-        kind = kind or metadata.get("error_type")
-    message = error.get("message") or error.get("detail")
-    return _error(code or kind, kind, message)
-
-
-def _bare(value: Mapping[str, object]) -> ProviderError:
-    """Shapes without an envelope."""
-    kind = value.get("type") or value.get("__type") or value.get("title")
-    if kind == "error":
-        kind = ""
-    code = value.get("code") or value.get("status") or kind
-    message = value.get("message") or value.get("Message")
+def _parts(value: object) -> Iterator[Mapping[str, object]]:
+    """Every object in which providers say something, the outermost first."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if not isinstance(value, dict):
+        return
+    response = value.get("response")
+    if isinstance(response, dict) and response.get("error"):
+        value = response
+    error = value.get("error")
+    yield value
+    if isinstance(error, str):
+        yield {"message": error}
+    if isinstance(base := value.get("base_resp"), dict):  # MiniMax
+        yield {"code": base.get("status_code"), "message": base.get("status_msg")}
+    errors = value.get("errors")
+    if isinstance(errors, list) and errors:
+        error = errors[0]
     detail = value.get("detail")
-    if not message and detail:
-        message = detail
-        if isinstance(detail, list) and detail and isinstance(detail[0], dict):
-            first = detail[0]
-            code = code or first.get("type")
-            where = first.get("loc")
-            place = ".".join(map(str, where)) if isinstance(where, list) else ""
-            message = f"{place}: {first.get('msg')}" if place else first.get("msg")
-    return _error(code, kind, message or value.get("title"))
+    if not error and isinstance(detail, list) and detail:
+        error = detail[0]
+    if not isinstance(error, dict):
+        return
+    yield error
+    for inner in (error.get("metadata"), error.get("details")):
+        several = inner if isinstance(inner, list) else [inner]
+        for one in several[:_MOST_PARTS]:
+            if isinstance(one, dict):
+                yield one
+                if isinstance(metadata := one.get("metadata"), dict):
+                    yield {k: v for k, v in metadata.items() if k in RESETS}
 
 
-def _reason(details: object) -> object:
-    """Google's `ErrorInfo.reason`, finer than its status."""
-    for detail in details if isinstance(details, list) else ():
-        if isinstance(detail, dict) and isinstance(detail.get("reason"), str):
-            return detail["reason"]
-    return None
+def _texts(part: Mapping[str, object]) -> Iterator[str]:
+    for key in _MESSAGES:
+        said = part.get(key)
+        if isinstance(said, str) and said:
+            where = part.get("loc")
+            place = ".".join(map(str, where)) + ": " if isinstance(where, list) else ""
+            yield (place + said)[:TEXT_LENGTH]
+        elif said and key in ("message", "detail") and not _is_pydantic(said):
+            yield _clean(said, MESSAGE_LENGTH)
 
 
-def _error(code: object, kind: object, message: object) -> ProviderError:
-    return ProviderError(
-        _clean(code, CODE_LENGTH),
-        _clean(kind, CODE_LENGTH),
-        _clean(message, MESSAGE_LENGTH),
-    )
+def _is_pydantic(detail: object) -> bool:
+    """A list of errors, which is a part of its own."""
+    return isinstance(detail, list) and bool(detail) and isinstance(detail[0], dict)
+
+
+def _violations(part: Mapping[str, object]) -> Iterator[Violation]:
+    said = part.get("violations")
+    if not isinstance(said, list):
+        said = [part]
+    for one in said[:_MOST_PARTS]:
+        if isinstance(one, dict) and isinstance(quota := one.get("quotaId"), str):
+            value = str(one.get("quotaValue", ""))
+            known = value.isascii() and value.isdigit() and len(value) < 16
+            yield Violation(quota[:200], int(value) if known else None)
+
+
+def _code(value: object) -> str:
+    """A code: printable, bounded; of Java's class names the last part."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    text = str(value) if isinstance(value, str) or abs(value) < 10**18 else ""
+    if text.startswith(_URI):  # of RFC 9457: an address, no word
+        return ""
+    return _clean(text.rpartition("#")[2], CODE_LENGTH)
+
+
+def _finest(codes: list[str]) -> str:
+    """The last one is the most particular; bare numbers say little."""
+    for code in reversed(codes):
+        if not code.isdigit() and code.lower() not in _VAGUE:
+            return code
+    return codes[-1] if codes else ""
 
 
 def _clean(value: object, length: int) -> str:
@@ -156,7 +265,10 @@ def _clean(value: object, length: int) -> str:
             value = json.dumps(value)
         except (TypeError, ValueError, RecursionError):
             return ""
-    text = str(value)[:length]
+    try:
+        text = str(value)[:length]
+    except ValueError:  # an integer of thousands of digits
+        return ""
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " for c in text)

@@ -93,6 +93,19 @@ class RequestBody:
             edits += self._cuts(drop)
         return splice(self.raw, edits) if edits else self.raw
 
+    def says(self, text: str) -> bool:
+        """Does the request, its `model` aside, hold this text (in lower case)?
+
+        Reads the whole body: for the rare error whose words may be the request's own.
+        """
+        named = [(m.start, m.end, b"0") for m in self.members if m.key == "model"]
+        said = splice(self.raw, named).decode("utf-8", "replace")
+        if "\\" in said:
+            # Escapes spell the same text in many ways.
+            said = json.dumps(json.loads(said), ensure_ascii=False)
+            said = said.replace('\\"', '"').replace("\\n", "\n")
+        return text in said.lower()
+
     def _usage_asked(self, drop: frozenset[str]) -> tuple[int, int, bytes]:
         """The edit after which `stream_options` asks for usage."""
         whole = b'"stream_options":{' + _USAGE_OPTION + b"}"

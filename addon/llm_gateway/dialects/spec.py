@@ -54,6 +54,19 @@ class Action(NamedTuple):
     """`alt=sse`: without it the same path answers with a JSON array of events."""
 
 
+class StreamEnd(NamedTuple):
+    """How the last word of a stream is known, whatever follows it."""
+
+    hint: Callable[[bytes], Any]
+    """The quick look, once per piece: without it there is no last word in these bytes."""
+    is_last: Callable[[Json], bool]
+    """The event ends an answer."""
+    marker: Pattern[bytes] | None = None
+    """A line that is no JSON and ends it, too: `data: [DONE]`."""
+    reason: Pattern[bytes] | None = None
+    """The same in raw bytes, for an event too large to be parsed; None: its kind says it."""
+
+
 class UsageEvent(NamedTuple):
     """Streams report usage in an event of its own, which `stream_options` asks for."""
 
@@ -139,11 +152,16 @@ class DialectSpec:
     """Bytes without which no event is a failure: a quick look before `event_failed`."""
     answer_failed: Callable[[Json], bool] = is_error
     """A plain answer with a good status holds no answer, but an error."""
-    stream_end: Pattern[bytes] | None
-    """Without one of these a stream has not come to its end, however cleanly it stopped.
+    holds_answer: Callable[[Json], bool] = bool
+    """A plain answer has a place for an answer in it. A model that ended without a word
+    has answered, as has one that refused."""
+    stream_end: StreamEnd | None
+    """Without its last word a stream has not come to its end, however cleanly it stopped.
     None: nothing marks the end."""
     stream_text: Pattern[bytes]
     """Text in raw events; the group is the text as it is escaped in JSON."""
+    open_text: Pattern[bytes]
+    """The same, for a text that goes on behind what is there."""
     content_member: str = ""
     """Member of a plain answer that holds its text, as a list of objects."""
     model_member: str = "model"

@@ -3,8 +3,18 @@
 import re
 from re import Pattern
 
+_START = r'"(?:%s)"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)'
+
 
 def strings(*names: str) -> Pattern[bytes]:
     """Members of these names that are strings; the group is the text as it is escaped."""
-    text = rb'"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
-    return re.compile(rb'"(?:' + "|".join(names).encode() + rb")" + text, re.S)
+    return _ending(names, '"')
+
+
+def open_strings(*names: str) -> Pattern[bytes]:
+    """The same, for a text that goes on behind what is there."""
+    return _ending(names, r"\\?\Z")
+
+
+def _ending(names: tuple[str, ...], end: str) -> Pattern[bytes]:
+    return re.compile((_START % "|".join(names) + end).encode(), re.S)

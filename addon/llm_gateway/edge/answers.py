@@ -21,24 +21,29 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 
-PASSED = frozenset(
+ADVICE = frozenset(
     {
-        b"content-type",
-        b"content-length",
-        b"content-encoding",
-        b"transfer-encoding",
-        b"cache-control",
         b"retry-after",
         b"retry-after-ms",
         b"x-should-retry",
         b"x-request-id",
         b"request-id",
-        b"x-accel-buffering",
     }
 )
+"""A provider's headers that an error keeps, besides the support ids of its row."""
+PASSED = ADVICE | {
+    b"content-type",
+    b"content-length",
+    b"content-encoding",
+    b"transfer-encoding",
+    b"cache-control",
+    b"x-accel-buffering",
+}
 """A provider's headers that reach the client: no cookies, no limits of its own."""
 LONGEST_PASSED = 1024
 """Bytes of a value of theirs; longer ones stay here: clients' heads are bounded, too."""
+LONGEST_ADVICE = 256
+"""Bytes of an id or of a moment, in an error."""
 
 
 @frozen
@@ -98,13 +103,41 @@ def common_headers(exchange: "Exchange") -> tuple[tuple[str, str], ...]:
 
 
 def passed_headers(
-    headers: http.Headers, ours: tuple[tuple[str, str], ...]
+    headers: http.Headers,
+    ours: tuple[tuple[str, str], ...],
+    support_ids: frozenset[bytes] = frozenset(),
 ) -> http.Headers:
-    """The provider's headers that pass, and ours. `http_framing.mend` has seen them."""
+    """The provider's headers that pass, those of its `support_ids` too, and ours.
+
+    `http_framing.mend` has seen them.
+    """
+    passed = _with(support_ids)
     kept = [
         (k, v)
         for k, v in headers.fields
-        if k.lower() in PASSED and len(v) <= LONGEST_PASSED
+        if k.lower() in passed and len(v) <= LONGEST_PASSED
     ]
     kept += [(k.encode(), v.encode()) for k, v in ours]
     return http.Headers(kept)
+
+
+def error_headers(
+    headers: http.Headers | None, support_ids: frozenset[bytes] = frozenset()
+) -> tuple[tuple[str, str], ...]:
+    """What an error that goes back keeps of the provider's headers, under their names."""
+    found = []
+    for name, value in headers.fields if headers is not None else ():
+        low, text = name.lower(), value.decode("ascii", "replace")
+        if (
+            (low in ADVICE or low in support_ids)
+            and text.isprintable()
+            and text.isascii()
+            and 0 < len(text) <= LONGEST_ADVICE
+        ):
+            found.append((low.decode("ascii"), text))
+    return tuple(found)
+
+
+@lru_cache
+def _with(support_ids: frozenset[bytes]) -> frozenset[bytes]:
+    return PASSED | support_ids

@@ -43,6 +43,8 @@ class Attempt:
     reservation: Reservation
     started: float
     """Loop time."""
+    others: bool = False
+    """Another candidate could answer instead."""
     strip_usage: bool = False
     first_byte: float | None = None
     judge: "AnswerJudge | None" = None
@@ -123,25 +125,36 @@ class AnswerJudge:
     """Judges the head of one upstream's answer, before the client sees any of it."""
 
     def __init__(
-        self, dialect: DialectSpec, streamed: bool, clock: Callable[[], float]
+        self,
+        dialect: DialectSpec,
+        streamed: bool,
+        clock: Callable[[], float],
+        *,
+        below: bool = False,
     ) -> None:
         self.first_byte: float | None = None
         self.status = 0
         self.peek: Peek | None = None
         self._dialect = dialect
         self._streamed = streamed
+        self._below = below
         self._clock = clock
 
     def head(self, status: int, headers: http.Headers) -> Judgement:
         self.status = status
         if not 200 <= status < 300:
             return Judgement.COLLECT
-        streamed = self._streamed and "event-stream" in headers.get("content-type", "")
         if headers.get("content-encoding", "identity").lower() != "identity":
             # We asked for identity; what comes otherwise goes out unseen.
             self.first_byte = self._clock()
             return Judgement.PASS
-        self.peek = Peek(self._dialect, streamed)
+        kind = headers.get("content-type", "").lower()
+        self.peek = Peek(
+            self._dialect,
+            self._streamed,
+            announced="event-stream" in kind,
+            below=self._below,
+        )
         return Judgement.HOLD
 
     def body(self, data: bytes) -> Judgement:

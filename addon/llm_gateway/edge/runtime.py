@@ -164,7 +164,10 @@ class Runtime(Standpoint):
         self.changed = True
 
     def replay(self, catalog: Catalog, now: float) -> None:
-        """Counters for limits that are not counted yet, out of the ledger. Blocks."""
+        """Counters for limits that are not counted yet, and who has answered in which
+        dialect, out of the ledger. Blocks."""
+        for provider, dialect in self.store.spoken():
+            self.health.answered((provider,), dialect)
         missing = self.limiter.missing(tuple(catalog.limits()))
         if missing:
             self.limiter.replay(self.store.spent(now - LONGEST_WINDOW), missing, now)

@@ -124,7 +124,13 @@ class Serving:
             runtime.health.dispatched(offer.key, now)
             upstream = exchange.catalog.upstreams[offer.provider, offer.account]
             started = asyncio.get_running_loop().time()
-            return Attempt(candidate, upstream, record, reserved, started)
+            routing = exchange.catalog.config.routing
+            others = len(exchange.tried) + 1 < routing.max_attempts and any(
+                other.offer.key != offer.key for other in ready
+            )
+            return Attempt(
+                candidate, upstream, record, reserved, started, others=others
+            )
         return None
 
     async def _prepare(self, exchange: Exchange, attempt: Attempt) -> bool:
@@ -175,7 +181,12 @@ class Serving:
         loop = asyncio.get_running_loop()
         attempt.started = loop.time()
         routing = exchange.catalog.config.routing
-        judge = AnswerJudge(exchange.dialect, exchange.call.ask.stream, loop.time)
+        judge = AnswerJudge(
+            exchange.dialect,
+            exchange.call.ask.stream,
+            loop.time,
+            below=bool(exchange.below),
+        )
         attempt.judge = judge
         readdress(exchange.flow.request, out)
         self.runtime.origins.add((out.host, out.port))
@@ -186,12 +197,20 @@ class Serving:
                 connect_timeout=routing.connect_timeout_seconds,
                 first_byte_timeout=routing.first_byte_timeout_seconds,
                 idle_timeout=routing.idle_timeout_seconds,
-                deadline=exchange.deadline,
+                deadline=self._until(exchange, attempt),
                 pooled=True,
                 cut=lambda message: self.settling.cut(exchange, message),
                 direct=out.scheme == "http" and is_here(out.host),
             ),
         )
+
+    @staticmethod
+    def _until(exchange: Exchange, attempt: Attempt) -> float:
+        """When an answer must have begun. While another one could answer, nobody gets more
+        than half of the time that is left, however lively its pings are."""
+        if not attempt.others:
+            return exchange.deadline
+        return attempt.started + (exchange.deadline - attempt.started) / 2
 
 
 def readdress(request: http.Request, out: Outbound) -> None:

@@ -12,7 +12,14 @@ from dataclasses import dataclass, replace
 
 from llm_gateway import failover
 from llm_gateway.dialects import read_error
-from llm_gateway.edge.answers import Answer, common_headers, put, seconds_until
+from llm_gateway.dialects.error_topics import topic_of
+from llm_gateway.edge.answers import (
+    Answer,
+    common_headers,
+    error_headers,
+    put,
+    seconds_until,
+)
 from llm_gateway.edge.encoded_errors import decoded
 from llm_gateway.edge.exchanges import Attempt, Exchange
 from llm_gateway.edge.http_layer import Failure, FailureKind
@@ -22,17 +29,17 @@ from llm_gateway.edge.scrub import mask_of
 from llm_gateway.edge.settling import Settling, lowered, who
 from llm_gateway.exchange import Decision, Need, Offer, Reset, Verdict, Window
 from llm_gateway.failover import Failed, Mark, Next, Own, Passed
-from llm_gateway.health import DISABLED_FOR, MODEL_GONE_FOR
+from llm_gateway.health import DISABLED_FOR, MODEL_GONE_FOR, NOT_SPOKEN
 from llm_gateway.limits.durations import retry_after
 from llm_gateway.limits.engine import scopes_of
 from llm_gateway.limits.refusals import read_refusal
+from llm_gateway.limits.reset_times import reset_in
 from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.providers.quirks import learn
 
 logger = logging.getLogger("llm_gateway")
 
-REFUSING = frozenset({400, 402, 403, 413, 429})
-"""Statuses whose bodies may speak of limits or money."""
+_OF_PATHS = (Mark.NO_DIALECT, Mark.DISABLE_MODEL, Mark.DISABLE_ENDPOINT)
 
 
 @dataclass(slots=True)
@@ -46,42 +53,55 @@ class Setbacks:
         assert attempt is not None
         if attempt.judge is not None:
             attempt.first_byte = attempt.judge.first_byte
-        message = failure.message
-        error = None
+        self.settling.hear(exchange, attempt, failure.headers)
+        failed = Failed(
+            failure.kind.value,
+            failure.message,
+            failure.status,
+            sent=failure.request_sent,
+        )
+        if failure.kind is FailureKind.JUDGED and attempt.judge is not None:
+            peek = attempt.judge.peek
+            failed = replace(
+                failed,
+                message=attempt.judge.complaint,
+                error=peek.error if peek else None,
+            )
+        elif failure.kind is FailureKind.STATUS and failure.status is not None:
+            failed = self._read(exchange, attempt, failure, failure.status)
+        return self.judge(exchange, failed)
+
+    def _read(
+        self, exchange: Exchange, attempt: Attempt, failure: Failure, status: int
+    ) -> Failed:
+        """An answer that is an error, with all that it says."""
+        now = self.runtime.clock()
+        offer, row = attempt.candidate.offer, attempt.upstream.row
         headers = lowered(failure.headers)
         if (encoding := headers.get("content-encoding")) is not None:
             failure.body = _readable(exchange, failure, encoding)
-        if failure.kind is FailureKind.JUDGED and attempt.judge is not None:
-            message = attempt.judge.complaint
-            error = attempt.judge.peek.error if attempt.judge.peek else None
-        if failure.status is not None and failure.kind is FailureKind.STATUS:
-            error = read_error(failure.body)
-        refused = None
-        if failure.kind is FailureKind.STATUS and failure.status in REFUSING:
-            offer = attempt.candidate.offer
-            refused = read_refusal(
-                attempt.upstream.row.limit_headers,
-                failure.status,
-                headers,
-                failure.body,
-                self.runtime.clock(),
-                _day_reset(offer) or attempt.upstream.row.day,
-            )
-        self.settling.hear(exchange, attempt, failure.headers)
-        return self.judge(
-            exchange,
-            Failed(
-                failure.kind.value,
-                message,
-                failure.status,
+        error = read_error(failure.body, headers)
+        days = _day_reset(offer) or row.day
+        said = exchange.body.says
+        return Failed(
+            failure.kind.value,
+            failure.message,
+            status,
+            error,
+            failure.body,
+            failure.body_complete,
+            headers.get("content-type", ""),
+            topic=topic_of(
+                status,
                 error,
-                failure.body,
-                failure.body_complete,
-                headers.get("content-type", ""),
-                headers.get("retry-after", ""),
-                retry_after(headers, self.runtime.clock()),
-                failure.request_sent,
-                refused,
+                model=attempt.upstream.sent_model(offer.model),
+                said=said,
+            ),
+            advice=error_headers(failure.headers, row.support_ids),
+            back_at=retry_after(headers, now) or reset_in(error, now),
+            sent=failure.request_sent,
+            refused=read_refusal(
+                row.limit_headers, status, headers, error, now, days, said
             ),
         )
 
@@ -96,14 +116,9 @@ class Setbacks:
             attempt.upstream.fetches
             and ("refresh", offer.provider) not in exchange.repeats
         )
-        judged = failover.judge(
-            failed,
-            now,
-            model=attempt.upstream.sent_model(offer.model),
-            can_refresh=can_refresh,
-        )
+        judged = failover.judge(failed, now, can_refresh=can_refresh)
         judged = self._learn_quirk(exchange, attempt, failed, judged)
-        if exchange.below and judged.mark in (Mark.NO_DIALECT, Mark.DISABLE_MODEL):
+        if exchange.below and judged.mark in _OF_PATHS:
             # It may not count tokens and still answer messages.
             judged = replace(judged, mark=Mark.NOTHING)
         self._remember(exchange, attempt, failed, judged, now)
@@ -193,10 +208,13 @@ class Setbacks:
         if judged.next is Next.REFRESH:
             exchange.repeats.add(("refresh", offer.provider))
             runtime.credentials.invalidate(attempt.upstream)
+        if failed.kind == "status" and judged.mark is not Mark.NO_DIALECT:
+            health.answered(offer.key, exchange.dialect.name)
         match judged.mark:
             case Mark.STRIKE | Mark.STRIKE_PROVIDER:
                 whole = judged.mark is Mark.STRIKE_PROVIDER
-                until = health.strike(offer.key, now, reason, whole=whole)
+                asker = exchange.call.client
+                until = health.strike(offer.key, now, reason, whole=whole, asker=asker)
                 if until is not None:
                     runtime.event(
                         "circuit",
@@ -225,13 +243,21 @@ class Setbacks:
                 runtime.event(
                     "disabled", name, f"model not found ({reason})", until=until
                 )
+            case Mark.DISABLE_ENDPOINT:
+                until = judged.until or now + MODEL_GONE_FOR
+                dialect = exchange.dialect.name
+                message = f"not served in {dialect} ({reason})"
+                health.disable(offer.key, until, message, dialect=dialect)
+                runtime.event("disabled", name, message, until=until)
             case Mark.NO_DIALECT:
-                health.silence(offer.key, exchange.dialect.name)
-                runtime.event(
-                    "disabled",
-                    offer.provider,
-                    f"does not speak {exchange.dialect.name}",
-                )
+                until = judged.until or now + MODEL_GONE_FOR
+                if health.silence(offer.key, exchange.dialect.name, until):
+                    runtime.event(
+                        "disabled",
+                        offer.provider,
+                        f"{NOT_SPOKEN} {exchange.dialect.name}",
+                        until=until,
+                    )
             case Mark.NOTHING:
                 health.inconclusive(offer.key)
 
@@ -250,11 +276,12 @@ class Setbacks:
             model=exchange.call.ask.model,
             now=now,
         )
-        if self._nobody_speaks(exchange, decision):
+        if isinstance(answer, Own) and answer.code == failover.UNSUPPORTED_DIALECT:
+            exchange.unspoken = True
             having = [offer for rank in exchange.ranks for offer in rank]
             model, offers = exchange.call.ask.model, exchange.catalog.offers
             message = nobody_takes(exchange.dialect.name, model, having, offers)
-            answer = Own(400, "unsupported_dialect", message)
+            answer = replace(answer, message=message)
         if self._exhausted_passes(exchange, answer):
             return
         match answer:
@@ -275,15 +302,6 @@ class Setbacks:
                     "%s %s: %s", status, quoted(exchange.call.ask.model), message
                 )
 
-    def _nobody_speaks(self, exchange: Exchange, decision: Decision) -> bool:
-        """Nothing but the dialect is in the way: trying again is of no use."""
-        health, dialect = self.runtime.health, exchange.dialect.name
-        usable = [c.offer for c in decision.candidates if c.offer.enabled]
-        exchange.unspoken = bool(usable) and all(
-            health.is_silent(offer.key, dialect) for offer in usable
-        )
-        return exchange.unspoken
-
     def _exhausted_passes(self, exchange: Exchange, answer: Passed | Own) -> bool:
         """`routing.exhausted: passthrough`: the app's own host and key come last.
 
@@ -302,10 +320,9 @@ class Setbacks:
         """The provider's own error, body and status as they came; but no key in it."""
         exchange.record.error = f"{failed.status} {failed.code}".strip()
         exchange.record.outcome = "error"
-        retry = failed.retry_after
-        headers = (("retry-after", retry),) if retry.isprintable() and retry else ()
         body = mask_of(exchange.catalog).data(failed.body)
-        answer = Answer(failed.status or 502, body, failed.content_type, headers)
+        status = failed.status or 502
+        answer = Answer(status, body, failed.content_type, failed.advice)
         self._answer(exchange, answer)
 
     def _answer(self, exchange: Exchange, answer: Answer) -> None:

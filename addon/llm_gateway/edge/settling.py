@@ -41,10 +41,18 @@ class Settling:
         if attempt.judge is not None:
             attempt.first_byte = attempt.judge.first_byte
         self.hear(exchange, attempt, response.headers)
-        streamed = "event-stream" in response.headers.get("content-type", "")
-        response.headers = passed_headers(response.headers, common_headers(exchange))
+        peek = attempt.judge.peek if attempt.judge is not None else None
+        kind = response.headers.get("content-type", "").lower()
+        streamed = "event-stream" in kind if peek is None else peek.is_stream
+        response.headers = passed_headers(
+            response.headers,
+            common_headers(exchange),
+            attempt.upstream.row.support_ids,
+        )
         exchange.record.status = response.status_code
         if streamed:
+            if "event-stream" not in kind:
+                response.headers["content-type"] = "text/event-stream"
             requested = exchange.catalog.config.routing.answer_model == "requested"
             exchange.meter = StreamMeter(
                 exchange.dialect,
@@ -78,8 +86,13 @@ class Settling:
     def cut(self, exchange: Exchange, message: str) -> bytes:
         """The stream died after content went out: what the client is told."""
         meter = exchange.meter
-        before = meter.finish() + meter.boundary if meter is not None else b""
-        return before + _cut_short(exchange.dialect, exchange.died or message)
+        if meter is None:
+            return _cut_short(exchange.dialect, exchange.died or message)
+        rest = meter.finish()
+        if meter.ended:
+            return rest
+        how = exchange.died or message
+        return rest + meter.boundary + _cut_short(exchange.dialect, how)
 
     def _tail(self, exchange: Exchange) -> bytes:
         """The stream came to a clean end: what it left unsaid is said."""
@@ -119,7 +132,8 @@ class Settling:
         """The answer is over, good or bad. Runs once, from whichever hook is first.
 
         `died` says how the upstream broke off, `stopped` that the gateway ends; without
-        them an error is the client's.
+        them an error is the client's. To a stream whose last word has come none of it
+        matters: the client has its whole answer.
         """
         if exchange.finished or exchange.attempt is None:
             self.close(exchange)
@@ -129,6 +143,9 @@ class Settling:
         now = runtime.clock()
         outcome = "ok"
         died = died or exchange.died
+        if exchange.meter is not None and exchange.meter.ended:
+            died, stopped, error = "", False, None
+            exchange.died = ""
         if died:
             outcome, exchange.died = "truncated", died
         elif stopped or error is not None:
@@ -157,9 +174,10 @@ class Settling:
         elif died:
             attempt.record.reason = f"cut: {died}"
             record.error = "upstream_truncated"
-            if (
-                until := runtime.health.strike(offer.key, now, "stream cut")
-            ) is not None:
+            until = runtime.health.strike(
+                offer.key, now, "stream cut", asker=exchange.call.client
+            )
+            if until is not None:
                 message = f"failing (stream cut), tried again in {until - now:.0f} s"
                 runtime.event("circuit", who(offer), message, until=until)
         else:
@@ -188,9 +206,11 @@ class Settling:
     ) -> None:
         runtime = self.runtime
         offer = attempt.candidate.offer
-        if runtime.health.succeeded(offer.key, now):
-            runtime.event("circuit", who(offer), "works again")
         ask = exchange.call.ask
+        if runtime.health.succeeded(
+            offer.key, now, asker=exchange.call.client, dialect=ask.dialect
+        ):
+            runtime.event("circuit", who(offer), "works again")
         if found.source == "reported":
             for key in (offer.key, name_key(ask)):
                 runtime.estimator.learn(key, ask.input_estimate, found.prompt)

@@ -33,7 +33,14 @@ from llm_gateway.config.files import (
 )
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.config.urls import is_loopback
-from llm_gateway.edge import http_layer, http_trailers, lean, reuse, scrub
+from llm_gateway.edge import (
+    http_interim,
+    http_layer,
+    http_trailers,
+    lean,
+    reuse,
+    scrub,
+)
 from llm_gateway.edge.desk import Desk
 from llm_gateway.edge.drain import Drain
 from llm_gateway.edge.early_clients import EarlyClients
@@ -236,6 +243,7 @@ class Starting:
             return
         scrub.install(runtime)
         http_trailers.drop()
+        http_interim.pass_over()
         # Names that resolve slowly wait in threads, and so does everything that reads a
         # disk: Python's own handful of threads would be full of them.
         asyncio.get_running_loop().set_default_executor(

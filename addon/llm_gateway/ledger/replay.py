@@ -7,6 +7,8 @@ The last two hours come one by one. Older attempts only matter to windows of a d
 month, so they come summed per minute, and beyond two days per hour, at the latest moment
 of each sum: a window may then close on them a little late, never early.
 
+`spoken` tells which dialects a provider has answered in, for its health.
+
 What this file does not know: windows.
 """
 
@@ -48,6 +50,12 @@ FROM requests
 WHERE ts >= :since AND {which}
   AND NOT EXISTS (SELECT 1 FROM attempts WHERE request = requests.id)
 """
+_SPOKEN = """
+SELECT DISTINCT provider, dialect
+FROM (SELECT provider, dialect, outcome FROM requests ORDER BY ts DESC LIMIT 10000)
+WHERE outcome = 'ok' AND provider IS NOT NULL
+"""
+"""Among the last requests: enough to know who speaks what, and quick in any ledger."""
 # Two queries, so that each finds its partial index.
 _OF_THEMSELVES = _REQUESTS.format(
     which="outcome <> 'ok' AND outcome IN ('passthrough', 'in_flight', 'lost') AND simulated = 0"
@@ -74,6 +82,11 @@ def spent(connection: sqlite3.Connection, since: float, now: float) -> list[Spen
     ]
     kept = [s for s in found if max(s.at, s.ended or s.at) >= since]
     return sorted(kept, key=lambda s: s.at)
+
+
+def spoken(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """(provider, dialect) of good answers: what has answered in a dialect speaks it."""
+    return [(row[0], row[1]) for row in connection.execute(_SPOKEN).fetchall()]
 
 
 def _asked(

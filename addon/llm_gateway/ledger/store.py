@@ -205,6 +205,14 @@ class Store:
         finally:
             connection.close()
 
+    def spoken(self) -> list[tuple[str, str]]:
+        """(provider, dialect) that have answered lately. Blocks."""
+        connection = file.read_only(self.path)
+        try:
+            return replay.spoken(connection)
+        finally:
+            connection.close()
+
     def rows(
         self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()
     ) -> list[dict[str, Any]]:

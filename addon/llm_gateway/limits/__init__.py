@@ -9,7 +9,7 @@
     values     what goes in and out
     words      response headers   -> Word
     refusals   429, 413, 402, 403 -> what kind of no, and until when
-               (complaints takes bodies apart, said finds the numbers in them)
+               (said finds the numbers in their texts, reset_times the moments)
     durations  every spelling of "when" that providers use
     estimate   tokens before they are known
 

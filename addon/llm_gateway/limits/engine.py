@@ -260,6 +260,8 @@ class Limiter:
         if back <= JITTER:
             return self._mark
         self._book.step_back(back)
+        # Refusals that were said before hold moments of the clock as it was.
+        self._changes += 1
         self._mark = now
         return now
 

@@ -1,7 +1,8 @@
 """What a 429, 413, 402 or 403 means: a minute, a day, money, or a request too large.
 
 What lives here: tables of codes and phrases, and how long each kind of no lasts. What
-it does not know: what is done about it; the shapes of bodies (see `complaints`).
+it does not know: what is done about it; the shapes of bodies
+(see `dialects/provider_errors.py`).
 
     minute     comes back by itself within the hour
     day        a day's or month's allowance is spent
@@ -10,16 +11,20 @@ it does not know: what is done about it; the shapes of bodies (see `complaints`)
     overload   the provider has no room for anybody
 """
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
+from llm_gateway.dialects.error_topics import Said
+from llm_gateway.dialects.provider_errors import ProviderError
 from llm_gateway.exchange import Reset, Window
 from llm_gateway.frozen import frozen
 from llm_gateway.limits.boundaries import FIRST_OF_MONTH_UTC, span
-from llm_gateway.limits.complaints import Complaint, read_complaint
 from llm_gateway.limits.durations import moment, retry_after
-from llm_gateway.limits.said import named_limits, wait_in, words_in
+from llm_gateway.limits.ietf_headers import reset_of
+from llm_gateway.limits.reset_times import reset_in
+from llm_gateway.limits.said import named_limits, words_in
 from llm_gateway.limits.values import Word
 from llm_gateway.limits.words import read_headers
 
@@ -76,6 +81,16 @@ SIGNS = (
         ("request too large", "payload too large", "request entity too large"),
         frozenset({413, 429}),
     ),
+    # A smaller `max_tokens` or prompt would have been paid for: the account has money.
+    Signs(
+        "too_large",
+        phrases=(
+            "requires more credits, or fewer max_tokens",
+            "but can only afford",
+            "prompt tokens limit exceeded",
+        ),
+        status=frozenset({402}),
+    ),
     Signs(
         "money",
         frozenset(
@@ -115,17 +130,7 @@ SIGNS = (
         ),
         status=frozenset({402, 403, 429}),
     ),
-    # A 400 may quote the request, so only what no prompt says by chance.
-    Signs(
-        "money",
-        phrases=(
-            "your credit balance is too low",
-            "your specified api usage limits",
-            "specified workspace api usage limits",
-        ),
-        status=frozenset({400}),
-    ),
-    Signs("day", phrases=("daily free allocation",), status=frozenset({400})),
+    Signs("day", frozenset({"4006", "3036"}), status=frozenset({400})),
     Signs("money", frozenset({"quota_exceeded"}), status=frozenset({402})),
     Signs(
         "overload",
@@ -141,14 +146,18 @@ SIGNS = (
             }
         ),
         ("overloaded", "capacity exceeded", "experiencing high traffic"),
-        frozenset({429, 498, 503, 529}),
+        frozenset({429}),
     ),
     Signs(
         "day",
         frozenset(
             {"openrouter_free_tier_daily", "quota_exceeded", "4006", "3036", "1304"}
+            | {"usage_limit_reached", "usagelimiterror", "1308", "1310"}
         ),
         (
+            "usage limit reached",
+            "usage limit has been reached",
+            "session usage limit",
             "free-models-per-day",
             "(rpd)",
             "(tpd)",
@@ -176,67 +185,83 @@ BY_STATUS: Mapping[int, Kind] = MappingProxyType(
         402: "money",
         413: "too_large",
         429: "minute",
-        498: "overload",
-        503: "overload",
-        529: "overload",
     }
 )
 """Where the body says nothing. Other statuses without a sign are no refusal of this sort."""
+
+REFUSING = frozenset({400, 402, 403, 413, 429})
+"""Statuses that may speak of limits or money; a 400 by its code only, as its text may
+repeat the request."""
+
+_NAME = re.compile(r"[`'\"][^\s`'\"]{1,100}[`'\"]")
+"""Names of models and the like: a model `daily-news` is no day."""
 
 
 def read_refusal(
     parser: str,
     status: int,
     headers: Mapping[str, str],
-    body: bytes,
+    error: ProviderError,
     now: float,
     reset: Reset | None,
+    said: Said = lambda _: False,
 ) -> Refused | None:
     """What a refusal means; None when it speaks of no limit (a bad key, a bad request).
 
     `parser` is the provider's column `limit_headers`, `headers` have lower-case names,
-    `reset` is when the provider's days begin. Never raises.
+    `reset` is when the provider's days begin, `said` tells what the request itself holds.
+    Never raises.
     """
-    said = read_complaint(body, headers)
-    if said.headers:
-        headers = {**said.headers, **headers}
-    kind = _kind(status, said)
+    if status not in REFUSING:
+        return None
+    headers = {**error.headers, **headers}
+    kind = _kind(status, error, said)
     if kind is None:
         return None
     days = reset or DAYS.get(parser)
-    until = _until(kind, parser, headers, said, now, days)
+    until = _until(kind, parser, headers, error, now, days)
     if kind == "minute" and until is not None and until - now > HOUR:
         kind = "day"
-    words = words_in(said, now, until=until, days=days)
-    return Refused(kind, until, said.code, words)
+    words = () if status == 400 else words_in(error, now, until=until, days=days)
+    return Refused(kind, until, error.code, words)
 
 
-def _kind(status: int, said: Complaint) -> Kind | None:
-    if status not in BY_STATUS and status not in (400, 403):
-        return None
-    if said.violations:
-        return "day" if any("PerDay" in v.quota for v in said.violations) else "minute"
-    if any(one.requested > one.limit for one in named_limits(said.text)):
+def _kind(status: int, error: ProviderError, said: Said) -> Kind | None:
+    if error.violations:
+        return "day" if _per_day(error) else "minute"
+    text = "" if status == 400 else _NAME.sub(" ", error.text)
+    if any(one.requested > one.limit for one in named_limits(text)):
         return "too_large"
     for signs in SIGNS:
         if signs.status and status not in signs.status:
             continue
-        if signs.codes & said.codes or any(p in said.text for p in signs.phrases):
+        if signs.codes & error.codes:
             return signs.kind
+        for phrase in signs.phrases:
+            if phrase in text and not (signs.kind == "money" and said(phrase)):
+                return signs.kind
     return BY_STATUS.get(status)
+
+
+def _per_day(error: ProviderError) -> bool:
+    return any("PerDay" in violation.quota for violation in error.violations)
 
 
 def _until(
     kind: Kind,
     parser: str,
     headers: Mapping[str, str],
-    said: Complaint,
+    error: ProviderError,
     now: float,
     days: Reset | None,
 ) -> float | None:
     if kind == "too_large":
         return None
-    waited = retry_after(headers, now) or wait_in(said, now)
+    by_header, by_body = retry_after(headers, now), reset_in(error, now)
+    waited = by_header or by_body
+    if by_header and by_body and by_body - now > HOUR:
+        # A plan's end outweighs a header that servers add to every refusal.
+        waited = max(by_header, by_body)
     spent = [word for word in read_headers(parser, headers, now) if word.remaining == 0]
     if kind == "day":
         spent = [word for word in spent if word.window in (Window.DAY, Window.MONTH)]
@@ -245,7 +270,9 @@ def _until(
         )
         if long is not None:
             return long
-        if "month" in said.text:
+        if waited is not None and waited - now > HOUR and not error.violations:
+            return waited
+        if "month" in error.text:
             return _end(Window.MONTH, FIRST_OF_MONTH_UTC, now)
         # A calendar day outweighs Google's `retryDelay`, which speaks of seconds even then.
         return _end(Window.DAY, days, now) or waited or now + HOUR
@@ -254,7 +281,7 @@ def _until(
     resets = [word.resets_at for word in spent if word.resets_at is not None]
     if resets:
         return max(resets)
-    return moment(headers.get("x-ratelimit-reset", ""), now)
+    return moment(headers.get("x-ratelimit-reset", ""), now) or reset_of(headers, now)
 
 
 def _end(window: Window, reset: Reset | None, now: float) -> float | None:

@@ -1,12 +1,12 @@
-"""Numbers in the texts of refusals: how long to wait, which limit, how much of it.
+"""Numbers in the texts of refusals: which limit, how much of it is used.
 
 What lives here: the sentences in which providers tell numbers, as patterns, and the
 words that follow from them. What it does not know: what a refusal means as a whole.
-Texts are in lower case and bounded (see `complaints`).
+Texts are in lower case and bounded (see `dialects/provider_errors.py`); when to come
+back is read by `reset_times`.
 
     Groq, OpenAI  … on tokens per minute (TPM): Limit 8000, Used 6833, Requested 1658. Please try again in 3.6825s.
     Cohere        You are using a Trial key, which is limited to 20 API calls / minute.
-    Anthropic     You will regain access on 2026-09-01 at 00:00 UTC.
     OpenRouter    Rate limit exceeded: free-models-per-day.
     Google        violations: [{quotaId: GenerateRequestsPerDayPerProjectPerModel-FreeTier, quotaValue: "20"}]
 """
@@ -15,22 +15,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from llm_gateway.dialects.provider_errors import ProviderError, Violation
 from llm_gateway.exchange import Metric, Reset, Window
 from llm_gateway.frozen import frozen
 from llm_gateway.limits.boundaries import FIRST_OF_MONTH_UTC, span
-from llm_gateway.limits.complaints import Complaint, Violation
-from llm_gateway.limits.durations import LONGEST, SHORTEST, moment, seconds
 from llm_gateway.limits.values import Word
 from llm_gateway.limits.windows import LENGTHS
 from llm_gateway.limits.words import read_headers
 
-_LENGTH = r"\d{1,9}(?:\.\d{1,12})? ?(?:milliseconds?|ms|minutes?|min|m|seconds?|sec|s|hours?|h|days?|d)\b"
-_WAIT = re.compile(
-    r"(?:try again|retry) (?:in|after) ((?:\d{1,9}h ?)?(?:\d{1,9}m ?)?" + _LENGTH + ")"
-)
-_UNIT = re.compile(r"(milliseconds?|minutes?|min|seconds?|sec|hours?|days?)")
-_LETTERS = {"mil": "ms", "min": "m", "sec": "s", "hou": "h", "day": "d"}
-_REGAIN = re.compile(r"regain access on (\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d))? utc")
 _COUNT = r"(\d(?:[\d,]{0,14}\d)?)"
 _NAMED = re.compile(
     rf"\(([a-z]{{3,4}})\): limit:? {_COUNT}(?:, used:? {_COUNT})?(?:, requested:? ~?{_COUNT})?"
@@ -69,21 +61,8 @@ def named_limits(text: str) -> tuple[NamedLimit, ...]:
     )
 
 
-def wait_in(said: Complaint, now: float) -> float | None:
-    """When to come back, by the body: unix time, a second to a month from now."""
-    if found := _REGAIN.search(said.text):
-        return moment(f"{found[1]}T{found[2] or '00:00'}:00Z", now)
-    length = seconds(said.retry_delay)
-    if length is None and (found := _WAIT.search(said.text)):
-        letters = _UNIT.sub(lambda unit: _LETTERS[unit[1][:3]], found[1])
-        length = seconds(letters.replace(" ", ""))
-    if length is None:
-        return None
-    return now + min(max(length, SHORTEST), LONGEST)
-
-
 def words_in(
-    said: Complaint, now: float, *, until: float | None, days: Reset | None
+    said: ProviderError, now: float, *, until: float | None, days: Reset | None
 ) -> tuple[Word, ...]:
     """What a body says about limits."""
     found = [
@@ -151,7 +130,7 @@ def _calls(text: str, now: float) -> Iterator[Word]:
 
 
 def _free_models(
-    said: Complaint, now: float, until: float | None, days: Reset | None
+    said: ProviderError, now: float, until: float | None, days: Reset | None
 ) -> Iterator[Word]:
     day = (
         "free-models-per-day" in said.text or "openrouter_free_tier_daily" in said.codes
@@ -159,7 +138,7 @@ def _free_models(
     if not day and "free-models-per-min" not in said.text:
         return
     window = Window.DAY if day else Window.MINUTE
-    repeated = read_headers("openrouter", said.headers or {}, now)
+    repeated = read_headers("openrouter", said.headers, now)
     yield Word(
         metric=Metric.REQUESTS,
         window=window,

@@ -21,6 +21,7 @@ LABS = (
         limit_headers="openai",
         genai="openai",
         hosts=("api.openai.com",),
+        support_ids=frozenset({b"cf-ray"}),
         source="openai 3.54.0; error and rate-limit reference of 2026-10-17",
     ),
     ProviderType(
@@ -37,6 +38,7 @@ LABS = (
         genai="anthropic",
         hosts=("api.anthropic.com",),
         empty_path="/v1",
+        support_ids=frozenset({b"cf-ray"}),
         notes="Messages natively. Chat works through Anthropic's OpenAI-compatible path, "
         "which ignores response_format, seed and logprobs and takes n = 1 only: for chat "
         "another provider is usually the better one.",
@@ -66,6 +68,7 @@ LABS = (
         genai="mistral",
         hosts=("api.mistral.ai", "codestral.mistral.ai"),
         free_presets=presets.MISTRAL,
+        support_ids=frozenset({b"mistral-correlation-id"}),
         notes="Usage comes in every stream; `stream_options` is an error there and is "
         "taken out.",
         source="mistralai 3.7.0; openai-agents-python issue on stream_options (2025)",
@@ -78,6 +81,7 @@ LABS = (
         limit_headers="none",
         genai="deepseek",
         hosts=("api.deepseek.com",),
+        support_ids=frozenset({b"x-ds-trace-id"}),
         source="api-docs.deepseek.com (2026)",
     ),
     ProviderType(
@@ -117,6 +121,7 @@ LABS = (
         hosts=("api.cohere.ai", "api.cohere.com"),
         models_path=None,
         free_presets=presets.COHERE,
+        support_ids=frozenset({b"x-debug-trace-id"}),
         source="cohere 7.3.1; freellmpool 0.13.0 (2026-08-29)",
     ),
     ProviderType(
@@ -136,6 +141,7 @@ LABS = (
         genai="zai",
         hosts=("api.z.ai", "open.bigmodel.cn"),
         free_presets=presets.ZAI,
+        support_ids=frozenset({b"x-log-id"}),
         notes="In China: https://open.bigmodel.cn/api/paas/v4.",
         source="litellm 1.109.1; freellmpool 0.13.0 (2026-08-29)",
     ),
@@ -146,6 +152,7 @@ LABS = (
         speaks(CHAT),
         genai="moonshotai",
         hosts=("api.moonshot.ai", "api.moonshot.cn"),
+        support_ids=frozenset({b"msh-request-id"}),
         notes="In China: https://api.moonshot.cn/v1.",
         source="@ai-sdk (2026-11)",
     ),

@@ -69,6 +69,7 @@ PLATFORMS = (
                 empty_path="/openai",
             ),
         ),
+        support_ids=frozenset({b"apim-request-id", b"x-ms-request-id"}),
         notes="The model is a deployment: `deploymentName`, or the model's name. With "
         "`apiVersion` the older, deployment-based address is used.",
         source="learn.microsoft.com (2025-11); litellm 1.109.1",
@@ -82,6 +83,7 @@ PLATFORMS = (
         genai="aws",
         hosts=("bedrock-runtime.*.amazonaws.com", "bedrock-mantle.*.api.aws"),
         models_path=None,
+        support_ids=frozenset({b"x-amzn-requestid"}),
         notes="With a Bedrock API key, not with access key and secret. For Claude's "
         "messages or models that only the mantle endpoint has, use type "
         "openai-compatible with its baseURL and `dialects`.",
@@ -96,6 +98,7 @@ PLATFORMS = (
         genai="groq",
         hosts=("api.groq.com",),
         free_presets=presets.GROQ,
+        support_ids=frozenset({b"cf-ray"}),
         notes="Limits hold per organisation and model; its requests header speaks of "
         "the day, its tokens header of the minute.",
         source="console.groq.com/docs/rate-limits (2026); groq 1.7.0",
@@ -108,6 +111,7 @@ PLATFORMS = (
         limit_headers="cerebras",
         genai="cerebras",
         hosts=("api.cerebras.ai",),
+        support_ids=frozenset({b"cf-ray"}),
         notes="Counts the whole of max_completion_tokens up front. No lasting free tier "
         "since 2026-08 (a 30-day trial).",
         source="inference-docs.cerebras.ai; cerebras_cloud_sdk 1.91.0",
@@ -120,6 +124,7 @@ PLATFORMS = (
         limit_headers="together",
         genai="together",
         hosts=("api.together.xyz", "api.together.ai"),
+        support_ids=frozenset({b"cf-ray"}),
         source="docs.together.ai rate limits (2026); litellm 1.109.1",
     ),
     ProviderType(
@@ -150,6 +155,7 @@ PLATFORMS = (
         genai="openrouter",
         hosts=("openrouter.ai",),
         free_presets=presets.OPENROUTER,
+        support_ids=frozenset({b"x-generation-id", b"cf-ray"}),
         notes="Models that end in :free share one daily allowance per account, which "
         "begins anew at midnight UTC; a negative balance blocks them too.",
         source="OpenRouter's docs, limits and streaming (2026)",
@@ -173,6 +179,7 @@ PLATFORMS = (
         limit_headers="nvidia",
         hosts=("integrate.api.nvidia.com",),
         free_presets=presets.NVIDIA,
+        support_ids=frozenset({b"nvcf-reqid"}),
         notes="Announces no limits; they are learned from its refusals.",
         source="flexrouter 2.3.2 (2026-09)",
     ),
@@ -195,6 +202,7 @@ PLATFORMS = (
         genai="cloudflare",
         models_path=None,
         free_presets=presets.CLOUDFLARE,
+        support_ids=frozenset({b"cf-ray"}),
         notes="Allowance in neurons a day from midnight UTC; some models are paid only.",
         source="official pages, checked 2026-08-22; litellm 1.109.1",
     ),
@@ -225,6 +233,7 @@ PLATFORMS = (
             "api.business.githubcopilot.com",
             "api.enterprise.githubcopilot.com",
         ),
+        support_ids=frozenset({b"x-github-request-id"}),
         notes="Sign in with `llm-gateway login copilot`, or set `oauthToken`. Since "
         "2026-06 usage is billed in AI credits of $0.01 from a monthly allowance. GitHub "
         "notices programs that take session tokens and may object: your decision.",

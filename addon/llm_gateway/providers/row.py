@@ -99,6 +99,9 @@ class ProviderType:
     clients of the base URL. An intercepted app means its own key by them."""
     forwarded_query: frozenset[str] = frozenset()
     """Parameters of the client's query that may pass."""
+    support_ids: frozenset[bytes] = frozenset()
+    """Headers of its answers by which its support finds a request (lower case), besides
+    `x-request-id` and `request-id`: they reach the client under their own names."""
     stream_usage: StreamUsage = "ask"
     """`ask`: usage comes if `stream_options.include_usage` asks for it; `always`: it
     comes anyway; `reject`: asking is an error."""

@@ -3,8 +3,17 @@
 from llm_gateway.dialects import choices, openai_errors, openai_usage
 from llm_gateway.dialects.chat.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
-from llm_gateway.dialects.stream_patterns import strings
+from llm_gateway.dialects.stream_patterns import open_strings, strings
 from llm_gateway.exchange import Dialect
+
+TEXT = (
+    "content",
+    "reasoning_content",
+    "reasoning",
+    "refusal",
+    "arguments",
+)
+"""Members of events that hold text."""
 
 CHAT = DialectSpec(
     name=Dialect("chat"),
@@ -16,10 +25,11 @@ CHAT = DialectSpec(
     example={"messages": [{"role": "user", "content": "Hello!"}]},
     event_has_content=choices.has_content,
     event_failed=choices.event_failed,
+    answer_failed=choices.event_failed,
+    holds_answer=choices.holds_answer,
     stream_end=choices.STREAM_END,
-    stream_text=strings(
-        "content", "reasoning_content", "reasoning", "refusal", "arguments"
-    ),
+    stream_text=strings(*TEXT),
+    open_text=open_strings(*TEXT),
     content_member="choices",
     find_usage=openai_usage.find_usage,
     read_usage=openai_usage.read_usage,

@@ -3,8 +3,11 @@
 from llm_gateway.dialects import choices, openai_errors, openai_usage
 from llm_gateway.dialects.completions.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
-from llm_gateway.dialects.stream_patterns import strings
+from llm_gateway.dialects.stream_patterns import open_strings, strings
 from llm_gateway.exchange import Dialect
+
+TEXT = ("text",)
+"""Members of events that hold text."""
 
 COMPLETIONS = DialectSpec(
     name=Dialect("completions"),
@@ -16,8 +19,11 @@ COMPLETIONS = DialectSpec(
     example={"prompt": "Hello"},
     event_has_content=choices.has_content,
     event_failed=choices.event_failed,
+    answer_failed=choices.event_failed,
+    holds_answer=choices.holds_answer,
     stream_end=choices.STREAM_END,
-    stream_text=strings("text"),
+    stream_text=strings(*TEXT),
+    open_text=open_strings(*TEXT),
     content_member="choices",
     find_usage=openai_usage.find_usage,
     read_usage=openai_usage.read_usage,

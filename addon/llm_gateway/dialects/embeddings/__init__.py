@@ -1,10 +1,14 @@
 """OpenAI's embeddings: texts in, vectors out, never streamed."""
 
 from llm_gateway.dialects import openai_errors, openai_usage
+from llm_gateway.dialects.embeddings.answer import holds_answer
 from llm_gateway.dialects.embeddings.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
-from llm_gateway.dialects.stream_patterns import strings
+from llm_gateway.dialects.stream_patterns import open_strings, strings
 from llm_gateway.exchange import Dialect
+
+TEXT = ("text",)
+"""Members of events that hold text."""
 
 EMBEDDINGS = DialectSpec(
     name=Dialect("embeddings"),
@@ -16,8 +20,10 @@ EMBEDDINGS = DialectSpec(
     interchangeable=False,
     example={"input": "Hello!"},
     event_has_content=None,
+    holds_answer=holds_answer,
     stream_end=None,
-    stream_text=strings("text"),
+    stream_text=strings(*TEXT),
+    open_text=open_strings(*TEXT),
     find_usage=openai_usage.find_usage,
     read_usage=openai_usage.read_usage_whole,
     error_body=openai_errors.error_body,

@@ -2,14 +2,21 @@
 
 import re
 
-from llm_gateway.dialects.messages.answer import STREAM_END, has_content
+from llm_gateway.dialects.messages.answer import STREAM_END, has_content, holds_answer
 from llm_gateway.dialects.messages.errors import error_body, stream_error
 from llm_gateway.dialects.messages.request import read_conversation
 from llm_gateway.dialects.messages.usage import read_usage, usage_whole
 from llm_gateway.dialects.spec import DialectSpec
-from llm_gateway.dialects.stream_patterns import strings
+from llm_gateway.dialects.stream_patterns import open_strings, strings
 from llm_gateway.dialects.token_counts import find_held_usage
 from llm_gateway.exchange import Dialect
+
+TEXT = (
+    "text",
+    "thinking",
+    "partial_json",
+)
+"""Members of events that hold text."""
 
 MESSAGES = DialectSpec(
     name=Dialect("messages"),
@@ -29,8 +36,10 @@ MESSAGES = DialectSpec(
         "messages": [{"role": "user", "content": "Hello!"}],
     },
     event_has_content=has_content,
+    holds_answer=holds_answer,
     stream_end=STREAM_END,
-    stream_text=strings("text", "thinking", "partial_json"),
+    stream_text=strings(*TEXT),
+    open_text=open_strings(*TEXT),
     content_member="content",
     model_holder="message",
     find_usage=find_held_usage,

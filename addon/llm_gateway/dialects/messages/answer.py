@@ -1,9 +1,16 @@
-"""Anthropic Messages stream: has an event content, and where the stream ends."""
+"""Anthropic Messages answers: has an event content, where a stream ends, is it an answer."""
 
 import re
 from collections.abc import Mapping
 
-STREAM_END = re.compile(rb'"type"\s*:\s*"message_stop"')
+from llm_gateway.dialects.spec import StreamEnd
+
+
+def _is_last(event: Mapping[str, object]) -> bool:
+    return event.get("type") == "message_stop"
+
+
+STREAM_END = StreamEnd(re.compile(rb"message_stop").search, _is_last)
 
 
 def has_content(event: Mapping[str, object]) -> bool:
@@ -20,3 +27,10 @@ def has_content(event: Mapping[str, object]) -> bool:
             v for k, v in delta.items() if k != "type"
         )
     return kind not in ("message_start", "ping", "content_block_stop")
+
+
+def holds_answer(answer: Mapping[str, object]) -> bool:
+    content = answer.get("content")
+    return bool(isinstance(content, list) and content) or bool(
+        answer.get("stop_reason")
+    )

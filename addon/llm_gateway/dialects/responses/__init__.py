@@ -1,13 +1,16 @@
 """OpenAI's Responses."""
 
 from llm_gateway.dialects import openai_errors, openai_usage
-from llm_gateway.dialects.responses.answer import STREAM_END, has_content
+from llm_gateway.dialects.responses.answer import STREAM_END, has_content, holds_answer
 from llm_gateway.dialects.responses.errors import stream_error
 from llm_gateway.dialects.responses.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
-from llm_gateway.dialects.stream_patterns import strings
+from llm_gateway.dialects.stream_patterns import open_strings, strings
 from llm_gateway.dialects.token_counts import find_held_usage
 from llm_gateway.exchange import Dialect
+
+TEXT = ("delta",)
+"""Members of events that hold text."""
 
 RESPONSES = DialectSpec(
     name=Dialect("responses"),
@@ -18,8 +21,10 @@ RESPONSES = DialectSpec(
     read_conversation=read_conversation,
     example={"input": "Hello!"},
     event_has_content=has_content,
+    holds_answer=holds_answer,
     stream_end=STREAM_END,
-    stream_text=strings("delta"),
+    stream_text=strings(*TEXT),
+    open_text=open_strings(*TEXT),
     content_member="output",
     model_holder="response",
     find_usage=find_held_usage,

@@ -1,9 +1,21 @@
-"""OpenAI Responses stream: has an event content, and where the stream ends."""
+"""OpenAI Responses: has an event content, where a stream ends, is it an answer."""
 
 import re
 from collections.abc import Mapping
 
-STREAM_END = re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete|cancelled)"')
+from llm_gateway.dialects.spec import StreamEnd
+
+_LAST = frozenset({"response.completed", "response.incomplete", "response.cancelled"})
+_UNFINISHED = frozenset({"incomplete", "in_progress", "queued", "cancelled"})
+
+
+def _is_last(event: Mapping[str, object]) -> bool:
+    return event.get("type") in _LAST
+
+
+STREAM_END = StreamEnd(
+    re.compile(rb"response\.(?:completed|incomplete|cancelled)").search, _is_last
+)
 
 _SILENT = frozenset(
     {
@@ -27,3 +39,12 @@ def has_content(event: Mapping[str, object]) -> bool:
         kind = item.get("type") if isinstance(item, dict) else None
         return kind not in ("message", "reasoning")
     return True
+
+
+def holds_answer(answer: Mapping[str, object]) -> bool:
+    if answer.get("status") == "failed":
+        return False
+    output = answer.get("output")
+    return bool(isinstance(output, list) and output) or (
+        answer.get("status") in _UNFINISHED
+    )
