@@ -16,9 +16,10 @@ never report usage, the lengths of the text members are added up by a regular ex
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from re import Pattern
 
+from llm_gateway.billed import Bill
 from llm_gateway.dialects.answers import renamed_answer
 from llm_gateway.exchange import Dialect, Usage
 from llm_gateway.peek import broke_off, is_error
@@ -74,13 +75,14 @@ class StreamMeter:
         *,
         strip_usage: bool,
         reasoning_excluded: bool = False,
+        bills: Sequence[Bill] = (),
         rename_model: str | None = None,
     ) -> None:
         self._dialect = dialect
         self._strip = strip_usage and dialect in _COUNTED_APART
         self._rename = rename_model
         self._as_it_came = not self._strip and rename_model is None
-        self._tally = Tally(dialect, reasoning_excluded=reasoning_excluded)
+        self._tally = Tally(dialect, reasoning_excluded=reasoning_excluded, bills=bills)
         self._texts = _TEXT[dialect].findall
         self._text_bytes = 0
         self._frames = Framer()

@@ -12,9 +12,17 @@ read by meter.py, which hands the usage objects it finds to `Tally`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from llm_gateway.billed import (
+    Bill,
+    billed,
+    iterations,
+    messages_classes,
+    openai_classes,
+    tariff,
+)
 from llm_gateway.dialects.weigh import BYTES_PER_TOKEN, weigh
 from llm_gateway.exchange import Dialect, Usage
 
@@ -29,6 +37,7 @@ def read_answer(
     body: bytes,
     *,
     reasoning_excluded: bool = False,
+    bills: Sequence[Bill] = (),
     prompt_estimate: int,
 ) -> Usage:
     """The usage of a plain answer: reported, else estimated from its text.
@@ -45,6 +54,7 @@ def read_answer(
         dialect,
         answer,
         reasoning_excluded=reasoning_excluded,
+        bills=bills,
         prompt_estimate=prompt_estimate,
     )
 
@@ -54,11 +64,14 @@ def usage_of(
     answer: Counts,
     *,
     reasoning_excluded: bool = False,
+    bills: Sequence[Bill] = (),
     prompt_estimate: int,
 ) -> Usage:
     """The same for an answer that has been parsed already."""
-    tally = Tally(dialect, reasoning_excluded=reasoning_excluded)
+    tally = Tally(dialect, reasoning_excluded=reasoning_excluded, bills=bills)
     tally.add(answer)
+    if tally.pending:
+        return Usage(model=tally.model)
     if dialect is Dialect.MESSAGES:
         tally.final = True
     text = 0 if tally.reported else weigh(_content(dialect, answer)).text
@@ -92,14 +105,26 @@ _EXCLUDING = frozenset({Dialect.CHAT, Dialect.COMPLETIONS})
 class Tally:
     """Collects the usage objects of one answer; the last word wins."""
 
-    def __init__(self, dialect: Dialect, *, reasoning_excluded: bool = False) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        *,
+        reasoning_excluded: bool = False,
+        bills: Sequence[Bill] = (),
+    ) -> None:
         self.model: str | None = None
         """The model that the provider names."""
+        self.pending = False
+        """It is no answer yet: one in the background, whose usage comes when it is
+        fetched."""
         self.final = dialect is not Dialect.MESSAGES
         """What was reported is the whole: Anthropic's first word is only the prompt."""
         self._dialect = dialect
         self._reasoning_excluded = reasoning_excluded and dialect in _EXCLUDING
+        self._bills = bills
         self._usage: Usage | None = None
+        self._said: tuple[Counts, Counts] = ({}, {})
+        """The usage object that `_usage` was read from, and the answer around it."""
         self._seen: dict[str, object] = {}
 
     @property
@@ -112,6 +137,7 @@ class Tally:
         holder = nested if isinstance(nested, dict) else value
         if isinstance(model := holder.get("model"), str) and model:
             self.model = model
+        self.pending = holder.get("status") in _PENDING and "output" in holder
         usage = self._find(value, holder)
         if usage is None:
             return
@@ -125,23 +151,22 @@ class Tally:
             self.final |= value.get("type") in ("message_delta", "message")
         else:
             read = _openai(usage, reasoning_excluded=self._reasoning_excluded)
-        if read is not None and read.total:  # all zeros: a placeholder
+            if read is None and self._dialect is Dialect.EMBEDDINGS:
+                read = _total_only(usage)
+        # All zeros are a placeholder, but in the answer's own last word.
+        if read is not None and (
+            read.total or (self._usage is None and _is_over(value))
+        ):
             self._usage = read
+            self._said = (
+                self._seen if self._dialect is Dialect.MESSAGES else usage,
+                holder,
+            )
 
     def usage(self, *, prompt_estimate: int, text_bytes: int) -> Usage:
         """What is known: reported, else estimated from the prompt and the text seen."""
         if self._usage is not None and self.final:
-            found = self._usage
-            # Not `dataclasses.replace`: it is five times as slow, and this runs per request.
-            return Usage(
-                found.input_tokens,
-                found.cached_tokens,
-                found.cache_write_tokens,
-                found.output_tokens,
-                found.reasoning_tokens,
-                "reported",
-                self.model,
-            )
+            return self._reported(self._usage)
         output = -(-text_bytes // BYTES_PER_TOKEN)
         if self._usage is not None:
             output = max(output, self._usage.output_tokens)
@@ -155,6 +180,32 @@ class Tally:
             model=self.model,
         )
 
+    def _reported(self, found: Usage) -> Usage:
+        """With what is billed apart, and by whom."""
+        usage, holder = self._said
+        parts: tuple[Usage, ...] = ()
+        if self._dialect is not Dialect.MESSAGES:
+            classes = openai_classes(usage, holder, found)
+        else:
+            classes = messages_classes(usage, found)
+            if several := iterations(usage):
+                found, parts = _sum_of(several, found, self.model)
+                classes = messages_classes(usage, Usage())
+        # Not `dataclasses.replace`: it is five times as slow, and this runs per request.
+        return Usage(
+            found.input_tokens,
+            found.cached_tokens,
+            found.cache_write_tokens,
+            found.output_tokens,
+            found.reasoning_tokens,
+            "reported",
+            self.model,
+            classes,
+            tariff(usage, holder),
+            parts,
+            billed(usage, self._bills) if self._bills else None,
+        )
+
     def _find(self, value: Counts, holder: Counts) -> Counts | None:
         """Where the usage stands: at the top, in the nested object, or where two
         vendors put it (Groq: `x_groq.usage`, Moonshot: `choices[0].usage`)."""
@@ -166,6 +217,52 @@ class Tally:
                 if isinstance(usage, dict) and usage:
                     return usage
         return None
+
+
+_PENDING = frozenset({"queued", "in_progress"})
+"""States of an answer that is made in the background."""
+
+
+def _is_over(value: Counts) -> bool:
+    """It is a plain answer, or an event that ends a choice."""
+    choices = value.get("choices")
+    return isinstance(choices, list) and any(
+        isinstance(choice, dict) and choice.get("finish_reason") for choice in choices
+    )
+
+
+def _total_only(usage: Counts) -> Usage | None:
+    """Embeddings of those who count nothing apart (Voyage)."""
+    total = _count(usage.get("total_tokens"))
+    return None if total is None else Usage(input_tokens=total)
+
+
+def _sum_of(
+    several: Sequence[Counts], whole: Usage, model: str | None
+) -> tuple[Usage, tuple[Usage, ...]]:
+    """The calls of one message, each with its model, and what they add up to."""
+    parts = []
+    for one in several:
+        read = _anthropic(one)
+        if read is not None:
+            named = one.get("model")
+            name = named if isinstance(named, str) and named else model
+            classes = messages_classes(one, read)
+            parts.append(replace(read, model=name, classes=classes))
+    if sum(part.total for part in parts) < whole.total:
+        # It lists only what its own counts leave out.
+        parts.append(replace(whole, model=model))
+    return _added(parts), tuple(parts)
+
+
+def _added(parts: Sequence[Usage]) -> Usage:
+    return Usage(
+        sum(part.input_tokens for part in parts),
+        sum(part.cached_tokens for part in parts),
+        sum(part.cache_write_tokens for part in parts),
+        sum(part.output_tokens for part in parts),
+        sum(part.reasoning_tokens for part in parts),
+    )
 
 
 def _count(value: object) -> int | None:

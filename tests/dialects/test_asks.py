@@ -164,16 +164,19 @@ def test_input_estimate(dialect, values, estimate):
         # a document is as long as its base64, or is text
         (
             {"type": "document", "source": {"type": "base64", "data": "A" * 5000}},
-            Weight(0, PER_FILE + 50),
+            Weight(0, PER_FILE + 50, files=1),
         ),
         ({"type": "document", "source": {"type": "text", "data": "xxx"}}, Weight(3)),
         (
             {"type": "document", "source": {"type": "url", "url": "https://a.b"}},
-            Weight(0, PER_FILE),
+            Weight(0, PER_FILE, files=1),
         ),
-        ({"type": "file", "file": {"file_data": "A" * 5000}}, Weight(0, PER_FILE + 50)),
-        ({"type": "input_file", "file_id": "f"}, Weight(0, PER_FILE)),
-        ({"type": "file", "file": "f"}, Weight(0, PER_FILE)),
+        (
+            {"type": "file", "file": {"file_data": "A" * 5000}},
+            Weight(0, PER_FILE + 50, files=1),
+        ),
+        ({"type": "input_file", "file_id": "f"}, Weight(0, PER_FILE, files=1)),
+        ({"type": "file", "file": "f"}, Weight(0, PER_FILE, files=1)),
     ],
 )
 def test_weights(value, weight):

@@ -82,7 +82,7 @@ def _weigh_messages(messages: list[object]) -> Weight:
     if not rest:
         return Weight(text)
     walked = weigh(rest)
-    return Weight(text + walked.text, walked.media, walked.images)
+    return walked._replace(text=text + walked.text)
 
 
 def _chat(values: Values) -> Talk:
@@ -118,7 +118,7 @@ def _messages(values: Values) -> Talk:
     weight = _weigh_messages(messages)
     head = weigh(system)
     return Talk(
-        Weight(weight.text + head.text, weight.media, weight.images),
+        weight._replace(text=weight.text + head.text),
         len(messages) + (1 if system else 0),
         _conversation(system, first),
         "agent" if answers_tool or _role(last) == "assistant" else "user",
@@ -148,7 +148,7 @@ def _responses(values: Values) -> Talk:
     weight = _weigh_messages(items)
     last = _role(items[-1]) if items else "user"
     return Talk(
-        Weight(weight.text + head.text, weight.media, weight.images),
+        weight._replace(text=weight.text + head.text),
         len(items) + (1 if instructions else 0),
         _conversation([{"text": text} for text in system], first),
         "agent" if last in ("", "assistant") else "user",
@@ -157,7 +157,7 @@ def _responses(values: Values) -> Talk:
 
 def _completions(values: Values) -> Talk:
     prompt, suffix = weigh(values.get("prompt")), weigh(values.get("suffix"))
-    return Talk(Weight(prompt.text + suffix.text, prompt.media, prompt.images))
+    return Talk(prompt._replace(text=prompt.text + suffix.text))
 
 
 def _embeddings(values: Values) -> Talk:

@@ -13,6 +13,7 @@ from dataclasses import field
 from types import MappingProxyType
 
 from llm_gateway.dialects.asks import READERS, estimate
+from llm_gateway.dialects.extras import extras, thinking_budget
 from llm_gateway.dialects.members import Member, NotAnObject, scan, splice
 from llm_gateway.dialects.paths import model_in
 from llm_gateway.exchange import Ask, Dialect
@@ -57,6 +58,7 @@ class Body:
         include_usage: bool = False,
         drop: frozenset[str] = frozenset(),
         rename: Mapping[str, str] = _NOTHING,
+        max_tokens: int | None = None,
     ) -> bytes:
         """The client's bytes with these changes; the very same object if there are none.
 
@@ -82,6 +84,8 @@ class Body:
                 for m in self.members
                 if m.key in rename and m.key not in drop
             ]
+        if max_tokens is not None:
+            edits += self._lowered(max_tokens, drop)
         if (
             include_usage
             and self.ask.stream
@@ -93,6 +97,17 @@ class Body:
         if drop:
             edits += self._cuts(drop)
         return splice(self.raw, edits) if edits else self.raw
+
+    def _lowered(self, most: int, drop: frozenset[str]) -> list[tuple[int, int, bytes]]:
+        """The edits after which nothing asks for more than `most` tokens."""
+        value = str(most).encode()
+        edits = []
+        for m in self.members:
+            if m.key in _OUTPUT_LIMITS and m.key not in drop:
+                asked = _count(json.loads(self.raw[m.start : m.end]))
+                if not 0 <= asked <= most:
+                    edits.append((m.start, m.end, value))
+        return edits
 
     def _usage_asked(self, drop: frozenset[str]) -> tuple[int, int, bytes]:
         """The edit after which `stream_options` asks for usage."""
@@ -158,7 +173,11 @@ def read(dialect: Dialect, body: bytes, *, path: str = "") -> Body | Problem:
     model = values["model"] if "model" in values else model_in(path)
     if (problem := _bad_model(model)) or (problem := _bad_numbers(values)):
         return problem
-    return Body(_ask(dialect, str(model), members, values), body, tuple(members))
+    cached = ""
+    if b'"cache_control"' in body:
+        cached = "1h" if b'"1h"' in body else "5m"
+    ask = _ask(dialect, str(model), members, values, cached)
+    return Body(ask, body, tuple(members))
 
 
 def _bad_model(model: object) -> Problem | None:
@@ -185,7 +204,11 @@ def _bad_numbers(values: Mapping[str, object]) -> Problem | None:
 
 
 def _ask(
-    dialect: Dialect, model: str, members: list[Member], values: dict[str, object]
+    dialect: Dialect,
+    model: str,
+    members: list[Member],
+    values: dict[str, object],
+    cached: str,
 ) -> Ask:
     options = values.get("stream_options")
     # A few local servers take -1 for "no limit".
@@ -203,6 +226,8 @@ def _ask(
         initiator=talk.initiator,
         has_images=talk.weight.images > 0,
         n=max(1, _count(values.get("n"))),
+        extras=extras(values, talk.weight, cached=cached),
+        thinking_budget=thinking_budget(values),
     )
 
 

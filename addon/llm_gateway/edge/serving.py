@@ -18,7 +18,7 @@ from llm_gateway.edge.http_layer import Action, Failure, Plan, set_plan
 from llm_gateway.edge.runtime import Runtime, View, committed
 from llm_gateway.edge.setbacks import Setbacks
 from llm_gateway.edge.settling import Settling
-from llm_gateway.exchange import AttemptRecord, Decision
+from llm_gateway.exchange import Ask, AttemptRecord, Candidate, Decision
 from llm_gateway.failover import Failed
 from llm_gateway.ledger.backlog import Waiter
 from llm_gateway.limits.engine import LimitRefusal, scopes_of
@@ -154,11 +154,19 @@ class Serving:
             credential=credential,
             request_id=exchange.call.id,
             below=exchange.below,
+            drop=attempt.candidate.drops,
+            max_tokens=self._most_output(attempt.candidate, ask),
         )
         attempt.strip_usage = out.strip_usage
         await committed(self._write(exchange, attempt))
         self._send(exchange, attempt, out)
         return True
+
+    def _most_output(self, candidate: Candidate, ask: Ask) -> int | None:
+        """What `max_tokens` is lowered to: by the decision, or by what was learned since."""
+        learned = self.runtime.most_output(candidate.offer, ask)
+        found = [n for n in (candidate.max_tokens, learned) if n is not None]
+        return min(found, default=None)
 
     def _write(self, exchange: Exchange, attempt: Attempt) -> Waiter:
         """Its rows, with what is reserved."""

@@ -63,6 +63,7 @@ class Setbacks:
                 self.runtime.clock(),
                 _day_reset(offer) or attempt.upstream.row.day,
             )
+            self.settling.refused_as_billed(attempt, failure.body)
         self.settling.hear(exchange, attempt, failure.headers)
         return self.judge(
             exchange,
@@ -154,7 +155,9 @@ class Setbacks:
         asked = set(known.applied([m.key for m in exchange.body.members]))
         if attempt.strip_usage:
             asked.add("stream_options")
-        quirk = learn(failed.status or 0, failed.error, asked)
+        quirk = learn(
+            failed.status or 0, failed.error, asked, exchange.call.ask.max_tokens
+        )
         if quirk is None:
             return judged
         exchange.repeats.add(key)

@@ -9,7 +9,7 @@ What this file does not know: who is asked, and what comes after a failure.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mitmproxy import http
 
@@ -20,7 +20,9 @@ from llm_gateway.edge.exchanges import Attempt, Exchange
 from llm_gateway.edge.http_layer import plan_of
 from llm_gateway.edge.log import log_line
 from llm_gateway.edge.runtime import Runtime, name_key
-from llm_gateway.exchange import AttemptRecord, Dialect, Need, Offer, Usage
+from llm_gateway.exchange import NANO, AttemptRecord, Dialect, Need, Offer, Usage
+from llm_gateway.health import BILLED_FOR
+from llm_gateway.limits.complaints import names_paid_quota
 from llm_gateway.limits.engine import scopes_of
 from llm_gateway.limits.words import read_headers
 from llm_gateway.meter import StreamMeter
@@ -48,6 +50,7 @@ class Settling:
                 exchange.dialect,
                 strip_usage=attempt.strip_usage,
                 reasoning_excluded=attempt.upstream.row.reasoning_excluded,
+                bills=attempt.upstream.row.bills,
                 rename_model=exchange.call.ask.model if requested else None,
             )
             # Events may be taken out or put in: the length is not the provider's.
@@ -124,7 +127,7 @@ class Settling:
         found = self._usage(exchange, attempt, outcome)
         offer = attempt.candidate.offer
         record = exchange.record
-        self._account(exchange, offer, found)
+        self._account(exchange, attempt, found)
         real = Need(1, found.total, record.cost or 0)
         if found.source == "unknown":
             real = attempt.reservation.need
@@ -190,39 +193,78 @@ class Settling:
         if response is None or response.raw_content is None:
             source = "estimated" if outcome == "cancelled" else "unknown"
             return Usage(input_tokens=estimate, source=source)
-        excluded = attempt.upstream.row.reasoning_excluded
+        row = attempt.upstream.row
         peek = attempt.judge.peek if attempt.judge is not None else None
         if peek is not None and peek.answer is not None:
             return usage.usage_of(
                 exchange.dialect,
                 peek.answer,
-                reasoning_excluded=excluded,
+                reasoning_excluded=row.reasoning_excluded,
+                bills=row.bills,
                 prompt_estimate=estimate,
             )
         return usage.read_answer(
             exchange.dialect,
             response.raw_content,
-            reasoning_excluded=excluded,
+            reasoning_excluded=row.reasoning_excluded,
+            bills=row.bills,
             prompt_estimate=estimate,
         )
 
-    def _account(self, exchange: Exchange, offer: Offer, found: Usage) -> None:
+    def _account(self, exchange: Exchange, attempt: Attempt, found: Usage) -> None:
         """Tokens, cost and saving of the answer, onto the record."""
         record = exchange.record
+        candidate = attempt.candidate
+        offer = candidate.offer
         record.provider, record.account, record.model = offer.key
         record.usage = found
         if found.source == "unknown":
             return
-        if offer.zero_cost:
+        now = self.runtime.clock()
+        if candidate.zero_cost:
             record.cost = 0
             record.price_source = (
                 "free" if offer.free else "flat-rate" if offer.flat_rate else "config"
             )
-        elif offer.price is not None:
-            record.cost = prices.cost(found, offer.price)
-            record.price_source = offer.price.source
+            if found.bill:
+                record.cost, record.price_source = found.bill, "provider"
+                self._billed_though_free(offer, found.bill, now)
+        else:
+            # A free offer that was asked for a paid extra has no price of its own.
+            price = None if offer.zero_cost else offer.price
+            vendor = None if offer.zero_cost else offer.genai
+            charged = prices.charge(
+                found, price, vendor=vendor, model=offer.model, now=now
+            )
+            record.cost, record.price_source = charged.amount, charged.source
         if record.cost is not None and offer.list_price is not None:
-            record.saved = max(0, prices.cost(found, offer.list_price) - record.cost)
+            listed = prices.charge(
+                replace(found, bill=None) if found.bill is not None else found,
+                offer.list_price,
+                vendor=offer.genai,
+                model=offer.model,
+                now=now,
+            )
+            if listed.amount is not None:
+                record.saved = max(0, listed.amount - record.cost)
+
+    def _billed_though_free(self, offer: Offer, bill: int, now: float) -> None:
+        """It counts as free and was charged for: nobody is sent there any more."""
+        until = now + BILLED_FOR
+        self.runtime.health.bill(offer.key, until)
+        dollars = f"${bill / NANO:.6f}"
+        message = f"billed though free ({dollars}), not asked again for 24 h"
+        self.runtime.event("billed", who(offer), message, until=until, cost_nano=bill)
+
+    def refused_as_billed(self, attempt: Attempt, body: bytes) -> None:
+        """A refusal that names quotas of a paid tier: the key of a free offer is billed."""
+        offer, free_quota = attempt.candidate.offer, attempt.upstream.row.free_quota
+        if not (free_quota and offer.free and names_paid_quota(body, free_quota)):
+            return
+        until = self.runtime.clock() + BILLED_FOR
+        self.runtime.health.bill(offer.key, until, account=True)
+        message = "this key is billed though free (the quota is none of a free tier)"
+        self.runtime.event("billed", who(offer), message, until=until)
 
     def _plain(self, exchange: Exchange) -> None:
         """What is known only once a plain answer is whole: its cost, its model's name."""
