@@ -63,7 +63,9 @@ def test_nothing_to_undo(name):
     assert decoded(b"as it is", name) == b"as it is"
 
 
-@pytest.mark.parametrize("name", ["compress", "sdch", "aes128gcm", "gzip, lzma", "x" * 99])
+@pytest.mark.parametrize(
+    "name", ["compress", "sdch", "aes128gcm", "gzip, lzma", "x" * 99]
+)
 def test_unknown_codings_are_said(name):
     with pytest.raises(BadCoding):
         decoder(name)
@@ -75,9 +77,7 @@ def test_what_is_no_such_coding(name):
         decoded(b'{"error": "in plain text"}' * 99, name)
 
 
-@pytest.mark.parametrize(
-    ("name", "again"), [("gzip", gzip.compress), ("zstd", zstd)]
-)
+@pytest.mark.parametrize(("name", "again"), [("gzip", gzip.compress), ("zstd", zstd)])
 def test_members_that_follow_each_other_are_one_body(name, again):
     assert decoded(again(b"one ") + again(b"two"), name) == b"one two"
 
@@ -87,9 +87,9 @@ def test_a_bomb_is_left_alone(name, monkeypatch):
     monkeypatch.setattr(content_coding, "PIECE_BYTES", 1 << 20)
     bomb = CODINGS[name](b"\0" * (16 << 20))
     found = decoder(name)
-    assert sum(len(found.feed(bomb[at : at + 999])) for at in range(0, len(bomb), 999)) <= (
-        16 << 20
-    )
+    assert sum(
+        len(found.feed(bomb[at : at + 999])) for at in range(0, len(bomb), 999)
+    ) <= (16 << 20)
     found = decoder(name)
     found.feed(bomb)
     assert found.full

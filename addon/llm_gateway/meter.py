@@ -125,6 +125,11 @@ class StreamMeter:
             self._blind = True
         return out
 
+    def blind(self) -> None:
+        """What follows cannot be read: bytes pass, and nothing is said about them."""
+        self._frames.take()
+        self._blind = True
+
     def finish(self) -> bytes:
         """What is left to send when the upstream has ended, in whatever way."""
         rest = self._frames.take()

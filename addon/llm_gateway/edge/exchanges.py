@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from mitmproxy import http
 
+from llm_gateway.content_coding import BadCoding, Decoder, decoder
 from llm_gateway.dialects import Body
+from llm_gateway.dialects.provider_errors import NOTHING
 from llm_gateway.edge.http_layer import Judgement
 from llm_gateway.exchange import (
     AttemptRecord,
@@ -94,6 +96,8 @@ class Exchange:
     repeat: Candidate | None = None
     """The same one again: with a fresh credential, or without what it rejects."""
     repeats: set[tuple[str, str]] = field(default_factory=set)
+    fresh: bool = False
+    """The next attempt takes a new connection: a kept one turned out closed."""
     meter: StreamMeter | None = None
     died: str = ""
     """How the upstream broke off after content went out."""
@@ -123,6 +127,7 @@ class AnswerJudge:
         self.first_byte: float | None = None
         self.status = 0
         self.peek: Peek | None = None
+        self._decoder: Decoder | None = None
         self._dialect = dialect
         self._streamed = streamed
         self._clock = clock
@@ -132,8 +137,10 @@ class AnswerJudge:
         if not 200 <= status < 300:
             return Judgement.COLLECT
         streamed = self._streamed and "event-stream" in headers.get("content-type", "")
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            # We asked for identity; what comes otherwise goes out unseen.
+        try:
+            self._decoder = decoder(headers.get("content-encoding", ""))
+        except BadCoding:
+            # We asked for identity; what nobody here can read goes out unseen.
             self.first_byte = self._clock()
             return Judgement.PASS
         self.peek = Peek(self._dialect, streamed)
@@ -143,6 +150,14 @@ class AnswerJudge:
         if self.first_byte is None:
             self.first_byte = self._clock()
         assert self.peek is not None
+        if self._decoder is not None:
+            try:
+                data = self._decoder.feed(data)
+            except BadCoding:
+                return self._unreadable()
+            if self._decoder.full:
+                self.peek = None
+                return Judgement.PASS
         return _JUDGEMENTS[self.peek.feed(data)]
 
     def end(self) -> Judgement:
@@ -150,6 +165,12 @@ class AnswerJudge:
             self.first_byte = self._clock()
         assert self.peek is not None
         return _JUDGEMENTS[self.peek.finish()]
+
+    def _unreadable(self) -> Judgement:
+        assert self.peek is not None
+        self.peek.kind = "broken body"
+        self.peek.error = NOTHING
+        return Judgement.FAIL
 
     @property
     def complaint(self) -> str:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 from mitmproxy import http
 
-from llm_gateway import prices, usage
+from llm_gateway import generate_content, prices, usage
+from llm_gateway.billed import Bill
+from llm_gateway.content_coding import WHOLE_BYTES, BadCoding, Decoder, decoder
 from llm_gateway.dialects import Body, error_body
 from llm_gateway.edge.answers import Answer, put
 from llm_gateway.edge.http_layer import (
@@ -26,7 +28,7 @@ from llm_gateway.edge.http_layer import (
 )
 from llm_gateway.edge.log import quoted
 from llm_gateway.edge.runtime import Runtime
-from llm_gateway.edge.settling import metered
+from llm_gateway.edge.settling import metered, overheard
 from llm_gateway.exchange import Dialect, Need, RequestRecord, Usage
 from llm_gateway.limits.engine import Spent
 from llm_gateway.meter import StreamMeter
@@ -52,6 +54,30 @@ class LetThrough:
         return Judgement.PASS
 
 
+class Copy:
+    """For `response.stream`: chunks go out as they come, and a bounded copy stays."""
+
+    def __init__(self, undone: Decoder | None) -> None:
+        self._undone = undone
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def through(self, chunk: bytes) -> bytes:
+        if self._size <= WHOLE_BYTES:
+            try:
+                piece = chunk if self._undone is None else self._undone.feed(chunk)
+            except BadCoding:
+                piece, self._size = b"", WHOLE_BYTES + 1
+            self._pieces.append(piece)
+            self._size += len(piece)
+        return chunk
+
+    def whole(self) -> bytes:
+        """All of it; nothing when it could not be read, or was too large."""
+        cut = self._size > WHOLE_BYTES or (self._undone and self._undone.full)
+        return b"" if cut else b"".join(self._pieces)
+
+
 @dataclass(slots=True, eq=False)
 class Passage:
     flow: http.HTTPFlow
@@ -60,7 +86,10 @@ class Passage:
     dialect: Dialect | None = None
     """None: not one of the requests that are routed (files, audio, images …)."""
     body: Body | None = None
+    native: str | None = None
+    """The model that a path of Gemini's own API names; None: it is another path."""
     meter: StreamMeter | None = None
+    copy: Copy | None = None
     first_byte: float | None = None
     finished: bool = False
 
@@ -74,6 +103,13 @@ class Passing:
         self.runtime.in_flight += 1
         for name in HOP_BY_HOP:
             passage.flow.request.headers.pop(name, None)
+        self._plan(passage, fresh=False)
+
+    def again(self, passage: Passage) -> None:
+        """A kept connection had been closed: once more, on a new one."""
+        self._plan(passage, fresh=True)
+
+    def _plan(self, passage: Passage, *, fresh: bool) -> None:
         routing = self.runtime.catalog.config.routing
         loop = asyncio.get_running_loop()
         set_plan(
@@ -85,6 +121,7 @@ class Passing:
                 idle_timeout=FOREVER,
                 deadline=loop.time() + FOREVER,
                 cut=None,
+                fresh=fresh,
             ),
         )
 
@@ -93,14 +130,25 @@ class Passing:
         assert response is not None
         passage.first_byte = asyncio.get_running_loop().time()
         passage.record.status = response.status_code
+        response.stream = True
+        if passage.dialect is None and passage.native is None:
+            return
         streamed = "event-stream" in response.headers.get("content-type", "")
-        plain = response.headers.get("content-encoding", "identity") == "identity"
-        if passage.dialect is not None and plain and streamed:
-            meter = StreamMeter(passage.dialect, strip_usage=False)
-            passage.meter = meter
-            response.stream = metered(meter)
-        elif passage.dialect is None or streamed or not plain:
-            response.stream = True
+        try:
+            undone = decoder(response.headers.get("content-encoding", ""))
+        except BadCoding:
+            return
+        if passage.dialect is None or not streamed:
+            passage.copy = copy = Copy(undone)
+            response.stream = copy.through
+            return
+        meter = StreamMeter(
+            passage.dialect, strip_usage=False, bills=_bills(passage.record.host)
+        )
+        passage.meter = meter
+        response.stream = (
+            metered(meter) if undone is None else overheard(undone, meter, lambda: None)
+        )
 
     def failed(self, passage: Passage, failure: Failure) -> None:
         """The app's own host cannot be reached: an error in its dialect, not a page."""
@@ -162,34 +210,41 @@ class Passing:
             return
         record.usage = found
         record.model = found.model or record.requested_model
+        if found.source == "unknown":
+            return
         genai = _genai(record.host)
         now = self.runtime.clock()
-        price = (
-            prices.known_price(genai, record.requested_model, now) if genai else None
+        asked = record.requested_model
+        charged = prices.charge(
+            found,
+            prices.find_price(genai, asked, now),
+            vendor=genai,
+            model=asked,
+            now=now,
         )
-        if price is None:
+        if charged.amount is None:
             return
-        record.cost = prices.cost(found, price)
-        record.price_source = price.source
+        record.cost, record.price_source = charged.amount, charged.source
         budget = self.runtime.catalog.budget
         if budget:
-            need = Need(cost=record.cost)
+            need = Need(cost=charged.amount)
             spent = Spent(record.at, "", "", "", record.known_client, need)
             self.runtime.limiter.replay([spent], budget, now)
 
     def _usage(self, passage: Passage) -> Usage | None:
-        if passage.dialect is None:
-            return None
         estimate = passage.body.ask.input_estimate if passage.body else 0
         if passage.meter is not None:
             return passage.meter.usage(prompt_estimate=estimate)
-        response = passage.flow.response
-        if response is None or not response.raw_content:
+        body = passage.copy.whole() if passage.copy is not None else b""
+        if not body:
             return None
-        if response.headers.get("content-encoding", "identity") != "identity":
-            return None
+        if passage.dialect is None:
+            return generate_content.read_answer(body)
         return usage.read_answer(
-            passage.dialect, response.raw_content, prompt_estimate=estimate
+            passage.dialect,
+            body,
+            bills=_bills(passage.record.host),
+            prompt_estimate=estimate,
         )
 
 
@@ -203,6 +258,11 @@ def _genai(host: str) -> str | None:
     return next(
         (r.genai for r in TYPES.values() if r.genai and matches(host, r.hosts)), None
     )
+
+
+def _bills(host: str) -> tuple[Bill, ...]:
+    """Where answers of a host say what they cost."""
+    return next((r.bills for r in TYPES.values() if matches(host, r.hosts)), ())
 
 
 def _native(host: str) -> Dialect:

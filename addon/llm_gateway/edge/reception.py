@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from mitmproxy import connection, http
 
+from llm_gateway import generate_content
 from llm_gateway.dialects import Body, Problem, error_body, match
 from llm_gateway.edge import calls
 from llm_gateway.edge.admission import Admission
@@ -261,7 +262,11 @@ class Reception:
             self.runtime, host or flow.request.host, dialect, body, identity
         )
         started = asyncio.get_running_loop().time()
-        passage = Passage(flow, record, started, dialect, body)
+        native = None
+        if dialect is None:
+            native = generate_content.model_in(flow.request.method, flow.request.path)
+            record.requested_model = native or ""
+        passage = Passage(flow, record, started, dialect, body, native)
         self.exchanges[flow] = passage
         self.passing.begin(passage)
 
@@ -287,7 +292,11 @@ class Reception:
                 self._pass_instead(found)
                 failure.action = Action.RETRY
         elif found is not None:
-            self.passing.failed(found, failure)
+            if failure.stale and failure.replayable:
+                self.passing.again(found)
+                failure.action = Action.RETRY
+            else:
+                self.passing.failed(found, failure)
 
     def _guarded(self, flow: http.HTTPFlow, dialect: Dialect | None) -> Allowed | None:
         """The guard of our own port. None: it has answered."""

@@ -40,7 +40,10 @@ class Serving:
 
     async def failed(self, exchange: Exchange, failure: Failure) -> None:
         """An attempt failed before the client saw a byte: another one, or the last word."""
-        if self.setbacks.failed(exchange, failure):
+        if failure.stale:
+            self.setbacks.stale(exchange)
+            await self._next(exchange)
+        elif self.setbacks.failed(exchange, failure):
             await self._next(exchange)
         failure.action = Action.RESPOND if exchange.flow.response else Action.RETRY
 
@@ -192,8 +195,10 @@ class Serving:
                 idle_timeout=routing.idle_timeout_seconds,
                 deadline=exchange.deadline,
                 cut=lambda message: self.settling.cut(exchange, message),
+                fresh=exchange.fresh,
             ),
         )
+        exchange.fresh = False
 
 
 def readdress(request: http.Request, out: Outbound) -> None:

@@ -82,6 +82,24 @@ class Setbacks:
             ),
         )
 
+    def stale(self, exchange: Exchange) -> None:
+        """A kept connection had been closed: the same candidate is asked again.
+
+        Nobody's fault, so nothing is remembered; but the provider may have seen the
+        request, so it counts, and the next one needs room of its own.
+        """
+        attempt = exchange.attempt
+        assert attempt is not None
+        runtime = self.runtime
+        runtime.health.inconclusive(attempt.candidate.offer.key)
+        runtime.limiter.settle(attempt.reservation, Need(requests=1), runtime.clock())
+        record = attempt.record
+        record.tokens = record.cost = 0
+        record.reason = "repaired: stale connection"
+        self.settling.end_attempt(exchange, "failed")
+        exchange.repeat, exchange.fresh = attempt.candidate, True
+        runtime.changed = True
+
     def judge(self, exchange: Exchange, failed: Failed) -> bool:
         """Remember what a failure means. False when the client's own error goes back."""
         runtime = self.runtime

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from mitmproxy import http
 
 from llm_gateway import prices, usage
+from llm_gateway.content_coding import BadCoding, Decoder, decoded, decoder
 from llm_gateway.dialects import renamed_answer, stream_error
 from llm_gateway.edge.answers import common_headers, passed_headers
 from llm_gateway.edge.exchanges import Attempt, Exchange
@@ -42,20 +43,37 @@ class Settling:
             attempt.first_byte = attempt.judge.first_byte
         self.hear(exchange, attempt, response.headers)
         streamed = "event-stream" in response.headers.get("content-type", "")
+        coding = response.headers.get("content-encoding", "")
         response.headers = passed_headers(response.headers, common_headers(exchange))
         exchange.record.status = response.status_code
-        if streamed:
-            requested = exchange.catalog.config.routing.answer_model == "requested"
-            exchange.meter = StreamMeter(
-                exchange.dialect,
-                strip_usage=attempt.strip_usage,
-                reasoning_excluded=attempt.upstream.row.reasoning_excluded,
-                bills=attempt.upstream.row.bills,
-                rename_model=exchange.call.ask.model if requested else None,
-            )
-            # Events may be taken out or put in: the length is not the provider's.
-            response.headers.pop("content-length", None)
-            response.stream = metered(exchange.meter, lambda: self._tail(exchange))
+        if not streamed:
+            return
+        try:
+            undone = decoder(coding)
+        except BadCoding:
+            response.stream = True  # nobody here can read it
+            return
+        renames = exchange.catalog.config.routing.answer_model == "requested"
+        meter = exchange.meter = StreamMeter(
+            exchange.dialect,
+            strip_usage=attempt.strip_usage and undone is None,
+            reasoning_excluded=attempt.upstream.row.reasoning_excluded,
+            bills=attempt.upstream.row.bills,
+            rename_model=exchange.call.ask.model if renames else None,
+        )
+        # Events may be taken out or put in: the length is not the provider's.
+        response.headers.pop("content-length", None)
+        if undone is None:
+            response.stream = metered(meter, lambda: self._tail(exchange))
+        elif renames:
+            # What is changed cannot stay compressed.
+            response.headers.pop("content-encoding", None)
+            plain = metered(meter, lambda: self._tail(exchange))
+            response.stream = undoing(undone, plain)
+        else:
+            response.stream = overheard(undone, meter, lambda: self._tail(exchange))
+            if (plan := plan_of(exchange.flow)) is not None:
+                plan.cut = None  # plain words cannot follow compressed ones
 
     def cut(self, exchange: Exchange, message: str) -> bytes:
         """The stream died after content went out: what the client is told."""
@@ -203,9 +221,15 @@ class Settling:
                 bills=row.bills,
                 prompt_estimate=estimate,
             )
+        try:
+            body = decoded(
+                response.raw_content, response.headers.get("content-encoding", "")
+            )
+        except BadCoding:
+            return Usage()
         return usage.read_answer(
             exchange.dialect,
-            response.raw_content,
+            body,
             reasoning_excluded=row.reasoning_excluded,
             bills=row.bills,
             prompt_estimate=estimate,
@@ -271,13 +295,22 @@ class Settling:
         response = exchange.flow.response
         assert response is not None
         if exchange.catalog.config.routing.answer_model == "requested":
-            body = response.raw_content or b""
-            asked = exchange.call.ask.model
-            response.content = renamed_answer(exchange.dialect, body, asked)
+            self._rename(exchange, response)
         cost = exchange.record.cost
         if cost is not None:
             said = (b"x-gateway-cost", b"%.9f" % (cost / 1e9))
             response.headers.fields = (*response.headers.fields, said)
+
+    def _rename(self, exchange: Exchange, response: http.Response) -> None:
+        """The model as the client named it; what was compressed is so no more."""
+        coding = response.headers.get("content-encoding", "")
+        try:
+            body = decoded(response.raw_content or b"", coding)
+        except BadCoding:
+            return
+        response.headers.pop("content-encoding", None)
+        asked = exchange.call.ask.model
+        response.content = renamed_answer(exchange.dialect, body, asked)
 
     def end_attempt(self, exchange: Exchange, outcome: str) -> None:
         """An attempt is over, the request is not."""
@@ -359,6 +392,45 @@ def metered(
     def through(chunk: bytes) -> tuple[bytes, ...]:
         out = meter.feed(chunk) if chunk else meter.finish() + tail()
         return (out,) if out else ()
+
+    return through
+
+
+def undoing(
+    undone: Decoder, then: Callable[[bytes], tuple[bytes, ...]]
+) -> Callable[[bytes], tuple[bytes, ...]]:
+    """For `response.stream`: the chunks as they were before they were compressed."""
+
+    def through(chunk: bytes) -> tuple[bytes, ...]:
+        if not chunk:
+            return then(chunk)
+        plain = undone.feed(chunk)
+        return then(plain) if plain else ()
+
+    return through
+
+
+def overheard(
+    undone: Decoder, meter: StreamMeter, ended: Callable[[], object]
+) -> Callable[[bytes], tuple[bytes, ...]]:
+    """For `response.stream`: each chunk as it came; a copy is decoded for the meter."""
+    readable = True
+
+    def through(chunk: bytes) -> tuple[bytes, ...]:
+        nonlocal readable
+        if not chunk:
+            meter.finish()
+            ended()
+            return ()
+        if readable:
+            try:
+                meter.feed(undone.feed(chunk))
+            except BadCoding:
+                readable = False
+            if undone.full or not readable:
+                readable = False
+                meter.blind()
+        return (chunk,)
 
     return through
 
