@@ -18,6 +18,7 @@ from llm_gateway.billed import Bill
 from llm_gateway.content_coding import WHOLE_BYTES, BadCoding, Decoder, decoder
 from llm_gateway.dialects import Body, error_body
 from llm_gateway.edge.answers import Answer, put
+from llm_gateway.edge.background import Waiting
 from llm_gateway.edge.http_layer import (
     Action,
     Failure,
@@ -88,6 +89,8 @@ class Passage:
     body: Body | None = None
     native: str | None = None
     """The model that a path of Gemini's own API names; None: it is another path."""
+    fetched: str | None = None
+    """The id of an answer made in the background, which this one fetches."""
     meter: StreamMeter | None = None
     copy: Copy | None = None
     first_byte: float | None = None
@@ -131,7 +134,8 @@ class Passing:
         passage.first_byte = asyncio.get_running_loop().time()
         passage.record.status = response.status_code
         response.stream = True
-        if passage.dialect is None and passage.native is None:
+        seen = passage.dialect or passage.native or passage.fetched
+        if seen is None:
             return
         streamed = "event-stream" in response.headers.get("content-type", "")
         try:
@@ -156,7 +160,7 @@ class Passing:
         status = 504 if late else 502
         passage.record.status = status
         passage.record.error = failure.kind.value
-        dialect = passage.dialect or _native(passage.record.host)
+        dialect = passage.dialect or native(passage.record.host)
         message = f"{passage.record.host} could not be reached ({failure.kind.value})."
         put(
             passage.flow,
@@ -208,20 +212,27 @@ class Passing:
         found = self._usage(passage)
         if found is None or (record.status or 500) >= 400:
             return
+        if passage.fetched is not None:
+            settled = self.runtime.background.settle(passage.fetched, found)
+            if settled is not None:
+                self.runtime.store.end(settled)
+            return
+        self._charge(record, found)
+        if found.source == "unknown" and passage.copy is not None:
+            waiting = Waiting(record, lambda usage: self._charge(record, usage))
+            self.runtime.background.remember(passage.copy.whole(), waiting)
+
+    def _charge(self, record: RequestRecord, found: Usage) -> None:
+        """Usage and cost onto the row, and into the budget."""
         record.usage = found
         record.model = found.model or record.requested_model
         if found.source == "unknown":
             return
-        genai = _genai(record.host)
+        vendor = _genai(record.host)
         now = self.runtime.clock()
         asked = record.requested_model
-        charged = prices.charge(
-            found,
-            prices.find_price(genai, asked, now),
-            vendor=genai,
-            model=asked,
-            now=now,
-        )
+        price = prices.find_price(vendor, asked, now)
+        charged = prices.charge(found, price, vendor=vendor, model=asked, now=now)
         if charged.amount is None:
             return
         record.cost, record.price_source = charged.amount, charged.source
@@ -238,10 +249,10 @@ class Passing:
         body = passage.copy.whole() if passage.copy is not None else b""
         if not body:
             return None
-        if passage.dialect is None:
+        if passage.native is not None:
             return generate_content.read_answer(body)
         return usage.read_answer(
-            passage.dialect,
+            passage.dialect or Dialect.RESPONSES,
             body,
             bills=_bills(passage.record.host),
             prompt_estimate=estimate,
@@ -265,7 +276,7 @@ def _bills(host: str) -> tuple[Bill, ...]:
     return next((r.bills for r in TYPES.values() if matches(host, r.hosts)), ())
 
 
-def _native(host: str) -> Dialect:
+def native(host: str) -> Dialect:
     """The dialect that apps of this host speak first, and expect errors in."""
     paths = (iter(r.paths) for r in TYPES.values() if matches(host, r.hosts))
     return next((next(path, Dialect.CHAT) for path in paths), Dialect.CHAT)

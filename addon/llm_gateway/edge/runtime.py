@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import SecretStr
 
+from llm_gateway.edge.background import Background
 from llm_gateway.exchange import (
     Ask,
     Dialect,
@@ -152,6 +153,7 @@ class Runtime(Standpoint):
     ending: list[Callable[[], None]] = field(default_factory=list)
     """Who settles what is still open when the gateway ends."""
     sticky: Sticky = field(default_factory=Sticky)
+    background: Background = field(default_factory=Background)
     draining: bool = False
     keys_required: bool = False
     """We listen beyond loopback: only known clients are served."""

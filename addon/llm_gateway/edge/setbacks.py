@@ -296,6 +296,7 @@ class Setbacks:
         routing = exchange.catalog.config.routing
         exchange.passthrough = (
             routing.exhausted == "passthrough"
+            and exchange.catalog.config.intercept.passthrough != "free"
             and exchange.original is not None
             and isinstance(answer, Own)
         )

@@ -17,6 +17,7 @@ from llm_gateway import prices, usage
 from llm_gateway.content_coding import BadCoding, Decoder, decoded, decoder
 from llm_gateway.dialects import renamed_answer, stream_error
 from llm_gateway.edge.answers import common_headers, passed_headers
+from llm_gateway.edge.background import Waiting
 from llm_gateway.edge.exchanges import Attempt, Exchange
 from llm_gateway.edge.http_layer import plan_of
 from llm_gateway.edge.log import log_line
@@ -146,6 +147,8 @@ class Settling:
         offer = attempt.candidate.offer
         record = exchange.record
         self._account(exchange, attempt, found)
+        if found.source == "unknown" and exchange.dialect is Dialect.RESPONSES:
+            self._wait(exchange, attempt)
         real = Need(1, found.total, record.cost or 0)
         if found.source == "unknown":
             real = attempt.reservation.need
@@ -271,6 +274,16 @@ class Settling:
             )
             if listed.amount is not None:
                 record.saved = max(0, listed.amount - record.cost)
+
+    def _wait(self, exchange: Exchange, attempt: Attempt) -> None:
+        """The answer is made in the background: its row is completed when it is fetched."""
+        response = exchange.flow.response
+        if response is None or response.raw_content is None:
+            return
+        waiting = Waiting(
+            exchange.record, lambda usage: self._account(exchange, attempt, usage)
+        )
+        self.runtime.background.remember(response.raw_content, waiting)
 
     def _billed_though_free(self, offer: Offer, bill: int, now: float) -> None:
         """It counts as free and was charged for: nobody is sent there any more."""
