@@ -265,7 +265,8 @@ def _with_fees(price: Price, provider: str, model: str) -> Price:
     """The price with what the vendor's rules add to it, tier by tier."""
     have = dict(price.classes)
     for name, kind in CLASSES.items():
-        if name in have:
+        # A sound that is listed at the price of text is not listed apart.
+        if name in have and not (kind.covered and have[name] == price.input):
             continue
         rate = fee(provider, model, name)
         if rate is None and kind.within:

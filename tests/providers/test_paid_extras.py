@@ -129,9 +129,7 @@ def test_other_rows(
 
 @pytest.mark.parametrize("type_", REMOTE)
 @pytest.mark.parametrize("member", sorted(REDIRECTS))
-def test_members_that_change_who_answers_are_taken_out(
-    type_: str, member: str
-) -> None:
+def test_members_that_change_who_answers_are_taken_out(type_: str, member: str) -> None:
     body = ask(CHAT, **{member: ["openai/gpt-5.4"], "seed": 1})
     found = extras_of(offer(type_), body.ask)
     assert found.redirects == {member}
