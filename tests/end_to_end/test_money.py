@@ -160,7 +160,7 @@ def test_max_tokens_comes_down_to_what_fits(house: House) -> None:
     # what would all be for thinking is not asked
     more = {"thinking": {"type": "enabled", "budget_tokens": 32_000}}
     status, _, body = gateway.chat("d", max_tokens=64_000, **more)
-    assert status == 429, body
+    assert status == 413, body
 
 
 def test_too_large_for_a_window_has_no_return(house: House) -> None:
@@ -169,7 +169,7 @@ def test_too_large_for_a_window_has_no_return(house: House) -> None:
     status, headers, body = gateway.post(
         "/v1/chat/completions", {"model": "s", "messages": big}
     )
-    assert status in (413, 429), body
+    assert (status, body["error"]["code"]) == (413, "request_too_large")
     assert "retry-after" not in headers
     assert "needed, 2000 allowed" in body["error"]["message"]
 
@@ -221,6 +221,23 @@ def test_billed_though_free_is_booked_and_taken_out(house: House) -> None:
     [out] = [c for c in route["candidates"] if c["provider"] == "or"]
     assert (out["verdict"], out["state"]) == ("skipped", "disabled")
     assert "billed though free" in out["reason"]
+
+
+def test_an_agent_lives_within_a_budget(house: House) -> None:
+    """It always sends a `max_tokens` that does not fit; the limit still holds."""
+    gateway, fakes = house
+    served = 0
+    for _ in range(4):
+        fakes["dear"].then(
+            plain(answer({"prompt_tokens": 9, "completion_tokens": 1500}))
+        )
+        status, _, _ = gateway.chat("d", max_tokens=64_000)
+        served += status == 200
+    assert served >= 2
+    [spent] = gateway.rows(
+        "select sum(cost_usd) c from requests where provider = 'dear'"
+    )
+    assert spent["c"] <= 0.1
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/chat/completions"])
