@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.answer_meter import ENDS, WHOLE, AnswerMeter
-from llm_gateway.exchange import Dialect, Usage
+from llm_gateway.dialects import CHAT, MESSAGES
+from llm_gateway.dialects.spec import DialectSpec
+from llm_gateway.exchange import Usage
 
-CHAT = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
-MESSAGES = {"input_tokens": 7, "output_tokens": 5}
+CHAT_USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+MESSAGES_USAGE = {"input_tokens": 7, "output_tokens": 5}
 TRAP = '"usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}'
 
 
@@ -25,7 +27,7 @@ def body(size: int, *, first: dict | None = None, last: dict | None = None) -> b
     return json.dumps(answer).encode()
 
 
-def read(dialect: Dialect, data: bytes, piece: int = 65535) -> Usage:
+def read(dialect: DialectSpec, data: bytes, piece: int = 65535) -> Usage:
     meter = AnswerMeter(dialect)
     for start in range(0, len(data), piece):
         chunk = data[start : start + piece]
@@ -37,10 +39,10 @@ def read(dialect: Dialect, data: bytes, piece: int = 65535) -> Usage:
 @pytest.mark.parametrize("size", [0, 1000, WHOLE, 3 * WHOLE])
 @pytest.mark.parametrize("place", ["first", "last"])
 @pytest.mark.parametrize(
-    ("dialect", "said"), [(Dialect.CHAT, CHAT), (Dialect.MESSAGES, MESSAGES)]
+    ("dialect", "said"), [(CHAT, CHAT_USAGE), (MESSAGES, MESSAGES_USAGE)]
 )
 def test_usage_at_either_end(
-    size: int, place: str, dialect: Dialect, said: dict
+    size: int, place: str, dialect: DialectSpec, said: dict
 ) -> None:
     found = read(dialect, body(size, **{place: {"usage": said}}))
     assert (found.source, found.prompt, found.completion) == ("reported", 7, 5)
@@ -53,29 +55,29 @@ def test_usage_at_either_end(
         {},
         {"usage": None},
         {"usage": {"prompt_tokens": -1}},
-        {"usage": CHAT, "more": "y" * 2 * ENDS},
+        {"usage": CHAT_USAGE, "more": "y" * 2 * ENDS},
     ],
     ids=["none", "null", "no count", "too far from the end"],
 )
 def test_a_large_answer_that_does_not_say(last: dict) -> None:
-    assert read(Dialect.CHAT, body(2 * WHOLE, last=last)).source == "unknown"
+    assert read(CHAT, body(2 * WHOLE, last=last)).source == "unknown"
 
 
 def test_a_large_answer_that_broke_off() -> None:
-    data = body(2 * WHOLE, last={"usage": CHAT})
-    assert read(Dialect.CHAT, data[: 2 * WHOLE]).source == "unknown"
-    assert read(Dialect.CHAT, data[:-20]).source == "unknown"
+    data = body(2 * WHOLE, last={"usage": CHAT_USAGE})
+    assert read(CHAT, data[: 2 * WHOLE]).source == "unknown"
+    assert read(CHAT, data[:-20]).source == "unknown"
 
 
 @given(st.integers(min_value=1, max_value=3 * WHOLE))
 def test_pieces_make_no_difference(piece: int) -> None:
-    data = body(WHOLE + ENDS, last={"usage": CHAT})
-    found = read(Dialect.CHAT, data, max(piece, 997))
+    data = body(WHOLE + ENDS, last={"usage": CHAT_USAGE})
+    found = read(CHAT, data, max(piece, 997))
     assert (found.source, found.prompt, found.completion) == ("reported", 7, 5)
 
 
 def test_what_is_kept_is_bounded() -> None:
-    meter = AnswerMeter(Dialect.CHAT)
+    meter = AnswerMeter(CHAT)
     for _ in range(300):
         meter.feed(b"x" * 65535)
         kept = len(meter._start) + sum(map(len, meter._last))

@@ -34,6 +34,8 @@ COOL_MOST = 600.0
 DISABLED_FOR = 3600.0
 """An account without a valid key or money is tried again after this many seconds."""
 MODEL_GONE_FOR = 600.0
+BILLED_FOR = 86_400.0
+"""What was billed though it counts as free is left alone for so many seconds."""
 
 
 @frozen
@@ -74,6 +76,8 @@ class Health:
         self._cooled: dict[Key, int] = {}
         self._silent: set[Key] = set()
         """(provider, dialect) that is not spoken there."""
+        self._billed: set[Key] = set()
+        """Whose rest is for a bill."""
 
     def unavailable(
         self, offer: Key, now: float, dialect: str = ""
@@ -178,6 +182,19 @@ class Health:
         self.inconclusive(offer)
         key = offer[:2] if account else offer
         self._rest(key, _Rest(until, "disabled", reason))
+
+    def bill(self, offer: Key, until: float, *, account: bool = False) -> None:
+        """It was billed though it counts as free: the model, or with `account` its key."""
+        self.inconclusive(offer)
+        key = offer[:2] if account else offer
+        self._billed.add(key)
+        self._rest(key, _Rest(until, "disabled", "billed though free"))
+
+    def forget_bills(self) -> None:
+        """The configuration changed: what counts as free is another matter now."""
+        for key in self._billed:
+            self._rests.pop(key, None)
+        self._billed.clear()
 
     def silence(self, offer: Key, dialect: str) -> None:
         """Its provider does not speak this dialect."""

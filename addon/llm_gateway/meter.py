@@ -18,8 +18,9 @@ never report usage, the lengths of the text members are added up by a regular ex
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from llm_gateway.billed import Bill
 from llm_gateway.dialects import renamed_answer
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.exchange import Usage
@@ -45,6 +46,7 @@ class StreamMeter:
         *,
         strip_usage: bool,
         reasoning_excluded: bool = False,
+        bills: Sequence[Bill] = (),
         rename_model: str | None = None,
         mask: Callable[[bytes], bytes] | None = None,
     ) -> None:
@@ -56,7 +58,7 @@ class StreamMeter:
         self._rename = rename_model
         self._mask = mask
         self._as_it_came = self._usage_event is None and rename_model is None
-        self._tally = Tally(dialect, reasoning_excluded=reasoning_excluded)
+        self._tally = Tally(dialect, reasoning_excluded=reasoning_excluded, bills=bills)
         self._texts = dialect.stream_text.findall
         self._text_bytes = 0
         self._frames = Framer()
@@ -101,6 +103,11 @@ class StreamMeter:
             frames.take()
             self._blind = True
         return out
+
+    def blind(self) -> None:
+        """What follows cannot be read: bytes pass, and nothing is said about them."""
+        self._frames.take()
+        self._blind = True
 
     def finish(self) -> bytes:
         """What is left to send when the upstream has ended, in whatever way."""

@@ -90,6 +90,12 @@ def read_complaint(body: bytes, headers: Mapping[str, str]) -> Complaint:
     )
 
 
+def names_paid_quota(body: bytes, free: str) -> bool:
+    """The quotas that it names are none of a free tier, whose ids hold `free`."""
+    quotas = [v.quota for v in read_complaint(body, {}).violations]
+    return bool(quotas) and not any(free in quota for quota in quotas)
+
+
 def _parts(value: object) -> Iterator[Mapping[str, object]]:
     """Every object in which providers say something, the outermost first."""
     if isinstance(value, list):

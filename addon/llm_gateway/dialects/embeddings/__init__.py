@@ -1,5 +1,6 @@
 """OpenAI's embeddings: texts in, vectors out, never streamed."""
 
+from llm_gateway.billed import openai_classes
 from llm_gateway.dialects import openai_errors, openai_usage
 from llm_gateway.dialects.embeddings.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
@@ -19,7 +20,8 @@ EMBEDDINGS = DialectSpec(
     stream_end=None,
     stream_text=strings("text"),
     find_usage=openai_usage.find_usage,
-    read_usage=openai_usage.read_usage_whole,
+    read_usage=openai_usage.read_usage_or_total,
+    read_classes=openai_classes,
     error_body=openai_errors.error_body,
     stream_error=openai_errors.stream_error,
 )

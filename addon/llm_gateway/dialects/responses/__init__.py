@@ -1,7 +1,8 @@
 """OpenAI's Responses."""
 
+from llm_gateway.billed import openai_classes
 from llm_gateway.dialects import openai_errors, openai_usage
-from llm_gateway.dialects.responses.answer import STREAM_END, has_content
+from llm_gateway.dialects.responses.answer import STREAM_END, has_content, is_pending
 from llm_gateway.dialects.responses.errors import stream_error
 from llm_gateway.dialects.responses.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
@@ -16,6 +17,7 @@ RESPONSES = DialectSpec(
     ends=("/responses",),
     path="/responses",
     read_conversation=read_conversation,
+    least_output=16,
     example={"input": "Hello!"},
     event_has_content=has_content,
     stream_end=STREAM_END,
@@ -24,6 +26,8 @@ RESPONSES = DialectSpec(
     model_holder="response",
     find_usage=find_held_usage,
     read_usage=openai_usage.read_usage_whole,
+    read_classes=openai_classes,
+    is_pending=is_pending,
     error_body=openai_errors.error_body,
     stream_error=stream_error,
 )

@@ -27,3 +27,11 @@ def has_content(event: Mapping[str, object]) -> bool:
         kind = item.get("type") if isinstance(item, dict) else None
         return kind not in ("message", "reasoning")
     return True
+
+
+_PENDING = frozenset({"queued", "in_progress"})
+"""States of an answer that is made in the background."""
+
+
+def is_pending(answer: Mapping[str, object]) -> bool:
+    return answer.get("status") in _PENDING and "output" in answer
