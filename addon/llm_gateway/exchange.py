@@ -419,7 +419,7 @@ class Event:
 
     at: float
     kind: str
-    """config, cooldown, circuit, disabled, login, degraded, quirk, limit."""
+    """config, cooldown, circuit, disabled, billed, login, degraded, quirk, limit."""
     subject: str
     message: str
     detail: Mapping[str, str | int | float | None] = field(default_factory=dict)
