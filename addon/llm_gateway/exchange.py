@@ -416,7 +416,8 @@ class Event:
 
     at: float
     kind: str
-    """config, cooldown, circuit, disabled, login, degraded, quirk, limit, own key, trust."""
+    """config, cooldown, circuit, disabled, billed, login, degraded, quirk, limit, own key,
+    trust."""
     subject: str
     message: str
     detail: Mapping[str, str | int | float | None] = field(default_factory=dict)

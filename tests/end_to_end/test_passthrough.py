@@ -177,6 +177,10 @@ def test_answers_in_the_background_are_settled_when_fetched(
             "select * from requests where usage_source = 'reported'"
         )
         assert (row["dialect"], row["input_tokens"]) == ("responses", 40)
+        [sums] = gateway.rows(
+            "select sum(requests) n, sum(total_tokens) t from usage_day"
+        )
+        assert (sums["n"], sums["t"]) == (2, 42)
 
 
 def test_gemini_passes_with_its_usage(start: Start, authority) -> None:

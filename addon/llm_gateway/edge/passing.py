@@ -230,7 +230,8 @@ class Passing:
     def _charge(self, record: RequestRecord, found: Usage) -> None:
         """Usage and cost onto the row, and into the budget."""
         record.usage = found
-        record.model = found.model or record.requested_model
+        # Once written it stays: sums are kept by it.
+        record.model = record.model or found.model or record.requested_model
         if found.source == "unknown":
             return
         vendor = _genai(record.host)
