@@ -24,6 +24,8 @@ from llm_gateway.exchange import (
 )
 from llm_gateway.health import Unavailable
 from llm_gateway.limits.engine import LimitRefusal
+from llm_gateway.providers.paid_extras import Extras
+from llm_gateway.reserving import extras_of, most_output, price_of
 from llm_gateway.routing import decide, expected_cost, one_family
 
 NOW = 1_800_000_000.0
@@ -58,6 +60,8 @@ class Table:
     """Headroom, where it is not 1."""
     away: dict[str, Unavailable] = field(default_factory=dict)
     held: tuple[Limit, ...] = ()
+    fits: dict[str, int] = field(default_factory=dict)
+    """Whose `max_tokens` fits a cost limit when it is lowered."""
     tokens: tuple[int, int] = (1_000_000, 0)
 
     def limits(self, offer: Offer) -> tuple[Limit, ...]:
@@ -84,6 +88,18 @@ class Table:
             return None
         tokens_in, tokens_out = self.tokens
         return expected_cost(offer.price, tokens_in=tokens_in, tokens_out=tokens_out)
+
+    def extras(self, offer: Offer, ask: RequestInfo) -> Extras:
+        return extras_of(offer, ask)
+
+    def price_known(self, offer: Offer, ask: RequestInfo) -> bool:
+        return price_of(offer, ask, NOW) is not None
+
+    def most_output(self, offer: Offer, ask: RequestInfo) -> int | None:
+        return most_output(ask, offer.max_output)
+
+    def lowered(self, offer: Offer, ask: RequestInfo) -> int | None:
+        return self.fits.get(offer.provider)
 
 
 def decided(

@@ -11,9 +11,10 @@ The counterpart for event streams is meter.py, with the same face.
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from re import Pattern
 
+from llm_gateway.billed import Bill
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.exchange import Usage
 from llm_gateway.usage import read_answer, usage_of
@@ -35,18 +36,26 @@ class AnswerMeter:
     """Nothing in a plain answer says that it is whole before it ends."""
 
     def __init__(
-        self, dialect: DialectSpec, *, reasoning_excluded: bool = False
+        self,
+        dialect: DialectSpec,
+        *,
+        reasoning_excluded: bool = False,
+        bills: Sequence[Bill] = (),
     ) -> None:
-        self._dialect = dialect
+        self.dialect = dialect
         self._excluded = reasoning_excluded
+        self._bills = bills
         self._start = bytearray()
         """Whole up to WHOLE bytes, then ENDS of it."""
         self._last: deque[bytes] = deque()
         self._last_size = 0
         self._size = 0
+        self._blind = False
 
     def feed(self, chunk: bytes) -> bytes:
         """What goes to the client: the same bytes."""
+        if self._blind:
+            return chunk
         before, self._size = self._size, self._size + len(chunk)
         if self._size <= WHOLE:
             self._start += chunk
@@ -64,32 +73,46 @@ class AnswerMeter:
         while self._last_size - len(self._last[0]) >= ENDS:
             self._last_size -= len(self._last.popleft())
 
+    def blind(self) -> None:
+        """What follows cannot be read: bytes pass, and the usage is unknown."""
+        self._blind = True
+        self._start.clear()
+        self._last.clear()
+
+    def whole(self) -> bytes:
+        """All of the body; nothing when it was too large, or could not be read."""
+        return bytes(self._start) if self._size <= WHOLE else b""
+
     def finish(self) -> bytes:
         """Nothing is held back."""
         return b""
 
     def usage(self, *, prompt_estimate: int) -> Usage:
         """As it was reported; `unknown` for a large answer that says it elsewhere."""
+        if self._blind:
+            return Usage()
         if self._size <= WHOLE:
             return read_answer(
-                self._dialect,
+                self.dialect,
                 bytes(self._start),
                 reasoning_excluded=self._excluded,
+                bills=self._bills,
                 prompt_estimate=prompt_estimate,
             )
         first, last = bytes(self._start), b"".join(self._last)
-        begins = self._dialect.usage_object
+        begins = self.dialect.usage_object
         said = _last_object(begins, last) or _first_object(begins, first)
         if said is None:
             return Usage()
-        member = json.loads(self._dialect.usage_key)
+        member = json.loads(self.dialect.usage_key)
         answer: dict[str, object] = {member: said}
         if named := _model.search(first) or _model.search(last):
             answer["model"] = named[1].decode("utf-8", "replace")
         found = usage_of(
-            self._dialect,
+            self.dialect,
             answer,
             reasoning_excluded=self._excluded,
+            bills=self._bills,
             prompt_estimate=prompt_estimate,
         )
         return found if found.source == "reported" else Usage()

@@ -64,6 +64,16 @@ class Usage:
     """`reported` by the provider, `estimated` by us, or `unknown`."""
     model: str | None = None
     """The model the provider says that it was."""
+    classes: tuple[tuple[str, int], ...] = ()
+    """Those of the tokens above that have prices of their own, and what is billed
+    beside tokens: (name of a row of `prices.CLASSES`, count)."""
+    tariff: tuple[tuple[str, str], ...] = ()
+    """What the answer says of the tariff it was served under: ("service_tier", "flex")."""
+    parts: tuple["Usage", ...] = ()
+    """The calls that one answer is the sum of, where each has a model (and a price) of
+    its own: Anthropic's `iterations`. Empty: there was one."""
+    bill: int | None = None
+    """Nano-dollars that the provider says it charges for this answer."""
 
     @property
     def prompt(self) -> int:
@@ -96,6 +106,8 @@ class Price:
     """(prompt tokens above which it applies, price), rising."""
     reasoning: int | None = None
     """None: reasoning costs what output costs (nearly everywhere)."""
+    classes: tuple[tuple[str, int], ...] = ()
+    """(name of a row of `prices.CLASSES`, nano-dollars per million of them)."""
 
     @property
     def is_zero(self) -> bool:
@@ -195,9 +207,13 @@ class Offer:
     """None: unknown."""
     list_price: Price | None = None
     """What a paying customer would be charged; None: no saving is claimed."""
+    genai: str | None = None
+    """Whose public prices hold for it, in genai-prices' terms."""
     limits: tuple[Limit, ...] = ()
     """All that hold for this offer (provider's and model's; not client's or budget's)."""
     context_window: int | None = None
+    max_output: int | None = None
+    """The most tokens that an answer may be asked for; None: not known."""
     order: int = 0
     """Position in the config."""
     enabled: bool = True
@@ -219,6 +235,18 @@ class Offer:
 
 
 @frozen
+class Extra:
+    """A member of a body that may change who answers, or what an answer costs."""
+
+    member: str
+    """`models`, `tools`, `service_tier`, …; `content` for a kind of part."""
+    word: str = ""
+    """Its value, as far as it tells one from another: a tool's type, a plugin's id."""
+    times: int = 1
+    """How often it may be used, where the body bounds that."""
+
+
+@frozen
 class RequestInfo:
     """What a request says, as far as routing and limits need to know."""
 
@@ -236,6 +264,10 @@ class RequestInfo:
     """`agent` when the last message is an assistant's or a tool's (Copilot bills by it)."""
     has_images: bool = False
     n: int = 1
+    extras: tuple["Extra", ...] = ()
+    """What it asks for beyond an answer: see `dialects.extras`."""
+    thinking_budget: int = 0
+    """Tokens of `max_tokens` that are for thinking: it has to stay above."""
 
 
 @frozen
@@ -288,6 +320,12 @@ class Candidate:
     """Fraction left of the tightest window."""
     returns_at: float | None = None
     """When a skipped one may be tried again."""
+    zero_cost: bool = False
+    """This request costs nothing there: it asks for nothing that the offer is paid for."""
+    drops: frozenset[str] = frozenset()
+    """Members of the body that would let somebody else answer, and are taken out."""
+    max_tokens: int | None = None
+    """What the answer's length is lowered to, so that it fits; None: as was asked."""
 
 
 @frozen
@@ -378,7 +416,8 @@ class Event:
 
     at: float
     kind: str
-    """config, cooldown, circuit, disabled, login, degraded, quirk, limit, own key, trust."""
+    """config, cooldown, circuit, disabled, billed, login, degraded, quirk, limit, own key,
+    trust."""
     subject: str
     message: str
     detail: Mapping[str, str | int | float | None] = field(default_factory=dict)

@@ -274,6 +274,12 @@ def final_answer(
         )
     if tried and soonest is None:
         return Own(502, "upstream_failed", f"No provider could serve {model!r}. {why}")
+    if not tried and "too large" in states and states <= {"too large", "disabled"}:
+        return Own(
+            413,
+            "request_too_large",
+            f"The request is too large for every provider of {model!r}. {why}",
+        )
     if states and broken:
         return Own(
             503,

@@ -44,6 +44,8 @@ JITTER = 2.0
 MINUTE = 60.0
 NOT_SPOKEN = "does not speak"
 """How the reason begins for which a provider is not asked in a dialect."""
+BILLED_FOR = 86_400.0
+"""What was billed though it counts as free is left alone for so many seconds."""
 
 
 @frozen
@@ -95,6 +97,8 @@ class Health:
         self._served: dict[Key, _Result] = {}
         """The last good answer of an offer without a circuit."""
         self._mark = 0.0
+        self._billed: set[Key] = set()
+        """Whose rest is for a bill."""
 
     def unavailable(
         self, offer: Key, now: float, dialect: str = ""
@@ -238,6 +242,19 @@ class Health:
         self.inconclusive(offer)
         key = offer[:2] if account else (*offer, dialect) if dialect else offer
         self._rest(key, _Rest(until, "disabled", reason))
+
+    def bill(self, offer: Key, until: float, *, account: bool = False) -> None:
+        """It was billed though it counts as free: the model, or with `account` its key."""
+        self.inconclusive(offer)
+        key = offer[:2] if account else offer
+        self._billed.add(key)
+        self._rest(key, _Rest(until, "disabled", "billed though free"))
+
+    def forget_bills(self) -> None:
+        """The configuration changed: what counts as free is another matter now."""
+        for key in self._billed:
+            self._rests.pop(key, None)
+        self._billed.clear()
 
     def silence(self, offer: Key, dialect: str, until: float) -> bool:
         """Its provider has no such path: it is left alone in this dialect until then.

@@ -18,8 +18,9 @@ never report usage, the lengths of the text members are added up by a regular ex
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from llm_gateway.billed import Bill
 from llm_gateway.dialects import renamed_answer
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.exchange import Usage
@@ -46,6 +47,7 @@ class StreamMeter:
         *,
         strip_usage: bool,
         reasoning_excluded: bool = False,
+        bills: Sequence[Bill] = (),
         rename_model: str | None = None,
         mask: Callable[[bytes], bytes] | None = None,
     ) -> None:
@@ -57,7 +59,7 @@ class StreamMeter:
         self._rename = rename_model
         self._mask = mask
         self._as_it_came = self._usage_event is None and rename_model is None
-        self._tally = Tally(dialect, reasoning_excluded=reasoning_excluded)
+        self._tally = Tally(dialect, reasoning_excluded=reasoning_excluded, bills=bills)
         self._texts = dialect.stream_text.findall
         self._text_bytes = 0
         self._frames = Framer()
@@ -67,6 +69,7 @@ class StreamMeter:
         self._end = dialect.stream_end
         self._may_end = self._end and self._end.hint
         self._ended = False
+        self._blind = False
         self._large: LargeEvent | None = None
         """The open event, of which more has come than is held."""
 
@@ -84,6 +87,8 @@ class StreamMeter:
         """What goes to the client now."""
         if self._large is not None:
             return self._feed_large(self._large, chunk)
+        if self._blind:
+            return chunk
         frames = self._frames
         waits = frames.size > self._sent
         seen = frames.tail + chunk if frames.tail else chunk
@@ -128,6 +133,12 @@ class StreamMeter:
                 end.reason is not None and any(map(end.reason.search, large.edges))
             )
 
+    def blind(self) -> None:
+        """What follows cannot be read: bytes pass, and nothing is said about them."""
+        self._frames.take()
+        self._large = None
+        self._blind = True
+
     def finish(self) -> bytes:
         """What is left to send when the upstream has ended, in whatever way."""
         if self._large is not None:
@@ -161,7 +172,7 @@ class StreamMeter:
     def flaw(self) -> str:
         """After `finish`, what was wrong with the stream's end: `error event`, `ended
         early` (no last word), or nothing."""
-        if self._ended or self._end is None:
+        if self._ended or self._blind or self._end is None:
             return ""
         return "error event" if self._broke() else "ended early"
 

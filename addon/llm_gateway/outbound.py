@@ -80,6 +80,8 @@ def build(
     below: str = "",
     query: str = "",
     intercepted: bool = False,
+    drop: frozenset[str] = frozenset(),
+    max_tokens: int | None = None,
 ) -> Outbound:
     """The request for one attempt.
 
@@ -88,6 +90,7 @@ def build(
     `below`: path under the dialect's own, e.g. `/count_tokens`.
     `query`: the client's; of it only what the row names passes.
     `intercepted`: the app addressed another host, with a key of its own.
+    `drop`, `max_tokens`: members to take out, and what the answer's length is lowered to.
     """
     origin = upstream.origin
     key = upstream.key
@@ -111,7 +114,15 @@ def build(
     headers.update(upstream.headers)
     headers[b"accept-encoding"] = b"identity"
     sent, strip_usage = _body(
-        upstream, dialect, body, model, streamed, include_usage, quirk
+        upstream,
+        dialect,
+        body,
+        model,
+        streamed,
+        include_usage,
+        quirk,
+        drop,
+        max_tokens,
     )
     return Outbound(
         origin.scheme,
@@ -245,10 +256,12 @@ def _body(
     streamed: bool,
     include_usage: bool,
     quirk: Quirk,
+    drop: frozenset[str],
+    max_tokens: int | None,
 ) -> tuple[bytes, bool]:
     """The body that leaves, and whether its usage chunk is ours to take out."""
     row = upstream.row
-    drop = row.drops | quirk.drop
+    drop = drop | row.drops | quirk.drop
     if row.stream_usage == "reject":
         drop |= {"stream_options"}
     ask_usage = (
@@ -264,5 +277,6 @@ def _body(
         include_usage=ask_usage,
         drop=drop,
         rename={**row.renames, **quirk.rename},
+        max_tokens=max_tokens,
     )
     return sent, ask_usage

@@ -27,6 +27,7 @@ from .exchange import (
 )
 from .health import Unavailable
 from .limits.engine import LimitRefusal
+from .providers.paid_extras import NO_EXTRAS, Extras
 
 NEAR = 0.25
 """Headroom at or below which an offer is called near its limit (75 % used)."""
@@ -45,6 +46,17 @@ class Standings(Protocol):
     def headroom(self, offer: Offer, limits: Sequence[Limit]) -> float: ...
     def unavailable(self, offer: Offer, dialect: Dialect) -> Unavailable | None: ...
     def expected_cost(self, offer: Offer, ask: RequestInfo) -> int | None: ...
+    def extras(self, offer: Offer, ask: RequestInfo) -> Extras:
+        """What the request's extras come to there. Asked only where it has any."""
+
+    def price_known(self, offer: Offer, ask: RequestInfo) -> bool:
+        """All that the request asks for has a known price there."""
+
+    def most_output(self, offer: Offer, ask: RequestInfo) -> int | None:
+        """What `max_tokens` comes down to, where it is more than the model takes."""
+
+    def lowered(self, offer: Offer, ask: RequestInfo) -> int | None:
+        """What `max_tokens` has to be lowered to, so that a cost limit holds it."""
 
 
 def decide(
@@ -110,36 +122,59 @@ def _weigh(
         reason = offer.disabled_reason or "disabled"
         state = "not configured" if reason.startswith("not configured") else "disabled"
         return _skip(offer, reason, state)
-    zero_cost = offer.zero_cost
+    ask = call.ask
+    extras = standings.extras(offer, ask) if ask.extras else NO_EXTRAS
+    zero_cost = offer.zero_cost and not extras.fees
     if call.policy is Policy.FREE_ONLY and not zero_cost:
+        if offer.zero_cost:
+            return _skip(offer, f"asks for a paid extra: {extras.why}", "ready")
         return _skip(offer, "costs money, and the policy is free-only", "ready")
     if rest := standings.unavailable(offer, call.ask.dialect):
         return _skip(offer, f"{rest.state}: {rest.reason}", rest.state, rest.returns_at)
     limits = standings.limits(offer)
-    if (
-        not zero_cost
-        and offer.price is None
-        and any(limit.metric is Metric.COST for limit in limits)
-    ):
+    priced = zero_cost or (
+        standings.price_known(offer, ask) if ask.extras else offer.price is not None
+    )
+    if not priced and any(limit.metric is Metric.COST for limit in limits):
+        what = f"the price of {extras.why}" if extras.fees else "its price"
         return _skip(
-            offer, "its price is unknown, and a cost limit or budget holds", "ready"
+            offer, f"{what} is unknown, and a cost limit or budget holds", "ready"
         )
     if offer.key in exclude:
         return _skip(offer, "failed for this request", "ready")
     window = offer.context_window
     if larger_than is not None and (window is None or window <= larger_than):
         return _skip(offer, "its context window is not larger", "ready")
-    if refusal := standings.fit(offer, limits, standings.need(offer, call.ask)):
-        return _skip(offer, refusal.reason, "at limit", refusal.fits_at)
+    lowered = standings.most_output(offer, ask) if ask.max_tokens else None
+    if refusal := standings.fit(offer, limits, standings.need(offer, ask)):
+        lowered = None
+        if refusal.limit.metric is Metric.COST:
+            lowered = standings.lowered(offer, ask)
+        if lowered is None:
+            return _skip(offer, refusal.reason, _limit_state(refusal), refusal.fits_at)
     headroom = standings.headroom(offer, limits)
     return Candidate(
         offer,
         Verdict.READY,
-        "free" if zero_cost else "paid" if offer.price else "paid, price unknown",
+        "free" if zero_cost else "paid" if priced else "paid, price unknown",
         state="near limit" if headroom <= NEAR else "ready",
-        expected_cost=0 if zero_cost else standings.expected_cost(offer, call.ask),
+        expected_cost=0
+        if zero_cost
+        else standings.expected_cost(offer, ask)
+        if priced
+        else None,
         headroom=headroom,
+        zero_cost=zero_cost,
+        drops=extras.redirects if zero_cost else frozenset(),
+        max_tokens=lowered,
     )
+
+
+def _limit_state(refusal: LimitRefusal) -> str:
+    """A request that is larger than a whole window will never fit in it."""
+    if refusal.fits_at is None and refusal.limit.metric is not Metric.REQUESTS:
+        return "too large"
+    return "at limit"
 
 
 def _order(
@@ -152,7 +187,7 @@ def _order(
     """Smaller goes first."""
     offer = found.offer
     cold = 0.0 if offer.key == warm else 1.0
-    if call.policy is Policy.ANY or offer.zero_cost:
+    if call.policy is Policy.ANY or found.zero_cost:
         return (0.0, rank, cold, -found.headroom, chance)
     if offer.price is None or found.expected_cost is None:
         return (2.0, rank, offer.order, chance)
@@ -172,23 +207,36 @@ def _taken(
     return Candidate(
         found.offer,
         Verdict.TAKEN,
-        _why_taken(call, found, warm, ready),
+        _why_taken(call, found, warm, ready) + _changes(found),
         found.state,
         found.expected_cost,
         found.headroom,
         found.returns_at,
+        found.zero_cost,
+        found.drops,
+        found.max_tokens,
     )
+
+
+def _changes(found: Candidate) -> str:
+    """What of the request is changed for it, as the end of a clause."""
+    said = ""
+    if found.drops:
+        said += f"; without {', '.join(sorted(found.drops))}: the gateway falls back"
+    if found.max_tokens is not None:
+        said += f"; max_tokens lowered to {found.max_tokens}"
+    return said
 
 
 def _why_taken(
     call: Call, found: Candidate, warm: tuple[str, str, str] | None, ready: int
 ) -> str:
     offer = found.offer
-    if offer.key == warm and (offer.zero_cost or call.policy is Policy.ANY):
+    if offer.key == warm and (found.zero_cost or call.policy is Policy.ANY):
         return "the conversation is warm there"
     if ready == 1:
         return "the only one that can serve now"
-    if offer.zero_cost or call.policy is Policy.ANY:
+    if found.zero_cost or call.policy is Policy.ANY:
         return f"most headroom, {found.headroom:.0%} left"
     if found.expected_cost is None:
         return "no free one and no known price is left"

@@ -7,8 +7,10 @@ meter.py, which hands the usage objects it finds to `Tally`.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
+from llm_gateway.billed import Bill, billed, tariff
 from llm_gateway.dialects.prompt_size import BYTES_PER_TOKEN, weigh
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.token_counts import Counts, count_of
@@ -20,6 +22,7 @@ def read_answer(
     body: bytes,
     *,
     reasoning_excluded: bool = False,
+    bills: Sequence[Bill] = (),
     prompt_estimate: int,
 ) -> Usage:
     """The usage of a plain answer: reported, else estimated from its text.
@@ -36,6 +39,7 @@ def read_answer(
         dialect,
         answer,
         reasoning_excluded=reasoning_excluded,
+        bills=bills,
         prompt_estimate=prompt_estimate,
     )
 
@@ -45,11 +49,14 @@ def usage_of(
     answer: Counts,
     *,
     reasoning_excluded: bool = False,
+    bills: Sequence[Bill] = (),
     prompt_estimate: int,
 ) -> Usage:
     """The same for an answer that has been parsed already."""
-    tally = Tally(dialect, reasoning_excluded=reasoning_excluded)
+    tally = Tally(dialect, reasoning_excluded=reasoning_excluded, bills=bills)
     tally.add(answer)
+    if tally.pending:
+        return Usage(model=tally.model)
     tally.final = True
     text = 0 if tally.reported else weigh(_content(dialect, answer)).text
     return tally.usage(prompt_estimate=prompt_estimate, text_bytes=text)
@@ -73,15 +80,25 @@ class Tally:
     """Collects the usage objects of one answer; the last word wins."""
 
     def __init__(
-        self, dialect: DialectSpec, *, reasoning_excluded: bool = False
+        self,
+        dialect: DialectSpec,
+        *,
+        reasoning_excluded: bool = False,
+        bills: Sequence[Bill] = (),
     ) -> None:
         self.model: str | None = None
         """The model that the provider names."""
+        self.pending = False
+        """It is no answer yet: one in the background, whose usage comes when it is
+        fetched."""
         self.final = dialect.usage_whole is None
         """What was reported is the whole, not the first of several parts."""
         self._dialect = dialect
         self._reasoning_excluded = reasoning_excluded
+        self._bills = bills
         self._usage: Usage | None = None
+        self._said: tuple[Counts, Counts] = ({}, {})
+        """The usage object that `_usage` was read from, and the answer around it."""
         self._seen: dict[str, object] = {}
 
     @property
@@ -95,6 +112,8 @@ class Tally:
         holder = nested if isinstance(nested, dict) else value
         if isinstance(model := holder.get(dialect.model_member), str) and model:
             self.model = model
+        if dialect.is_pending is not None:
+            self.pending = dialect.is_pending(holder)
         usage = dialect.find_usage(value, holder)
         if usage is None:
             return
@@ -107,23 +126,17 @@ class Tally:
             usage = self._seen
             self.final |= dialect.usage_whole(value)
         read = dialect.read_usage(usage, self._reasoning_excluded)
-        if read is not None and read.total:  # all zeros: a placeholder
+        # All zeros are a placeholder, but in the answer's own last word.
+        if read is not None and (
+            read.total or (self._usage is None and _is_over(value))
+        ):
             self._usage = read
+            self._said = usage, holder
 
     def usage(self, *, prompt_estimate: int, text_bytes: int) -> Usage:
         """What is known: reported, else estimated from the prompt and the text seen."""
         if self._usage is not None and self.final:
-            found = self._usage
-            # Not `dataclasses.replace`: it is five times as slow, and this runs per request.
-            return Usage(
-                found.input_tokens,
-                found.cached_tokens,
-                found.cache_write_tokens,
-                found.output_tokens,
-                found.reasoning_tokens,
-                "reported",
-                self.model,
-            )
+            return self._reported(self._usage)
         output = -(-text_bytes // BYTES_PER_TOKEN)
         if self._usage is not None:
             output = max(output, self._usage.output_tokens)
@@ -136,3 +149,63 @@ class Tally:
             source="estimated",
             model=self.model,
         )
+
+    def _reported(self, found: Usage) -> Usage:
+        """With what is billed apart, and by whom."""
+        usage, holder = self._said
+        dialect = self._dialect
+        classes = dialect.read_classes(usage, holder, found)
+        parts: tuple[Usage, ...] = ()
+        if dialect.usage_parts is not None and (several := dialect.usage_parts(usage)):
+            found, parts = _sum_of(dialect, several, found, self.model)
+            classes = dialect.read_classes(usage, holder, Usage())
+        # Not `dataclasses.replace`: it is five times as slow, and this runs per request.
+        return Usage(
+            found.input_tokens,
+            found.cached_tokens,
+            found.cache_write_tokens,
+            found.output_tokens,
+            found.reasoning_tokens,
+            "reported",
+            self.model,
+            classes,
+            tariff(usage, holder),
+            parts,
+            billed(usage, self._bills) if self._bills else None,
+        )
+
+
+def _is_over(value: Counts) -> bool:
+    """It is a plain answer, or an event that ends a choice."""
+    choices = value.get("choices")
+    return isinstance(choices, list) and any(
+        isinstance(choice, dict) and choice.get("finish_reason") for choice in choices
+    )
+
+
+def _sum_of(
+    dialect: DialectSpec, several: Sequence[Counts], whole: Usage, model: str | None
+) -> tuple[Usage, tuple[Usage, ...]]:
+    """The calls of one answer, each with its model, and what they add up to."""
+    parts = []
+    for one in several:
+        read = dialect.read_usage(one, False)
+        if read is not None:
+            named = one.get("model")
+            name = named if isinstance(named, str) and named else model
+            classes = dialect.read_classes(one, {}, read)
+            parts.append(replace(read, model=name, classes=classes))
+    if sum(part.total for part in parts) < whole.total:
+        # It lists only what its own counts leave out.
+        parts.append(replace(whole, model=model))
+    return _added(parts), tuple(parts)
+
+
+def _added(parts: Sequence[Usage]) -> Usage:
+    return Usage(
+        sum(part.input_tokens for part in parts),
+        sum(part.cached_tokens for part in parts),
+        sum(part.cache_write_tokens for part in parts),
+        sum(part.output_tokens for part in parts),
+        sum(part.reasoning_tokens for part in parts),
+    )

@@ -176,7 +176,7 @@ def test_input_estimate(dialect, values, estimate):
         # a document is as long as its base64, or is text
         (
             {"type": "document", "source": {"type": "base64", "data": "A" * 5000}},
-            PromptSize(0, PER_FILE + 50),
+            PromptSize(0, PER_FILE + 50, files=1),
         ),
         (
             {"type": "document", "source": {"type": "text", "data": "xxx"}},
@@ -184,14 +184,14 @@ def test_input_estimate(dialect, values, estimate):
         ),
         (
             {"type": "document", "source": {"type": "url", "url": "https://a.b"}},
-            PromptSize(0, PER_FILE),
+            PromptSize(0, PER_FILE, files=1),
         ),
         (
             {"type": "file", "file": {"file_data": "A" * 5000}},
-            PromptSize(0, PER_FILE + 50),
+            PromptSize(0, PER_FILE + 50, files=1),
         ),
-        ({"type": "input_file", "file_id": "f"}, PromptSize(0, PER_FILE)),
-        ({"type": "file", "file": "f"}, PromptSize(0, PER_FILE)),
+        ({"type": "input_file", "file_id": "f"}, PromptSize(0, PER_FILE, files=1)),
+        ({"type": "file", "file": "f"}, PromptSize(0, PER_FILE, files=1)),
     ],
 )
 def test_weights(value, weight):

@@ -14,6 +14,7 @@ that is not told apart is a test that fails), `cut` (false: no tail),
 import asyncio
 import gc
 import json
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from mitmproxy import connection, ctx, http
@@ -76,6 +77,7 @@ class Flight:
         self.order = json.loads(text)
         self.left = list(self.order["to"])
         self.failures: list[dict[str, object]] = []
+        self.resends = 0
         self.plan: Plan | None = None
 
     def aim(self, flow: http.HTTPFlow) -> None:
@@ -100,6 +102,14 @@ class Flight:
         if "held" in self.order:
             self.plan.max_held = get("held")
         http_layer.set_plan(flow, self.plan)
+
+    def again(self, failure: Failure) -> None:
+        """A kept connection was closed: the same on a new one."""
+        self.resends += 1
+        assert self.plan is not None
+        self.plan = replace(self.plan, fresh=True, sent=False)
+        http_layer.set_plan(failure.flow, self.plan)
+        failure.action = Action.RETRY
 
     def tail(self, reason: str) -> bytes:
         return b"data: " + json.dumps({"error": {"message": reason}}).encode() + b"\n\n"
@@ -186,7 +196,7 @@ class LayerScript:
         return {
             "hooks": self.hooks.get(name, []),
             "failures": flight.failures if flight else [],
-            "resends": flight.plan.resends if flight and flight.plan else 0,
+            "resends": flight.resends if flight else 0,
         }
 
     def gate(self, flight: Flight) -> asyncio.Event:
@@ -194,6 +204,9 @@ class LayerScript:
 
     async def gateway_attempt_failed(self, failure: Failure) -> None:
         flight = self.flights[failure.flow]
+        if failure.stale:
+            flight.again(failure)
+            return
         self.note(failure.flow, f"failed: {failure.kind.value}")
         flight.told(failure)
         if flight.order.get("act") == "crash":

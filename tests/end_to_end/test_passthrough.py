@@ -119,3 +119,77 @@ def test_unreachable_host_gets_json(start: Start, authority) -> None:
     answered = ask(gateway, own, "/v1/chat/completions", body, "POST")
     assert answered.status == 502
     assert json.loads(answered.got)["error"]["code"] == "upstream_unreachable"
+
+
+REFUSED = [
+    ("POST", "/v1/audio/speech"),
+    ("POST", "/v1/images/generations"),
+    ("POST", "/v1/fine_tuning/jobs"),
+    ("POST", "/v1/realtime/sessions"),
+    ("POST", "/v1beta/models/gemini-2.5-flash:generateContent"),
+    ("PUT", "/v1/anything"),
+]
+FREE = [
+    ("GET", "/v1/models"),
+    ("DELETE", "/v1/files/file-1"),
+    ("POST", "/v1/files"),
+    ("POST", "/v1/messages/count_tokens?beta=true"),
+    ("POST", "/api/event_logging/batch"),
+]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"policy": "free-only"}, {}], ids=["free-only", "asked for"]
+)
+def test_only_what_is_free_passes(start: Start, authority, settings) -> None:
+    with FakeProvider(answers.ok("own"), tls=authority.server_context()) as own:
+        asked = config(**settings)
+        if not settings:
+            asked["intercept"]["passthrough"] = "free"
+        gateway = start(asked, trust=authority.ca)
+        for method, path in FREE:
+            assert ask(gateway, own, path, b"{}", method).status == 200, path
+        seen = len(own.requests)
+        for method, path in REFUSED:
+            assert ask(gateway, own, path, b"{}", method).status == 403, path
+        assert len(own.requests) == seen
+        rows = gateway.ended(len(FREE) + len(REFUSED))
+        refused = [r for r in rows if r["outcome"] == "refused"]
+        assert [r["error"] for r in refused] == ["may_be_billed"] * len(REFUSED)
+
+
+def test_answers_in_the_background_are_settled_when_fetched(
+    start: Start, authority
+) -> None:
+    usage = {"input_tokens": 40, "output_tokens": 2, "total_tokens": 42}
+    queued = {"id": "resp_bg1", "status": "queued", "output": [], "usage": None}
+    done = queued | {"status": "completed", "usage": usage, "model": "gpt-5"}
+    script = [answers.status(200, queued), answers.status(200, done)]
+    with FakeProvider(tls=authority.server_context()) as own:
+        own.then(*script)
+        gateway = start(config(), trust=authority.ca)
+        body = json.dumps({"model": "gpt-5", "input": "x", "background": True}).encode()
+        assert ask(gateway, own, "/v1/responses", body, "POST").status == 200
+        [row] = gateway.ended(1)
+        assert (row["usage_source"], row["cost_usd"]) == ("unknown", None)
+        assert ask(gateway, own, "/v1/responses/resp_bg1", b"", "GET").status == 200
+        [row] = gateway.wait_rows(
+            "select * from requests where usage_source = 'reported'"
+        )
+        assert (row["dialect"], row["input_tokens"]) == ("responses", 40)
+        [sums] = gateway.rows(
+            "select sum(requests) n, sum(total_tokens) t from usage_day"
+        )
+        assert (sums["n"], sums["t"]) == (2, 42)
+
+
+def test_gemini_passes_with_its_usage(start: Start, authority) -> None:
+    usage = {"promptTokenCount": 5, "candidatesTokenCount": 3, "totalTokenCount": 8}
+    answer = answers.status(200, {"candidates": [], "usageMetadata": usage})
+    with FakeProvider(answer, tls=authority.server_context()) as own:
+        gateway = start(config(), trust=authority.ca)
+        path = "/v1beta/models/gemini-2.5-flash:generateContent"
+        assert ask(gateway, own, path, b"{}", "POST").status == 200
+        [row] = gateway.ended(1)
+        assert row["requested_model"] == "gemini-2.5-flash"
+        assert (row["input_tokens"], row["output_tokens"]) == (5, 3)

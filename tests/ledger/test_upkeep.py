@@ -120,4 +120,5 @@ def test_names_of_migrations_are_known_without_a_file():
         "m002_rollups",
         "m003_running_state",
         "m004_views",
+        "m005_settled_later",
     )

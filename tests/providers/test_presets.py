@@ -20,7 +20,13 @@ from llm_gateway.providers.presets import describe, preset_for
         ("google", "gemma-3-27b-it", "30 requests/minute, 14400 requests/day, 15000 tokens/minute", "model"),
         ("mistral", "mistral-small-latest", "60 requests/minute, 500000 tokens/minute, 1000000000 tokens/month", "model"),
         ("mistral", "codestral-latest", "30 requests/minute, 2000 requests/day", "model"),
-        ("nvidia", "meta/llama-3.3-70b-instruct", "40 requests/minute", "model"),
+        ("nvidia", "meta/llama-3.3-70b-instruct", "40 requests/minute", "account"),
+        # 2026-09, the newer name before the glob that would catch it
+        ("google", "gemini-3.5-flash-lite", "15 requests/minute, 500 requests/day", "model"),
+        ("google", "gemini-3.5-flash-lite-preview-09", "15 requests/minute, 500 requests/day", "model"),
+        ("google", "gemini-3.5-flash", "5 requests/minute, 20 requests/day, 250000 tokens/minute", "model"),
+        ("google", "gemini-3.8-flash", "5 requests/minute, 20 requests/day", "model"),
+        ("groq", "qwen/qwen3.8-27b", "30 requests/minute, 1000 requests/day, 8000 tokens/minute, 200000 tokens/day", "model"),
         # 2026-08-22
         ("groq", "openai/gpt-oss-120b", "30 requests/minute, 1000 requests/day, 8000 tokens/minute, 200000 tokens/day", "model"),
         ("groq", "groq/compound-mini", "30 requests/minute, 250 requests/day, 70000 tokens/minute", "model"),

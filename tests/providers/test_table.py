@@ -192,6 +192,7 @@ CASES = {
     "huggingface": Case(
         keyed("huggingface"),
         openai_paths("https://router.huggingface.co/v1", CHAT, RESPONSES),
+        usage="always",
     ),
     "nvidia": Case(
         keyed("nvidia"),

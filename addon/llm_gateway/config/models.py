@@ -112,6 +112,8 @@ class Intercept(Section):
 
     hosts: tuple[HostPattern, ...] = ()
     """Hosts besides the known LLM hosts; `*.example.com` means every name below it."""
+    passthrough: Literal["all", "free"] | None = None
+    """Whether only what is free there may pass. Default: `free` under `free-only`."""
 
 
 class Client(Section):

@@ -78,7 +78,7 @@ def weigh_messages(messages: list[object]) -> PromptSize:
     if not rest:
         return PromptSize(text)
     walked = weigh(rest)
-    return PromptSize(text + walked.text, walked.media, walked.images)
+    return walked._replace(text=text + walked.text)
 
 
 def estimate(conversation: Conversation, schema_bytes: int) -> int:

@@ -93,3 +93,11 @@ def _reasoning(
 def read_usage_whole(usage: Counts, reasoning_excluded: bool) -> Usage | None:
     """The same in dialects in which everybody's output tokens include reasoning."""
     return read_usage(usage, False)
+
+
+def read_usage_or_total(usage: Counts, reasoning_excluded: bool) -> Usage | None:
+    """The same for embeddings: some count nothing apart (Voyage)."""
+    if (found := read_usage(usage, False)) is not None:
+        return found
+    total = count_of(usage.get("total_tokens"))
+    return None if total is None else Usage(input_tokens=total)

@@ -53,6 +53,10 @@ class PromptSize(NamedTuple):
     text: int = 0
     media: int = 0
     images: int = 0
+    audio: int = 0
+    """Parts that are sound."""
+    files: int = 0
+    """Parts that are files."""
 
 
 def size(text: str) -> int:
@@ -62,7 +66,7 @@ def size(text: str) -> int:
 
 def weigh(value: object) -> PromptSize:
     """The weight of a message, a part, or any list of them."""
-    text = media = images = 0
+    text = media = images = audio = files = 0
     todo = [value]
     while todo:
         item = todo.pop()
@@ -81,8 +85,10 @@ def weigh(value: object) -> PromptSize:
                 images += 1
             elif kind in _AUDIO:
                 media += PER_AUDIO
+                audio += 1
             elif kind in _FILES and (length := _file(item)) is not None:
                 media += PER_FILE + length // 100
+                files += 1
             else:
                 todo.extend(v for k, v in item.items() if k not in _NO_TEXT)
         elif isinstance(item, list):
@@ -93,7 +99,7 @@ def weigh(value: object) -> PromptSize:
                 todo.extend(item)
         elif item is not None:
             text += BYTES_PER_TOKEN
-    return PromptSize(text, media, images)
+    return PromptSize(text, media, images, audio, files)
 
 
 def _file(part: dict[str, object]) -> int | None:

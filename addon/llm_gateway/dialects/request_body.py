@@ -13,8 +13,10 @@ from dataclasses import field
 from types import MappingProxyType
 
 from llm_gateway.dialects.conversation import estimate
+from llm_gateway.dialects.extras import extras, thinking_budget
 from llm_gateway.dialects.json_splice import Member, NotAnObject, scan, splice
 from llm_gateway.dialects.paths import NO_PATH_INFO
+from llm_gateway.dialects.request_settings import count
 from llm_gateway.dialects.spec import DialectSpec, ModelPlace
 from llm_gateway.exchange import RequestInfo
 from llm_gateway.frozen import frozen
@@ -56,6 +58,7 @@ class RequestBody:
         include_usage: bool = False,
         drop: frozenset[str] = frozenset(),
         rename: Mapping[str, str] = _NOTHING,
+        max_tokens: int | None = None,
     ) -> bytes:
         """The client's bytes with these changes; the very same object if there are none.
 
@@ -81,6 +84,8 @@ class RequestBody:
                 for m in self.members
                 if m.key in rename and m.key not in drop
             ]
+        if max_tokens is not None:
+            edits += self._lowered(max_tokens, drop)
         if (
             include_usage
             and self.ask.stream
@@ -105,6 +110,17 @@ class RequestBody:
             said = json.dumps(json.loads(said), ensure_ascii=False)
             said = said.replace('\\"', '"').replace("\\n", "\n")
         return text in said.lower()
+
+    def _lowered(self, most: int, drop: frozenset[str]) -> list[tuple[int, int, bytes]]:
+        """The edits after which nothing asks for more than `most` tokens."""
+        value = str(most).encode()
+        edits = []
+        for m in self.members:
+            if m.key in self.dialect.output_limits and m.key not in drop:
+                asked = count(json.loads(self.raw[m.start : m.end]))
+                if not 0 <= asked <= most:
+                    edits.append((m.start, m.end, value))
+        return edits
 
     def _usage_asked(self, drop: frozenset[str]) -> tuple[int, int, bytes]:
         """The edit after which `stream_options` asks for usage."""
@@ -178,7 +194,10 @@ def read(
         model = said.model
     if (problem := _bad_model(model)) or (problem := _bad_numbers(dialect, values)):
         return problem
-    ask = _ask(dialect, str(model), said.stream, members, values)
+    cached = ""
+    if b'"cache_control"' in body:
+        cached = "1h" if b'"1h"' in body else "5m"
+    ask = _ask(dialect, str(model), said.stream, members, values, cached)
     return RequestBody(dialect, ask, body, tuple(members))
 
 
@@ -213,6 +232,7 @@ def _ask(
     stream: bool | None,
     members: list[Member],
     values: dict[str, object],
+    cached: str,
 ) -> RequestInfo:
     settings = dialect.read_settings(values)
     conversation = dialect.read_conversation(values)
@@ -229,6 +249,8 @@ def _ask(
         initiator=conversation.initiator,
         has_images=conversation.weight.images > 0,
         n=settings.n,
+        extras=extras(values, conversation.weight, cached=cached),
+        thinking_budget=thinking_budget(values),
     )
 
 

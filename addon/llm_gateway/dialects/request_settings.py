@@ -10,8 +10,8 @@ from typing import NamedTuple
 Values = Mapping[str, object]
 """A request body's top-level members."""
 
-_OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-COUNTS = (*_OUTPUT_LIMITS, "n")
+OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+COUNTS = (*OUTPUT_LIMITS, "n")
 """Top-level members that have to be whole numbers."""
 SCHEMAS = frozenset({"tools", "functions", "response_format"})
 """Top-level members whose JSON counts as prompt."""
@@ -31,7 +31,7 @@ def read_settings(values: Values) -> Settings:
     options = values.get("stream_options")
     # A few local servers take -1 for "no limit".
     limits = [
-        n for key in _OUTPUT_LIMITS if key in values and (n := count(values[key])) >= 0
+        n for key in OUTPUT_LIMITS if key in values and (n := count(values[key])) >= 0
     ]
     return Settings(
         values.get("stream") is True,

@@ -19,11 +19,13 @@ from enum import Enum
 from re import Pattern
 from typing import Any, NamedTuple, Protocol
 
+from llm_gateway.billed import Classes
 from llm_gateway.dialects.conversation import Conversation
 from llm_gateway.dialects.paths import PathInfo, deployment_in
 from llm_gateway.dialects.provider_errors import is_error
 from llm_gateway.dialects.request_settings import (
     COUNTS,
+    OUTPUT_LIMITS,
     SCHEMAS,
     Settings,
     Values,
@@ -76,6 +78,11 @@ class UsageEvent(NamedTuple):
     """The event holds usage and nothing else."""
 
 
+def nothing_apart(usage: Json, answer: Json, counted: Usage) -> Classes:
+    """All that an answer is billed for stands in the plain counts."""
+    return ()
+
+
 class ErrorBody(Protocol):
     def __call__(
         self, status: int, code: str, message: str, *, param: str | None = None
@@ -125,6 +132,10 @@ class DialectSpec:
     """Stream or not, the most output tokens, number of answers."""
     counts: tuple[str, ...] = COUNTS
     """Top-level members that have to be whole numbers, and are given once."""
+    output_limits: tuple[str, ...] = OUTPUT_LIMITS
+    """Top-level members that bound the answer's tokens: what is lowered to fit."""
+    least_output: int = 1
+    """The smallest bound that is taken there."""
     schemas: frozenset[str] = SCHEMAS
     """Top-level members whose JSON counts as prompt."""
     has_output: bool = True
@@ -184,6 +195,14 @@ class DialectSpec:
     whole. None: each event says all that it knows."""
     usage_event: UsageEvent | None = None
     """None: usage comes unasked for, or stands beside content."""
+    read_classes: Callable[[Json, Json, Usage], Classes] = nothing_apart
+    """(usage object, the answer around it, its plain counts) -> what has a price of its
+    own: classes of those tokens, and fees."""
+    usage_parts: Callable[[Json], tuple[Json, ...]] | None = None
+    """Usage object -> those of the calls that one answer is the sum of. None: never."""
+    is_pending: Callable[[Json], bool] | None = None
+    """The answer (`model_holder` in it, or itself) is made in the background, and is not
+    there yet: a GET of its own path and `/ID` fetches it. None: there are none."""
 
     # -- errors
 
@@ -237,6 +256,7 @@ _FUNCTIONS = (
     "answer_failed",
     "find_usage",
     "read_usage",
+    "read_classes",
     "error_body",
     "stream_error",
 )

@@ -6,7 +6,9 @@ What lives here: `/usage/current`, `/route` and the rows of `limit_state` and
 What this file does not know: HTTP, the ledger.
 """
 
-from collections.abc import Sequence
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
 
 from llm_gateway.dialects import DEFAULT, SPECS, first_of
 from llm_gateway.edge.runtime import Runtime, Standpoint, View
@@ -18,16 +20,23 @@ from llm_gateway.exchange import (
     Dialect,
     Limit,
     Metric,
+    Need,
     Offer,
     Policy,
     RequestInfo,
     Window,
 )
 from llm_gateway.ledger.rows import iso
+from llm_gateway.ledger.store import StoreError
+from llm_gateway.limits.boundaries import span
 from llm_gateway.limits.engine import Standing, scopes_of
+from llm_gateway.limits.plans import INDEX, amounts
+from llm_gateway.limits.windows import LENGTHS
 from llm_gateway.providers.dialect_support import nobody_takes
+from llm_gateway.providers.table import TYPES
 from llm_gateway.routing import decide
 
+NOTHING = Need()
 UNITS = {Metric.REQUESTS: "requests", Metric.TOKENS: "tokens", Metric.COST: "USD"}
 ALWAYS = [(m, w) for m in Metric for w in (Window.MINUTE, Window.HOUR, Window.DAY)]
 
@@ -37,8 +46,42 @@ def key_name(metric: Metric, window: Window) -> str:
     return f"{metric.value}Per{window.value.capitalize()}"
 
 
-def usage(runtime: Runtime, now: float) -> dict[str, object]:
-    """The original's `/usage/current`: one entry per provider, one per model in it."""
+def starts(runtime: Runtime, now: float) -> dict[str, dict[Window, float]]:
+    """When the windows of each provider began that nobody may limit."""
+    found: dict[str, dict[Window, float]] = {}
+    for provider in runtime.catalog.config.providers:
+        reset = provider.resets.day or TYPES[provider.type].day
+        day = span(Window.DAY, reset, now) if reset is not None else None
+        found[provider.id] = {
+            Window.MINUTE: now - LENGTHS[Window.MINUTE],
+            Window.HOUR: now - LENGTHS[Window.HOUR],
+            Window.DAY: day[0] if day else now - LENGTHS[Window.DAY],
+        }
+    return found
+
+
+async def used(
+    runtime: Runtime, now: float
+) -> dict[str, dict[Window, Mapping[tuple[str, str], Need]]]:
+    """By provider and window: what the ledger says of each (provider, model)."""
+    began = starts(runtime, now)
+    moments = {at for windows in began.values() for at in windows.values()}
+    try:
+        sums = await asyncio.to_thread(runtime.store.used, moments)
+    except (StoreError, sqlite3.Error):  # then limits alone say what was used
+        return {}
+    return {
+        provider: {window: sums[at] for window, at in windows.items()}
+        for provider, windows in began.items()
+    }
+
+
+async def usage(runtime: Runtime, now: float) -> dict[str, object]:
+    """The original's `/usage/current`: one entry per provider, one per model in it.
+
+    Where a limit counts, it says what was used; elsewhere the ledger does.
+    """
+    of_ledger = await used(runtime, now)
     providers: dict[str, dict[str, list[Offer]]] = {}
     for offer in runtime.catalog.offers:
         models = providers.setdefault(offer.provider, {})
@@ -47,7 +90,10 @@ def usage(runtime: Runtime, now: float) -> dict[str, object]:
         "providers": [
             {
                 "id": provider,
-                "models": [_model(runtime, offers, now) for offers in models.values()],
+                "models": [
+                    _model(runtime, offers, now, of_ledger.get(provider, {}))
+                    for offers in models.values()
+                ],
             }
             for provider, models in providers.items()
         ],
@@ -56,7 +102,12 @@ def usage(runtime: Runtime, now: float) -> dict[str, object]:
     }
 
 
-def _model(runtime: Runtime, offers: Sequence[Offer], now: float) -> dict[str, object]:
+def _model(
+    runtime: Runtime,
+    offers: Sequence[Offer],
+    now: float,
+    of_ledger: Mapping[Window, Mapping[tuple[str, str], Need]],
+) -> dict[str, object]:
     """Limits of one model: the tightest of its own and its provider's, over accounts."""
     by_key: dict[tuple[Metric, Window], list[Standing]] = {}
     for offer in offers:
@@ -68,12 +119,13 @@ def _model(runtime: Runtime, offers: Sequence[Offer], now: float) -> dict[str, o
                 tightest[key] = standing
         for key, standing in tightest.items():
             by_key.setdefault(key, []).append(standing)
+    first = offers[0]
     limits: dict[str, object] = {}
     for metric, window in ALWAYS + [k for k in by_key if k[1] is Window.MONTH]:
+        need = of_ledger.get(window, {}).get((first.provider, first.model), NOTHING)
         limits[key_name(metric, window)] = _entry(
-            metric, by_key.get((metric, window)), now
+            metric, by_key.get((metric, window)), now, amounts(need)[INDEX[metric]]
         )
-    first = offers[0]
     found: dict[str, object] = {"name": first.model}
     if first.mapped:
         found["mappedName"] = first.name
@@ -81,11 +133,12 @@ def _model(runtime: Runtime, offers: Sequence[Offer], now: float) -> dict[str, o
 
 
 def _entry(
-    metric: Metric, standings: Sequence[Standing] | None, now: float
+    metric: Metric, standings: Sequence[Standing] | None, now: float, of_ledger: int
 ) -> dict[str, object]:
+    scale = NANO if metric is Metric.COST else 1
     if not standings:
         return {
-            "consumed": 0,
+            "consumed": of_ledger / scale if scale > 1 else of_ledger,
             "limit": -1,
             "percentage": 0,
             "msBeforeNext": 0,
@@ -96,7 +149,6 @@ def _entry(
         max(s.used + s.reserved, s.limit.amount - s.remaining) for s in standings
     )
     resets = [s.resets_at for s in standings if s.resets_at is not None]
-    scale = NANO if metric is Metric.COST else 1
     return {
         "consumed": consumed / scale if scale > 1 else consumed,
         "limit": amount / scale if scale > 1 else amount,

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from mitmproxy import http
 
 from llm_gateway.answer_meter import AnswerMeter
+from llm_gateway.content_coding import BadCoding, Decoder, decoder
 from llm_gateway.dialects import DialectSpec, RequestBody
+from llm_gateway.dialects.provider_errors import NOTHING
 from llm_gateway.edge.http_layer import Judgement
 from llm_gateway.exchange import (
     AttemptRecord,
@@ -100,6 +102,8 @@ class Exchange:
     repeat: Candidate | None = None
     """The same one again: with a fresh credential, or without what it rejects."""
     repeats: set[tuple[str, str]] = field(default_factory=set)
+    fresh: bool = False
+    """The next attempt takes a new connection: a kept one turned out closed."""
     meter: StreamMeter | AnswerMeter | None = None
     """Of an answer that streams by."""
     died: str = ""
@@ -135,6 +139,7 @@ class AnswerJudge:
         self.first_byte: float | None = None
         self.status = 0
         self.peek: Peek | None = None
+        self._decoder: Decoder | None = None
         self._dialect = dialect
         self._streamed = streamed
         self._below = below
@@ -144,8 +149,10 @@ class AnswerJudge:
         self.status = status
         if not 200 <= status < 300:
             return Judgement.COLLECT
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            # We asked for identity; what comes otherwise goes out unseen.
+        try:
+            self._decoder = decoder(headers.get("content-encoding", ""))
+        except BadCoding:
+            # We asked for identity; what nobody here can read goes out unseen.
             self.first_byte = self._clock()
             return Judgement.PASS
         kind = headers.get("content-type", "").lower()
@@ -161,6 +168,14 @@ class AnswerJudge:
         if self.first_byte is None:
             self.first_byte = self._clock()
         assert self.peek is not None
+        if self._decoder is not None:
+            try:
+                data = self._decoder.feed(data)
+            except BadCoding:
+                return self._unreadable()
+            if self._decoder.full:
+                self.peek = None
+                return Judgement.PASS
         return _JUDGEMENTS[self.peek.feed(data)]
 
     def end(self) -> Judgement:
@@ -168,6 +183,12 @@ class AnswerJudge:
             self.first_byte = self._clock()
         assert self.peek is not None
         return _JUDGEMENTS[self.peek.finish()]
+
+    def _unreadable(self) -> Judgement:
+        assert self.peek is not None
+        self.peek.kind = "broken body"
+        self.peek.error = NOTHING
+        return Judgement.FAIL
 
     @property
     def complaint(self) -> str:

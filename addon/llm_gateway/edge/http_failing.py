@@ -89,8 +89,6 @@ class FailoverStream(AttemptStream):
     """Body of a failing answer, bounded."""
     checked = False
     """The answer's headers have been validated."""
-    resent = False
-    """This attempt has been sent again, after a stale connection."""
     consumed = False
     """Bytes of a streamed request body are gone."""
 
@@ -105,16 +103,16 @@ class FailoverStream(AttemptStream):
             self.connected(self.context.server)
         return ok
 
-    def _reach(self, plan: Plan, *, fresh: bool = False) -> CommandGenerator[bool]:
+    def _reach(self, plan: Plan) -> CommandGenerator[bool]:
         """Connect as often as the addon wants. True: the request may be sent."""
         while True:
-            problem = yield from self.connect(plan, fresh=fresh)
+            problem = yield from self.connect(plan, fresh=plan.fresh)
             if problem is None:
                 return True
             next_plan = yield from self._report(self._failure(*problem, sent=False))
             if next_plan is None:
                 return False
-            plan, fresh = next_plan, False
+            plan = next_plan
 
     def attempt_failed(
         self,
@@ -123,12 +121,14 @@ class FailoverStream(AttemptStream):
         *,
         sent: bool = True,
         complete: bool = False,
+        stale: bool = False,
     ) -> CommandGenerator[None]:
         """An attempt that was sent is over: report it, and send the next one if wanted.
 
         complete: all of the body that the upstream had to give is in the report.
         """
         failure = self._failure(kind, message, sent=sent, complete=complete)
+        failure.stale = stale
         plan = yield from self._report(failure)
         if plan is not None and (yield from self._reach(plan)):
             yield from self.send()
@@ -165,7 +165,6 @@ class FailoverStream(AttemptStream):
         plan = plan_of(self.flow)
         if failure.action is Action.RETRY and failure.replayable and plan is not None:
             self.plan = plan
-            self.resent = False
             self.flow.response = None
             return plan
         if self.flow.response is None:
@@ -278,20 +277,13 @@ class FailoverStream(AttemptStream):
 
     def _upstream_failed(self, message: str) -> CommandGenerator[None]:
         """Before anything went to the client."""
-        plan = cast(Plan, self.plan)
-        if not self._was_stale(message):
-            yield from self.attempt_failed(words.kind_of_end(message), message)
-            return
-        self.resent = True
-        plan.resends += 1
-        if (yield from self._reach(plan, fresh=True)):
-            yield from self.send()
+        kind = words.kind_of_end(message)
+        yield from self.attempt_failed(kind, message, stale=self._was_stale(message))
 
     def _was_stale(self, message: str) -> bool:
         return (
             self.phase is Phase.WAITING
             and self.reused
-            and not self.resent
             and not self.consumed
             and words.was_closed(message)
             and self.layer.now() - self.sent_at < STALE_SECONDS

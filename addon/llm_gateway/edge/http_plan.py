@@ -90,9 +90,8 @@ class Plan:
     """More than this while holding is an answer by its size: it PASSes, and streams."""
     sent: bool = False
     """Written by the layer: bytes of the request may have reached the upstream."""
-    resends: int = 0
-    """Written by the layer: how often this request went out again, silently, because a
-    reused connection turned out closed. The provider may have seen that many more."""
+    fresh: bool = False
+    """Take a new connection: one that was kept turned out closed."""
     died: str = ""
     """Written by the layer, before the `error` hook: the upstream ended an answer after
     PASS, how (`closed`, `stalled`, `protocol error`). Empty: it was not the upstream."""
@@ -143,6 +142,10 @@ class Failure:
     body_complete: bool = False
     request_sent: bool = False
     """Bytes of the request may have reached the upstream."""
+    stale: bool = False
+    """The connection had been kept, and was most likely closed before the request came:
+    sent again on a fresh one (`Plan.fresh`), it may well succeed. Whether the upstream
+    has seen it, nobody knows: it is an attempt like any other."""
     replayable: bool = True
     """False: body bytes of a streamed request are gone; RETRY is not possible."""
     action: Action = Action.RESPOND

@@ -143,8 +143,8 @@ class Management:
         [only] = json.loads(models_list([name]))["data"]
         return answer_json(only)
 
-    def usage_current(self, asked: Asked) -> Answer:
-        return answer_json(current.usage(self.runtime, self.runtime.clock()))
+    async def usage_current(self, asked: Asked) -> Answer:
+        return answer_json(await current.usage(self.runtime, self.runtime.clock()))
 
     async def usage_historical(self, asked: Asked) -> Answer:
         now = self.runtime.clock()

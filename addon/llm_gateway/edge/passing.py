@@ -13,10 +13,13 @@ from dataclasses import dataclass
 
 from mitmproxy import http
 
-from llm_gateway import prices, usage
+from llm_gateway import generate_content, prices, usage
 from llm_gateway.answer_meter import AnswerMeter
+from llm_gateway.billed import Bill
+from llm_gateway.content_coding import WHOLE_BYTES, BadCoding, Decoder, decoder
 from llm_gateway.dialects import DEFAULT, SPECS, DialectSpec, RequestBody
 from llm_gateway.edge.answers import Answer, put
+from llm_gateway.edge.background import Waiting
 from llm_gateway.edge.http_layer import (
     Action,
     Failure,
@@ -27,7 +30,7 @@ from llm_gateway.edge.http_layer import (
 )
 from llm_gateway.edge.log import quoted
 from llm_gateway.edge.runtime import Runtime
-from llm_gateway.edge.settling import metered
+from llm_gateway.edge.settling import metered, overheard
 from llm_gateway.exchange import Need, RequestRecord, Usage
 from llm_gateway.limits.engine import Spent
 from llm_gateway.meter import StreamMeter
@@ -53,6 +56,30 @@ class LetThrough:
         return Judgement.PASS
 
 
+class Copy:
+    """For `response.stream`: chunks go out as they come, and a bounded copy stays."""
+
+    def __init__(self, undone: Decoder | None) -> None:
+        self._undone = undone
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def through(self, chunk: bytes) -> bytes:
+        if self._size <= WHOLE_BYTES:
+            try:
+                piece = chunk if self._undone is None else self._undone.feed(chunk)
+            except BadCoding:
+                piece, self._size = b"", WHOLE_BYTES + 1
+            self._pieces.append(piece)
+            self._size += len(piece)
+        return chunk
+
+    def whole(self) -> bytes:
+        """All of it; nothing when it could not be read, or was too large."""
+        cut = self._size > WHOLE_BYTES or (self._undone and self._undone.full)
+        return b"" if cut else b"".join(self._pieces)
+
+
 @dataclass(slots=True, eq=False)
 class Passage:
     flow: http.HTTPFlow
@@ -61,7 +88,12 @@ class Passage:
     dialect: DialectSpec | None = None
     """None: not one of the requests that are routed (files, audio, images …)."""
     body: RequestBody | None = None
+    native: str | None = None
+    """The model that a path of Gemini's own API names; None: it is another path."""
+    fetched: str | None = None
+    """The id of an answer made in the background, which this one fetches."""
     meter: StreamMeter | AnswerMeter | None = None
+    copy: Copy | None = None
     first_byte: float | None = None
     finished: bool = False
 
@@ -75,6 +107,13 @@ class Passing:
         self.runtime.in_flight += 1
         for name in HOP_BY_HOP:
             passage.flow.request.headers.pop(name, None)
+        self._plan(passage, fresh=False)
+
+    def again(self, passage: Passage) -> None:
+        """A kept connection had been closed: once more, on a new one."""
+        self._plan(passage, fresh=True)
+
+    def _plan(self, passage: Passage, *, fresh: bool) -> None:
         routing = self.runtime.catalog.config.routing
         loop = asyncio.get_running_loop()
         set_plan(
@@ -86,6 +125,7 @@ class Passing:
                 idle_timeout=FOREVER,
                 deadline=loop.time() + FOREVER,
                 cut=None,
+                fresh=fresh,
             ),
         )
 
@@ -94,16 +134,29 @@ class Passing:
         assert response is not None
         passage.first_byte = asyncio.get_running_loop().time()
         passage.record.status = response.status_code
-        streamed = "event-stream" in response.headers.get("content-type", "")
-        plain = response.headers.get("content-encoding", "identity") == "identity"
-        if passage.dialect is None or not plain:
-            response.stream = True
+        response.stream = True
+        seen = passage.dialect or passage.native or passage.fetched
+        if seen is None:
             return
+        streamed = "event-stream" in response.headers.get("content-type", "")
+        try:
+            undone = decoder(response.headers.get("content-encoding", ""))
+        except BadCoding:
+            return
+        if passage.dialect is None:
+            passage.copy = copy = Copy(undone)
+            response.stream = copy.through
+            return
+        bills = _bills(passage.record.host)
+        meter: StreamMeter | AnswerMeter
         if streamed:
-            passage.meter = StreamMeter(passage.dialect, strip_usage=False)
+            meter = StreamMeter(passage.dialect, strip_usage=False, bills=bills)
         else:
-            passage.meter = AnswerMeter(passage.dialect)
-        response.stream = metered(passage.meter)
+            meter = AnswerMeter(passage.dialect, bills=bills)
+        passage.meter = meter
+        response.stream = (
+            metered(meter) if undone is None else overheard(undone, meter, lambda: None)
+        )
 
     def failed(self, passage: Passage, failure: Failure) -> None:
         """The app's own host cannot be reached: an error in its dialect, not a page."""
@@ -111,7 +164,7 @@ class Passing:
         status = 504 if late else 502
         passage.record.status = status
         passage.record.error = failure.kind.value
-        dialect = passage.dialect or _native(passage.record.host)
+        dialect = passage.dialect or native(passage.record.host)
         message = f"{passage.record.host} could not be reached ({failure.kind.value})."
         put(
             passage.flow,
@@ -161,38 +214,58 @@ class Passing:
         found = self._usage(passage)
         if found is None or (record.status or 500) >= 400:
             return
+        if passage.fetched is not None:
+            settled = self.runtime.background.settle(passage.fetched, found)
+            if settled is not None:
+                self.runtime.store.end(settled)
+            return
+        self._charge(record, found)
+        if found.source == "unknown" and isinstance(passage.meter, AnswerMeter):
+            dialect = passage.meter.dialect
+            waiting = Waiting(
+                record, dialect, lambda usage: self._charge(record, usage)
+            )
+            self.runtime.background.remember(passage.meter.whole(), waiting)
+
+    def _charge(self, record: RequestRecord, found: Usage) -> None:
+        """Usage and cost onto the row, and into the budget."""
         record.usage = found
-        record.model = found.model or record.requested_model
+        # Once written it stays: sums are kept by it.
+        record.model = record.model or found.model or record.requested_model
         if found.source == "unknown":
             return
-        genai = _genai(record.host)
+        vendor = _genai(record.host)
         now = self.runtime.clock()
-        price = (
-            prices.known_price(genai, record.requested_model, now) if genai else None
-        )
-        if price is None:
+        asked = record.requested_model
+        price = prices.find_price(vendor, asked, now)
+        charged = prices.charge(found, price, vendor=vendor, model=asked, now=now)
+        if charged.amount is None:
             return
-        record.cost = prices.cost(found, price)
-        record.price_source = price.source
+        record.cost, record.price_source = charged.amount, charged.source
         budget = self.runtime.catalog.budget
         if budget:
-            need = Need(cost=record.cost)
+            need = Need(cost=charged.amount)
             spent = Spent(record.at, "", "", "", record.known_client, need)
             self.runtime.limiter.replay([spent], budget, now)
 
     def _usage(self, passage: Passage) -> Usage | None:
-        if passage.dialect is None:
-            return None
         estimate = passage.body.ask.input_estimate if passage.body else 0
         if passage.meter is not None:
             return passage.meter.usage(prompt_estimate=estimate)
-        response = passage.flow.response
-        if response is None or not response.raw_content:
+        body = passage.copy.whole() if passage.copy is not None else b""
+        if not body:
             return None
-        if response.headers.get("content-encoding", "identity") != "identity":
+        if passage.native is not None:
+            return generate_content.read_answer(body)
+        name = passage.fetched
+        dialect = self.runtime.background.dialect_of(name) if name else None
+        if dialect is None:
             return None
         return usage.read_answer(
-            passage.dialect, response.raw_content, prompt_estimate=estimate
+            dialect,
+            body,
+            bills=_bills(passage.record.host),
+            prompt_estimate=estimate,
         )
 
 
@@ -208,7 +281,12 @@ def _genai(host: str) -> str | None:
     )
 
 
-def _native(host: str) -> DialectSpec:
+def _bills(host: str) -> tuple[Bill, ...]:
+    """Where answers of a host say what they cost."""
+    return next((r.bills for r in TYPES.values() if matches(host, r.hosts)), ())
+
+
+def native(host: str) -> DialectSpec:
     """The dialect that apps of this host speak first, and expect errors in."""
     rows = (row for row in TYPES.values() if matches(host, row.hosts))
     return next((SPECS[name] for row in rows for name in row.paths), DEFAULT)

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from mitmproxy import connection, http
 
+from llm_gateway import generate_content
 from llm_gateway.dialects import (
     DEFAULT,
     DialectSpec,
@@ -38,11 +39,13 @@ from llm_gateway.edge.arrivals import (
 )
 from llm_gateway.edge.cors import make_readable
 from llm_gateway.edge.exchanges import Exchange
+from llm_gateway.edge.free_passage import billable
 from llm_gateway.edge.http_layer import Action, Failure
 from llm_gateway.edge.management import Management
-from llm_gateway.edge.passing import HOP_BY_HOP, Passage, Passing
+from llm_gateway.edge.passing import HOP_BY_HOP, Passage, Passing, native
 from llm_gateway.edge.runtime import Runtime
 from llm_gateway.edge.serving import Serving, restore
+from llm_gateway.exchange import Policy
 from llm_gateway.identity import Identity
 from llm_gateway.manage.guard import Allowed
 from llm_gateway.providers.dialect_support import nobody_takes
@@ -100,6 +103,8 @@ class Reception:
                 ASK_FOR_KEY,
             )
             return None
+        if request.method == "GET" and self._refuses_upgrade(flow, way):
+            return None
         if way is Way.DIRECT or (dialect and self.admission.intercepts(request.host)):
             size = announced(request)
             if size is not None and size <= SMALL_BODY:
@@ -120,11 +125,65 @@ class Reception:
         except Inside as e:
             self._refused(flow, refusal(e))
             return
+        identity = None
+        if self.admission.intercepts(host):
+            identity = self.admission.identity(flow, way)
+            if self._refuses_passage(flow, identity, host):
+                return
         request.stream = True
         for name in HOP_BY_HOP:
             request.headers.pop(name, None)
-        if self.admission.intercepts(host):
-            self._pass(flow, None, None, self.admission.identity(flow, way), host)
+        if identity is not None:
+            self._pass(flow, None, None, identity, host)
+
+    def _refuses_upgrade(self, flow: http.HTTPFlow, way: Way) -> bool:
+        """A WebSocket where requests are routed: 426 makes apps fall back to POST at once."""
+        request = flow.request
+        if "websocket" not in request.headers.get("upgrade", "").lower():
+            return False
+        dialect = match("POST", request.path)
+        if dialect is None or not (
+            way is Way.DIRECT or self.admission.intercepts(request.host)
+        ):
+            return False
+        self._refuse(
+            flow,
+            dialect,
+            426,
+            "upgrade_required",
+            "There is no WebSocket here; send the request by POST.",
+            (("upgrade", "HTTP/1.1"),),
+        )
+        return True
+
+    def _refuses_passage(
+        self, flow: http.HTTPFlow, identity: Identity, host: str
+    ) -> bool:
+        """Something that may be billed, where only what is free may pass."""
+        request = flow.request
+        if not self._free_passage(request, identity):
+            return False
+        what = billable(
+            request.method, request.path, request.headers.get("upgrade", "")
+        )
+        if not what:
+            return False
+        record = calls.passage_record(self.runtime, host, None, None, identity)
+        record.outcome, record.error, record.status = "refused", "may_be_billed", 403
+        self.runtime.store.begin(record, None, None)
+        message = (
+            f"The gateway lets only pass to {host[:80]} what is free, and this may be "
+            f'billed ({what}). "intercept": {{"passthrough": "all"}} lets it pass.'
+        )
+        self._refuse(flow, native(host), 403, "may_be_billed", message)
+        return True
+
+    def _free_passage(self, request: http.Request, identity: Identity) -> bool:
+        """Only what costs nothing may pass with the app's own key."""
+        said = self.runtime.catalog.config.intercept.passthrough
+        if said is not None:
+            return said == "free"
+        return calls.policy(self.runtime, request, identity) is Policy.FREE_ONLY
 
     def too_large(self, flow: http.HTTPFlow, limit: int) -> http.Response:
         """The answer to a body that is, or turns out to be, larger than `limit` bytes."""
@@ -228,6 +287,8 @@ class Reception:
 
     def _lets_pass(self, flow: http.HTTPFlow, way: Way, identity: Identity) -> bool:
         """An intercepted request that we cannot serve or read: may its own host?"""
+        if self.runtime.catalog.config.intercept.passthrough == "free":
+            return False
         policy = calls.policy(self.runtime, flow.request, identity)
         routing = self.runtime.catalog.config.routing
         return way is not Way.DIRECT and calls.passes_unserved(routing, policy)
@@ -275,7 +336,13 @@ class Reception:
             self.runtime, host or flow.request.host, dialect, body, identity
         )
         started = asyncio.get_running_loop().time()
-        passage = Passage(flow, record, started, dialect, body)
+        native = None
+        if dialect is None:
+            native = generate_content.model_in(flow.request.method, flow.request.path)
+            record.requested_model = native or ""
+        line = flow.request.method, flow.request.path
+        fetched = None if dialect else self.runtime.background.fetches(*line)
+        passage = Passage(flow, record, started, dialect, body, native, fetched)
         self.exchanges[flow] = passage
         self.passing.begin(passage)
 
@@ -308,7 +375,11 @@ class Reception:
                 self._pass_instead(found)
                 failure.action = Action.RETRY
         elif found is not None:
-            self.passing.failed(found, failure)
+            if failure.stale and failure.replayable:
+                self.passing.again(found)
+                failure.action = Action.RETRY
+            else:
+                self.passing.failed(found, failure)
 
     def _guarded(
         self,

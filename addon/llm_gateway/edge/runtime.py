@@ -16,18 +16,19 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import SecretStr
 
-from llm_gateway import prices
 from llm_gateway.dialects import SPECS
+from llm_gateway.edge.background import Background
 from llm_gateway.edge.notices import Notices
 from llm_gateway.exchange import (
     Dialect,
     Event,
     Limit,
+    Metric,
     Need,
     Offer,
     Policy,
+    Price,
     RequestInfo,
-    Usage,
 )
 from llm_gateway.health import Health, Unavailable
 from llm_gateway.ledger.backlog import Waiter
@@ -36,7 +37,16 @@ from llm_gateway.limits.engine import Limiter, LimitRefusal, scopes_of
 from llm_gateway.limits.estimate import Estimator
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.credentials import Credentials
+from llm_gateway.providers.paid_extras import Extras
 from llm_gateway.providers.quirks import Quirks
+from llm_gateway.reserving import (
+    affordable,
+    extras_of,
+    least_output,
+    most_output,
+    price_of,
+    worst_cost,
+)
 from llm_gateway.routing import expected_cost
 from llm_gateway.sticky import Sticky
 
@@ -94,20 +104,39 @@ class Standpoint:
     health: Health = field(default_factory=Health)
     estimator: Estimator = field(default_factory=Estimator)
 
-    def need(self, offer: Offer, ask: RequestInfo) -> Need:
-        """What an answer to `ask` takes from the limits of `offer`, at most."""
+    quirks: Quirks = field(default_factory=Quirks)
+
+    def need(
+        self,
+        offer: Offer,
+        ask: RequestInfo,
+        price: Price | None,
+        max_tokens: int | None = None,
+    ) -> Need:
+        """What an answer to `ask` takes from the limits of `offer`, at most.
+
+        `price` is what it costs there, None where that is unknown or nothing;
+        `max_tokens` what its length is lowered to.
+        """
         tokens_in = self.estimator.tokens_in(ask.input_estimate, offer.key)
         if not SPECS[ask.dialect].has_output:
             for_tokens = for_money = 0
         else:
             for_tokens, for_money = self.estimator.output_reserve(
-                offer.key, ask.max_tokens
+                offer.key, ask.max_tokens if max_tokens is None else max_tokens
             )
-        cost = 0
-        if not offer.zero_cost and offer.price is not None:
-            usage = Usage(input_tokens=tokens_in, output_tokens=for_money * ask.n)
-            cost = prices.cost(usage, offer.price)
-        return Need(1, tokens_in + for_tokens * ask.n, cost)
+        cost: int | None = 0
+        if price is not None and not price.is_zero:
+            cost = worst_cost(ask, offer, price, tokens_in, for_money * ask.n)
+        return Need(1, tokens_in + for_tokens * ask.n, cost or 0)
+
+    def most_output(self, offer: Offer, ask: RequestInfo) -> int | None:
+        """What `max_tokens` comes down to there, by the provider's row or its refusals."""
+        if ask.max_tokens is None:
+            return None
+        learned = self.quirks.of(offer.provider, offer.model).max_output
+        known = [n for n in (offer.max_output, learned) if n is not None]
+        return most_output(ask, min(known)) if known else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,7 +155,7 @@ class Runtime(Standpoint):
     ending: list[Callable[[], None]] = field(default_factory=list)
     """Who settles what is still open when the gateway ends."""
     sticky: Sticky = field(default_factory=Sticky)
-    quirks: Quirks = field(default_factory=Quirks)
+    background: Background = field(default_factory=Background)
     draining: bool = False
     keys_required: bool = False
     """We listen beyond loopback: only known clients are served."""
@@ -199,6 +228,8 @@ class Runtime(Standpoint):
         changed = {
             key[0] for key, up in catalog.upstreams.items() if old.get(key) != up
         }
+        if catalog.revision != self.catalog.revision:
+            self.health.forget_bills()
         self.catalog = catalog
         for provider in changed | {key[0] for key in old.keys() - catalog.upstreams}:
             self.health.forget(provider)
@@ -242,8 +273,47 @@ class View:
     def need(self, offer: Offer, ask: RequestInfo) -> Need:
         found = self.needs.get(id(offer))
         if found is None:
-            found = self.needs[id(offer)] = self.runtime.need(offer, ask)
+            most = self.runtime.most_output(offer, ask)
+            price = self.price(offer, ask)
+            found = self.runtime.need(offer, ask, price, most)
+            self.needs[id(offer)] = found
         return found
+
+    def price(self, offer: Offer, ask: RequestInfo) -> Price | None:
+        """What a request costs there, as far as that is known before it is answered."""
+        return price_of(offer, ask, self.now) if ask.extras else offer.price
+
+    def extras(self, offer: Offer, ask: RequestInfo) -> Extras:
+        return extras_of(offer, ask)
+
+    def price_known(self, offer: Offer, ask: RequestInfo) -> bool:
+        price = self.price(offer, ask)
+        return price is not None and worst_cost(ask, offer, price, 1, 1) is not None
+
+    def most_output(self, offer: Offer, ask: RequestInfo) -> int | None:
+        return self.runtime.most_output(offer, ask)
+
+    def lowered(self, offer: Offer, ask: RequestInfo) -> int | None:
+        price = self.price(offer, ask)
+        if price is None or ask.max_tokens is None:
+            return None
+        estimator, limiter = self.runtime.estimator, self.runtime.limiter
+        limits, scopes = self.limits(offer), scopes_of(*offer.key, self.client)
+        most = affordable(
+            ask,
+            offer,
+            price,
+            tokens_in=estimator.tokens_in(ask.input_estimate, offer.key),
+            most=self.runtime.most_output(offer, ask) or ask.max_tokens,
+            room=limiter.room(limits, Metric.COST, self.now, scopes=scopes),
+        )
+        if most is None or most < least_output(ask, estimator.usual_output(offer.key)):
+            return None
+        need = self.runtime.need(offer, ask, price, most)
+        if limiter.fit(limits, need, self.now, scopes=scopes) is not None:
+            return None
+        self.needs[id(offer)] = need
+        return most
 
     def fit(
         self, offer: Offer, limits: Sequence[Limit], need: Need

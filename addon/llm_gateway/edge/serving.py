@@ -19,7 +19,7 @@ from llm_gateway.edge.http_layer import Action, Failure, Plan, set_plan
 from llm_gateway.edge.runtime import Runtime, View, committed
 from llm_gateway.edge.setbacks import Setbacks
 from llm_gateway.edge.settling import Settling
-from llm_gateway.exchange import AttemptRecord, Decision
+from llm_gateway.exchange import AttemptRecord, Candidate, Decision, RequestInfo
 from llm_gateway.failover import Failed
 from llm_gateway.ledger.backlog import Waiter
 from llm_gateway.limits.engine import LimitRefusal, scopes_of
@@ -41,7 +41,10 @@ class Serving:
 
     async def failed(self, exchange: Exchange, failure: Failure) -> None:
         """An attempt failed before the client saw a byte: another one, or the last word."""
-        if self.setbacks.failed(exchange, failure):
+        if failure.stale:
+            self.setbacks.stale(exchange)
+            await self._next(exchange)
+        elif self.setbacks.failed(exchange, failure):
             await self._next(exchange)
         failure.action = Action.RESPOND if exchange.flow.response else Action.RETRY
 
@@ -163,11 +166,19 @@ class Serving:
             below=exchange.below,
             query=exchange.query,
             intercepted=exchange.original is not None,
+            drop=attempt.candidate.drops,
+            max_tokens=self._most_output(attempt.candidate, ask),
         )
         attempt.strip_usage = out.strip_usage
         await committed(self._write(exchange, attempt))
         self._send(exchange, attempt, out)
         return True
+
+    def _most_output(self, candidate: Candidate, ask: RequestInfo) -> int | None:
+        """What `max_tokens` is lowered to: by the decision, or by what was learned since."""
+        learned = self.runtime.most_output(candidate.offer, ask)
+        found = [n for n in (candidate.max_tokens, learned) if n is not None]
+        return min(found, default=None)
 
     def _write(self, exchange: Exchange, attempt: Attempt) -> Waiter:
         """Its rows, with what is reserved."""
@@ -201,8 +212,10 @@ class Serving:
                 pooled=True,
                 cut=lambda message: self.settling.cut(exchange, message),
                 direct=out.scheme == "http" and is_here(out.host),
+                fresh=exchange.fresh,
             ),
         )
+        exchange.fresh = False
 
     @staticmethod
     def _until(exchange: Exchange, attempt: Attempt) -> float:

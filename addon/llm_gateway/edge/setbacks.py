@@ -81,6 +81,7 @@ class Setbacks:
         if (encoding := headers.get("content-encoding")) is not None:
             failure.body = _readable(exchange, failure, encoding)
         error = read_error(failure.body, headers)
+        self.settling.refused_as_billed(attempt, error)
         days = _day_reset(offer) or row.day
         said = exchange.body.says
         return Failed(
@@ -104,6 +105,24 @@ class Setbacks:
                 row.limit_headers, status, headers, error, now, days, said
             ),
         )
+
+    def stale(self, exchange: Exchange) -> None:
+        """A kept connection had been closed: the same candidate is asked again.
+
+        Nobody's fault, so nothing is remembered; but the provider may have seen the
+        request, so it counts, and the next one needs room of its own.
+        """
+        attempt = exchange.attempt
+        assert attempt is not None
+        runtime = self.runtime
+        runtime.health.inconclusive(attempt.candidate.offer.key)
+        runtime.limiter.settle(attempt.reservation, Need(requests=1), runtime.clock())
+        record = attempt.record
+        record.tokens = record.cost = 0
+        record.reason = "repaired: stale connection"
+        self.settling.end_attempt(exchange, "failed")
+        exchange.repeat, exchange.fresh = attempt.candidate, True
+        runtime.changed = True
 
     def judge(self, exchange: Exchange, failed: Failed) -> bool:
         """Remember what a failure means. False when the client's own error goes back."""
@@ -173,7 +192,9 @@ class Setbacks:
         asked = set(known.applied([m.key for m in exchange.body.members]))
         if attempt.strip_usage:
             asked.add("stream_options")
-        quirk = learn(failed.status or 0, failed.error, asked)
+        quirk = learn(
+            failed.status or 0, failed.error, asked, exchange.call.ask.max_tokens
+        )
         if quirk is None:
             return judged
         exchange.repeats.add(key)
@@ -311,6 +332,7 @@ class Setbacks:
         routing = exchange.catalog.config.routing
         exchange.passthrough = (
             routing.exhausted == "passthrough"
+            and exchange.catalog.config.intercept.passthrough != "free"
             and exchange.original is not None
             and isinstance(answer, Own)
         )

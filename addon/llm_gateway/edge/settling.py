@@ -9,20 +9,23 @@ What this file does not know: who is asked, and what comes after a failure.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mitmproxy import http
 
 from llm_gateway import prices, usage
 from llm_gateway.answer_meter import AnswerMeter
-from llm_gateway.dialects import DialectSpec, renamed_answer
+from llm_gateway.content_coding import BadCoding, Decoder, decoded, decoder
+from llm_gateway.dialects import DialectSpec, ProviderError, renamed_answer
 from llm_gateway.edge.answers import common_headers, passed_headers
+from llm_gateway.edge.background import Waiting
 from llm_gateway.edge.exchanges import Attempt, Exchange
 from llm_gateway.edge.http_layer import plan_of
 from llm_gateway.edge.log import log_line
 from llm_gateway.edge.runtime import Runtime, name_key
 from llm_gateway.edge.scrub import mask_of
-from llm_gateway.exchange import AttemptRecord, Need, Offer, Usage
+from llm_gateway.exchange import NANO, AttemptRecord, Need, Offer, Usage
+from llm_gateway.health import BILLED_FOR
 from llm_gateway.limits.engine import scopes_of
 from llm_gateway.limits.words import read_headers
 from llm_gateway.meter import StreamMeter
@@ -44,31 +47,57 @@ class Settling:
         peek = attempt.judge.peek if attempt.judge is not None else None
         kind = response.headers.get("content-type", "").lower()
         streamed = "event-stream" in kind if peek is None else peek.is_stream
+        coding = response.headers.get("content-encoding", "")
         response.headers = passed_headers(
             response.headers,
             common_headers(exchange),
             attempt.upstream.row.support_ids,
         )
         exchange.record.status = response.status_code
-        if streamed:
-            if "event-stream" not in kind:
-                response.headers["content-type"] = "text/event-stream"
-            requested = exchange.catalog.config.routing.answer_model == "requested"
-            exchange.meter = StreamMeter(
-                exchange.dialect,
-                strip_usage=attempt.strip_usage,
-                reasoning_excluded=attempt.upstream.row.reasoning_excluded,
-                rename_model=exchange.call.ask.model if requested else None,
-                mask=mask_of(exchange.catalog).data,
-            )
-            # Events may be taken out or put in: the length is not the provider's.
-            response.headers.pop("content-length", None)
-            response.stream = metered(exchange.meter, lambda: self._tail(exchange))
-        elif response.stream or attempt.judge is None or attempt.judge.peek is None:
-            self._streams_by(exchange, attempt, response)
+        plain = not streamed
+        if plain and not response.stream and peek is not None:
+            return
+        try:
+            undone = decoder(coding)
+        except BadCoding:
+            undone = None
+            if attempt.judge is not None:
+                attempt.judge.peek = None
+            plain = True  # nobody here can read it
+        if plain:
+            self._streams_by(exchange, attempt, response, undone)
+            return
+        if "event-stream" not in kind:
+            response.headers["content-type"] = "text/event-stream"
+        renames = exchange.catalog.config.routing.answer_model == "requested"
+        meter = exchange.meter = StreamMeter(
+            exchange.dialect,
+            strip_usage=attempt.strip_usage and undone is None,
+            reasoning_excluded=attempt.upstream.row.reasoning_excluded,
+            bills=attempt.upstream.row.bills,
+            rename_model=exchange.call.ask.model if renames else None,
+            mask=mask_of(exchange.catalog).data,
+        )
+        # Events may be taken out or put in: the length is not the provider's.
+        response.headers.pop("content-length", None)
+        if undone is None:
+            response.stream = metered(meter, lambda: self._tail(exchange))
+        elif renames:
+            # What is changed cannot stay compressed.
+            response.headers.pop("content-encoding", None)
+            through = metered(meter, lambda: self._tail(exchange))
+            response.stream = undoing(undone, through)
+        else:
+            response.stream = overheard(undone, meter, lambda: self._tail(exchange))
+            if (plan := plan_of(exchange.flow)) is not None:
+                plan.cut = None  # plain words cannot follow compressed ones
 
     def _streams_by(
-        self, exchange: Exchange, attempt: Attempt, response: http.Response
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        response: http.Response,
+        undone: Decoder | None,
     ) -> None:
         """A plain answer that is larger than what is held, or that cannot be read."""
         if (plan := plan_of(exchange.flow)) is not None:
@@ -77,11 +106,14 @@ class Settling:
             response.stream = True
             return
         attempt.judge.peek.let_go()
-        exchange.meter = AnswerMeter(
+        meter = exchange.meter = AnswerMeter(
             exchange.dialect,
             reasoning_excluded=attempt.upstream.row.reasoning_excluded,
+            bills=attempt.upstream.row.bills,
         )
-        response.stream = metered(exchange.meter)
+        response.stream = (
+            metered(meter) if undone is None else overheard(undone, meter, lambda: None)
+        )
 
     def cut(self, exchange: Exchange, message: str) -> bytes:
         """The stream died after content went out: what the client is told."""
@@ -162,7 +194,9 @@ class Settling:
         found = self._usage(exchange, attempt, outcome)
         offer = attempt.candidate.offer
         record = exchange.record
-        self._account(exchange, offer, found)
+        self._account(exchange, attempt, found)
+        if found.source == "unknown" and exchange.dialect.is_pending is not None:
+            self._wait(exchange, attempt)
         real = Need(1, found.total, record.cost or 0)
         if found.source == "unknown":
             real = attempt.reservation.need
@@ -232,52 +266,121 @@ class Settling:
         if response is None or response.raw_content is None:
             source = "estimated" if outcome == "cancelled" else "unknown"
             return Usage(input_tokens=estimate, source=source)
-        excluded = attempt.upstream.row.reasoning_excluded
+        row = attempt.upstream.row
         peek = attempt.judge.peek if attempt.judge is not None else None
         if peek is not None and peek.answer is not None:
             return usage.usage_of(
                 exchange.dialect,
                 peek.answer,
-                reasoning_excluded=excluded,
+                reasoning_excluded=row.reasoning_excluded,
+                bills=row.bills,
                 prompt_estimate=estimate,
             )
+        try:
+            body = decoded(
+                response.raw_content, response.headers.get("content-encoding", "")
+            )
+        except BadCoding:
+            return Usage()
         return usage.read_answer(
             exchange.dialect,
-            response.raw_content,
-            reasoning_excluded=excluded,
+            body,
+            reasoning_excluded=row.reasoning_excluded,
+            bills=row.bills,
             prompt_estimate=estimate,
         )
 
-    def _account(self, exchange: Exchange, offer: Offer, found: Usage) -> None:
+    def _account(self, exchange: Exchange, attempt: Attempt, found: Usage) -> None:
         """Tokens, cost and saving of the answer, onto the record."""
         record = exchange.record
+        candidate = attempt.candidate
+        offer = candidate.offer
         record.provider, record.account, record.model = offer.key
         record.usage = found
         if found.source == "unknown":
             return
-        if offer.zero_cost:
+        now = self.runtime.clock()
+        if candidate.zero_cost:
             record.cost = 0
             record.price_source = (
                 "free" if offer.free else "flat-rate" if offer.flat_rate else "config"
             )
-        elif offer.price is not None:
-            record.cost = prices.cost(found, offer.price)
-            record.price_source = offer.price.source
+            if found.bill:
+                record.cost, record.price_source = found.bill, "provider"
+                self._billed_though_free(offer, found.bill, now)
+        else:
+            # A free offer that was asked for a paid extra has no price of its own.
+            price = None if offer.zero_cost else offer.price
+            vendor = None if offer.zero_cost else offer.genai
+            charged = prices.charge(
+                found, price, vendor=vendor, model=offer.model, now=now
+            )
+            record.cost, record.price_source = charged.amount, charged.source
         if record.cost is not None and offer.list_price is not None:
-            record.saved = max(0, prices.cost(found, offer.list_price) - record.cost)
+            listed = prices.charge(
+                replace(found, bill=None) if found.bill is not None else found,
+                offer.list_price,
+                vendor=offer.genai,
+                model=offer.model,
+                now=now,
+            )
+            if listed.amount is not None:
+                record.saved = max(0, listed.amount - record.cost)
+
+    def _wait(self, exchange: Exchange, attempt: Attempt) -> None:
+        """The answer is made in the background: its row is completed when it is fetched."""
+        response = exchange.flow.response
+        if response is None or response.raw_content is None:
+            return
+        waiting = Waiting(
+            exchange.record,
+            exchange.dialect,
+            lambda usage: self._account(exchange, attempt, usage),
+        )
+        self.runtime.background.remember(response.raw_content, waiting)
+
+    def _billed_though_free(self, offer: Offer, bill: int, now: float) -> None:
+        """It counts as free and was charged for: nobody is sent there any more."""
+        until = now + BILLED_FOR
+        self.runtime.health.bill(offer.key, until)
+        dollars = f"${bill / NANO:.6f}"
+        message = f"billed though free ({dollars}), not asked again for 24 h"
+        self.runtime.event("billed", who(offer), message, until=until, cost_nano=bill)
+
+    def refused_as_billed(self, attempt: Attempt, error: ProviderError) -> None:
+        """A refusal that names quotas of a paid tier: the key of a free offer is billed."""
+        offer, free_quota = attempt.candidate.offer, attempt.upstream.row.free_quota
+        quotas = [violation.quota for violation in error.violations]
+        if not (free_quota and offer.free and quotas):
+            return
+        if any(free_quota in quota for quota in quotas):
+            return
+        until = self.runtime.clock() + BILLED_FOR
+        self.runtime.health.bill(offer.key, until, account=True)
+        message = "this key is billed though free (the quota is none of a free tier)"
+        self.runtime.event("billed", who(offer), message, until=until)
 
     def _plain(self, exchange: Exchange) -> None:
         """What is known only once a plain answer is whole: its cost, its model's name."""
         response = exchange.flow.response
         assert response is not None
         if exchange.catalog.config.routing.answer_model == "requested":
-            body = response.raw_content or b""
-            asked = exchange.call.ask.model
-            response.content = renamed_answer(exchange.dialect, body, asked)
+            self._rename(exchange, response)
         cost = exchange.record.cost
         if cost is not None:
             said = (b"x-gateway-cost", b"%.9f" % (cost / 1e9))
             response.headers.fields = (*response.headers.fields, said)
+
+    def _rename(self, exchange: Exchange, response: http.Response) -> None:
+        """The model as the client named it; what was compressed is so no more."""
+        coding = response.headers.get("content-encoding", "")
+        try:
+            body = decoded(response.raw_content or b"", coding)
+        except BadCoding:
+            return
+        response.headers.pop("content-encoding", None)
+        asked = exchange.call.ask.model
+        response.content = renamed_answer(exchange.dialect, body, asked)
 
     def end_attempt(self, exchange: Exchange, outcome: str) -> None:
         """An attempt is over, the request is not."""
@@ -359,6 +462,45 @@ def metered(
     def through(chunk: bytes) -> tuple[bytes, ...]:
         out = meter.feed(chunk) if chunk else meter.finish() + tail()
         return (out,) if out else ()
+
+    return through
+
+
+def undoing(
+    undone: Decoder, then: Callable[[bytes], tuple[bytes, ...]]
+) -> Callable[[bytes], tuple[bytes, ...]]:
+    """For `response.stream`: the chunks as they were before they were compressed."""
+
+    def through(chunk: bytes) -> tuple[bytes, ...]:
+        if not chunk:
+            return then(chunk)
+        plain = undone.feed(chunk)
+        return then(plain) if plain else ()
+
+    return through
+
+
+def overheard(
+    undone: Decoder, meter: StreamMeter | AnswerMeter, ended: Callable[[], object]
+) -> Callable[[bytes], tuple[bytes, ...]]:
+    """For `response.stream`: each chunk as it came; a copy is decoded for the meter."""
+    readable = True
+
+    def through(chunk: bytes) -> tuple[bytes, ...]:
+        nonlocal readable
+        if not chunk:
+            meter.finish()
+            ended()
+            return ()
+        if readable:
+            try:
+                meter.feed(undone.feed(chunk))
+            except BadCoding:
+                readable = False
+            if undone.full or not readable:
+                readable = False
+                meter.blind()
+        return (chunk,)
 
     return through
 

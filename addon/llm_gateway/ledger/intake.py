@@ -39,9 +39,19 @@ _NO_LINE: Line = (None,) * len(_ALL)
 
 
 def _completed(table: str, key: str, part: Part) -> str:
-    """Only a row that is on its way can be completed: an end that comes twice is one."""
+    """Only a row that is on its way can be completed: an end that comes twice is one.
+
+    But for a request whose usage was unknown then, and is reported now.
+    """
     pairs = ", ".join(f"{c} = excluded.{c}" for c in COLUMNS[part] if c != key)
-    return f"DO UPDATE SET {pairs} WHERE {table}.outcome = 'in_flight'"
+    later = ""
+    if part is Part.REQUEST:
+        later = (
+            f" OR ({table}.usage_source = 'unknown'"
+            " AND excluded.usage_source = 'reported'"
+            f" AND {table}.outcome = excluded.outcome)"
+        )
+    return f"DO UPDATE SET {pairs} WHERE {table}.outcome = 'in_flight'{later}"
 
 
 def _insert(

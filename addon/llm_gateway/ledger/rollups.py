@@ -121,3 +121,31 @@ STATEMENTS = (
     " WHEN old.outcome = 'in_flight' AND new.outcome <> 'in_flight'"
     f" BEGIN\n  {_UPSERTS}\nEND",
 )
+
+
+_SETTLED = (*TOKENS, "cost_nano", "saved_nano", "unknown_cost")
+"""What a request may add after its end: its usage was unknown, and is reported now."""
+
+
+def _upsert_settled(period: str) -> str:
+    names = (period, *KEY, *_SETTLED)
+    keys = [value.format(row="new.") for value in (PERIODS[period], *KEY.values())]
+    sums = [SUMS[name].format(row="new.") for name in _SETTLED[:-1]]
+    known = SUMS["unknown_cost"]
+    sums.append(f"{known.format(row='new.')} - {known.format(row='old.')}")
+    return (
+        f"INSERT INTO usage_{period} ({', '.join(names)})"
+        f" VALUES ({', '.join((*keys, *sums))})"
+        f" ON CONFLICT ({', '.join((period, *KEY))})"
+        f" DO UPDATE SET {', '.join(map(_added, _SETTLED))};"
+    )
+
+
+_UPSERTS_SETTLED = "\n  ".join(map(_upsert_settled, PERIODS))
+SETTLED_LATER = (
+    "CREATE TRIGGER requests_settled_later AFTER UPDATE OF usage_source ON requests"
+    " WHEN old.outcome <> 'in_flight' AND old.usage_source = 'unknown'"
+    " AND new.usage_source <> 'unknown'"
+    f" BEGIN\n  {_UPSERTS_SETTLED}\nEND"
+)
+"""A migration of its own: answers made in the background are settled when fetched."""

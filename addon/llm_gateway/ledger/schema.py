@@ -260,6 +260,12 @@ def m004_views(db: Database) -> None:
         db.execute(sql)
 
 
+@MIGRATIONS()
+def m005_settled_later(db: Database) -> None:
+    """Requests whose usage is known only after their end: sums follow."""
+    db.execute(rollups.SETTLED_LATER)
+
+
 def names() -> tuple[str, ...]:
     """The migrations that this version knows, oldest first."""
     empty = Database(memory=True)

@@ -11,7 +11,7 @@ What this file does not know: SQL, what happens when a write fails (`writer`).
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from llm_gateway.ledger.file import StoreError
 from llm_gateway.ledger.pace import Pace
 from llm_gateway.ledger.rows import Kind
 from llm_gateway.ledger.standing import GatewayState, Running
+from llm_gateway.ledger.used import Sums, used
 from llm_gateway.ledger.writer import PATIENCE, Writer
 from llm_gateway.limits.values import Spent, Standing
 
@@ -210,6 +211,14 @@ class Store:
         connection = file.read_only(self.path)
         try:
             return replay.spoken(connection)
+        finally:
+            connection.close()
+
+    def used(self, since: Collection[float]) -> dict[float, Sums]:
+        """What was used since each of these moments (unix seconds). Blocks."""
+        connection = file.read_only(self.path)
+        try:
+            return used(connection, since)
         finally:
             connection.close()
 

@@ -10,9 +10,9 @@ use only, so nothing that was spent is lost by it.
 
 from collections.abc import Iterable, Sequence
 
-from llm_gateway.exchange import Limit, Need
+from llm_gateway.exchange import Limit, Metric, Need
 from llm_gateway.limits.book import Book, Ended, Held, Part, lay_over, whom
-from llm_gateway.limits.plans import REQUESTS, Plan, Said, amounts
+from llm_gateway.limits.plans import BOUNDLESS, INDEX, REQUESTS, Plan, Said, amounts
 from llm_gateway.limits.replay import replay
 from llm_gateway.limits.values import (
     LimitRefusal,
@@ -164,6 +164,21 @@ class Limiter:
             if fraction < tightest:
                 tightest = fraction
         return tightest
+
+    def room(
+        self,
+        limits: Sequence[Limit],
+        metric: Metric,
+        now: float,
+        *,
+        scopes: Sequence[Scope] = (),
+    ) -> int:
+        """What may still be asked for of one metric, in its tightest window."""
+        now = self._tick(now)
+        index = INDEX[metric]
+        rows = self._plan(limits, scopes, now).rows
+        left = (row.left(now) for row in rows if row.index == index)
+        return max(0, min(left, default=BOUNDLESS))
 
     def standing(
         self, limits: Sequence[Limit], now: float, *, scopes: Sequence[Scope] = ()

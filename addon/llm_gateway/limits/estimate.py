@@ -65,6 +65,12 @@ class Estimator:
                 most = model.usual
         return min(most, MOST_FOR_TOKENS), most
 
+    def usual_output(self, key: Hashable) -> int:
+        """Tokens that an answer seldom has more of, UNKNOWN_OUTPUT before that is known."""
+        model = self._models.get(key)
+        known = model.usual if model is not None else None
+        return UNKNOWN_OUTPUT if known is None else known
+
     def learn(self, key: Hashable, estimate: int, real: int) -> None:
         """A prompt that was estimated (uncorrected) at so many tokens had so many."""
         if estimate < SMALLEST or real <= 0:

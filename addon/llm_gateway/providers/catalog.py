@@ -14,6 +14,7 @@ What this file does not know: what is used up, who is healthy, the disk, the clo
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TypeVar
 
@@ -236,10 +237,21 @@ def _offer(
         flat_rate=flat_rate,
         price=charged,
         list_price=listed,
+        genai=genai,
         context_window=context,
+        max_output=_max_output(row, model.name),
         enabled=provider.enabled and model.enabled and isinstance(found, Upstream),
         disabled_reason=_why_not(provider, model, found),
     )
+
+
+def _max_output(row: ProviderType, model: str) -> int | None:
+    """By the row, also where a publisher stands before the model's name."""
+    bare = model.rpartition("/")[2].lower()
+    for name, most in row.max_output.items():
+        if fnmatchcase(bare, name):
+            return most
+    return None
 
 
 def _why_not(provider: Provider, model: Model, found: Upstream | Incomplete) -> str:

@@ -3,8 +3,10 @@
 Facts only; their meaning is in `row.py`, the whole table in `table.py`.
 """
 
+from ..billed import Bill
 from ..exchange import Reset
 from . import presets
+from .paid_extras import Paid
 from .row import CHAT, EMBEDDINGS, MESSAGES, OPENAI, ProviderType, speaks
 
 _UTC = Reset(0, 0, "UTC")
@@ -21,6 +23,17 @@ LABS = (
         limit_headers="openai",
         genai="openai",
         hosts=("api.openai.com",),
+        max_output={
+            "gpt-3.5-*": 4_096,
+            "gpt-4-turbo*": 4_096,
+            "gpt-4o*": 16_384,
+            "gpt-4.1*": 32_768,
+            "o1*": 100_000,
+            "o3*": 100_000,
+            "o4-mini*": 100_000,
+            "gpt-5*chat*": 16_384,
+            "gpt-5*": 128_000,
+        },
         support_ids=frozenset({b"cf-ray"}),
         source="openai 3.54.0; error and rate-limit reference of 2026-10-17",
     ),
@@ -37,6 +50,18 @@ LABS = (
         limit_headers="anthropic",
         genai="anthropic",
         hosts=("api.anthropic.com",),
+        max_output={
+            "claude-3-haiku*": 4_096,
+            "claude-3-opus*": 4_096,
+            "claude-3-5-*": 8_192,
+            "claude-opus-4-0*": 32_000,
+            "claude-opus-4-1*": 32_000,
+            "claude-opus-4-2*": 32_000,
+            "claude-*-4-5*": 64_000,
+            "claude-sonnet-4-0*": 64_000,
+            "claude-sonnet-4-2*": 64_000,
+            "claude-*": 128_000,
+        },
         empty_path="/v1",
         support_ids=frozenset({b"cf-ray"}),
         notes="Messages natively. Chat works through Anthropic's OpenAI-compatible path, "
@@ -53,9 +78,12 @@ LABS = (
         day=_PACIFIC,
         genai="google",
         hosts=("generativelanguage.googleapis.com",),
+        free_quota="FreeTier",
         free_presets=presets.GOOGLE,
         notes="Limits hold per project and model, not per key; days begin at midnight "
-        "Pacific time; failed attempts (503) count.",
+        "Pacific time; failed attempts (503) count. A key of a project with billing is "
+        "billed for every request, whatever the tier here says, and its answers do not "
+        "tell: use a key of a project without billing.",
         source="ai.google.dev rate limits (2026); flexrouter 2.3.2",
     ),
     ProviderType(
@@ -93,8 +121,17 @@ LABS = (
         limit_headers="openai",
         genai="x-ai",
         hosts=("api.x.ai",),
+        bills=(Bill(("cost_in_usd_ticks",), per_dollar=10**10),),
+        paid=(
+            Paid(
+                "content",
+                "reading files",
+                ("file",),
+                source="docs.x.ai, tools pricing (2026-10)",
+            ),
+        ),
         reasoning_excluded=True,
-        source="docs.x.ai rate limits (2026)",
+        source="docs.x.ai rate limits and cost tracking (2026-10)",
     ),
     ProviderType(
         "perplexity",
@@ -105,10 +142,11 @@ LABS = (
         limit_headers="none",
         genai="perplexity",
         hosts=("api.perplexity.ai",),
+        bills=(Bill(("cost", "total_cost")),),
         models_path=None,
-        notes="No /v1 in its address. Searches cost a fee on top of the tokens: set "
-        "`costPerRequest`.",
-        source="@ai-sdk (2026-11)",
+        notes="No /v1 in its address. Searches cost a fee on top of the tokens, which "
+        "its answers include in `usage.cost`.",
+        source="@ai-sdk (2026-11); docs.perplexity.ai, chat completions (2026-10)",
     ),
     ProviderType(
         "cohere",

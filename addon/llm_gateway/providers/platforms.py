@@ -3,8 +3,10 @@
 Facts only; their meaning is in `row.py`, the whole table in `table.py`.
 """
 
+from ..billed import Bill
 from ..exchange import Reset
 from . import presets
+from .paid_extras import Paid, Unpaid
 from .row import (
     CHAT,
     COMPLETIONS,
@@ -18,6 +20,7 @@ from .row import (
 )
 
 _UTC = Reset(0, 0, "UTC")
+_OPENROUTER_DOCS = "OpenRouter's docs: model fallbacks, plugins, server tools (2026-10)"
 
 PLATFORMS = (
     ProviderType(
@@ -97,6 +100,15 @@ PLATFORMS = (
         limit_headers="groq",
         genai="groq",
         hosts=("api.groq.com",),
+        # Its built-in tools and its compound systems' settings are priced apart; the
+        # systems themselves cost nothing on the free plan.
+        paid=(
+            Paid(
+                "compound_custom",
+                "built-in tools",
+                source="console.groq.com, compound and pricing (2026-10)",
+            ),
+        ),
         free_presets=presets.GROQ,
         support_ids=frozenset({b"cf-ray"}),
         notes="Limits hold per organisation and model; its requests header speaks of "
@@ -154,6 +166,23 @@ PLATFORMS = (
         day=_UTC,
         genai="openrouter",
         hosts=("openrouter.ai",),
+        bills=(
+            Bill(("cost",)),
+            # With a key of one's own at the vendor, that one sends a bill as well.
+            Bill(("cost_details", "upstream_inference_cost"), only_if="is_byok"),
+        ),
+        paid=(
+            Paid("content", "reading files", ("file",), source=_OPENROUTER_DOCS),
+            Paid("tools", "{word}", ("openrouter:*",), source=_OPENROUTER_DOCS),
+            Paid("tools", "web fetch", ("web_fetch*",), source=_OPENROUTER_DOCS),
+        ),
+        unpaid=(
+            Unpaid(
+                "plugins",
+                ("response-healing", "context-compression"),
+                _OPENROUTER_DOCS,
+            ),
+        ),
         free_presets=presets.OPENROUTER,
         support_ids=frozenset({b"x-generation-id", b"cf-ray"}),
         notes="Models that end in :free share one daily allowance per account, which "
@@ -165,6 +194,7 @@ PLATFORMS = (
         "Hugging Face router",
         "https://router.huggingface.co/v1",
         speaks(CHAT, RESPONSES),
+        stream_usage="always",
         month=_UTC,
         hosts=("router.huggingface.co",),
         notes="Monthly credits in dollars, not requests: give prices and "

@@ -41,10 +41,25 @@ GOOGLE = (
         _RESOURCES,
     ),
     FreePreset(
+        ("gemini-3.5-flash-lite*",),
+        {RPM: 15, RPD: 500},
+        "2026-09-08",
+        "manifest#90 (2026-08-03); A11Y.md#36 (2026-08-16); gemini-srt-translator#137",
+        note="the official table is gone since 2025-12: its own refusals say more",
+    ),
+    FreePreset(
         ("gemini-3.5-flash*", "gemini-3-flash*", "gemini-2.5-flash*"),
         {RPM: 5, RPD: 20, TPM: 250_000},
         "2026-07-18",
         f"{_RESOURCES}; error bodies of 2026-07 and 2026-08",
+        note="from 2026-12-01 on 2.5-flash is served by 3.5-flash-lite",
+    ),
+    FreePreset(
+        ("gemini-3.6-flash*", "gemini-3.7-flash*", "gemini-3.8-flash*"),
+        {RPM: 5, RPD: 20},
+        "2026-10-07",
+        "AIStudioToAPI#257 (2026-09-02); Google's price page (2026-10-07)",
+        note="uncertain: free by the price page, numbers taken from 3.5-flash",
     ),
     FreePreset(
         ("gemma-*",),
@@ -65,6 +80,14 @@ GROQ = (
         {RPM: 30, RPD: 1_000, TPM: 8_000, TPD: 200_000},
         "2026-08-22",
         _CHECKED,
+        note="input and output tokens have limits of their own since 2026-05",
+    ),
+    FreePreset(
+        ("qwen/qwen3.8-27b",),
+        {RPM: 30, RPD: 1_000, TPM: 8_000, TPD: 200_000},
+        "2026-09-02",
+        "Groq's limits page, by OmniRoute's catalogue (2026-09-02)",
+        note="uncertain: numbers taken from its sister models",
     ),
     FreePreset(
         ("groq/compound", "groq/compound-mini"),
@@ -96,9 +119,10 @@ MISTRAL = (
     FreePreset(
         ("*",),
         {RPM: 60, TPM: 500_000, TPMONTH: 1_000_000_000},
-        "2026-07-18",
-        _RESOURCES,
-        note="Experiment plan: one request a second; prompts may be used for training",
+        "2026-09-02",
+        "console, by manifest#100 (2026-08-19), against OmniRoute#12649 (2026-09-02)",
+        note="Free mode: one request a second; prompts may be used for training. "
+        "Uncertain: the price page has $10 of credits a month instead",
     ),
 )
 
@@ -106,9 +130,10 @@ NVIDIA = (
     FreePreset(
         ("*",),
         {RPM: 40},
-        "2026-07-18",
-        _RESOURCES,
-        note="no cap per day is published, some models allow less",
+        "2026-08-20",
+        "manifest#102 (2026-08-20); freellmapi#274 (2026-06-10)",
+        per="account",
+        note="for evaluation only; some models allow less, many are gone (410)",
     ),
 )
 
@@ -119,7 +144,8 @@ SAMBANOVA = (
         "2026-08-22",
         _CHECKED,
         per="account",
-        note="while no card is linked",
+        note="old accounts without a card only: new ones are refused with 402 "
+        "PAYMENT_METHOD_REQUIRED (manifest#102, 2026-08-20); uncertain",
     ),
 )
 
@@ -130,7 +156,7 @@ COHERE = (
         "2026-08-22",
         _CHECKED,
         per="account",
-        note="trial keys, not for production",
+        note="trial keys, not for production nor personal use",
     ),
 )
 
@@ -150,7 +176,8 @@ ZAI = (
         {},
         "2026-08-22",
         _CHECKED,
-        note="limits are not published",
+        note="limits are not published; glm-4.5-flash is uncertain: $0 on the price "
+        "table, discontinued by manifest#59 (2026-06-15)",
     ),
 )
 

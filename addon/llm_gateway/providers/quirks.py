@@ -40,6 +40,8 @@ class Quirk:
 
     drop: frozenset[str] = frozenset()
     rename: Mapping[str, str] = field(default_factory=dict)
+    max_output: int | None = None
+    """The most tokens that an answer may be asked for."""
 
     def __or__(self, other: "Quirk") -> "Quirk":
         """Both; where they disagree, `other`, the newer one."""
@@ -48,7 +50,8 @@ class Quirk:
             for k, v in {**self.rename, **other.rename}.items()
             if other.rename.get(v) != k or k in other.rename
         }
-        return Quirk(self.drop | other.drop, rename)
+        most = self.max_output if other.max_output is None else other.max_output
+        return Quirk(self.drop | other.drop, rename, most)
 
     def applied(self, keys: Collection[str]) -> frozenset[str]:
         """The top-level keys that leave when the client wrote `keys`."""
@@ -57,21 +60,32 @@ class Quirk:
     def __str__(self) -> str:
         said = [f"leaves out {key}" for key in sorted(self.drop)]
         said += [f"calls {key} {new}" for key, new in sorted(self.rename.items())]
+        if self.max_output is not None:
+            said.append(f"asks for {self.max_output} tokens at most")
         return ", ".join(said) or "nothing"
 
 
 NO_QUIRK = Quirk()
 
 
-def learn(status: int, error: ProviderError, asked: Collection[str]) -> Quirk | None:
+def learn(
+    status: int,
+    error: ProviderError,
+    asked: Collection[str],
+    max_tokens: int | None = None,
+) -> Quirk | None:
     """What to do differently, once, or None: the refusal is about something else.
 
     `asked` holds the top-level keys of the body as it was sent (`Quirk.applied`), so
-    that a repeat always differs from what was refused.
+    that a repeat always differs from what was refused. `max_tokens` is what it asked
+    for.
     """
     if status not in (400, 422):
         return None
     text = f"{error.code} {error.type} {error.message}"
+    most = largest_output(text, max_tokens)
+    if most is not None:
+        return Quirk(max_output=most)
     if not _UNKNOWN_KEY.search(text):
         return None
     for key in KNOWN:
@@ -81,6 +95,40 @@ def learn(status: int, error: ProviderError, asked: Collection[str]) -> Quirk | 
         if new is None or new in asked:
             return Quirk(drop=frozenset({key}))
         return Quirk(rename={key: new})
+    return None
+
+
+_NUMBER = r"[`'\"]?(\d{2,7})[`'\"]?"
+_LARGEST_OUTPUT = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        # OpenAI and those who speak like it
+        rf"supports at most {_NUMBER} (?:completion|output) tokens",
+        # Anthropic: "max_tokens: 99999 > 64000, which is the maximum allowed …"
+        rf"max_tokens: \d+ > {_NUMBER}, which is the maximum allowed",
+        # Groq, Cohere, Cerebras: "`max_tokens` must be less than or equal to `8192`"
+        r"max_(?:completion_|output_)?tokens\W.{0,40}?"
+        rf"(?:less than or equal to|at most|<=|no more than|not exceed) {_NUMBER}",
+        # DeepSeek, DashScope: "the valid range of max_tokens is [1, 8192]"
+        r"range of max_(?:completion_|output_)?tokens (?:is|should be) "
+        rf"[\[(]\d+, ?{_NUMBER}\]",
+        # Gemini: "supported range is from 1 (inclusive) to 65537 (exclusive)"
+        r"max_?output_?tokens.{0,80}?range is from \d+ \(inclusive\) to "
+        rf"{_NUMBER} \((?P<exclusive>exclusive)\)",
+    )
+)
+"""Sentences in which a provider says how long an answer may be, at most."""
+
+
+def largest_output(text: str, asked: int | None) -> int | None:
+    """The number in one of them, where it is less than what was asked for."""
+    if asked is None:
+        return None
+    for pattern in _LARGEST_OUTPUT:
+        found = pattern.search(text)
+        if found is not None:
+            most = int(found[1]) - (1 if "exclusive" in found.groupdict() else 0)
+            return most if 0 < most < asked else None
     return None
 
 

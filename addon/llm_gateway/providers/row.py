@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..billed import Bill
 from ..dialects import SPECS
 from ..dialects.chat import CHAT as _chat
 from ..dialects.completions import COMPLETIONS as _completions
@@ -17,6 +18,7 @@ from ..dialects.embeddings import EMBEDDINGS as _embeddings
 from ..dialects.messages import MESSAGES as _messages
 from ..dialects.responses import RESPONSES as _responses
 from ..exchange import Dialect, Metric, Reset, Window
+from .paid_extras import Paid, Unpaid
 
 StreamUsage = Literal["ask", "always", "reject"]
 
@@ -122,6 +124,17 @@ class ProviderType:
     """Top-level keys that it knows under another name."""
     reasoning_excluded: bool = False
     """Its `completion_tokens` leave the reasoning tokens out."""
+    bills: tuple[Bill, ...] = ()
+    """Where its answers say what they cost: that wins over every price."""
+    paid: tuple[Paid, ...] = ()
+    """Members that cost extra here, besides `paid_extras.EVERYWHERE`."""
+    unpaid: tuple[Unpaid, ...] = ()
+    """Those of EVERYWHERE that cost nothing here."""
+    free_quota: str = ""
+    """What the ids of quotas of its free tier hold; "": its refusals do not tell."""
+    max_output: Mapping[str, int] = field(default_factory=dict)
+    """The most tokens that an answer may be asked for, by name (`*` is a wildcard, the
+    first that matches holds): more is an error there, and is lowered."""
     models_path: str | None = "/models"
     """Where it lists its models; None: nowhere, or not under the names it is sent."""
     empty_path: str = ""

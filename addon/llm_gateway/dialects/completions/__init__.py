@@ -1,5 +1,6 @@
 """OpenAI's legacy completions: a prompt in, text out."""
 
+from llm_gateway.billed import openai_classes
 from llm_gateway.dialects import choices, openai_errors, openai_usage
 from llm_gateway.dialects.completions.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
@@ -28,6 +29,7 @@ COMPLETIONS = DialectSpec(
     find_usage=openai_usage.find_usage,
     read_usage=openai_usage.read_usage,
     usage_event=choices.USAGE_EVENT,
+    read_classes=openai_classes,
     error_body=openai_errors.error_body,
     stream_error=openai_errors.stream_error,
 )

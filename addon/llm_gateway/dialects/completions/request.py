@@ -4,7 +4,6 @@ from llm_gateway.dialects.conversation import (
     Conversation,
 )
 from llm_gateway.dialects.prompt_size import (
-    PromptSize,
     weigh,
 )
 from llm_gateway.dialects.request_settings import Values
@@ -12,6 +11,4 @@ from llm_gateway.dialects.request_settings import Values
 
 def read_conversation(values: Values) -> Conversation:
     prompt, suffix = weigh(values.get("prompt")), weigh(values.get("suffix"))
-    return Conversation(
-        PromptSize(prompt.text + suffix.text, prompt.media, prompt.images)
-    )
+    return Conversation(prompt._replace(text=prompt.text + suffix.text))

@@ -1,5 +1,6 @@
 """OpenAI's embeddings: texts in, vectors out, never streamed."""
 
+from llm_gateway.billed import openai_classes
 from llm_gateway.dialects import openai_errors, openai_usage
 from llm_gateway.dialects.embeddings.answer import holds_answer
 from llm_gateway.dialects.embeddings.request import read_conversation
@@ -25,7 +26,8 @@ EMBEDDINGS = DialectSpec(
     stream_text=strings(*TEXT),
     open_text=open_strings(*TEXT),
     find_usage=openai_usage.find_usage,
-    read_usage=openai_usage.read_usage_whole,
+    read_usage=openai_usage.read_usage_or_total,
+    read_classes=openai_classes,
     error_body=openai_errors.error_body,
     stream_error=openai_errors.stream_error,
 )

@@ -2,6 +2,7 @@
 
 import re
 
+from llm_gateway.billed import iterations, messages_classes
 from llm_gateway.dialects.messages.answer import STREAM_END, has_content, holds_answer
 from llm_gateway.dialects.messages.errors import error_body, stream_error
 from llm_gateway.dialects.messages.request import read_conversation
@@ -45,6 +46,8 @@ MESSAGES = DialectSpec(
     find_usage=find_held_usage,
     read_usage=read_usage,
     usage_whole=usage_whole,
+    read_classes=messages_classes,
+    usage_parts=iterations,
     error_body=error_body,
     stream_error=stream_error,
 )

@@ -9,7 +9,6 @@ from llm_gateway.dialects.conversation import (
     weigh_messages,
 )
 from llm_gateway.dialects.prompt_size import (
-    PromptSize,
     weigh,
 )
 from llm_gateway.dialects.request_settings import Values
@@ -28,7 +27,7 @@ def read_conversation(values: Values) -> Conversation:
     weight = weigh_messages(messages)
     head = weigh(system)
     return Conversation(
-        PromptSize(weight.text + head.text, weight.media, weight.images),
+        weight._replace(text=weight.text + head.text),
         len(messages) + (1 if system else 0),
         conversation_hash(system, first),
         "agent" if answers_tool or role_of(last) == "assistant" else "user",

@@ -1,7 +1,13 @@
 """OpenAI's Responses."""
 
+from llm_gateway.billed import openai_classes
 from llm_gateway.dialects import openai_errors, openai_usage
-from llm_gateway.dialects.responses.answer import STREAM_END, has_content, holds_answer
+from llm_gateway.dialects.responses.answer import (
+    STREAM_END,
+    has_content,
+    holds_answer,
+    is_pending,
+)
 from llm_gateway.dialects.responses.errors import stream_error
 from llm_gateway.dialects.responses.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
@@ -19,6 +25,7 @@ RESPONSES = DialectSpec(
     ends=("/responses",),
     path="/responses",
     read_conversation=read_conversation,
+    least_output=16,
     example={"input": "Hello!"},
     event_has_content=has_content,
     holds_answer=holds_answer,
@@ -29,6 +36,8 @@ RESPONSES = DialectSpec(
     model_holder="response",
     find_usage=find_held_usage,
     read_usage=openai_usage.read_usage_whole,
+    read_classes=openai_classes,
+    is_pending=is_pending,
     error_body=openai_errors.error_body,
     stream_error=stream_error,
 )

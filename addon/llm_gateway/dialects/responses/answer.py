@@ -48,3 +48,11 @@ def holds_answer(answer: Mapping[str, object]) -> bool:
     return bool(isinstance(output, list) and output) or (
         answer.get("status") in _UNFINISHED
     )
+
+
+_PENDING = frozenset({"queued", "in_progress"})
+"""States of an answer that is made in the background."""
+
+
+def is_pending(answer: Mapping[str, object]) -> bool:
+    return answer.get("status") in _PENDING and "output" in answer

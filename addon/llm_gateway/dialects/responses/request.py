@@ -40,7 +40,7 @@ def read_conversation(values: Values) -> Conversation:
     weight = weigh_messages(items)
     last = role_of(items[-1]) if items else "user"
     return Conversation(
-        PromptSize(weight.text + head.text, weight.media, weight.images),
+        weight._replace(text=weight.text + head.text),
         len(items) + (1 if instructions else 0),
         conversation_hash([{"text": text} for text in system], first),
         "agent" if last in ("", "assistant") else "user",

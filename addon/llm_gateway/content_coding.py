@@ -1,0 +1,182 @@
+"""Content-Encoding of answers: gzip, deflate, br and zstd, undone piece by piece, bounded.
+
+What lives here: `decoder`, which reads the header, and the `Decoder` it gives. Bytes go
+to the client as they came; what is decoded here is a copy, for whoever reads usage or
+judges. A copy is bounded: in what one piece may become, and as a whole, so that a bomb
+costs a few milliseconds and megabytes, and is then not looked at any more.
+
+What this file does not know: what the bytes mean.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+PIECE_BYTES = 8 << 20
+"""What one piece may become."""
+WHOLE_BYTES = 64 << 20
+"""What all pieces together may become."""
+_ZSTD_WINDOW = 8 << 20
+"""What browsers allow, too."""
+_SLICES = {"br": 16, "zstd": 256}
+"""Bytes that are handed to a decoder at once, where it knows no bound of its own."""
+
+
+class BadCoding(ValueError):
+    """The bytes are not what the header says that they are."""
+
+
+class Decoder:
+    """One body. Feed it in pieces; `finish` at its end."""
+
+    def __init__(self, steps: list[Callable[[bytes], Iterator[bytes]]]) -> None:
+        self._steps = steps
+        """From the outermost coding to the innermost."""
+        self._size = 0
+        self.full = False
+        """It became too large: nothing is decoded any more."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What these bytes add. Raises BadCoding; b"" once it is `full`."""
+        if self.full:
+            return b""
+        pieces = [data]
+        try:
+            for step in self._steps:
+                pieces = self._bounded(step, pieces)
+        except _Full:
+            self.full = True
+            return b""
+        except Exception as error:  # each library has its own
+            raise BadCoding(type(error).__name__) from None
+        out = b"".join(pieces)
+        self._size += len(out)
+        return out
+
+    def _bounded(
+        self, step: Callable[[bytes], Iterator[bytes]], pieces: list[bytes]
+    ) -> list[bytes]:
+        found = []
+        size = 0
+        for piece in pieces:
+            for out in step(piece):
+                size += len(out)
+                if size > PIECE_BYTES or self._size + size > WHOLE_BYTES:
+                    raise _Full
+                found.append(out)
+        return found
+
+
+class _Full(Exception):
+    pass
+
+
+def decoder(content_encoding: str) -> Decoder | None:
+    """For the value of a Content-Encoding header; None: nothing has to be undone.
+
+    Raises BadCoding for a coding that is not known.
+    """
+    names = [n for part in content_encoding.split(",") if (n := part.strip().lower())]
+    names = [name for name in names if name != "identity"]
+    if not names:
+        return None
+    if len(names) > 4 or any(name not in _CODINGS for name in names):
+        raise BadCoding(content_encoding[:40])
+    return Decoder([_CODINGS[name]() for name in reversed(names)])
+
+
+def decoded(body: bytes, content_encoding: str) -> bytes:
+    """A whole body. Raises BadCoding, also when it becomes too large."""
+    found = decoder(content_encoding)
+    if found is None:
+        return body
+    pieces = []
+    for at in range(0, len(body), 65_536):
+        pieces.append(found.feed(body[at : at + 65_536]))
+    if found.full:
+        raise BadCoding("too large")
+    return b"".join(pieces)
+
+
+def _gzip() -> Callable[[bytes], Iterator[bytes]]:
+    return _zlib(31)
+
+
+def _deflate() -> Callable[[bytes], Iterator[bytes]]:
+    """With zlib's wrapping, as it should be, or bare, as some send it."""
+    inner: list[Callable[[bytes], Iterator[bytes]]] = []
+
+    def step(data: bytes) -> Iterator[bytes]:
+        if not inner and data:
+            wrapped = data[0] & 0x0F == 8 and data[0] >> 4 <= 7
+            inner.append(_zlib(15 if wrapped else -15))
+        if inner:
+            yield from inner[0](data)
+
+    return step
+
+
+def _zlib(wbits: int) -> Callable[[bytes], Iterator[bytes]]:
+    state = [zlib.decompressobj(wbits)]
+
+    def step(data: bytes) -> Iterator[bytes]:
+        while data:
+            inflater = state[0]
+            if inflater.eof:
+                if wbits != 31:
+                    return
+                state[0] = inflater = zlib.decompressobj(wbits)  # a further member
+            yield inflater.decompress(data, PIECE_BYTES)
+            data = inflater.unconsumed_tail or inflater.unused_data
+
+    return step
+
+
+def _brotli() -> Callable[[bytes], Iterator[bytes]]:
+    import brotli
+
+    inflater: Any = brotli.Decompressor()
+    if hasattr(inflater, "can_accept_more_data"):
+
+        def bounded(data: bytes) -> Iterator[bytes]:
+            yield inflater.process(data, output_buffer_limit=PIECE_BYTES)
+            while not inflater.can_accept_more_data():
+                yield inflater.process(b"", output_buffer_limit=PIECE_BYTES)
+
+        return bounded
+    return _sliced(inflater.process, _SLICES["br"])
+
+
+def _zstd() -> Callable[[bytes], Iterator[bytes]]:
+    import zstandard
+
+    inflater = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+    state = [inflater.decompressobj()]
+
+    def process(data: bytes) -> bytes:
+        out = state[0].decompress(data)
+        while (rest := state[0].unused_data) and state[0].eof:  # a further frame
+            state[0] = inflater.decompressobj()
+            out += state[0].decompress(rest)
+        return out
+
+    return _sliced(process, _SLICES["zstd"])
+
+
+def _sliced(
+    process: Callable[[bytes], bytes], size: int
+) -> Callable[[bytes], Iterator[bytes]]:
+    def step(data: bytes) -> Iterator[bytes]:
+        for at in range(0, len(data), size):
+            yield process(data[at : at + size])
+
+    return step
+
+
+_CODINGS: dict[str, Callable[[], Callable[[bytes], Iterator[bytes]]]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": _deflate,
+    "br": _brotli,
+    "zstd": _zstd,
+}

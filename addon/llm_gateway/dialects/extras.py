@@ -1,0 +1,123 @@
+"""What a body asks for beyond an answer: other models, server tools, tariffs.
+
+What lives here: the members that some provider documents as changing who answers or
+what it costs, and one reader that turns those of a body into `Extra`s. What each of
+them means is a column of the provider's row (`providers/paid_extras.py`).
+
+What this file does not know: any provider, any price.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from llm_gateway.dialects.prompt_size import PromptSize
+from llm_gateway.exchange import Extra
+
+Values = Mapping[str, object]
+
+MEMBERS = frozenset(
+    {
+        "models",
+        "fallbacks",
+        "route",
+        "preset",
+        "plugins",
+        "tools",
+        "web_search_options",
+        "search_parameters",
+        "search_settings",
+        "enable_search",
+        "web_search",
+        "connectors",
+        "compound_custom",
+        "mcp_servers",
+        "prompt",
+        "service_tier",
+        "speed",
+        "inference_geo",
+        "modalities",
+    }
+)
+"""Top-level members that are looked at."""
+WORD = 60
+"""Characters of a value that are kept."""
+MOST = 64
+"""Extras of one body that are told apart."""
+_CLIENT_TOOLS = frozenset({"function", "custom"})
+"""Run by the client, everywhere: nobody bills them."""
+
+
+def extras(
+    values: Values, weight: PromptSize, *, cached: str = ""
+) -> tuple[Extra, ...]:
+    """The extras of a body; empty for most.
+
+    `weight` is that of its messages; `cached` how long what is written to the cache is
+    to be kept (`5m`, `1h`), "" when nothing asks for that.
+    """
+    named = values.keys() & MEMBERS
+    if not (named or cached or weight.audio or weight.files):
+        return ()
+    found: dict[tuple[str, str], Extra] = {}
+    for times, word in ((weight.audio, "audio"), (weight.files, "file")):
+        if times:
+            found["content", word] = Extra("content", word, times)
+    if cached:
+        found["cache_control", cached] = Extra("cache_control", cached)
+    for member in sorted(named):
+        for word, times in _words(member, values[member]):
+            found.setdefault((member, word), Extra(member, word, times))
+            if len(found) >= MOST:
+                return tuple(found.values())
+    return tuple(found.values())
+
+
+def _words(member: str, value: object) -> Iterator[tuple[str, int]]:
+    if value is None or value is False or value in ([], {}):
+        return
+    if member == "prompt" and not isinstance(value, dict):
+        return  # a completion's own text, and no stored one
+    if member == "tools":
+        yield from _tools(value)
+    elif isinstance(value, str):
+        yield value[:WORD].lower(), 1
+    elif isinstance(value, list) and member in ("plugins", "modalities"):
+        for item in value:
+            name = item.get("id") if isinstance(item, dict) else item
+            if isinstance(item, dict) and item.get("enabled") is False:
+                continue
+            yield (name[:WORD].lower() if isinstance(name, str) else ""), 1
+    else:
+        yield "", 1
+
+
+def _tools(value: object) -> Iterator[tuple[str, int]]:
+    """Types of tools that are not the client's own to run."""
+    for tool in value if isinstance(value, list) else ():
+        if not isinstance(tool, dict):
+            continue
+        kind = tool.get("type")
+        if kind is None:
+            # Anthropic's client tools have no type; Gemini's have their kind for a name.
+            if "name" in tool or "function" in tool:
+                continue
+            kind = next((k for k in tool if isinstance(k, str)), "")
+        if not isinstance(kind, str) or kind in _CLIENT_TOOLS:
+            continue
+        most = tool.get("max_uses")
+        yield kind[:WORD].lower(), most if type(most) is int and most > 0 else 1
+
+
+def thinking_budget(values: Values) -> int:
+    """Tokens of the answer that the body sets aside for thinking; 0: none."""
+    for member, name in (
+        ("thinking", "budget_tokens"),
+        ("reasoning", "max_tokens"),
+        ("thinking_config", "thinking_budget"),
+    ):
+        inner = values.get(member)
+        if isinstance(inner, dict):
+            budget = inner.get(name)
+            if type(budget) is int and budget > 0:
+                return budget
+    budget = values.get("thinking_budget")
+    return budget if type(budget) is int and budget > 0 else 0

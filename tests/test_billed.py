@@ -1,0 +1,271 @@
+"""Dollars of answers, as providers report them: what is booked equals what is billed."""
+
+import json
+from typing import Any
+
+import pytest
+
+from llm_gateway import generate_content, price_rules, prices
+from llm_gateway.billed import Bill, billed, tariff
+from llm_gateway.content_coding import decoder
+from llm_gateway.dialects import (
+    CHAT,
+    EMBEDDINGS,
+    MESSAGES,
+    RESPONSES,
+    DialectSpec,
+)
+from llm_gateway.exchange import NANO, Price, Usage
+from llm_gateway.meter import StreamMeter
+from llm_gateway.prices import CLASSES, Charge, charge, cost, known_price
+from llm_gateway.providers.table import TYPES
+from llm_gateway.usage import usage_of
+
+NOW = 1_795_000_000.0
+
+
+def chat(usage: dict[str, Any], **more: Any) -> dict[str, Any]:
+    choice = {"index": 0, "message": {"content": "x"}, "finish_reason": "stop"}
+    return {"choices": [choice], "usage": usage, **more}
+
+
+def oai(prompt: int, completion: int, **more: Any) -> dict[str, Any]:
+    total = prompt + completion
+    plain = {"prompt_tokens": prompt, "completion_tokens": completion}
+    return plain | {"total_tokens": total} | more
+
+
+def response(usage: dict[str, Any], *output: Any, **more: Any) -> dict[str, Any]:
+    return {"status": "completed", "output": list(output), "usage": usage, **more}
+
+
+def searched(kind: str = "search") -> dict[str, Any]:
+    return {"type": "web_search_call", "action": {"type": kind}}
+
+
+# type, dialect, model, answer, dollars (None: no price covers all of it)
+ANSWERS: list[tuple[str, str, DialectSpec, str, dict[str, Any], float | None]] = [
+    # what the provider says it charged, whatever the tokens cost
+    ("openrouter", "openrouter", CHAT, "x/y", chat(oai(9, 9, cost=0.0012345)), 0.0012345),
+    ("nothing billed", "openrouter", CHAT, "x/y:free", chat(oai(9, 9, cost=0)), 0.0),
+    ("own key at the vendor", "openrouter", CHAT, "x/y", chat(oai(9, 9, cost=0.001, is_byok=True, cost_details={"upstream_inference_cost": 0.02})), 0.021),
+    ("its cost, not of a byok", "openrouter", CHAT, "x/y", chat(oai(9, 9, cost=0.001, is_byok=False, cost_details={"upstream_inference_cost": 0.02})), 0.001),
+    ("messages", "openrouter", MESSAGES, "x/y", {"usage": {"input_tokens": 9, "output_tokens": 9, "cost": 0.5}}, 0.5),
+    ("responses", "openrouter", RESPONSES, "x/y", response({"input_tokens": 9, "output_tokens": 9, "cost": 0.25}), 0.25),
+    ("xai", "xai", CHAT, "grok-4-fast", chat(oai(32, 9, cost_in_usd_ticks=37_756_000)), 0.0037756),
+    ("perplexity", "perplexity", CHAT, "sonar", chat(oai(9, 9, num_search_queries=3, cost={"total_cost": 0.006})), 0.006),
+    # service tiers, as served
+    ("default", "openai", CHAT, "gpt-4o", chat(oai(10_000, 1000), service_tier="default"), 0.035),
+    ("flex", "openai", CHAT, "gpt-5-mini", chat(oai(10_000, 1000), service_tier="flex"), 0.00225),
+    ("priority", "openai", CHAT, "gpt-4o", chat(oai(10_000, 1000), service_tier="priority"), 0.0595),
+    ("priority, responses", "openai", RESPONSES, "gpt-4o", response({"input_tokens": 10_000, "output_tokens": 1000}, service_tier="priority"), 0.0595),
+    ("a tier of tomorrow", "openai", CHAT, "gpt-4o", chat(oai(10_000, 1000), service_tier="warp"), None),
+    ("groq on demand", "groq", CHAT, "openai/gpt-oss-20b", chat(oai(1_000_000, 0), service_tier="on_demand"), 0.075),
+    # sound
+    ("audio", "openai", CHAT, "gpt-4o-audio-preview", chat(oai(1100, 600, prompt_tokens_details={"audio_tokens": 1000}, completion_tokens_details={"audio_tokens": 500})), 0.08125),
+    ("audio in", "google", CHAT, "gemini-2.5-flash", chat(oai(1100, 100, prompt_tokens_details={"audio_tokens": 1000})), 0.00128),
+    ("audio at the price of text", "google", CHAT, "gemini-2.5-pro", chat(oai(1000, 0, prompt_tokens_details={"audio_tokens": 900})), 0.00125),
+    ("sound out, no price", "openai", CHAT, "gpt-4o", chat(oai(10, 600, completion_tokens_details={"audio_tokens": 500})), None),
+    # caches
+    ("5 minutes", "anthropic", MESSAGES, "claude-sonnet-4-5", {"usage": {"input_tokens": 100, "cache_creation_input_tokens": 10_000, "cache_creation": {"ephemeral_5m_input_tokens": 10_000}, "output_tokens": 500}}, 0.0453),
+    ("1 hour", "anthropic", MESSAGES, "claude-sonnet-4-5", {"usage": {"input_tokens": 100, "cache_creation_input_tokens": 10_000, "cache_creation": {"ephemeral_1h_input_tokens": 10_000}, "output_tokens": 500}}, 0.0678),
+    ("both", "anthropic", MESSAGES, "claude-sonnet-4-5", {"usage": {"input_tokens": 0, "cache_creation_input_tokens": 20_000, "cache_creation": {"ephemeral_5m_input_tokens": 10_000, "ephemeral_1h_input_tokens": 10_000}, "output_tokens": 0}}, 0.0975),
+    # searches and other tools
+    ("two searches", "anthropic", MESSAGES, "claude-sonnet-4-5", {"usage": {"input_tokens": 100, "output_tokens": 500, "server_tool_use": {"web_search_requests": 2}}}, 0.0278),
+    ("fetching is free", "anthropic", MESSAGES, "claude-sonnet-4-5", {"usage": {"input_tokens": 100, "output_tokens": 500, "server_tool_use": {"web_search_requests": 0, "web_fetch_requests": 3}}}, 0.0078),
+    ("a tool of tomorrow", "anthropic", MESSAGES, "claude-sonnet-4-5", {"usage": {"input_tokens": 100, "output_tokens": 500, "server_tool_use": {"dream_requests": 1}}}, None),
+    ("search calls", "openai", RESPONSES, "gpt-5", response({"input_tokens": 0, "output_tokens": 1, "total_tokens": 1}, searched(), searched("open_page"), searched()), 0.02001),
+    ("interpreter", "openai", RESPONSES, "gpt-5", response({"input_tokens": 9, "output_tokens": 9}, {"type": "code_interpreter_call"}), None),
+    ("faster", "anthropic", MESSAGES, "claude-sonnet-4-5", {"usage": {"input_tokens": 100, "output_tokens": 500, "speed": "fast"}}, None),
+    # the model that answered
+    ("another model", "openai", CHAT, "gpt-4o", chat(oai(10_000, 1000), model="gpt-4o-mini"), 0.0021),
+    ("its snapshot", "openai", CHAT, "gpt-4o", chat(oai(10_000, 1000), model="gpt-4o-2024-08-06"), 0.035),
+    ("a name nobody knows", "openai", CHAT, "gpt-4o", chat(oai(10_000, 1000), model="my-tuning"), 0.035),
+    # the calls that an answer is the sum of
+    ("an advisor", "anthropic", MESSAGES, "claude-sonnet-4-5", {"model": "claude-sonnet-4-5", "usage": {"input_tokens": 100, "output_tokens": 50, "iterations": [
+        {"type": "message", "input_tokens": 100, "output_tokens": 50},
+        {"type": "advisor_message", "model": "claude-opus-4-5", "input_tokens": 1000, "output_tokens": 200}]}}, 0.00105 + 0.01),
+    ("a compaction", "anthropic", MESSAGES, "claude-sonnet-4-5", {"model": "claude-sonnet-4-5", "usage": {"input_tokens": 100, "output_tokens": 50, "iterations": [
+        {"type": "compaction", "input_tokens": 50_000, "output_tokens": 1000},
+        {"type": "message", "input_tokens": 100, "output_tokens": 50}]}}, 0.165 + 0.00105),
+    ("an advisor that nobody knows", "anthropic", MESSAGES, "claude-sonnet-4-5", {"usage": {"input_tokens": 1, "output_tokens": 1, "iterations": [
+        {"type": "message", "input_tokens": 1, "output_tokens": 1, "speed": "x"}]}}, 0.000018),
+    ("zeros are a report", "openai", CHAT, "gpt-4o", chat(oai(0, 0)), 0.0),
+]  # fmt: skip
+
+
+def price(type_: str, model: str) -> tuple[str | None, Price | None]:
+    vendor = TYPES[type_].genai
+    return vendor, prices.find_price(vendor, model, NOW)
+
+
+def booked(type_: str, usage: Usage, model: str) -> float | None:
+    vendor, listed = price(type_, model)
+    amount = charge(usage, listed, vendor=vendor, model=model, now=NOW).amount
+    return None if amount is None else amount / NANO
+
+
+@pytest.mark.parametrize(
+    ("type_", "dialect", "model", "answer", "dollars"),
+    [a[1:] for a in ANSWERS],
+    ids=[a[0] for a in ANSWERS],
+)
+def test_what_is_billed_is_booked(
+    type_: str, dialect: DialectSpec, model: str, answer: Any, dollars: float | None
+) -> None:
+    bills = TYPES[type_].bills
+    plain = usage_of(dialect, answer, bills=bills, prompt_estimate=999)
+    assert plain.source == "reported"
+    assert booked(type_, plain, model) == pytest.approx(dollars, abs=1e-9)
+    if dialect is RESPONSES:
+        event: Any = {"type": "response.completed", "response": answer}
+    elif dialect is MESSAGES:
+        event = {"type": "message_delta", **answer}
+    else:
+        event = answer
+    meter = StreamMeter(dialect, strip_usage=False, bills=bills)
+    meter.feed(b"data: " + json.dumps(event).encode() + b"\n\n")
+    streamed = meter.usage(prompt_estimate=999)
+    if dialect is MESSAGES and "model" in answer:
+        streamed = usage_of(dialect, answer, bills=bills, prompt_estimate=999)
+    assert booked(type_, streamed, model) == pytest.approx(dollars, abs=1e-9)
+
+
+def test_tokens_of_several_calls_are_their_sum() -> None:
+    answer = next(a[4] for a in ANSWERS if a[0] == "a compaction")
+    usage = usage_of(MESSAGES, answer, prompt_estimate=0)
+    assert (usage.input_tokens, usage.output_tokens) == (50_100, 1050)
+
+
+@pytest.mark.parametrize("status", ["queued", "in_progress"])
+def test_an_answer_in_the_background_says_nothing_yet(status: str) -> None:
+    answer = {"id": "resp_1", "status": status, "output": [], "usage": None}
+    assert usage_of(RESPONSES, answer, prompt_estimate=99).source == "unknown"
+
+
+def test_embeddings_with_a_total_only() -> None:
+    usage = usage_of(EMBEDDINGS, {"usage": {"total_tokens": 18}}, prompt_estimate=33)
+    assert (usage.input_tokens, usage.source) == (18, "reported")
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, "0.5", -1, float("nan"), float("inf"), [], {"total": 1}, 1e30]
+)
+def test_a_bill_that_is_no_number_is_none(value: object) -> None:
+    assert billed({"cost": value}, (Bill(("cost",)),)) is None
+
+
+@pytest.mark.parametrize(
+    ("usage", "answer", "found"),
+    [
+        ({}, {}, ()),
+        ({}, {"service_tier": None}, ()),
+        ({"service_tier": "standard"}, {}, ()),
+        ({"inference_geo": "global", "speed": "standard"}, {}, ()),
+        ({}, {"service_tier": "Flex"}, (("service_tier", "flex"),)),
+        ({"service_tier": "batch"}, {}, (("service_tier", "batch"),)),
+        ({"inference_geo": "us"}, {}, (("inference_geo", "us"),)),
+        ({}, {"service_tier": 3}, ()),
+    ],
+)
+def test_tariffs(usage: Any, answer: Any, found: Any) -> None:
+    assert tariff(usage, answer) == found
+
+
+def test_a_price_of_the_config_is_for_what_it_says_only() -> None:
+    mine = Price(NANO, 2 * NANO)
+
+    def charged(usage: Usage) -> Charge:
+        return charge(usage, mine, vendor="openai", model="gpt-4o", now=NOW)
+
+    assert charged(Usage(1_000_000, model="gpt-4o-mini")) == Charge(NANO, "config")
+    assert charged(Usage(1, tariff=(("service_tier", "flex"),))).amount is None
+    for name in CLASSES:
+        assert charged(Usage(9, output_tokens=9, classes=((name, 1),))).amount is None
+
+
+def test_an_unknown_price_stays_unknown() -> None:
+    for usage in (Usage(1), Usage(1, tariff=(("service_tier", "flex"),))):
+        unknown = charge(usage, None, vendor=None, model="m", now=NOW)
+        assert unknown == Charge(None, None)
+        unknown = charge(usage, None, vendor="openai", model="no-such-model", now=NOW)
+        assert unknown == Charge(None, None)
+
+
+def test_rules_agree_with_the_library_where_it_lists_the_same() -> None:
+    """The last genai-prices for Python 3.11 knows none of it; newer ones know most."""
+    for model in ("gpt-5", "gpt-5-mini", "o3", "gpt-4o", "gpt-4.1", "o4-mini"):
+        for tier in ("flex", "priority"):
+            times = price_rules.multiple("openai", model, f"service_tier:{tier}")
+            if times is None:
+                continue
+            plain = known_price("openai", model, NOW)
+            tiered = known_price("openai", model, NOW, (("service_tier", tier),))
+            assert plain is not None
+            assert tiered is not None
+            assert abs(tiered.input - plain.input * times) <= 1000
+            assert abs(tiered.output - plain.output * times) <= 1000
+    sonnet = known_price("anthropic", "claude-sonnet-4-5", NOW)
+    assert sonnet is not None
+    rates = dict(sonnet.classes)
+    assert rates["cache_write_1h"] == 2 * sonnet.input
+    assert cost(Usage(classes=(("web_search", 1),)), sonnet) == NANO // 100
+
+
+# --- Gemini's own API, which only passes
+
+USAGE = {
+    "promptTokenCount": 1000,
+    "cachedContentTokenCount": 400,
+    "candidatesTokenCount": 50,
+    "thoughtsTokenCount": 30,
+    "toolUsePromptTokenCount": 5,
+    "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 100}],
+}
+PART = {"candidates": [{}], "modelVersion": "gemini-2.5-flash"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(PART | {"usageMetadata": USAGE}),
+        json.dumps([PART | {"usageMetadata": {}}, PART | {"usageMetadata": USAGE}]),
+        f"data: {json.dumps(PART)}\r\n\r\ndata: {json.dumps({'usageMetadata': USAGE})}\r\n\r\n",
+    ],
+    ids=["plain", "list", "events"],
+)
+def test_generate_content(body: str) -> None:
+    usage = generate_content.read_answer(body.encode())
+    assert usage == Usage(
+        605, 400, 0, 50, 30, "reported", "gemini-2.5-flash", (("input_audio", 100),)
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[]", b"<html>", b"[" * 9999, b"data: x\n\n"]
+)
+def test_generate_content_without_usage(body: bytes) -> None:
+    assert generate_content.read_answer(body).source == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "model"),
+    [
+        ("POST", "/v1beta/models/gemini-2.5-flash:generateContent", "gemini-2.5-flash"),
+        ("POST", "/v1beta/models/g%2Fx:streamGenerateContent?alt=sse", "g/x"),
+        ("POST", "/v1/publishers/google/models/g:generateContent/", "g"),
+        ("GET", "/v1beta/models/g:generateContent", None),
+        ("POST", "/v1beta/models/g:countTokens", None),
+        ("POST", "/v1beta/models/g:embedContent", None),
+    ],
+)
+def test_generate_content_paths(method: str, path: str, model: str | None) -> None:
+    assert generate_content.model_in(method, path) == model
+
+
+def test_every_class_has_a_place() -> None:
+    for name, kind in CLASSES.items():
+        assert kind.within in ("", "input", "cached_input", "cache_write", "output"), (
+            name
+        )
+    assert decoder("gzip") is not None
