@@ -6,15 +6,17 @@ import bare
 from bare import request, responseheaders  # noqa: F401
 from mitmproxy import ctx
 
-from llm_gateway.edge import lean, reuse
-from llm_gateway.exchange import Origin
+from llm_gateway.domain import Origin
+from llm_gateway.fastpath import addon_pruning
+from llm_gateway.pool import mitm_hooks
+from llm_gateway.transport import listeners
 
 
 def load(loader):
-    lean.options(ctx.options)
+    listeners.options(ctx.options)
 
 
 def running():
-    lean.slim(ctx.master)
+    addon_pruning.slim(ctx.master)
     if os.environ.get("BENCH_WARM"):
-        reuse.install(ctx.master, [Origin("http", "127.0.0.1", bare.PORT, "")])
+        mitm_hooks.install(ctx.master, [Origin("http", "127.0.0.1", bare.PORT, "")])

@@ -26,19 +26,19 @@ SCRIPT = Path(__file__).with_name("counting.py")
 AREAS = (
     (
         "plumbing: events, hooks, HTTP",
-        r"edge/(http|events|dispatch|turns|header_|shortcuts|connections|known)",
+        r"llm_gateway/(fastpath|transport|mitm_compat)/",
     ),
     ("plumbing: mitmproxy and h11", r"/(mitmproxy|h11)/"),
-    ("upstream connections that are kept", r"edge/(reuse|warm|at_rest)"),
+    ("upstream connections that are kept", r"llm_gateway/pool/"),
     ("event loop", r"/(asyncio|selectors|contextlib)\b"),
     ("limits", r"llm_gateway/limits/"),
     ("ledger, both threads", r"llm_gateway/ledger/"),
     (
         "usage and prices",
-        r"llm_gateway/(usage|prices|meter|dialects/(.*usage|token_counts))",
+        r"llm_gateway/(accounting/|streaming/.*meter|dialects/(.*usage|token_counts))",
     ),
     ("what is asked", r"llm_gateway/dialects/"),
-    ("the log line", r"/logging/|edge/(log|scrub)\.py"),
+    ("the log line", r"/logging/|(pipeline/access_log|app/log_redaction)\.py"),
     ("deciding, building, settling", r"llm_gateway/"),
     ("values that are made", r"<string>"),
     ("the rest", r""),

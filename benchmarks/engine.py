@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "addon"))
 
-from llm_gateway.exchange import NANO, Limit, Metric, Need, Reset, Window
-from llm_gateway.limits.engine import Limiter, Reservation, scopes_of
+from llm_gateway.domain import NANO, Limit, Metric, Need, Reset, Window
+from llm_gateway.limits.limiter import Limiter, Reservation, scopes_of
 
 CANDIDATES = 20
 T0 = 1_790_000_000.0

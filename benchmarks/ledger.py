@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from llm_gateway.exchange import (
+from llm_gateway.domain import (
     AttemptRecord,
     Candidate,
     Decision,
@@ -28,7 +28,7 @@ from llm_gateway.exchange import (
     Usage,
     Verdict,
 )
-from llm_gateway.ledger import file, intake, upkeep
+from llm_gateway.ledger import batch_insert, database_file, maintenance
 from llm_gateway.ledger.rows import (
     BEGIN_ATTEMPT,
     DECISION,
@@ -161,13 +161,13 @@ def history(
 
 
 def generate(path: Path, count: int, now: float) -> None:
-    db = file.open_ledger(path, durability="normal", now=now).db
+    db = database_file.open_ledger(path, durability="normal", now=now).db
     connection = db.conn
     held: list[tuple[Kind, object]] = []
 
     def flush() -> None:
         with db.atomic():
-            intake.write(connection, intake.lines(held))
+            batch_insert.write(connection, batch_insert.lines(held))
         held.clear()
 
     for n, row in enumerate(history(count, now, random.Random(1))):
@@ -175,7 +175,7 @@ def generate(path: Path, count: int, now: float) -> None:
         if n % BATCH == 0:
             flush()
     flush()
-    for _ in upkeep.round_of_upkeep(db, 90, now):
+    for _ in maintenance.round_of_upkeep(db, 90, now):
         pass
     db.close()
 
@@ -197,7 +197,7 @@ def questions() -> dict[str, tuple[str, dict[str, str]]]:
 
 def timed(path: Path, sql: str, parameters: dict[str, str]) -> tuple[float, float, int]:
     """Milliseconds of the first time and of the median of the next five, and the rows."""
-    with closing(file.read_only(path)) as connection:
+    with closing(database_file.read_only(path)) as connection:
         times, rows = [], []
         for _ in range(6):
             begin = time.perf_counter()
@@ -221,7 +221,7 @@ def main() -> int:
             print(f"{options.requests:,} requests written in {took:.0f} s")
         print(f"{path.stat().st_size / 1e6:,.0f} MB, SQLite {sqlite3.sqlite_version}\n")
         begin = time.perf_counter()
-        file.open_ledger(path, durability="normal", now=time.time()).db.close()
+        database_file.open_ledger(path, durability="normal", now=time.time()).db.close()
         print(f"opened and checked in {(time.perf_counter() - begin) * 1000:,.0f} ms\n")
         print(f"{'':<28}{'first ms':>10}{'then ms':>10}{'rows':>8}")
         for name, (sql, parameters) in questions().items():

@@ -16,13 +16,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "addon"))
 
 from llm_gateway import dialects  # noqa: E402
+from llm_gateway.accounting.prices import cost  # noqa: E402
+from llm_gateway.accounting.usage import read_answer  # noqa: E402
 from llm_gateway.dialects import CHAT, DialectSpec  # noqa: E402
-from llm_gateway.exchange import Price, Usage  # noqa: E402
-from llm_gateway.meter import StreamMeter  # noqa: E402
-from llm_gateway.peek import Peek  # noqa: E402
-from llm_gateway.prices import cost  # noqa: E402
-from llm_gateway.sse import SSEDecoder, raw_events  # noqa: E402
-from llm_gateway.usage import read_answer  # noqa: E402
+from llm_gateway.domain import Price, Usage  # noqa: E402
+from llm_gateway.streaming.response_probe import Peek  # noqa: E402
+from llm_gateway.streaming.sse import SSEDecoder, raw_events  # noqa: E402
+from llm_gateway.streaming.stream_meter import StreamMeter  # noqa: E402
 
 
 def chat_body(size: int, messages: int = 3) -> bytes:

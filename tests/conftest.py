@@ -10,7 +10,7 @@ import pytest
 from fakes import NoHttp2
 from hypothesis import HealthCheck, settings
 
-from llm_gateway.edge.h2_version import too_old
+from llm_gateway.mitm_compat.h2_version import too_old
 
 settings.register_profile(
     "gateway",

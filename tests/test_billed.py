@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from llm_gateway import generate_content, price_rules, prices
-from llm_gateway.billed import Bill, billed, tariff
-from llm_gateway.content_coding import decoder
+from llm_gateway.accounting import price_rules, prices
+from llm_gateway.accounting.prices import CLASSES, Charge, charge, cost, known_price
+from llm_gateway.accounting.usage import usage_of
 from llm_gateway.dialects import (
     CHAT,
     EMBEDDINGS,
@@ -15,11 +15,12 @@ from llm_gateway.dialects import (
     RESPONSES,
     DialectSpec,
 )
-from llm_gateway.exchange import NANO, Price, Usage
-from llm_gateway.meter import StreamMeter
-from llm_gateway.prices import CLASSES, Charge, charge, cost, known_price
-from llm_gateway.providers.table import TYPES
-from llm_gateway.usage import usage_of
+from llm_gateway.dialects.billed import Bill, billed, tariff
+from llm_gateway.domain import NANO, Price, Usage
+from llm_gateway.providers.registry import TYPES
+from llm_gateway.streaming import generate_content
+from llm_gateway.streaming.content_coding import decoder
+from llm_gateway.streaming.stream_meter import StreamMeter
 
 NOW = 1_795_000_000.0
 

@@ -18,8 +18,8 @@ from sqlite_utils import Database
 
 from gateway import GatewayProcess
 from llm_gateway.cli import COMMANDS
+from llm_gateway.config.docs import reference
 from llm_gateway.config.load import parse_config
-from llm_gateway.config.reference import reference
 from llm_gateway.ledger import schema
 
 ROOT = Path(__file__).parents[1]
@@ -217,7 +217,7 @@ def test_every_table_is_mentioned() -> None:
 
 def test_every_option_and_variable_is_mentioned() -> None:
     sources = [path.read_text("utf-8") for path in ADDON.rglob("*.py")]
-    start = (ADDON / "llm_gateway" / "edge" / "start.py").read_text("utf-8")
+    start = (ADDON / "llm_gateway" / "bootstrap.py").read_text("utf-8")
     options = set(re.findall(r'"(gateway_[a-z_]+)"', start))
     assert len(options) >= 3
     variables = {n for s in sources for n in re.findall(r"LLM_GATEWAY_[A-Z_]+", s)}

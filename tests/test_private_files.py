@@ -15,9 +15,9 @@ from llm_gateway.config.files import (
     exposure,
     state_folder,
 )
-from llm_gateway.edge.datasette_command import environment
+from llm_gateway.dashboard_process.command import environment
 from llm_gateway.private_files import NotPrivate
-from llm_gateway.providers import tokens
+from llm_gateway.providers import token_store
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 
@@ -45,7 +45,7 @@ def home(tmp_path: Path) -> Path:
     folder = state_folder({"LLM_GATEWAY_HOME": str(tmp_path / "home")})
     admin_token(folder)
     environment(tmp_path / "usage.db", folder, base={})
-    tokens.write(folder, "copilot", tokens.SecretStr("gho_login"))
+    token_store.write(folder, "copilot", token_store.SecretStr("gho_login"))
     check_state(folder)
     return folder
 
@@ -114,7 +114,7 @@ def test_a_file_that_may_be_somebody_elses(
         assert str(path) in str(refused.value)
     # And whoever reads it does not.
     if name == "copilot/copilot.json":
-        assert tokens.read(home, "copilot") is None
+        assert token_store.read(home, "copilot") is None
         return
     with pytest.raises(NotPrivate):
         reading(name, home)

@@ -1,9 +1,9 @@
 """Gateway: mitmproxy's hooks, each a screen or less. The thinking is elsewhere.
 
-    load, configure, running, done     start, options, end                   edge/start.py
+    load, configure, running, done     start, options, end                   bootstrap.py
     http_connect, tls_clienthello      whose traffic is decrypted
-    requestheaders, request            who is asked                          edge/reception.py
-    gateway_attempt_failed             who is asked next                     edge/serving.py
+    requestheaders, request            who is asked                          pipeline/handler.py
+    gateway_attempt_failed             who is asked next                     pipeline/forwarding.py
     responseheaders                    the answer is on its way
     response, error                    it is over: settle, complete the row
 
@@ -21,12 +21,14 @@ from mitmproxy import connection, ctx, http, tcp, tls
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import layer, server_hooks
 
-from llm_gateway.edge import connection_limits, http_layer, start
-from llm_gateway.edge.answers import put
-from llm_gateway.edge.arrivals import BODY_BYTES
-from llm_gateway.edge.exchanges import Exchange
-from llm_gateway.edge.passing import Passage
-from llm_gateway.edge.reception import Reception, internal_error
+from llm_gateway import bootstrap
+from llm_gateway.pipeline.exchange import Exchange
+from llm_gateway.pipeline.handler import Reception, internal_error
+from llm_gateway.pipeline.ingress import BODY_BYTES
+from llm_gateway.pipeline.passthrough import Passage
+from llm_gateway.transport import attempt_policy, body_limit, connection_limits, patches
+from llm_gateway.transport import layer as http_layer
+from llm_gateway.transport.local_response import put
 
 logger = logging.getLogger("llm_gateway")
 
@@ -76,7 +78,7 @@ class Gateway:
         self.__dict__ = _state
         if _state:
             return
-        self.starting = start.Starting()
+        self.starting = bootstrap.Starting()
         self.tunnels: WeakKeyDictionary[connection.Client, str] = WeakKeyDictionary()
         """Clients that sent CONNECT, with the proxy user that they named."""
         self.exchanges: WeakKeyDictionary[http.HTTPFlow, Exchange | Passage] = (
@@ -96,8 +98,8 @@ class Gateway:
         if runtime is not None:
             self.reception = Reception(runtime, self.exchanges, self.tunnels)
             runtime.ending.append(self._settle_open)
-            http_layer.set_request_limit(BODY_BYTES, self.reception.too_large)
-            http_layer.set_error_answer(self.reception.error_answer)
+            body_limit.set_request_limit(BODY_BYTES, self.reception.too_large)
+            attempt_policy.set_error_answer(self.reception.error_answer)
 
     def running(self) -> None:
         self.starting.running()
@@ -134,7 +136,7 @@ class Gateway:
         if full := self._limits().admit(client):
             client.error = full
             return
-        http_layer.lift_connection_caps(client)
+        patches.lift_connection_caps(client)
 
     def _limits(self) -> connection_limits.ConnectionLimits:
         if self.limits is None:
@@ -192,13 +194,13 @@ class Gateway:
             return None
         return self.reception.whole(flow)
 
-    async def gateway_attempt_failed(self, failure: http_layer.Failure) -> None:
+    async def gateway_attempt_failed(self, failure: attempt_policy.Failure) -> None:
         try:
             await self.reception.failed(failure)
         except Exception:
             logger.exception("Internal error while failing over.")
             internal_error(failure.flow)
-            failure.action = http_layer.Action.RESPOND
+            failure.action = attempt_policy.Action.RESPOND
 
     # -- answers ---------------------------------------------------------------
 
@@ -221,7 +223,7 @@ class Gateway:
     @fail_closed
     def error(self, flow: http.HTTPFlow) -> None:
         said = flow.error.msg if flow.error else "closed"
-        if said == http_layer.INTERNAL and (found := self.exchanges.get(flow)):
+        if said == attempt_policy.INTERNAL and (found := self.exchanges.get(flow)):
             if isinstance(found, Exchange):
                 self.reception.settling.break_off(found)
             else:
@@ -230,7 +232,7 @@ class Gateway:
 
     def _over(self, flow: http.HTTPFlow, error: str | None) -> None:
         found = self.exchanges.pop(flow, None)
-        plan = http_layer.plan_of(flow)
+        plan = attempt_policy.plan_of(flow)
         died = plan.died if plan is not None else ""
         if isinstance(found, Exchange):
             self.reception.settling.finish(found, error=error, died=died)

@@ -16,11 +16,11 @@ import pytest
 from fakes.certs import Authority
 
 from llm_gateway import __version__
-from llm_gateway.cli import checkups
-from llm_gateway.cli.checkups import Finding
+from llm_gateway.cli import doctor_machine
 from llm_gateway.cli.doctor import doctor
-from llm_gateway.cli.launch import CA_NAME
-from llm_gateway.cli.reach import names_in
+from llm_gateway.cli.doctor_machine import Finding
+from llm_gateway.cli.doctor_providers import names_in
+from llm_gateway.cli.run_env import CA_NAME
 
 Answer = tuple[int, bytes]
 
@@ -170,7 +170,7 @@ def test_the_node_on_the_path(
     node.write_text(f"#!/bin/sh\necho '{version}'\n")
     node.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    found = [f"{f.mark} {f.what} {f.said}" for f in checkups.node(8080)]
+    found = [f"{f.mark} {f.what} {f.said}" for f in doctor_machine.node(8080)]
     assert len(found) == bool(line)
     assert not line or found[0].startswith(line)
 
@@ -188,7 +188,7 @@ def test_what_the_running_gateway_has_warned_of(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "admin-token").write_text("TOKEN")
     with server(answer) as port:
-        found = list(checkups.notices(port))
+        found = list(doctor_machine.notices(port))
     assert found == [Finding("note", "own key", "codex asks for m (3 times)")]
     assert asked == [("/health", ""), ("/admin/notices", "Bearer TOKEN")]
 
@@ -203,9 +203,9 @@ def test_the_token_is_not_for_another_program(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "admin-token").write_text("TOKEN")
     with server(answer) as port:
-        assert list(checkups.notices(port)) == []
+        assert list(doctor_machine.notices(port)) == []
     with free_port() as port:
-        assert list(checkups.notices(port)) == []
+        assert list(doctor_machine.notices(port)) == []
     assert seen == [""]
 
 
@@ -403,7 +403,7 @@ def test_lists_of_models(body: bytes, names: set[str] | None) -> None:
 def test_our_own_gateway() -> None:
     health = {"status": "ok", "version": __version__, "degraded": []}
     with server(lambda *_: (200, json.dumps(health).encode())) as port:
-        assert checkups.gateway_port(port) == Finding(
+        assert doctor_machine.gateway_port(port) == Finding(
             "ok", "gateway", f"runs on port {port}, ok"
         )
 
@@ -436,21 +436,21 @@ def test_our_own_gateway() -> None:
 )
 def test_a_gateway_that_is_not_well(health: Any, mark: str, said: str) -> None:
     with server(lambda *_: (200, json.dumps(health).encode())) as port:
-        found = checkups.gateway_port(port)
+        found = doctor_machine.gateway_port(port)
     assert found.mark == mark
     assert said in found.said
 
 
 def test_the_dashboards_port() -> None:
-    assert checkups.dashboard_port(0).mark == "ok"
+    assert doctor_machine.dashboard_port(0).mark == "ok"
     with free_port() as port:
-        assert "is free" in checkups.dashboard_port(port).said
+        assert "is free" in doctor_machine.dashboard_port(port).said
     with server(lambda *_: (200, b'{"datasette": {"version": "0.65.5"}}')) as port:
-        assert checkups.dashboard_port(port) == Finding(
+        assert doctor_machine.dashboard_port(port) == Finding(
             "ok", "dashboard", f"http://127.0.0.1:{port}/-/gateway"
         )
     with server(lambda *_: (404, b"no")) as port:
-        assert checkups.dashboard_port(port).mark == "fix"
+        assert doctor_machine.dashboard_port(port).mark == "fix"
 
 
 # -- the ledger and the state folder
@@ -462,24 +462,24 @@ def marks(findings: Iterator[Finding]) -> list[tuple[str, str]]:
 
 def test_the_ledger(tmp_path: Path) -> None:
     path = tmp_path / "usage.db"
-    assert marks(checkups.ledger(path)) == [
+    assert marks(doctor_machine.ledger(path)) == [
         ("ok", f"{path} is made at the first start")
     ]
     path.write_bytes(b"this is no database, however long one looks at it" * 50)
-    ((mark, said),) = marks(checkups.ledger(path))
+    ((mark, said),) = marks(doctor_machine.ledger(path))
     assert mark == "fix"
     assert "cannot be read (file is not a database); move it away" in said
     path.unlink()
     database = sqlite3.connect(path)
     database.execute("CREATE TABLE other (a)")
     database.commit()
-    assert marks(checkups.ledger(path)) == [
+    assert marks(doctor_machine.ledger(path)) == [
         ("fix", f"{path} holds no ledger; set LLM_GATEWAY_DB")
     ]
     database.execute("CREATE TABLE requests (id)")
     database.commit()
     database.close()
-    ((mark, said),) = marks(checkups.ledger(path))
+    ((mark, said),) = marks(doctor_machine.ledger(path))
     assert mark == "ok"
     assert said.startswith(f"{path}, 0.0 MB, SQLite ")
 
@@ -487,16 +487,16 @@ def test_the_ledger(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
 def test_the_state_folder(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    assert marks(checkups.state_folder(home)) == [
+    assert marks(doctor_machine.state_folder(home)) == [
         ("ok", f"{home} is made at the first start")
     ]
     home.mkdir(mode=0o700)
     token = home / "admin-token"
     token.touch(mode=0o600)
     (home / "ca-bundle.pem").touch(mode=0o644)
-    assert marks(checkups.state_folder(home)) == [("ok", str(home))]
+    assert marks(doctor_machine.state_folder(home)) == [("ok", str(home))]
     token.chmod(0o644)
-    assert marks(checkups.state_folder(home)) == [
+    assert marks(doctor_machine.state_folder(home)) == [
         ("fix", f"others can read it; chmod go= {token}")
     ]
 
@@ -515,7 +515,7 @@ def confdir(tmp_path: Path) -> Path:
 def trusted(
     confdir: Path, env: dict[str, str], name: str = "NODE_EXTRA_CA_CERTS"
 ) -> list[tuple[str, str]]:
-    found = checkups.trust(confdir, env, 8080)
+    found = doctor_machine.trust(confdir, env, 8080)
     return [(f.mark, f.said) for f in found if name in f.said]
 
 
@@ -524,7 +524,7 @@ PROXIED = {"HTTPS_PROXY": "http://127.0.0.1:8080"}
 
 
 def test_no_ca_yet(tmp_path: Path) -> None:
-    assert marks(checkups.trust(tmp_path, {}, 8080)) == [
+    assert marks(doctor_machine.trust(tmp_path, {}, 8080)) == [
         ("ok", f"{tmp_path / CA_NAME} is made at the first start")
     ]
 
@@ -552,7 +552,7 @@ def test_variables_that_name_bundles(confdir: Path, tmp_path: Path) -> None:
 
 
 def test_roots_of_the_machine_are_looked_at(confdir: Path) -> None:
-    found = marks(checkups.trust(confdir, {}, 8080))
+    found = marks(doctor_machine.trust(confdir, {}, 8080))
     assert ("ok", "certifi's roots do not know the gateway") in found
     assert ("ok", "system roots do not know the gateway") in found
 
@@ -565,17 +565,17 @@ def test_the_key_of_the_ca_is_for_its_owner(confdir: Path) -> None:
     assert (
         "fix",
         f"others can read the CA's key; chmod 600 {key}",
-    ) in marks(checkups.trust(confdir, {}, 8080))
+    ) in marks(doctor_machine.trust(confdir, {}, 8080))
 
 
 def test_a_ca_file_without_a_certificate(tmp_path: Path) -> None:
     (tmp_path / CA_NAME).write_text("nothing")
-    ((mark, said),) = marks(checkups.trust(tmp_path, {}, 8080))
+    ((mark, said),) = marks(doctor_machine.trust(tmp_path, {}, 8080))
     assert mark == "fix"
     assert "holds no certificate" in said
 
 
 def test_versions_of_what_runs_here() -> None:
-    found = list(checkups.versions())
+    found = list(doctor_machine.versions())
     assert [f.what for f in found] == ["python", "packages", "http2"]
     assert f"llm-gateway {__version__}, mitmproxy " in found[1].said

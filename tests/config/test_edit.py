@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.config.edit import mask, restore
-from llm_gateway.config.keys import secret_patterns
+from llm_gateway.config.introspection import secret_patterns
 from llm_gateway.config.load import parse_config, read_data
 from llm_gateway.config.masks import fingerprint, is_mask, mask_of
 from llm_gateway.config.problems import ConfigError

@@ -11,14 +11,7 @@ from pydantic import SecretStr
 from llm_gateway.config.load import Loaded, load_config, parse_config, placed
 from llm_gateway.config.models import Config
 from llm_gateway.config.problems import Complaint, ConfigError
-from llm_gateway.exchange import (
-    Metric,
-    Origin,
-    Policy,
-    Price,
-    Reset,
-    Window,
-)
+from llm_gateway.domain import Metric, Origin, Policy, Price, Reset, Window
 
 FULL = """\
 // everything that the contract names

@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from llm_gateway.config.fields import FromEnvironment, nano
 from llm_gateway.config.models import Config, Limits, Model, Pricing, Provider
-from llm_gateway.exchange import Metric, Origin, Price, Reset, Window
+from llm_gateway.domain import Metric, Origin, Price, Reset, Window
 
 
 def provider(**more: Any) -> Provider:

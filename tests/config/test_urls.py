@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llm_gateway.config.urls import is_in_the_house, is_loopback, parse_base_url
-from llm_gateway.exchange import Origin
+from llm_gateway.domain import Origin
 
 
 @pytest.mark.parametrize(

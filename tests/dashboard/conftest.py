@@ -17,7 +17,7 @@ with warnings.catch_warnings():
 
 from llm_gateway import dashboard
 from llm_gateway.dashboard import compat
-from llm_gateway.dashboard.board import board_of
+from llm_gateway.dashboard.plugin_state import board_of
 
 from .fake_gateway import FakeGateway
 from .ledgers import Ledger

@@ -228,7 +228,7 @@ def fill(
 
 
 def _iso(at: float) -> str:
-    from llm_gateway.dashboard.standing import stamp
+    from llm_gateway.dashboard.availability import stamp
 
     return stamp(at)
 

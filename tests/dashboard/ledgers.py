@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from llm_gateway.dashboard.standing import stamp
+from llm_gateway.dashboard.availability import stamp
 from llm_gateway.ledger import schema
 
 _numbers = itertools.count(1)

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from llm_gateway.dashboard.availability import stamp
 from llm_gateway.dashboard.live import snapshot
 from llm_gateway.dashboard.reader import Reader
-from llm_gateway.dashboard.standing import stamp
-from llm_gateway.dashboard.ticker import Ticker
+from llm_gateway.dashboard.recent_requests import Ticker
 
 from .conftest import NOW
 from .ledgers import Ledger, candidate

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llm_gateway.dashboard import assets, compat
-from llm_gateway.dashboard.standing import stamp
+from llm_gateway.dashboard.availability import stamp
 
 from .conftest import Serve
 from .fake_gateway import FakeGateway

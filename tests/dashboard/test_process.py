@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from llm_gateway.edge import datasette_command as command
-from llm_gateway.edge.dashboard_process import DashboardProcess
+from llm_gateway.dashboard_process import command
+from llm_gateway.dashboard_process.child import DashboardProcess
 
 from .ledgers import Ledger
 
@@ -183,7 +183,7 @@ def test_stopped_before_it_started(tmp_path: Path, ledger: Ledger) -> None:
 PARENT = """
 import sys
 from pathlib import Path
-from llm_gateway.edge.dashboard_process import DashboardProcess
+from llm_gateway.dashboard_process.child import DashboardProcess
 
 process = DashboardProcess(Path(sys.argv[1]), 0, gateway_url="", home=Path(sys.argv[2]), say=str)
 process.start()

@@ -21,7 +21,7 @@ from llm_gateway.dialects.prompt_size import (
     PromptSize,
     weigh,
 )
-from llm_gateway.exchange import RequestInfo
+from llm_gateway.domain import RequestInfo
 
 
 def ask(dialect: DialectSpec, **values) -> RequestInfo:

@@ -30,9 +30,9 @@ from llm_gateway.dialects import (
     register,
 )
 from llm_gateway.dialects.spec import Action, ModelPlace
-from llm_gateway.meter import StreamMeter
-from llm_gateway.peek import Peek, PeekState
 from llm_gateway.providers import TYPES
+from llm_gateway.streaming.response_probe import Peek, PeekState
+from llm_gateway.streaming.stream_meter import StreamMeter
 
 PACKAGE = Path(llm_gateway.__file__).parent
 FOLDER = Path(dialects.__file__).parent

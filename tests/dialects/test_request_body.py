@@ -17,7 +17,7 @@ from llm_gateway.dialects import (
     RequestError,
     read,
 )
-from llm_gateway.exchange import RequestInfo
+from llm_gateway.domain import RequestInfo
 
 
 def body(text: str, dialect: DialectSpec = CHAT) -> RequestBody:

@@ -31,16 +31,17 @@ PATIENCE = 1.0
 """Seconds that clients wait for the answers that a broken gateway owes."""
 
 TURNING = (
-    "addon edge.admission edge.calls edge.passing edge.reception edge.serving outbound"
+    "addon pipeline.access_control pipeline.exchange pipeline.passthrough "
+    "pipeline.handler pipeline.forwarding providers.upstream_request"
 )
 """Modules in which one request is turned into another."""
 ALL = {
-    "layer": "edge.http_",
-    "edge": "addon edge.a edge.c edge.d edge.e edge.k edge.l edge.m edge.p edge.r edge.s",
-    "core": "dialects exchange failover health identity ids limits meter outbound peek prices routing sse sticky usage",
-    "rest": "config ledger manage providers",
+    "layer": "transport mitm_compat fastpath.http_layer fastpath.single_segment",
+    "edge": "addon admin app bootstrap fastpath.a fastpath.c fastpath.hook fastpath.shortcuts pipeline pool",
+    "core": "accounting adaptation client_identity dialects domain ids limits routing streaming",
+    "rest": "config ledger providers",
 }
-LEFT_OUT = ("edge.simulator", "cli.", "dashboard", "_Turn.", "Desk.watch")
+LEFT_OUT = ("simulator.", "cli.", "dashboard", "_Turn.", "Desk.watch")
 """Other processes, and what would end the test and not the request."""
 
 

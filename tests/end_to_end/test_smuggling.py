@@ -34,7 +34,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import GatewayProcess
-from llm_gateway.edge.h2_version import too_old
+from llm_gateway.mitm_compat.h2_version import too_old
 
 from .conftest import Start
 

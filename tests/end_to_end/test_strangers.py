@@ -14,8 +14,8 @@ import pytest
 from fakes import FakeProvider, Gone, Way, reach
 
 from gateway import GatewayProcess, chat, provider
+from llm_gateway.admin.routes import ROUTES
 from llm_gateway.cli.ask import ask
-from llm_gateway.edge.management import ROUTES
 
 from .conftest import Start
 

@@ -1,6 +1,6 @@
 """Records as the gateway makes them, with everything that a test does not care about."""
 
-from llm_gateway.exchange import (
+from llm_gateway.domain import (
     AttemptRecord,
     Candidate,
     Decision,

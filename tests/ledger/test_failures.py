@@ -15,7 +15,7 @@ import pytest
 from fakes.disk import small_disk
 
 from ledger.samples import AT, DECISION, attempt, ended, request
-from llm_gateway.ledger import file
+from llm_gateway.ledger import database_file
 from llm_gateway.ledger.store import GatewayState, Store, StoreError
 
 TIMEOUT = 20
@@ -131,7 +131,7 @@ async def test_nobody_waits_for_a_disk_that_does_not_answer(
     open_store, tmp_path, monkeypatch
 ):
     """SQLite itself hangs, as it does when a disk stalls: no error ever comes."""
-    monkeypatch.setattr(file, "WRITING_PATIENCE", 10.0)
+    monkeypatch.setattr(database_file, "WRITING_PATIENCE", 10.0)
     store = open_store()
     with program(HERE / "locker.py", tmp_path / "usage.db") as locker:
         assert locker.stdout.readline() == "locked\n"
@@ -147,7 +147,7 @@ async def test_nobody_waits_for_a_disk_that_does_not_answer(
 
 
 def test_a_reader_that_never_ends_is_seen(open_store, tmp_path, monkeypatch):
-    monkeypatch.setattr(file, "LARGEST_LOG", 100_000)
+    monkeypatch.setattr(database_file, "LARGEST_LOG", 100_000)
     store = open_store()
     assert store.begin(request("r0")).result(TIMEOUT)
     with closing(sqlite3.connect(f"file:{store.path}?mode=ro", uri=True)) as reader:
@@ -383,7 +383,7 @@ def test_of_damaged_attempts_all_but_the_damaged_ones_are_carried_over(
 async def test_a_large_file_is_checked_while_requests_go_on(
     open_store, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(file, "CHECKED_AT_ONCE", 0)
+    monkeypatch.setattr(database_file, "CHECKED_AT_ONCE", 0)
     monkeypatch.setattr("llm_gateway.ledger.writer.LOOK_EVERY", 0.01)
     store = open_store()
     history_with_a_mark(store, "MARK attempts")
@@ -473,7 +473,7 @@ def test_what_was_awaited_survives_kill_9(open_store, tmp_path):
 
 def test_what_a_crash_left_in_flight_costs_what_it_reserved_once(open_store, tmp_path):
     path = tmp_path / "usage.db"
-    opened = file.open_ledger(path, durability="normal", now=AT)
+    opened = database_file.open_ledger(path, durability="normal", now=AT)
     opened.db.close()
     make(
         path,

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ledger.samples import DECISION, attempt, ended, request
-from llm_gateway.exchange import Event
-from llm_gateway.ledger.file import read_only
+from llm_gateway.domain import Event
+from llm_gateway.ledger.database_file import read_only
 from llm_gateway.ledger.store import GatewayState
 
 TIMEOUT = 20

@@ -7,7 +7,7 @@ import pytest
 
 from ledger.samples import AT, ended, request
 from llm_gateway.cli.report import dollars, report, tokens
-from llm_gateway.exchange import Usage
+from llm_gateway.domain import Usage
 from llm_gateway.ledger.reports import (
     BadParameter,
     LedgerFile,

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.samples import AT, DECISION, attempt, ended, request
-from llm_gateway.exchange import Event, Usage
-from llm_gateway.ledger import file, rows
+from llm_gateway import timestamps
+from llm_gateway.domain import Event, Usage
+from llm_gateway.ledger import database_file, rows
 from llm_gateway.ledger.store import GatewayState, Store, StoreError
 
 TIMEOUT = 20
@@ -243,7 +244,9 @@ def test_a_second_gateway_is_told_who_has_the_file(open_store, tmp_path):
 def test_durability_decides_whether_a_commit_waits_for_the_disk(
     tmp_path, durability, synchronous
 ):
-    db = file.open_ledger(tmp_path / "usage.db", durability=durability, now=AT).db
+    db = database_file.open_ledger(
+        tmp_path / "usage.db", durability=durability, now=AT
+    ).db
     assert db.execute("PRAGMA synchronous").fetchone() == (synchronous,)
     db.close()
 
@@ -326,10 +329,10 @@ def test_what_clients_send_is_stored_whatever_it_is(open_store):
 
 @given(st.floats(0, 4_000_000_000))
 def test_times_survive_to_the_millisecond(at):
-    stamp = rows.iso(at)
+    stamp = timestamps.iso(at)
     assert len(stamp) == 24
-    assert abs(rows.unix(stamp) - at) < 0.0011
-    assert rows.unix(stamp) <= at + 0.000001
+    assert abs(timestamps.unix(stamp) - at) < 0.0011
+    assert timestamps.unix(stamp) <= at + 0.000001
 
 
 def test_a_closed_ledger_is_one_file_that_a_read_only_place_can_hold(

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_gateway.exchange import Limit, Metric, Need, Reset, Window
-from llm_gateway.limits.engine import Limiter, LimitRefusal, Reservation
+from llm_gateway.domain import Limit, Metric, Need, Reset, Window
+from llm_gateway.limits.limiter import Limiter, LimitRefusal, Reservation
 from llm_gateway.limits.windows import EXACT, LENGTHS, STEPS, Rolling
 
 PACIFIC = ZoneInfo("America/Los_Angeles")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from llm_gateway.exchange import Limit, Metric, Reset, Window
-from llm_gateway.limits.heard import Heard
+from llm_gateway.domain import Limit, Metric, Reset, Window
+from llm_gateway.limits.observed import Heard
 from llm_gateway.limits.values import Word
 from llm_gateway.limits.windows import AnyWindow, Calendar, Rolling, window_for
 

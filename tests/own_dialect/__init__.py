@@ -13,7 +13,7 @@ import re
 
 from llm_gateway.dialects.spec import Action, DialectSpec, ModelPlace, StreamEnd
 from llm_gateway.dialects.stream_patterns import open_strings, strings
-from llm_gateway.exchange import Dialect
+from llm_gateway.domain import Dialect
 
 from .answer import failed, has_content, is_last
 from .errors import error_body, stream_error

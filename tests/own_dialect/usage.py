@@ -1,7 +1,7 @@
 """Usage: `tolls`, at the top of an answer and of its last event."""
 
 from llm_gateway.dialects.token_counts import Counts, first_count
-from llm_gateway.exchange import Usage
+from llm_gateway.domain import Usage
 
 
 def find_usage(value: Counts, holder: Counts) -> Counts | None:

@@ -14,10 +14,10 @@ from llm_gateway.dialects import (
     RequestBody,
     read,
 )
-from llm_gateway.exchange import Offer
-from llm_gateway.outbound import Outbound, build
+from llm_gateway.domain import Offer
 from llm_gateway.providers import catalog
 from llm_gateway.providers.catalog import Catalog
+from llm_gateway.providers.upstream_request import Outbound, build
 
 NOW = 1_763_000_000.0
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.config.models import Config
-from llm_gateway.exchange import (
+from llm_gateway.domain import (
     Dialect,
     Limit,
     Metric,
@@ -19,7 +19,7 @@ from llm_gateway.exchange import (
 )
 from llm_gateway.providers import catalog
 from llm_gateway.providers.catalog import Catalog, CatalogError
-from llm_gateway.providers.names import Names
+from llm_gateway.providers.model_index import Names
 
 from .sending import NOW, catalog_of, only_offer
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from llm_gateway.exchange import Origin
-from llm_gateway.providers import tokens
-from llm_gateway.providers.copilot import (
+from llm_gateway.domain import Origin
+from llm_gateway.providers import token_store
+from llm_gateway.providers.copilot_protocol import (
     DeviceCode,
     Granted,
     Pending,
@@ -26,13 +26,13 @@ from llm_gateway.providers.copilot import (
     read_session,
     session_request,
 )
-from llm_gateway.providers.copilot_auth import (
+from llm_gateway.providers.copilot_session import (
     CopilotLogin,
     CopilotSession,
     CredentialError,
 )
 from llm_gateway.providers.credentials import Credentials
-from llm_gateway.providers.github import GitHub
+from llm_gateway.providers.github_client import GitHub
 
 from .fake_github import (
     CLIENT_ID,
@@ -282,9 +282,9 @@ async def test_a_login_from_code_to_stored_token(
     }
     assert fake.seen[1].headers["accept"] == "application/json"
     # stored for nobody else to read
-    assert tokens.read(tmp_path, "my copilot/1") == SecretStr("gho_OAUTH")
-    assert tokens.stored(tmp_path) == {"my copilot/1"}
-    path = tokens.path_of(tmp_path, "my copilot/1")
+    assert token_store.read(tmp_path, "my copilot/1") == SecretStr("gho_OAUTH")
+    assert token_store.stored(tmp_path) == {"my copilot/1"}
+    path = token_store.path_of(tmp_path, "my copilot/1")
     assert path == tmp_path / "copilot" / "my%20copilot%2F1.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -308,7 +308,7 @@ async def test_a_login_that_ends_without_a_token(
     assert found.code == error
     assert isinstance(again := await login.poll("p"), Refused)
     assert again.code == "no_login"
-    assert tokens.stored(tmp_path) == frozenset()
+    assert token_store.stored(tmp_path) == frozenset()
 
 
 async def test_a_code_that_nobody_typed_expires_here_too(
@@ -464,7 +464,7 @@ async def test_the_token_of_the_config_is_used(
     fake: FakeGitHub, clock: Clock, tmp_path: Path
 ) -> None:
     fake.sessions = [session("ONE", expires_at=NOW + 1800)]
-    tokens.write(tmp_path, "cp", SecretStr("gho_STORED"))
+    token_store.write(tmp_path, "cp", SecretStr("gho_STORED"))
     credentials = Credentials(tmp_path, clock, github(fake))
     found = await credentials.get(copilot_upstream(oauthToken="gho_CONFIG"))
     assert found.token.get_secret_value() == "ONE"
@@ -481,10 +481,10 @@ async def test_without_one_the_stored_login_is_used(
     credentials = Credentials(tmp_path, clock, github(fake))
     with pytest.raises(CredentialError, match="not signed in"):
         await credentials.get(copilot_upstream())
-    tokens.write(tmp_path, "cp", SecretStr("gho_FIRST"))
+    token_store.write(tmp_path, "cp", SecretStr("gho_FIRST"))
     await credentials.get(copilot_upstream())
     # a new login
-    tokens.write(tmp_path, "cp", SecretStr("gho_SECOND"))
+    token_store.write(tmp_path, "cp", SecretStr("gho_SECOND"))
     await credentials.get(copilot_upstream())
     credentials.forget("cp")
     found = await credentials.get(copilot_upstream())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from llm_gateway.providers import tokens
+from llm_gateway.providers import token_store
 from llm_gateway.providers.credentials import CredentialError, Credentials, TokenFile
 
 from .sending import catalog_of
@@ -85,28 +85,28 @@ async def test_the_upstream_names_its_file(tmp_path: Path) -> None:
     "provider", ["p", "a/b", "..", ".", "ü %", ".hidden", "x" * 32]
 )
 def test_any_id_makes_a_file(tmp_path: Path, provider: str) -> None:
-    tokens.write(tmp_path, provider, SecretStr("T"))
-    assert tokens.read(tmp_path, provider) == SecretStr("T")
-    assert tokens.path_of(tmp_path, provider).parent == tmp_path / "copilot"
-    assert tokens.stored(tmp_path) == {provider}
+    token_store.write(tmp_path, provider, SecretStr("T"))
+    assert token_store.read(tmp_path, provider) == SecretStr("T")
+    assert token_store.path_of(tmp_path, provider).parent == tmp_path / "copilot"
+    assert token_store.stored(tmp_path) == {provider}
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"oauth_token": 5}', "\x00"])
 def test_a_broken_login_is_none(tmp_path: Path, content: str) -> None:
-    path = tokens.path_of(tmp_path, "p")
+    path = token_store.path_of(tmp_path, "p")
     path.parent.mkdir()
     path.write_text(content)
-    assert tokens.read(tmp_path, "p") is None
+    assert token_store.read(tmp_path, "p") is None
 
 
 def test_a_new_login_replaces_the_old(tmp_path: Path) -> None:
-    tokens.write(tmp_path, "p", SecretStr("ONE"))
-    tokens.path_of(tmp_path, "p").chmod(0o644)
-    tokens.write(tmp_path, "p", SecretStr("TWO"))
-    assert tokens.read(tmp_path, "p") == SecretStr("TWO")
-    assert tokens.path_of(tmp_path, "p").stat().st_mode & 0o777 == 0o600
+    token_store.write(tmp_path, "p", SecretStr("ONE"))
+    token_store.path_of(tmp_path, "p").chmod(0o644)
+    token_store.write(tmp_path, "p", SecretStr("TWO"))
+    assert token_store.read(tmp_path, "p") == SecretStr("TWO")
+    assert token_store.path_of(tmp_path, "p").stat().st_mode & 0o777 == 0o600
 
 
 def test_nobody_is_signed_in_at_first(tmp_path: Path) -> None:
-    assert tokens.stored(tmp_path) == frozenset()
-    assert tokens.read(tmp_path, "p") is None
+    assert token_store.stored(tmp_path) == frozenset()
+    assert token_store.read(tmp_path, "p") is None

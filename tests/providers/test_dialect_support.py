@@ -3,7 +3,7 @@
 import pytest
 
 from llm_gateway.dialects import SPECS
-from llm_gateway.exchange import Dialect, Offer
+from llm_gateway.domain import Dialect, Offer
 from llm_gateway.providers.dialect_support import (
     by_dialect,
     example_types,

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from llm_gateway.config.load import parse_config
-from llm_gateway.limits.words import PARSERS
-from llm_gateway.providers import KNOWN_HOSTS, TYPES, catalog, reference
+from llm_gateway.limits.headers import PARSERS
+from llm_gateway.providers import KNOWN_HOSTS, TYPES, catalog, docs
 
 NOW = 1_763_000_000.0
 HERE = Path(__file__).parent
@@ -66,9 +66,9 @@ def test_without_keys_every_other_provider_is_skipped() -> None:
 @pytest.mark.parametrize(
     "part",
     [
-        reference.providers_table(),
-        reference.notes_list(),
-        reference.free_tiers_table(),
+        docs.providers_table(),
+        docs.notes_list(),
+        docs.free_tiers_table(),
         ", ".join(f"`{host}`" for host in sorted(KNOWN_HOSTS)),
         TEXT,
     ],

@@ -22,20 +22,13 @@ from llm_gateway.dialects import (
     RequestBody,
     read,
 )
-from llm_gateway.edge.runtime import Standpoint, View
-from llm_gateway.exchange import (
-    Call,
-    Candidate,
-    Offer,
-    Policy,
-    Price,
-    RequestInfo,
-)
+from llm_gateway.domain import Call, Candidate, Offer, Policy, Price, RequestInfo
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.paid_extras import REDIRECTS, weighed
-from llm_gateway.providers.table import TYPES
-from llm_gateway.reserving import extras_of, price_of
-from llm_gateway.routing import decide
+from llm_gateway.providers.registry import TYPES
+from llm_gateway.routing.selection import decide
+from llm_gateway.routing.state import Standpoint, View
+from llm_gateway.routing.worst_case import extras_of, price_of
 
 NOW = 1_800_000_000.0
 REMOTE = sorted(name for name, row in TYPES.items() if not row.local)

@@ -2,12 +2,12 @@
 
 import pytest
 
+from llm_gateway.adaptation.quirks import Quirk, learn
 from llm_gateway.dialects import CHAT, ProviderError
-from llm_gateway.exchange import Offer, RequestInfo
+from llm_gateway.domain import Offer, RequestInfo
 from llm_gateway.providers.catalog import _max_output
-from llm_gateway.providers.quirks import Quirk, learn
-from llm_gateway.providers.table import TYPES
-from llm_gateway.reserving import most_output
+from llm_gateway.providers.registry import TYPES
+from llm_gateway.routing.worst_case import most_output
 
 SENTENCES = [
     ("max_tokens is too large: 100000. This model supports at most 16384 completion tokens, whereas you provided 100000.", 16_384),

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from llm_gateway.edge import datasette_command as command
+from llm_gateway.dashboard_process import command
 
 DEFAULT_PORT = 8001
 

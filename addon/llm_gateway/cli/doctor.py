@@ -13,16 +13,16 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from llm_gateway.cli import checkups
-from llm_gateway.cli.checkups import Finding
-from llm_gateway.cli.reach import Reached, reach_all
+from llm_gateway.cli import doctor_machine
+from llm_gateway.cli.doctor_machine import Finding
+from llm_gateway.cli.doctor_providers import Reached, reach_all
 from llm_gateway.config.load import Loaded, load_config, placed
 from llm_gateway.config.problems import ConfigError
-from llm_gateway.providers import tokens
+from llm_gateway.providers import token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError, build
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.dialect_support import summary
-from llm_gateway.providers.github import GitHub
+from llm_gateway.providers.github_client import GitHub
 
 MARKS = {"ok": "ok  ", "note": "note", "fix": "FIX "}
 
@@ -40,8 +40,8 @@ def doctor(argv: list[str]) -> int:
 
 def examine(options: argparse.Namespace) -> Iterator[Finding]:
     home: Path = options.home
-    yield from checkups.versions()
-    yield from checkups.node(options.port)
+    yield from doctor_machine.versions()
+    yield from doctor_machine.node(options.port)
     catalog: Catalog | None = None
     if not options.config.exists() and not options.config_named:
         yield Finding("ok", "config", f"{options.config} is made at the first start")
@@ -55,13 +55,15 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
             )
         else:
             yield from _config(loaded, options.config)
-    yield from checkups.state_folder(home)
-    yield checkups.gateway_port(options.port)
-    yield from checkups.notices(options.port)
+    yield from doctor_machine.state_folder(home)
+    yield doctor_machine.gateway_port(options.port)
+    yield from doctor_machine.notices(options.port)
     port = 8001 if catalog is None else catalog.config.dashboard.port
-    yield checkups.dashboard_port(port)
-    yield from checkups.ledger(options.db)
-    yield from checkups.trust(options.confdir.expanduser(), os.environ, options.port)
+    yield doctor_machine.dashboard_port(port)
+    yield from doctor_machine.ledger(options.db)
+    yield from doctor_machine.trust(
+        options.confdir.expanduser(), os.environ, options.port
+    )
     if catalog is not None:
         yield from _dialects(catalog)
         yield from _providers(catalog, home, offline=options.offline)
@@ -80,7 +82,7 @@ def _catalog(loaded: Loaded, path: Path, home: Path) -> Catalog:
             loaded.config,
             loaded.revision,
             now=time.time(),
-            signed_in=tokens.stored(home),
+            signed_in=token_store.stored(home),
         )
     except CatalogError as e:
         raise placed(loaded.text, e.complaints, str(path)) from e

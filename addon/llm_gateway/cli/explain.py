@@ -17,10 +17,10 @@ from typing import Any
 from urllib.parse import quote
 
 from llm_gateway.cli.ask import Unreachable, ask, message_of, port_from_environment
-from llm_gateway.cli.configure import default_config, read
+from llm_gateway.cli.init_check import default_config, read
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.dialects import SPECS
-from llm_gateway.exchange import Dialect
+from llm_gateway.domain import Dialect
 
 
 def explain(argv: list[str]) -> int:
@@ -65,9 +65,10 @@ def database() -> Path:
 
 
 def _offline(model: str, dialect: str | None, path: Path) -> tuple[int, Any]:
-    from llm_gateway.edge import current
-    from llm_gateway.edge.runtime import LONGEST_WINDOW, Standpoint
+    from llm_gateway.app.state import LONGEST_WINDOW
     from llm_gateway.ledger.store import Store
+    from llm_gateway.routing import status as current
+    from llm_gateway.routing.state import Standpoint
 
     print(
         "No gateway is running: weighed from the config and the ledger.",

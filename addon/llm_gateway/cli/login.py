@@ -21,14 +21,14 @@ from llm_gateway.cli.ask import (
     own_token,
     port_from_environment,
 )
-from llm_gateway.cli.configure import default_config
+from llm_gateway.cli.init_check import default_config
 from llm_gateway.config.files import state_folder
 from llm_gateway.config.load import load_config
 from llm_gateway.config.problems import ConfigError
-from llm_gateway.providers import tokens
-from llm_gateway.providers.copilot import DeviceCode, Granted, Pending, Refused
-from llm_gateway.providers.copilot_auth import CopilotLogin
-from llm_gateway.providers.github import GitHub
+from llm_gateway.providers import token_store
+from llm_gateway.providers.copilot_protocol import DeviceCode, Granted, Pending, Refused
+from llm_gateway.providers.copilot_session import CopilotLogin
+from llm_gateway.providers.github_client import GitHub
 
 NOTICE = (
     "Copilot's terms are written for editors; GitHub can notice other use of a token. "
@@ -69,7 +69,7 @@ def login(argv: list[str]) -> int:
     if isinstance(granted, Refused):
         print(granted.message, file=sys.stderr)
         return 1
-    place = tokens.path_of(state_folder(os.environ), provider)
+    place = token_store.path_of(state_folder(os.environ), provider)
     if options.show:
         place.unlink(missing_ok=True)
         print(f'"oauthToken": "{granted.oauth_token.get_secret_value()}"')

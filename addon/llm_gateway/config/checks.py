@@ -9,11 +9,12 @@ of. What this file does not know: files, positions, what a type's row says.
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from llm_gateway.config.introspection import is_secret
+from llm_gateway.config.provider_types import LOCAL_TYPES
+
 from .jsonc import Path, show
 from .key_forms import surplus
-from .keys import is_secret
 from .masks import is_mask
-from .names import LOCAL_TYPES
 from .problems import Complaint
 from .urls import parse_base_url
 

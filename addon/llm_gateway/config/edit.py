@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from llm_gateway.config.introspection import is_secret, secret_patterns
 from llm_gateway.secret_patterns import KEY_LIKE
 
 from .environment import is_reference
 from .jsonc import Node, Path, comments, position, show
-from .keys import is_secret, secret_patterns
 from .load import read_data, read_tree
 from .masks import fingerprint, is_mask, mask_of
 from .merge import Splice, merged, spliced

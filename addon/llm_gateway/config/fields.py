@@ -30,9 +30,11 @@ from pydantic_core import (
     core_schema,
 )
 
+from llm_gateway.config.provider_types import PROVIDER_TYPES, UNSUPPORTED_TYPES
+from llm_gateway.config.suggestions import nearest
+from llm_gateway.domain import NANO, Dialect, Reset
+
 from ..dialects import SPECS
-from ..exchange import NANO, Dialect, Reset
-from .names import PROVIDER_TYPES, UNSUPPORTED_TYPES, nearest
 from .urls import DEFAULT_PORTS, parse_base_url, parse_host
 
 MOST = 2**53

@@ -20,11 +20,12 @@ from typing import Any
 import json5
 from pydantic import ValidationError
 
+from llm_gateway.config.introspection import is_secret
+
 from .checks import mistakes, oddities
 from .environment import expand
 from .fields import FromEnvironment
 from .jsonc import Node, Path, SyntaxProblem, parse, position, show
-from .keys import is_secret
 from .models import Config
 from .problems import Complaint, ConfigError, Problem, complaint
 

@@ -17,7 +17,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..exchange import Metric, Policy
+from llm_gateway.domain import Metric, Policy
+
 from .fields import (
     Count,
     Dollars,

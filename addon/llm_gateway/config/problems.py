@@ -13,9 +13,16 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from llm_gateway.config.introspection import (
+    choices,
+    is_secret,
+    keys_of,
+    section_at,
+    walk,
+)
+from llm_gateway.config.suggestions import nearest, same_letters
+
 from .jsonc import Path
-from .keys import choices, is_secret, keys_of, section_at, walk
-from .names import nearest, same_letters
 
 
 @dataclass(frozen=True, slots=True)

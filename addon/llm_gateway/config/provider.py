@@ -22,7 +22,9 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from ..exchange import Metric, Origin, Price, Window
+from llm_gateway.config.provider_types import LOCAL_TYPES
+from llm_gateway.domain import Metric, Origin, Price, Window
+
 from .fields import (
     BaseURL,
     Count,
@@ -39,7 +41,6 @@ from .fields import (
     TypeName,
     nano,
 )
-from .names import LOCAL_TYPES
 from .urls import parse_base_url
 
 

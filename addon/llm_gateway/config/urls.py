@@ -13,8 +13,9 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from llm_gateway.domain import Origin
+
 from ..dialects import SPECS
-from ..exchange import Origin
 
 EXAMPLE = "write it like https://api.example.com/v1"
 DEFAULT_PORTS = {"https": 443, "http": 80}

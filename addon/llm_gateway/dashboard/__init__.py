@@ -21,8 +21,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from . import compat, security, sign_in, sql_limits, views, writes
-from .board import board_of
+from llm_gateway.dashboard import actions, compat, security, sign_in, sql_limits, views
+from llm_gateway.dashboard.plugin_state import board_of
+
 from .compat import hook
 
 _QUIET_PATHS = ("/-/gateway/live.json", "/-/gateway/static/")
@@ -70,13 +71,13 @@ def register_routes() -> list[tuple[str, Any]]:
         (rf"{ours}/offer\.json$", views.offer_json),
         (rf"{ours}/config$", views.config_page),
         (rf"{ours}/static/(?P<version>[0-9a-z]+)/(?P<name>.+)$", views.static),
-        (rf"{ours}/config\.json$", writes.config_json),
-        (rf"{ours}/config/save$", writes.config_save),
-        (rf"{ours}/reload$", writes.reload),
-        (rf"{ours}/simulate$", writes.simulate),
-        (rf"{ours}/copilot/(?P<step>start|poll)$", writes.copilot),
-        (rf"{ours}/status\.json$", writes.status_json),
-        (rf"{ours}/route\.json$", writes.route_json),
+        (rf"{ours}/config\.json$", actions.config_json),
+        (rf"{ours}/config/save$", actions.config_save),
+        (rf"{ours}/reload$", actions.reload),
+        (rf"{ours}/simulate$", actions.simulate),
+        (rf"{ours}/copilot/(?P<step>start|poll)$", actions.copilot),
+        (rf"{ours}/status\.json$", actions.status_json),
+        (rf"{ours}/route\.json$", actions.route_json),
     ]
 
 

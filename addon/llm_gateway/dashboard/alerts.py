@@ -10,7 +10,7 @@ What this file does not know: SQLite, clocks (`now` is an argument), HTML.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .standing import NEAR, Bar, empty_at
+from llm_gateway.dashboard.availability import NEAR, Bar, empty_at
 
 Json = dict[str, Any]
 Rates = Mapping[tuple[str, ...], Mapping[str, float]]

@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .board import HISTORY_TTL, Board
+from llm_gateway.dashboard.availability import moment, stamp
+from llm_gateway.dashboard.plugin_state import HISTORY_TTL, Board
+
 from .reader import Ask, TooSlow
-from .standing import moment, stamp
 
 Json = dict[str, Any]
 

@@ -13,10 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from . import queries
-from .alerts import alerts
-from .reader import Ask
-from .standing import (
+from llm_gateway.dashboard.availability import (
     Bar,
     OfferState,
     Standing,
@@ -26,7 +23,11 @@ from .standing import (
     standing,
     together,
 )
-from .ticker import Ticker
+from llm_gateway.dashboard.recent_requests import Ticker
+
+from . import queries
+from .alerts import alerts
+from .reader import Ask
 from .traffic import SLOTS, Pair, Series, days, rates, series
 
 WINDOWS = (1, 5, 10, 30, 60)

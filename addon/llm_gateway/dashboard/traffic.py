@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from llm_gateway.dashboard.availability import stamp
+
 from . import queries
 from .reader import Ask
-from .standing import stamp
 
 SLOTS = 30
 """Columns of a sparkline."""

@@ -9,9 +9,11 @@ from typing import Any
 
 from datasette import Forbidden, NotFound, Response
 
+from llm_gateway import gateway_client
+from llm_gateway.dashboard import assets, compat, history, request_detail
+from llm_gateway.dashboard.plugin_state import Board, NoLedger, board_of
+
 from .. import __version__
-from . import assets, client, compat, history, story
-from .board import Board, NoLedger, board_of
 from .live import WINDOWS
 from .reader import NotReadable, TooSlow
 from .security import OURS
@@ -36,7 +38,7 @@ async def history_page(request: Any, datasette: Any) -> Any:
 async def config_page(request: Any, datasette: Any) -> Any:
     board, _ = await _looking(request, datasette)
     try:
-        running = await board.ask("live", story.running, seconds=2.0)
+        running = await board.ask("live", request_detail.running, seconds=2.0)
     except (NoLedger, NotReadable, TooSlow):
         running = []
     return await _page(
@@ -48,7 +50,9 @@ async def request_page(request: Any, datasette: Any) -> Any:
     board, database = await _looking(request, datasette)
     id_ = request.url_vars["id"]
     try:
-        found = await board.ask("live", lambda ask: story.story(ask, id_), seconds=2.0)
+        found = await board.ask(
+            "live", lambda ask: request_detail.story(ask, id_), seconds=2.0
+        )
     except (NoLedger, NotReadable):
         found = None
     if found is None:
@@ -128,7 +132,9 @@ async def offer_json(request: Any, datasette: Any) -> Any:
     model = request.args.get("model") or ""
     try:
         found = await board.ask(
-            "history", lambda ask: story.offer(ask, provider, model), seconds=2.0
+            "history",
+            lambda ask: request_detail.offer(ask, provider, model),
+            seconds=2.0,
         )
     except (NoLedger, NotReadable, TooSlow) as error:
         return _problem(503, str(error))
@@ -177,7 +183,7 @@ async def _page(
         "logout_path": datasette.urls.logout(),
         "admin": await compat.can_admin(datasette, request.actor),
         "gateway_url": await board.gateway_url(),
-        "start_command": client.HOW_TO_START,
+        "start_command": gateway_client.HOW_TO_START,
     }
     html = await datasette.render_template(
         template, {"page": page, **context}, request=request

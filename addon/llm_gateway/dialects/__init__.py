@@ -32,7 +32,7 @@ from llm_gateway.dialects.provider_errors import (
 from llm_gateway.dialects.request_body import RequestBody, RequestError, read
 from llm_gateway.dialects.responses import RESPONSES
 from llm_gateway.dialects.spec import DialectSpec
-from llm_gateway.exchange import Dialect
+from llm_gateway.domain import Dialect
 
 __all__ = [
     "DEFAULT",

@@ -10,7 +10,7 @@ What this file does not know: any provider, any price.
 from collections.abc import Iterator, Mapping
 
 from llm_gateway.dialects.prompt_size import PromptSize
-from llm_gateway.exchange import Extra
+from llm_gateway.domain import Extra
 
 Values = Mapping[str, object]
 

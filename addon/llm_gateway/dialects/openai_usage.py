@@ -5,7 +5,7 @@ xAI's       the same, but completion_tokens excludes reasoning
 """
 
 from llm_gateway.dialects.token_counts import Counts, count_of, first_count, object_in
-from llm_gateway.exchange import Usage
+from llm_gateway.domain import Usage
 
 
 def find_usage(value: Counts, holder: Counts) -> Counts | None:

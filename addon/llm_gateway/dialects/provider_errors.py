@@ -15,7 +15,7 @@
                            {"type": "response.failed", "response": {"error": {...}}}
 
 The only reader of error bodies: what a failure is about (error_topics.py) and what it says
-of limits (`limits/refusals.py`) both start from its value. Never raises. Texts are bounded
+of limits (`limits/provider_refusals.py`) both start from its value. Never raises. Texts are bounded
 and printable; nothing in them is to be trusted.
 """
 

@@ -18,7 +18,7 @@ from llm_gateway.dialects.json_splice import Member, NotAnObject, scan, splice
 from llm_gateway.dialects.paths import NO_PATH_INFO
 from llm_gateway.dialects.request_settings import count
 from llm_gateway.dialects.spec import DialectSpec, ModelPlace
-from llm_gateway.exchange import RequestInfo
+from llm_gateway.domain import RequestInfo
 from llm_gateway.frozen import frozen
 
 MODEL_LENGTH = 200

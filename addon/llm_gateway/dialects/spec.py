@@ -19,7 +19,7 @@ from enum import Enum
 from re import Pattern
 from typing import Any, NamedTuple, Protocol
 
-from llm_gateway.billed import Classes
+from llm_gateway.dialects.billed import Classes
 from llm_gateway.dialects.conversation import Conversation
 from llm_gateway.dialects.paths import PathInfo, deployment_in
 from llm_gateway.dialects.provider_errors import is_error
@@ -31,7 +31,7 @@ from llm_gateway.dialects.request_settings import (
     Values,
     read_settings,
 )
-from llm_gateway.exchange import Dialect, Usage
+from llm_gateway.domain import Dialect, Usage
 
 Json = Mapping[str, object]
 """A JSON object as `json.loads` gives it."""

@@ -12,8 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
-from llm_gateway.ledger import file
-from llm_gateway.ledger.rows import iso
+from llm_gateway.ledger import database_file
+from llm_gateway.timestamps import iso
 
 DEFAULT_HOURS = 24.0
 LONGEST_HOURS = 24 * 366 * 10
@@ -93,7 +93,7 @@ class LedgerFile:
         self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()
     ) -> list[dict[str, Any]]:
         """Raises sqlite3.Error, also when the file is not a ledger."""
-        with closing(file.read_only(self.path)) as connection:
+        with closing(database_file.read_only(self.path)) as connection:
             return [dict(row) for row in connection.execute(sql, params).fetchall()]
 
 

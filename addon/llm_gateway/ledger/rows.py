@@ -13,14 +13,13 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
-from functools import lru_cache
 from operator import attrgetter, itemgetter
 from types import NoneType
 from typing import Any
 
-from llm_gateway.exchange import NANO, Candidate, Decision, Event
+from llm_gateway.domain import NANO, Candidate, Decision, Event
+from llm_gateway.timestamps import iso
 
 Value = str | int | float | None
 Row = tuple[Value, ...]
@@ -29,17 +28,6 @@ LONGEST_TEXT = 500
 """Characters of a text that came from outside; what is longer is cut."""
 LARGEST = 2**53
 """A count beyond this is somebody's mistake, and is cut to it."""
-
-
-@lru_cache(maxsize=256)
-def iso(at: float) -> str:
-    """Unix seconds as `2026-03-01T12:00:00.123Z`: sorts as it reads."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def unix(stamp: str) -> float:
-    """The way back from `iso`."""
-    return datetime.fromisoformat(stamp).timestamp()
 
 
 _compact = json.JSONEncoder(separators=(",", ":")).encode

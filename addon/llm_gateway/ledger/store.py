@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from llm_gateway.exchange import (
+from llm_gateway.domain import (
     AttemptRecord,
     Candidate,
     Decision,
@@ -24,19 +24,20 @@ from llm_gateway.exchange import (
     Limit,
     RequestRecord,
 )
-from llm_gateway.ledger import file, replay, rows, standing, upkeep
-from llm_gateway.ledger.backlog import (
+from llm_gateway.ledger import database_file, maintenance, rows, state_tables
+from llm_gateway.ledger import spent as replay
+from llm_gateway.ledger.database_file import StoreError
+from llm_gateway.ledger.group_commit import Pace
+from llm_gateway.ledger.rows import Kind
+from llm_gateway.ledger.state_tables import GatewayState, Running
+from llm_gateway.ledger.used import Sums, used
+from llm_gateway.ledger.write_queue import (
     LARGEST_BACKLOG,
     Backlog,
     Entry,
     Waiter,
     finish,
 )
-from llm_gateway.ledger.file import StoreError
-from llm_gateway.ledger.pace import Pace
-from llm_gateway.ledger.rows import Kind
-from llm_gateway.ledger.standing import GatewayState, Running
-from llm_gateway.ledger.used import Sums, used
 from llm_gateway.ledger.writer import PATIENCE, Writer
 from llm_gateway.limits.values import Spent, Standing
 
@@ -150,7 +151,7 @@ class Store:
     ) -> None:
         """Every limit as it stands; replaces what was there. At most once a second."""
         self._put(
-            standing.limit_state(standings, self._clock() if now is None else now)
+            state_tables.limit_state(standings, self._clock() if now is None else now)
         )
 
     def offer_state(
@@ -158,22 +159,22 @@ class Store:
     ) -> None:
         """Every offer as it stands; replaces what was there. At most once a second."""
         self._put(
-            standing.offer_state(candidates, self._clock() if now is None else now)
+            state_tables.offer_state(candidates, self._clock() if now is None else now)
         )
 
     def gateway_state(self, state: GatewayState) -> None:
         """The heartbeat. The ledger's own `degraded` reasons are added."""
-        self._put(standing.gateway_state(state, self.degraded))
+        self._put(state_tables.gateway_state(state, self.degraded))
 
     def running_config(self, catalog: Running, clients: Iterable[Limit] = ()) -> None:
         """The configuration in force, without secrets; `clients`: the clients' limits."""
-        for whole in standing.running_config(catalog, clients):
+        for whole in state_tables.running_config(catalog, clients):
             self._put(whole)
 
     def _later(self, *taken: tuple[Kind, Any]) -> None:
         self._backlog.put(Entry(taken), wake=not self._pace.later())
 
-    def _put(self, whole: standing.Whole) -> None:
+    def _put(self, whole: state_tables.Whole) -> None:
         self._backlog.put_whole(whole)
 
     # -- asking ----------------------------------------------------------------------
@@ -192,7 +193,7 @@ class Store:
             reasons.append(f"ledger: {self._backlog.dropped} rows lost")
         if writer.note:
             reasons.append(f"ledger: {writer.note}")
-        if upkeep.log_size(self.path) > file.LARGEST_LOG:
+        if maintenance.log_size(self.path) > database_file.LARGEST_LOG:
             reasons.append(
                 "ledger: a reader keeps the write-ahead log from being emptied"
             )
@@ -200,7 +201,7 @@ class Store:
 
     def spent(self, since: float) -> list[Spent]:
         """What stands against limits from `since` (unix seconds) on. Blocks."""
-        connection = file.read_only(self.path)
+        connection = database_file.read_only(self.path)
         try:
             return replay.spent(connection, since, self._clock())
         finally:
@@ -208,7 +209,7 @@ class Store:
 
     def spoken(self) -> list[tuple[str, str]]:
         """(provider, dialect) that have answered lately. Blocks."""
-        connection = file.read_only(self.path)
+        connection = database_file.read_only(self.path)
         try:
             return replay.spoken(connection)
         finally:
@@ -216,7 +217,7 @@ class Store:
 
     def used(self, since: Collection[float]) -> dict[float, Sums]:
         """What was used since each of these moments (unix seconds). Blocks."""
-        connection = file.read_only(self.path)
+        connection = database_file.read_only(self.path)
         try:
             return used(connection, since)
         finally:
@@ -226,7 +227,7 @@ class Store:
         self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()
     ) -> list[dict[str, Any]]:
         """The rows of a query, on a read-only connection of its own. Blocks."""
-        connection = file.read_only(self.path)
+        connection = database_file.read_only(self.path)
         try:
             return [dict(row) for row in connection.execute(sql, params).fetchall()]
         finally:

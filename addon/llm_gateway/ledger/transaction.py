@@ -16,10 +16,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from llm_gateway.ledger import file, intake, repair
-from llm_gateway.ledger.backlog import Batch
+from llm_gateway.ledger import batch_insert, database_file, recovery
 from llm_gateway.ledger.rows import Kind
-from llm_gateway.ledger.standing import Whole
+from llm_gateway.ledger.state_tables import Whole
+from llm_gateway.ledger.write_queue import Batch
 
 logger = logging.getLogger(__name__)
 
@@ -58,18 +58,20 @@ _WORDS = {
 
 
 def blame(error: Exception) -> Blame:
-    if isinstance(error, file.StoreError):
+    if isinstance(error, database_file.StoreError):
         return Blame.DISK
     if not isinstance(error, sqlite3.Error):
         return Blame.ROW
-    code = file.error_code(error)
+    code = database_file.error_code(error)
     return _BLAME.get(code, Blame.DISK) if code else Blame.ROW
 
 
 def words(error: Exception) -> str:
     """What a person should read about an error that no row is to blame for."""
     known = (
-        _WORDS.get(file.error_code(error)) if isinstance(error, sqlite3.Error) else None
+        _WORDS.get(database_file.error_code(error))
+        if isinstance(error, sqlite3.Error)
+        else None
     )
     return known or str(error)
 
@@ -84,18 +86,18 @@ def commit(
     """
     connection = db.conn
     taken = tuple(chain.from_iterable(entry.rows for entry in batch.entries))
-    lines = [] if one_by_one else intake.lines(taken)
-    if len(intake.statements(len(lines))) == 1 and not (settle or batch.wholes):
+    lines = [] if one_by_one else batch_insert.lines(taken)
+    if len(batch_insert.statements(len(lines))) == 1 and not (settle or batch.wholes):
         # A transaction by itself, and one wait for Python's lock instead of three.
-        intake.write(connection, lines)
+        batch_insert.write(connection, lines)
         return 0
     connection.execute("BEGIN IMMEDIATE")
     try:
-        lost = repair.settle_lost(db) if settle else 0
+        lost = recovery.settle_lost(db) if settle else 0
         if one_by_one:
             _write_apart(connection, taken, batch.wholes)
         else:
-            intake.write(connection, lines)
+            batch_insert.write(connection, lines)
             for whole in batch.wholes:
                 _replace(connection, whole)
         connection.execute("COMMIT")
@@ -111,14 +113,14 @@ def _write_apart(
     taken: Iterable[tuple[Kind, Any]],
     wholes: Iterable[Whole],
 ) -> None:
-    for kind, snapshot in intake.one_by_one(taken):
+    for kind, snapshot in batch_insert.one_by_one(taken):
         _apart(connection, kind.name, partial(_row, connection, kind, snapshot))
     for whole in wholes:
         _apart(connection, whole.table, partial(_replace, connection, whole))
 
 
 def _row(connection: sqlite3.Connection, kind: Kind, snapshot: Any) -> None:
-    intake.write(connection, intake.lines([(kind, snapshot)]))
+    batch_insert.write(connection, batch_insert.lines([(kind, snapshot)]))
 
 
 def _replace(connection: sqlite3.Connection, whole: Whole) -> None:

@@ -8,8 +8,8 @@ not there. What this file does not know: limits, what a window is.
 import sqlite3
 from collections.abc import Collection, Mapping
 
-from llm_gateway.exchange import Need
-from llm_gateway.ledger.rows import iso
+from llm_gateway.domain import Need
+from llm_gateway.timestamps import iso
 
 _SUMS = """
 SELECT provider, model, count(*) AS requests, sum(tokens) AS tokens, sum(cost) AS cost

@@ -23,13 +23,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
-from llm_gateway.exchange import Event
-from llm_gateway.ledger import file, rows, upkeep
-from llm_gateway.ledger.backlog import Backlog, Batch, Entry, tell
-from llm_gateway.ledger.checkup import Checkup
-from llm_gateway.ledger.file import Opened, StoreError
-from llm_gateway.ledger.standing import Whole
+from llm_gateway.domain import Event
+from llm_gateway.ledger import database_file, maintenance, rows
+from llm_gateway.ledger.database_file import Opened, StoreError
+from llm_gateway.ledger.integrity_check import Checkup
+from llm_gateway.ledger.state_tables import Whole
 from llm_gateway.ledger.transaction import UNWRITABLE, Blame, blame, commit, words
+from llm_gateway.ledger.write_queue import Backlog, Batch, Entry, tell
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         try:
-            lock = file.lock(self._path)
+            lock = database_file.lock(self._path)
         except BaseException as error:
             self.started.set_exception(error)
             return
@@ -151,7 +151,7 @@ class Writer(threading.Thread):
 
     def _open(self) -> Opened:
         if self._opened is None:
-            self._opened = file.open_ledger(
+            self._opened = database_file.open_ledger(
                 self._path, durability=self._durability, now=self._clock()
             )
             self._welcome(self._opened)
@@ -182,7 +182,7 @@ class Writer(threading.Thread):
     def _replace_damaged(self, why: str) -> None:
         """Raises StoreError when the file cannot be moved, or no new one be made."""
         self._abandon()
-        self._opened = file.replace_damaged(
+        self._opened = database_file.replace_damaged(
             self._path, why, durability=self._durability, now=self._clock()
         )
         # What is in flight now is of this run: it goes on, and will end in the new file.
@@ -220,9 +220,9 @@ class Writer(threading.Thread):
         tell(self._backlog.take_waiters(), False)
         if self._opened is not None and not self.trouble:
             try:
-                upkeep.refresh_statistics(self._opened.db)
-                upkeep.truncate_log(self._opened.db)
-                upkeep.fold_log(self._opened.db)
+                maintenance.refresh_statistics(self._opened.db)
+                maintenance.truncate_log(self._opened.db)
+                maintenance.fold_log(self._opened.db)
             except sqlite3.Error as error:
                 logger.info("ledger: closed without a checkpoint: %s", error)
         self._abandon()
@@ -234,7 +234,7 @@ class Writer(threading.Thread):
             if now < self._upkeep_due:
                 return
             self._upkeep_due = now + UPKEEP_EVERY
-            self._agenda = upkeep.round_of_upkeep(
+            self._agenda = maintenance.round_of_upkeep(
                 self._opened.db, self._retention_days, self._clock()
             )
         try:

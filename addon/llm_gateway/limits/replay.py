@@ -10,9 +10,9 @@ the same attempts, told by `Spent.id`, are then left out.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from llm_gateway.exchange import Limit, Need
-from llm_gateway.limits.book import Book, Key
-from llm_gateway.limits.plans import REQUESTS, Row, amounts
+from llm_gateway.domain import Limit, Need
+from llm_gateway.limits.limit_set import REQUESTS, Row, amounts
+from llm_gateway.limits.store import Book, Key
 from llm_gateway.limits.values import Scope, Spent, scopes_of
 
 JUST = 60.0

@@ -7,7 +7,7 @@ Units are those of `exchange`: unix seconds, whole tokens and requests, nano-dol
 
 from functools import lru_cache
 
-from llm_gateway.exchange import Limit, Metric, Need, Reset, Window
+from llm_gateway.domain import Limit, Metric, Need, Reset, Window
 from llm_gateway.frozen import frozen
 
 Scope = tuple[str, ...]

@@ -17,9 +17,9 @@ bounded, nothing leaves early, and nothing stays longer than 1 + 1/STEPS windows
 from collections import deque
 from math import inf
 
-from llm_gateway.exchange import Limit, Reset, Window
-from llm_gateway.limits.boundaries import FIRST_OF_MONTH_UTC, span
-from llm_gateway.limits.heard import Heard
+from llm_gateway.domain import Limit, Reset, Window
+from llm_gateway.limits.calendar import FIRST_OF_MONTH_UTC, span
+from llm_gateway.limits.observed import Heard
 
 EXACT = 512
 """Entries that are kept apart before any are merged."""

@@ -15,8 +15,9 @@
 All but the last two lines are pure. Nothing here knows mitmproxy.
 """
 
+from llm_gateway.providers.provider_type import ProviderType
+from llm_gateway.providers.registry import TYPES, UNSUPPORTED
+
 from .hosts import KNOWN_HOSTS, is_known_host
-from .row import ProviderType
-from .table import TYPES, UNSUPPORTED
 
 __all__ = ["KNOWN_HOSTS", "TYPES", "UNSUPPORTED", "ProviderType", "is_known_host"]

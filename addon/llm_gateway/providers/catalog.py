@@ -20,19 +20,19 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 
+from llm_gateway.accounting import prices
+from llm_gateway.domain import Limit, Offer, Policy, Price
 from llm_gateway.frozen import frozen
+from llm_gateway.providers.model_index import Names
+from llm_gateway.providers.provider_limits import allowance, limits_of, shared_limits
+from llm_gateway.providers.provider_type import FreePreset, ProviderType
+from llm_gateway.providers.registry import TYPES
 
-from .. import prices
 from ..config.jsonc import show
 from ..config.models import Config, Model, Provider
 from ..config.problems import Complaint
 from ..config.urls import is_loopback
-from ..exchange import Limit, Offer, Policy, Price
-from .allowances import allowance, limits_of, shared_limits
 from .hosts import matches
-from .names import Names
-from .row import FreePreset, ProviderType
-from .table import TYPES
 from .upstream import Incomplete, Upstream, upstream
 
 T = TypeVar("T")

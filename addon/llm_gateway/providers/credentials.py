@@ -12,9 +12,10 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from . import tokens
-from .copilot_auth import CopilotSession, CredentialError
-from .github import GitHub
+from llm_gateway.providers import token_store
+from llm_gateway.providers.copilot_session import CopilotSession, CredentialError
+from llm_gateway.providers.github_client import GitHub
+
 from .upstream import Credential, Upstream
 
 __all__ = ["CredentialError", "Credentials", "TokenFile"]
@@ -106,7 +107,9 @@ class Credentials:
         if session is not None and token in (None, session.oauth_token):
             return session
         if token is None:
-            token = await asyncio.to_thread(tokens.read, self.home, upstream.provider)
+            token = await asyncio.to_thread(
+                token_store.read, self.home, upstream.provider
+            )
         if token is None:
             raise CredentialError("not signed in; run `llm-gateway login copilot`", 401)
         # Somebody else may have made it while the file was read.

@@ -13,9 +13,10 @@ What this file does not know: who is well, what is used up, HTTP.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from llm_gateway.domain import Dialect, Offer
+from llm_gateway.providers.registry import TYPES
+
 from ..dialects import DEFAULT, SPECS
-from ..exchange import Dialect, Offer
-from .table import TYPES
 
 
 def by_dialect(offers: Iterable[Offer]) -> dict[Dialect, tuple[str, ...]]:

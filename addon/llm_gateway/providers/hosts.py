@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
-from .table import TYPES
+from llm_gateway.providers.registry import TYPES
 
 RETIRED_HOSTS = ("models.github.ai",)
 """APIs that are gone, but that apps still ask: other providers can answer for them."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
-from ..exchange import Extra
+from llm_gateway.domain import Extra
 
 REDIRECTS = frozenset({"models", "fallbacks", "route", "preset"})
 """Members that let another model answer. The gateway is the fallback: towards an offer

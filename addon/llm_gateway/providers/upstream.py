@@ -16,13 +16,13 @@ from urllib.parse import quote
 from pydantic import SecretStr
 from pydantic.alias_generators import to_snake
 
+from llm_gateway.domain import Dialect, Origin
 from llm_gateway.frozen import frozen
+from llm_gateway.providers.provider_type import ProviderType, Variant
 
 from ..config.models import Provider
 from ..config.urls import parse_base_url
 from ..dialects import SPECS
-from ..exchange import Dialect, Origin
-from .row import ProviderType, Variant
 
 _FILLING = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?")
 """What may stand in for a placeholder: nothing that could change host or path."""

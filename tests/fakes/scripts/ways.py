@@ -5,14 +5,15 @@ that names `x-fault` breaks inside."""
 import os
 from typing import Any
 
-from llm_gateway.edge import http_attempt, http_direct, http_plain
+from llm_gateway.fastpath import http_layer, single_segment
+from llm_gateway.transport import stream_attempt
 
 WAY = os.environ.get("WAY", "plain")
 
-http_direct._direct = http_direct._direct and WAY != "mitmproxy"
-http_plain._known = http_plain._known and WAY == "plain"
+http_layer._direct = http_layer._direct and WAY != "mitmproxy"
+single_segment._known = single_segment._known and WAY == "plain"
 
-_frame = http_attempt.framing.frame_request
+_frame = stream_attempt.framing.frame_request
 
 
 def frame_request(request: Any, **more: Any) -> None:
@@ -22,4 +23,4 @@ def frame_request(request: Any, **more: Any) -> None:
     _frame(request, **more)
 
 
-http_attempt.framing.frame_request = frame_request
+stream_attempt.framing.frame_request = frame_request

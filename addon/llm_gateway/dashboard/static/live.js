@@ -2,9 +2,9 @@
 
 import { alerts, kpis } from "./overview.js";
 import { command, duration, el, get, page, recall, remember, setAttr, setText } from "./base.js";
-import { Rail } from "./rail.js";
+import { Rail } from "./sidebar.js";
 import { Table } from "./rows.js";
-import { signal } from "./signals.js";
+import { signal } from "./notifications.js";
 
 const WINDOWS = [1, 5, 10, 30, 60];
 const $ = (id) => document.getElementById(id);

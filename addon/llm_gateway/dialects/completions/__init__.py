@@ -1,11 +1,11 @@
 """OpenAI's legacy completions: a prompt in, text out."""
 
-from llm_gateway.billed import openai_classes
 from llm_gateway.dialects import choices, openai_errors, openai_usage
+from llm_gateway.dialects.billed import openai_classes
 from llm_gateway.dialects.completions.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.stream_patterns import open_strings, strings
-from llm_gateway.exchange import Dialect
+from llm_gateway.domain import Dialect
 
 TEXT = ("text",)
 """Members of events that hold text."""

@@ -1,12 +1,12 @@
 """OpenAI's embeddings: texts in, vectors out, never streamed."""
 
-from llm_gateway.billed import openai_classes
 from llm_gateway.dialects import openai_errors, openai_usage
+from llm_gateway.dialects.billed import openai_classes
 from llm_gateway.dialects.embeddings.answer import holds_answer
 from llm_gateway.dialects.embeddings.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.stream_patterns import open_strings, strings
-from llm_gateway.exchange import Dialect
+from llm_gateway.domain import Dialect
 
 TEXT = ("text",)
 """Members of events that hold text."""

@@ -2,7 +2,7 @@
 
 import re
 
-from llm_gateway.billed import iterations, messages_classes
+from llm_gateway.dialects.billed import iterations, messages_classes
 from llm_gateway.dialects.messages.answer import STREAM_END, has_content, holds_answer
 from llm_gateway.dialects.messages.errors import error_body, stream_error
 from llm_gateway.dialects.messages.request import read_conversation
@@ -10,7 +10,7 @@ from llm_gateway.dialects.messages.usage import read_usage, usage_whole
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.stream_patterns import open_strings, strings
 from llm_gateway.dialects.token_counts import find_held_usage
-from llm_gateway.exchange import Dialect
+from llm_gateway.domain import Dialect
 
 TEXT = (
     "text",

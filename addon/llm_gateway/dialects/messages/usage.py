@@ -1,7 +1,7 @@
 """Anthropic's usage objects -> Usage: input_tokens excludes what a cache gave or took."""
 
 from llm_gateway.dialects.token_counts import Counts, count_of, object_in
-from llm_gateway.exchange import Usage
+from llm_gateway.domain import Usage
 
 
 def read_usage(usage: Counts, reasoning_excluded: bool) -> Usage | None:

@@ -1,7 +1,7 @@
 """OpenAI's Responses."""
 
-from llm_gateway.billed import openai_classes
 from llm_gateway.dialects import openai_errors, openai_usage
+from llm_gateway.dialects.billed import openai_classes
 from llm_gateway.dialects.responses.answer import (
     STREAM_END,
     has_content,
@@ -13,7 +13,7 @@ from llm_gateway.dialects.responses.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.stream_patterns import open_strings, strings
 from llm_gateway.dialects.token_counts import find_held_usage
-from llm_gateway.exchange import Dialect
+from llm_gateway.domain import Dialect
 
 TEXT = ("delta",)
 """Members of events that hold text."""

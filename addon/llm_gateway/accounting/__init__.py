@@ -1,0 +1,1 @@
+"""Usage that providers report, and what it costs. Pure."""

@@ -1,0 +1,84 @@
+"""Copilot logins over the management routes: start one, ask how it goes.
+
+What this file does not know: GitHub's protocol (providers/copilot_session.py), guards.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llm_gateway.providers.copilot_protocol import DeviceCode, Granted, Pending, Refused
+from llm_gateway.providers.copilot_session import CopilotLogin
+from llm_gateway.transport.local_response import Answer
+
+if TYPE_CHECKING:
+    from llm_gateway.app.state import Runtime
+
+STATUSES = {"expired_token": "expired", "access_denied": "denied"}
+
+
+@dataclass(slots=True)
+class Logins:
+    login: CopilotLogin
+    runtime: "Runtime"
+
+    async def start(self, asked: dict[str, Any]) -> Answer:
+        provider = self._provider(asked)
+        if isinstance(provider, Answer):
+            return provider
+        match await self.login.start(provider):
+            case DeviceCode() as code:
+                return _json(
+                    {
+                        "providerId": provider,
+                        "flow": provider,
+                        "user_code": code.user_code,
+                        "verification_uri": code.verification_uri,
+                        "expires_in": max(
+                            0, round(code.expires_at - self.runtime.clock())
+                        ),
+                        "interval": code.interval,
+                    }
+                )
+            case Refused() as refused:
+                return _failure(502, refused.message)
+
+    async def poll(self, asked: dict[str, Any]) -> Answer:
+        provider = self._provider({"providerId": asked.get("flow"), **asked})
+        if isinstance(provider, Answer):
+            return provider
+        match await self.login.poll(provider):
+            case Pending(interval):
+                return _json({"status": "pending", "interval": interval})
+            case Granted():
+                self.runtime.credentials.forget(provider)
+                self.runtime.health.forget(provider)
+                self.runtime.event("login", provider, "signed in to GitHub Copilot")
+                await self.runtime.desk.reload()
+                return _json({"status": "done"})
+            case Refused() as refused:
+                status = STATUSES.get(refused.code, "failed")
+                return _json({"status": status, "message": refused.message})
+
+    def _provider(self, asked: dict[str, Any]) -> str | Answer:
+        """The Copilot provider that is meant; the only one needs no name."""
+        known = [
+            p.id for p in self.runtime.catalog.config.providers if p.type == "copilot"
+        ]
+        given = asked.get("providerId")
+        if given is None and len(known) == 1:
+            return known[0]
+        if isinstance(given, str) and given in known:
+            return given
+        names = ", ".join(known) or "none"
+        return _failure(
+            400, f"providerId names a provider of type copilot; there are: {names}."
+        )
+
+
+def _json(value: object, status: int = 200) -> Answer:
+    return Answer(status, json.dumps(value, ensure_ascii=False).encode())
+
+
+def _failure(status: int, message: str) -> Answer:
+    return _json({"error": {"message": message}}, status)

@@ -1,0 +1,302 @@
+"""The gateway's own pages: health, models, usage, route, config, admin.
+
+What lives here: the table of management routes and what each answers, as values. The
+guard has let the request in; numbers come from the runtime, history from the ledger.
+
+What this file does not know: sockets. Whatever reads a disk does so in a thread.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl, unquote
+
+from mitmproxy import http
+
+from llm_gateway import __version__
+from llm_gateway.admin.json_responses import Asked, BadRequest, answer_json, failure
+from llm_gateway.admin.model_lists import (
+    BadPage,
+    anthropic_entry,
+    anthropic_page,
+    asked_model,
+)
+from llm_gateway.admin.simulated_usage import simulate
+from llm_gateway.app.state import LEVELS, Runtime
+from llm_gateway.dialects import (
+    DEFAULT,
+    SPECS,
+    match,
+    models_list,
+    plain_path,
+    spoken_with,
+)
+from llm_gateway.domain import Decision, Dialect
+from llm_gateway.ledger.reports import BadParameter, usage_historical
+from llm_gateway.routing import status as current
+from llm_gateway.timestamps import iso
+from llm_gateway.transport.local_response import Answer, preflight, put, seconds_until
+
+logger = logging.getLogger("llm_gateway")
+
+USAGE_MODEL = "/usage/model/"
+BODY_BYTES = 1 << 20
+"""The largest body that a management route reads."""
+
+
+Route = Callable[["Management", Asked], Awaitable[Answer] | Answer]
+
+
+class Management:
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    async def answer(self, flow: http.HTTPFlow, cors_origin: str) -> None:
+        """`cors_origin`: the page of an allowed origin that asks, or ""."""
+        request = flow.request
+        if request.method == "OPTIONS":
+            put(flow, Answer(204, b"", headers=preflight(cors_origin, request.headers)))
+            return
+        # Bytes that are no UTF-8 become question marks: SQLite and JSON want text.
+        target = request.path.encode("utf-8", "surrogateescape").decode(
+            "utf-8", "replace"
+        )
+        query = target.partition("?")[2]
+        asked = Asked(
+            request.method,
+            plain_path(target),
+            dict(parse_qsl(query, keep_blank_values=True)),
+            request.headers,
+            request.raw_content or b"",
+        )
+        try:
+            if len(asked.body) > BODY_BYTES:
+                raise BadRequest(413, f"The body is larger than {BODY_BYTES} bytes.")
+            answer = await self._route(asked)
+        except BadRequest as e:
+            answer = failure(e.status, str(e))
+        put(flow, answer)
+
+    async def _route(self, asked: Asked) -> Answer:
+        if (asked.method, asked.path) == ("HEAD", "/"):
+            # Apps ask whether anybody is there at all; there is no page to be got.
+            return Answer(200, b"")
+        method = "GET" if asked.method == "HEAD" else asked.method
+        found = _route(method, asked.path)
+        if found is None:
+            known = _methods(asked.path)
+            if known:
+                return failure(
+                    405,
+                    f"{asked.path} takes {' and '.join(sorted(known))}.",
+                    headers=(("allow", ", ".join(sorted(known))),),
+                )
+            return failure(
+                404,
+                f"There is no {asked.path} here; see /health, /v1/models, /usage/current, /route.",
+            )
+        result = found(self, asked)
+        return result if isinstance(result, Answer) else await result
+
+    # -- open routes -----------------------------------------------------------
+
+    def health(self, asked: Asked) -> Answer:
+        runtime = self.runtime
+        degraded = list(runtime.store.degraded)
+        status = "draining" if runtime.draining else "degraded" if degraded else "ok"
+        loading = runtime.loading
+        return answer_json(
+            {
+                "status": status,
+                "timestamp": iso(runtime.clock()),
+                "version": __version__,
+                "degraded": degraded,
+                "config": {
+                    "revision": loading.revision,
+                    "loaded_at": iso(loading.loaded_at),
+                    "error": loading.error,
+                },
+            }
+        )
+
+    def models(self, asked: Asked) -> Answer:
+        """The list, or one of it; aliases have an entry of their own, too."""
+        name = asked_model(asked.path)
+        spoken = spoken_with(asked.headers)
+        anthropic = spoken is not DEFAULT
+        names = self.runtime.catalog.model_names()
+        if not name:
+            if not anthropic:
+                return Answer(200, models_list(names))
+            try:
+                return answer_json(anthropic_page(names, asked.query))
+            except BadPage as e:
+                body = spoken.error_body(400, "invalid_request", str(e))
+                return Answer(400, body)
+        if not any(self.runtime.catalog.names.ranks(name)):
+            message = f"The model {name!r} does not exist here."
+            return Answer(404, spoken.error_body(404, "model_not_found", message))
+        if anthropic:
+            return answer_json(anthropic_entry(name))
+        [only] = json.loads(models_list([name]))["data"]
+        return answer_json(only)
+
+    async def usage_current(self, asked: Asked) -> Answer:
+        return answer_json(await current.usage(self.runtime, self.runtime.clock()))
+
+    async def usage_historical(self, asked: Asked) -> Answer:
+        now = self.runtime.clock()
+        try:
+            rows = await asyncio.to_thread(
+                usage_historical, self.runtime.store, asked.query, now
+            )
+        except BadParameter as e:
+            raise BadRequest(400, str(e)) from e
+        return answer_json(rows)
+
+    def usage_model(self, asked: Asked) -> Answer:
+        name = unquote(asked.path.removeprefix(USAGE_MODEL))
+        dialect = asked.dialect()
+        now = self.runtime.clock()
+        decision = current.decision(self.runtime, name, now, dialect)
+        if decision is None:
+            return self._nobody(name, dialect)
+        if not decision.ready:
+            headers: tuple[tuple[str, str], ...] = ()
+            if decision.returns_at is not None:
+                headers = (("retry-after", seconds_until(decision.returns_at, now)),)
+            why = "; ".join(
+                f"{c.offer.provider}/{c.offer.model}: {c.reason}"
+                for c in decision.candidates
+            )
+            return failure(
+                429,
+                f"Every provider of {name!r} is exhausted. {why}",
+                "rate_limit_exceeded",
+                headers,
+            )
+        chosen = _chosen(decision)
+        assert chosen is not None
+        if dialect is None:
+            decisions = {
+                one: current.decision(self.runtime, name, now, one) for one in SPECS
+            }
+            chosen["dialects"] = {
+                one: _chosen(found) for one, found in decisions.items()
+            }
+        return answer_json(chosen)
+
+    def route(self, asked: Asked) -> Answer:
+        name = asked.query.get("model", "")
+        if not name:
+            raise BadRequest(400, "Which model? /route?model=NAME")
+        dialect = asked.dialect()
+        found = current.route(self.runtime, name, self.runtime.clock(), dialect)
+        return self._nobody(name, dialect) if found is None else answer_json(found)
+
+    def _nobody(self, name: str, dialect: Dialect | None) -> Answer:
+        """404 for a name that is unknown, 400 for one that is here in other dialects."""
+        message = current.missing(self.runtime, name, dialect)
+        if any(self.runtime.catalog.names.ranks(name)):
+            return failure(400, message, "unsupported_dialect")
+        return failure(404, message, "model_not_found")
+
+    async def simulate(self, asked: Asked) -> Answer:
+        try:
+            return answer_json(await simulate(self.runtime, asked.json()))
+        except ValueError as e:
+            if isinstance(e, BadRequest):
+                raise
+            raise BadRequest(400, str(e)) from e
+
+    # -- with the admin token --------------------------------------------------
+
+    async def config_get(self, asked: Asked) -> Answer:
+        return await self.runtime.desk.read(as_text=asked.query.get("format") == "text")
+
+    async def config_set(self, asked: Asked) -> Answer:
+        text = "jsonc" in asked.headers.get("content-type", "")
+        return await self.runtime.desk.write(
+            asked.body,
+            as_text=text,
+            dry_run=asked.query.get("dry_run") in ("1", "true"),
+            if_match=asked.headers.get("if-match", "").removeprefix("W/").strip('"'),
+        )
+
+    def config_schema(self, asked: Asked) -> Answer:
+        return self.runtime.desk.schema()
+
+    async def reload(self, asked: Asked) -> Answer:
+        return await self.runtime.desk.reload()
+
+    def notices(self, asked: Asked) -> Answer:
+        """What was warned of once, and how often it came since."""
+        return answer_json({"notices": self.runtime.notices.as_json()})
+
+    def level_get(self, asked: Asked) -> Answer:
+        return answer_json({"level": self.runtime.log_level})
+
+    def level_set(self, asked: Asked) -> Answer:
+        level = asked.json().get("level")
+        if not isinstance(level, str) or level not in LEVELS:
+            raise BadRequest(400, f"level is one of {', '.join(LEVELS)}.")
+        self.runtime.set_log_level(level)
+        return answer_json({"level": level})
+
+    async def login_start(self, asked: Asked) -> Answer:
+        assert self.runtime.logins is not None
+        return await self.runtime.logins.start(asked.json())
+
+    async def login_poll(self, asked: Asked) -> Answer:
+        assert self.runtime.logins is not None
+        return await self.runtime.logins.poll(asked.json())
+
+
+ROUTES: dict[tuple[str, str], Route] = {
+    ("GET", "/health"): Management.health,
+    ("GET", "/v1/models"): Management.models,
+    ("GET", "/usage/current"): Management.usage_current,
+    ("GET", "/usage/historical"): Management.usage_historical,
+    ("GET", "/usage/get"): Management.usage_historical,
+    ("POST", "/usage/simulate"): Management.simulate,
+    ("GET", "/route"): Management.route,
+    ("GET", "/config"): Management.config_get,
+    ("GET", "/config/get"): Management.config_get,
+    ("GET", "/config/schema"): Management.config_schema,
+    ("POST", "/config"): Management.config_set,
+    ("POST", "/config/set"): Management.config_set,
+    ("POST", "/admin/reload"): Management.reload,
+    ("GET", "/admin/notices"): Management.notices,
+    ("GET", "/admin/logging/level"): Management.level_get,
+    ("POST", "/admin/logging/level"): Management.level_set,
+    ("POST", "/api/copilot/auth/start"): Management.login_start,
+    ("POST", "/api/copilot/auth/poll"): Management.login_poll,
+}
+
+
+def _route(method: str, path: str) -> Route | None:
+    """Who answers; a path that names a model is known by how it begins."""
+    found = ROUTES.get((method, path))
+    if found is None and method == "GET":
+        if path.startswith(USAGE_MODEL):
+            return Management.usage_model
+        if asked_model(path) is not None:
+            return Management.models
+    return found
+
+
+def _methods(path: str) -> set[str]:
+    """What a path takes; empty: there is no such path."""
+    if match("POST", path):
+        return {"POST"}
+    known = {method for method, known in ROUTES if known == path}
+    return known or ({"GET"} if _route("GET", path) else set())
+
+
+def _chosen(decision: Decision | None) -> dict[str, object] | None:
+    """Who is first; None: nobody can answer now."""
+    if decision is None or not decision.ready:
+        return None
+    offer = decision.ready[0].offer
+    return {"providerId": offer.provider, "model": offer.model}

@@ -1,0 +1,1 @@
+"""Process state and life cycle: configuration, heartbeat, shutdown, logs. No mitmproxy."""

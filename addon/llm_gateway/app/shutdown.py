@@ -1,0 +1,83 @@
+"""SIGTERM: running requests finish, new ones are told to come back, then the end.
+
+What lives here: the signals. The first SIGTERM drains, for a bounded time; a second one,
+or SIGINT, ends at once. Either way what is still open is settled and the clients'
+connections are closed before mitmproxy ends. What this file does not know: requests; it
+waits for their number to be zero.
+"""
+
+import asyncio
+import logging
+import signal
+from typing import Any
+
+from llm_gateway.app.state import Runtime
+
+logger = logging.getLogger("llm_gateway")
+
+PATIENCE = 25.0
+"""Seconds that running requests may still take."""
+LOOK_EVERY = 0.05
+CLOSED_WITHIN = 1.0
+"""Seconds in which the last bytes are sent to clients that take them."""
+
+
+class Drain:
+    def __init__(self, runtime: Runtime, master: Any) -> None:
+        self.runtime = runtime
+        self.master = master
+        self._waiting: asyncio.Task[None] | None = None
+
+    def install(self) -> None:
+        """Replace mitmdump's own handlers, which cut live streams."""
+        loop = asyncio.get_running_loop()
+        try:
+            loop.add_signal_handler(signal.SIGTERM, self._terminated)
+            loop.add_signal_handler(signal.SIGINT, self._at_once)
+        except (NotImplementedError, RuntimeError, ValueError):
+            logger.debug("No signal handlers here: every signal ends at once.")
+
+    def _terminated(self) -> None:
+        if self.runtime.draining:
+            logger.warning("Second signal: ending at once.")
+            self._at_once()
+            return
+        self.runtime.draining = True
+        self.runtime.changed = True
+        logger.info("Draining: %d requests are running.", self.runtime.in_flight)
+        self._begin(self._wait(), "drain")
+
+    def _at_once(self) -> None:
+        self.runtime.draining = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._begin(self._end(), "end")
+
+    def _begin(self, work: Any, name: str) -> None:
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_task(work, name=name)
+
+    async def _wait(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE
+        while self.runtime.in_flight and loop.time() < until:
+            await asyncio.sleep(LOOK_EVERY)
+        if self.runtime.in_flight:
+            logger.warning("%d requests are cut off.", self.runtime.in_flight)
+        await self._end()
+
+    async def _end(self) -> None:
+        """Settle what is open, say goodbye to the clients, end."""
+        for settle in self.runtime.ending:
+            settle()
+        proxy = self.master.addons.get("proxyserver")
+        for handler in tuple(proxy.connections.values()):
+            io = handler.transports.get(handler.client)
+            if io is not None and io.writer is not None:
+                # What was written before is sent before it closes.
+                io.writer.close()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + CLOSED_WITHIN
+        while proxy.connections and loop.time() < until:
+            await asyncio.sleep(LOOK_EVERY)
+        self.master.shutdown()

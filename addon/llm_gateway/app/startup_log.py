@@ -1,0 +1,61 @@
+"""What the log says once the gateway runs: what there is, what is missing, what to try."""
+
+import json
+import logging
+import shlex
+import sys
+
+from llm_gateway import __version__
+from llm_gateway.app.state import Runtime
+from llm_gateway.dialects import DEFAULT
+from llm_gateway.mitm_compat import h2_version
+from llm_gateway.providers.dialect_support import summary
+
+logger = logging.getLogger("llm_gateway")
+
+
+def say_hello(runtime: Runtime, made_config: bool, dashboard_port: int) -> None:
+    """What is there, what is missing, and a line to try."""
+    catalog = runtime.catalog
+    config = catalog.config
+    if made_config:
+        logger.info("Wrote config.jsonc from the example; edit it as you like.")
+    if sys.version_info < (3, 12):
+        logger.info("Python 3.12 or newer would get a newer mitmproxy.")
+    if old := h2_version.too_old():
+        logger.warning("%s.", h2_version.TOO_OLD.format(old))
+    skipped: dict[str, str] = {}
+    for offer in catalog.offers:
+        if offer.disabled_reason.startswith("not configured"):
+            skipped.setdefault(offer.provider, offer.disabled_reason)
+    for provider, reason in skipped.items():
+        logger.info("%s is skipped: %s", provider, reason)
+    usable = [offer for offer in catalog.offers if offer.enabled]
+    if not config.budget.model_fields_set and any(not o.zero_cost for o in usable):
+        logger.warning("No budget is set: paid use is unlimited.")
+    base = f"http://127.0.0.1:{runtime.port}"
+    providers = {offer.provider for offer in usable}
+    logger.info(
+        "LLM Gateway %s serves %d models of %d providers at %s/v1 (policy %s)",
+        __version__,
+        len(catalog.model_names()),
+        len(providers),
+        base,
+        config.routing.policy.value,
+    )
+    for _, line in summary(usable):
+        logger.info("%s", line)
+    # A user without a password is no user to Bun and undici.
+    proxy = base.replace("//", "//CLIENT-KEY:x@", 1) if runtime.keys_required else base
+    logger.info("Proxy: HTTPS_PROXY=%s; or: llm-gateway run -- CMD", proxy)
+    logger.info("Admin token: %s", runtime.desk.home / "admin-token")
+    if dashboard_port:
+        logger.info("Dashboard: http://127.0.0.1:%d/-/gateway", dashboard_port)
+    model = next((name for name in catalog.model_names()), "MODEL")
+    asked = {"model": model, **DEFAULT.example}
+    logger.info(
+        "Try: curl %s/v1%s -H 'content-type: application/json' -d %s",
+        base,
+        DEFAULT.path,
+        shlex.quote(json.dumps(asked, separators=(",", ":"))),
+    )

@@ -1,0 +1,173 @@
+"""What outlives a request: catalog, limits, health, ledger, and how they are swapped.
+
+What lives here: `Runtime`, one per gateway. It is built once, reloaded whole: a new
+catalog is made beside the old one and takes its place in one assignment, so that a
+request is served under one revision from start to end. `View` answers routing's
+questions at one moment.
+
+What this file does not know: flows, HTTP, the text of a config.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from pydantic import SecretStr
+
+from llm_gateway.app.background import Background
+from llm_gateway.app.notices import Notices
+from llm_gateway.domain import (
+    Event,
+)
+from llm_gateway.ledger.store import Store
+from llm_gateway.ledger.write_queue import Waiter
+from llm_gateway.providers.catalog import Catalog
+from llm_gateway.providers.credentials import Credentials
+from llm_gateway.routing.affinity import Sticky
+
+if TYPE_CHECKING:
+    from llm_gateway.admin.copilot_login import Logins
+    from llm_gateway.app.config_service import Desk
+from llm_gateway.routing.state import Standpoint
+
+logger = logging.getLogger("llm_gateway")
+
+LONGEST_WINDOW = 31 * 86400.0 + 3600.0
+"""How far back the ledger is read for counters, in seconds."""
+
+LEVELS = {
+    "trace": 5,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+    "fatal": logging.CRITICAL,
+}
+
+
+def committed(waiter: Waiter) -> Awaitable[bool]:
+    """What the store gives on the event loop is always a future of that loop."""
+    return cast("asyncio.Future[bool]", waiter)
+
+
+@dataclass(slots=True)
+class Loading:
+    """How the configuration stands: shown by /health and the dashboard."""
+
+    revision: str
+    loaded_at: float
+    error: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Runtime(Standpoint):
+    """A standpoint that serves: with a ledger, a clock and a configuration that changes."""
+
+    store: Store
+    clock: Callable[[], float]
+    loading: Loading
+    credentials: Credentials
+    desk: "Desk"
+    admin_token: SecretStr
+    logins: "Logins | None" = None
+    adopted: list[Callable[[Catalog], None]] = field(default_factory=list)
+    """Who wants to know of a new configuration."""
+    ending: list[Callable[[], None]] = field(default_factory=list)
+    """Who settles what is still open when the gateway ends."""
+    sticky: Sticky = field(default_factory=Sticky)
+    background: Background = field(default_factory=Background)
+    draining: bool = False
+    keys_required: bool = False
+    """We listen beyond loopback: only known clients are served."""
+    log_level: str = "info"
+    log_level_is_given: bool = False
+    """By the environment, which wins over the configuration."""
+    catalog_log_level: str = "info"
+    """As the config has it: only a changed one overrides what was set since."""
+    origins: set[tuple[str, int]] = field(default_factory=set)
+    """Hosts and ports that requests were routed to: of this configuration, of one before
+    under which a request is still served, and what a provider's login named."""
+    port: int = 8080
+    in_flight: int = 0
+    changed: bool = True
+    """Something that the dashboard shows has moved since it was last written."""
+    notices: Notices = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.notices = Notices(self._notice, self.clock)
+
+    def _notice(self, kind: str, subject: str, message: str) -> None:
+        if kind == "private host":
+            # Nothing is wrong: it is how the app was set up.
+            logger.info("%s: %s", subject, message)
+        else:
+            self.event(kind, subject, message)
+
+    def event(self, kind: str, subject: str, message: str, **detail: object) -> None:
+        """One row of `events`, and a line in the log where people should look."""
+        now = self.clock()
+        values = {k: v for k, v in detail.items() if isinstance(v, str | int | float)}
+        self.store.event(Event(now, kind, subject, message, values))
+        level = logging.INFO if kind in ("config", "login") else logging.WARNING
+        logger.log(level, "%s: %s", subject or kind, message)
+        self.changed = True
+
+    def replay(self, catalog: Catalog, now: float) -> None:
+        """Counters for limits that are not counted yet, and who has answered in which
+        dialect, out of the ledger. Blocks."""
+        for provider, dialect in self.store.spoken():
+            self.health.answered((provider,), dialect)
+        missing = self.limiter.missing(tuple(catalog.limits()))
+        if missing:
+            self.limiter.replay(self.store.spent(now - LONGEST_WINDOW), missing, now)
+
+    async def adopt(self, catalog: Catalog) -> None:
+        """Swap in a new configuration; what was spent stays spent.
+
+        Limits that it adds are counted from the ledger before they hold.
+        """
+        missing = self.limiter.missing(tuple(catalog.limits()))
+        spent = []
+        if missing:
+            await committed(self.store.flush())
+            since = self.clock() - LONGEST_WINDOW
+            spent = await asyncio.to_thread(self.store.spent, since)
+        now = self.clock()
+        if missing:
+            self.limiter.replay(spent, missing, now)
+        self._swap(catalog, now)
+        self.limiter.forget_unused(limit.key for limit in catalog.limits())
+
+    def set_log_level(self, level: str) -> None:
+        self.log_level = level
+        logger.setLevel(LEVELS[level])
+
+    def _swap(self, catalog: Catalog, now: float) -> None:
+        """In one step: from here on, new requests are served under it."""
+        old = {key: upstream for key, upstream in self.catalog.upstreams.items()}
+        changed = {
+            key[0] for key, up in catalog.upstreams.items() if old.get(key) != up
+        }
+        if catalog.revision != self.catalog.revision:
+            self.health.forget_bills()
+        self.catalog = catalog
+        for provider in changed | {key[0] for key in old.keys() - catalog.upstreams}:
+            self.health.forget(provider)
+            self.credentials.forget(provider)
+            self.quirks.forget(provider)
+        if catalog.config.log_level != self.catalog_log_level:
+            self.catalog_log_level = catalog.config.log_level
+            if not self.log_level_is_given:
+                self.set_log_level(self.catalog_log_level)
+        for tell in self.adopted:
+            tell(catalog)
+        self.loading = Loading(catalog.revision, now)
+        self.changed = True
+        self.publish()
+
+    def publish(self) -> None:
+        """The running configuration, without secrets, for SQL to join."""
+        clients = [limit for c in self.catalog.clients for limit in c.limits]
+        self.store.running_config(self.catalog, clients)

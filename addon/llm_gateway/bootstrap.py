@@ -1,0 +1,338 @@
+"""From options to a running gateway, and back.
+
+What lives here: `Starting`. Options are declared and set in `load`; in `configure` the
+configuration, the ledger and the counters come up, before a client can connect; in
+`running` the tasks begin and the log says what there is. mitmproxy takes an error that
+is logged before `running` as a reason to exit with code 1, which is how a bad
+configuration ends.
+
+What this file does not know: requests.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import ctx
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy.mode_specs import ProxyMode
+
+from llm_gateway.admin.copilot_login import Logins
+from llm_gateway.app import log_redaction
+from llm_gateway.app.config_service import Desk
+from llm_gateway.app.heartbeat import pulse
+from llm_gateway.app.shutdown import Drain
+from llm_gateway.app.startup_log import say_hello
+from llm_gateway.app.state import LEVELS, Loading, Runtime
+from llm_gateway.config.files import (
+    admin_token,
+    check_ca,
+    check_state,
+    exposure,
+    state_folder,
+)
+from llm_gateway.config.problems import ConfigError
+from llm_gateway.config.urls import is_loopback
+from llm_gateway.domain import Origin
+from llm_gateway.fastpath import addon_pruning
+from llm_gateway.ledger.store import Store, StoreError
+from llm_gateway.mitm_compat import required_names
+from llm_gateway.packaged_files import example_config
+from llm_gateway.pool import mitm_hooks
+from llm_gateway.providers.catalog import Catalog
+from llm_gateway.providers.copilot_session import CopilotLogin
+from llm_gateway.providers.credentials import Credentials
+from llm_gateway.providers.github_client import GitHub
+from llm_gateway.simulator import Simulator
+from llm_gateway.transport import interim_responses, listeners, patches
+from llm_gateway.transport.early_clients import EarlyClients
+
+logger = logging.getLogger("llm_gateway")
+
+LOOK_SECONDS = 0.005
+THREADS = 64
+"""The most threads for what would block the event loop; they are made when needed."""
+
+
+class NotStarted(Exception):
+    """Why the gateway cannot start, in one message."""
+
+
+class Starting:
+    """The life of one gateway, from `load` to `done`."""
+
+    def __init__(self) -> None:
+        self.runtime: Runtime | None = None
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.early_clients = EarlyClients()
+        self.simulator: Simulator | None = None
+        self.made_config = False
+        self.not_yet: listeners.NotYet | None = None
+        self.dashboard: Any = None
+
+    def load(self, loader: Loader) -> None:
+        loader.add_option(
+            "gateway_config",
+            str,
+            "",
+            "The gateway's configuration file. Default: LLM_GATEWAY_CONFIG, else "
+            "./config.jsonc, which is made from the example when it is missing.",
+        )
+        loader.add_option(
+            "gateway_db",
+            str,
+            "",
+            "The SQLite file of the ledger. Default: LLM_GATEWAY_DB, else ./usage.db.",
+        )
+        loader.add_option(
+            "gateway_dashboard_port",
+            int,
+            -1,
+            "Port of the dashboard, 0 for none. Default: dashboard.port of the "
+            "configuration.",
+        )
+        if self.runtime is not None:
+            return
+        # What mitmproxy writes from here on, its CA and saved flows, is nobody else's.
+        os.umask(0o077)
+        options: Any = ctx.options
+        listeners.options(options)
+        if not options.listen_host:
+            options.update(listen_host="127.0.0.1")
+        port = os.environ.get("PORT", "")
+        if options.listen_port is None and port.isdecimal() and 0 < int(port) < 65536:
+            options.update(listen_port=int(port))
+            self.not_yet = listeners.NotYet()
+
+    def configure(self, updated: set[str]) -> Runtime | None:
+        """The runtime, when this call built it."""
+        if self.runtime is not None or "gateway_config" not in updated:
+            return None
+        try:
+            self.runtime = self._build()
+        except (NotStarted, ConfigError, StoreError, OSError) as e:
+            logger.error("The gateway does not start.\n%s", e)
+        return self.runtime
+
+    # -- building --------------------------------------------------------------
+
+    def _build(self) -> Runtime:
+        if missing := required_names.self_check():
+            raise NotStarted(
+                f"This mitmproxy is unknown: {', '.join(missing)} not found. "
+                f"Known to work: {required_names.KNOWN_GOOD}."
+            )
+        env = os.environ
+        self._check_environment(env)
+        home = state_folder(env)
+        check_state(home)
+        check_ca(Path(ctx.options.confdir).expanduser())
+        path = self._config_path()
+        clock = time.time
+        simulator = Simulator()
+        desk = Desk(path, home, env, clock, simulator.port)
+        loaded, catalog = desk.load()
+        config = catalog.config
+        keys_required = self._beyond_loopback()
+        if odd := [m for m in keys_required if m not in ("regular", "upstream")]:
+            raise NotStarted(
+                f"Mode {odd[0]} has no way to ask for a client key: let it listen on "
+                "127.0.0.1, or set mitmproxy's own proxyauth."
+            )
+        if keys_required and not config.clients:
+            raise NotStarted(
+                "Listening beyond this machine needs client keys: add `clients` to "
+                f"{path}, or leave out --listen-host."
+            )
+        store = Store(
+            Path(ctx.options.gateway_db or env.get("LLM_GATEWAY_DB") or "usage.db"),
+            durability=config.storage.durability,
+            retention_days=config.storage.retention_days,
+        )
+        store.start()
+        now = clock()
+        runtime = Runtime(
+            catalog=catalog,
+            store=store,
+            clock=clock,
+            loading=Loading(catalog.revision, now),
+            credentials=Credentials(home, clock, GitHub.from_environment(env)),
+            desk=desk,
+            admin_token=admin_token(home),
+            keys_required=bool(keys_required),
+            port=ctx.options.listen_port or 8080,
+        )
+        runtime.logins = Logins(
+            CopilotLogin(home, runtime.credentials.github, clock), runtime
+        )
+        desk.runtime = runtime
+        runtime.replay(catalog, now)
+        runtime.adopted.append(lambda new: simulator.configure(new.config))
+        simulator.configure(config)
+        self.simulator = simulator
+        level = env.get("LOG_LEVEL", "").lower()
+        runtime.catalog_log_level = config.log_level
+        runtime.log_level_is_given = bool(level)
+        runtime.set_log_level(level or config.log_level)
+        for warning in loaded.warnings:
+            logger.warning("%s", warning)
+        if exposed := exposure(path, path.read_text("utf-8")):
+            logger.warning("%s", exposed)
+        return runtime
+
+    def _check_environment(self, env: Mapping[str, str]) -> None:
+        """What is given there is meant: a mistake in it is no reason for a default."""
+        port, level = env.get("PORT", ""), env.get("LOG_LEVEL", "")
+        if port and ctx.options.listen_port is None:
+            raise NotStarted(
+                f"PORT={port} is not a port; write a number from 1 to 65535."
+            )
+        if level and level.lower() not in LEVELS:
+            raise NotStarted(
+                f"LOG_LEVEL={level} is no level; write one of {', '.join(LEVELS)}."
+            )
+        try:
+            GitHub.from_environment(env)
+        except ValueError as e:
+            raise NotStarted(str(e)) from e
+
+    def _config_path(self) -> Path:
+        named = ctx.options.gateway_config or os.environ.get("LLM_GATEWAY_CONFIG")
+        if named:
+            path = Path(named).expanduser()
+            if not path.is_file():
+                raise NotStarted(
+                    f"{path}: there is no such file. Write one with `llm-gateway init "
+                    f"{path}`, or name another with --set gateway_config=FILE."
+                )
+            return path
+        path = Path("config.jsonc")
+        if not path.exists():
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(example_config())
+            self.made_config = True
+        return path
+
+    def _beyond_loopback(self) -> list[str]:
+        """The modes in which somebody on another machine could reach us."""
+        default = ctx.options.listen_host
+        ask_themselves = ("socks5", "reverse") if ctx.options.proxyauth else ()
+        return [
+            mode.type_name
+            for mode in map(ProxyMode.parse, ctx.options.mode)
+            if mode.type_name in ("regular", "upstream", "socks5", "reverse")
+            and not is_loopback(mode.listen_host(default))
+            and mode.type_name not in ask_themselves
+        ]
+
+    # -- running ---------------------------------------------------------------
+
+    def running(self) -> None:
+        runtime = self.runtime
+        if runtime is None or self.tasks:
+            return
+        log_redaction.install(runtime)
+        patches.drop()
+        interim_responses.pass_over()
+        # Names that resolve slowly wait in threads, and so does everything that reads a
+        # disk: Python's own handful of threads would be full of them.
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(THREADS, thread_name_prefix="gateway")
+        )
+        if self.simulator is not None:
+            self._task(self.simulator.start(), "simulator")
+        keeper = mitm_hooks.install(ctx.master, origins_of(runtime.catalog))
+        if keeper is not None:
+            runtime.adopted.append(lambda new: keeper.warm.serve(origins_of(new)))
+        Drain(runtime, ctx.master).install()
+        self._task(self._open(runtime), "opening")
+        self._task(runtime.desk.watch(), "config watcher")
+        self._task(load_prices(), "prices")
+
+    async def _open(self, runtime: Runtime) -> None:
+        """Listen where we should, say so, and keep the dashboard's numbers fresh."""
+        if self.not_yet is not None:
+            self.not_yet.over()
+        await listeners.listen(ctx.master)
+        if _bound_port() is None:
+            # mitmproxy has said why, but is past the point where it would exit for it.
+            asyncio.get_running_loop().call_soon(sys.exit, 1)
+            return
+        addon_pruning.slim(ctx.master)
+        self._task(self._let_in(), "letting clients in")
+        runtime.port = _bound_port() or runtime.port
+        runtime.publish()
+        port = self._dashboard_port(runtime)
+        if port:
+            self._start_dashboard(runtime, port)
+        say_hello(runtime, self.made_config, port)
+        await pulse(runtime)
+
+    async def _let_in(self) -> None:
+        """Clients come in when the last add-on that they need runs, which is behind us."""
+        addons: Any = ctx.master.addons
+        certificates = addons.get("tlsconfig")
+        while certificates is not None and certificates.certstore is None:
+            await asyncio.sleep(LOOK_SECONDS)
+        self.early_clients.ready.set()
+
+    def _task(self, work: Any, name: str) -> None:
+        loop = asyncio.get_running_loop()
+        self.tasks.append(loop.create_task(work, name=name))
+
+    def _dashboard_port(self, runtime: Runtime) -> int:
+        given = int(ctx.options.gateway_dashboard_port)
+        return given if given >= 0 else runtime.catalog.config.dashboard.port
+
+    def _start_dashboard(self, runtime: Runtime, port: int) -> None:
+        from llm_gateway.dashboard_process.child import DashboardProcess
+
+        self.dashboard = DashboardProcess(
+            runtime.store.path,
+            port,
+            gateway_url=f"http://127.0.0.1:{runtime.port}",
+            home=runtime.desk.home,
+            hosts=runtime.catalog.config.server.allowed_hosts,
+        )
+        self.dashboard.start()
+
+    def done(self) -> None:
+        """mitmproxy ends, or only reads the script again: then everything stays."""
+        runtime = self.runtime
+        if runtime is None or not ctx.master.should_exit.is_set():
+            return
+        for settle in runtime.ending:
+            settle()
+        for task in self.tasks:
+            task.cancel()
+        if self.simulator is not None:
+            self.simulator.stop()
+        if self.dashboard is not None:
+            self.dashboard.stop()
+        runtime.store.close()
+
+
+def _bound_port() -> int | None:
+    addons: Any = ctx.master.addons
+    server = addons.get("proxyserver")
+    addresses = server.listen_addrs() if server else []
+    return int(addresses[0][1]) if addresses else None
+
+
+async def load_prices() -> None:
+    """genai-prices takes half a second to import: not when the first request waits."""
+    from llm_gateway.accounting import prices
+
+    await asyncio.to_thread(prices.known_price, "openai", "gpt-4o-mini", time.time())
+
+
+def origins_of(catalog: Catalog) -> list[Origin]:
+    """Where connections are kept warm: the configured providers' own addresses."""
+    return [upstream.origin for upstream in catalog.upstreams.values()]

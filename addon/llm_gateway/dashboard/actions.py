@@ -1,0 +1,240 @@
+"""What can be changed from the page: each is a call of the gateway's management routes.
+
+A write checks the permission, reads the body, forwards, and answers with what the
+gateway said. (Host, origin, type and size were checked before: security.py.) The plugin
+writes no file and no row.
+
+What this file does not know: what a valid configuration is.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from datasette import Forbidden, Response
+
+from llm_gateway import gateway_client
+from llm_gateway.dashboard import compat, queries
+from llm_gateway.dashboard.availability import moment
+from llm_gateway.dashboard.plugin_state import Board, NoLedger, board_of
+from llm_gateway.dashboard.reader import NotReadable
+from llm_gateway.gateway_client import Answer, GatewayDown, NoToken
+
+Json = dict[str, Any]
+
+NO_STORE = {"cache-control": "no-store"}
+VERSIONS = 12
+"""Reloads that the config page lists."""
+
+
+class _Wrong(Exception):
+    """The page sent something that it should not."""
+
+
+async def config_json(request: Any, datasette: Any) -> Any:
+    """GET: the masked configuration as text and as JSON, with the hash for saving."""
+    board = await _admin(request, datasette)
+    try:
+        text = await _call(board, "GET", "/config?format=text")
+        if text.status != 200:
+            return _forward(text)
+        values = await _call(board, "GET", "/config")
+    except (GatewayDown, NoToken) as error:
+        return _down(error)
+    if values.status != 200:
+        return _forward(values)
+    return _json(
+        {
+            "text": text.body.decode("utf-8", "replace"),
+            "hash": text.headers.get("x-config-hash", ""),
+            "config": values.json(),
+        }
+    )
+
+
+async def config_save(request: Any, datasette: Any) -> Any:
+    """POST {text or config, hash, dry_run}: validate, or save.
+
+    A dry run answers 200 with `errors` where saving would be refused with 422. `text` is
+    JSONC; `config` the whole configuration as an object, whose comments the
+    gateway keeps. Secrets may stay masked in both.
+    """
+
+    async def write(board: Board, body: Json) -> Any:
+        text, config = body.get("text"), body.get("config")
+        if isinstance(text, str):
+            kind, payload = "application/jsonc", text
+        elif isinstance(config, dict):
+            kind, payload = "application/json", json.dumps(config)
+        else:
+            raise _Wrong("text: write the configuration as a string")
+        path = "/config?dry_run=1" if body.get("dry_run") else "/config"
+        headers = {"content-type": kind, "if-match": str(body.get("hash") or "")}
+        answer = await _call(board, "POST", path, payload=payload, headers=headers)
+        if body.get("dry_run") and answer.status in (400, 422):
+            # A draft with mistakes is no failed request: the answer is a list of them.
+            return _json({"valid": False, **answer.json()})
+        return _forward(answer)
+
+    return await _write(request, datasette, write)
+
+
+async def reload(request: Any, datasette: Any) -> Any:
+    async def write(board: Board, body: Json) -> Any:
+        return _forward(await _call(board, "POST", "/admin/reload", body={}))
+
+    return await _write(request, datasette, write)
+
+
+async def simulate(request: Any, datasette: Any) -> Any:
+    """POST {providerId, model, tokens, cost}: counted like a request, marked as fake."""
+
+    async def write(board: Board, body: Json) -> Any:
+        known = ("providerId", "model", "tokens", "cost")
+        sent = {key: body[key] for key in known if body.get(key) not in (None, "")}
+        return _forward(
+            await _call(board, "POST", "/usage/simulate", body=sent, admin=False)
+        )
+
+    return await _write(request, datasette, write)
+
+
+async def copilot(request: Any, datasette: Any) -> Any:
+    """POST {providerId} to start, {flow} to poll: GitHub's device login."""
+    step = request.url_vars["step"]
+
+    async def write(board: Board, body: Json) -> Any:
+        key = {"start": "providerId", "poll": "flow"}[step]
+        if not isinstance(body.get(key), str):
+            raise _Wrong(f"{key}: write a string")
+        path = f"/api/copilot/auth/{step}"
+        return _forward(await _call(board, "POST", path, body={key: body[key]}))
+
+    return await _write(request, datasette, write)
+
+
+async def status_json(request: Any, datasette: Any) -> Any:
+    """GET: is the gateway there, what does it serve, and its last reloads."""
+    board = board_of(datasette)
+    if not await board.may_look(request.actor, None):
+        raise Forbidden("view-instance")
+    try:
+        health = (await _call(board, "GET", "/health", admin=False)).json()
+        down = None
+    except GatewayDown as error:
+        health, down = None, str(error)
+    try:
+        rows = await board.ask(
+            "live",
+            lambda ask: ask(queries.EVENTS, {"kind": "config", "count": VERSIONS}),
+            seconds=2.0,
+        )
+    except (NoLedger, NotReadable):
+        rows = []
+    return _json(
+        {
+            "health": health,
+            "down": down,
+            "events": [
+                {
+                    "at": moment(row["ts"]),
+                    "subject": row["subject"],
+                    "message": row["message"],
+                }
+                for row in rows
+            ],
+        }
+    )
+
+
+async def route_json(request: Any, datasette: Any) -> Any:
+    """GET ?model=: who would be chosen now, from the gateway."""
+    board = board_of(datasette)
+    if not await board.may_look(request.actor, None):
+        raise Forbidden("view-instance")
+    query = urlencode({"model": request.args.get("model") or ""})
+    try:
+        return _forward(await _call(board, "GET", f"/route?{query}", admin=False))
+    except GatewayDown as error:
+        return _down(error)
+
+
+async def _write(request: Any, datasette: Any, write: Any) -> Any:
+    if request.method != "POST":
+        return _error(405, "Send a POST.")
+    board = await _admin(request, datasette)
+    try:
+        body = json.loads(await request.post_body() or b"{}")
+        if not isinstance(body, dict):
+            raise _Wrong("the body: write a JSON object")
+        return await write(board, body)
+    except (GatewayDown, NoToken) as error:
+        return _down(error)
+    except (_Wrong, ValueError) as error:
+        return _error(400, str(error))
+
+
+async def _admin(request: Any, datasette: Any) -> Board:
+    if not await compat.can_admin(datasette, request.actor):
+        raise Forbidden(compat.ADMIN)
+    return board_of(datasette)
+
+
+async def _call(
+    board: Board,
+    method: str,
+    path: str,
+    *,
+    body: Json | None = None,
+    payload: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    admin: bool = True,
+) -> Answer:
+    base = await board.gateway_url()
+    if body is not None:
+        payload = json.dumps(body)
+        headers = {"content-type": "application/json"}
+    return await asyncio.to_thread(
+        gateway_client.call,
+        base,
+        method,
+        path,
+        body=None if payload is None else payload.encode("utf-8", "replace"),
+        headers=headers,
+        admin=admin,
+    )
+
+
+def _forward(answer: Answer) -> Any:
+    """The gateway's answer; its refusal of our token is not the reader's fault."""
+    if answer.status in (401, 403):
+        return _error(
+            502,
+            "The gateway did not take the admin token: the dashboard reads it from "
+            f"{gateway_client.home() / 'admin-token'}. Run both with the same LLM_GATEWAY_HOME.",
+        )
+    body = answer.json()
+    if answer.headers.get("x-config-hash") and isinstance(body, dict):
+        body = body | {"hash": answer.headers["x-config-hash"]}
+    return _json(body, answer.status)
+
+
+def _down(error: Exception) -> Any:
+    return _json(
+        {"error": {"message": str(error)}, "state": "gateway down"}, status=503
+    )
+
+
+def _error(status: int, message: str) -> Any:
+    return _json({"error": {"message": message}}, status)
+
+
+def _json(body: Any, status: int = 200) -> Any:
+    return Response(
+        json.dumps(body, separators=(",", ":")),
+        status=status,
+        headers=NO_STORE,
+        content_type="application/json",
+    )

@@ -1,0 +1,1 @@
+"""The dashboard's Datasette process: command line, environment, child."""

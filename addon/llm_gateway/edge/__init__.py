@@ -1,1 +1,0 @@
-"""The edge: everything that speaks mitmproxy."""

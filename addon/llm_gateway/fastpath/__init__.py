@@ -1,0 +1,1 @@
+"""Performance only: shorter ways through mitmproxy with the same outcome. Optional."""

@@ -1,0 +1,266 @@
+"""The tables that say how things stand now, each written whole.
+
+What lives here: the running configuration without secrets (`providers`, `models`,
+`limits`), the moment's state (`limit_state`, `offer_state`, `gateway_state`), and how
+their rows are made. Only the newest version of each counts: one that was not written yet
+is replaced by the next.
+
+What this file does not know: files, threads, when something is written.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from llm_gateway.domain import Candidate, Limit, Metric, Offer, Origin, Price
+from llm_gateway.ledger.rows import Row, dollars, iso_or_none, storable
+from llm_gateway.limits.values import Standing
+from llm_gateway.timestamps import iso
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A table's whole content."""
+
+    table: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def clearing(self) -> str:
+        return f"DELETE FROM {self.table}"
+
+    @property
+    def sql(self) -> str:
+        names = ", ".join(f'"{c}"' for c in self.columns)
+        marks = ", ".join("?" * len(self.columns))
+        return f"INSERT OR REPLACE INTO {self.table} ({names}) VALUES ({marks})"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayState:
+    """How the gateway itself is: one row, refreshed as a heartbeat."""
+
+    version: str
+    started_at: float
+    heartbeat: float
+    port: int | None = None
+    pid: int | None = None
+    policy: str | None = None
+    budget_set: bool | None = None
+    """A budget or a cost limit bounds paid use; None: no configuration is loaded."""
+    config_revision: str | None = None
+    config_loaded_at: float | None = None
+    config_error: str | None = None
+    """Why the newest config was refused."""
+    degraded: Sequence[str] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """Whatever else the dashboard should know; stored as JSON."""
+
+
+class Running(Protocol):
+    """What is read of the catalog in force."""
+
+    @property
+    def config(self) -> Any:
+        """`.providers`, each with id, type, enabled, free and flat_rate."""
+
+    @property
+    def offers(self) -> tuple[Offer, ...]: ...
+
+    @property
+    def upstreams(self) -> Mapping[tuple[str, str], Any]:
+        """(provider, account) -> what has an `.origin`."""
+
+    @property
+    def budget(self) -> tuple[Limit, ...]: ...
+
+
+def scope_columns(scope: Sequence[str]) -> tuple[str, str, str, str, str]:
+    """(scope, provider, account, model, client), '' where a scope has no such part."""
+    match tuple(scope):
+        case ("client", name):
+            return ("client", "", "", "", name)
+        case (kind, provider, account, model):
+            return (kind, provider, account, model, "")
+        case (kind, provider, account):
+            return (kind, provider, account, "", "")
+        case (kind, *_):
+            return (kind, "", "", "", "")
+    raise ValueError(f"{scope!r} is not a limit's scope")
+
+
+def amount(metric: Metric, value: int) -> int | float:
+    """Requests and tokens as they are, nano-dollars as US$."""
+    return value / 1e9 if metric is Metric.COST else value
+
+
+_LIMIT = ("scope", "provider", "account", "model", "client", "metric", "window")
+
+
+def _limit(limit: Limit) -> Row:
+    return (*scope_columns(limit.scope), limit.metric.value, limit.window.value)
+
+
+def limit_state(standings: Iterable[Standing], now: float) -> Whole:
+    """Every limit with what stands against it."""
+    columns = (
+        *_LIMIT,
+        *("used", "reserved", "amount", "resets_at"),
+        *("source", "as_of", "observed_at", "updated_at"),
+    )
+    rows = tuple(
+        (
+            *_limit(s.limit),
+            amount(s.limit.metric, s.used),
+            amount(s.limit.metric, s.reserved),
+            amount(s.limit.metric, s.limit.amount),
+            iso_or_none(s.resets_at),
+            s.source,
+            s.limit.as_of,
+            iso_or_none(s.observed_at),
+            iso(now),
+        )
+        for s in standings
+    )
+    return Whole("limit_state", columns, rows)
+
+
+def offer_state(candidates: Iterable[Candidate], now: float) -> Whole:
+    """Every offer with its state word, the reason for it and when it comes back."""
+    columns = ("provider", "account", "model", "name", "free", "state", "reason")
+    rows = tuple(
+        (
+            *(c.offer.provider, c.offer.account, c.offer.model, c.offer.name),
+            *(int(c.offer.zero_cost), c.state, storable(c.reason)),
+            iso_or_none(c.returns_at),
+            iso(now),
+        )
+        for c in candidates
+    )
+    return Whole("offer_state", (*columns, "returns_at", "updated_at"), rows)
+
+
+def gateway_state(state: GatewayState, degraded: Sequence[str]) -> Whole:
+    """`degraded`: the ledger's own reasons, shown after the gateway's."""
+    row: dict[str, str | int | float | None] = {
+        "id": 1,
+        "version": state.version,
+        "port": state.port,
+        "pid": state.pid,
+        "started_at": iso(state.started_at),
+        "heartbeat": iso(state.heartbeat),
+        "policy": state.policy,
+        "budget_set": None if state.budget_set is None else int(state.budget_set),
+        "config_revision": state.config_revision,
+        "config_loaded_at": iso_or_none(state.config_loaded_at),
+        "config_error": storable(state.config_error),
+        "degraded": json.dumps(list(dict.fromkeys([*state.degraded, *degraded]))),
+        "detail": json.dumps(dict(state.detail)),
+    }
+    return Whole("gateway_state", tuple(row), (tuple(row.values()),))
+
+
+# -- the running configuration -------------------------------------------------------
+
+
+def _base_url(origin: Origin) -> str:
+    usual = {"https": 443, "http": 80}.get(origin.scheme)
+    port = "" if origin.port == usual else f":{origin.port}"
+    return f"{origin.scheme}://{origin.host}{port}{origin.path}"
+
+
+def _providers(catalog: Running) -> Whole:
+    origins = {key[0]: up.origin for key, up in catalog.upstreams.items()}
+    rows = []
+    for provider in catalog.config.providers:
+        offers = [o for o in catalog.offers if o.provider == provider.id]
+        enabled = provider.enabled and any(o.enabled for o in offers)
+        reason = next((o.disabled_reason for o in offers if not o.enabled), "")
+        origin = origins.get(provider.id)
+        rows.append(
+            (
+                *(provider.id, str(provider.type)),
+                _base_url(origin) if origin else None,
+                max(1, len({o.account for o in offers})),
+                int(enabled),
+                "" if enabled else reason or "disabled",
+                int(provider.free),
+                float(provider.flat_rate.cost_per_month)
+                if provider.flat_rate
+                else None,
+            )
+        )
+    columns = ("id", "type", "base_url", "accounts", "enabled", "reason", "free")
+    return Whole("providers", (*columns, "flat_rate_usd_per_month"), tuple(rows))
+
+
+def _prices(price: Price | None, listed: Price | None) -> Row:
+    shown: Row = (None,) * 6
+    if price is not None:
+        cached = price.input if price.cached_input is None else price.cached_input
+        write = price.input if price.cache_write is None else price.cache_write
+        nanos = (price.input, price.output, cached, write, price.request)
+        shown = (*map(dollars, nanos), price.source)
+    if listed is None:
+        return (*shown, None, None)
+    return (*shown, dollars(listed.input), dollars(listed.output))
+
+
+def _models(catalog: Running) -> Whole:
+    rows: dict[tuple[str, str, str], Row] = {}
+    for offer in catalog.offers:
+        rows.setdefault(
+            (offer.provider, offer.model, offer.name),
+            (
+                *(offer.provider, offer.model, offer.name),
+                json.dumps(list(offer.aliases)),
+                json.dumps(sorted(offer.dialects)),
+                int(offer.enabled),
+                storable(offer.disabled_reason),
+                int(offer.zero_cost),
+                offer.context_window,
+                *_prices(offer.price, offer.list_price),
+            ),
+        )
+    columns = (
+        *("provider", "model", "name", "aliases", "dialects", "enabled", "reason"),
+        *("free", "context_window", "input_usd_per_million", "output_usd_per_million"),
+        *("cached_input_usd_per_million", "cache_write_usd_per_million"),
+        *("usd_per_request", "price_source"),
+        *("list_input_usd_per_million", "list_output_usd_per_million"),
+    )
+    return Whole("models", columns, tuple(rows.values()))
+
+
+def _limits(limits: Iterable[Limit]) -> Whole:
+    rows = {
+        limit.key: (
+            *_limit(limit),
+            amount(limit.metric, limit.amount),
+            f"{limit.reset.hour:02}:{limit.reset.minute:02} {limit.reset.zone}"
+            if limit.reset
+            else None,
+            limit.source,
+            limit.as_of,
+        )
+        for limit in limits
+    }
+    columns = (*_LIMIT, "amount", "reset", "source", "as_of")
+    return Whole("limits", columns, tuple(rows.values()))
+
+
+def running_config(
+    catalog: Running, clients: Iterable[Limit] = ()
+) -> tuple[Whole, ...]:
+    """`providers`, `models` and `limits` of the catalog in force; no secrets.
+
+    `clients`: the limits of the configured clients.
+    """
+    limits = [limit for offer in catalog.offers for limit in offer.limits]
+    return (
+        _providers(catalog),
+        _models(catalog),
+        _limits([*limits, *clients, *catalog.budget]),
+    )

@@ -1,0 +1,194 @@
+"""The book: every window, every open reservation, every limit that was learned.
+
+What lives here: what the limiter keeps between calls. What it does not know: whether
+anything fits, the ledger (see `replay`). Windows are known by `Limit.key` and hold use
+only, so a changed amount finds what was spent.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from llm_gateway.domain import Limit, Need
+from llm_gateway.limits.limit_set import REQUESTS, Plan, Row, amounts
+from llm_gateway.limits.observed import Heard
+from llm_gateway.limits.values import Reservation, Scope, Word
+from llm_gateway.limits.windows import AnyWindow, Entry, window_for
+
+Key = tuple[str, ...]
+
+
+class Part:
+    """What one reservation holds in one window."""
+
+    __slots__ = ("amount", "entry", "index", "window")
+
+    def __init__(
+        self, window: AnyWindow, index: int, amount: int, entry: Entry | None
+    ) -> None:
+        self.window = window
+        self.index = index
+        self.amount = amount
+        self.entry = entry
+        """For requests: where they were counted."""
+
+
+class Held:
+    """A reservation that is open."""
+
+    __slots__ = ("parts", "reservation", "scopes")
+
+    def __init__(
+        self, reservation: Reservation, scopes: tuple[Scope, ...], parts: list[Part]
+    ) -> None:
+        self.reservation = reservation
+        self.scopes = scopes
+        self.parts = parts
+
+
+class Ended(NamedTuple):
+    """What a reservation became, for a ledger that was read before it did."""
+
+    id: str
+    scopes: tuple[Scope, ...]
+    at: float
+    ended: float
+    real: Need
+
+
+ENDED = 1024
+"""Endings that are remembered: those of the moments between reading a ledger and using it."""
+
+
+class Book:
+    """Windows by key, open reservations by serial, learned limits by scope."""
+
+    def __init__(self) -> None:
+        self.windows: dict[Key, AnyWindow] = {}
+        self.live: dict[int, Held] = {}
+        self.learned: dict[Scope, dict[Key, Row]] = {}
+        self.ended: deque[Ended] = deque(maxlen=ENDED)
+        self.replaced = 0
+        """How often a window gave way to one of another shape: old plans are wrong then."""
+
+    def window(self, limit: Limit, now: float) -> AnyWindow:
+        """The limit's window, made when it is new or its reset has changed.
+
+        A new one takes in what is open in its scope; one of another shape also what
+        the old one had used, as if it had happened now.
+        """
+        key = limit.key
+        old = self.windows.get(key)
+        if old is not None and old.reset == limit.reset:
+            return old
+        window = self.windows[key] = window_for(limit, now)
+        carried = None
+        if old is not None:
+            old.turn(now)
+            carried = window.add(now, old.used)
+            window.heard = old.heard
+            self.replaced += 1
+        index = Row.index_of(limit)
+        for held in self.live.values():
+            if limit.scope not in held.scopes:
+                continue
+            amount = amounts(held.reservation.need)[index]
+            entry = None
+            if index != REQUESTS:
+                window.open += amount
+            elif amount:
+                entry = carried or window.add(min(held.reservation.at, now), amount)
+            held.parts.append(Part(window, index, amount, entry))
+        return window
+
+    def plan(
+        self, limits: Sequence[Limit], scopes: Sequence[Scope], now: float
+    ) -> Plan:
+        """The limits' rows, and those learned for the scopes that the config does not set."""
+        limits = tuple(limits)
+        asked = scopes
+        scopes = tuple(scopes) or tuple(dict.fromkeys(limit.scope for limit in limits))
+        rows = [Row(limit, self.window(limit, now), learned=False) for limit in limits]
+        keys = {limit.key for limit in limits}
+        for scope in scopes:
+            for key, row in self.learned.get(scope, {}).items():
+                if key not in keys:
+                    rows.append(row)
+        return Plan(limits, asked, scopes, tuple(rows))
+
+    def row_for(
+        self, word: Word, scope: Scope, limits: Iterable[Limit], now: float
+    ) -> tuple[Row, bool]:
+        """The row that a word is about; True when it was not known before."""
+        for limit in limits:
+            if (
+                limit.scope == scope
+                and limit.metric is word.metric
+                and limit.window is word.window
+            ):
+                return Row(limit, self.window(limit, now), learned=False), False
+        rows = self.learned.setdefault(scope, {})
+        key = (*scope, word.metric.value, word.window.value)
+        row = rows.get(key)
+        if (
+            row is not None
+            and word.limit in (None, row.limit.amount)
+            and word.reset in (None, row.limit.reset)
+            and word.source == row.limit.source
+        ):
+            return row, False
+        amount = word.limit
+        if amount is None:
+            amount = row.limit.amount if row else max(1, word.remaining or 0)
+        limit = Limit(
+            scope=scope,
+            metric=word.metric,
+            window=word.window,
+            amount=amount,
+            reset=word.reset or (row.limit.reset if row else None),
+            source=word.source,
+        )
+        if row is None:
+            row = rows[key] = Row(limit, self.window(limit, now), learned=True)
+            return row, True
+        row.limit = limit
+        window = self.window(limit, now)
+        replaced, row.window = window is not row.window, window
+        return row, replaced
+
+    def missing(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
+        """Those without a window, with one of another shape, or with a learned one."""
+        return tuple(
+            limit
+            for limit in limits
+            if (window := self.windows.get(limit.key)) is None
+            or window.reset != limit.reset
+            or limit.key in self.learned.get(limit.scope, {})
+        )
+
+    def forget_all_but(self, keys: Iterable[Key]) -> None:
+        wanted = set(keys).union(*self.learned.values())
+        for key in [key for key in self.windows if key not in wanted]:
+            del self.windows[key]
+
+    def step_back(self, seconds: float) -> None:
+        for window in self.windows.values():
+            window.step_back(seconds)
+
+
+def whom(word: Word, scopes: Sequence[Scope]) -> Scope | None:
+    """Which of an attempt's scopes a word is about."""
+    found = {scope[0]: scope for scope in scopes}
+    if word.per == "tier":
+        return found.get("tier") or found.get("model")
+    return found.get(word.per)
+
+
+def lay_over(row: Row, word: Word, now: float, serial: int) -> int:
+    """Put a word over a row's window; by how much it lowered what is left."""
+    before = row.left(now)
+    heard = Heard(word, row.window.ends(now), serial=serial)
+    if row.window.heard is not None:
+        heard.keep_down(row.window.heard, now)
+    row.window.heard = heard
+    return max(0, before - row.left(now))

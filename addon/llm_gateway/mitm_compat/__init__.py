@@ -1,0 +1,1 @@
+"""Everything that is bound to a version of mitmproxy: required names, fingerprints."""

@@ -1,0 +1,1 @@
+"""A request's way: access control, routing, forwarding, failures, settlement, passthrough."""

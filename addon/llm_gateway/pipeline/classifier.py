@@ -1,0 +1,93 @@
+"""Classifies an upstream response before the client sees any of it.
+
+The transport asks for each chunk: buffer, forward, reject, or read an error body.
+What this file does not know: routing, limits, the ledger.
+"""
+
+from collections.abc import Callable
+
+from mitmproxy import http
+
+from llm_gateway.dialects import DialectSpec
+from llm_gateway.dialects.provider_errors import NOTHING
+from llm_gateway.streaming.content_coding import BadCoding, Decoder, decoder
+from llm_gateway.streaming.response_probe import Peek, PeekState
+from llm_gateway.transport.attempt_policy import Judgement
+
+
+class AnswerJudge:
+    """Judges the head of one upstream's answer, before the client sees any of it."""
+
+    def __init__(
+        self,
+        dialect: DialectSpec,
+        streamed: bool,
+        clock: Callable[[], float],
+        *,
+        below: bool = False,
+    ) -> None:
+        self.first_byte: float | None = None
+        self.status = 0
+        self.peek: Peek | None = None
+        self._decoder: Decoder | None = None
+        self._dialect = dialect
+        self._streamed = streamed
+        self._below = below
+        self._clock = clock
+
+    def head(self, status: int, headers: http.Headers) -> Judgement:
+        self.status = status
+        if not 200 <= status < 300:
+            return Judgement.COLLECT
+        try:
+            self._decoder = decoder(headers.get("content-encoding", ""))
+        except BadCoding:
+            # We asked for identity; what nobody here can read goes out unseen.
+            self.first_byte = self._clock()
+            return Judgement.PASS
+        kind = headers.get("content-type", "").lower()
+        self.peek = Peek(
+            self._dialect,
+            self._streamed,
+            announced="event-stream" in kind,
+            below=self._below,
+        )
+        return Judgement.HOLD
+
+    def body(self, data: bytes) -> Judgement:
+        if self.first_byte is None:
+            self.first_byte = self._clock()
+        assert self.peek is not None
+        if self._decoder is not None:
+            try:
+                data = self._decoder.feed(data)
+            except BadCoding:
+                return self._unreadable()
+            if self._decoder.full:
+                self.peek = None
+                return Judgement.PASS
+        return _JUDGEMENTS[self.peek.feed(data)]
+
+    def end(self) -> Judgement:
+        if self.first_byte is None:
+            self.first_byte = self._clock()
+        assert self.peek is not None
+        return _JUDGEMENTS[self.peek.finish()]
+
+    def _unreadable(self) -> Judgement:
+        assert self.peek is not None
+        self.peek.kind = "broken body"
+        self.peek.error = NOTHING
+        return Judgement.FAIL
+
+    @property
+    def complaint(self) -> str:
+        """Why the answer was refused, as a class: `error event`, `empty stream`."""
+        return self.peek.kind if self.peek is not None else ""
+
+
+_JUDGEMENTS = {
+    PeekState.HOLD: Judgement.HOLD,
+    PeekState.CONTENT: Judgement.PASS,
+    PeekState.ERROR: Judgement.FAIL,
+}

@@ -1,0 +1,249 @@
+"""One client request while it is being served.
+
+What lives here: `Exchange`, the one mutable thing per flow, and `AnswerJudge`, which
+the HTTP layer asks about an answer that arrives.
+
+What this file does not know: routing, limits, the ledger.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mitmproxy import http
+
+from llm_gateway.app.state import Runtime
+from llm_gateway.client_identity import Identity
+from llm_gateway.config.models import Routing
+from llm_gateway.dialects import DialectSpec, RequestBody
+from llm_gateway.domain import (
+    AttemptRecord,
+    Call,
+    Candidate,
+    Decision,
+    Offer,
+    Policy,
+    RequestRecord,
+)
+from llm_gateway.frozen import frozen
+from llm_gateway.ids import new_id
+from llm_gateway.limits.limiter import Reservation
+from llm_gateway.pipeline.classifier import AnswerJudge
+from llm_gateway.pipeline.ingress import Way
+from llm_gateway.providers.catalog import Catalog
+from llm_gateway.providers.upstream import Upstream
+from llm_gateway.routing.failure_policy import Failed
+from llm_gateway.routing.state import tightest
+from llm_gateway.streaming.answer_meter import AnswerMeter
+from llm_gateway.streaming.stream_meter import StreamMeter
+
+Fields = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One try that is under way."""
+
+    candidate: Candidate
+    upstream: Upstream
+    record: AttemptRecord
+    reservation: Reservation
+    started: float
+    """Loop time."""
+    others: bool = False
+    """Another candidate could answer instead."""
+    strip_usage: bool = False
+    first_byte: float | None = None
+    judge: "AnswerJudge | None" = None
+
+
+@frozen
+class Original:
+    """What a request said before it was rewritten, its headers aside."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    authority: str
+    body: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """A routed request, from its arrival to its row."""
+
+    flow: http.HTTPFlow
+    call: Call
+    body: RequestBody
+    headers: Fields
+    """The client's own, as they came."""
+    catalog: Catalog
+    """The revision that this request is served under, whole."""
+    ranks: Sequence[Sequence[Offer]]
+    """Who has the asked name: exactly, by alias, by wildcard."""
+    record: RequestRecord
+    started: float
+    """Loop time."""
+    deadline: float
+    """Loop time after which no further provider is tried."""
+    original: Original | None = None
+    """Where an intercepted app's own request went."""
+    below: str = ""
+    """Path under the dialect's own: `/count_tokens`."""
+    query: str = ""
+    """The client's, without the question mark."""
+    cors_origin: str = ""
+    """The page that may read the answer."""
+    passthrough: bool = False
+    """Nobody can serve it: the app's own host and key come last."""
+    unspoken: bool = False
+    """Everybody who has the model turned out not to speak the dialect."""
+    decision: Decision | None = None
+    attempt: Attempt | None = None
+    tried: list[tuple[str, Failed]] = field(default_factory=list)
+    exclude: set[tuple[str, str, str]] = field(default_factory=set)
+    larger_than: int | None = None
+    repeat: Candidate | None = None
+    """The same one again: with a fresh credential, or without what it rejects."""
+    repeats: set[tuple[str, str]] = field(default_factory=set)
+    fresh: bool = False
+    """The next attempt takes a new connection: a kept one turned out closed."""
+    meter: StreamMeter | AnswerMeter | None = None
+    """Of an answer that streams by."""
+    died: str = ""
+    """How the upstream broke off after content went out."""
+    finished: bool = False
+    begun: bool = False
+    """Its row is in the ledger."""
+
+    @property
+    def dialect(self) -> DialectSpec:
+        return self.body.dialect
+
+    @property
+    def closes(self) -> bool:
+        """The client wants its connection closed behind the answer."""
+        for name, value in self.headers:
+            if len(name) == 10 and name.lower() == b"connection":
+                return b"close" in value.lower()
+        return False
+
+
+_POLICIES = {policy.value: policy for policy in Policy}
+
+
+def policy(runtime: Runtime, request: http.Request, identity: Identity) -> Policy:
+    """The tightest of the gateway's, the client's and the request's own.
+
+    `x-gateway-policy` may say one; anything else in that header has no effect.
+    """
+    ours = runtime.catalog.config.routing.policy
+    asked = request.headers.get("x-gateway-policy")
+    if asked is None and identity.known is None:
+        return ours
+    return tightest(
+        ours,
+        identity.known.policy if identity.known else None,
+        _POLICIES.get(asked or ""),
+    )
+
+
+def passes_unserved(routing: Routing, policy: Policy) -> bool:
+    """May an intercepted request that nobody here can serve go to its own host?"""
+    passes = routing.unknown_model or (
+        "reject" if policy is Policy.FREE_ONLY else "passthrough"
+    )
+    return passes == "passthrough"
+
+
+def exchange(
+    runtime: Runtime,
+    flow: http.HTTPFlow,
+    way: Way,
+    body: RequestBody,
+    identity: Identity,
+    ranks: Sequence[Sequence[Offer]],
+) -> Exchange:
+    """A request that will be served here, with its row."""
+    catalog = runtime.catalog
+    known = identity.known
+    now = runtime.clock()
+    request = flow.request
+    proxied = way is not Way.DIRECT
+    call = Call(
+        id=new_id(now),
+        at=now,
+        ask=body.ask,
+        client=identity.client,
+        app=identity.app,
+        known_client=known.name if known else None,
+        way="proxy" if proxied else "base_url",
+        host=request.host if proxied else "",
+        policy=policy(runtime, request, identity),
+        limits=known.limits if known else (),
+        revision=catalog.revision,
+    )
+    started = asyncio.get_running_loop().time()
+    return Exchange(
+        flow=flow,
+        call=call,
+        body=body,
+        headers=request.headers.fields,
+        catalog=catalog,
+        ranks=ranks,
+        record=_record(call),
+        started=started,
+        deadline=started + catalog.config.routing.deadline_seconds,
+        original=_original(request) if proxied else None,
+        query=request.path.partition("?")[2],
+    )
+
+
+def passage_record(
+    runtime: Runtime,
+    host: str,
+    dialect: DialectSpec | None,
+    body: RequestBody | None,
+    identity: Identity,
+) -> RequestRecord:
+    """The row of a request that passes to `host` with the app's own key."""
+    now = runtime.clock()
+    return RequestRecord(
+        new_id(now),
+        now,
+        identity.client,
+        identity.app,
+        dialect.name if dialect else "other",
+        body.ask.model if body else "",
+        streamed=body.ask.stream if body else False,
+        host=host,
+        config_revision=runtime.catalog.revision,
+        known_client=identity.known.name if identity.known else None,
+    )
+
+
+def _record(call: Call) -> RequestRecord:
+    return RequestRecord(
+        call.id,
+        call.at,
+        call.client,
+        call.app,
+        call.ask.dialect,
+        call.ask.model,
+        streamed=call.ask.stream,
+        host=call.host,
+        config_revision=call.revision,
+        known_client=call.known_client,
+    )
+
+
+def _original(request: http.Request) -> Original:
+    return Original(
+        request.scheme,
+        request.host,
+        request.port,
+        request.path,
+        request.authority,
+        request.raw_content or b"",
+    )

@@ -1,0 +1,380 @@
+"""Attempts that failed, and the last word when nobody is left.
+
+What lives here: `Setbacks`. The core judges a failure; here its verdict is carried out:
+reservation settled or released, cooldowns and strikes remembered, quirks learned, and in
+the end the client answered.
+
+What this file does not know: how the next attempt is made.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+
+from llm_gateway.adaptation.quirks import learn
+from llm_gateway.app.log_redaction import mask_of
+from llm_gateway.app.state import Runtime
+from llm_gateway.dialects import read_error
+from llm_gateway.dialects.error_topics import topic_of
+from llm_gateway.domain import (
+    Decision,
+    FailureKind,
+    Need,
+    Offer,
+    Reset,
+    Verdict,
+    Window,
+)
+from llm_gateway.limits.durations import retry_after
+from llm_gateway.limits.limiter import scopes_of
+from llm_gateway.limits.provider_refusals import read_refusal
+from llm_gateway.limits.reset_times import reset_in
+from llm_gateway.pipeline.access_log import quoted
+from llm_gateway.pipeline.encoded_errors import decoded
+from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.response_headers import common_headers, error_headers
+from llm_gateway.pipeline.settlement import Settling, lowered, who
+from llm_gateway.providers.dialect_support import nobody_takes
+from llm_gateway.routing import failure_policy
+from llm_gateway.routing.failure_policy import Failed, Mark, Next, Own, Passed
+from llm_gateway.routing.health import DISABLED_FOR, MODEL_GONE_FOR, NOT_SPOKEN
+from llm_gateway.transport.attempt_policy import Failure
+from llm_gateway.transport.local_response import Answer, put, seconds_until
+
+logger = logging.getLogger("llm_gateway")
+
+_OF_PATHS = (Mark.NO_DIALECT, Mark.DISABLE_MODEL, Mark.DISABLE_ENDPOINT)
+
+
+@dataclass(slots=True)
+class Setbacks:
+    runtime: Runtime
+    settling: Settling
+
+    def failed(self, exchange: Exchange, failure: Failure) -> bool:
+        """Judge it. True when another candidate may be tried."""
+        attempt = exchange.attempt
+        assert attempt is not None
+        if attempt.judge is not None:
+            attempt.first_byte = attempt.judge.first_byte
+        self.settling.hear(exchange, attempt, failure.headers)
+        failed = Failed(
+            failure.kind.value,
+            failure.message,
+            failure.status,
+            sent=failure.request_sent,
+        )
+        if failure.kind is FailureKind.JUDGED and attempt.judge is not None:
+            peek = attempt.judge.peek
+            failed = replace(
+                failed,
+                message=attempt.judge.complaint,
+                error=peek.error if peek else None,
+            )
+        elif failure.kind is FailureKind.STATUS and failure.status is not None:
+            failed = self._read(exchange, attempt, failure, failure.status)
+        return self.judge(exchange, failed)
+
+    def _read(
+        self, exchange: Exchange, attempt: Attempt, failure: Failure, status: int
+    ) -> Failed:
+        """An answer that is an error, with all that it says."""
+        now = self.runtime.clock()
+        offer, row = attempt.candidate.offer, attempt.upstream.row
+        headers = lowered(failure.headers)
+        if (encoding := headers.get("content-encoding")) is not None:
+            failure.body = _readable(exchange, failure, encoding)
+        error = read_error(failure.body, headers)
+        self.settling.refused_as_billed(attempt, error)
+        days = _day_reset(offer) or row.day
+        said = exchange.body.says
+        return Failed(
+            failure.kind.value,
+            failure.message,
+            status,
+            error,
+            failure.body,
+            failure.body_complete,
+            headers.get("content-type", ""),
+            topic=topic_of(
+                status,
+                error,
+                model=attempt.upstream.sent_model(offer.model),
+                said=said,
+            ),
+            advice=error_headers(failure.headers, row.support_ids),
+            back_at=retry_after(headers, now) or reset_in(error, now),
+            sent=failure.request_sent,
+            refused=read_refusal(
+                row.limit_headers, status, headers, error, now, days, said
+            ),
+        )
+
+    def stale(self, exchange: Exchange) -> None:
+        """A kept connection had been closed: the same candidate is asked again.
+
+        Nobody's fault, so nothing is remembered; but the provider may have seen the
+        request, so it counts, and the next one needs room of its own.
+        """
+        attempt = exchange.attempt
+        assert attempt is not None
+        runtime = self.runtime
+        runtime.health.inconclusive(attempt.candidate.offer.key)
+        runtime.limiter.settle(attempt.reservation, Need(requests=1), runtime.clock())
+        record = attempt.record
+        record.tokens = record.cost = 0
+        record.reason = "repaired: stale connection"
+        self.settling.end_attempt(exchange, "failed")
+        exchange.repeat, exchange.fresh = attempt.candidate, True
+        runtime.changed = True
+
+    def judge(self, exchange: Exchange, failed: Failed) -> bool:
+        """Remember what a failure means. False when the client's own error goes back."""
+        runtime = self.runtime
+        now = runtime.clock()
+        attempt = exchange.attempt
+        assert attempt is not None
+        offer = attempt.candidate.offer
+        can_refresh = (
+            attempt.upstream.fetches
+            and ("refresh", offer.provider) not in exchange.repeats
+        )
+        judged = failure_policy.judge(failed, now, can_refresh=can_refresh)
+        judged = self._learn_quirk(exchange, attempt, failed, judged)
+        if exchange.below and judged.mark in _OF_PATHS:
+            # It may not count tokens and still answer messages.
+            judged = replace(judged, mark=Mark.NOTHING)
+        self._remember(exchange, attempt, failed, judged, now)
+        billed = judged.counted and failed.kind != "status"
+        if judged.counted:
+            need = attempt.reservation.need
+            if not billed:
+                need = Need(requests=1)
+            runtime.limiter.settle(attempt.reservation, need, now)
+            attempt.record.tokens, attempt.record.cost = need.tokens, need.cost
+        else:
+            runtime.limiter.release(attempt.reservation, now)
+            attempt.record.tokens = attempt.record.cost = 0
+        attempt.record.counted = judged.counted
+        attempt.record.reason = judged.reason
+        attempt.record.status = failed.status
+        self.settling.end_attempt(exchange, "failed")
+        exchange.tried.append((who(offer), failed))
+        runtime.changed = True
+        match judged.next:
+            case Next.STOP:
+                self._pass_error(exchange, failed)
+                return False
+            case Next.REPEAT | Next.REFRESH:
+                exchange.tried.pop()
+                exchange.repeat = attempt.candidate
+            case Next.LARGER:
+                exchange.exclude.add(offer.key)
+                known = offer.context_window or exchange.call.ask.input_estimate
+                exchange.larger_than = max(known, exchange.larger_than or 0)
+            case Next.MOVE_ON:
+                exchange.exclude.add(offer.key)
+        return True
+
+    def _learn_quirk(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        failed: Failed,
+        judged: failure_policy.Judged,
+    ) -> failure_policy.Judged:
+        """A 400 about a member that we can do without is repeated once without it."""
+        offer = attempt.candidate.offer
+        key = ("quirk", f"{offer.provider}/{offer.model}")
+        if (
+            judged.next is not Next.STOP
+            or failed.error is None
+            or key in exchange.repeats
+        ):
+            return judged
+        known = self.runtime.quirks.of(offer.provider, offer.model)
+        asked = set(known.applied([m.key for m in exchange.body.members]))
+        if attempt.strip_usage:
+            asked.add("stream_options")
+        quirk = learn(
+            failed.status or 0, failed.error, asked, exchange.call.ask.max_tokens
+        )
+        if quirk is None:
+            return judged
+        exchange.repeats.add(key)
+        self.runtime.quirks.remember(offer.provider, offer.model, quirk)
+        self.runtime.event(
+            "quirk", f"{offer.provider}/{offer.model}", f"from now on {quirk}"
+        )
+        return replace(judged, next=Next.REPEAT, counted=False)
+
+    def _remember(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        failed: Failed,
+        judged: failure_policy.Judged,
+        now: float,
+    ) -> None:
+        runtime = self.runtime
+        health = runtime.health
+        offer = attempt.candidate.offer
+        name = who(offer)
+        reason = judged.reason
+        if failed.refused is not None:
+            attempt.record.retry_after = failed.refused.until
+            if failed.refused.words:
+                runtime.limiter.observe(
+                    offer.limits,
+                    failed.refused.words,
+                    scopes=scopes_of(*offer.key, exchange.call.known_client),
+                    now=now,
+                )
+        if judged.next is Next.REFRESH:
+            exchange.repeats.add(("refresh", offer.provider))
+            runtime.credentials.invalidate(attempt.upstream)
+        if failed.kind == "status" and judged.mark is not Mark.NO_DIALECT:
+            health.answered(offer.key, exchange.dialect.name)
+        match judged.mark:
+            case Mark.STRIKE | Mark.STRIKE_PROVIDER:
+                whole = judged.mark is Mark.STRIKE_PROVIDER
+                asker = exchange.call.client
+                until = health.strike(offer.key, now, reason, whole=whole, asker=asker)
+                if until is not None:
+                    runtime.event(
+                        "circuit",
+                        offer.provider if whole else name,
+                        f"failing ({reason}), tried again in {until - now:.0f} s",
+                        until=until,
+                    )
+                if judged.until is not None:
+                    self._cool(offer, now, judged)
+            case Mark.COOL:
+                self._cool(offer, now, judged)
+            case Mark.DISABLE_ACCOUNT:
+                until = judged.until or now + DISABLED_FOR
+                health.disable(offer.key, until, reason, account=True)
+                runtime.event(
+                    "disabled",
+                    f"{offer.provider}#{offer.account}"
+                    if offer.account
+                    else offer.provider,
+                    f"account disabled: {reason}; check its key and its balance",
+                    until=until,
+                )
+            case Mark.DISABLE_MODEL:
+                until = judged.until or now + MODEL_GONE_FOR
+                health.disable(offer.key, until, f"model not found ({reason})")
+                runtime.event(
+                    "disabled", name, f"model not found ({reason})", until=until
+                )
+            case Mark.DISABLE_ENDPOINT:
+                until = judged.until or now + MODEL_GONE_FOR
+                dialect = exchange.dialect.name
+                message = f"not served in {dialect} ({reason})"
+                health.disable(offer.key, until, message, dialect=dialect)
+                runtime.event("disabled", name, message, until=until)
+            case Mark.NO_DIALECT:
+                until = judged.until or now + MODEL_GONE_FOR
+                if health.silence(offer.key, exchange.dialect.name, until):
+                    runtime.event(
+                        "disabled",
+                        offer.provider,
+                        f"{NOT_SPOKEN} {exchange.dialect.name}",
+                        until=until,
+                    )
+            case Mark.NOTHING:
+                health.inconclusive(offer.key)
+
+    def _cool(self, offer: Offer, now: float, judged: failure_policy.Judged) -> None:
+        reason = judged.reason
+        until = self.runtime.health.cool(offer.key, now, judged.until, reason)
+        message = f"{reason}, back in {until - now:.0f} s"
+        self.runtime.event("cooldown", who(offer), message, until=until)
+
+    def last_word(self, exchange: Exchange, decision: Decision, now: float) -> None:
+        skipped = [c for c in decision.candidates if c.verdict is Verdict.SKIPPED]
+        shown = {c.offer.key for c in skipped if c.reason != "failed for this request"}
+        answer = failure_policy.final_answer(
+            exchange.tried,
+            [c for c in skipped if c.offer.key in shown],
+            model=exchange.call.ask.model,
+            now=now,
+        )
+        if (
+            isinstance(answer, Own)
+            and answer.code == failure_policy.UNSUPPORTED_DIALECT
+        ):
+            exchange.unspoken = True
+            having = [offer for rank in exchange.ranks for offer in rank]
+            model, offers = exchange.call.ask.model, exchange.catalog.offers
+            message = nobody_takes(exchange.dialect.name, model, having, offers)
+            answer = replace(answer, message=message)
+        if self._exhausted_passes(exchange, answer):
+            return
+        match answer:
+            case Passed(failed):
+                self._pass_error(exchange, failed)
+            case Own(status, code, message, retry_at):
+                headers = []
+                if retry_at is not None:
+                    headers.append(("retry-after", seconds_until(retry_at, now)))
+                elif status == 429:
+                    # Nothing comes back by itself: SDKs would ask again in vain.
+                    headers.append(("x-should-retry", "false"))
+                exchange.record.outcome = "error" if exchange.tried else "refused"
+                exchange.record.error = code
+                body = exchange.dialect.error_body(status, code, message)
+                self._answer(exchange, Answer(status, body, headers=tuple(headers)))
+                logger.info(
+                    "%s %s: %s", status, quoted(exchange.call.ask.model), message
+                )
+
+    def _exhausted_passes(self, exchange: Exchange, answer: Passed | Own) -> bool:
+        """`routing.exhausted: passthrough`: the app's own host and key come last.
+
+        Not when a provider's error speaks about the request: the app's own host would
+        say the same, for money.
+        """
+        routing = exchange.catalog.config.routing
+        exchange.passthrough = (
+            routing.exhausted == "passthrough"
+            and exchange.catalog.config.intercept.passthrough != "free"
+            and exchange.original is not None
+            and isinstance(answer, Own)
+        )
+        return exchange.passthrough
+
+    def _pass_error(self, exchange: Exchange, failed: Failed) -> None:
+        """The provider's own error, body and status as they came; but no key in it."""
+        exchange.record.error = f"{failed.status} {failed.code}".strip()
+        exchange.record.outcome = "error"
+        body = mask_of(exchange.catalog).data(failed.body)
+        status = failed.status or 502
+        answer = Answer(status, body, failed.content_type, failed.advice)
+        self._answer(exchange, answer)
+
+    def _answer(self, exchange: Exchange, answer: Answer) -> None:
+        record = exchange.record
+        record.status = answer.status
+        headers = (*answer.headers, *common_headers(exchange))
+        put(exchange.flow, replace(answer, headers=headers))
+        self.settling.close(exchange)
+
+
+def _readable(exchange: Exchange, failure: Failure, encoding: str) -> bytes:
+    """A compressed error body as a client can read it, or what stands for it."""
+    found = decoded(failure.body, encoding)
+    if found is not None:
+        return found
+    return exchange.dialect.error_body(
+        failure.status or 502,
+        "unreadable_error",
+        f"The provider's error came with the content-encoding {encoding[:20]!r}, which "
+        "nobody asked for and which cannot be read.",
+    )
+
+
+def _day_reset(offer: Offer) -> Reset | None:
+    """When this offer's days begin, if its limits say so."""
+    days = (limit.reset for limit in offer.limits if limit.window is Window.DAY)
+    return next(days, None)

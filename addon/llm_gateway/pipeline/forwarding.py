@@ -1,0 +1,256 @@
+"""The walk of a routed request: decide, reserve, write down, send.
+
+What lives here: `Serving`, which takes an `Exchange` from one candidate to the next. The
+thinking is the core's; this is the order in which it is asked and what is done with its
+answers. Nothing leaves before its reservation is in the ledger.
+
+What this file does not know: how a client addressed the gateway, what a failure means
+(setbacks.py), how an answer ends (settling.py).
+"""
+
+import asyncio
+import random
+
+from mitmproxy import http
+
+from llm_gateway.app.state import Runtime, committed
+from llm_gateway.config.addresses import is_here
+from llm_gateway.domain import AttemptRecord, Candidate, Decision, RequestInfo
+from llm_gateway.ledger.write_queue import Waiter
+from llm_gateway.limits.limiter import LimitRefusal, scopes_of
+from llm_gateway.pipeline.classifier import AnswerJudge
+from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.failures import Setbacks
+from llm_gateway.pipeline.settlement import Settling
+from llm_gateway.providers.credentials import CredentialError
+from llm_gateway.providers.upstream_request import Outbound, build
+from llm_gateway.routing.failure_policy import Failed
+from llm_gateway.routing.selection import decide
+from llm_gateway.routing.state import View
+from llm_gateway.transport.attempt_policy import Action, Failure, Plan, set_plan
+
+
+class Serving:
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.settling = Settling(runtime)
+        self.setbacks = Setbacks(runtime, self.settling)
+
+    async def begin(self, exchange: Exchange) -> None:
+        """Send the request to the first candidate, or answer it right here."""
+        self.runtime.in_flight += 1
+        await self._next(exchange)
+
+    async def failed(self, exchange: Exchange, failure: Failure) -> None:
+        """An attempt failed before the client saw a byte: another one, or the last word."""
+        if failure.stale:
+            self.setbacks.stale(exchange)
+            await self._next(exchange)
+        elif self.setbacks.failed(exchange, failure):
+            await self._next(exchange)
+        failure.action = Action.RESPOND if exchange.flow.response else Action.RETRY
+
+    async def _next(self, exchange: Exchange) -> None:
+        """Prepare the flow for the next candidate; without one, set its response."""
+        runtime = self.runtime
+        loop = asyncio.get_running_loop()
+        routing = exchange.catalog.config.routing
+        while True:
+            now = runtime.clock()
+            view = self._view(exchange, now)
+            decision = self._decide(exchange, view)
+            if exchange.decision is None:
+                exchange.decision = decision
+            out_of_tries = len(exchange.tried) >= routing.max_attempts
+            if out_of_tries or loop.time() >= exchange.deadline:
+                break
+            taken = self._reserve(exchange, decision, view)
+            if taken is None:
+                break
+            if await self._prepare(exchange, taken):
+                return
+        self.setbacks.last_word(exchange, decision, now)
+
+    def _view(self, exchange: Exchange, now: float) -> View:
+        """How things stand for this call at this moment."""
+        call = exchange.call
+        view = View(self.runtime, exchange.catalog, now, call.known_client)
+        if exchange.catalog.config.routing.sticky:
+            warm = self.runtime.sticky.find(call.ask.conversation, now)
+            if warm is not None:
+                view.warm, view.warm_share = warm.offer, warm.cached_share
+        return view
+
+    def _decide(self, exchange: Exchange, view: View) -> Decision:
+        return decide(
+            exchange.call,
+            exchange.ranks,
+            view,
+            warm=view.warm,
+            chance=random.random,
+            exclude=frozenset(exchange.exclude),
+            larger_than=exchange.larger_than,
+        )
+
+    def _reserve(
+        self, exchange: Exchange, decision: Decision, view: View
+    ) -> Attempt | None:
+        """Room for the first candidate that has it."""
+        runtime = self.runtime
+        now = view.now
+        ready = decision.ready
+        if exchange.repeat is not None:
+            ready = (exchange.repeat, *ready)
+            exchange.repeat = None
+        for candidate in ready:
+            offer = candidate.offer
+            n = exchange.record.attempts + 1
+            need = view.need(offer, exchange.call.ask)
+            reserved = runtime.limiter.reserve(
+                exchange.catalog.limits_for(offer, exchange.call.known_client),
+                need,
+                now,
+                id=f"{exchange.call.id}/{n}",
+                scopes=scopes_of(*offer.key, exchange.call.known_client),
+            )
+            if isinstance(reserved, LimitRefusal):
+                continue
+            record = AttemptRecord(
+                exchange.call.id,
+                n,
+                now,
+                offer.provider,
+                offer.account,
+                offer.model,
+                tokens=need.tokens,
+                cost=need.cost,
+            )
+            exchange.record.attempts = n
+            runtime.health.dispatched(offer.key, now)
+            upstream = exchange.catalog.upstreams[offer.provider, offer.account]
+            started = asyncio.get_running_loop().time()
+            routing = exchange.catalog.config.routing
+            others = len(exchange.tried) + 1 < routing.max_attempts and any(
+                other.offer.key != offer.key for other in ready
+            )
+            return Attempt(
+                candidate, upstream, record, reserved, started, others=others
+            )
+        return None
+
+    async def _prepare(self, exchange: Exchange, attempt: Attempt) -> bool:
+        """Fetch a credential, write the reservation down, rewrite the flow."""
+        runtime = self.runtime
+        exchange.attempt = attempt
+        record = exchange.record
+        record.reserved_tokens = attempt.record.tokens
+        record.reserved_cost = attempt.record.cost
+        credential = None
+        if attempt.upstream.fetches:
+            try:
+                credential = await runtime.credentials.get(attempt.upstream)
+            except CredentialError as e:
+                self._write(exchange, attempt)
+                failed = Failed("status" if e.status else "connect", str(e), e.status)
+                return not self.setbacks.judge(exchange, failed)
+        offer = attempt.candidate.offer
+        ask = exchange.call.ask
+        out = build(
+            attempt.upstream,
+            offer,
+            exchange.dialect,
+            exchange.body,
+            client_headers=exchange.headers,
+            streamed=ask.stream,
+            quirk=runtime.quirks.of(offer.provider, offer.model),
+            credential=credential,
+            request_id=exchange.call.id,
+            below=exchange.below,
+            query=exchange.query,
+            intercepted=exchange.original is not None,
+            drop=attempt.candidate.drops,
+            max_tokens=self._most_output(attempt.candidate, ask),
+        )
+        attempt.strip_usage = out.strip_usage
+        await committed(self._write(exchange, attempt))
+        self._send(exchange, attempt, out)
+        return True
+
+    def _most_output(self, candidate: Candidate, ask: RequestInfo) -> int | None:
+        """What `max_tokens` is lowered to: by the decision, or by what was learned since."""
+        learned = self.runtime.most_output(candidate.offer, ask)
+        found = [n for n in (candidate.max_tokens, learned) if n is not None]
+        return min(found, default=None)
+
+    def _write(self, exchange: Exchange, attempt: Attempt) -> Waiter:
+        """Its rows, with what is reserved."""
+        store = self.runtime.store
+        if exchange.begun:
+            return store.attempt(attempt.record)
+        exchange.begun = True
+        return store.begin(exchange.record, attempt.record, exchange.decision)
+
+    def _send(self, exchange: Exchange, attempt: Attempt, out: Outbound) -> None:
+        loop = asyncio.get_running_loop()
+        attempt.started = loop.time()
+        routing = exchange.catalog.config.routing
+        judge = AnswerJudge(
+            exchange.dialect,
+            exchange.call.ask.stream,
+            loop.time,
+            below=bool(exchange.below),
+        )
+        attempt.judge = judge
+        readdress(exchange.flow.request, out)
+        self.runtime.origins.add((out.host, out.port))
+        set_plan(
+            exchange.flow,
+            Plan(
+                inspector=judge,
+                connect_timeout=routing.connect_timeout_seconds,
+                first_byte_timeout=routing.first_byte_timeout_seconds,
+                idle_timeout=routing.idle_timeout_seconds,
+                deadline=self._until(exchange, attempt),
+                pooled=True,
+                cut=lambda message: self.settling.cut(exchange, message),
+                direct=out.scheme == "http" and is_here(out.host),
+                fresh=exchange.fresh,
+            ),
+        )
+        exchange.fresh = False
+
+    @staticmethod
+    def _until(exchange: Exchange, attempt: Attempt) -> float:
+        """When an answer must have begun. While another one could answer, nobody gets more
+        than half of the time that is left, however lively its pings are."""
+        if not attempt.others:
+            return exchange.deadline
+        return attempt.started + (exchange.deadline - attempt.started) / 2
+
+
+def readdress(request: http.Request, out: Outbound) -> None:
+    """Turn the client's request into the one that leaves. Nothing of it remains."""
+    data = request.data
+    data.scheme = out.scheme.encode()
+    data.host = out.host
+    data.port = out.port
+    data.path = out.path.encode()
+    data.authority = b""
+    data.headers = http.Headers(
+        (*out.headers, (b"content-length", str(len(out.body)).encode()))
+    )
+    data.content = out.body
+    data.trailers = None
+
+
+def restore(exchange: Exchange) -> None:
+    """The client's own request again, as it came."""
+    original = exchange.original
+    assert original is not None
+    data = exchange.flow.request.data
+    data.scheme = original.scheme.encode()
+    data.host, data.port = original.host, original.port
+    data.path = original.path.encode()
+    data.authority = original.authority.encode()
+    data.headers = http.Headers(exchange.headers)
+    data.content = original.body

@@ -1,0 +1,522 @@
+"""The end of a routed request: its usage, its cost, its row.
+
+What lives here: `Settling`. An answer is metered on its way out; when it is over, the
+reservation becomes real use, whoever ends it: the upstream, the client or a cut. `close`
+runs exactly once per exchange.
+
+What this file does not know: who is asked, and what comes after a failure.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mitmproxy import http
+
+from llm_gateway.accounting import prices, usage
+from llm_gateway.app.background import Waiting
+from llm_gateway.app.log_redaction import mask_of
+from llm_gateway.app.state import Runtime
+from llm_gateway.dialects import DialectSpec, ProviderError, renamed_answer
+from llm_gateway.domain import NANO, AttemptRecord, Need, Offer, Usage
+from llm_gateway.limits.headers import read_headers
+from llm_gateway.limits.limiter import scopes_of
+from llm_gateway.pipeline.access_log import log_line
+from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.response_headers import common_headers, passed_headers
+from llm_gateway.routing.health import BILLED_FOR
+from llm_gateway.routing.state import name_key
+from llm_gateway.streaming.answer_meter import AnswerMeter
+from llm_gateway.streaming.content_coding import BadCoding, Decoder, decoded, decoder
+from llm_gateway.streaming.stream_meter import StreamMeter
+from llm_gateway.transport.attempt_policy import plan_of
+
+
+@dataclass(slots=True)
+class Settling:
+    runtime: Runtime
+
+    def answered(self, exchange: Exchange) -> None:
+        """Its head is on the way to the client: set headers, meter the stream."""
+        attempt = exchange.attempt
+        response = exchange.flow.response
+        assert attempt is not None
+        assert response is not None
+        if attempt.judge is not None:
+            attempt.first_byte = attempt.judge.first_byte
+        self.hear(exchange, attempt, response.headers)
+        peek = attempt.judge.peek if attempt.judge is not None else None
+        kind = response.headers.get("content-type", "").lower()
+        streamed = "event-stream" in kind if peek is None else peek.is_stream
+        coding = response.headers.get("content-encoding", "")
+        response.headers = passed_headers(
+            response.headers,
+            common_headers(exchange),
+            attempt.upstream.row.support_ids,
+        )
+        exchange.record.status = response.status_code
+        plain = not streamed
+        if plain and not response.stream and peek is not None:
+            return
+        try:
+            undone = decoder(coding)
+        except BadCoding:
+            undone = None
+            if attempt.judge is not None:
+                attempt.judge.peek = None
+            plain = True  # nobody here can read it
+        if plain:
+            self._streams_by(exchange, attempt, response, undone)
+            return
+        if "event-stream" not in kind:
+            response.headers["content-type"] = "text/event-stream"
+        renames = exchange.catalog.config.routing.answer_model == "requested"
+        meter = exchange.meter = StreamMeter(
+            exchange.dialect,
+            strip_usage=attempt.strip_usage and undone is None,
+            reasoning_excluded=attempt.upstream.row.reasoning_excluded,
+            bills=attempt.upstream.row.bills,
+            rename_model=exchange.call.ask.model if renames else None,
+            mask=mask_of(exchange.catalog).data,
+        )
+        # Events may be taken out or put in: the length is not the provider's.
+        response.headers.pop("content-length", None)
+        if undone is None:
+            response.stream = metered(meter, lambda: self._tail(exchange))
+        elif renames:
+            # What is changed cannot stay compressed.
+            response.headers.pop("content-encoding", None)
+            through = metered(meter, lambda: self._tail(exchange))
+            response.stream = undoing(undone, through)
+        else:
+            response.stream = overheard(undone, meter, lambda: self._tail(exchange))
+            if (plan := plan_of(exchange.flow)) is not None:
+                plan.cut = None  # plain words cannot follow compressed ones
+
+    def _streams_by(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        response: http.Response,
+        undone: Decoder | None,
+    ) -> None:
+        """A plain answer that is larger than what is held, or that cannot be read."""
+        if (plan := plan_of(exchange.flow)) is not None:
+            plan.cut = None  # there is no clean end to a JSON text that broke off
+        if attempt.judge is None or attempt.judge.peek is None:
+            response.stream = True
+            return
+        attempt.judge.peek.let_go()
+        meter = exchange.meter = AnswerMeter(
+            exchange.dialect,
+            reasoning_excluded=attempt.upstream.row.reasoning_excluded,
+            bills=attempt.upstream.row.bills,
+        )
+        response.stream = (
+            metered(meter) if undone is None else overheard(undone, meter, lambda: None)
+        )
+
+    def cut(self, exchange: Exchange, message: str) -> bytes:
+        """The stream died after content went out: what the client is told."""
+        meter = exchange.meter
+        if meter is None:
+            return _cut_short(exchange.dialect, exchange.died or message)
+        rest = meter.finish()
+        if meter.ended:
+            return rest
+        how = exchange.died or message
+        return rest + meter.boundary + _cut_short(exchange.dialect, how)
+
+    def _tail(self, exchange: Exchange) -> bytes:
+        """The stream came to a clean end: what it left unsaid is said."""
+        meter = exchange.meter
+        assert meter is not None
+        exchange.died = meter.flaw
+        if exchange.died != "ended early":
+            return b""
+        return meter.boundary + _cut_short(exchange.dialect, exchange.died)
+
+    def hear(
+        self, exchange: Exchange, attempt: Attempt, headers: http.Headers | None
+    ) -> None:
+        """What the provider says about its limits, good answer or bad."""
+        row = attempt.upstream.row
+        if row.limit_headers == "none":
+            return
+        now = self.runtime.clock()
+        words = read_headers(row.limit_headers, lowered(headers), now)
+        if words:
+            offer = attempt.candidate.offer
+            self.runtime.limiter.observe(
+                offer.limits,
+                words,
+                scopes=scopes_of(*offer.key, exchange.call.known_client),
+                now=now,
+            )
+
+    def finish(
+        self,
+        exchange: Exchange,
+        *,
+        error: str | None = None,
+        died: str = "",
+        stopped: bool = False,
+    ) -> None:
+        """The answer is over, good or bad. Runs once, from whichever hook is first.
+
+        `died` says how the upstream broke off, `stopped` that the gateway ends; without
+        them an error is the client's. To a stream whose last word has come none of it
+        matters: the client has its whole answer.
+        """
+        if exchange.finished or exchange.attempt is None:
+            self.close(exchange)
+            return
+        attempt = exchange.attempt
+        runtime = self.runtime
+        now = runtime.clock()
+        outcome = "ok"
+        died = died or exchange.died
+        if exchange.meter is not None and exchange.meter.ended:
+            died, stopped, error = "", False, None
+            exchange.died = ""
+        if died:
+            outcome, exchange.died = "truncated", died
+        elif stopped or error is not None:
+            outcome = "truncated" if stopped else "cancelled"
+            record, reason = exchange.record, "client went away"
+            record.error = "client_disconnected"
+            if stopped:
+                record.error, reason = "gateway_stopped", "gateway stopped"
+            attempt.record.reason = reason
+            plan = plan_of(exchange.flow)
+            if plan is None or not plan.sent:
+                self._never_left(exchange, attempt, now)
+                return
+        found = self._usage(exchange, attempt, outcome)
+        offer = attempt.candidate.offer
+        record = exchange.record
+        self._account(exchange, attempt, found)
+        if found.source == "unknown" and exchange.dialect.is_pending is not None:
+            self._wait(exchange, attempt)
+        real = Need(1, found.total, record.cost or 0)
+        if found.source == "unknown":
+            real = attempt.reservation.need
+        runtime.limiter.settle(attempt.reservation, real, now)
+        attempt.record.tokens, attempt.record.cost = real.tokens, real.cost
+        attempt.record.status = record.status
+        if outcome == "ok":
+            self._good(exchange, attempt, found, now)
+        elif died:
+            attempt.record.reason = f"cut: {died}"
+            record.error = "upstream_truncated"
+            until = runtime.health.strike(
+                offer.key, now, "stream cut", asker=exchange.call.client
+            )
+            if until is not None:
+                message = f"failing (stream cut), tried again in {until - now:.0f} s"
+                runtime.event("circuit", who(offer), message, until=until)
+        else:
+            runtime.health.inconclusive(offer.key)
+        record.outcome = outcome
+        response = exchange.flow.response
+        if response and not response.stream and outcome == "ok":
+            self._plain(exchange)
+        self._attempt_over(exchange, outcome)
+        self.close(exchange, attempt.record)
+
+    def _never_left(self, exchange: Exchange, attempt: Attempt, now: float) -> None:
+        """It was over before the request was on the way: nobody counts it."""
+        runtime = self.runtime
+        runtime.limiter.release(attempt.reservation, now)
+        attempt.record.tokens = attempt.record.cost = 0
+        attempt.record.counted = False
+        attempt.record.reason += " before it was sent"
+        runtime.health.inconclusive(attempt.candidate.offer.key)
+        exchange.record.outcome = "cancelled"
+        self._attempt_over(exchange, "cancelled")
+        self.close(exchange, attempt.record)
+
+    def _good(
+        self, exchange: Exchange, attempt: Attempt, found: Usage, now: float
+    ) -> None:
+        runtime = self.runtime
+        offer = attempt.candidate.offer
+        ask = exchange.call.ask
+        if runtime.health.succeeded(
+            offer.key, now, asker=exchange.call.client, dialect=ask.dialect
+        ):
+            runtime.event("circuit", who(offer), "works again")
+        if found.source == "reported":
+            for key in (offer.key, name_key(ask)):
+                runtime.estimator.learn(key, ask.input_estimate, found.prompt)
+                runtime.estimator.learn_output(key, found.completion)
+        share = found.cached_tokens / found.prompt if found.prompt else 0.0
+        runtime.sticky.keep(ask.conversation, offer.key, now, share)
+
+    def _usage(self, exchange: Exchange, attempt: Attempt, outcome: str) -> Usage:
+        runtime = self.runtime
+        offer = attempt.candidate.offer
+        if exchange.below:
+            return Usage(source="reported")
+        estimate = runtime.estimator.tokens_in(
+            exchange.call.ask.input_estimate, offer.key
+        )
+        if exchange.meter is not None:
+            return exchange.meter.usage(prompt_estimate=estimate)
+        response = exchange.flow.response
+        if response is None or response.raw_content is None:
+            source = "estimated" if outcome == "cancelled" else "unknown"
+            return Usage(input_tokens=estimate, source=source)
+        row = attempt.upstream.row
+        peek = attempt.judge.peek if attempt.judge is not None else None
+        if peek is not None and peek.answer is not None:
+            return usage.usage_of(
+                exchange.dialect,
+                peek.answer,
+                reasoning_excluded=row.reasoning_excluded,
+                bills=row.bills,
+                prompt_estimate=estimate,
+            )
+        try:
+            body = decoded(
+                response.raw_content, response.headers.get("content-encoding", "")
+            )
+        except BadCoding:
+            return Usage()
+        return usage.read_answer(
+            exchange.dialect,
+            body,
+            reasoning_excluded=row.reasoning_excluded,
+            bills=row.bills,
+            prompt_estimate=estimate,
+        )
+
+    def _account(self, exchange: Exchange, attempt: Attempt, found: Usage) -> None:
+        """Tokens, cost and saving of the answer, onto the record."""
+        record = exchange.record
+        candidate = attempt.candidate
+        offer = candidate.offer
+        record.provider, record.account, record.model = offer.key
+        record.usage = found
+        if found.source == "unknown":
+            return
+        now = self.runtime.clock()
+        if candidate.zero_cost:
+            record.cost = 0
+            record.price_source = (
+                "free" if offer.free else "flat-rate" if offer.flat_rate else "config"
+            )
+            if found.bill:
+                record.cost, record.price_source = found.bill, "provider"
+                self._billed_though_free(offer, found.bill, now)
+        else:
+            # A free offer that was asked for a paid extra has no price of its own.
+            price = None if offer.zero_cost else offer.price
+            vendor = None if offer.zero_cost else offer.genai
+            charged = prices.charge(
+                found, price, vendor=vendor, model=offer.model, now=now
+            )
+            record.cost, record.price_source = charged.amount, charged.source
+        if record.cost is not None and offer.list_price is not None:
+            listed = prices.charge(
+                replace(found, bill=None) if found.bill is not None else found,
+                offer.list_price,
+                vendor=offer.genai,
+                model=offer.model,
+                now=now,
+            )
+            if listed.amount is not None:
+                record.saved = max(0, listed.amount - record.cost)
+
+    def _wait(self, exchange: Exchange, attempt: Attempt) -> None:
+        """The answer is made in the background: its row is completed when it is fetched."""
+        response = exchange.flow.response
+        if response is None or response.raw_content is None:
+            return
+        waiting = Waiting(
+            exchange.record,
+            exchange.dialect,
+            lambda usage: self._account(exchange, attempt, usage),
+        )
+        self.runtime.background.remember(response.raw_content, waiting)
+
+    def _billed_though_free(self, offer: Offer, bill: int, now: float) -> None:
+        """It counts as free and was charged for: nobody is sent there any more."""
+        until = now + BILLED_FOR
+        self.runtime.health.bill(offer.key, until)
+        dollars = f"${bill / NANO:.6f}"
+        message = f"billed though free ({dollars}), not asked again for 24 h"
+        self.runtime.event("billed", who(offer), message, until=until, cost_nano=bill)
+
+    def refused_as_billed(self, attempt: Attempt, error: ProviderError) -> None:
+        """A refusal that names quotas of a paid tier: the key of a free offer is billed."""
+        offer, free_quota = attempt.candidate.offer, attempt.upstream.row.free_quota
+        quotas = [violation.quota for violation in error.violations]
+        if not (free_quota and offer.free and quotas):
+            return
+        if any(free_quota in quota for quota in quotas):
+            return
+        until = self.runtime.clock() + BILLED_FOR
+        self.runtime.health.bill(offer.key, until, account=True)
+        message = "this key is billed though free (the quota is none of a free tier)"
+        self.runtime.event("billed", who(offer), message, until=until)
+
+    def _plain(self, exchange: Exchange) -> None:
+        """What is known only once a plain answer is whole: its cost, its model's name."""
+        response = exchange.flow.response
+        assert response is not None
+        if exchange.catalog.config.routing.answer_model == "requested":
+            self._rename(exchange, response)
+        cost = exchange.record.cost
+        if cost is not None:
+            said = (b"x-gateway-cost", b"%.9f" % (cost / 1e9))
+            response.headers.fields = (*response.headers.fields, said)
+
+    def _rename(self, exchange: Exchange, response: http.Response) -> None:
+        """The model as the client named it; what was compressed is so no more."""
+        coding = response.headers.get("content-encoding", "")
+        try:
+            body = decoded(response.raw_content or b"", coding)
+        except BadCoding:
+            return
+        response.headers.pop("content-encoding", None)
+        asked = exchange.call.ask.model
+        response.content = renamed_answer(exchange.dialect, body, asked)
+
+    def end_attempt(self, exchange: Exchange, outcome: str) -> None:
+        """An attempt is over, the request is not."""
+        record = self._attempt_over(exchange, outcome)
+        if exchange.begun:
+            self.runtime.store.end_attempt(record)
+
+    def _attempt_over(self, exchange: Exchange, outcome: str) -> AttemptRecord:
+        attempt = exchange.attempt
+        assert attempt is not None
+        ended = asyncio.get_running_loop().time()
+        record = attempt.record
+        record.outcome = outcome
+        record.duration_ms = round((ended - attempt.started) * 1000)
+        if attempt.first_byte is not None:
+            record.ttft_ms = round((attempt.first_byte - attempt.started) * 1000)
+        return record
+
+    def break_off(self, exchange: Exchange) -> None:
+        """A bug of ours ended it. What was reserved stays counted: it may have left."""
+        record = exchange.record
+        record.outcome, record.error, record.status = "error", "internal_error", 500
+        attempt = exchange.attempt
+        if attempt is not None and attempt.record.outcome == "in_flight":
+            attempt.record.reason = "internal error"
+            need = attempt.reservation.need
+            self.runtime.limiter.settle(attempt.reservation, need, self.runtime.clock())
+            self.end_attempt(exchange, "failed")
+        self.close(exchange)
+
+    def hand_over(self, exchange: Exchange) -> None:
+        """The request goes on as a passage, which completes its row."""
+        exchange.finished = True
+        exchange.attempt = None
+        self.runtime.in_flight -= 1
+        exchange.record.error = None
+
+    def close(self, exchange: Exchange, last: AttemptRecord | None = None) -> None:
+        """Complete the row, and that of the last attempt if it ended with it.
+
+        The end of every routed request, whatever became of it.
+        """
+        if exchange.finished:
+            return
+        exchange.finished = True
+        runtime = self.runtime
+        runtime.in_flight -= 1
+        runtime.changed = True
+        record = exchange.record
+        ended = asyncio.get_running_loop().time()
+        record.duration_ms = round((ended - exchange.started) * 1000)
+        attempt = exchange.attempt
+        if attempt is not None and attempt.first_byte is not None:
+            record.ttft_ms = round((attempt.first_byte - exchange.started) * 1000)
+        if record.outcome == "in_flight":
+            record.outcome = "cancelled"
+        if exchange.begun:
+            runtime.store.end(record, last)
+        else:
+            exchange.begun = True
+            runtime.store.begin(record, None, exchange.decision)
+        log_line(exchange)
+
+
+def _cut_short(dialect: DialectSpec, how: str) -> bytes:
+    text = f"The provider's stream ended before its end ({how})."
+    return dialect.stream_error("upstream_truncated", text)
+
+
+def metered(
+    meter: StreamMeter | AnswerMeter, tail: Callable[[], bytes] = bytes
+) -> Callable[[bytes], tuple[bytes, ...]]:
+    """For `response.stream`: each chunk as it comes, and b"" once at the end, after
+    which `tail` may add something.
+
+    Nothing is sent where nothing is left: an empty chunk would end a chunked answer.
+    """
+
+    def through(chunk: bytes) -> tuple[bytes, ...]:
+        out = meter.feed(chunk) if chunk else meter.finish() + tail()
+        return (out,) if out else ()
+
+    return through
+
+
+def undoing(
+    undone: Decoder, then: Callable[[bytes], tuple[bytes, ...]]
+) -> Callable[[bytes], tuple[bytes, ...]]:
+    """For `response.stream`: the chunks as they were before they were compressed."""
+
+    def through(chunk: bytes) -> tuple[bytes, ...]:
+        if not chunk:
+            return then(chunk)
+        plain = undone.feed(chunk)
+        return then(plain) if plain else ()
+
+    return through
+
+
+def overheard(
+    undone: Decoder, meter: StreamMeter | AnswerMeter, ended: Callable[[], object]
+) -> Callable[[bytes], tuple[bytes, ...]]:
+    """For `response.stream`: each chunk as it came; a copy is decoded for the meter."""
+    readable = True
+
+    def through(chunk: bytes) -> tuple[bytes, ...]:
+        nonlocal readable
+        if not chunk:
+            meter.finish()
+            ended()
+            return ()
+        if readable:
+            try:
+                meter.feed(undone.feed(chunk))
+            except BadCoding:
+                readable = False
+            if undone.full or not readable:
+                readable = False
+                meter.blind()
+        return (chunk,)
+
+    return through
+
+
+def lowered(headers: http.Headers | None) -> dict[str, str]:
+    """Lower-case names and text values, as the parsers take them."""
+    if headers is None:
+        return {}
+    return {
+        name.decode("ascii", "replace").lower(): value.decode("utf-8", "replace")
+        for name, value in headers.fields
+    }
+
+
+def who(offer: Offer) -> str:
+    """`groq#2/llama-3.3-70b`, for logs and events."""
+    account = f"#{offer.account}" if offer.account else ""
+    return f"{offer.provider}{account}/{offer.model}"

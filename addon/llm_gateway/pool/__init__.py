@@ -1,0 +1,1 @@
+"""Connection pool: idle upstream connections, preconnect, mitmproxy hooks. Optional."""

@@ -1,0 +1,281 @@
+"""Where upstream connections leave mitmproxy for `Warm`, and where they come back.
+
+A connection leaves when its client has gone, or when mitmproxy would close it because an
+HTTP/2 client's request is done: if it is an HTTP/1.1 connection with nothing under way, and
+carried no request that an app composed itself (`Plan.pooled`), its socket is parked, and mitmproxy goes through its own motions without it. It comes back
+in place of `asyncio.open_connection`; a TLS session that was parked with it takes the
+place of the handshake. A request that finds such a connection closed counts as one on a
+reused connection (`GatewayHttpLayer.carried`): it is sent again, once, on a new one.
+
+Methods of mitmproxy are replaced only where their text is known (known.py); elsewhere
+every client has its own upstream connections, as ever.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any, cast
+from weakref import WeakKeyDictionary
+
+from mitmproxy import connection, ctx
+from mitmproxy.connection import ConnectionState, Server
+from mitmproxy.master import Master
+from mitmproxy.proxy import commands, events, layer, server_hooks, tunnel
+from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers.http import HttpClient
+from mitmproxy.proxy.layers.http._http1 import Http1Connection
+from mitmproxy.proxy.layers.tls import ServerTLSLayer, TLSLayer
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
+from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
+from mitmproxy.utils import human
+from OpenSSL import SSL
+
+from llm_gateway.mitm_compat.fingerprints import digest
+from llm_gateway.pool.idle_check import find, is_done, is_empty, key_of, unwrap
+from llm_gateway.pool.pool import Key, Origin, Parked, Warm
+from llm_gateway.pool.preconnect import HTTP1, open_ahead
+from llm_gateway.transport.commands import is_pooled
+
+logger = logging.getLogger(__name__)
+
+KNOWN: tuple[tuple[set[str], tuple[Any, ...]], ...] = (
+    (
+        {"0c024c64", "daec7945"},
+        (
+            ConnectionHandler.open_connection,
+            ConnectionHandler.handle_connection,
+            ConnectionHandler.handle_client,
+        ),
+    ),
+    (
+        {"1b1b6a38"},
+        (
+            tunnel.TunnelLayer._handle_command,
+            tunnel.TunnelLayer._handshake_finished,
+            tunnel.TunnelLayer.event_to_child,
+        ),
+    ),
+    ({"0dcfcb2a"}, (ServerTLSLayer.start_handshake,)),
+    ({"3878cd7c"}, (TLSLayer.start_tls,)),
+    ({"dc5ed395"}, (Http1Connection.mark_done,)),
+    ({"bc1cae77"}, (HttpClient._handle_event,)),
+)
+"""What the ways out and in rely on, as it is in mitmproxy 11.0.2 to 12.3.1."""
+
+HANDSHAKE = ("alpn", "alpn_offers", "cipher", "tls_version", "certificate_list", "sni")
+
+_start_handshake = ServerTLSLayer.start_handshake
+
+_handed: WeakKeyDictionary[Server, tuple[SSL.Connection, dict[str, object]]] = (
+    WeakKeyDictionary()
+)
+"""TLS sessions of connections that were parked before, with what is known of their
+handshakes, by mitmproxy's new names for the connections. Nothing in them knows the name."""
+
+
+def install(master: Any, origins: Iterable[Origin] = ()) -> "WarmConnections | None":
+    """Keep connections to these origins warm. Call it once, in the add-on's `running`.
+
+    Later changes go to `.warm.serve(origins)`. None: this mitmproxy is unknown.
+    """
+    if (existing := master.addons.get(WarmConnections.name)) is not None:
+        existing.warm.serve(origins)
+        return existing  # type: ignore[no-any-return]
+    if not all(digest(*functions) in digests for digests, functions in KNOWN):
+        logger.debug("Connections of this mitmproxy are unknown, none is kept warm.")
+        return None
+    handler, tls_layer = cast(Any, ProxyConnectionHandler), cast(Any, ServerTLSLayer)
+    handler.open_connection = open_connection
+    handler.close_connection = close_connection
+    tls_layer.start_handshake = start_handshake
+    keeper = WarmConnections(master)
+    keeper.warm.serve(origins)
+    master.addons.add(keeper)
+    return keeper
+
+
+@dataclass
+class Lent:
+    """What is known of one client's upstream connections.
+
+    It refers to the handler's own layers, so the handler keeps it: a dictionary with weak
+    keys would hold on to every handler for ever.
+    """
+
+    taken: dict[Key, Server] = field(default_factory=dict)
+    """What the client was handed and has not given back."""
+    layers: dict[Server, layer.Layer] = field(default_factory=dict)
+    """The outermost layer of each connection that may be parked one day."""
+
+
+def lent_to(handler: ConnectionHandler) -> Lent:
+    lent: Lent = handler.__dict__.setdefault("_llm_gateway_lent", Lent())
+    return lent
+
+
+class WarmConnections:
+    """The add-on that keeps them, added to mitmproxy by `install`."""
+
+    name = "warmconnections"
+
+    def __init__(self, master: Master) -> None:
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.warm = Warm(
+            lambda key: open_ahead(master, key),
+            now=asyncio.get_running_loop().time,
+            start=self._start,
+        )
+        self._start(self.warm.run())
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        proxy: Any = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
+        handler = proxy.connections.get(client.id)
+        if handler is not None:
+            for server in list(handler.transports):
+                if isinstance(server, Server):
+                    self.park(handler, server)
+
+    def done(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        self.warm.close()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _takes_part(self, server: Server, key: Key) -> bool:
+        return is_pooled(server) and self.warm.serves(key)
+
+    def park(self, handler: ConnectionHandler, server: Server) -> None:
+        """Take a connection's socket out of mitmproxy, if it can serve again."""
+        key = key_of(server)
+        io = handler.transports.get(server)
+        if io is None or key is None or not self._takes_part(server, key):
+            return
+        if server.error or server.state is not ConnectionState.OPEN or not is_empty(io):
+            return
+        session, innermost = unwrap(lent_to(handler).layers.get(server))
+        if not is_done(innermost) or key.tls is not (session is not None):
+            return
+        facts = {name: getattr(server, name) for name in HANDSHAKE}
+        assert isinstance(io.reader, asyncio.StreamReader)
+        assert isinstance(io.writer, asyncio.StreamWriter)
+        parked = Parked(key, io.reader, io.writer, session, facts, io.handler)
+        if self.warm.give(parked):
+            io.writer = _Nowhere()  # type: ignore[assignment]
+            lent_to(handler).taken.pop(key, None)
+
+    def take(self, handler: ConnectionHandler, server: Server) -> Parked | None:
+        """A parked connection in place of the one that is to be opened, or None."""
+        key = key_of(server)
+        if key is None or not self._takes_part(server, key):
+            return None
+        http_layer = find(handler.layer, server)
+        if http_layer is None:
+            return None
+        lent = lent_to(handler)
+        for gone in lent.layers.keys() - handler.transports.keys():
+            del lent.layers[gone]
+        lent.layers[server] = http_layer.connections[server]
+        mine = lent.taken
+        if (last := mine.get(key)) and last.state is not ConnectionState.OPEN:
+            # It closed before it could be given back: most likely it had been closed
+            # while it lay here, and the others with it.
+            self.warm.forget(key)
+        if parked := self.warm.take(key):
+            mine[key] = server
+            carried = getattr(http_layer, "carried", None)
+            if carried is not None:
+                carried.add(server)
+        return parked
+
+
+def keeper_of(master: Any) -> WarmConnections | None:
+    return master.addons.lookup.get(WarmConnections.name)  # type: ignore[no-any-return]
+
+
+class _Nowhere:
+    """Stands where the writer of a parked connection was."""
+
+    def write(self, data: bytes) -> None: ...
+    def write_eof(self) -> None: ...
+    def close(self) -> None: ...
+    async def drain(self) -> None: ...
+
+    def is_closing(self) -> bool:
+        return True
+
+
+# In place of mitmproxy's methods
+
+
+def close_connection(
+    self: ProxyConnectionHandler,
+    connection: connection.Connection,
+    half_close: bool = False,
+) -> None:
+    leaves = not half_close and isinstance(connection, Server)
+    if leaves and (keeper := keeper_of(self.master)) is not None:
+        keeper.park(self, cast(Server, connection))
+    ConnectionHandler.close_connection(self, connection, half_close)
+
+
+async def open_connection(
+    self: ProxyConnectionHandler, command: commands.OpenConnection
+) -> None:
+    keeper, server = keeper_of(self.master), command.connection
+    parked = keeper.take(self, server) if keeper else None
+    if keeper is None or parked is None:
+        return await ConnectionHandler.open_connection(self, command)
+    hook_data = server_hooks.ServerConnectionHookData(client=self.client, server=server)
+    try:
+        # Not before whoever started this task has noted it in `transports`.
+        await asyncio.sleep(0)
+        await parked.leave()
+        await self.handle_hook(server_hooks.ServerConnectHook(hook_data))
+    except BaseException:
+        parked.close()
+        raise
+    if server.error or key_of(server) != parked.key or not parked.alive:
+        # An add-on has other plans, or it closed this moment: mitmproxy sees to it.
+        if not keeper.warm.give(parked):
+            parked.close()
+        return await ConnectionHandler.open_connection(self, command)
+    writer = parked.writer
+    server.timestamp_start = server.timestamp_tcp_setup = time.time()
+    server.state = ConnectionState.OPEN
+    server.peername = writer.get_extra_info("peername")
+    server.sockname = writer.get_extra_info("sockname")
+    self.transports[server] = ConnectionIO(
+        handler=asyncio.current_task(), reader=parked.reader, writer=writer
+    )
+    if parked.tls is not None:
+        _handed[server] = parked.tls, parked.facts
+    self.log(f"server connection from before {human.format_address(server.address)}")
+    await self.handle_hook(server_hooks.ServerConnectedHook(hook_data))
+    await self.server_event(events.OpenConnectionCompleted(command, None))
+    try:
+        await self.handle_connection(server)
+    finally:
+        server.timestamp_end = time.time()
+        await self.handle_hook(server_hooks.ServerDisconnectedHook(hook_data))
+
+
+def start_handshake(self: ServerTLSLayer) -> CommandGenerator[None]:
+    server: Any = self.conn
+    handed = _handed.pop(server, None)
+    if handed is None:
+        keeper, key = keeper_of(ctx.master), key_of(server)
+        if keeper and key and is_pooled(server) and keeper.warm.serves(key):
+            server.alpn_offers = HTTP1  # HTTP/2 connections cannot be passed on
+        yield from _start_handshake(self)
+        return
+    self.tls, facts = handed
+    for name, value in facts.items():
+        setattr(server, name, value)
+    server.timestamp_tls_setup = time.time()
+    yield from self._handshake_finished(None)

@@ -1,0 +1,104 @@
+"""The provider table for people: Markdown, made from the rows.
+
+What lives here: the two tables of docs/providers.md. They are read off the rows, so
+that they cannot say anything else than the code.
+"""
+
+from collections.abc import Iterable
+
+from llm_gateway.dialects import SPECS
+from llm_gateway.domain import Reset
+from llm_gateway.providers.free_tiers import describe
+from llm_gateway.providers.provider_type import ProviderType
+from llm_gateway.providers.registry import TYPES
+
+
+def providers_table() -> str:
+    """Type, address, key, dialects and usage of every row."""
+    rows = [
+        (
+            f"`{row.type}`",
+            row.title,
+            _address(row),
+            _auth(row),
+            ", ".join(name for name in SPECS if name in row.paths),
+            {"ask": "asked for", "always": "always", "reject": "always, never asked"}[
+                row.stream_usage
+            ],
+            _reset(row),
+        )
+        for row in TYPES.values()
+    ]
+    head = (
+        "type",
+        "provider",
+        "address",
+        "key",
+        "dialects",
+        "usage in streams",
+        "resets",
+    )
+    return _markdown(head, rows)
+
+
+def free_tiers_table() -> str:
+    """What `"tier": "free"` fills in."""
+    rows = [
+        (
+            f"`{row.type}`",
+            ", ".join(f"`{name}`" for name in preset.models),
+            describe(preset.limits),
+            {
+                "model": "each model",
+                "account": "all models together",
+                "tier": "all `:free` models together",
+            }[preset.per],
+            preset.note,
+            f"{preset.as_of}, {preset.source}",
+        )
+        for row in TYPES.values()
+        for preset in row.free_presets
+    ]
+    head = ("type", "models", "limits", "hold for", "note", "as of, source")
+    return _markdown(head, rows)
+
+
+def notes_list() -> str:
+    """What is special about a type, one line each."""
+    return "".join(
+        f"- **{row.title}** (`{row.type}`): {row.notes}\n"
+        for row in TYPES.values()
+        if row.notes
+    )
+
+
+def _address(row: ProviderType) -> str:
+    if row.builtin:
+        return "built in"
+    return f"`{row.base_url}`" if row.base_url else "`baseURL`"
+
+
+def _auth(row: ProviderType) -> str:
+    match row.credential:
+        case "copilot":
+            return "login, or `oauthToken`"
+        case "token":
+            return "`accessToken`, `accessTokenFile`"
+        case "key":
+            if row.auth == "none":
+                return "none"
+            return "`apiKey`" if row.needs_key else "`apiKey`, if it wants one"
+
+
+def _reset(row: ProviderType) -> str:
+    found = [("day", row.day), ("month", row.month)]
+    return ", ".join(f"{what} {_clock(reset)}" for what, reset in found if reset)
+
+
+def _clock(reset: Reset) -> str:
+    return f"{reset.hour:02}:{reset.minute:02} {reset.zone}"
+
+
+def _markdown(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,0 +1,72 @@
+"""Which offers a client's model name means.
+
+What lives here: the look-up by name, alias, wildcard and `provider/name`. It depends
+on the config alone and is made once per revision.
+
+    rank 0   the client-facing name, or `provider/` and any name of the model
+    rank 1   an alias
+    rank 2   an alias with a wildcard
+
+What this file does not know: limits, health, prices, what routing does with it.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from llm_gateway.domain import Dialect, Offer
+
+REMEMBERED = 1_000
+"""Names whose answer is kept: clients can invent any number of them."""
+
+Ranks = tuple[tuple[Offer, ...], ...]
+
+
+class Names:
+    """Offers by what clients ask for. Case matters; only `*` is special, in aliases."""
+
+    def __init__(self, offers: Iterable[Offer]) -> None:
+        self._exact: dict[str, list[Offer]] = {}
+        self._alias: dict[str, list[Offer]] = {}
+        self._wild: list[tuple[re.Pattern[str], Offer]] = []
+        self._found: dict[str, Ranks] = {}
+        for offer in offers:
+            names = {offer.name}
+            names |= {f"{offer.provider}/{n}" for n in (offer.name, offer.model)}
+            for name in names:
+                self._exact.setdefault(name, []).append(offer)
+            for alias in dict.fromkeys(offer.aliases):
+                if "*" in alias:
+                    self._wild.append((_wildcard(alias), offer))
+                else:
+                    self._alias.setdefault(alias, []).append(offer)
+
+    def ranks(self, name: str) -> Ranks:
+        """The offers of each rank, best first; each offer once, where it ranks best."""
+        found = self._found.get(name)
+        if found is None:
+            if len(self._found) >= REMEMBERED:
+                self._found.clear()
+            found = self._found[name] = self._look_up(name)
+        return found
+
+    def dialects(self, name: str) -> frozenset[Dialect]:
+        """Every dialect in which an enabled offer has this name."""
+        spoken = [o.dialects for rank in self.ranks(name) for o in rank if o.enabled]
+        return frozenset().union(*spoken)
+
+    def _look_up(self, name: str) -> Ranks:
+        wild: Sequence[Offer] = [o for p, o in self._wild if p.fullmatch(name)]
+        seen: set[tuple[tuple[str, str, str], str]] = set()
+        ranks = []
+        for found in (self._exact.get(name, ()), self._alias.get(name, ()), wild):
+            rank = []
+            for offer in found:
+                if (who := (offer.key, offer.name)) not in seen:
+                    seen.add(who)
+                    rank.append(offer)
+            ranks.append(tuple(rank))
+        return tuple(ranks)
+
+
+def _wildcard(alias: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, alias.split("*"))), re.DOTALL)

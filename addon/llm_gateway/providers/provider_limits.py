@@ -1,0 +1,139 @@
+"""What a provider allows: limits from the config and from known free tiers.
+
+What lives here: the limits of one account and of one model, and `tier: "free"`. The
+config overrides a preset key by key (`requestsPerDay` on the provider or on the model
+replaces the preset's); days and months begin when the config says, else when the type
+is known to.
+
+What this file does not know: what is used up, prices, keys, addresses.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from llm_gateway.config.models import Model, Provider
+from llm_gateway.config.problems import Complaint
+from llm_gateway.domain import Limit, Metric, Reset, Window
+from llm_gateway.providers.free_tiers import preset_for
+from llm_gateway.providers.provider_type import FreePreset, ProviderType
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Which models of a provider are on its free tier."""
+
+    presets: tuple[FreePreset, ...] = ()
+    complaints: tuple[Complaint, ...] = ()
+
+    def of(self, model: Model) -> FreePreset | None:
+        return preset_for(self.presets, model.name)
+
+
+def allowance(provider: Provider, row: ProviderType) -> Allowance:
+    """What `tier: "free"` means for this provider; nothing without it."""
+    if provider.tier is None:
+        return Allowance()
+    if not row.free_presets:
+        return Allowance(
+            complaints=(
+                Complaint(
+                    ("tier",),
+                    f'"free" is not known for {row.title}: no lasting free tier is '
+                    'published; leave tier out, and write "free": true with limits of '
+                    "your own if your account has one",
+                ),
+            )
+        )
+    unknown = tuple(
+        Complaint(
+            ("models", index, "name"),
+            f'"{model.name}" is not known to be on the free tier of {row.title} (it has '
+            f"{_names(row)}); move the model to a provider without tier",
+        )
+        for index, model in enumerate(provider.models)
+        if preset_for(row.free_presets, model.name) is None
+    )
+    return Allowance(row.free_presets, unknown)
+
+
+def shared_limits(
+    provider: Provider, row: ProviderType, account: str
+) -> tuple[Limit, ...]:
+    """The limits of an account over all its models, as the config gives them."""
+    return tuple(
+        Limit(
+            ("provider", provider.id, account),
+            metric,
+            window,
+            amount,
+            reset=_reset(provider, row, window),
+        )
+        for metric, window, amount in provider.limits.amounts()
+    )
+
+
+def limits_of(
+    provider: Provider,
+    row: ProviderType,
+    account: str,
+    model: Model,
+    preset: FreePreset | None,
+) -> tuple[Limit, ...]:
+    """The limits of one model, and those of its free tier that the config leaves."""
+    own = tuple(
+        Limit(
+            ("model", provider.id, account, model.name),
+            metric,
+            window,
+            amount,
+            reset=_reset(provider, row, window),
+        )
+        for metric, window, amount in model.limits.amounts()
+    )
+    if preset is None:
+        return own
+    said = {(m, w) for m, w, _ in (*provider.limits.amounts(), *model.limits.amounts())}
+    return (*own, *_preset_limits(provider, row, account, model, preset, said))
+
+
+def _preset_limits(
+    provider: Provider,
+    row: ProviderType,
+    account: str,
+    model: Model,
+    preset: FreePreset,
+    said: set[tuple[Metric, Window]],
+) -> Iterator[Limit]:
+    match preset.per:
+        case "model":
+            scope: tuple[str, ...] = ("model", provider.id, account, model.name)
+        case "account":
+            scope = ("provider", provider.id, account)
+        case "tier":
+            scope = ("tier", provider.id, account, ":free")
+    for (metric, window), amount in preset.limits.items():
+        if (metric, window) not in said:
+            yield Limit(
+                scope,
+                metric,
+                window,
+                amount,
+                reset=_reset(provider, row, window),
+                source="preset",
+                as_of=preset.as_of,
+            )
+
+
+def _reset(provider: Provider, row: ProviderType, window: Window) -> Reset | None:
+    match window:
+        case Window.DAY:
+            return provider.resets.day or row.day
+        case Window.MONTH:
+            return provider.resets.month or row.month
+        case _:
+            return None
+
+
+def _names(row: ProviderType) -> str:
+    names = [name for preset in row.free_presets for name in preset.models]
+    return ", ".join(names[:6])

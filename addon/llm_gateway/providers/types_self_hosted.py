@@ -1,0 +1,82 @@
+"""Rows of the provider table: what runs on one's own machine, or anywhere with OpenAI's paths.
+
+Facts only; their meaning is in `row.py`, the whole table in `table.py`.
+"""
+
+from llm_gateway.providers.provider_type import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    OPENAI,
+    ProviderType,
+    speaks,
+)
+
+LOCAL = (
+    ProviderType(
+        "openai-compatible",
+        "OpenAI-compatible",
+        "",
+        OPENAI,
+        needs_key=False,
+        limit_headers="openai",
+        notes="Any server with OpenAI's paths: give its `baseURL`, and `dialects` if it "
+        "speaks fewer or others.",
+        source="OpenAI's API reference",
+    ),
+    ProviderType(
+        "custom",
+        "OpenAI-compatible",
+        "",
+        OPENAI,
+        needs_key=False,
+        limit_headers="openai",
+        notes="Another name for openai-compatible.",
+        source="OpenAI's API reference",
+    ),
+    ProviderType(
+        "ollama",
+        "Ollama",
+        "http://localhost:11434/v1",
+        speaks(CHAT, COMPLETIONS, EMBEDDINGS),
+        needs_key=False,
+        hosts=("ollama.com",),
+        empty_path="/v1",
+        local=True,
+        notes="For Ollama Cloud set `baseURL` to https://ollama.com/v1 and `apiKey`.",
+        source="freellmpool 0.13.0 (2026-08-29); streams unverified",
+    ),
+    ProviderType(
+        "lmstudio",
+        "LM Studio",
+        "http://localhost:1234/v1",
+        OPENAI,
+        needs_key=False,
+        empty_path="/v1",
+        local=True,
+        source="unverified",
+    ),
+    ProviderType(
+        "vllm",
+        "vLLM",
+        "http://localhost:8000/v1",
+        OPENAI,
+        needs_key=False,
+        empty_path="/v1",
+        local=True,
+        source="unverified",
+    ),
+    ProviderType(
+        "simulator",
+        "Simulator",
+        "",
+        speaks(CHAT),
+        auth="none",
+        needs_key=False,
+        models_path=None,
+        local=True,
+        builtin=True,
+        notes="Built in: answers chat with made-up words, usage included.",
+        source="simulator.py",
+    ),
+)

@@ -1,0 +1,204 @@
+"""Rows of the provider table: companies that serve models of their own.
+
+Facts only; their meaning is in `row.py`, the whole table in `table.py`.
+"""
+
+from llm_gateway.dialects.billed import Bill
+from llm_gateway.domain import Reset
+from llm_gateway.providers import free_tiers
+from llm_gateway.providers.paid_extras import Paid
+from llm_gateway.providers.provider_type import (
+    CHAT,
+    EMBEDDINGS,
+    MESSAGES,
+    OPENAI,
+    ProviderType,
+    speaks,
+)
+
+_UTC = Reset(0, 0, "UTC")
+_PACIFIC = Reset(0, 0, "America/Los_Angeles")
+
+LABS = (
+    ProviderType(
+        "openai",
+        "OpenAI",
+        "https://api.openai.com/v1",
+        OPENAI,
+        forwarded=frozenset({b"openai-beta", b"idempotency-key"}),
+        forwarded_direct=frozenset({b"openai-organization", b"openai-project"}),
+        limit_headers="openai",
+        genai="openai",
+        hosts=("api.openai.com",),
+        max_output={
+            "gpt-3.5-*": 4_096,
+            "gpt-4-turbo*": 4_096,
+            "gpt-4o*": 16_384,
+            "gpt-4.1*": 32_768,
+            "o1*": 100_000,
+            "o3*": 100_000,
+            "o4-mini*": 100_000,
+            "gpt-5*chat*": 16_384,
+            "gpt-5*": 128_000,
+        },
+        support_ids=frozenset({b"cf-ray"}),
+        source="openai 3.54.0; error and rate-limit reference of 2026-10-17",
+    ),
+    ProviderType(
+        "anthropic",
+        "Anthropic",
+        "https://api.anthropic.com/v1",
+        speaks(MESSAGES, CHAT),
+        auth="x-api-key",
+        forwarded=frozenset({b"idempotency-key"}),
+        forwarded_query=frozenset({"beta"}),
+        # Chat goes to the compatibility layer, which takes the same key as a bearer.
+        auth_for={CHAT: "bearer"},
+        limit_headers="anthropic",
+        genai="anthropic",
+        hosts=("api.anthropic.com",),
+        max_output={
+            "claude-3-haiku*": 4_096,
+            "claude-3-opus*": 4_096,
+            "claude-3-5-*": 8_192,
+            "claude-opus-4-0*": 32_000,
+            "claude-opus-4-1*": 32_000,
+            "claude-opus-4-2*": 32_000,
+            "claude-*-4-5*": 64_000,
+            "claude-sonnet-4-0*": 64_000,
+            "claude-sonnet-4-2*": 64_000,
+            "claude-*": 128_000,
+        },
+        empty_path="/v1",
+        support_ids=frozenset({b"cf-ray"}),
+        notes="Messages natively. Chat works through Anthropic's OpenAI-compatible path, "
+        "which ignores response_format, seed and logprobs and takes n = 1 only: for chat "
+        "another provider is usually the better one.",
+        source="anthropic 2.12.0; platform.claude.com, OpenAI SDK compatibility (2026)",
+    ),
+    ProviderType(
+        "google",
+        "Google AI Studio (Gemini)",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        speaks(CHAT, EMBEDDINGS),
+        limit_headers="google",
+        day=_PACIFIC,
+        genai="google",
+        hosts=("generativelanguage.googleapis.com",),
+        free_quota="FreeTier",
+        free_presets=free_tiers.GOOGLE,
+        notes="Limits hold per project and model, not per key; days begin at midnight "
+        "Pacific time; failed attempts (503) count. A key of a project with billing is "
+        "billed for every request, whatever the tier here says, and its answers do not "
+        "tell: use a key of a project without billing.",
+        source="ai.google.dev rate limits (2026); flexrouter 2.3.2",
+    ),
+    ProviderType(
+        "mistral",
+        "Mistral",
+        "https://api.mistral.ai/v1",
+        speaks(CHAT, EMBEDDINGS),
+        stream_usage="reject",
+        limit_headers="mistral",
+        genai="mistral",
+        hosts=("api.mistral.ai", "codestral.mistral.ai"),
+        free_presets=free_tiers.MISTRAL,
+        support_ids=frozenset({b"mistral-correlation-id"}),
+        notes="Usage comes in every stream; `stream_options` is an error there and is "
+        "taken out.",
+        source="mistralai 3.7.0; openai-agents-python issue on stream_options (2025)",
+    ),
+    ProviderType(
+        "deepseek",
+        "DeepSeek",
+        "https://api.deepseek.com",
+        speaks(CHAT),
+        limit_headers="none",
+        genai="deepseek",
+        hosts=("api.deepseek.com",),
+        support_ids=frozenset({b"x-ds-trace-id"}),
+        source="api-docs.deepseek.com (2026)",
+    ),
+    ProviderType(
+        "xai",
+        "xAI",
+        "https://api.x.ai/v1",
+        OPENAI,
+        # Names are not documented; those it was seen with are OpenAI's.
+        limit_headers="openai",
+        genai="x-ai",
+        hosts=("api.x.ai",),
+        bills=(Bill(("cost_in_usd_ticks",), per_dollar=10**10),),
+        paid=(
+            Paid(
+                "content",
+                "reading files",
+                ("file",),
+                source="docs.x.ai, tools pricing (2026-10)",
+            ),
+        ),
+        reasoning_excluded=True,
+        source="docs.x.ai rate limits and cost tracking (2026-10)",
+    ),
+    ProviderType(
+        "perplexity",
+        "Perplexity",
+        "https://api.perplexity.ai",
+        speaks(CHAT),
+        stream_usage="always",
+        limit_headers="none",
+        genai="perplexity",
+        hosts=("api.perplexity.ai",),
+        bills=(Bill(("cost", "total_cost")),),
+        models_path=None,
+        notes="No /v1 in its address. Searches cost a fee on top of the tokens, which "
+        "its answers include in `usage.cost`.",
+        source="@ai-sdk (2026-11); docs.perplexity.ai, chat completions (2026-10)",
+    ),
+    ProviderType(
+        "cohere",
+        "Cohere",
+        "https://api.cohere.ai/compatibility/v1",
+        speaks(CHAT, EMBEDDINGS),
+        limit_headers="cohere",
+        month=_UTC,
+        genai="cohere",
+        hosts=("api.cohere.ai", "api.cohere.com"),
+        models_path=None,
+        free_presets=free_tiers.COHERE,
+        support_ids=frozenset({b"x-debug-trace-id"}),
+        source="cohere 7.3.1; freellmpool 0.13.0 (2026-08-29)",
+    ),
+    ProviderType(
+        "qwen",
+        "Qwen (DashScope)",
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        OPENAI,
+        hosts=("dashscope-intl.aliyuncs.com", "dashscope.aliyuncs.com"),
+        notes="In China: https://dashscope.aliyuncs.com/compatible-mode/v1.",
+        source="@ai-sdk/alibaba 1.0.61; litellm 1.109.1",
+    ),
+    ProviderType(
+        "zai",
+        "Z.ai",
+        "https://api.z.ai/api/paas/v4",
+        speaks(CHAT),
+        genai="zai",
+        hosts=("api.z.ai", "open.bigmodel.cn"),
+        free_presets=free_tiers.ZAI,
+        support_ids=frozenset({b"x-log-id"}),
+        notes="In China: https://open.bigmodel.cn/api/paas/v4.",
+        source="litellm 1.109.1; freellmpool 0.13.0 (2026-08-29)",
+    ),
+    ProviderType(
+        "moonshot",
+        "Moonshot (Kimi)",
+        "https://api.moonshot.ai/v1",
+        speaks(CHAT),
+        genai="moonshotai",
+        hosts=("api.moonshot.ai", "api.moonshot.cn"),
+        support_ids=frozenset({b"msh-request-id"}),
+        notes="In China: https://api.moonshot.cn/v1.",
+        source="@ai-sdk (2026-11)",
+    ),
+)

@@ -1,0 +1,281 @@
+"""The request that leaves, made from the client's untouched one.
+
+What lives here: `build`. Address, key and fixed headers come from one `Upstream`, the
+body from the client's bytes, and of the client's headers only those on an allow-list
+pass: its own key, cookies, proxy headers and the gateway's own never leave.
+
+What this file does not know: sockets, mitmproxy, who was chosen and why.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from urllib.parse import parse_qsl, quote, urlencode
+
+from llm_gateway import __version__
+from llm_gateway.adaptation.quirks import NO_QUIRK, Quirk
+from llm_gateway.dialects import SPECS, DialectSpec, RequestBody
+from llm_gateway.dialects.spec import Action, Headers, ModelPlace
+from llm_gateway.domain import Offer, Origin, RequestInfo
+from llm_gateway.frozen import frozen
+from llm_gateway.providers.upstream import Credential, Upstream
+
+_KEPT_WORDS = (b"key", b"token", b"auth", b"secret", b"cookie", b"browser")
+"""Client headers of a dialect's family pass, whatever is invented next, unless the name
+speaks of a credential, since only our own key leaves, or of the client's browser, whom
+the provider never meets."""
+
+OWN_HEADERS: Headers = (
+    (b"accept", b"*/*"),
+    # Bytes of an answer go to the client as they come, and usage is read from them.
+    (b"accept-encoding", b"identity"),
+    (b"content-type", b"application/json"),
+    # The app's name is no business of a provider that the app did not name.
+    (b"user-agent", b"llm-gateway/" + __version__.encode()),
+)
+"""Weakest: a type's and the config's headers may say otherwise (not the encoding)."""
+
+PER_REQUEST: Mapping[str, Callable[[RequestInfo, str], str | None]] = {
+    "x-request-id": lambda _, request_id: request_id or None,
+    "x-initiator": lambda ask, _: ask.initiator,
+    "copilot-vision-request": lambda ask, _: "true" if ask.has_images else None,
+}
+"""Headers whose value depends on the request; a row's `request_headers` names them."""
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class NoCredential(ValueError):
+    """The upstream's key has to be fetched first, and was not."""
+
+
+@frozen
+class Outbound:
+    """One request as it leaves."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    """With the query."""
+    headers: Headers = field(repr=False)
+    """`host` first; names in lower case; no content-length: the transport counts."""
+    body: bytes = field(repr=False)
+    strip_usage: bool
+    """The gateway asked for the usage chunk of this stream, the client did not."""
+
+
+def build(
+    upstream: Upstream,
+    offer: Offer,
+    dialect: DialectSpec,
+    body: RequestBody,
+    *,
+    client_headers: Headers,
+    streamed: bool,
+    include_usage: bool = True,
+    quirk: Quirk = NO_QUIRK,
+    credential: Credential | None = None,
+    request_id: str = "",
+    below: str = "",
+    query: str = "",
+    intercepted: bool = False,
+    drop: frozenset[str] = frozenset(),
+    max_tokens: int | None = None,
+) -> Outbound:
+    """The request for one attempt.
+
+    `include_usage`: ask for usage in a stream where the provider takes that.
+    `credential`: for upstreams that fetch one; NoCredential without it.
+    `below`: path under the dialect's own, e.g. `/count_tokens`.
+    `query`: the client's; of it only what the row names passes.
+    `intercepted`: the app addressed another host, with a key of its own.
+    `drop`, `max_tokens`: members to take out, and what the answer's length is lowered to.
+    """
+    origin = upstream.origin
+    key = upstream.key
+    if credential is not None:
+        key = credential.token
+        origin = credential.origin or origin
+    elif upstream.fetches:
+        raise NoCredential(f"{upstream.provider}: no credential was fetched")
+    model = upstream.sent_model(offer.model)
+    headers = dict(OWN_HEADERS)
+    headers.update(dialect.headers)
+    allowed = _allowed(upstream, dialect, intercepted)
+    headers.update(_forwarded(client_headers, allowed, dialect.forwarded_prefix))
+    for name in upstream.row.request_headers:
+        if (value := PER_REQUEST[name](body.ask, request_id)) is not None:
+            headers[name.encode()] = value.encode()
+    if key is not None:
+        headers.update(
+            _auth(upstream.row.auth_of(dialect.name), key.get_secret_value())
+        )
+    headers.update(upstream.headers)
+    headers[b"accept-encoding"] = b"identity"
+    sent, strip_usage = _body(
+        upstream,
+        dialect,
+        body,
+        model,
+        streamed,
+        include_usage,
+        quirk,
+        drop,
+        max_tokens,
+    )
+    return Outbound(
+        origin.scheme,
+        origin.host,
+        origin.port,
+        _path(upstream, origin, dialect, model, streamed, below, query),
+        ((b"host", authority(origin).encode()), *headers.items()),
+        sent,
+        strip_usage,
+    )
+
+
+def model_list(
+    upstream: Upstream, credential: Credential | None = None
+) -> Outbound | None:
+    """The GET that lists a provider's models; None where it has no such list."""
+    row = upstream.row
+    if row.models_path is None:
+        return None
+    origin, key = upstream.origin, upstream.key
+    if credential is not None:
+        key, origin = credential.token, credential.origin or origin
+    elif upstream.fetches:
+        raise NoCredential(f"{upstream.provider}: no credential was fetched")
+    native = next(iter(row.paths))
+    headers = dict(OWN_HEADERS)
+    headers.update(SPECS[native].headers)
+    if key is not None:
+        headers.update(_auth(row.auth_of(native), key.get_secret_value()))
+    headers.update(upstream.headers)
+    del headers[b"content-type"]
+    return Outbound(
+        origin.scheme,
+        origin.host,
+        origin.port,
+        origin.path + row.models_path,
+        ((b"host", authority(origin).encode()), *headers.items()),
+        b"",
+        strip_usage=False,
+    )
+
+
+def authority(origin: Origin) -> str:
+    """`host` or `host:port`, as the Host header has it."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    if _DEFAULT_PORTS.get(origin.scheme) == origin.port:
+        return host
+    return f"{host}:{origin.port}"
+
+
+def _allowed(
+    upstream: Upstream, dialect: DialectSpec, intercepted: bool
+) -> frozenset[bytes]:
+    row = upstream.row
+    allowed = dialect.forwards | row.forwarded
+    return allowed if intercepted else allowed | row.forwarded_direct
+
+
+def _forwarded(
+    client: Headers, allowed: frozenset[bytes], prefix: bytes
+) -> dict[bytes, bytes]:
+    """The client's headers that may pass; repeated ones are joined."""
+    passed: dict[bytes, bytes] = {}
+    if not allowed and not prefix:
+        return passed
+    for raw_name, value in client:
+        name = raw_name.lower()
+        if name not in allowed and not (
+            prefix
+            and name.startswith(prefix)
+            and not any(word in name for word in _KEPT_WORDS)
+        ):
+            continue
+        if _clean(value):
+            passed[name] = passed[name] + b"," + value if name in passed else value
+    return passed
+
+
+def _clean(value: bytes) -> bool:
+    """Visible ASCII: nothing that a server could take for the end of a line."""
+    return bool(value) and all(0x20 <= byte < 0x7F for byte in value)
+
+
+def _auth(form: str, key: str) -> Headers:
+    if form == "none":
+        return ()
+    if form == "bearer":
+        return ((b"authorization", b"Bearer " + key.encode()),)
+    return ((form.encode(), key.encode()),)
+
+
+def _path(
+    upstream: Upstream,
+    origin: Origin,
+    dialect: DialectSpec,
+    model: str,
+    streamed: bool,
+    below: str,
+    client_query: str,
+) -> str:
+    path = upstream.paths[dialect.name]
+    query = upstream.query
+    if dialect.actions is not None:
+        action = dialect.actions[streamed]
+        if below.startswith(":"):
+            action, below = Action(below[1:]), ""
+        path = path.replace("{action}", action.word)
+        query = "&".join(filter(None, (action.query, query)))
+    if client_query and upstream.row.forwarded_query:
+        query = _merged(query, client_query, upstream.row.forwarded_query)
+    path = path.replace("{model}", quote(model, safe=""))
+    return f"{origin.path}{path}{below}{'?' if query else ''}{query}"
+
+
+def _merged(own: str, client: str, allowed: frozenset[str]) -> str:
+    """Our own query, and of the client's what may pass and is not in ours already."""
+    ours = {name for name, _ in parse_qsl(own, keep_blank_values=True)}
+    passed = [
+        (name, value)
+        for name, value in parse_qsl(client, keep_blank_values=True)
+        if name in allowed and name not in ours
+    ]
+    return "&".join(filter(None, (own, urlencode(passed))))
+
+
+def _body(
+    upstream: Upstream,
+    dialect: DialectSpec,
+    body: RequestBody,
+    model: str,
+    streamed: bool,
+    include_usage: bool,
+    quirk: Quirk,
+    drop: frozenset[str],
+    max_tokens: int | None,
+) -> tuple[bytes, bool]:
+    """The body that leaves, and whether its usage chunk is ours to take out."""
+    row = upstream.row
+    drop = drop | row.drops | quirk.drop
+    if row.stream_usage == "reject":
+        drop |= {"stream_options"}
+    ask_usage = (
+        include_usage
+        and streamed
+        and row.stream_usage == "ask"
+        and dialect.usage_event is not None
+        and "stream_options" not in drop
+        and not body.ask.wants_usage
+    )
+    sent = body.rewritten(
+        model=model if dialect.model_place is ModelPlace.BODY else None,
+        include_usage=ask_usage,
+        drop=drop,
+        rename={**row.renames, **quirk.rename},
+        max_tokens=max_tokens,
+    )
+    return sent, ask_usage

@@ -1,0 +1,1 @@
+"""Which offer serves a request: selection, health, affinity, failure policy."""

@@ -1,0 +1,1 @@
+"""Event streams: parser, probe of an answer's beginning, meter of its usage. Pure."""

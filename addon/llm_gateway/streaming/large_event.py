@@ -1,0 +1,66 @@
+"""An event of a stream that is larger than what is held: read by its two ends.
+
+Image models send megabytes in one server-sent event. Its bytes pass as they come; what is
+kept are the first and the last `EDGE` bytes, where usage, finish reasons and the event's
+kind stand, and how much lay between. Knows no dialect; never raises on what was sent.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from llm_gateway.streaming.sse import first_boundary
+
+EDGE = 1 << 16
+
+_USAGE = re.compile(r'"usage"\s*:\s*(?=\{)')
+_KIND = re.compile(
+    rb'(?:^event:\s*([\w.]+)\s*$|^data:\s*\{\s*(?:"sequence_number"\s*:\s*\d+\s*,\s*)?'
+    rb'"type"\s*:\s*"([\w.]+)"|"type"\s*:\s*"([\w.]+)"\s*\}\s*\Z)',
+    re.M,
+)
+_reader = json.JSONDecoder()
+
+
+class LargeEvent:
+    """One that is still open. Push what follows until it has ended."""
+
+    def __init__(self, start: bytes) -> None:
+        self.head = start[:EDGE]
+        self.tail = start[-EDGE:]
+        self.between = len(start) - len(self.head)
+        """Bytes behind the head."""
+
+    def push(self, chunk: bytes) -> int | None:
+        """Offset in `chunk` behind the event's end; None: it goes on."""
+        before = self.tail[-3:]
+        end = first_boundary(before + chunk) - len(before)
+        whole = end >= 0
+        part = chunk[:end] if whole else chunk
+        self.between += len(part)
+        self.tail = (self.tail + part)[-EDGE:]
+        return end if whole else None
+
+    @property
+    def edges(self) -> tuple[bytes, bytes]:
+        return self.head, self.tail
+
+    @property
+    def kind(self) -> str:
+        """The event's name, or the `type` of its data, where it is one of the outermost."""
+        for edge in self.edges:
+            if found := _KIND.search(edge):
+                return (found[1] or found[2] or found[3]).decode()
+        return ""
+
+    def usages(self) -> Iterator[Mapping[str, object]]:
+        """Every usage object at its two ends."""
+        for edge in self.edges:
+            text = edge.decode("utf-8", "replace")
+            for found in _USAGE.finditer(text):
+                try:
+                    value, _ = _reader.raw_decode(text, found.end())
+                except (ValueError, RecursionError):
+                    continue
+                if isinstance(value, dict):
+                    yield value

@@ -1,0 +1,171 @@
+"""The head of an answer, judged before it goes to the client.
+
+While nothing of an answer has gone out, another provider can still be asked instead.
+So the first events of a stream, or the whole of a plain answer, are looked at here:
+
+    HOLD     nothing said yet: comments, pings, a role, an empty delta
+    CONTENT  the model has said something (or ended without a word): let it go
+    ERROR    it will say nothing: an error event, an empty stream, a broken body, a plain
+             answer without an answer in it
+
+Whether it is a stream is for its bytes to say, not for its content type. Anything unknown
+counts as content once it says something, since a client may know it. What an event or an
+answer of a dialect says is asked of its row. This file does not keep what it let go.
+"""
+
+import json
+from collections.abc import Mapping
+from enum import Enum
+
+from llm_gateway.dialects.provider_errors import NOTHING, ProviderError, error_in
+from llm_gateway.dialects.spec import DialectSpec
+from llm_gateway.streaming.sse import BOM, SSEDecoder, SSEvent
+
+MOST_HELD = 65_536
+"""Bytes of a stream after which it goes out, whatever it says."""
+
+Event = Mapping[str, object]
+
+_FIELDS = (b"data", b"event", b"id", b"retry", b":")
+"""How the lines of server-sent events begin."""
+
+
+class PeekState(Enum):
+    HOLD = "hold"
+    CONTENT = "content"
+    ERROR = "error"
+
+
+class Peek:
+    """One per attempt. Feed until the state is not HOLD, or finish."""
+
+    def __init__(
+        self,
+        dialect: DialectSpec,
+        streamed: bool,
+        *,
+        announced: bool = True,
+        below: bool = False,
+    ) -> None:
+        """`streamed`: a stream was asked for; `announced`: its content type says that it
+        is one. `below`: the answer is that of a path under the dialect's own
+        (`/count_tokens`), of which no more is known."""
+        self.error: ProviderError | None = None
+        """What the provider said, with state ERROR."""
+        self.kind = ""
+        """With state ERROR: `error event`, `empty stream`, `broken body`, `no answer`."""
+        self.answer: Event | None = None
+        """With state CONTENT: the answer that is no stream, so that it is read once."""
+        self._event_failed = dialect.event_failed
+        self._answer_failed = dialect.answer_failed
+        self._holds = _anything if below else dialect.holds_answer
+        says = dialect.event_has_content
+        self._has_content = says or bool
+        self._streamed = streamed and says is not None
+        self._announced = announced
+        self._decoder = SSEDecoder()
+        self._plain: bool | None = None if self._streamed else True
+        """The body is no stream; None: not known before its first byte."""
+        self._head: list[bytes] = []
+        self._size = 0
+        self._state = PeekState.HOLD
+
+    def feed(self, data: bytes) -> PeekState:
+        """The state after these bytes."""
+        if self._state is not PeekState.HOLD:
+            return self._state
+        self._size += len(data)
+        if self._plain is None:
+            self._head.append(data)
+            data = b"".join(self._head)
+            if not BOM.startswith(data):
+                self._plain = self._looks_plain(data.removeprefix(BOM).lstrip())
+            if self._plain is not None:
+                self._head.clear()
+        if self._plain:
+            self._head.append(data)
+        elif self._plain is False:
+            for event in self._decoder.feed(data):
+                if self._judge(event) is not PeekState.HOLD:
+                    return self._state
+        if self._streamed and self._size > MOST_HELD:
+            self._state = PeekState.CONTENT
+            self._head.clear()
+        return self._state
+
+    def let_go(self) -> None:
+        """The answer goes out as it is: forget what was kept of it."""
+        self._head.clear()
+        self._state = PeekState.CONTENT
+
+    @property
+    def is_stream(self) -> bool:
+        """Its bytes are those of server-sent events."""
+        return self._plain is False
+
+    def finish(self) -> PeekState:
+        """The state when the upstream has ended."""
+        if self._state is not PeekState.HOLD:
+            return self._state
+        if self._plain or (self._plain is None and not self._announced):
+            return self._judge_plain(b"".join(self._head))
+        for event in self._decoder.finish():
+            if self._judge(event) is not PeekState.HOLD:
+                return self._state
+        return self._fail("empty stream", NOTHING)
+
+    def _looks_plain(self, start: bytes) -> bool | None:
+        """By its first bytes; None: there are too few."""
+        if not start:
+            return None
+        if self._announced:
+            return start[:1] in (b"{", b"[", b"<")
+        if start.startswith(_FIELDS):
+            return False
+        return None if any(field.startswith(start) for field in _FIELDS) else True
+
+    def _judge(self, event: SSEvent) -> PeekState:
+        value = _object(event.data)
+        if value is None:
+            if event.event == "error":
+                message = event.data[:500]
+                return self._fail("error event", ProviderError(message=message))
+            return self._state
+        if event.event == "error" or self._event_failed(value):
+            return self._fail("error event", error_in(value))
+        if self._has_content(value):
+            self._state = PeekState.CONTENT
+        return self._state
+
+    def _judge_plain(self, body: bytes) -> PeekState:
+        self._head.clear()
+        value = _object(body)
+        if value is None:
+            return self._fail("broken body", NOTHING)
+        if self._answer_failed(value):
+            return self._fail("error event", error_in(value))
+        if not self._holds(value):
+            return self._fail("no answer", error_in(value))
+        self.answer = value
+        self._state = PeekState.CONTENT
+        return self._state
+
+    def _fail(self, kind: str, error: ProviderError) -> PeekState:
+        self.kind, self.error = kind, error
+        self._state = PeekState.ERROR
+        return self._state
+
+
+def _anything(_: Event) -> bool:
+    return True
+
+
+def _object(data: str | bytes) -> Event | None:
+    """The JSON object in `data`; a list's first item, for the one who wraps errors."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, dict) else None

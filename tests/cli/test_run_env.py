@@ -1,0 +1,222 @@
+"""`run` and `env`: what a child inherits, what it ends with, what is said meanwhile."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import certifi
+import pytest
+from fakes import Authority, FakeProvider, answers
+
+from gateway import GatewayProcess
+from llm_gateway.cli.doctor_machine import certificates
+from llm_gateway.cli.node_version import heeds_proxy, node_of, too_old
+from llm_gateway.cli.run_env import (
+    BUNDLE_VARIABLES,
+    CA_VARIABLES,
+    PROXY_VARIABLES,
+    variables,
+)
+
+from .conftest import Command
+
+ADDON = Path(__file__).parents[2] / "addon"
+DUMP = "import json, os; print(json.dumps(dict(os.environ)))"
+
+
+@pytest.fixture
+def confdir(folder: Path) -> Path:
+    """A folder in which mitmproxy has made its certificate authority before."""
+    made = Authority(folder / "authority").ca
+    confdir = folder / "confdir"
+    confdir.mkdir()
+    made.rename(confdir / "mitmproxy-ca-cert.pem")
+    return confdir
+
+
+def run(*command: str, options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, since it becomes its child."""
+    launcher = [sys.executable, "-m", "llm_gateway", "run", *options, "--", *command]
+    env = {**os.environ, "PYTHONPATH": str(ADDON)}
+    return subprocess.run(launcher, env=env, capture_output=True, text=True, timeout=60)
+
+
+def test_the_child_knows_the_gateway(
+    confdir: Path, folder: Path, running: GatewayProcess
+) -> None:
+    options = ["--confdir", str(confdir), "--client", "me & you"]
+    done = run(sys.executable, "-c", DUMP, options=options)
+    assert (done.returncode, done.stderr) == (0, "")
+    env = json.loads(done.stdout)
+    for name in PROXY_VARIABLES:
+        assert env[name] == f"http://me%20%26%20you:x@127.0.0.1:{running.port}"
+    for name in BUNDLE_VARIABLES:
+        assert env[name] == str(running.home / "ca-bundle.pem")
+    for name in CA_VARIABLES:
+        assert env[name] == str(confdir / "mitmproxy-ca-cert.pem")
+    assert env["NO_PROXY"] == env["no_proxy"] == "localhost,127.0.0.1,::1"
+    assert env["NODE_USE_ENV_PROXY"] == "1"
+    bundle = certificates(running.home / "ca-bundle.pem")
+    assert bundle >= certificates(confdir / "mitmproxy-ca-cert.pem")
+    assert bundle >= certificates(Path(certifi.where()))
+
+
+@pytest.mark.parametrize("user", ["cursor", "sk-gw-1", "a@b", "ü", "a b"])
+def test_a_name_comes_with_a_password_part(user: str) -> None:
+    """Bun sends nothing without one, and undici no name."""
+    found = variables(8080, Path("bundle"), Path("ca"), user)
+    for name in PROXY_VARIABLES:
+        parts = urlsplit(found[name])
+        assert (unquote(parts.username or ""), parts.password) == (user, "x")
+        assert (parts.hostname, parts.port) == ("127.0.0.1", 8080)
+    assert (
+        variables(8080, Path("b"), Path("c"))["HTTPS_PROXY"] == "http://127.0.0.1:8080"
+    )
+
+
+@pytest.fixture
+def old_node(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `node` on PATH that says to be of version 20, and can do nothing else."""
+    node = folder / "bin" / "node"
+    node.parent.mkdir()
+    node.write_text("#!/bin/sh\necho v20.11.1\n")
+    node.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{node.parent}:{os.environ['PATH']}")
+    return node
+
+
+SAID = "Node 20.11.1 does not send `fetch` through a proxy"
+
+
+@pytest.mark.parametrize(
+    ("first_line", "warned"),
+    [
+        ("#!/usr/bin/env node", True),
+        ("#!/usr/bin/env -S node --no-warnings", True),
+        ("#!{node}", True),
+        ("#!/bin/sh", False),
+        ("#!/usr/bin/env python3", False),
+        ("no script at all", False),
+    ],
+)
+def test_an_app_on_an_old_node_goes_past_the_gateway_and_that_is_said(
+    confdir: Path, folder: Path, old_node: Path, first_line: str, warned: bool
+) -> None:
+    app = folder / "bin" / "my-app"
+    app.write_text(first_line.format(node=old_node) + "\n")
+    app.chmod(0o755)
+    said = too_old(node_of(["my-app"]), "http://127.0.0.1:8080/v1")
+    assert (SAID in said) is warned
+    assert ("http://127.0.0.1:8080/v1" in said) is warned
+
+
+def test_run_says_it_and_runs_the_app_all_the_same(
+    confdir: Path, old_node: Path, running: GatewayProcess
+) -> None:
+    done = run("node", "app.js", options=["--confdir", str(confdir)])
+    assert (done.returncode, done.stdout) == (0, "v20.11.1\n")
+    assert f"llm-gateway run: {SAID}" in done.stderr
+    assert f"http://127.0.0.1:{running.port}/v1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "good"),
+    [
+        ((18, 20, 0), False), ((20, 99, 0), False), ((22, 20, 9), False), ((22, 21, 0), True),
+        ((22, 30, 1), True), ((23, 11, 0), False), ((24, 0, 0), True), ((25, 1, 0), True),
+    ],
+)  # fmt: skip
+def test_which_nodes_heed_the_variables(
+    version: tuple[int, int, int], good: bool
+) -> None:
+    assert heeds_proxy(version) is good
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_it_ends_as_its_child_ends_and_warns_where_no_gateway_is(
+    confdir: Path, code: int
+) -> None:
+    done = run("sh", "-c", f"exit {code}", options=["--confdir", str(confdir)])
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"llm-gateway: nothing answers on port {os.environ['PORT']}; start it with "
+        "`mitmdump -s addon/gateway.py` or `llm-gateway serve`\n"
+    )
+
+
+def test_another_program_on_the_port_is_no_gateway(
+    command: Command, confdir: Path
+) -> None:
+    with FakeProvider(answers.status(404, "<h1>Not here</h1>")) as other:
+        port = str(other.port)
+        code, out, err = command("env", "--port", port, "--confdir", str(confdir))
+    assert code == 0
+    assert f"export HTTPS_PROXY=http://127.0.0.1:{port}\n" in out
+    assert f"another program listens on port {port}; start it with" in err
+
+
+def test_a_command_that_is_not_there(command: Command, confdir: Path) -> None:
+    code, out, err = command("run", "--confdir", str(confdir), "--", "no-such-command")
+    assert (code, out) == (127, "")
+    assert err == "llm-gateway run: no-such-command: command not found\n"
+
+
+def test_no_command_at_all(command: Command) -> None:
+    code, _, err = command("run")
+    assert code == 2
+    assert err.endswith("which command? llm-gateway run -- CMD ARGS…\n")
+
+
+def test_a_colon_would_end_the_clients_name(command: Command) -> None:
+    code, _, err = command("env", "--client", "a:b")
+    assert code == 2
+    assert "'a:b': leave out the colon" in err
+
+
+def test_env_is_for_a_shell(confdir: Path, command: Command, folder: Path) -> None:
+    odd = folder / "it's odd"
+    confdir.rename(odd)
+    _, out, _ = command("env", "--confdir", "it's odd")
+    done = subprocess.run(
+        ["sh", "-c", f"{out}\n{sys.executable} -c '{DUMP}'"],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"]},
+        timeout=60,
+    )
+    env = json.loads(done.stdout)
+    ca = odd / "mitmproxy-ca-cert.pem"
+    bundle = folder / "home" / "ca-bundle.pem"
+    expected = variables(int(os.environ["PORT"]), bundle, ca)
+    assert {name: env[name] for name in expected} == expected
+
+
+def test_the_users_own_roots_stay_in_the_bundle(
+    confdir: Path, command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = Authority(folder / "company").ca
+    monkeypatch.setenv("SSL_CERT_FILE", str(company))
+    command("env", "--confdir", str(confdir))
+    bundle = folder / "home" / "ca-bundle.pem"
+    assert certificates(bundle) >= certificates(company)
+    # Inside of such a shell SSL_CERT_FILE names the bundle.
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    before = bundle.read_text()
+    command("env", "--confdir", str(confdir))
+    assert certificates(bundle) >= certificates(company)
+    assert len(bundle.read_text()) == len(before)
+
+
+def test_the_authority_is_made_where_mitmproxy_never_ran(
+    command: Command, folder: Path
+) -> None:
+    code, _, _ = command("env", "--confdir", "new")
+    assert code == 0
+    ca = (folder / "new" / "mitmproxy-ca-cert.pem").read_text()
+    assert "BEGIN CERTIFICATE" in ca
+    assert (folder / "new" / "mitmproxy-ca.pem").stat().st_mode & 0o077 == 0

@@ -1,0 +1,195 @@
+"""Seven words, four colours, one forecast: arithmetic without a clock."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_gateway.dashboard.availability import (
+    WORDS,
+    Bar,
+    OfferState,
+    Standing,
+    add_up,
+    empty_at,
+    fresh,
+    moment,
+    severity,
+    stamp,
+    standing,
+    together,
+)
+
+NOW = 1_772_366_430.0
+
+
+def bar(used: float, amount: float = 100, **more: object) -> Bar:
+    found = Bar("requests", "day", used, 0, amount, NOW + 3600, "config")
+    return replace(found, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("used", "reserved", "level"),
+    [
+        (0, 0, "ok"),
+        (74, 0, "ok"),
+        # near from three quarters, what is reserved included
+        (75, 0, "near"),
+        (70, 5, "near"),
+        (89, 0, "near"),
+        # hot from nine tenths
+        (90, 0, "hot"),
+        (99, 0, "hot"),
+        (100, 0, "full"),
+        (60, 40, "full"),
+        (130, 0, "full"),
+    ],
+)
+def test_a_bar_has_the_colour_of_what_is_gone(
+    used: float, reserved: float, level: str
+) -> None:
+    assert bar(used, reserved=reserved).level == level
+
+
+def test_a_limit_of_nothing_is_full() -> None:
+    assert bar(0, amount=0).level == "full"
+
+
+READY = OfferState("ready", "", None)
+COOLING = OfferState("cooling down", "429", NOW + 20)
+FAILING = OfferState("failing", "503", NOW + 30)
+
+
+@pytest.mark.parametrize(
+    ("offers", "bars", "expected"),
+    [
+        # the limits' word
+        ([READY], [bar(10)], Standing("ready")),
+        ([READY], [], Standing("ready")),
+        ([], [], Standing("ready")),
+        (
+            [READY],
+            [bar(80)],
+            Standing("near limit", "requests per day", NOW + 3600),
+        ),
+        (
+            [READY],
+            [bar(80), bar(93)],
+            Standing("near limit", "requests per day", NOW + 3600, hot=True),
+        ),
+        ([READY], [bar(100)], Standing("at limit", "requests per day", NOW + 3600)),
+        # the gateway's word
+        ([COOLING], [bar(10)], Standing("cooling down", "429", NOW + 20)),
+        ([FAILING], [bar(100)], Standing("failing", "503", NOW + 30)),
+        (
+            [OfferState("at limit", "does not fit", NOW + 5)],
+            [bar(97)],
+            Standing("at limit", "does not fit", NOW + 5),
+        ),
+        # the best account speaks for the model
+        ([COOLING, READY], [bar(10)], Standing("ready")),
+        # a pause that is over is no pause
+        ([OfferState("cooling down", "429", NOW - 60)], [bar(10)], Standing("ready")),
+        # a word that we do not know is not taken for a good one
+        ([OfferState("odd", "", None)], [], Standing("failing", "odd")),
+    ],
+)
+def test_a_model_has_one_word(
+    offers: list[OfferState], bars: list[Bar], expected: Standing
+) -> None:
+    assert standing(offers, bars, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("off", "word"),
+    [
+        ("disabled", "disabled"),
+        ("not configured: GROQ_API_KEY is not set", "not configured"),
+    ],
+)
+def test_the_configuration_has_the_last_word(off: str, word: str) -> None:
+    assert standing([FAILING], [bar(100)], NOW, off=off) == Standing(word, off)
+
+
+def test_a_provider_is_as_good_as_the_best_of_its_models() -> None:
+    models = [
+        Standing("at limit"),
+        Standing("near limit", hot=True),
+        Standing("failing"),
+    ]
+    assert together(models) == Standing("near limit", hot=True)
+    assert together([]) == Standing("ready")
+    assert together(models, off="disabled") == Standing("disabled", "disabled")
+
+
+def test_severity_rises_with_the_words() -> None:
+    assert sorted(WORDS, key=lambda word: severity(Standing(word))) == list(WORDS)
+    assert severity(Standing("near limit", hot=True)) > severity(Standing("near limit"))
+
+
+def test_accounts_are_added_up_in_reading_order() -> None:
+    a = Bar("requests", "day", 30, 1, 100, NOW + 500, "config")
+    b = Bar("requests", "day", 90, 0, 100, NOW + 300, "config")
+    minute = Bar("requests", "minute", 2, 0, 10, None, "config")
+    assert add_up([a, minute, b]) == (
+        minute,
+        Bar("requests", "day", 120, 1, 200, NOW + 300, "config", accounts=2),
+    )
+
+
+def test_a_window_that_is_over_holds_nothing() -> None:
+    old = bar(90, resets_at=NOW - 10)
+    assert fresh(old, NOW) == replace(old, used=0, reserved=0, resets_at=None)
+    for current in (bar(90), bar(90, resets_at=None), bar(90, resets_at=NOW - 1)):
+        assert fresh(current, NOW) == current
+
+
+@pytest.mark.parametrize(
+    ("found", "per_second", "expected"),
+    [
+        (bar(90), 0.01, NOW + 1000),
+        # it resets before it is empty
+        (bar(50), 0.01, None),
+        # nobody uses it; it is empty already; a minute is over before it is read
+        (bar(90), 0, None),
+        (bar(100), 0.01, None),
+        (bar(90, window="minute"), 0.01, None),
+        # later than the window is long
+        (bar(50, window="hour", resets_at=None), 0.001, None),
+        (bar(50, window="hour", resets_at=None), 0.05, NOW + 1000),
+    ],
+)
+def test_when_it_is_empty_at_this_pace(
+    found: Bar, per_second: float, expected: float | None
+) -> None:
+    assert empty_at(found, per_second, NOW) == (
+        None if expected is None else pytest.approx(expected)
+    )
+
+
+@given(st.floats(0, 200), st.floats(0.0001, 10))
+def test_a_forecast_lies_ahead_and_before_the_reset(used: float, pace: float) -> None:
+    at = empty_at(bar(used), pace, NOW)
+    assert at is None or NOW <= at < NOW + 3600
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2026-03-01T12:00:30.000Z", NOW),
+        ("2026-03-01T12:00", NOW - 30),
+        ("2026-03-01", NOW - 12 * 3600 - 30),
+        (None, None),
+        ("", None),
+        ("soon", None),
+    ],
+)
+def test_times_of_the_ledger_are_read(text: str | None, at: float | None) -> None:
+    assert moment(text) == at
+
+
+@given(st.integers(0, 4_000_000_000_000))
+def test_times_come_back(milliseconds: int) -> None:
+    at = milliseconds / 1000
+    assert moment(stamp(at)) == pytest.approx(at, abs=0.001)
