@@ -13,10 +13,10 @@ from llm_gateway.transport import listeners
 
 
 def load(loader):
-    listeners.options(ctx.options)
+    listeners.set_options(ctx.options)
 
 
 def running():
-    addon_pruning.slim(ctx.master)
+    addon_pruning.apply(ctx.master)
     if os.environ.get("BENCH_WARM"):
         mitm_hooks.install(ctx.master, [Origin("http", "127.0.0.1", bare.PORT, "")])

@@ -14,13 +14,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "addon"))
 
-from llm_gateway.domain import NANO, Limit, Metric, Need, Reset, Window
+from llm_gateway.domain import NANO, Charge, Limit, Metric, Reset, Window
 from llm_gateway.limits.limiter import Limiter, Reservation, scopes_of
 
 CANDIDATES = 20
 T0 = 1_790_000_000.0
 PACIFIC = Reset(zone="America/Los_Angeles")
-NEED, REAL = Need(1, 1500, 2_000_000), Need(1, 900, 1_100_000)
+NEED, REAL = Charge(1, 1500, 2_000_000), Charge(1, 900, 1_100_000)
 
 
 def limits_of(provider: str, model: str, *, room: int) -> tuple[Limit, ...]:

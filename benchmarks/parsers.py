@@ -20,7 +20,7 @@ from llm_gateway.accounting.prices import cost  # noqa: E402
 from llm_gateway.accounting.usage import read_answer  # noqa: E402
 from llm_gateway.dialects import CHAT, DialectSpec  # noqa: E402
 from llm_gateway.domain import Price, Usage  # noqa: E402
-from llm_gateway.streaming.response_probe import Peek  # noqa: E402
+from llm_gateway.streaming.response_probe import ResponseProbe  # noqa: E402
 from llm_gateway.streaming.sse import SSEDecoder, raw_events  # noqa: E402
 from llm_gateway.streaming.stream_meter import StreamMeter  # noqa: E402
 
@@ -95,7 +95,7 @@ def peek(
     dialect: DialectSpec, chunks: list[bytes], streamed: bool
 ) -> Callable[[], object]:
     def run() -> object:
-        it = Peek(dialect, streamed)
+        it = ResponseProbe(dialect, streamed)
         for chunk in chunks:
             it.feed(chunk)
         return it.finish()

@@ -23,12 +23,12 @@ from mitmproxy.proxy import layer, server_hooks
 
 from llm_gateway import bootstrap
 from llm_gateway.pipeline.exchange import Exchange
-from llm_gateway.pipeline.handler import Reception, internal_error
+from llm_gateway.pipeline.handler import RequestHandler, internal_error
 from llm_gateway.pipeline.ingress import BODY_BYTES
-from llm_gateway.pipeline.passthrough import Passage
+from llm_gateway.pipeline.passthrough import PassthroughRequest
 from llm_gateway.transport import attempt_policy, body_limit, connection_limits, patches
 from llm_gateway.transport import layer as http_layer
-from llm_gateway.transport.local_response import put
+from llm_gateway.transport.local_response import set_response
 
 logger = logging.getLogger("llm_gateway")
 
@@ -46,7 +46,7 @@ def fail_closed(hook: Callable[..., Any]) -> Callable[..., Any]:
         logger.exception("Internal error while serving a request.")
         internal_error(flow)
         if isinstance(found := self.exchanges.get(flow), Exchange):
-            self.reception.settling.break_off(found)
+            self.reception.settling.abort(found)
 
     async def rest(self: "Gateway", flow: http.HTTPFlow, work: Awaitable[None]) -> None:
         try:
@@ -78,14 +78,14 @@ class Gateway:
         self.__dict__ = _state
         if _state:
             return
-        self.starting = bootstrap.Starting()
+        self.starting = bootstrap.Bootstrap()
         self.tunnels: WeakKeyDictionary[connection.Client, str] = WeakKeyDictionary()
         """Clients that sent CONNECT, with the proxy user that they named."""
-        self.exchanges: WeakKeyDictionary[http.HTTPFlow, Exchange | Passage] = (
-            WeakKeyDictionary()
-        )
+        self.exchanges: WeakKeyDictionary[
+            http.HTTPFlow, Exchange | PassthroughRequest
+        ] = WeakKeyDictionary()
         self.limits: connection_limits.ConnectionLimits | None = None
-        self.reception: Reception
+        self.reception: RequestHandler
         """Set once the configuration is loaded, before a client can connect."""
 
     # -- life ------------------------------------------------------------------
@@ -96,8 +96,8 @@ class Gateway:
     def configure(self, updated: set[str]) -> None:
         runtime = self.starting.configure(updated)
         if runtime is not None:
-            self.reception = Reception(runtime, self.exchanges, self.tunnels)
-            runtime.ending.append(self._settle_open)
+            self.reception = RequestHandler(runtime, self.exchanges, self.tunnels)
+            runtime.on_shutdown.append(self._settle_open)
             body_limit.set_request_limit(BODY_BYTES, self.reception.too_large)
             attempt_policy.set_error_answer(self.reception.error_answer)
 
@@ -147,12 +147,12 @@ class Gateway:
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         http_layer.install(nextlayer)
-        self.reception.admission.speaks(nextlayer)
+        self.reception.admission.on_protocol(nextlayer)
 
     @fail_closed
     async def http_connect(self, flow: http.HTTPFlow) -> None:
         if refused := await self.reception.admission.connect(flow):
-            put(flow, refused)
+            set_response(flow, refused)
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         data.ignore_connection = True
@@ -186,13 +186,13 @@ class Gateway:
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         if flow.response or flow.error or not flow.live:
             return None
-        return self.reception.head(flow)
+        return self.reception.on_headers(flow)
 
     @fail_closed
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         if flow.response or flow.error or not flow.live:
             return None
-        return self.reception.whole(flow)
+        return self.reception.on_request(flow)
 
     async def gateway_attempt_failed(self, failure: attempt_policy.Failure) -> None:
         try:
@@ -225,7 +225,7 @@ class Gateway:
         said = flow.error.msg if flow.error else "closed"
         if said == attempt_policy.INTERNAL and (found := self.exchanges.get(flow)):
             if isinstance(found, Exchange):
-                self.reception.settling.break_off(found)
+                self.reception.settling.abort(found)
             else:
                 found.record.error, found.record.status = "internal_error", 500
         self._over(flow, said)
@@ -233,7 +233,7 @@ class Gateway:
     def _over(self, flow: http.HTTPFlow, error: str | None) -> None:
         found = self.exchanges.pop(flow, None)
         plan = attempt_policy.plan_of(flow)
-        died = plan.died if plan is not None else ""
+        died = plan.truncated_by if plan is not None else ""
         if isinstance(found, Exchange):
             self.reception.settling.finish(found, error=error, died=died)
         elif found is not None:

@@ -1,6 +1,6 @@
 """From options to a running gateway, and back.
 
-What lives here: `Starting`. Options are declared and set in `load`; in `configure` the
+What lives here: `Bootstrap`. Options are declared and set in `load`; in `configure` the
 configuration, the ledger and the counters come up, before a client can connect; in
 `running` the tasks begin and the log says what there is. mitmproxy takes an error that
 is logged before `running` as a reason to exit with code 1, which is how a bad
@@ -23,13 +23,13 @@ from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from llm_gateway.admin.copilot_login import Logins
+from llm_gateway.admin.copilot_login import CopilotLoginRoutes
 from llm_gateway.app import log_redaction
-from llm_gateway.app.config_service import Desk
-from llm_gateway.app.heartbeat import pulse
-from llm_gateway.app.shutdown import Drain
-from llm_gateway.app.startup_log import say_hello
-from llm_gateway.app.state import LEVELS, Loading, Runtime
+from llm_gateway.app.config_service import ConfigService
+from llm_gateway.app.heartbeat import run_heartbeat
+from llm_gateway.app.shutdown import GracefulShutdown
+from llm_gateway.app.startup_log import log_startup_summary
+from llm_gateway.app.state import LEVELS, AppState, ConfigStatus
 from llm_gateway.config.files import (
     admin_token,
     check_ca,
@@ -64,16 +64,16 @@ class NotStarted(Exception):
     """Why the gateway cannot start, in one message."""
 
 
-class Starting:
+class Bootstrap:
     """The life of one gateway, from `load` to `done`."""
 
     def __init__(self) -> None:
-        self.runtime: Runtime | None = None
+        self.runtime: AppState | None = None
         self.tasks: list[asyncio.Task[Any]] = []
         self.early_clients = EarlyClients()
         self.simulator: Simulator | None = None
         self.made_config = False
-        self.not_yet: listeners.NotYet | None = None
+        self.not_yet: listeners.SuppressBindErrors | None = None
         self.dashboard: Any = None
 
     def load(self, loader: Loader) -> None:
@@ -102,15 +102,15 @@ class Starting:
         # What mitmproxy writes from here on, its CA and saved flows, is nobody else's.
         os.umask(0o077)
         options: Any = ctx.options
-        listeners.options(options)
+        listeners.set_options(options)
         if not options.listen_host:
             options.update(listen_host="127.0.0.1")
         port = os.environ.get("PORT", "")
         if options.listen_port is None and port.isdecimal() and 0 < int(port) < 65536:
             options.update(listen_port=int(port))
-            self.not_yet = listeners.NotYet()
+            self.not_yet = listeners.SuppressBindErrors()
 
-    def configure(self, updated: set[str]) -> Runtime | None:
+    def configure(self, updated: set[str]) -> AppState | None:
         """The runtime, when this call built it."""
         if self.runtime is not None or "gateway_config" not in updated:
             return None
@@ -122,7 +122,7 @@ class Starting:
 
     # -- building --------------------------------------------------------------
 
-    def _build(self) -> Runtime:
+    def _build(self) -> AppState:
         if missing := required_names.self_check():
             raise NotStarted(
                 f"This mitmproxy is unknown: {', '.join(missing)} not found. "
@@ -136,7 +136,7 @@ class Starting:
         path = self._config_path()
         clock = time.time
         simulator = Simulator()
-        desk = Desk(path, home, env, clock, simulator.port)
+        desk = ConfigService(path, home, env, clock, simulator.port)
         loaded, catalog = desk.load()
         config = catalog.config
         keys_required = self._beyond_loopback()
@@ -157,23 +157,23 @@ class Starting:
         )
         store.start()
         now = clock()
-        runtime = Runtime(
+        runtime = AppState(
             catalog=catalog,
             store=store,
             clock=clock,
-            loading=Loading(catalog.revision, now),
+            loading=ConfigStatus(catalog.revision, now),
             credentials=Credentials(home, clock, GitHub.from_environment(env)),
             desk=desk,
             admin_token=admin_token(home),
             keys_required=bool(keys_required),
             port=ctx.options.listen_port or 8080,
         )
-        runtime.logins = Logins(
+        runtime.logins = CopilotLoginRoutes(
             CopilotLogin(home, runtime.credentials.github, clock), runtime
         )
         desk.runtime = runtime
         runtime.replay(catalog, now)
-        runtime.adopted.append(lambda new: simulator.configure(new.config))
+        runtime.on_config_change.append(lambda new: simulator.configure(new.config))
         simulator.configure(config)
         self.simulator = simulator
         level = env.get("LOG_LEVEL", "").lower()
@@ -239,7 +239,7 @@ class Starting:
         if runtime is None or self.tasks:
             return
         log_redaction.install(runtime)
-        patches.drop()
+        patches.drop_trailers()
         interim_responses.pass_over()
         # Names that resolve slowly wait in threads, and so does everything that reads a
         # disk: Python's own handful of threads would be full of them.
@@ -250,13 +250,15 @@ class Starting:
             self._task(self.simulator.start(), "simulator")
         keeper = mitm_hooks.install(ctx.master, origins_of(runtime.catalog))
         if keeper is not None:
-            runtime.adopted.append(lambda new: keeper.warm.serve(origins_of(new)))
-        Drain(runtime, ctx.master).install()
+            runtime.on_config_change.append(
+                lambda new: keeper.pool.set_origins(origins_of(new))
+            )
+        GracefulShutdown(runtime, ctx.master).install()
         self._task(self._open(runtime), "opening")
         self._task(runtime.desk.watch(), "config watcher")
         self._task(load_prices(), "prices")
 
-    async def _open(self, runtime: Runtime) -> None:
+    async def _open(self, runtime: AppState) -> None:
         """Listen where we should, say so, and keep the dashboard's numbers fresh."""
         if self.not_yet is not None:
             self.not_yet.over()
@@ -265,15 +267,15 @@ class Starting:
             # mitmproxy has said why, but is past the point where it would exit for it.
             asyncio.get_running_loop().call_soon(sys.exit, 1)
             return
-        addon_pruning.slim(ctx.master)
+        addon_pruning.apply(ctx.master)
         self._task(self._let_in(), "letting clients in")
         runtime.port = _bound_port() or runtime.port
         runtime.publish()
         port = self._dashboard_port(runtime)
         if port:
             self._start_dashboard(runtime, port)
-        say_hello(runtime, self.made_config, port)
-        await pulse(runtime)
+        log_startup_summary(runtime, self.made_config, port)
+        await run_heartbeat(runtime)
 
     async def _let_in(self) -> None:
         """Clients come in when the last add-on that they need runs, which is behind us."""
@@ -287,11 +289,11 @@ class Starting:
         loop = asyncio.get_running_loop()
         self.tasks.append(loop.create_task(work, name=name))
 
-    def _dashboard_port(self, runtime: Runtime) -> int:
+    def _dashboard_port(self, runtime: AppState) -> int:
         given = int(ctx.options.gateway_dashboard_port)
         return given if given >= 0 else runtime.catalog.config.dashboard.port
 
-    def _start_dashboard(self, runtime: Runtime, port: int) -> None:
+    def _start_dashboard(self, runtime: AppState, port: int) -> None:
         from llm_gateway.dashboard_process.child import DashboardProcess
 
         self.dashboard = DashboardProcess(
@@ -308,7 +310,7 @@ class Starting:
         runtime = self.runtime
         if runtime is None or not ctx.master.should_exit.is_set():
             return
-        for settle in runtime.ending:
+        for settle in runtime.on_shutdown:
             settle()
         for task in self.tasks:
             task.cancel()

@@ -1,8 +1,8 @@
 """The values that travel through one request.
 
 What lives here: frozen dataclasses and enums, in the order in which a request meets
-them: what was asked (`Call`), who could answer (`Offer`), what that would take
-(`Need`), what was decided (`Decision`), what happened (`Usage`, `AttemptRecord`,
+them: what was asked (`GatewayRequest`), who could answer (`Offer`), what that would take
+(`Charge`), what was decided (`Decision`), what happened (`Usage`, `AttemptRecord`,
 `RequestRecord`). No behaviour beyond arithmetic on a value's own fields.
 
 What this file does not know: sockets, clocks, disks, mitmproxy, pydantic.
@@ -122,7 +122,7 @@ class Price:
 
 
 @frozen
-class Need:
+class Charge:
     """What one request takes, or took, from every limit that applies."""
 
     requests: int = 0
@@ -271,7 +271,7 @@ class RequestInfo:
 
 
 @frozen
-class Call:
+class GatewayRequest:
     """One client request that the gateway serves."""
 
     id: str
@@ -284,7 +284,7 @@ class Call:
     """Family of the User-Agent."""
     known_client: str | None = None
     """Name of the `clients[]` entry that the key belongs to."""
-    way: str = "base_url"
+    ingress: str = "base_url"
     """`base_url` or `proxy`."""
     host: str = ""
     """The host that an intercepted app named."""

@@ -8,7 +8,7 @@ import pytest
 from mitmproxy.log import MitmFormatter
 from pydantic import SecretStr
 
-from llm_gateway.app.log_redaction import Scrubber
+from llm_gateway.app.log_redaction import LogRedactor
 from llm_gateway.fastpath import shortcuts
 
 CATALOG = SimpleNamespace(
@@ -19,12 +19,12 @@ CATALOG = SimpleNamespace(
 
 
 @pytest.fixture
-def scrubber() -> Scrubber:
+def scrubber() -> LogRedactor:
     runtime = SimpleNamespace(catalog=CATALOG, admin_token=SecretStr("token-of-admin"))
-    return Scrubber(runtime)
+    return LogRedactor(runtime)
 
 
-def line(scrubber: Scrubber, message: str, *args: object, error=None) -> str:
+def line(scrubber: LogRedactor, message: str, *args: object, error=None) -> str:
     record = logging.LogRecord("x", logging.ERROR, "", 1, message, args, error)
     assert scrubber.filter(record)
     return MitmFormatter(False).format(record)

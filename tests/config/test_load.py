@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from llm_gateway.config.load import Loaded, load_config, parse_config, placed
+from llm_gateway.config.load import Loaded, load_config, locate, parse_config
 from llm_gateway.config.models import Config
-from llm_gateway.config.problems import Complaint, ConfigError
+from llm_gateway.config.problems import ConfigError, UnlocatedProblem
 from llm_gateway.domain import Metric, Origin, Policy, Price, Reset, Window
 
 FULL = """\
@@ -283,7 +283,9 @@ def test_several_problems_as_json() -> None:
 
 def test_complaints_of_later_stages_get_their_place() -> None:
     text = '{\n  "providers": [\n    {"id": "a", "tier": "free"}]}'
-    error = placed(text, [Complaint(("providers", 0, "tier"), "is not known")], "c")
+    error = locate(
+        text, [UnlocatedProblem(("providers", 0, "tier"), "is not known")], "c"
+    )
     assert str(error) == "c:3:25: providers[0].tier: is not known"
 
 

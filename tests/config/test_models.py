@@ -120,7 +120,7 @@ def test_ids_and_names_may_hold_any_character() -> None:
 
 def test_a_skipped_provider_is_a_copy() -> None:
     whole = provider(apiKey="k")
-    skipped = whole.without(("KEY",))
+    skipped = whole.with_missing_env(("KEY",))
     assert skipped.missing_env == ("KEY",)
     assert whole.missing_env == ()
     assert skipped.api_key == SecretStr("k")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from llm_gateway.config.urls import is_in_the_house, is_loopback, parse_base_url
+from llm_gateway.config.urls import is_loopback, is_private_host, parse_base_url
 from llm_gateway.domain import Origin
 
 
@@ -124,14 +124,14 @@ def test_refused(text: str, reason: str) -> None:
 )
 def test_near_and_far(host: str, loopback: bool, house: bool) -> None:
     assert is_loopback(host) is loopback
-    assert is_in_the_house(host) is house
+    assert is_private_host(host) is house
 
 
 def test_plain_http_stays_in_the_house() -> None:
-    ollama = parse_base_url("http://nas:11434/v1", http_in_the_house=True)
+    ollama = parse_base_url("http://nas:11434/v1", allow_private_http=True)
     assert ollama == Origin("http", "nas", 11434, "/v1")
     with pytest.raises(ValueError, match="unencrypted"):
-        parse_base_url("http://example.com/v1", http_in_the_house=True)
+        parse_base_url("http://example.com/v1", allow_private_http=True)
 
 
 PIECES = st.sampled_from(
@@ -153,7 +153,7 @@ URLS = st.one_of(
 @example("https://b.example%2f@a/")
 def test_nobody_reads_an_accepted_address_differently(text: str) -> None:
     try:
-        origin = parse_base_url(text, http_in_the_house=True)
+        origin = parse_base_url(text, allow_private_http=True)
     except ValueError:
         return
     parts = urlsplit(text)
@@ -169,4 +169,4 @@ def test_nobody_reads_an_accepted_address_differently(text: str) -> None:
     # and what it stands for is read the same when it is written down again
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     written = f"{origin.scheme}://{host}:{origin.port}{origin.path}"
-    assert parse_base_url(written, http_in_the_house=True) == origin
+    assert parse_base_url(written, allow_private_http=True) == origin

@@ -8,24 +8,24 @@ from hypothesis import strategies as st
 
 from llm_gateway.dashboard.availability import (
     WORDS,
-    Bar,
+    Availability,
+    LimitBar,
     OfferState,
-    Standing,
     add_up,
+    best_of,
     empty_at,
     fresh,
     moment,
     severity,
     stamp,
     standing,
-    together,
 )
 
 NOW = 1_772_366_430.0
 
 
-def bar(used: float, amount: float = 100, **more: object) -> Bar:
-    found = Bar("requests", "day", used, 0, amount, NOW + 3600, "config")
+def bar(used: float, amount: float = 100, **more: object) -> LimitBar:
+    found = LimitBar("requests", "day", used, 0, amount, NOW + 3600, "config")
     return replace(found, **more)  # type: ignore[arg-type]
 
 
@@ -65,38 +65,42 @@ FAILING = OfferState("failing", "503", NOW + 30)
     ("offers", "bars", "expected"),
     [
         # the limits' word
-        ([READY], [bar(10)], Standing("ready")),
-        ([READY], [], Standing("ready")),
-        ([], [], Standing("ready")),
+        ([READY], [bar(10)], Availability("ready")),
+        ([READY], [], Availability("ready")),
+        ([], [], Availability("ready")),
         (
             [READY],
             [bar(80)],
-            Standing("near limit", "requests per day", NOW + 3600),
+            Availability("near limit", "requests per day", NOW + 3600),
         ),
         (
             [READY],
             [bar(80), bar(93)],
-            Standing("near limit", "requests per day", NOW + 3600, hot=True),
+            Availability("near limit", "requests per day", NOW + 3600, hot=True),
         ),
-        ([READY], [bar(100)], Standing("at limit", "requests per day", NOW + 3600)),
+        ([READY], [bar(100)], Availability("at limit", "requests per day", NOW + 3600)),
         # the gateway's word
-        ([COOLING], [bar(10)], Standing("cooling down", "429", NOW + 20)),
-        ([FAILING], [bar(100)], Standing("failing", "503", NOW + 30)),
+        ([COOLING], [bar(10)], Availability("cooling down", "429", NOW + 20)),
+        ([FAILING], [bar(100)], Availability("failing", "503", NOW + 30)),
         (
             [OfferState("at limit", "does not fit", NOW + 5)],
             [bar(97)],
-            Standing("at limit", "does not fit", NOW + 5),
+            Availability("at limit", "does not fit", NOW + 5),
         ),
         # the best account speaks for the model
-        ([COOLING, READY], [bar(10)], Standing("ready")),
+        ([COOLING, READY], [bar(10)], Availability("ready")),
         # a pause that is over is no pause
-        ([OfferState("cooling down", "429", NOW - 60)], [bar(10)], Standing("ready")),
+        (
+            [OfferState("cooling down", "429", NOW - 60)],
+            [bar(10)],
+            Availability("ready"),
+        ),
         # a word that we do not know is not taken for a good one
-        ([OfferState("odd", "", None)], [], Standing("failing", "odd")),
+        ([OfferState("odd", "", None)], [], Availability("failing", "odd")),
     ],
 )
 def test_a_model_has_one_word(
-    offers: list[OfferState], bars: list[Bar], expected: Standing
+    offers: list[OfferState], bars: list[LimitBar], expected: Availability
 ) -> None:
     assert standing(offers, bars, NOW) == expected
 
@@ -109,32 +113,34 @@ def test_a_model_has_one_word(
     ],
 )
 def test_the_configuration_has_the_last_word(off: str, word: str) -> None:
-    assert standing([FAILING], [bar(100)], NOW, off=off) == Standing(word, off)
+    assert standing([FAILING], [bar(100)], NOW, off=off) == Availability(word, off)
 
 
 def test_a_provider_is_as_good_as_the_best_of_its_models() -> None:
     models = [
-        Standing("at limit"),
-        Standing("near limit", hot=True),
-        Standing("failing"),
+        Availability("at limit"),
+        Availability("near limit", hot=True),
+        Availability("failing"),
     ]
-    assert together(models) == Standing("near limit", hot=True)
-    assert together([]) == Standing("ready")
-    assert together(models, off="disabled") == Standing("disabled", "disabled")
+    assert best_of(models) == Availability("near limit", hot=True)
+    assert best_of([]) == Availability("ready")
+    assert best_of(models, off="disabled") == Availability("disabled", "disabled")
 
 
 def test_severity_rises_with_the_words() -> None:
-    assert sorted(WORDS, key=lambda word: severity(Standing(word))) == list(WORDS)
-    assert severity(Standing("near limit", hot=True)) > severity(Standing("near limit"))
+    assert sorted(WORDS, key=lambda word: severity(Availability(word))) == list(WORDS)
+    assert severity(Availability("near limit", hot=True)) > severity(
+        Availability("near limit")
+    )
 
 
 def test_accounts_are_added_up_in_reading_order() -> None:
-    a = Bar("requests", "day", 30, 1, 100, NOW + 500, "config")
-    b = Bar("requests", "day", 90, 0, 100, NOW + 300, "config")
-    minute = Bar("requests", "minute", 2, 0, 10, None, "config")
+    a = LimitBar("requests", "day", 30, 1, 100, NOW + 500, "config")
+    b = LimitBar("requests", "day", 90, 0, 100, NOW + 300, "config")
+    minute = LimitBar("requests", "minute", 2, 0, 10, None, "config")
     assert add_up([a, minute, b]) == (
         minute,
-        Bar("requests", "day", 120, 1, 200, NOW + 300, "config", accounts=2),
+        LimitBar("requests", "day", 120, 1, 200, NOW + 300, "config", accounts=2),
     )
 
 
@@ -161,7 +167,7 @@ def test_a_window_that_is_over_holds_nothing() -> None:
     ],
 )
 def test_when_it_is_empty_at_this_pace(
-    found: Bar, per_second: float, expected: float | None
+    found: LimitBar, per_second: float, expected: float | None
 ) -> None:
     assert empty_at(found, per_second, NOW) == (
         None if expected is None else pytest.approx(expected)

@@ -7,7 +7,7 @@ import pytest
 from llm_gateway.dashboard.availability import stamp
 from llm_gateway.dashboard.live import snapshot
 from llm_gateway.dashboard.reader import Reader
-from llm_gateway.dashboard.recent_requests import Ticker
+from llm_gateway.dashboard.recent_requests import RecentRequests
 
 from .conftest import NOW
 from .ledgers import Ledger, candidate
@@ -28,7 +28,7 @@ async def look(
         return await reader.run(
             lambda ask: snapshot(
                 ask,
-                Ticker(),
+                RecentRequests(),
                 minutes=minutes,
                 simulated=simulated,
                 now=now,

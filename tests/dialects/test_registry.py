@@ -31,7 +31,7 @@ from llm_gateway.dialects import (
 )
 from llm_gateway.dialects.spec import Action, ModelPlace
 from llm_gateway.providers import TYPES
-from llm_gateway.streaming.response_probe import Peek, PeekState
+from llm_gateway.streaming.response_probe import ProbeState, ResponseProbe
 from llm_gateway.streaming.stream_meter import StreamMeter
 
 PACKAGE = Path(llm_gateway.__file__).parent
@@ -68,11 +68,11 @@ def test_a_row_does_what_it_says(name: str) -> None:
         return
     event = spec.stream_error("c", "m")
     assert event.endswith(b"\n\n")
-    assert Peek(spec, True).feed(event) is PeekState.ERROR
+    assert ResponseProbe(spec, True).feed(event) is ProbeState.ERROR
     meter = StreamMeter(spec, strip_usage=False)
     assert meter.feed(event) == event
     meter.finish()
-    assert meter.flaw == ("error event" if spec.stream_end else "")
+    assert meter.end_error == ("error event" if spec.stream_end else "")
 
 
 @pytest.mark.parametrize(

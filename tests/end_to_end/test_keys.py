@@ -41,7 +41,7 @@ ALL = {
     "core": "accounting adaptation client_identity dialects domain ids limits routing streaming",
     "rest": "config ledger providers",
 }
-LEFT_OUT = ("simulator.", "cli.", "dashboard", "_Turn.", "Desk.watch")
+LEFT_OUT = ("simulator.", "cli.", "dashboard", "EventBatch.", "ConfigService.watch")
 """Other processes, and what would end the test and not the request."""
 
 

@@ -35,7 +35,7 @@ async def master():
 
 
 async def test_a_mitmdump_without_options_keeps_what_carries_traffic(master):
-    lean_listeners.options(master.options)
+    lean_listeners.set_options(master.options)
     master.options.update(listen_host="127.0.0.1")
     gone = addon_pruning.prune(master)
 
@@ -60,7 +60,7 @@ async def test_every_name_in_the_table_is_an_addon_of_this_mitmproxy(master):
 
 
 async def test_pruning_twice_takes_nothing_more(master):
-    lean_listeners.options(master.options)
+    lean_listeners.set_options(master.options)
     addon_pruning.prune(master)
     assert addon_pruning.prune(master) == ()
 
@@ -89,7 +89,7 @@ async def test_pruning_twice_takes_nothing_more(master):
     ],
 )
 async def test_an_addon_that_has_work_stays(master, option, value, addon):
-    lean_listeners.options(master.options)
+    lean_listeners.set_options(master.options)
     master.options.update(**{"listen_host": "127.0.0.1", option: value})
     assert addon not in addon_pruning.prune(master)
     assert addon in master.addons.lookup
@@ -132,7 +132,7 @@ def test_modes(mode, plain):
 
 
 async def test_options_leave_validation_on_and_connect_late(master):
-    lean_listeners.options(master.options)
+    lean_listeners.set_options(master.options)
     assert master.options.validate_inbound_headers is True
     assert master.options.connection_strategy == "lazy"
     assert master.options.upstream_cert is False
@@ -143,7 +143,7 @@ async def test_options_leave_validation_on_and_connect_late(master):
 @pytest.mark.parametrize("detail", [0, 2, 3, 4])
 async def test_a_flow_detail_that_was_asked_for_stays(master, detail):
     master.options.update(flow_detail=detail)
-    lean_listeners.options(master.options)
+    lean_listeners.set_options(master.options)
     assert master.options.flow_detail == detail
 
 
@@ -184,7 +184,7 @@ async def test_who_listens_as_told_is_left_alone(master, listening, host):
 
 
 async def test_many_may_wait_to_be_accepted(master, listening):
-    lean_listeners.widen(master, 1)
+    lean_listeners.raise_backlog(master, 1)
     host, port, *_ = listening.listen_addrs()[0]
     with socket.create_connection((host, port)):
         pass
@@ -216,7 +216,7 @@ def test_the_collector_comes_less_often_unless_told_otherwise(
 
 
 async def test_records_per_flow_stop_and_warnings_come(master):
-    addon_pruning.quiet(Verbose(master, "info"))
+    addon_pruning.silence_flow_logs(Verbose(master, "info"))
     server = logging.getLogger("mitmproxy.proxy.server")
     assert not server.isEnabledFor(logging.INFO)
     assert server.isEnabledFor(logging.WARNING)
@@ -224,18 +224,18 @@ async def test_records_per_flow_stop_and_warnings_come(master):
 
 async def test_debug_sees_everything(master):
     level = logging.getLogger("mitmproxy.proxy.server").level
-    addon_pruning.quiet(Verbose(master, "debug"))
+    addon_pruning.silence_flow_logs(Verbose(master, "debug"))
     assert logging.getLogger("mitmproxy.proxy.server").level == level
 
 
 async def test_the_bridge_to_add_log_goes_when_nobody_listens(master):
-    addon_pruning.quiet(Verbose(master, "info"))
+    addon_pruning.silence_flow_logs(Verbose(master, "info"))
     assert not bridges()
 
 
 async def test_the_bridge_to_add_log_stays_for_who_listens(master):
     master.addons.chain.append(SimpleNamespace(add_log=lambda entry: None))
-    addon_pruning.quiet(Verbose(master, "info"))
+    addon_pruning.silence_flow_logs(Verbose(master, "info"))
     assert bridges()
 
 

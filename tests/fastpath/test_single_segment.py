@@ -28,7 +28,12 @@ from fastpath.test_connection_handler import Wire
 from llm_gateway.fastpath import connection_handler as turns
 from llm_gateway.fastpath import hook_dispatch, http_layer, single_segment
 from llm_gateway.mitm_compat.fingerprints import digest
-from llm_gateway.transport.attempt_policy import Action, Judgement, Plan, set_plan
+from llm_gateway.transport.attempt_policy import (
+    Action,
+    AttemptPolicy,
+    Classification,
+    set_plan,
+)
 from llm_gateway.transport.layer import GatewayHttpLayer, install
 from llm_gateway.transport.patches import WithoutTrailers
 
@@ -102,16 +107,22 @@ class Judge:
         if self.deed == "judge breaks":
             raise RuntimeError("a judge that breaks")
         if status != 200:
-            return Judgement.COLLECT
-        known = {"passes at once": Judgement.PASS, "fails by the head": Judgement.FAIL}
-        return known.get(self.deed, Judgement.HOLD)
+            return Classification.READ_ERROR_BODY
+        known = {
+            "passes at once": Classification.FORWARD,
+            "fails by the head": Classification.REJECT,
+        }
+        return known.get(self.deed, Classification.BUFFER)
 
     def body(self, data):
-        known = {"passes a piece": Judgement.PASS, "fails by the body": Judgement.FAIL}
-        return known.get(self.deed, Judgement.HOLD)
+        known = {
+            "passes a piece": Classification.FORWARD,
+            "fails by the body": Classification.REJECT,
+        }
+        return known.get(self.deed, Classification.BUFFER)
 
     def end(self):
-        return Judgement.PASS
+        return Classification.FORWARD
 
 
 class Script:
@@ -124,7 +135,7 @@ class Script:
     def next_layer(self, nextlayer):
         install(nextlayer)
         if isinstance(nextlayer.layer, GatewayHttpLayer):
-            nextlayer.layer.usual = self.usual
+            nextlayer.layer.is_default_setup = self.usual
 
     def requestheaders(self, flow):
         if self.deed == "answers the head":
@@ -150,7 +161,12 @@ class Script:
         deadline = asyncio.get_running_loop().time() + 60
         times = {"connect_timeout": 60, "first_byte_timeout": 60, "idle_timeout": 60}
         cut = lambda message: b"cut"  # noqa: E731
-        set_plan(flow, Plan(Judge(self.deed), **times, deadline=deadline, cut=cut))
+        set_plan(
+            flow,
+            AttemptPolicy(
+                Judge(self.deed), **times, deadline=deadline, truncation_tail=cut
+            ),
+        )
 
     def responseheaders(self, flow):
         if self.deed == "streams":

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from ledger.samples import AT, attempt, ended, request
-from llm_gateway.domain import Limit, Metric, Need, Usage, Window
+from llm_gateway.domain import Charge, Limit, Metric, Usage, Window
 from llm_gateway.ledger import batch_insert, rows, schema
 from llm_gateway.ledger import spent as replay
 from llm_gateway.ledger.transaction import commit
 from llm_gateway.ledger.write_queue import Batch
 from llm_gateway.limits.limiter import Limiter
-from llm_gateway.limits.values import Spent
+from llm_gateway.limits.values import SpentAttempt
 
 TIMEOUT = 20
 DAY = 86_400.0
@@ -64,19 +64,19 @@ def test_attempts_count_with_what_they_took(open_store):
     store.begin(request("r2", at=AT + 2), attempt("r2", at=AT + 2))
     assert store.flush().result(TIMEOUT)
     assert store.spent(AT - DAY) == [
-        Spent(
+        SpentAttempt(
             AT + 1,
             "openai",
             "1",
             "a/b",
             "cursor",
-            Need(1, 65, 42),
+            Charge(1, 65, 42),
             False,
             AT + 1 + 2.5,
             "r1/2",
         ),
-        Spent(
-            AT + 2, "groq", "", "llama", None, Need(1, 100, 5000), True, None, "r2/1"
+        SpentAttempt(
+            AT + 2, "groq", "", "llama", None, Charge(1, 100, 5000), True, None, "r2/1"
         ),
     ]
 
@@ -113,10 +113,10 @@ def test_requests_without_attempts_count_for_themselves(open_store):
     assert {
         (s.id, s.provider, s.client, s.need, s.reserved) for s in store.spent(0)
     } == {
-        ("passed", "", "cursor", Need(1, 65, 7), False),
-        ("simulated", "groq", None, Need(1, 100, 10_000_000), False),
-        ("on its way", "", None, Need(1, 100, 5000), True),
-        ("both/1", "groq", None, Need(1, 1, 1), False),
+        ("passed", "", "cursor", Charge(1, 65, 7), False),
+        ("simulated", "groq", None, Charge(1, 100, 10_000_000), False),
+        ("on its way", "", None, Charge(1, 100, 5000), True),
+        ("both/1", "groq", None, Charge(1, 1, 1), False),
     }
 
 
@@ -129,7 +129,9 @@ def test_what_a_crash_left_is_counted_once_before_and_after_it_is_settled(tmp_pa
     write(db, rows.BEGIN_REQUEST, request("r1"))
     write(db, rows.BEGIN_ATTEMPT, attempt("r1"))
     expected = [
-        Spent(AT, "groq", "", "llama", None, Need(1, 100, 5000), True, None, "r1/1")
+        SpentAttempt(
+            AT, "groq", "", "llama", None, Charge(1, 100, 5000), True, None, "r1/1"
+        )
     ]
     assert replay.spent(db.conn, AT - DAY, AT) == expected
     assert commit(db, Batch(), settle=True) == 1
@@ -215,10 +217,10 @@ def test_limits_after_a_restart_are_as_they_were_before(open_store, window):
     live, store = Limiter(), open_store()
     for n in range(20):
         at = AT - 19 + n
-        reserved = live.reserve(limits, Need(1, 100, 5000), at, id=f"r{n}/1")
+        reserved = live.reserve(limits, Charge(1, 100, 5000), at, id=f"r{n}/1")
         store.begin(request(f"r{n}", at=at), attempt(f"r{n}", at=at))
         if n < 15:
-            live.settle(reserved, Need(1, 65, 42), at + 0.5)
+            live.settle(reserved, Charge(1, 65, 42), at + 0.5)
             store.end_attempt(
                 attempt(
                     f"r{n}", at=at, outcome="ok", tokens=65, cost=42, duration_ms=500
@@ -228,6 +230,6 @@ def test_limits_after_a_restart_are_as_they_were_before(open_store, window):
     store.close()
     again, rebuilt = open_store(), Limiter()
     rebuilt.replay(again.spent(AT - 32 * DAY), limits, AT + 1)
-    before = [s.limit.amount - s.remaining for s in live.standing(limits, AT + 1)]
-    after = [s.limit.amount - s.remaining for s in rebuilt.standing(limits, AT + 1)]
+    before = [s.limit.amount - s.remaining for s in live.status(limits, AT + 1)]
+    after = [s.limit.amount - s.remaining for s in rebuilt.status(limits, AT + 1)]
     assert before == after == [20, 15 * 65 + 5 * 100, 15 * 42 + 5 * 5000]

@@ -10,7 +10,7 @@ from llm_gateway.config.load import parse_config
 from llm_gateway.domain import Candidate, Limit, Metric, Reset, Verdict, Window
 from llm_gateway.ledger import state_tables
 from llm_gateway.ledger.store import GatewayState
-from llm_gateway.limits.values import Standing
+from llm_gateway.limits.values import LimitStatus
 from llm_gateway.providers import catalog
 
 TIMEOUT = 20
@@ -154,8 +154,8 @@ def test_the_state_of_limits_and_offers(open_store):
     budget = Limit(("budget",), Metric.COST, Window.MONTH, 10_000_000_000)
     store.limit_state(
         [
-            Standing(daily, 19, 1, 0, AT + 60, "header", AT - 5),
-            Standing(budget, 350_000_000, 0, 9_650_000_000, None, "config"),
+            LimitStatus(daily, 19, 1, 0, AT + 60, "header", AT - 5),
+            LimitStatus(budget, 350_000_000, 0, 9_650_000_000, None, "config"),
         ]
     )
     store.offer_state(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from llm_gateway.domain import Limit, Metric, Reset, Window
 from llm_gateway.limits import calendar
 from llm_gateway.limits.calendar import span, zone, zone_problem
-from llm_gateway.limits.windows import Calendar, Rolling, window_for
+from llm_gateway.limits.windows import CalendarWindow, RollingWindow, window_for
 
 
 def at(text: str, name: str = "UTC") -> float:
@@ -230,7 +230,7 @@ def test_an_unknown_zone_is_told_and_rolls(name: str) -> None:
     for window, length in ((Window.DAY, 86_400.0), (Window.MONTH, 31 * 86_400.0)):
         limit = Limit(("budget",), Metric.COST, window, 1, Reset(zone=name))
         made = window_for(limit, at("2026-09-21T00:00"))
-        assert isinstance(made, Rolling)
+        assert isinstance(made, RollingWindow)
         assert made.length == length
 
 
@@ -255,12 +255,12 @@ def test_utc_needs_no_zone_data(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("window", "reset", "shape"),
     [
-        (Window.MINUTE, None, Rolling),
-        (Window.HOUR, Reset(), Rolling),
-        (Window.DAY, None, Rolling),
-        (Window.DAY, Reset(), Calendar),
-        (Window.MONTH, None, Calendar),
-        (Window.MONTH, Reset(zone=PACIFIC), Calendar),
+        (Window.MINUTE, None, RollingWindow),
+        (Window.HOUR, Reset(), RollingWindow),
+        (Window.DAY, None, RollingWindow),
+        (Window.DAY, Reset(), CalendarWindow),
+        (Window.MONTH, None, CalendarWindow),
+        (Window.MONTH, Reset(zone=PACIFIC), CalendarWindow),
     ],
 )
 def test_shapes(window: Window, reset: Reset | None, shape: type) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from llm_gateway.domain import Metric, Window
 from llm_gateway.limits.durations import LONGEST
-from llm_gateway.limits.headers import PARSERS, Word, read_headers
+from llm_gateway.limits.headers import PARSERS, LimitObservation, read_headers
 
 NOW = 1_775_000_000.0  # 2026-03-31 23:33:20 UTC
 REQUESTS, TOKENS = Metric.REQUESTS, Metric.TOKENS
@@ -22,9 +22,9 @@ def said(
     remaining: int | None,
     resets_in: float | None,
     **more: object,
-) -> Word:
+) -> LimitObservation:
     resets_at = None if resets_in is None else NOW + resets_in
-    return Word(metric, window, NOW, limit, remaining, resets_at, **more)  # type: ignore[arg-type]
+    return LimitObservation(metric, window, NOW, limit, remaining, resets_at, **more)  # type: ignore[arg-type]
 
 
 SAMPLES = [
@@ -336,7 +336,9 @@ SAMPLES = [
 
 
 @pytest.mark.parametrize(("parser", "headers", "expected"), SAMPLES)
-def test_samples(parser: str, headers: Mapping[str, str], expected: list[Word]) -> None:
+def test_samples(
+    parser: str, headers: Mapping[str, str], expected: list[LimitObservation]
+) -> None:
     assert list(read_headers(parser, headers, NOW)) == expected
 
 
@@ -362,7 +364,7 @@ NAMES = sorted({name for _, headers, _ in SAMPLES for name in headers})
 )
 def test_garbage_is_bounded(parser: str, headers: Mapping[str, str]) -> None:
     words = read_headers(parser, headers, NOW)
-    assert len({(w.per, w.metric, w.window) for w in words}) == len(words)
+    assert len({(w.scope, w.metric, w.window) for w in words}) == len(words)
     for word in words:
         assert word.limit is None or 0 < word.limit <= 1 << 54
         assert word.remaining is None or 0 <= word.remaining <= 1 << 53

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_gateway.domain import Limit, Metric, Need, Reset, Window
+from llm_gateway.domain import Charge, Limit, Metric, Reset, Window
 from llm_gateway.limits.limiter import Limiter, LimitRefusal, Reservation
-from llm_gateway.limits.windows import EXACT, LENGTHS, STEPS, Rolling
+from llm_gateway.limits.windows import EXACT, LENGTHS, STEPS, RollingWindow
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 T0 = datetime(2026, 10, 31, 20, 0, tzinfo=PACIFIC).timestamp()
@@ -75,7 +75,7 @@ limits = st.lists(
     max_size=4,
     unique_by=lambda limit: limit.key,
 ).map(tuple)
-needs = st.builds(Need, st.integers(1, 2), st.integers(0, 5), st.integers(0, 5))
+needs = st.builds(Charge, st.integers(1, 2), st.integers(0, 5), st.integers(0, 5))
 steps = st.lists(
     st.one_of(
         st.tuples(
@@ -90,7 +90,7 @@ steps = st.lists(
 )
 
 
-def of(need: Need, limit: Limit) -> int:
+def of(need: Charge, limit: Limit) -> int:
     return need.of(limit.metric)
 
 
@@ -103,7 +103,7 @@ def test_no_sequence_exceeds_a_limit_and_waits_are_true(
     oracles = [Oracle(limit) for limit in limits]
     held: list[Reservation] = []
 
-    def ended(reservation: Reservation, real: Need) -> None:
+    def ended(reservation: Reservation, real: Charge) -> None:
         for oracle in oracles:
             if oracle.limit.metric is Metric.REQUESTS:
                 place = oracle.requests.pop(reservation.serial)
@@ -117,7 +117,7 @@ def test_no_sequence_exceeds_a_limit_and_waits_are_true(
         match step:
             case "wait", float() | int() as seconds:
                 now += seconds
-            case (("reserve" | "until it fits"), Need() as need):
+            case (("reserve" | "until it fits"), Charge() as need):
                 if step[0] == "until it fits":
                     refusal = limiter.fit(limits, need, now)
                     if refusal is not None and refusal.fits_at is not None:
@@ -161,13 +161,11 @@ def test_no_sequence_exceeds_a_limit_and_waits_are_true(
             case "release", int() as which if held:
                 reservation = held.pop(which % len(held))
                 limiter.release(reservation, now)
-                ended(reservation, Need())
+                ended(reservation, Charge())
             case _:
                 pass
         # what is shown is what is held against the next one
-        for oracle, standing in zip(
-            oracles, limiter.standing(limits, now), strict=True
-        ):
+        for oracle, standing in zip(oracles, limiter.status(limits, now), strict=True):
             exact = oracle.standing(now)
             assert exact <= standing.used + standing.reserved
             assert standing.reserved == sum(oracle.open.values())
@@ -186,7 +184,7 @@ def test_a_crowded_window_is_exact_and_fair(seed: int, pace: float) -> None:
 
     for i in range(4000):
         now += pace * (1 + (seed >> (i % 30)) % 3)
-        need = Need(60 if i % 50 == 0 else 1)
+        need = Charge(60 if i % 50 == 0 else 1)
         got = limiter.reserve((limit,), need, now, id="")
         if isinstance(got, LimitRefusal):
             assert within(60 * (1 + 1 / STEPS)) + need.requests > 1500
@@ -199,7 +197,7 @@ def test_a_crowded_window_is_exact_and_fair(seed: int, pace: float) -> None:
 
 
 def test_memory_is_bounded() -> None:
-    window = Rolling(60.0)
+    window = RollingWindow(60.0)
     for i in range(200_000):
         window.add(T0 + i / 1000, 1)
     assert len(window.entries) <= EXACT + STEPS + 2
@@ -212,9 +210,9 @@ def test_a_refusal_is_none_or_true_after_the_clocks_change() -> None:
     limiter = Limiter()
     at = datetime(2026, 11, 1, 0, 0, tzinfo=PACIFIC)
     assert isinstance(
-        limiter.reserve((limit,), Need(1), at.timestamp(), id=""), Reservation
+        limiter.reserve((limit,), Charge(1), at.timestamp(), id=""), Reservation
     )
-    got = limiter.reserve((limit,), Need(1), at.timestamp() + 86_400, id="")
+    got = limiter.reserve((limit,), Charge(1), at.timestamp() + 86_400, id="")
     assert isinstance(got, LimitRefusal)
     assert got.fits_at == at.timestamp() + 25 * 3600
     assert got.fits_at == (at + timedelta(days=1)).timestamp()

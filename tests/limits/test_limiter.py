@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from llm_gateway.domain import NANO, Limit, Metric, Need, Reset, Window
+from llm_gateway.domain import NANO, Charge, Limit, Metric, Reset, Window
 from llm_gateway.limits.limiter import (
     Limiter,
     LimitRefusal,
     Reservation,
-    Spent,
+    SpentAttempt,
     scopes_of,
 )
 
-ONE = Need(requests=1)
+ONE = Charge(requests=1)
 T0 = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
 GROQ = ("provider", "groq", "")
 
@@ -30,7 +30,7 @@ def limit(
 
 
 def take(
-    limiter: Limiter, limits: tuple[Limit, ...], need: Need, now: float
+    limiter: Limiter, limits: tuple[Limit, ...], need: Charge, now: float
 ) -> Reservation:
     got = limiter.reserve(limits, need, now, id="a")
     assert isinstance(got, Reservation)
@@ -38,7 +38,7 @@ def take(
 
 
 def refused(
-    limiter: Limiter, limits: tuple[Limit, ...], need: Need, now: float
+    limiter: Limiter, limits: tuple[Limit, ...], need: Charge, now: float
 ) -> LimitRefusal:
     got = limiter.reserve(limits, need, now, id="a")
     assert isinstance(got, LimitRefusal)
@@ -48,7 +48,7 @@ def refused(
 def used(
     limiter: Limiter, limits: tuple[Limit, ...], now: float
 ) -> list[tuple[int, int]]:
-    return [(s.used, s.reserved) for s in limiter.standing(limits, now)]
+    return [(s.used, s.reserved) for s in limiter.status(limits, now)]
 
 
 # requests
@@ -71,8 +71,8 @@ def test_a_burst_comes_back_whole() -> None:
     limiter, limits = Limiter(), (limit(3),)
     for _ in range(3):
         take(limiter, limits, ONE, T0)
-    assert refused(limiter, limits, Need(requests=3), T0 + 59.9).fits_at == T0 + 60
-    take(limiter, limits, Need(requests=3), T0 + 60)
+    assert refused(limiter, limits, Charge(requests=3), T0 + 59.9).fits_at == T0 + 60
+    take(limiter, limits, Charge(requests=3), T0 + 60)
 
 
 def test_a_request_counts_from_when_it_left_not_from_when_it_ended() -> None:
@@ -94,42 +94,42 @@ def test_a_released_request_never_was() -> None:
 
 def test_settling_turns_the_reserved_into_the_real() -> None:
     limiter, limits = Limiter(), (limit(1000, Metric.TOKENS),)
-    first = take(limiter, limits, Need(1, 600), T0)
+    first = take(limiter, limits, Charge(1, 600), T0)
     assert used(limiter, limits, T0) == [(0, 600)]
-    limiter.settle(first, Need(1, 250), T0 + 2)
+    limiter.settle(first, Charge(1, 250), T0 + 2)
     assert used(limiter, limits, T0 + 2) == [(250, 0)]
-    no = refused(limiter, limits, Need(1, 800), T0 + 3)
+    no = refused(limiter, limits, Charge(1, 800), T0 + 3)
     assert no.reason == "tokens/minute 250 of 1000 on groq, 800 needed"
     assert no.fits_at == T0 + 62
 
 
 def test_more_may_be_used_than_was_reserved() -> None:
     limiter, limits = Limiter(), (limit(1000, Metric.TOKENS),)
-    first = take(limiter, limits, Need(1, 600), T0)
-    limiter.settle(first, Need(1, 1400), T0)
+    first = take(limiter, limits, Charge(1, 600), T0)
+    limiter.settle(first, Charge(1, 1400), T0)
     assert used(limiter, limits, T0) == [(1400, 0)]
-    assert limiter.standing(limits, T0)[0].remaining == 0
+    assert limiter.status(limits, T0)[0].remaining == 0
     assert limiter.headroom(limits, T0) == 0.0
-    assert refused(limiter, limits, Need(1, 1), T0).fits_at == T0 + 60
+    assert refused(limiter, limits, Charge(1, 1), T0).fits_at == T0 + 60
 
 
 def test_tokens_of_a_request_that_outlives_the_minute_stay_counted() -> None:
     limiter, limits = Limiter(), (limit(1000, Metric.TOKENS),)
-    first = take(limiter, limits, Need(1, 1000), T0)
-    assert refused(limiter, limits, Need(1, 1), T0 + 300).fits_at == T0 + 360
-    limiter.settle(first, Need(1, 900), T0 + 310)
-    assert refused(limiter, limits, Need(1, 101), T0 + 311).fits_at == T0 + 370
-    take(limiter, limits, Need(1, 100), T0 + 311)
+    first = take(limiter, limits, Charge(1, 1000), T0)
+    assert refused(limiter, limits, Charge(1, 1), T0 + 300).fits_at == T0 + 360
+    limiter.settle(first, Charge(1, 900), T0 + 310)
+    assert refused(limiter, limits, Charge(1, 101), T0 + 311).fits_at == T0 + 370
+    take(limiter, limits, Charge(1, 100), T0 + 311)
 
 
 def test_nothing_needed_always_fits() -> None:
     limiter, limits = Limiter(), (limit(0, Metric.COST),)
-    take(limiter, limits, Need(1, 100, 0), T0)
+    take(limiter, limits, Charge(1, 100, 0), T0)
 
 
 def test_more_than_the_limit_never_fits() -> None:
     limiter, limits = Limiter(), (limit(1000, Metric.TOKENS),)
-    no = refused(limiter, limits, Need(1, 1001), T0)
+    no = refused(limiter, limits, Charge(1, 1001), T0)
     assert no.fits_at is None
     assert no.reason == "tokens/minute 1001 needed, 1000 allowed on groq"
 
@@ -141,8 +141,8 @@ def test_all_or_nothing_and_the_latest_is_named() -> None:
     budget = limit(NANO, Metric.COST, Window.DAY, scope=("budget",), reset=Reset())
     limits = (limit(1), limit(10, window=Window.HOUR), budget)
     limiter = Limiter()
-    take(limiter, limits, Need(1, 0, NANO), T0)
-    no = refused(limiter, limits, Need(1, 0, 1), T0 + 1)
+    take(limiter, limits, Charge(1, 0, NANO), T0)
+    no = refused(limiter, limits, Charge(1, 0, 1), T0 + 1)
     assert no.limit is budget
     assert no.reason == "cost/day $1 of $1 in the budget, <$0.000001 needed"
     assert no.fits_at == 1_790_035_200.0  # 2026-09-22 00:00 UTC
@@ -190,7 +190,7 @@ def test_a_changed_amount_applies_at_once_and_keeps_what_was_spent() -> None:
     for _ in range(5):
         take(limiter, old, ONE, T0)
     new = (replace(old[0], amount=7),)
-    assert limiter.standing(new, T0)[0].remaining == 2
+    assert limiter.status(new, T0)[0].remaining == 2
     smaller = (replace(old[0], amount=3),)
     assert refused(limiter, smaller, ONE, T0).reason == "requests/day 5 of 3 on groq"
 
@@ -198,12 +198,12 @@ def test_a_changed_amount_applies_at_once_and_keeps_what_was_spent() -> None:
 def test_a_changed_reset_keeps_what_was_spent() -> None:
     limiter = Limiter()
     rolling = (limit(5, window=Window.DAY), limit(500, Metric.TOKENS, Window.DAY))
-    take(limiter, rolling, Need(3, 30), T0)
-    ended = take(limiter, rolling, Need(1, 70), T0)
-    limiter.settle(ended, Need(1, 60), T0)
+    take(limiter, rolling, Charge(3, 30), T0)
+    ended = take(limiter, rolling, Charge(1, 70), T0)
+    limiter.settle(ended, Charge(1, 60), T0)
     calendar = tuple(replace(one, reset=Reset(zone="UTC")) for one in rolling)
     assert used(limiter, calendar, T0 + 1) == [(4, 0), (60, 30)]
-    assert refused(limiter, calendar, Need(2), T0 + 1).fits_at == 1_790_035_200.0
+    assert refused(limiter, calendar, Charge(2), T0 + 1).fits_at == 1_790_035_200.0
     # a request that is still served under the old revision counts in the same window
     take(limiter, rolling, ONE, T0 + 2)
     assert used(limiter, calendar, T0 + 2) == [(5, 0), (60, 30)]
@@ -211,34 +211,36 @@ def test_a_changed_reset_keeps_what_was_spent() -> None:
 
 def test_settling_after_a_reload_or_twice_is_harmless() -> None:
     limiter, limits = Limiter(), (limit(10), limit(100, Metric.TOKENS))
-    first = take(limiter, limits, Need(1, 40), T0)
+    first = take(limiter, limits, Charge(1, 40), T0)
     limiter.forget_unused([])
-    limiter.settle(first, Need(1, 30), T0)
-    limiter.settle(first, Need(1, 30), T0)
+    limiter.settle(first, Charge(1, 30), T0)
+    limiter.settle(first, Charge(1, 30), T0)
     limiter.release(first, T0)
     assert used(limiter, limits, T0) == [(0, 0), (0, 0)]
     other = Limiter()
-    take(other, limits, Need(1, 40), T0)
-    other.settle(first, Need(1, 1), T0)
+    take(other, limits, Charge(1, 40), T0)
+    other.settle(first, Charge(1, 1), T0)
     assert used(other, limits, T0) == [(1, 0), (0, 40)]
 
 
 def test_limits_that_a_reload_added_take_in_what_is_still_running() -> None:
     limiter, scopes = Limiter(), scopes_of("groq", "", "llama", None)
     old = (limit(10),)
-    first = limiter.reserve(old, Need(1, 40), T0, id="a/1", scopes=scopes)
+    first = limiter.reserve(old, Charge(1, 40), T0, id="a/1", scopes=scopes)
     assert isinstance(first, Reservation)
     both = (limit(5, window=Window.DAY), limit(100, Metric.TOKENS))
     assert limiter.missing((*old, *both)) == both
     spent = [
-        Spent(T0 - 500, "groq", "", "llama", None, Need(1, 7), ended=T0 - 400),
-        Spent(T0 - 50, "groq", "", "qwen", None, Need(1, 6), ended=T0 - 20),
-        Spent(T0 - 50, "groq", "2", "qwen", None, Need(1, 6)),
-        Spent(T0, "groq", "", "llama", None, Need(1, 40), reserved=True, id="a/1"),
+        SpentAttempt(T0 - 500, "groq", "", "llama", None, Charge(1, 7), ended=T0 - 400),
+        SpentAttempt(T0 - 50, "groq", "", "qwen", None, Charge(1, 6), ended=T0 - 20),
+        SpentAttempt(T0 - 50, "groq", "2", "qwen", None, Charge(1, 6)),
+        SpentAttempt(
+            T0, "groq", "", "llama", None, Charge(1, 40), reserved=True, id="a/1"
+        ),
     ]
     limiter.replay(spent, both, T0 + 1)
     assert used(limiter, both, T0 + 1) == [(3, 0), (6, 40)]
-    limiter.settle(first, Need(1, 25), T0 + 2)
+    limiter.settle(first, Charge(1, 25), T0 + 2)
     assert used(limiter, both, T0 + 2) == [(3, 0), (31, 0)]
     assert limiter.missing(both) == ()
 
@@ -247,25 +249,33 @@ def test_what_ends_while_the_ledger_is_read_is_not_lost() -> None:
     limiter, scopes = Limiter(), scopes_of("groq", "", "llama", None)
     got = []
     for i in range(4):
-        one = limiter.reserve((), Need(1, 40), T0 + i, id=f"{i}/1", scopes=scopes)
+        one = limiter.reserve((), Charge(1, 40), T0 + i, id=f"{i}/1", scopes=scopes)
         assert isinstance(one, Reservation)
         got.append(one)
     # the ledger is read here: the first has ended, the second has not, the third is not there
-    limiter.settle(got[0], Need(1, 10), T0 + 3)
+    limiter.settle(got[0], Charge(1, 10), T0 + 3)
     spent = [
-        Spent(T0, "groq", "", "llama", None, Need(1, 10), ended=T0 + 3, id="0/1"),
-        Spent(T0 + 1, "groq", "", "llama", None, Need(1, 40), reserved=True, id="1/1"),
-        Spent(T0 + 3, "groq", "", "llama", None, Need(1, 40), reserved=True, id="3/1"),
+        SpentAttempt(
+            T0, "groq", "", "llama", None, Charge(1, 10), ended=T0 + 3, id="0/1"
+        ),
+        SpentAttempt(
+            T0 + 1, "groq", "", "llama", None, Charge(1, 40), reserved=True, id="1/1"
+        ),
+        SpentAttempt(
+            T0 + 3, "groq", "", "llama", None, Charge(1, 40), reserved=True, id="3/1"
+        ),
     ]
-    limiter.settle(got[1], Need(1, 20), T0 + 4)
+    limiter.settle(got[1], Charge(1, 20), T0 + 4)
     limiter.release(got[3], T0 + 4)
-    limiter.settle(got[2], Need(1, 5), T0 + 5)
+    limiter.settle(got[2], Charge(1, 5), T0 + 5)
     added = (limit(9, window=Window.DAY), limit(999, Metric.TOKENS, Window.DAY))
     limiter.replay(spent, added, T0 + 6)
     assert used(limiter, added, T0 + 6) == [(3, 0), (35, 0)]
     # what ended long ago stands in the ledger, perhaps summed up and without an id
     hour = (limit(9, window=Window.HOUR),)
-    summed = [Spent(T0 + 2, "groq", "", "llama", None, Need(3, 35), ended=T0 + 5)]
+    summed = [
+        SpentAttempt(T0 + 2, "groq", "", "llama", None, Charge(3, 35), ended=T0 + 5)
+    ]
     limiter.replay(summed, hour, T0 + 66)
     assert used(limiter, hour, T0 + 66) == [(3, 0)]
 
@@ -284,15 +294,21 @@ def test_windows_are_a_fold_over_the_ledger() -> None:
     )
     day = 1_789_974_000.0  # 2026-09-21 00:00 in Los Angeles
     spent = [
-        Spent(T0 - 10, "groq", "", "llama", "cursor", Need(1, 300, 5), reserved=True),
-        Spent(day - 1, "groq", "", "llama", "cursor", Need(1, 10, NANO), ended=day + 5),
-        Spent(day, "groq", "", "llama", None, Need(1, 10, NANO)),
-        Spent(T0 - 59, "other", "", "llama", "cursor", Need(1, 100, 3)),
-        Spent(T0 - 61, "groq", "", "llama", "cursor", Need(1, 50, 2), ended=T0 - 59.5),
-        Spent(
-            T0 + 99, "groq", "", "llama", None, Need(1, 1, 1)
+        SpentAttempt(
+            T0 - 10, "groq", "", "llama", "cursor", Charge(1, 300, 5), reserved=True
+        ),
+        SpentAttempt(
+            day - 1, "groq", "", "llama", "cursor", Charge(1, 10, NANO), ended=day + 5
+        ),
+        SpentAttempt(day, "groq", "", "llama", None, Charge(1, 10, NANO)),
+        SpentAttempt(T0 - 59, "other", "", "llama", "cursor", Charge(1, 100, 3)),
+        SpentAttempt(
+            T0 - 61, "groq", "", "llama", "cursor", Charge(1, 50, 2), ended=T0 - 59.5
+        ),
+        SpentAttempt(
+            T0 + 99, "groq", "", "llama", None, Charge(1, 1, 1)
         ),  # a clock set back since
-        Spent(T0 - 40 * 86_400, "groq", "", "llama", None, Need(1, 1, NANO)),
+        SpentAttempt(T0 - 40 * 86_400, "groq", "", "llama", None, Charge(1, 1, NANO)),
     ]
     limiter.replay(iter(spent), limits, T0)
     assert used(limiter, limits, T0) == [
@@ -301,7 +317,7 @@ def test_windows_are_a_fold_over_the_ledger() -> None:
         (2 * NANO + 11, 0),
         (450, 0),
     ]
-    assert [s.resets_at for s in limiter.standing(limits, T0)] == [
+    assert [s.resets_at for s in limiter.status(limits, T0)] == [
         day + 86_400,
         T0 + 50,
         1_790_812_800.0,  # 2026-10-01 00:00 UTC
@@ -312,13 +328,13 @@ def test_windows_are_a_fold_over_the_ledger() -> None:
 def test_what_was_spent_elsewhere_is_added() -> None:
     limiter = Limiter()
     budget = (limit(NANO, Metric.COST, Window.DAY, scope=("budget",), reset=Reset()),)
-    take(limiter, budget, Need(1, 0, NANO // 4), T0)
-    assert limiter.fit(budget, Need(1, 0, NANO // 2), T0) is None
+    take(limiter, budget, Charge(1, 0, NANO // 4), T0)
+    assert limiter.fit(budget, Charge(1, 0, NANO // 2), T0) is None
     for _ in range(2):
-        passed = Spent(T0, "", "", "", None, Need(cost=NANO // 4))
+        passed = SpentAttempt(T0, "", "", "", None, Charge(cost=NANO // 4))
         limiter.replay([passed], budget, T0)
     assert used(limiter, budget, T0) == [(NANO // 2, NANO // 4)]
-    assert limiter.fit(budget, Need(1, 0, NANO // 2), T0) is not None
+    assert limiter.fit(budget, Charge(1, 0, NANO // 2), T0) is not None
 
 
 # clocks
@@ -362,9 +378,9 @@ def test_headroom_is_the_fraction_left_of_the_tightest() -> None:
     limits = (limit(10), limit(1000, Metric.TOKENS, Window.HOUR))
     assert limiter.headroom((), T0) == 1.0
     assert limiter.headroom(limits, T0) == 1.0
-    take(limiter, limits, Need(1, 250), T0)
+    take(limiter, limits, Charge(1, 250), T0)
     assert limiter.headroom(limits, T0) == 0.75
-    take(limiter, limits, Need(4, 0), T0)
+    take(limiter, limits, Charge(4, 0), T0)
     assert limiter.headroom(limits, T0) == 0.5
 
 
@@ -372,7 +388,7 @@ def test_asking_takes_nothing() -> None:
     limiter, limits = Limiter(), (limit(2),)
     for _ in range(5):
         assert limiter.fit(limits, ONE, T0) is None
-    take(limiter, limits, Need(2), T0)
+    take(limiter, limits, Charge(2), T0)
     no = limiter.fit(limits, ONE, T0)
     assert no == LimitRefusal(limits[0], "requests/minute 2 of 2 on groq", T0 + 60)
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_gateway.domain import Limit, Metric, Need, Reset, Window
+from llm_gateway.domain import Charge, Limit, Metric, Reset, Window
 from llm_gateway.limits.limiter import Limiter, LimitRefusal, Reservation, scopes_of
 from llm_gateway.limits.observed import BELIEVED
-from llm_gateway.limits.values import Word
+from llm_gateway.limits.values import LimitObservation
 
 T0 = 1_790_000_000.0
-ONE = Need(1, 10)
+ONE = Charge(1, 10)
 SCOPES = scopes_of("groq", "", "llama", "cursor")
 MODEL = ("model", "groq", "", "llama")
 CONFIG = (
@@ -30,20 +30,22 @@ def word(
     window: Window = Window.MINUTE,
     at: float = T0,
     **more: object,
-) -> Word:
+) -> LimitObservation:
     resets_at = None if resets_in is None else at + resets_in
-    return Word(metric, window, at, limit, remaining, resets_at, **more)  # type: ignore[arg-type]
+    return LimitObservation(metric, window, at, limit, remaining, resets_at, **more)  # type: ignore[arg-type]
 
 
-def hear(limiter: Limiter, *words: Word, now: float = T0) -> tuple[Limit, ...]:
+def hear(
+    limiter: Limiter, *words: LimitObservation, now: float = T0
+) -> tuple[Limit, ...]:
     return limiter.observe(CONFIG, words, scopes=SCOPES, now=now)
 
 
-def fits(limiter: Limiter, now: float, need: Need = ONE) -> LimitRefusal | None:
+def fits(limiter: Limiter, now: float, need: Charge = ONE) -> LimitRefusal | None:
     return limiter.fit(CONFIG, need, now, scopes=SCOPES)
 
 
-def take(limiter: Limiter, now: float, need: Need = ONE) -> Reservation:
+def take(limiter: Limiter, now: float, need: Charge = ONE) -> Reservation:
     got = limiter.reserve(CONFIG, need, now, id="", scopes=SCOPES)
     assert isinstance(got, Reservation)
     return got
@@ -112,16 +114,16 @@ def test_tokens_of_older_requests_do_not_raise_it() -> None:
     """What was reserved before the word was spoken is counted in it already."""
     tokens = (Limit(MODEL, Metric.TOKENS, Window.MINUTE, 8000),)
     limiter = Limiter()
-    first = limiter.reserve(tokens, Need(1, 3000), T0, id="", scopes=SCOPES)
+    first = limiter.reserve(tokens, Charge(1, 3000), T0, id="", scopes=SCOPES)
     assert isinstance(first, Reservation)
     said = word(1000, limit=8000, metric=Metric.TOKENS)
     limiter.observe(tokens, [said], scopes=SCOPES, now=T0)
-    second = limiter.reserve(tokens, Need(1, 900), T0, id="", scopes=SCOPES)
+    second = limiter.reserve(tokens, Charge(1, 900), T0, id="", scopes=SCOPES)
     assert isinstance(second, Reservation)
-    limiter.settle(first, Need(1, 500), T0 + 1)
-    assert limiter.standing(tokens, T0 + 1)[0].remaining == 100
-    limiter.settle(second, Need(1, 400), T0 + 1)
-    assert limiter.standing(tokens, T0 + 1)[0].remaining == 600
+    limiter.settle(first, Charge(1, 500), T0 + 1)
+    assert limiter.status(tokens, T0 + 1)[0].remaining == 100
+    limiter.settle(second, Charge(1, 400), T0 + 1)
+    assert limiter.status(tokens, T0 + 1)[0].remaining == 600
 
 
 def test_answers_may_overtake_one_another() -> None:
@@ -129,9 +131,9 @@ def test_answers_may_overtake_one_another() -> None:
     limiter = Limiter()
     hear(limiter, word(3))
     hear(limiter, word(4, 39.5, at=T0 + 0.2), now=T0 + 0.2)
-    assert limiter.standing(CONFIG, T0 + 1)[0].remaining == 3
+    assert limiter.status(CONFIG, T0 + 1)[0].remaining == 3
     hear(limiter, word(29, 60, at=T0 + 41), now=T0 + 41)
-    assert limiter.standing(CONFIG, T0 + 41)[0].remaining == 29
+    assert limiter.status(CONFIG, T0 + 41)[0].remaining == 29
 
 
 def test_a_bucket_fills_bit_by_bit() -> None:
@@ -144,8 +146,8 @@ def test_a_bucket_fills_bit_by_bit() -> None:
     refusal = fits(limiter, T0 + 2.01)
     assert refusal is not None
     assert refusal.fits_at == pytest.approx(T0 + 4, abs=0.01)
-    assert fits(limiter, T0 + 30, Need(14)) is None
-    assert fits(limiter, T0 + 30, Need(15)) is not None
+    assert fits(limiter, T0 + 30, Charge(14)) is None
+    assert fits(limiter, T0 + 30, Charge(15)) is not None
 
 
 def test_a_word_without_a_reset_holds_for_a_window() -> None:
@@ -186,12 +188,12 @@ def test_an_unknown_limit_is_learned() -> None:
     assert fits(limiter, T0 + 7.5) is None
     assert hear(limiter, replace(said, at=T0 + 10), now=T0 + 10) == ()
     # and never fits what is larger
-    refusal = fits(limiter, T0 + 60, Need(1, 8001))
+    refusal = fits(limiter, T0 + 60, Charge(1, 8001))
     assert refusal is not None
     assert refusal.fits_at is None
     # other models are not concerned
     others = scopes_of("groq", "", "qwen", None)
-    assert limiter.fit((), Need(1, 9000), T0, scopes=others) is None
+    assert limiter.fit((), Charge(1, 9000), T0, scopes=others) is None
 
 
 def test_a_learned_limit_is_counted_like_any_other() -> None:
@@ -241,25 +243,25 @@ def test_it_learns_of_another_amount_and_another_clock() -> None:
     hear(limiter, word(5, None, limit=20, window=Window.DAY))
     take(limiter, T0)
     assert hear(limiter, word(29, None, limit=30, window=Window.DAY)) == ()
-    (standing,) = limiter.standing((), T0, scopes=SCOPES)
+    (standing,) = limiter.status((), T0, scopes=SCOPES)
     assert (standing.limit.amount, standing.used, standing.remaining) == (30, 1, 29)
     said = word(0, 100, limit=30, window=Window.DAY, reset=Reset())
     (new,) = hear(limiter, said)
     assert new.reset == Reset()
-    (standing,) = limiter.standing((), T0, scopes=SCOPES)
+    (standing,) = limiter.status((), T0, scopes=SCOPES)
     assert (standing.used, standing.remaining) == (1, 0)
     # a header that does not know of the clock changes nothing about it
     assert hear(limiter, word(7, 100, limit=30, window=Window.DAY)) == ()
     assert fits(limiter, T0) is not None
-    (standing,) = limiter.standing((), T0, scopes=SCOPES)
+    (standing,) = limiter.status((), T0, scopes=SCOPES)
     assert standing.limit.reset == Reset()
 
 
 def test_it_is_forgotten_after_a_day() -> None:
     limiter = Limiter()
     hear(limiter, word(None, None, limit=3, window=Window.HOUR))
-    assert len(limiter.standing((), T0, scopes=SCOPES)) == 1
-    assert limiter.standing((), T0 + BELIEVED, scopes=SCOPES) == ()
+    assert len(limiter.status((), T0, scopes=SCOPES)) == 1
+    assert limiter.status((), T0 + BELIEVED, scopes=SCOPES) == ()
     for _ in range(10):
         take(limiter, T0 + BELIEVED)
 
@@ -268,7 +270,7 @@ def test_units_of_the_providers_own_only_bind_by_what_is_left() -> None:
     limiter = Limiter()
     said = word(265, 3600, limit=300, window=Window.MONTH, per="provider", foreign=True)
     hear(limiter, said)
-    standing = limiter.standing((), T0, scopes=SCOPES)[0]
+    standing = limiter.status((), T0, scopes=SCOPES)[0]
     assert (standing.remaining, standing.limit.amount) == (265, 300)
     assert limiter.headroom((), T0, scopes=SCOPES) == pytest.approx(265 / 300)
     for i in range(400):  # agents' turns cost nothing: it says so with each answer
@@ -303,7 +305,7 @@ def test_a_config_limit_that_comes_later_takes_over() -> None:
     assert limiter.missing(mine) == mine
     limiter.replay([], mine, T0)
     assert limiter.missing(mine) == ()
-    (standing,) = limiter.standing(mine, T0, scopes=SCOPES)
+    (standing,) = limiter.status(mine, T0, scopes=SCOPES)
     assert (standing.limit, standing.used, standing.remaining) == (mine[0], 1, 2)
 
 
@@ -311,12 +313,12 @@ def test_words_without_numbers_or_about_nobody_are_left() -> None:
     limiter = Limiter()
     assert hear(limiter, word(None, limit=None)) == ()
     assert hear(limiter, word(0, per="galaxy")) == ()
-    assert limiter.standing((), T0, scopes=SCOPES) == ()
+    assert limiter.status((), T0, scopes=SCOPES) == ()
 
 
 def test_standing_says_who_says_so() -> None:
     limiter = Limiter()
-    (before, _) = limiter.standing(CONFIG, T0)
+    (before, _) = limiter.status(CONFIG, T0)
     assert (before.source, before.observed_at, before.resets_at) == (
         "config",
         None,
@@ -324,12 +326,12 @@ def test_standing_says_who_says_so() -> None:
     )
     take(limiter, T0)
     hear(limiter, word(4))
-    (minute, day) = limiter.standing(CONFIG, T0 + 1)
+    (minute, day) = limiter.status(CONFIG, T0 + 1)
     assert (minute.used, minute.remaining) == (1, 4)
     assert (minute.source, minute.observed_at) == ("header", T0)
     assert minute.resets_at == T0 + 40
     assert (day.source, day.remaining, day.resets_at) == ("config", 999, T0 + 86_400)
-    (minute, _) = limiter.standing(CONFIG, T0 + 40)
+    (minute, _) = limiter.status(CONFIG, T0 + 40)
     assert (minute.source, minute.remaining, minute.resets_at) == (
         "config",
         29,
@@ -378,10 +380,10 @@ def test_waits_are_true_whatever_is_heard(
             case "wait", int() | float() as seconds:
                 now += seconds
             case "reserve", int() as requests, int() as tokens:
-                need = Need(requests, tokens)
+                need = Charge(requests, tokens)
                 tight = any(
                     0 < need.of(one.limit.metric) > one.remaining
-                    for one in limiter.standing(limits, now, scopes=SCOPES)
+                    for one in limiter.status(limits, now, scopes=SCOPES)
                 )
                 asked = limiter.fit(limits, need, now, scopes=SCOPES)
                 got = limiter.reserve(limits, need, now, id="", scopes=SCOPES)
@@ -400,7 +402,7 @@ def test_waits_are_true_whatever_is_heard(
                     assert limiter.fit(limits, need, now, scopes=SCOPES) is None
             case "settle", int() as requests, int() as tokens if held:
                 one = held.pop()
-                limiter.settle(one, Need(requests, tokens), now)
+                limiter.settle(one, Charge(requests, tokens), now)
             case "hear", remaining, limit, resets_in, refills, foreign, metric, window:
                 said = word(
                     remaining,  # type: ignore[arg-type]
@@ -417,5 +419,5 @@ def test_waits_are_true_whatever_is_heard(
                 pass
         headroom = limiter.headroom(limits, now, scopes=SCOPES)
         assert 0.0 <= headroom <= 1.0
-        for standing in limiter.standing(limits, now, scopes=SCOPES):
+        for standing in limiter.status(limits, now, scopes=SCOPES):
             assert standing.remaining >= 0

@@ -34,16 +34,16 @@ class Everywhere(frozenset):
 class WarmScript(LayerScript):
     def load(self, loader: object) -> None:
         super().load(loader)
-        listeners.options(ctx.options)
+        listeners.set_options(ctx.options)
 
     def running(self) -> None:
-        addon_pruning.slim(ctx.master)
+        addon_pruning.apply(ctx.master)
         named = [part.split(":") for part in os.environ.get("WARM_ORIGINS", "").split()]
         origins = [Origin(scheme, "127.0.0.1", int(port), "") for scheme, port in named]
         self.keeper = mitm_hooks.install(ctx.master, origins)
         assert self.keeper is not None
         if not named:
-            self.keeper.warm.origins = Everywhere()
+            self.keeper.pool.origins = Everywhere()
 
     def request(self, flow: http.HTTPFlow) -> None:
         if flow.request.path == "/_alive":
@@ -53,7 +53,7 @@ class WarmScript(LayerScript):
             return
         if flow.request.path != "/_warm":
             return super().request(flow)
-        places = self.keeper.warm.places
+        places = self.keeper.pool.places
         lying = {f"{key.host}:{key.port}": len(p.parked) for key, p in places.items()}
         flow.response = http.Response.make(200, json.dumps(lying))
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.pool import pool
-from llm_gateway.pool.pool import Key, Parked, Warm
+from llm_gateway.pool.pool import ConnectionPool, IdleConnection, OriginKey
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Origin:
     port: int
 
 
-A = Key("a.example", 443, True, "a.example")
-B = Key("b.example", 443, True, "b.example")
-PLAIN = Key("a.example", 80, False, None)
+A = OriginKey("a.example", 443, True, "a.example")
+B = OriginKey("b.example", 443, True, "b.example")
+PLAIN = OriginKey("a.example", 80, False, None)
 ORIGINS = [
     Origin("https", "a.example", 443),
     Origin("https", "b.example", 443),
@@ -55,7 +55,7 @@ class Writer:
 
 
 def line(key):
-    return Parked(key, None, Writer(), None, {})
+    return IdleConnection(key, None, Writer(), None, {})
 
 
 def closed(parked):
@@ -63,14 +63,16 @@ def closed(parked):
 
 
 class House:
-    """A `Warm` with a clock to turn and spare connections to order."""
+    """A `ConnectionPool` with a clock to turn and spare connections to order."""
 
     def __init__(self, origins=ORIGINS):
         self.time = 1000.0
         self.opened = []
         self.fails = False
-        self.warm = Warm(self.open_one, now=lambda: self.time, start=self.start)
-        self.warm.serve(origins)
+        self.warm = ConnectionPool(
+            self.open_one, now=lambda: self.time, start=self.start
+        )
+        self.warm.set_origins(origins)
 
     async def open_one(self, key):
         if self.fails:
@@ -94,10 +96,10 @@ def house():
 
 def test_who_comes_next_gets_it(house):
     parked = line(A)
-    assert house.warm.give(parked)
-    assert house.warm.take(A) is parked
+    assert house.warm.release(parked)
+    assert house.warm.acquire(A) is parked
     assert not closed(parked)
-    assert house.warm.take(A) is None
+    assert house.warm.acquire(A) is None
 
 
 @pytest.mark.parametrize(
@@ -105,62 +107,62 @@ def test_who_comes_next_gets_it(house):
     [
         B,
         PLAIN,
-        Key("a.example", 8443, True, "a.example"),
-        Key("a.example", 443, False, None),
-        Key("a.example", 443, True, "another.example"),
+        OriginKey("a.example", 8443, True, "a.example"),
+        OriginKey("a.example", 443, False, None),
+        OriginKey("a.example", 443, True, "another.example"),
     ],
 )
 def test_nobody_else_gets_it(house, other):
-    house.warm.give(line(A))
-    assert house.warm.take(other) is None
+    house.warm.release(line(A))
+    assert house.warm.acquire(other) is None
     assert house.lying(A) == 1
 
 
 def test_the_last_one_is_the_first(house):
     old, new = line(A), line(A)
-    house.warm.give(old)
-    house.warm.give(new)
-    assert house.warm.take(A) is new
-    assert house.warm.take(A) is old
+    house.warm.release(old)
+    house.warm.release(new)
+    assert house.warm.acquire(A) is new
+    assert house.warm.acquire(A) is old
 
 
 def test_other_hosts_are_not_kept(house):
-    parked = line(Key("bank.example", 443, True, "bank.example"))
-    assert not house.warm.give(parked)
+    parked = line(OriginKey("bank.example", 443, True, "bank.example"))
+    assert not house.warm.release(parked)
     assert not closed(parked), "it is still the caller's"
 
 
 def test_after_a_reload_only_the_new_ones(house):
     a, b = line(A), line(B)
-    house.warm.give(a)
-    house.warm.give(b)
-    house.warm.serve([Origin("https", "b.example", 443)])
+    house.warm.release(a)
+    house.warm.release(b)
+    house.warm.set_origins([Origin("https", "b.example", 443)])
     assert (closed(a), closed(b)) == (True, False)
-    assert house.warm.take(A) is None
-    assert house.warm.take(B) is b
+    assert house.warm.acquire(A) is None
+    assert house.warm.acquire(B) is b
 
 
 def test_too_long_is_too_long(house):
     parked = line(A)
-    house.warm.give(parked)
+    house.warm.release(parked)
     house.time += 50.0
-    assert house.warm.take(A) is None
+    assert house.warm.acquire(A) is None
     assert closed(parked)
 
 
 def test_a_sweep_closes_what_lies_too_long(house):
     old = line(A)
-    house.warm.give(old)
+    house.warm.release(old)
     house.time += 30.0
     young = line(A)
-    house.warm.give(young)
+    house.warm.release(young)
     house.time += 20.0
     house.warm.sweep()
     assert (closed(old), closed(young)) == (True, False)
 
 
 def test_places_that_nobody_uses_are_forgotten(house):
-    house.warm.take(A)
+    house.warm.acquire(A)
     house.time += 301.0
     house.warm.sweep()
     assert not house.warm.places
@@ -168,7 +170,7 @@ def test_places_that_nobody_uses_are_forgotten(house):
 
 def test_no_more_than_so_many_per_origin(house):
     lines = [line(A) for _ in range(33)]
-    assert [house.warm.give(one) for one in lines] == [True] * 32 + [False]
+    assert [house.warm.release(one) for one in lines] == [True] * 32 + [False]
     assert not any(map(closed, lines))
 
 
@@ -177,7 +179,7 @@ def test_no_more_than_so_many_in_all_the_oldest_goes(monkeypatch):
     house = House()
     first, second, third = line(A), line(B), line(PLAIN)
     for one in (first, second, third):
-        assert house.warm.give(one)
+        assert house.warm.release(one)
         house.time += 1.0
     assert [closed(one) for one in (first, second, third)] == [True, False, False]
 
@@ -197,66 +199,66 @@ def test_no_more_than_so_many_in_all_the_oldest_goes(monkeypatch):
 )
 def test_a_peer_that_moves_loses_its_place(house, event):
     parked = line(A)
-    house.warm.give(parked)
+    house.warm.release(parked)
     event(parked.writer.transport.get_protocol())
     assert closed(parked)
-    assert house.warm.take(A) is None
+    assert house.warm.acquire(A) is None
 
 
 def test_one_that_is_closing_is_not_parked_and_not_handed_out(house):
     dead = line(A)
     dead.writer.close()
-    assert not house.warm.give(dead)
+    assert not house.warm.release(dead)
     dying = line(A)
-    house.warm.give(dying)
+    house.warm.release(dying)
     dying.writer.close()
-    assert house.warm.take(A) is None
+    assert house.warm.acquire(A) is None
 
 
 def test_one_that_was_stale_takes_the_others_along(house):
     others = [line(A), line(A)]
     kept = line(B)
     for one in (*others, kept):
-        house.warm.give(one)
-    house.warm.forget(A)
+        house.warm.release(one)
+    house.warm.discard(A)
     assert all(map(closed, others))
     assert not closed(kept)
-    assert house.warm.take(A) is None
+    assert house.warm.acquire(A) is None
 
 
 # Spare connections
 
 
 def test_wanted_once_is_not_worth_a_spare_one(house):
-    house.warm.take(A)
+    house.warm.acquire(A)
     assert house.opened == []
 
 
 def test_wanted_twice_one_is_opened_ahead(house):
-    house.warm.take(A)
+    house.warm.acquire(A)
     house.time += 200.0
-    house.warm.take(A)
+    house.warm.acquire(A)
     assert [one.key for one in house.opened] == [A]
-    assert house.warm.take(A) is house.opened[0]
+    assert house.warm.acquire(A) is house.opened[0]
     assert len(house.opened) == 2, "and one for the next"
 
 
 def test_twice_in_a_long_time_is_not_worth_it(house):
-    house.warm.take(A)
+    house.warm.acquire(A)
     house.time += 301.0
-    house.warm.take(A)
+    house.warm.acquire(A)
     assert house.opened == []
 
 
 def test_plain_connections_are_only_reused(house):
-    house.warm.take(PLAIN)
-    house.warm.take(PLAIN)
+    house.warm.acquire(PLAIN)
+    house.warm.acquire(PLAIN)
     assert house.opened == []
 
 
 def test_while_it_is_in_use_there_is_always_one(house):
-    house.warm.take(A)
-    house.warm.take(A)
+    house.warm.acquire(A)
+    house.warm.acquire(A)
     for _ in range(10):
         house.time += 50.0
         house.warm.sweep()
@@ -267,18 +269,18 @@ def test_while_it_is_in_use_there_is_always_one(house):
 
 def test_a_spare_one_that_fails_is_not_tried_until_it_is_wanted(house):
     house.fails = True
-    house.warm.take(A)
-    house.warm.take(A)
+    house.warm.acquire(A)
+    house.warm.acquire(A)
     house.fails = False
     house.warm.sweep()
     assert house.opened == []
-    house.warm.take(A)
+    house.warm.acquire(A)
     assert len(house.opened) == 1
 
 
 def test_a_provider_that_closes_early_gets_no_spare_one(house):
-    house.warm.take(A)
-    house.warm.take(A)
+    house.warm.acquire(A)
+    house.warm.acquire(A)
     house.time += 5.0
     house.opened[0].eof_received()
     house.warm.sweep()
@@ -286,8 +288,8 @@ def test_a_provider_that_closes_early_gets_no_spare_one(house):
 
 
 def test_a_provider_that_closes_late_gets_another(house):
-    house.warm.take(A)
-    house.warm.take(A)
+    house.warm.acquire(A)
+    house.warm.acquire(A)
     house.time += 20.0
     house.opened[0].eof_received()
     house.warm.sweep()
@@ -295,25 +297,25 @@ def test_a_provider_that_closes_late_gets_another(house):
 
 
 def test_a_spare_one_for_an_origin_that_is_gone_is_closed(house):
-    house.warm.take(A)
+    house.warm.acquire(A)
 
     async def reload_meanwhile(key):
-        house.warm.serve([])
+        house.warm.set_origins([])
         house.opened.append(line(key))
         return house.opened[-1]
 
     house.warm.open_one = reload_meanwhile
-    house.warm.take(A)
+    house.warm.acquire(A)
     assert closed(house.opened[0])
 
 
 def test_the_end(house):
     parked = line(A)
-    house.warm.give(parked)
+    house.warm.release(parked)
     house.warm.close()
     assert closed(parked)
-    assert not house.warm.give(line(A))
-    assert house.warm.take(A) is None
+    assert not house.warm.release(line(A))
+    assert house.warm.acquire(A) is None
 
 
 steps = st.lists(
@@ -334,9 +336,9 @@ def test_each_has_one_owner_and_its_own_origin(steps):
     for what, it in steps:
         match what:
             case "give":
-                house.warm.give(line(it))
+                house.warm.release(line(it))
             case "take":
-                if taken := house.warm.take(it):
+                if taken := house.warm.acquire(it):
                     assert not any(taken is one for one in handed)
                     handed.append(taken)
                     assert taken.key == it
@@ -351,7 +353,7 @@ def test_each_has_one_owner_and_its_own_origin(steps):
             case "sweep":
                 house.warm.sweep()
             case "forget":
-                house.warm.forget(it)
+                house.warm.discard(it)
         assert all(
             not closed(one) and one.key == key
             for key, place in house.warm.places.items()

@@ -19,7 +19,7 @@ from llm_gateway.domain import (
 )
 from llm_gateway.providers import catalog
 from llm_gateway.providers.catalog import Catalog, CatalogError
-from llm_gateway.providers.model_index import Names
+from llm_gateway.providers.model_index import ModelIndex
 
 from .sending import NOW, catalog_of, only_offer
 
@@ -350,7 +350,7 @@ def test_who_can_be_used_and_why_not(config: dict[str, Any], reason: str) -> Non
 def test_an_unset_variable_is_named(names: tuple[str, ...], reason: str) -> None:
     config = Config.model_validate({"providers": [provider()]})
     config = config.model_copy(
-        update={"providers": (config.providers[0].without(names),)}
+        update={"providers": (config.providers[0].with_missing_env(names),)}
     )
     found = catalog.build(
         config, "r", price=lambda *_: None, window=lambda *_: None, now=NOW
@@ -490,7 +490,8 @@ def test_a_model_outside_of_the_tier_is_refused() -> None:
 def ranks(found: Catalog, name: str) -> list[list[str]]:
     """Who has the name: as a name, as an alias, by a wildcard."""
     return [
-        [f"{o.provider}/{o.model}" for o in rank] for rank in found.names.ranks(name)
+        [f"{o.provider}/{o.model}" for o in rank]
+        for rank in found.names.match_tiers(name)
     ]
 
 
@@ -610,7 +611,7 @@ def test_lookup_agrees_with_the_rule(
     exact = [o for o in offers if asked in (o.name, f"p/{o.name}", f"p/{o.model}")]
     alias = [o for o in offers if asked in o.aliases and "*" not in asked]
     wild = [o for o in offers if any(fits(a) for a in o.aliases)]
-    found = [list(rank) for rank in Names(offers).ranks(asked)]
+    found = [list(rank) for rank in ModelIndex(offers).match_tiers(asked)]
     assert found[0] == exact
     assert found[1] == [o for o in alias if o not in exact]
     assert found[2] == [o for o in wild if o not in exact and o not in alias]

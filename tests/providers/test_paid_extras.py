@@ -22,12 +22,19 @@ from llm_gateway.dialects import (
     RequestBody,
     read,
 )
-from llm_gateway.domain import Call, Candidate, Offer, Policy, Price, RequestInfo
+from llm_gateway.domain import (
+    Candidate,
+    GatewayRequest,
+    Offer,
+    Policy,
+    Price,
+    RequestInfo,
+)
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.paid_extras import REDIRECTS, weighed
 from llm_gateway.providers.registry import TYPES
 from llm_gateway.routing.selection import decide
-from llm_gateway.routing.state import Standpoint, View
+from llm_gateway.routing.state import RoutingContext, RoutingView
 from llm_gateway.routing.worst_case import extras_of, price_of
 
 NOW = 1_800_000_000.0
@@ -46,10 +53,10 @@ def offer(type_: str, **more: Any) -> Offer:
 
 def decided(offer: Offer, ask: RequestInfo) -> Candidate:
     """The real decision about one offer, under `free-only`."""
-    call = Call("1", NOW, ask, client="c", app="a", policy=Policy.FREE_ONLY)
+    call = GatewayRequest("1", NOW, ask, client="c", app="a", policy=Policy.FREE_ONLY)
     catalog = Catalog("r", Config())
-    view = View(Standpoint(catalog), catalog, NOW)
-    (found,) = decide(call, [[offer]], view, chance=lambda: 0.0).candidates
+    view = RoutingView(RoutingContext(catalog), catalog, NOW)
+    (found,) = decide(call, [[offer]], view, tie_break=lambda: 0.0).candidates
     return found
 
 

@@ -380,12 +380,12 @@ def test_columns_of_a_row_change_the_body() -> None:
     offer = only_offer(found)
     upstream = found.upstreams["p", offer.account]
     row = replace(
-        upstream.row,
+        upstream.type_info,
         drops=frozenset({"seed"}),
         renames={"max_completion_tokens": "max_tokens"},
     )
     out = build(
-        replace(upstream, row=row),
+        replace(upstream, type_info=row),
         offer,
         CHAT,
         body_of(seed=1, max_completion_tokens=7),

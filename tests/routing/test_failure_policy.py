@@ -15,14 +15,14 @@ from llm_gateway.limits.durations import retry_after
 from llm_gateway.limits.provider_refusals import read_refusal
 from llm_gateway.limits.reset_times import reset_in
 from llm_gateway.routing.failure_policy import (
-    Failed,
-    Judged,
-    Mark,
-    Next,
-    Own,
-    Passed,
-    final_answer,
-    judge,
+    FailedAttempt,
+    FailureVerdict,
+    GatewayError,
+    NextStep,
+    Penalty,
+    UpstreamError,
+    classify,
+    final_response,
 )
 
 NOW = 1_800_000_000.0
@@ -45,11 +45,11 @@ def answered(
     parser: str = "openai",
     said: Said = lambda _: False,
     **headers: str,
-) -> Failed:
+) -> FailedAttempt:
     """A status, read as the edge reads it."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     found = read_error(body, named)
-    return Failed(
+    return FailedAttempt(
         "status",
         status=status,
         error=found,
@@ -61,52 +61,85 @@ def answered(
     )
 
 
-def verdict(failed: Failed, *, can_refresh: bool = False) -> Judged:
-    return judge(failed, NOW, can_refresh=can_refresh)
+def verdict(failed: FailedAttempt, *, can_refresh: bool = False) -> FailureVerdict:
+    return classify(failed, NOW, can_refresh=can_refresh)
 
 
 # -- before a status, or in spite of a good one -------------------------------------
 
 BROKEN = [
-    (Failed("cannot resolve"), Mark.STRIKE_PROVIDER, False, "cannot resolve"),
-    (Failed("connect"), Mark.STRIKE_PROVIDER, False, "connect"),
-    (Failed("connect timeout"), Mark.STRIKE_PROVIDER, False, "connect timeout"),
-    (Failed("tls"), Mark.STRIKE_PROVIDER, False, "tls"),
     (
-        Failed("closed before headers"),
-        Mark.STRIKE_PROVIDER,
+        FailedAttempt("cannot resolve"),
+        Penalty.PROVIDER_FAILURE,
+        False,
+        "cannot resolve",
+    ),
+    (FailedAttempt("connect"), Penalty.PROVIDER_FAILURE, False, "connect"),
+    (
+        FailedAttempt("connect timeout"),
+        Penalty.PROVIDER_FAILURE,
+        False,
+        "connect timeout",
+    ),
+    (FailedAttempt("tls"), Penalty.PROVIDER_FAILURE, False, "tls"),
+    (
+        FailedAttempt("closed before headers"),
+        Penalty.PROVIDER_FAILURE,
         False,
         "closed before headers",
     ),
     (
-        Failed("closed before headers", status=200),
-        Mark.STRIKE,
+        FailedAttempt("closed before headers", status=200),
+        Penalty.FAILURE,
         True,
         "closed before content",
     ),
-    (Failed("no first byte"), Mark.STRIKE, True, "no first byte"),
-    (Failed("no first byte", status=200), Mark.STRIKE, True, "no first byte"),
-    (Failed("no first byte", sent=False), Mark.STRIKE, False, "no first byte"),
-    (Failed("deadline"), Mark.STRIKE, True, "deadline"),
-    (Failed("deadline", sent=False), Mark.NOTHING, False, "deadline"),
-    (Failed("protocol error"), Mark.STRIKE, True, "protocol error"),
-    (Failed("judged", "empty stream", 200), Mark.STRIKE, True, "empty stream"),
-    (Failed("judged", "error event", 200), Mark.STRIKE, True, "error event"),
-    (Failed("judged", "", 200), Mark.STRIKE, True, "broken answer"),
+    (FailedAttempt("no first byte"), Penalty.FAILURE, True, "no first byte"),
+    (
+        FailedAttempt("no first byte", status=200),
+        Penalty.FAILURE,
+        True,
+        "no first byte",
+    ),
+    (
+        FailedAttempt("no first byte", sent=False),
+        Penalty.FAILURE,
+        False,
+        "no first byte",
+    ),
+    (FailedAttempt("deadline"), Penalty.FAILURE, True, "deadline"),
+    (FailedAttempt("deadline", sent=False), Penalty.NOTHING, False, "deadline"),
+    (FailedAttempt("protocol error"), Penalty.FAILURE, True, "protocol error"),
+    (
+        FailedAttempt("judged", "empty stream", 200),
+        Penalty.FAILURE,
+        True,
+        "empty stream",
+    ),
+    (FailedAttempt("judged", "error event", 200), Penalty.FAILURE, True, "error event"),
+    (FailedAttempt("judged", "", 200), Penalty.FAILURE, True, "broken answer"),
 ]
 
 
 @pytest.mark.parametrize(("failed", "mark", "counted", "reason"), BROKEN)
-def test_broken(failed: Failed, mark: Mark, counted: bool, reason: str) -> None:
-    assert verdict(failed) == Judged(Next.MOVE_ON, mark, reason, counted)
+def test_broken(
+    failed: FailedAttempt, mark: Penalty, counted: bool, reason: str
+) -> None:
+    assert verdict(failed) == FailureVerdict(
+        NextStep.NEXT_CANDIDATE, mark, reason, counted
+    )
 
 
 # -- statuses --------------------------------------------------------------------------
 
-ON = Next.MOVE_ON
-STRIKE, COOL, NOTHING = Mark.STRIKE, Mark.COOL, Mark.NOTHING
-ACCOUNT, GONE, SILENT = Mark.DISABLE_ACCOUNT, Mark.DISABLE_MODEL, Mark.NO_DIALECT
-ENDPOINT = Mark.DISABLE_ENDPOINT
+ON = NextStep.NEXT_CANDIDATE
+STRIKE, COOL, NOTHING = Penalty.FAILURE, Penalty.COOLDOWN, Penalty.NOTHING
+ACCOUNT, GONE, SILENT = (
+    Penalty.DISABLE_ACCOUNT,
+    Penalty.DISABLE_MODEL,
+    Penalty.DISABLE_DIALECT,
+)
+ENDPOINT = Penalty.DISABLE_ENDPOINT
 
 STATUSES = [
     # 429: at once to the next, until its word
@@ -152,7 +185,12 @@ STATUSES = [
         GONE,
         TEN_MINUTES,
     ),
-    (answered(403, error("Your input was flagged")), Next.STOP, NOTHING, None),
+    (
+        answered(403, error("Your input was flagged")),
+        NextStep.RETURN_ERROR,
+        NOTHING,
+        None,
+    ),
     # money
     (answered(402), ON, ACCOUNT, HOUR),
     (answered(402, error("Insufficient credits")), ON, ACCOUNT, HOUR),
@@ -289,7 +327,7 @@ STATUSES = [
     *(
         (
             answered(status, error(text, "invalid_function_parameters")),
-            Next.STOP,
+            NextStep.RETURN_ERROR,
             NOTHING,
             None,
         )
@@ -315,13 +353,13 @@ STATUSES = [
                 "context_length_exceeded",
             ),
         ),
-        Next.LARGER,
+        NextStep.LARGER_CONTEXT,
         NOTHING,
         None,
     ),
     (
         answered(400, error("prompt is too long: 210000 tokens > 200000 maximum")),
-        Next.LARGER,
+        NextStep.LARGER_CONTEXT,
         NOTHING,
         None,
     ),
@@ -332,28 +370,28 @@ STATUSES = [
                 "The input exceeds the maximum number of tokens allowed: exceeds the maximum number of tokens"
             ),
         ),
-        Next.LARGER,
+        NextStep.LARGER_CONTEXT,
         NOTHING,
         None,
     ),
     (
         answered(422, error("input is too long for requested model")),
-        Next.LARGER,
+        NextStep.LARGER_CONTEXT,
         NOTHING,
         None,
     ),
     (answered(413), ON, NOTHING, None),
     (
         answered(500, error("the request exceeds the available context size.")),
-        Next.LARGER,
+        NextStep.LARGER_CONTEXT,
         NOTHING,
         None,
     ),
     # the client's own
-    (answered(400), Next.STOP, NOTHING, None),
+    (answered(400), NextStep.RETURN_ERROR, NOTHING, None),
     (
         answered(400, error("'messages' must contain the word 'json'")),
-        Next.STOP,
+        NextStep.RETURN_ERROR,
         NOTHING,
         None,
     ),
@@ -365,25 +403,30 @@ STATUSES = [
                 "unsupported_parameter",
             ),
         ),
-        Next.STOP,
+        NextStep.RETURN_ERROR,
         NOTHING,
         None,
     ),
     (
         answered(400, error("This model does not support image input")),
-        Next.STOP,
+        NextStep.RETURN_ERROR,
         NOTHING,
         None,
     ),
     (
         answered(400, error("tool_choice is not supported for model x")),
-        Next.STOP,
+        NextStep.RETURN_ERROR,
         NOTHING,
         None,
     ),
-    (answered(422, error("messages.0.role: unknown")), Next.STOP, NOTHING, None),
-    (answered(415), Next.STOP, NOTHING, None),
-    (answered(451), Next.STOP, NOTHING, None),
+    (
+        answered(422, error("messages.0.role: unknown")),
+        NextStep.RETURN_ERROR,
+        NOTHING,
+        None,
+    ),
+    (answered(415), NextStep.RETURN_ERROR, NOTHING, None),
+    (answered(451), NextStep.RETURN_ERROR, NOTHING, None),
     # it broke on this request
     *(
         (answered(500, error(text)), ON, NOTHING, None)
@@ -410,13 +453,19 @@ STATUSES = [
 
 
 @pytest.mark.parametrize(("failed", "next", "mark", "back_in"), STATUSES)
-def test_status(failed: Failed, next: Next, mark: Mark, back_in: float | None) -> None:
+def test_status(
+    failed: FailedAttempt, next: NextStep, mark: Penalty, back_in: float | None
+) -> None:
     found = verdict(failed)
-    assert (found.next, found.mark) == (next, mark)
+    assert (found.next, found.penalty) == (next, mark)
     assert found.until == (None if back_in is None else NOW + back_in)
-    ours = next in (ON, Next.LARGER) and mark is NOTHING and failed.status == 500
+    ours = (
+        next in (ON, NextStep.LARGER_CONTEXT)
+        and mark is NOTHING
+        and failed.status == 500
+    )
     assert found.counted is (
-        mark is STRIKE or next is Next.STOP or (ours and next is ON)
+        mark is STRIKE or next is NextStep.RETURN_ERROR or (ours and next is ON)
     )
     assert str(failed.status) in found.reason
     assert len(found.reason) <= 80
@@ -424,10 +473,10 @@ def test_status(failed: Failed, next: Next, mark: Mark, back_in: float | None) -
 
 def test_session_is_renewed_once() -> None:
     refused = answered(401)
-    assert verdict(refused, can_refresh=True).next is Next.REFRESH
-    assert verdict(refused, can_refresh=True).mark is NOTHING
-    assert verdict(refused).mark is ACCOUNT
-    assert verdict(answered(403), can_refresh=True).mark is ACCOUNT
+    assert verdict(refused, can_refresh=True).next is NextStep.REFRESH_CREDENTIAL
+    assert verdict(refused, can_refresh=True).penalty is NOTHING
+    assert verdict(refused).penalty is ACCOUNT
+    assert verdict(answered(403), can_refresh=True).penalty is ACCOUNT
 
 
 def test_reason_is_a_class_and_a_code() -> None:
@@ -456,14 +505,14 @@ def test_any_failure_has_a_verdict(
     found = verdict(failed, can_refresh=can_refresh)
     # An account that is of no use is not asked again at once, and a key is not spent
     # on a redirect.
-    if found.mark in (ACCOUNT, GONE):
+    if found.penalty in (ACCOUNT, GONE):
         assert found.until is not None
         assert found.until > NOW
-    if found.next is Next.STOP:
+    if found.next is NextStep.RETURN_ERROR:
         assert kind == "status"
         assert 400 <= (status or 0) < 500
-    final = final_answer([("a/m", failed)], (), model="m", now=NOW)
-    if isinstance(final, Own):
+    final = final_response([("a/m", failed)], (), model="m", now=NOW)
+    if isinstance(final, GatewayError):
         assert final.status in (429, 502, 503, 504)
     else:
         assert final.failed.status is not None
@@ -485,7 +534,7 @@ BAD_REQUEST = answered(400, error("bad"))
 LIMITED = answered(429, error("slow down", "rate_limit_exceeded"))
 BROKE = answered(500, error("oops"))
 BROKE_LATER = answered(503, error("oops again"))
-REFUSED, LATE = Failed("connect"), Failed("no first byte")
+REFUSED, LATE = FailedAttempt("connect"), FailedAttempt("no first byte")
 COOLING = skipped("a", "cooling down", "cooling down: 429", 30)
 FULL = skipped("b", "at limit", "requests/day 20 of 20", 900)
 FAILING = skipped("c", "failing", "failing: connect", 60)
@@ -519,10 +568,14 @@ PASSED = [
 
 
 @pytest.mark.parametrize(("tried", "expected"), PASSED)
-def test_last_word_of_a_provider(tried: Sequence[Failed], expected: Failed) -> None:
+def test_last_word_of_a_provider(
+    tried: Sequence[FailedAttempt], expected: FailedAttempt
+) -> None:
     named = [(f"{i}/m", failed) for i, failed in enumerate(tried)]
     for rest in ((), (COOLING,), (FAILING, DISABLED)):
-        assert final_answer(named, rest, model="m", now=NOW) == Passed(expected)
+        assert final_response(named, rest, model="m", now=NOW) == UpstreamError(
+            expected
+        )
 
 
 OWN = [
@@ -534,10 +587,15 @@ OWN = [
     ([REFUSED], [], 502, None),
     ([REFUSED], [FAILING], 502, 60),
     ([REFUSED, LATE], [], 502, None),
-    ([LATE, Failed("deadline"), Failed("connect timeout")], [], 504, None),
+    (
+        [LATE, FailedAttempt("deadline"), FailedAttempt("connect timeout")],
+        [],
+        504,
+        None,
+    ),
     ([LATE], [UNSET], 504, None),
     ([LATE], [FULL], 429, 900),
-    ([Failed("judged", "empty stream", 200)], [], 502, None),
+    ([FailedAttempt("judged", "empty stream", 200)], [], 502, None),
     ([answered(500, b"<html>")], [], 502, None),
     ([answered(405)], [], 502, None),
     ([answered(401)], [DISABLED], 503, HOUR),
@@ -560,16 +618,16 @@ OWN = [
 
 @pytest.mark.parametrize(("tried", "rest", "status", "back_in"), OWN)
 def test_last_word_of_our_own(
-    tried: Sequence[Failed],
+    tried: Sequence[FailedAttempt],
     rest: Sequence[Candidate],
     status: int,
     back_in: float | None,
 ) -> None:
     named = [(f"{i}/m", failed) for i, failed in enumerate(tried)]
-    found = final_answer(named, rest, model="m", now=NOW)
-    assert isinstance(found, Own)
+    found = final_response(named, rest, model="m", now=NOW)
+    assert isinstance(found, GatewayError)
     assert found.status == status
-    assert found.retry_after == (None if back_in is None else NOW + back_in)
+    assert found.retry_at == (None if back_in is None else NOW + back_in)
     for name, _ in named:
         assert f"{name}: " in found.message
     for candidate in rest:
@@ -577,8 +635,8 @@ def test_last_word_of_our_own(
 
 
 def test_each_candidate_has_one_reason() -> None:
-    found = final_answer([("a/m", LIMITED)], [COOLING, FULL], model="m", now=NOW)
-    assert isinstance(found, Own)
+    found = final_response([("a/m", LIMITED)], [COOLING, FULL], model="m", now=NOW)
+    assert isinstance(found, GatewayError)
     assert found.message == (
         "Every provider of 'm' is exhausted. "
         "a/m: cooling down: 429; b/m: requests/day 20 of 20"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_gateway.routing.health import JITTER, Health, Unavailable
+from llm_gateway.routing.health import JITTER, HealthTracker, Unavailable
 
 NOW = 1_800_000_000.0
 A = ("a", "", "m")
@@ -16,15 +16,15 @@ B = ("b", "", "m")
 ALL = (A, OTHER_MODEL, OTHER_ACCOUNT, B)
 
 
-def struck(times: int, *, whole: bool = False) -> Health:
-    health = Health()
+def struck(times: int, *, whole: bool = False) -> HealthTracker:
+    health = HealthTracker()
     for _ in range(times):
-        health.strike(A, NOW, "500", whole=whole)
+        health.record_failure(A, NOW, "500", whole=whole)
     return health
 
 
 def free(
-    health: Health, now: float, offers: tuple[tuple[str, ...], ...] = ALL
+    health: HealthTracker, now: float, offers: tuple[tuple[str, ...], ...] = ALL
 ) -> list[tuple[str, ...]]:
     return [offer for offer in offers if health.unavailable(offer, now) is None]
 
@@ -35,7 +35,7 @@ def free(
 def test_five_strikes_in_a_row_open_it_for_thirty_seconds() -> None:
     health = struck(4)
     assert free(health, NOW) == list(ALL)
-    assert health.strike(A, NOW, "503") == NOW + 30
+    assert health.record_failure(A, NOW, "503") == NOW + 30
     assert health.unavailable(A, NOW) == Unavailable("failing", "503", NOW + 30)
     assert free(health, NOW) == [OTHER_MODEL, OTHER_ACCOUNT, B]
     assert free(health, NOW + 30) == list(ALL)
@@ -43,78 +43,78 @@ def test_five_strikes_in_a_row_open_it_for_thirty_seconds() -> None:
 
 def test_a_success_in_between_starts_the_count_anew() -> None:
     health = struck(4)
-    assert health.succeeded(A, NOW) is False
+    assert health.record_success(A, NOW) is False
     for _ in range(4):
-        assert health.strike(A, NOW, "500") is None
-    assert health.strike(A, NOW, "500") == NOW + 30
+        assert health.record_failure(A, NOW, "500") is None
+    assert health.record_failure(A, NOW, "500") == NOW + 30
 
 
 def test_half_of_twenty_in_a_minute_open_it() -> None:
     health = struck(1)
     for second in range(1, 10):
-        health.succeeded(A, NOW + second)
-        assert health.strike(A, NOW + second, "500") is None
-    assert health.strike(A, NOW + 10, "500") == NOW + 40
+        health.record_success(A, NOW + second)
+        assert health.record_failure(A, NOW + second, "500") is None
+    assert health.record_failure(A, NOW + 10, "500") == NOW + 40
 
 
 def test_what_is_older_than_a_minute_does_not_count() -> None:
     health = struck(1)
     for second in range(1, 10):
-        health.succeeded(A, NOW + second)
-        health.strike(A, NOW + second, "500")
-    assert health.strike(A, NOW + 62, "500") is None
+        health.record_success(A, NOW + second)
+        health.record_failure(A, NOW + second, "500")
+    assert health.record_failure(A, NOW + 62, "500") is None
 
 
 def test_strikes_while_it_is_open_change_nothing() -> None:
     """Requests that were under way when it opened fail one after the other."""
     health = struck(5)
     for second in range(10):
-        assert health.strike(A, NOW + second, "500") is None
+        assert health.record_failure(A, NOW + second, "500") is None
     assert free(health, NOW + 30) == list(ALL)
 
 
 def test_one_request_at_a_time_tests_it() -> None:
     health = struck(5)
-    health.dispatched(A, NOW + 30)
+    health.record_dispatch(A, NOW + 30)
     assert health.unavailable(A, NOW + 31) == Unavailable(
         "failing", "being tested", NOW + 32
     )
-    assert health.succeeded(A, NOW + 33) is True
+    assert health.record_success(A, NOW + 33) is True
     assert free(health, NOW + 33) == list(ALL)
-    assert health.strike(A, NOW + 34, "500") is None
+    assert health.record_failure(A, NOW + 34, "500") is None
 
 
 def test_a_failed_test_opens_it_twice_as_long_up_to_ten_minutes() -> None:
     health = struck(5)
     at, lengths = NOW + 30, []
     for _ in range(7):
-        health.dispatched(A, at)
-        until = health.strike(A, at, "500")
+        health.record_dispatch(A, at)
+        until = health.record_failure(A, at, "500")
         assert until is not None
         lengths.append(until - at)
         at = until
     assert lengths == [60, 120, 240, 480, 600, 600, 600]
-    health.dispatched(A, at)
-    health.succeeded(A, at)
+    health.record_dispatch(A, at)
+    health.record_success(A, at)
     for _ in range(4):
-        assert health.strike(A, at, "500") is None
-    assert health.strike(A, at, "500") == at + 30
+        assert health.record_failure(A, at, "500") is None
+    assert health.record_failure(A, at, "500") == at + 30
 
 
 ENDS = {
-    "client left": lambda health, now: health.inconclusive(A),
-    "429": lambda health, now: health.cool(A, now, now + 1, "429"),
+    "client left": lambda health, now: health.release_probe(A),
+    "429": lambda health, now: health.start_cooldown(A, now, now + 1, "429"),
     "401": lambda health, now: health.disable(A, now + 1, "401", account=True),
     "404": lambda health, now: health.disable(A, now + 1, "404"),
-    "405": lambda health, now: health.silence(A, "chat", now + 600),
-    "refused": lambda health, now: health.strike(A, now, "connect", whole=True),
+    "405": lambda health, now: health.disable_dialect(A, "chat", now + 600),
+    "refused": lambda health, now: health.record_failure(A, now, "connect", whole=True),
 }
 
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_test_without_a_result_can_be_run_again(end: str) -> None:
     health = struck(5)
-    health.dispatched(A, NOW + 30)
+    health.record_dispatch(A, NOW + 30)
     assert free(health, NOW + 31, (A,)) == []
     ENDS[end](health, NOW + 31)
     assert free(health, NOW + 32, (A,)) == [A]
@@ -122,7 +122,7 @@ def test_a_test_without_a_result_can_be_run_again(end: str) -> None:
 
 def test_a_test_that_is_never_heard_of_again_is_given_up() -> None:
     health = struck(5)
-    health.dispatched(A, NOW + 30)
+    health.record_dispatch(A, NOW + 30)
     assert free(health, NOW + 629, (A,)) == []
     assert free(health, NOW + 630, (A,)) == [A]
 
@@ -130,16 +130,16 @@ def test_a_test_that_is_never_heard_of_again_is_given_up() -> None:
 def test_a_provider_that_cannot_be_reached_fails_with_all_its_models() -> None:
     health = struck(5, whole=True)
     assert free(health, NOW) == [B]
-    health.dispatched(OTHER_MODEL, NOW + 30)
+    health.record_dispatch(OTHER_MODEL, NOW + 30)
     assert free(health, NOW + 30) == [B]
-    health.succeeded(OTHER_MODEL, NOW + 31)
+    health.record_success(OTHER_MODEL, NOW + 31)
     assert free(health, NOW + 31) == list(ALL)
 
 
 def test_a_provider_that_answers_badly_was_reached() -> None:
     health = struck(5, whole=True)
-    health.dispatched(A, NOW + 30)
-    assert health.strike(A, NOW + 31, "500") is None
+    health.record_dispatch(A, NOW + 30)
+    assert health.record_failure(A, NOW + 31, "500") is None
     assert free(health, NOW + 31) == list(ALL)
 
 
@@ -147,35 +147,37 @@ def test_a_provider_that_answers_badly_was_reached() -> None:
 
 
 def test_a_cooldown_ends_by_the_providers_word() -> None:
-    health = Health()
-    assert health.cool(A, NOW, NOW + 7, "429") == NOW + 7
+    health = HealthTracker()
+    assert health.start_cooldown(A, NOW, NOW + 7, "429") == NOW + 7
     assert health.unavailable(A, NOW) == Unavailable("cooling down", "429", NOW + 7)
     assert free(health, NOW + 6) == [OTHER_MODEL, OTHER_ACCOUNT, B]
     assert free(health, NOW + 7) == list(ALL)
 
 
 def test_without_a_word_it_grows_until_something_works() -> None:
-    health = Health()
+    health = HealthTracker()
     at, lengths = NOW, []
     for _ in range(7):
-        until = health.cool(A, at, None, "429")
+        until = health.start_cooldown(A, at, None, "429")
         lengths.append(until - at)
         at = until
     assert lengths == [30, 60, 120, 240, 480, 600, 600]
-    health.succeeded(A, at)
-    assert health.cool(A, at, None, "429") == at + 30
+    health.record_success(A, at)
+    assert health.start_cooldown(A, at, None, "429") == at + 30
 
 
 def test_twenty_refused_at_once_are_one_occasion() -> None:
-    health = Health()
-    assert {health.cool(A, NOW + i / 10, None, "429") for i in range(20)} == {NOW + 30}
-    assert health.cool(A, NOW + 30, None, "429") == NOW + 90
+    health = HealthTracker()
+    assert {health.start_cooldown(A, NOW + i / 10, None, "429") for i in range(20)} == {
+        NOW + 30
+    }
+    assert health.start_cooldown(A, NOW + 30, None, "429") == NOW + 90
 
 
 def test_the_longest_rest_holds() -> None:
-    health = Health()
+    health = HealthTracker()
     health.disable(A, NOW + 3600, "401", account=True)
-    health.cool(A, NOW, NOW + 7, "429")
+    health.start_cooldown(A, NOW, NOW + 7, "429")
     assert health.unavailable(A, NOW) == Unavailable("disabled", "401", NOW + 3600)
     assert free(health, NOW) == [OTHER_ACCOUNT, B]
     health.disable(A, NOW + 600, "404")
@@ -186,8 +188,8 @@ def test_the_longest_rest_holds() -> None:
 
 
 def test_a_dialect_that_never_answered_is_left_alone_for_a_while() -> None:
-    health = Health()
-    assert health.silence(A, "responses", NOW + 600)
+    health = HealthTracker()
+    assert health.disable_dialect(A, "responses", NOW + 600)
     assert health.unavailable(A, NOW, "chat") is None
     for offer in (A, OTHER_MODEL, OTHER_ACCOUNT):
         found = health.unavailable(offer, NOW, "responses")
@@ -204,22 +206,22 @@ def test_a_dialect_that_never_answered_is_left_alone_for_a_while() -> None:
     ],
 )
 def test_who_has_answered_in_a_dialect_speaks_it(
-    speak: Callable[[Health], object],
+    speak: Callable[[HealthTracker], object],
 ) -> None:
-    health = Health()
+    health = HealthTracker()
     speak(health)
-    assert not health.silence(A, "chat", NOW + 600)
+    assert not health.disable_dialect(A, "chat", NOW + 600)
     assert health.unavailable(A, NOW, "chat") is None
-    assert health.silence(A, "responses", NOW + 600)
+    assert health.disable_dialect(A, "responses", NOW + 600)
     # An answer that was under way when it was silenced brings it back.
-    late = Health()
-    late.silence(A, "chat", NOW + 600)
+    late = HealthTracker()
+    late.disable_dialect(A, "chat", NOW + 600)
     speak(late)
     assert late.unavailable(A, NOW, "chat") is None
 
 
 def test_a_model_may_be_disabled_in_one_dialect() -> None:
-    health = Health()
+    health = HealthTracker()
     health.disable(A, NOW + 600, "404", dialect="chat")
     assert health.unavailable(A, NOW, "chat") == Unavailable(
         "disabled", "404", NOW + 600
@@ -233,14 +235,14 @@ def test_a_model_may_be_disabled_in_one_dialect() -> None:
 
 def served_and_struck(
     good: str, bad: str, *, strikes: int = 40, whole: bool = False
-) -> Health:
+) -> HealthTracker:
     """One is served while the other's requests fail, five times as often."""
-    health = Health()
-    health.succeeded(A, NOW, asker=good)
+    health = HealthTracker()
+    health.record_success(A, NOW, asker=good)
     for n in range(strikes):
-        health.strike(A, NOW + n, "500", asker=bad, whole=whole)
+        health.record_failure(A, NOW + n, "500", asker=bad, whole=whole)
         if n % 5 == 4:
-            health.succeeded(A, NOW + n, asker=good)
+            health.record_success(A, NOW + n, asker=good)
     return health
 
 
@@ -253,44 +255,46 @@ def test_one_asker_alone_opens_no_circuit_while_others_are_served() -> None:
     [("one", "one", False), ("", "", False), ("good", "", False)],
 )
 def test_otherwise_half_of_twenty_do(good: str, bad: str, whole: bool) -> None:
-    health = Health()
-    health.succeeded(A, NOW, asker=good)
+    health = HealthTracker()
+    health.record_success(A, NOW, asker=good)
     for _ in range(5):
-        health.strike(A, NOW, "500", asker=bad, whole=whole)
+        health.record_failure(A, NOW, "500", asker=bad, whole=whole)
     assert free(health, NOW, (A,)) == []
 
 
 def test_strikes_of_two_askers_are_the_offers_own() -> None:
-    health = Health()
-    health.succeeded(A, NOW, asker="good")
+    health = HealthTracker()
+    health.record_success(A, NOW, asker="good")
     for n in range(5):
-        health.strike(A, NOW, "500", asker=("one", "two")[n % 2])
+        health.record_failure(A, NOW, "500", asker=("one", "two")[n % 2])
     assert free(health, NOW, (A,)) == []
 
 
 def test_a_good_answer_of_a_minute_ago_excuses_nobody() -> None:
-    health = Health()
-    health.succeeded(A, NOW, asker="good")
+    health = HealthTracker()
+    health.record_success(A, NOW, asker="good")
     for _ in range(5):
-        health.strike(A, NOW + 61, "500", asker="bad")
+        health.record_failure(A, NOW + 61, "500", asker="bad")
     assert free(health, NOW + 61, (A,)) == []
 
 
 # -- a clock that is set back ------------------------------------------------------------
 
-RESTS: dict[str, tuple[Callable[[Health], object], float]] = {
-    "cooldown": (lambda health: health.cool(A, NOW, NOW + 30, "429"), 30),
-    "own cooldown": (lambda health: health.cool(A, NOW, None, "429"), 30),
+RESTS: dict[str, tuple[Callable[[HealthTracker], object], float]] = {
+    "cooldown": (lambda health: health.start_cooldown(A, NOW, NOW + 30, "429"), 30),
+    "own cooldown": (lambda health: health.start_cooldown(A, NOW, None, "429"), 30),
     "circuit": (
-        lambda health: [health.strike(A, NOW, "500") for _ in range(5)],
+        lambda health: [health.record_failure(A, NOW, "500") for _ in range(5)],
         30,
     ),
     "provider": (
-        lambda health: [health.strike(A, NOW, "tls", whole=True) for _ in range(5)],
+        lambda health: [
+            health.record_failure(A, NOW, "tls", whole=True) for _ in range(5)
+        ],
         30,
     ),
     "disabled": (lambda health: health.disable(A, NOW + 600, "404"), 600),
-    "dialect": (lambda health: health.silence(A, "chat", NOW + 600), 600),
+    "dialect": (lambda health: health.disable_dialect(A, "chat", NOW + 600), 600),
 }
 
 
@@ -298,8 +302,8 @@ RESTS: dict[str, tuple[Callable[[Health], object], float]] = {
 @pytest.mark.parametrize("rest", RESTS)
 def test_a_clock_that_is_set_back_lengthens_nothing(rest: str, back: float) -> None:
     begin, length = RESTS[rest]
-    health = Health()
-    health.dispatched(A, NOW)
+    health = HealthTracker()
+    health.record_dispatch(A, NOW)
     begin(health)
     found = health.unavailable(A, NOW - back, "chat")
     assert found is not None
@@ -310,9 +314,9 @@ def test_a_clock_that_is_set_back_lengthens_nothing(rest: str, back: float) -> N
 
 def test_a_new_configuration_is_a_new_beginning() -> None:
     health = struck(5)
-    health.cool(B, NOW, NOW + 7, "429")
+    health.start_cooldown(B, NOW, NOW + 7, "429")
     health.disable(A, NOW + 99, "401", account=True)
-    health.silence(A, "chat", NOW + 600)
+    health.disable_dialect(A, "chat", NOW + 600)
     health.forget("a")
     assert free(health, NOW, (A, OTHER_ACCOUNT)) == [A, OTHER_ACCOUNT]
     assert health.unavailable(A, NOW, "chat") is None
@@ -333,24 +337,26 @@ STEPS = st.lists(
 )
 
 
-def play(health: Health, steps: list[tuple[str, tuple[str, ...], float]]) -> float:
+def play(
+    health: HealthTracker, steps: list[tuple[str, tuple[str, ...], float]]
+) -> float:
     """Requests leave only to who is free, as in the gateway; the time at the end."""
     now = NOW
     for what, offer, later in steps:
         now += later
         match what:
             case "dispatch" if health.unavailable(offer, now) is None:
-                health.dispatched(offer, now)
+                health.record_dispatch(offer, now)
             case "succeed":
-                health.succeeded(offer, now)
+                health.record_success(offer, now)
             case "strike":
-                health.strike(offer, now, "500")
+                health.record_failure(offer, now, "500")
             case "whole":
-                health.strike(offer, now, "connect", whole=True)
+                health.record_failure(offer, now, "connect", whole=True)
             case "left":
-                health.inconclusive(offer)
+                health.release_probe(offer)
             case "cool":
-                health.cool(offer, now, None, "429")
+                health.start_cooldown(offer, now, None, "429")
             case "disable":
                 health.disable(offer, now + 600, "404")
     return now
@@ -361,7 +367,7 @@ def test_everything_comes_back_by_itself(
     steps: list[tuple[str, tuple[str, ...], float]],
 ) -> None:
     """No sequence of failures blocks an offer for longer than ten minutes."""
-    health = Health()
+    health = HealthTracker()
     now = play(health, steps)
     for offer in ALL:
         found = health.unavailable(offer, now)
@@ -376,9 +382,9 @@ def test_everything_comes_back_by_itself(
 def test_a_success_makes_an_offer_whole(
     steps: list[tuple[str, tuple[str, ...], float]], offer: tuple[str, ...]
 ) -> None:
-    health = Health()
+    health = HealthTracker()
     now = play(health, [step for step in steps if step[0] not in ("cool", "disable")])
-    health.succeeded(offer, now)
+    health.record_success(offer, now)
     assert health.unavailable(offer, now) is None
 
 
@@ -386,14 +392,14 @@ def test_a_success_makes_an_offer_whole(
 def test_a_half_open_circuit_lets_one_through(
     steps: list[tuple[str, tuple[str, ...], float]], offer: tuple[str, ...]
 ) -> None:
-    health = Health()
+    health = HealthTracker()
     now = play(health, steps) + 600
     for _ in range(5):
-        health.strike(offer, now, "500")
+        health.record_failure(offer, now, "500")
     now += 30
     for _ in range(600):
         if health.unavailable(offer, now) is None:
             break
         now += 1
-    health.dispatched(offer, now)
+    health.record_dispatch(offer, now)
     assert health.unavailable(offer, now) is not None

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.domain import (
-    Call,
+    Charge,
     Decision,
     Dialect,
+    GatewayRequest,
     Limit,
     Metric,
-    Need,
     Offer,
     Policy,
     Price,
@@ -25,7 +25,7 @@ from llm_gateway.domain import (
 from llm_gateway.limits.limiter import LimitRefusal
 from llm_gateway.providers.paid_extras import Extras
 from llm_gateway.routing.health import Unavailable
-from llm_gateway.routing.selection import decide, expected_cost, one_family
+from llm_gateway.routing.selection import decide, expected_cost, same_embedding_model
 from llm_gateway.routing.worst_case import extras_of, most_output, price_of
 
 NOW = 1_800_000_000.0
@@ -67,11 +67,11 @@ class Table:
     def limits(self, offer: Offer) -> tuple[Limit, ...]:
         return (*offer.limits, *self.held)
 
-    def need(self, offer: Offer, ask: RequestInfo) -> Need:
-        return Need(1, 100, 0)
+    def need(self, offer: Offer, ask: RequestInfo) -> Charge:
+        return Charge(1, 100, 0)
 
     def fit(
-        self, offer: Offer, limits: Sequence[Limit], need: Need
+        self, offer: Offer, limits: Sequence[Limit], need: Charge
     ) -> LimitRefusal | None:
         if offer.provider not in self.full:
             return None
@@ -111,9 +111,11 @@ def decided(
     **more: Any,
 ) -> Decision:
     ask = RequestInfo(Dialect("chat"), "m")
-    call = Call(id="1", at=NOW, ask=ask, client="c", app="a", policy=policy)
+    call = GatewayRequest(id="1", at=NOW, ask=ask, client="c", app="a", policy=policy)
     dice = iter(chance)
-    return decide(call, ranks, table or Table(), chance=lambda: next(dice, 0.0), **more)
+    return decide(
+        call, ranks, table or Table(), tie_break=lambda: next(dice, 0.0), **more
+    )
 
 
 def order(decision: Decision) -> str:
@@ -325,12 +327,12 @@ def test_embeddings_stay_in_one_family() -> None:
     first = free("a", model="e5")
     same = offer("b", 1, model="e5")
     other = free("c", model="ada")
-    assert one_family([[first, other], [same]]) == ((first,), (same,))
+    assert same_embedding_model([[first, other], [same]]) == ((first,), (same,))
     mapped = [
         free("a", model="e5", mapped=True),
         free("b", model="vendor/e5", mapped=True),
     ]
-    assert one_family([mapped]) == (tuple(mapped),)
+    assert same_embedding_model([mapped]) == (tuple(mapped),)
     half = [free("a", model="e5", mapped=True), free("b", model="vendor/e5")]
-    assert one_family([half]) == ((half[0],),)
-    assert one_family([[], []]) == ()
+    assert same_embedding_model([half]) == ((half[0],),)
+    assert same_embedding_model([[], []]) == ()

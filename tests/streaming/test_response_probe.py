@@ -9,10 +9,10 @@ from wire import ANSWERS, STREAMS, cut, dialect_of, places, recording
 
 from llm_gateway import dialects
 from llm_gateway.dialects import SPECS, ProviderError
-from llm_gateway.streaming.response_probe import MOST_HELD, Peek, PeekState
+from llm_gateway.streaming.response_probe import MOST_HELD, ProbeState, ResponseProbe
 from llm_gateway.streaming.sse import raw_events
 
-HOLD, CONTENT, ERROR = PeekState.HOLD, PeekState.CONTENT, PeekState.ERROR
+HOLD, CONTENT, ERROR = ProbeState.HOLD, ProbeState.CONTENT, ProbeState.ERROR
 
 # recording -> events that say nothing yet, and the state that the next one gives
 HEADS = {
@@ -42,7 +42,7 @@ HEADS = {
 def test_heads_of_recordings(name):
     silent, state = HEADS[name]
     events = raw_events(recording(name))
-    peek = Peek(SPECS[dialect_of(name)], True)
+    peek = ResponseProbe(SPECS[dialect_of(name)], True)
     for event in events[:silent]:
         assert peek.feed(event) is HOLD
     assert peek.feed(events[silent]) is state
@@ -55,7 +55,7 @@ def test_heads_of_recordings(name):
 @settings(max_examples=20)
 @given(places=places)
 def test_chunks_do_not_matter(name, places):
-    peek = Peek(SPECS[dialect_of(name)], True)
+    peek = ResponseProbe(SPECS[dialect_of(name)], True)
     states = [peek.feed(chunk) for chunk in cut(recording(name), places)]
     assert [*states, peek.finish()][-1] is HEADS[name][1]
 
@@ -63,7 +63,7 @@ def test_chunks_do_not_matter(name, places):
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_head_that_breaks_off_is_an_empty_stream(name):
     silent, _ = HEADS[name]
-    peek = Peek(SPECS[dialect_of(name)], True)
+    peek = ResponseProbe(SPECS[dialect_of(name)], True)
     for event in raw_events(recording(name))[:silent]:
         peek.feed(event)
     assert peek.finish() is ERROR
@@ -161,7 +161,7 @@ RESPONSES = [
     + [(dialects.RESPONSES, *case) for case in RESPONSES],
 )
 def test_first_events(dialect, event, state):
-    peek = Peek(dialect, True)
+    peek = ResponseProbe(dialect, True)
     assert peek.feed(b"data: " + json.dumps(event).encode() + b"\n\n") is state
     assert peek.kind == ("error event" if state is ERROR else "")
 
@@ -189,7 +189,7 @@ def test_first_events(dialect, event, state):
 )
 def test_streams_that_say_nothing(stream, kind):
     for size in (1, 4, 1000):
-        peek = Peek(dialects.CHAT, True)
+        peek = ResponseProbe(dialects.CHAT, True)
         for i in range(0, len(stream), size):
             peek.feed(stream[i : i + size])
         assert peek.finish() is ERROR
@@ -197,7 +197,7 @@ def test_streams_that_say_nothing(stream, kind):
 
 
 def test_a_plain_answer_to_a_streamed_request_is_content():
-    peek = Peek(dialects.CHAT, True)
+    peek = ResponseProbe(dialects.CHAT, True)
     body = recording("openai_chat.json")
     assert peek.feed(body[:9]) is HOLD
     assert peek.feed(body[9:]) is HOLD
@@ -208,7 +208,7 @@ def test_a_plain_answer_to_a_streamed_request_is_content():
     "filler", [b": comment\n\n", b'data: {"choices":[]}\n\n', b"data: ", b"{ "]
 )
 def test_no_more_than_this_is_held(filler):
-    peek = Peek(dialects.CHAT, True)
+    peek = ResponseProbe(dialects.CHAT, True)
     fed = 0
     while fed <= MOST_HELD:
         assert peek.feed(filler) in (HOLD, CONTENT)
@@ -221,7 +221,7 @@ def test_no_more_than_this_is_held(filler):
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_plain_answers_are_content_once_whole(name):
-    peek = Peek(SPECS[dialect_of(name)], False)
+    peek = ResponseProbe(SPECS[dialect_of(name)], False)
     body = recording(name)
     assert peek.feed(body[:20]) is HOLD
     assert peek.feed(body[20:]) is HOLD
@@ -247,7 +247,7 @@ def test_plain_answers_are_content_once_whole(name):
     ],
 )
 def test_plain_answers_that_are_none(body, kind, message):
-    peek = Peek(dialects.CHAT, False)
+    peek = ResponseProbe(dialects.CHAT, False)
     assert peek.feed(body) is HOLD
     assert peek.finish() is ERROR
     assert (peek.kind, peek.error.message) == (kind, message)
@@ -309,7 +309,7 @@ PLAIN = [
 def test_a_plain_answer_holds_an_answer_or_is_none(dialect, body, flaw, streamed):
     """Asked for or not: who answers a stream with JSON is judged alike."""
     for announced in (False, True):
-        peek = Peek(SPECS[dialect], streamed, announced=announced)
+        peek = ResponseProbe(SPECS[dialect], streamed, announced=announced)
         peek.feed(json.dumps(body).encode())
         assert peek.finish() is (ERROR if flaw else CONTENT)
         assert peek.kind == flaw
@@ -317,13 +317,13 @@ def test_a_plain_answer_holds_an_answer_or_is_none(dialect, body, flaw, streamed
 
 
 def test_what_lies_below_a_dialects_path_is_not_known():
-    peek = Peek(dialects.MESSAGES, False, below=True)
+    peek = ResponseProbe(dialects.MESSAGES, False, below=True)
     peek.feed(b'{"input_tokens": 5}')
     assert peek.finish() is CONTENT
 
 
 def test_a_provider_that_wraps_its_error_in_a_good_answer_is_heard():
-    peek = Peek(dialects.CHAT, False)
+    peek = ResponseProbe(dialects.CHAT, False)
     peek.feed(json.dumps(MINIMAX).encode())
     peek.finish()
     assert (peek.error.code, peek.error.message) == ("1002", "busy")
@@ -348,7 +348,7 @@ FIRST = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
     ],
 )
 def test_a_stream_is_known_by_its_bytes(stream, announced, size):
-    peek = Peek(dialects.CHAT, True, announced=announced)
+    peek = ResponseProbe(dialects.CHAT, True, announced=announced)
     chunks = [stream[i : i + size] for i in range(0, len(stream), size)]
     assert [peek.feed(chunk) for chunk in chunks][-1] is CONTENT
     assert peek.is_stream
@@ -359,7 +359,7 @@ def test_a_stream_is_known_by_its_bytes(stream, announced, size):
     [(b"", "broken body"), (b"null", "broken body"), (b"overloaded", "broken body")],
 )
 def test_what_does_not_begin_like_a_stream_is_none(body, kind):
-    peek = Peek(dialects.CHAT, True, announced=False)
+    peek = ResponseProbe(dialects.CHAT, True, announced=False)
     for i in range(len(body)):
         peek.feed(body[i : i + 1])
     assert peek.finish() is ERROR
@@ -367,7 +367,7 @@ def test_what_does_not_begin_like_a_stream_is_none(body, kind):
 
 
 def test_a_large_plain_answer_is_held_to_its_end():
-    peek = Peek(dialects.EMBEDDINGS, True)  # embeddings never stream
+    peek = ResponseProbe(dialects.EMBEDDINGS, True)  # embeddings never stream
     assert peek.feed(b'{"data":[' + b"1," * MOST_HELD) is HOLD
     assert peek.feed(b"1]}") is HOLD
     assert peek.finish() is CONTENT
@@ -395,7 +395,7 @@ def test_a_large_plain_answer_is_held_to_its_end():
     streamed=st.booleans(),
 )
 def test_garbage_never_raises(data, places, dialect, streamed):
-    peek = Peek(dialect, streamed)
+    peek = ResponseProbe(dialect, streamed)
     for chunk in cut(data, places):
         peek.feed(chunk)
     assert peek.finish() in (CONTENT, ERROR)

@@ -71,7 +71,7 @@ def flaw(name: str, data: bytes, **more) -> str:
     it = meter(name, **more)
     it.feed(data)
     it.finish()
-    return it.flaw
+    return it.end_error
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -81,7 +81,7 @@ def test_a_whole_stream_has_no_flaw(name, places):
     it = meter(name, strip_usage=True)
     fed(it.feed, cut(recording(name), places))
     it.finish()
-    assert it.flaw == ("error event" if name in BROKEN else "")
+    assert it.end_error == ("error event" if name in BROKEN else "")
 
 
 @pytest.mark.parametrize("name", VECTORS)
@@ -184,7 +184,7 @@ def test_the_last_word_ends_a_stream_whatever_follows(
         it.feed(stream[i : i + size])
     assert it.ended is ended
     it.finish()
-    assert (it.ended, it.flaw) == (ended, expected)
+    assert (it.ended, it.end_error) == (ended, expected)
 
 
 BIG = "iVBORw0KGgo" * (LONGEST // 5)
@@ -230,7 +230,7 @@ def test_events_of_any_size_are_metered(name, strip, size):
     found = it.usage(prompt_estimate=1)
     assert found.source == "reported"
     assert (found.input_tokens, found.output_tokens) == (11, 7)
-    assert it.flaw == ""
+    assert it.end_error == ""
 
 
 def test_a_large_text_is_estimated_by_its_size():
@@ -249,8 +249,8 @@ def test_a_stream_that_is_cut_inside_a_large_event_ended_early(strip):
     it = StreamMeter(CHAT, strip_usage=strip)
     part = data(choice({"content": BIG}))[:-100]
     assert it.feed(part) + it.finish() == part
-    assert it.boundary == b"\n\n"
-    assert it.flaw == "ended early"
+    assert it.separator == b"\n\n"
+    assert it.end_error == "ended early"
 
 
 # --- passing on
@@ -498,14 +498,14 @@ def test_boundary_before_an_event_of_our_own(sent, boundary, strip_usage):
     it = StreamMeter(CHAT, strip_usage=strip_usage)
     it.feed(sent)
     it.finish()
-    assert it.boundary == boundary
+    assert it.separator == boundary
 
 
 def test_a_held_event_that_broke_off_is_dropped():
     it = StreamMeter(CHAT, strip_usage=True)
     assert it.feed(b'data: {"id":"1","cho') == b""
     assert it.finish() == b""
-    assert it.boundary == b""
+    assert it.separator == b""
     # so that the error after it can be read
     error = CHAT.stream_error("upstream_cut", "x")
     assert error.startswith(b'data: {"error":')
@@ -528,7 +528,7 @@ def test_an_endless_event_passes_as_it_comes(more):
         assert it.feed(piece) == piece
     assert it.finish() == b""
     assert it.usage(prompt_estimate=7).source == "estimated"
-    assert it.flaw == "ended early"
+    assert it.end_error == "ended early"
 
 
 @given(

@@ -4,7 +4,7 @@
 the flow's hooks are written down), `judge` ("chat" holds answers back until they are
 good, "pass" passes everything), `upload` (stream the request), `buffer` (do not stream
 the answer), timeouts `connect`, `first`, `idle`, `deadline` (longer than a test waits, so that one
-that is not told apart is a test that fails), `cut` (false: no tail),
+that is not told apart is a test that fails), `truncation_tail` (false: no tail),
 `held` (max_held), `pooled` (false: as if an app had composed the request), `act` ("crash": raise in the failure hook, "slow": wait there,
 "kill": kill the flow there, "slow head" and "kill head": the same in responseheaders).
 `GET /_hooks/NAME` answers with what happened to a flow, `/_state` with counts,
@@ -23,7 +23,12 @@ from mitmproxy.proxy.layer import NextLayer
 from llm_gateway.domain import FailureKind
 from llm_gateway.transport import attempt_policy, body_limit, patches
 from llm_gateway.transport import layer as http_layer
-from llm_gateway.transport.attempt_policy import Action, Failure, Judgement, Plan
+from llm_gateway.transport.attempt_policy import (
+    Action,
+    AttemptPolicy,
+    Classification,
+    Failure,
+)
 
 
 class Chat:
@@ -33,42 +38,42 @@ class Chat:
         self.seen = b""
         self.events = False
 
-    def head(self, status: int, headers: http.Headers) -> Judgement:
+    def head(self, status: int, headers: http.Headers) -> Classification:
         if status == 418:
             raise RuntimeError("a judge that fails")
         if status == 410:
-            return Judgement.FAIL
+            return Classification.REJECT
         if status >= 300:
-            return Judgement.COLLECT
+            return Classification.READ_ERROR_BODY
         self.events = "event-stream" in headers.get("content-type", "")
-        return Judgement.HOLD
+        return Classification.BUFFER
 
-    def body(self, data: bytes) -> Judgement:
+    def body(self, data: bytes) -> Classification:
         self.seen += data
         if self.events and b'"error"' in self.seen:
-            return Judgement.FAIL
+            return Classification.REJECT
         if self.events and b'"delta": {"content": "' in self.seen:
-            return Judgement.PASS
-        return Judgement.HOLD
+            return Classification.FORWARD
+        return Classification.BUFFER
 
-    def end(self) -> Judgement:
+    def end(self) -> Classification:
         if self.events:
-            return Judgement.FAIL
+            return Classification.REJECT
         try:
             good = "error" not in json.loads(self.seen)
         except ValueError:
             good = False
-        return Judgement.PASS if good else Judgement.FAIL
+        return Classification.FORWARD if good else Classification.REJECT
 
 
 class Pass:
-    def head(self, status: int, headers: http.Headers) -> Judgement:
-        return Judgement.PASS
+    def head(self, status: int, headers: http.Headers) -> Classification:
+        return Classification.FORWARD
 
-    def body(self, data: bytes) -> Judgement:
+    def body(self, data: bytes) -> Classification:
         raise AssertionError("asked though nothing is held")
 
-    def end(self) -> Judgement:
+    def end(self) -> Classification:
         raise AssertionError("asked though nothing is held")
 
 
@@ -80,7 +85,7 @@ class Flight:
         self.left = list(self.order["to"])
         self.failures: list[dict[str, object]] = []
         self.resends = 0
-        self.plan: Plan | None = None
+        self.plan: AttemptPolicy | None = None
 
     def aim(self, flow: http.HTTPFlow) -> None:
         scheme, host, port = self.left.pop(0)
@@ -92,13 +97,13 @@ class Flight:
         now = asyncio.get_running_loop().time()
         if get("judge") == "none":
             return
-        self.plan = Plan(
+        self.plan = AttemptPolicy(
             Pass() if get("judge") == "pass" else Chat(),
             connect_timeout=get("connect", 30),
             first_byte_timeout=get("first", 30),
             idle_timeout=get("idle", 30),
             deadline=now + get("deadline", 60),
-            cut=self.tail if get("cut", True) else None,
+            truncation_tail=self.tail if get("cut", True) else None,
             pooled=get("pooled", True),
         )
         if "held" in self.order:

@@ -33,7 +33,7 @@ from llm_gateway.transport import error_text as words
     ],
 )
 def test_kind_of_end(message: str, kind: FailureKind) -> None:
-    assert words.kind_of_end(message) is kind
+    assert words.failure_kind(message) is kind
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_every_name_is_there() -> None:
 
 def test_a_plan_is_of_one_flow_only() -> None:
     flow = tflow.tflow()
-    plan = attempt_policy.Plan(None, 1, 1, 1, 1)  # type: ignore[arg-type]
+    plan = attempt_policy.AttemptPolicy(None, 1, 1, 1, 1)  # type: ignore[arg-type]
     assert attempt_policy.plan_of(flow) is None
     attempt_policy.set_plan(flow, plan)
     assert attempt_policy.plan_of(flow) is plan

@@ -3,7 +3,7 @@
 Every dialect counts in its own way; its row finds and reads its usage objects. A number
 that is no count (negative, fractional, NaN, true, text) is not guessed at: the usage then
 is not `reported`. Nothing here raises on what a provider sent. Streams are read by
-meter.py, which hands the usage objects it finds to `Tally`.
+meter.py, which hands the usage objects it finds to `UsageCollector`.
 """
 
 import json
@@ -53,7 +53,7 @@ def usage_of(
     prompt_estimate: int,
 ) -> Usage:
     """The same for an answer that has been parsed already."""
-    tally = Tally(dialect, reasoning_excluded=reasoning_excluded, bills=bills)
+    tally = UsageCollector(dialect, reasoning_excluded=reasoning_excluded, bills=bills)
     tally.add(answer)
     if tally.pending:
         return Usage(model=tally.model)
@@ -76,7 +76,7 @@ def _content(dialect: DialectSpec, answer: Counts) -> object:
     ]
 
 
-class Tally:
+class UsageCollector:
     """Collects the usage objects of one answer; the last word wins."""
 
     def __init__(

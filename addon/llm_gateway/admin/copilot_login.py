@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from llm_gateway.providers.copilot_protocol import DeviceCode, Granted, Pending, Refused
 from llm_gateway.providers.copilot_session import CopilotLogin
-from llm_gateway.transport.local_response import Answer
+from llm_gateway.transport.local_response import LocalResponse
 
 if TYPE_CHECKING:
-    from llm_gateway.app.state import Runtime
+    from llm_gateway.app.state import AppState
 
 STATUSES = {"expired_token": "expired", "access_denied": "denied"}
 
 
 @dataclass(slots=True)
-class Logins:
+class CopilotLoginRoutes:
     login: CopilotLogin
-    runtime: "Runtime"
+    runtime: "AppState"
 
-    async def start(self, asked: dict[str, Any]) -> Answer:
+    async def start(self, asked: dict[str, Any]) -> LocalResponse:
         provider = self._provider(asked)
-        if isinstance(provider, Answer):
+        if isinstance(provider, LocalResponse):
             return provider
         match await self.login.start(provider):
             case DeviceCode() as code:
@@ -43,9 +43,9 @@ class Logins:
             case Refused() as refused:
                 return _failure(502, refused.message)
 
-    async def poll(self, asked: dict[str, Any]) -> Answer:
+    async def poll(self, asked: dict[str, Any]) -> LocalResponse:
         provider = self._provider({"providerId": asked.get("flow"), **asked})
-        if isinstance(provider, Answer):
+        if isinstance(provider, LocalResponse):
             return provider
         match await self.login.poll(provider):
             case Pending(interval):
@@ -60,7 +60,7 @@ class Logins:
                 status = STATUSES.get(refused.code, "failed")
                 return _json({"status": status, "message": refused.message})
 
-    def _provider(self, asked: dict[str, Any]) -> str | Answer:
+    def _provider(self, asked: dict[str, Any]) -> str | LocalResponse:
         """The Copilot provider that is meant; the only one needs no name."""
         known = [
             p.id for p in self.runtime.catalog.config.providers if p.type == "copilot"
@@ -76,9 +76,9 @@ class Logins:
         )
 
 
-def _json(value: object, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(value, ensure_ascii=False).encode())
+def _json(value: object, status: int = 200) -> LocalResponse:
+    return LocalResponse(status, json.dumps(value, ensure_ascii=False).encode())
 
 
-def _failure(status: int, message: str) -> Answer:
+def _failure(status: int, message: str) -> LocalResponse:
     return _json({"error": {"message": message}}, status)

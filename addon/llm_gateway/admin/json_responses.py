@@ -15,11 +15,11 @@ from mitmproxy import http
 
 from llm_gateway.dialects import SPECS
 from llm_gateway.domain import Dialect
-from llm_gateway.transport.local_response import Answer
+from llm_gateway.transport.local_response import LocalResponse
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AdminRequest:
     """A management request, as its route needs it."""
 
     method: str
@@ -56,9 +56,9 @@ class BadRequest(ValueError):
         super().__init__(message)
 
 
-def answer_json(value: object, status: int = 200) -> Answer:
+def answer_json(value: object, status: int = 200) -> LocalResponse:
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return Answer(status, text.encode(errors="replace"))
+    return LocalResponse(status, text.encode(errors="replace"))
 
 
 def failure(
@@ -66,8 +66,8 @@ def failure(
     message: str,
     code: str = "invalid_request",
     headers: tuple[tuple[str, str], ...] = (),
-) -> Answer:
+) -> LocalResponse:
     kind = "invalid_request_error" if status < 500 else "server_error"
     error = {"message": message, "type": kind, "param": None, "code": code}
     body = json.dumps({"error": error}, ensure_ascii=False).encode(errors="replace")
-    return Answer(status, body, headers=headers)
+    return LocalResponse(status, body, headers=headers)

@@ -15,7 +15,12 @@ from urllib.parse import parse_qsl, unquote
 from mitmproxy import http
 
 from llm_gateway import __version__
-from llm_gateway.admin.json_responses import Asked, BadRequest, answer_json, failure
+from llm_gateway.admin.json_responses import (
+    AdminRequest,
+    BadRequest,
+    answer_json,
+    failure,
+)
 from llm_gateway.admin.model_lists import (
     BadPage,
     anthropic_entry,
@@ -23,7 +28,7 @@ from llm_gateway.admin.model_lists import (
     asked_model,
 )
 from llm_gateway.admin.simulated_usage import simulate
-from llm_gateway.app.state import LEVELS, Runtime
+from llm_gateway.app.state import LEVELS, AppState
 from llm_gateway.dialects import (
     DEFAULT,
     SPECS,
@@ -36,7 +41,12 @@ from llm_gateway.domain import Decision, Dialect
 from llm_gateway.ledger.reports import BadParameter, usage_historical
 from llm_gateway.routing import status as current
 from llm_gateway.timestamps import iso
-from llm_gateway.transport.local_response import Answer, preflight, put, seconds_until
+from llm_gateway.transport.local_response import (
+    LocalResponse,
+    preflight,
+    seconds_until,
+    set_response,
+)
 
 logger = logging.getLogger("llm_gateway")
 
@@ -45,25 +55,32 @@ BODY_BYTES = 1 << 20
 """The largest body that a management route reads."""
 
 
-Route = Callable[["Management", Asked], Awaitable[Answer] | Answer]
+Route = Callable[
+    ["AdminRoutes", AdminRequest], Awaitable[LocalResponse] | LocalResponse
+]
 
 
-class Management:
-    def __init__(self, runtime: Runtime) -> None:
+class AdminRoutes:
+    def __init__(self, runtime: AppState) -> None:
         self.runtime = runtime
 
     async def answer(self, flow: http.HTTPFlow, cors_origin: str) -> None:
         """`cors_origin`: the page of an allowed origin that asks, or ""."""
         request = flow.request
         if request.method == "OPTIONS":
-            put(flow, Answer(204, b"", headers=preflight(cors_origin, request.headers)))
+            set_response(
+                flow,
+                LocalResponse(
+                    204, b"", headers=preflight(cors_origin, request.headers)
+                ),
+            )
             return
         # Bytes that are no UTF-8 become question marks: SQLite and JSON want text.
         target = request.path.encode("utf-8", "surrogateescape").decode(
             "utf-8", "replace"
         )
         query = target.partition("?")[2]
-        asked = Asked(
+        asked = AdminRequest(
             request.method,
             plain_path(target),
             dict(parse_qsl(query, keep_blank_values=True)),
@@ -76,12 +93,12 @@ class Management:
             answer = await self._route(asked)
         except BadRequest as e:
             answer = failure(e.status, str(e))
-        put(flow, answer)
+        set_response(flow, answer)
 
-    async def _route(self, asked: Asked) -> Answer:
+    async def _route(self, asked: AdminRequest) -> LocalResponse:
         if (asked.method, asked.path) == ("HEAD", "/"):
             # Apps ask whether anybody is there at all; there is no page to be got.
-            return Answer(200, b"")
+            return LocalResponse(200, b"")
         method = "GET" if asked.method == "HEAD" else asked.method
         found = _route(method, asked.path)
         if found is None:
@@ -97,11 +114,11 @@ class Management:
                 f"There is no {asked.path} here; see /health, /v1/models, /usage/current, /route.",
             )
         result = found(self, asked)
-        return result if isinstance(result, Answer) else await result
+        return result if isinstance(result, LocalResponse) else await result
 
     # -- open routes -----------------------------------------------------------
 
-    def health(self, asked: Asked) -> Answer:
+    def health(self, asked: AdminRequest) -> LocalResponse:
         runtime = self.runtime
         degraded = list(runtime.store.degraded)
         status = "draining" if runtime.draining else "degraded" if degraded else "ok"
@@ -120,7 +137,7 @@ class Management:
             }
         )
 
-    def models(self, asked: Asked) -> Answer:
+    def models(self, asked: AdminRequest) -> LocalResponse:
         """The list, or one of it; aliases have an entry of their own, too."""
         name = asked_model(asked.path)
         spoken = spoken_with(asked.headers)
@@ -128,24 +145,26 @@ class Management:
         names = self.runtime.catalog.model_names()
         if not name:
             if not anthropic:
-                return Answer(200, models_list(names))
+                return LocalResponse(200, models_list(names))
             try:
                 return answer_json(anthropic_page(names, asked.query))
             except BadPage as e:
                 body = spoken.error_body(400, "invalid_request", str(e))
-                return Answer(400, body)
-        if not any(self.runtime.catalog.names.ranks(name)):
+                return LocalResponse(400, body)
+        if not any(self.runtime.catalog.names.match_tiers(name)):
             message = f"The model {name!r} does not exist here."
-            return Answer(404, spoken.error_body(404, "model_not_found", message))
+            return LocalResponse(
+                404, spoken.error_body(404, "model_not_found", message)
+            )
         if anthropic:
             return answer_json(anthropic_entry(name))
         [only] = json.loads(models_list([name]))["data"]
         return answer_json(only)
 
-    async def usage_current(self, asked: Asked) -> Answer:
+    async def usage_current(self, asked: AdminRequest) -> LocalResponse:
         return answer_json(await current.usage(self.runtime, self.runtime.clock()))
 
-    async def usage_historical(self, asked: Asked) -> Answer:
+    async def usage_historical(self, asked: AdminRequest) -> LocalResponse:
         now = self.runtime.clock()
         try:
             rows = await asyncio.to_thread(
@@ -155,7 +174,7 @@ class Management:
             raise BadRequest(400, str(e)) from e
         return answer_json(rows)
 
-    def usage_model(self, asked: Asked) -> Answer:
+    def usage_model(self, asked: AdminRequest) -> LocalResponse:
         name = unquote(asked.path.removeprefix(USAGE_MODEL))
         dialect = asked.dialect()
         now = self.runtime.clock()
@@ -187,7 +206,7 @@ class Management:
             }
         return answer_json(chosen)
 
-    def route(self, asked: Asked) -> Answer:
+    def route(self, asked: AdminRequest) -> LocalResponse:
         name = asked.query.get("model", "")
         if not name:
             raise BadRequest(400, "Which model? /route?model=NAME")
@@ -195,14 +214,14 @@ class Management:
         found = current.route(self.runtime, name, self.runtime.clock(), dialect)
         return self._nobody(name, dialect) if found is None else answer_json(found)
 
-    def _nobody(self, name: str, dialect: Dialect | None) -> Answer:
+    def _nobody(self, name: str, dialect: Dialect | None) -> LocalResponse:
         """404 for a name that is unknown, 400 for one that is here in other dialects."""
         message = current.missing(self.runtime, name, dialect)
-        if any(self.runtime.catalog.names.ranks(name)):
+        if any(self.runtime.catalog.names.match_tiers(name)):
             return failure(400, message, "unsupported_dialect")
         return failure(404, message, "model_not_found")
 
-    async def simulate(self, asked: Asked) -> Answer:
+    async def simulate(self, asked: AdminRequest) -> LocalResponse:
         try:
             return answer_json(await simulate(self.runtime, asked.json()))
         except ValueError as e:
@@ -212,10 +231,10 @@ class Management:
 
     # -- with the admin token --------------------------------------------------
 
-    async def config_get(self, asked: Asked) -> Answer:
+    async def config_get(self, asked: AdminRequest) -> LocalResponse:
         return await self.runtime.desk.read(as_text=asked.query.get("format") == "text")
 
-    async def config_set(self, asked: Asked) -> Answer:
+    async def config_set(self, asked: AdminRequest) -> LocalResponse:
         text = "jsonc" in asked.headers.get("content-type", "")
         return await self.runtime.desk.write(
             asked.body,
@@ -224,54 +243,54 @@ class Management:
             if_match=asked.headers.get("if-match", "").removeprefix("W/").strip('"'),
         )
 
-    def config_schema(self, asked: Asked) -> Answer:
+    def config_schema(self, asked: AdminRequest) -> LocalResponse:
         return self.runtime.desk.schema()
 
-    async def reload(self, asked: Asked) -> Answer:
+    async def reload(self, asked: AdminRequest) -> LocalResponse:
         return await self.runtime.desk.reload()
 
-    def notices(self, asked: Asked) -> Answer:
+    def notices(self, asked: AdminRequest) -> LocalResponse:
         """What was warned of once, and how often it came since."""
         return answer_json({"notices": self.runtime.notices.as_json()})
 
-    def level_get(self, asked: Asked) -> Answer:
+    def level_get(self, asked: AdminRequest) -> LocalResponse:
         return answer_json({"level": self.runtime.log_level})
 
-    def level_set(self, asked: Asked) -> Answer:
+    def level_set(self, asked: AdminRequest) -> LocalResponse:
         level = asked.json().get("level")
         if not isinstance(level, str) or level not in LEVELS:
             raise BadRequest(400, f"level is one of {', '.join(LEVELS)}.")
         self.runtime.set_log_level(level)
         return answer_json({"level": level})
 
-    async def login_start(self, asked: Asked) -> Answer:
+    async def login_start(self, asked: AdminRequest) -> LocalResponse:
         assert self.runtime.logins is not None
         return await self.runtime.logins.start(asked.json())
 
-    async def login_poll(self, asked: Asked) -> Answer:
+    async def login_poll(self, asked: AdminRequest) -> LocalResponse:
         assert self.runtime.logins is not None
         return await self.runtime.logins.poll(asked.json())
 
 
 ROUTES: dict[tuple[str, str], Route] = {
-    ("GET", "/health"): Management.health,
-    ("GET", "/v1/models"): Management.models,
-    ("GET", "/usage/current"): Management.usage_current,
-    ("GET", "/usage/historical"): Management.usage_historical,
-    ("GET", "/usage/get"): Management.usage_historical,
-    ("POST", "/usage/simulate"): Management.simulate,
-    ("GET", "/route"): Management.route,
-    ("GET", "/config"): Management.config_get,
-    ("GET", "/config/get"): Management.config_get,
-    ("GET", "/config/schema"): Management.config_schema,
-    ("POST", "/config"): Management.config_set,
-    ("POST", "/config/set"): Management.config_set,
-    ("POST", "/admin/reload"): Management.reload,
-    ("GET", "/admin/notices"): Management.notices,
-    ("GET", "/admin/logging/level"): Management.level_get,
-    ("POST", "/admin/logging/level"): Management.level_set,
-    ("POST", "/api/copilot/auth/start"): Management.login_start,
-    ("POST", "/api/copilot/auth/poll"): Management.login_poll,
+    ("GET", "/health"): AdminRoutes.health,
+    ("GET", "/v1/models"): AdminRoutes.models,
+    ("GET", "/usage/current"): AdminRoutes.usage_current,
+    ("GET", "/usage/historical"): AdminRoutes.usage_historical,
+    ("GET", "/usage/get"): AdminRoutes.usage_historical,
+    ("POST", "/usage/simulate"): AdminRoutes.simulate,
+    ("GET", "/route"): AdminRoutes.route,
+    ("GET", "/config"): AdminRoutes.config_get,
+    ("GET", "/config/get"): AdminRoutes.config_get,
+    ("GET", "/config/schema"): AdminRoutes.config_schema,
+    ("POST", "/config"): AdminRoutes.config_set,
+    ("POST", "/config/set"): AdminRoutes.config_set,
+    ("POST", "/admin/reload"): AdminRoutes.reload,
+    ("GET", "/admin/notices"): AdminRoutes.notices,
+    ("GET", "/admin/logging/level"): AdminRoutes.level_get,
+    ("POST", "/admin/logging/level"): AdminRoutes.level_set,
+    ("POST", "/api/copilot/auth/start"): AdminRoutes.login_start,
+    ("POST", "/api/copilot/auth/poll"): AdminRoutes.login_poll,
 }
 
 
@@ -280,9 +299,9 @@ def _route(method: str, path: str) -> Route | None:
     found = ROUTES.get((method, path))
     if found is None and method == "GET":
         if path.startswith(USAGE_MODEL):
-            return Management.usage_model
+            return AdminRoutes.usage_model
         if asked_model(path) is not None:
-            return Management.models
+            return AdminRoutes.models
     return found
 
 

@@ -7,17 +7,17 @@ with `simulated` set. It is there to try limits, alerts and charts with.
 import os
 from typing import Any
 
-from llm_gateway.app.state import Runtime, committed
+from llm_gateway.app.state import AppState, committed
 from llm_gateway.dialects import DEFAULT
-from llm_gateway.domain import NANO, AttemptRecord, Need, Offer, RequestRecord, Usage
+from llm_gateway.domain import NANO, AttemptRecord, Charge, Offer, RequestRecord, Usage
 from llm_gateway.ids import uuid7
-from llm_gateway.limits.limiter import Spent
+from llm_gateway.limits.limiter import SpentAttempt
 
 MOST_TOKENS = 10**9
 MOST_DOLLARS = 10**6
 
 
-async def simulate(runtime: Runtime, asked: dict[str, Any]) -> dict[str, object]:
+async def simulate(runtime: AppState, asked: dict[str, Any]) -> dict[str, object]:
     """Raises ValueError for a request that names nobody or counts nonsense."""
     offer = _offer(runtime, asked)
     tokens = _number(asked, "tokens", 100, MOST_TOKENS)
@@ -57,10 +57,10 @@ async def simulate(runtime: Runtime, asked: dict[str, Any]) -> dict[str, object]
         tokens=int(tokens),
         cost=nanos,
     )
-    need = Need(1, int(tokens), nanos)
+    need = Charge(1, int(tokens), nanos)
     limits = tuple(runtime.catalog.limits())
-    runtime.limiter.replay([Spent(now, *offer.key, None, need)], limits, now)
-    runtime.changed = True
+    runtime.limiter.replay([SpentAttempt(now, *offer.key, None, need)], limits, now)
+    runtime.state_dirty = True
     await committed(runtime.store.begin(record, attempt, None))
     return {
         "message": "Usage simulated",
@@ -71,7 +71,7 @@ async def simulate(runtime: Runtime, asked: dict[str, Any]) -> dict[str, object]
     }
 
 
-def _offer(runtime: Runtime, asked: dict[str, Any]) -> Offer:
+def _offer(runtime: AppState, asked: dict[str, Any]) -> Offer:
     provider = asked.get("providerId")
     offers = [o for o in runtime.catalog.offers if o.provider == provider]
     if not offers:

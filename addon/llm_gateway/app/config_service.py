@@ -1,6 +1,6 @@
 """The desk where the configuration lies: read, checked, written, reloaded.
 
-What lives here: `Desk`. A text becomes a catalog whole or not at all; only then is it
+What lives here: `ConfigService`. A text becomes a catalog whole or not at all; only then is it
 swapped in. The file is watched, also where an editor replaces it. Everything that
 touches the disk runs in a thread.
 
@@ -20,18 +20,18 @@ from llm_gateway.config.docs import schema
 from llm_gateway.config.load import (
     Loaded,
     load_config,
+    locate,
     parse_config,
-    placed,
     revision_of,
 )
 from llm_gateway.config.problems import ConfigError, Problem
 from llm_gateway.providers import catalog, token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError
 from llm_gateway.providers.registry import TYPES
-from llm_gateway.transport.local_response import Answer
+from llm_gateway.transport.local_response import LocalResponse
 
 if TYPE_CHECKING:
-    from llm_gateway.app.state import Runtime
+    from llm_gateway.app.state import AppState
 
 logger = logging.getLogger("llm_gateway")
 
@@ -44,7 +44,7 @@ LARGEST = 512 * 1024
 BASE_URLS = {name: row.base_url for name, row in TYPES.items() if row.base_url}
 
 
-class Desk:
+class ConfigService:
     def __init__(
         self,
         path: Path,
@@ -58,7 +58,7 @@ class Desk:
         self.env = env
         self.clock = clock
         self.simulator_port = simulator_port
-        self.runtime: Runtime | None = None
+        self.runtime: AppState | None = None
         self._lock = asyncio.Lock()
         self._seen = ""
         """What was in the file when it was last loaded, or refused."""
@@ -81,7 +81,7 @@ class Desk:
                 simulator_port=self.simulator_port,
             )
         except CatalogError as e:
-            raise placed(loaded.text, e.complaints, str(self.path)) from e
+            raise locate(loaded.text, e.complaints, str(self.path)) from e
 
     # -- reload ----------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class Desk:
                 logger.exception("The changed configuration could not be activated.")
             last = found
 
-    async def reload(self) -> Answer:
+    async def reload(self) -> LocalResponse:
         async with self._lock:
             error = await self._reload()
         runtime = self._runtime()
@@ -126,7 +126,7 @@ class Desk:
             built, runtime.catalog
         ):
             runtime.loading.error = None
-            runtime.changed = True
+            runtime.state_dirty = True
             return None
         await self._activate(loaded, built)
         return None
@@ -135,12 +135,12 @@ class Desk:
         runtime = self._runtime()
         for warning in (*loaded.warnings, *_later(built, runtime.catalog)):
             logger.warning("%s", warning)
-        await runtime.adopt(built)
+        await runtime.activate(built)
         runtime.event("config", "loaded", f"revision {built.revision} is active")
 
     # -- reading and writing ---------------------------------------------------
 
-    async def read(self, *, as_text: bool) -> Answer:
+    async def read(self, *, as_text: bool) -> LocalResponse:
         """The configuration with its secrets masked."""
         try:
             text = await asyncio.to_thread(self.path.read_text, "utf-8")
@@ -154,12 +154,14 @@ class Desk:
             ("etag", f'"{revision_of(text)}"'),
         )
         if as_text:
-            return Answer(200, masked.text.encode(), "application/jsonc", headers)
+            return LocalResponse(
+                200, masked.text.encode(), "application/jsonc", headers
+            )
         return _json(masked.data, headers=headers)
 
     async def write(
         self, body: bytes, *, as_text: bool, dry_run: bool, if_match: str
-    ) -> Answer:
+    ) -> LocalResponse:
         """Validate, keep what was masked, write atomically, activate."""
         if len(body) > LARGEST:
             message = f"A configuration has at most {LARGEST} bytes."
@@ -226,7 +228,7 @@ class Desk:
         loaded = parse_config(text, self.env, name)
         return loaded, self._catalog(loaded)
 
-    def schema(self) -> Answer:
+    def schema(self) -> LocalResponse:
         return _json(schema())
 
     def _content(self) -> str | None:
@@ -237,7 +239,7 @@ class Desk:
         except OSError:
             return None
 
-    def _runtime(self) -> "Runtime":
+    def _runtime(self) -> "AppState":
         assert self.runtime is not None
         return self.runtime
 
@@ -275,12 +277,12 @@ def _later(new: Catalog, old: Catalog) -> list[str]:
     return [f"{name}: the change takes effect at the next start." for name in changed]
 
 
-def _problems(error: ConfigError) -> Answer:
+def _problems(error: ConfigError) -> LocalResponse:
     return _json(error.as_json(), 400 if error.syntax else 422)
 
 
 def _json(
     value: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
-) -> Answer:
+) -> LocalResponse:
     text = json.dumps(value, ensure_ascii=False)
-    return Answer(status, text.encode(errors="replace"), headers=headers)
+    return LocalResponse(status, text.encode(errors="replace"), headers=headers)

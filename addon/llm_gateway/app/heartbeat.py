@@ -10,10 +10,10 @@ import asyncio
 import os
 
 from llm_gateway import __version__
-from llm_gateway.app.state import Runtime
+from llm_gateway.app.state import AppState
 from llm_gateway.domain import Metric
 from llm_gateway.ledger.store import GatewayState
-from llm_gateway.limits.limiter import Standing
+from llm_gateway.limits.limiter import LimitStatus
 from llm_gateway.routing import status
 
 EVERY = 1.0
@@ -24,14 +24,14 @@ MOVING_FOR = 120.0
 are looked at with the heartbeat."""
 
 
-async def pulse(runtime: Runtime) -> None:
+async def run_heartbeat(runtime: AppState) -> None:
     """Runs until it is cancelled."""
     started = runtime.clock()
     last_moved = last_beat = 0.0
     while True:
         now = runtime.clock()
-        if runtime.changed:
-            runtime.changed = False
+        if runtime.state_dirty:
+            runtime.state_dirty = False
             last_moved = now
         beat = now - last_beat >= HEARTBEAT
         if beat or now - last_moved < EVERY:
@@ -42,14 +42,14 @@ async def pulse(runtime: Runtime) -> None:
         await asyncio.sleep(EVERY)
 
 
-def write_standings(runtime: Runtime, now: float) -> None:
+def write_standings(runtime: AppState, now: float) -> None:
     catalog = runtime.catalog
-    found: dict[tuple[str, ...], Standing] = {}
+    found: dict[tuple[str, ...], LimitStatus] = {}
     for offer in catalog.offers:
         for standing in status.standings(runtime, offer, now):
             found.setdefault(standing.limit.key, standing)
     others = [limit for client in catalog.clients for limit in client.limits]
-    for standing in runtime.limiter.standing((*others, *catalog.budget), now):
+    for standing in runtime.limiter.status((*others, *catalog.budget), now):
         found.setdefault(standing.limit.key, standing)
     runtime.store.limit_state(found.values(), now)
     runtime.store.offer_state(
@@ -57,7 +57,7 @@ def write_standings(runtime: Runtime, now: float) -> None:
     )
 
 
-def _state(runtime: Runtime, started: float, now: float) -> GatewayState:
+def _state(runtime: AppState, started: float, now: float) -> GatewayState:
     loading = runtime.loading
     bounded = bool(runtime.catalog.budget) or any(
         limit.metric is Metric.COST for limit in runtime.catalog.limits()

@@ -8,7 +8,7 @@ reaches any handler of ours; and the mask for a provider's error that goes to a 
 import logging
 from collections.abc import Iterator
 
-from llm_gateway.app.state import Runtime
+from llm_gateway.app.state import AppState
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.secret_patterns import (
     BEGINNINGS,
@@ -18,8 +18,8 @@ from llm_gateway.secret_patterns import (
 )
 
 
-class Scrubber(logging.Filter):
-    def __init__(self, runtime: Runtime) -> None:
+class LogRedactor(logging.Filter):
+    def __init__(self, runtime: AppState) -> None:
         super().__init__()
         self.runtime = runtime
         self._catalog: Catalog | None = None
@@ -83,8 +83,8 @@ class Masks:
 mask_of = Masks().of
 
 
-def install(runtime: Runtime) -> None:
+def install(runtime: AppState) -> None:
     """On every handler that is there: a logger's filter would miss its children."""
-    scrubber = Scrubber(runtime)
+    scrubber = LogRedactor(runtime)
     for handler in logging.getLogger().handlers:
         handler.addFilter(scrubber)

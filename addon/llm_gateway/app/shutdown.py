@@ -11,7 +11,7 @@ import logging
 import signal
 from typing import Any
 
-from llm_gateway.app.state import Runtime
+from llm_gateway.app.state import AppState
 
 logger = logging.getLogger("llm_gateway")
 
@@ -22,8 +22,8 @@ CLOSED_WITHIN = 1.0
 """Seconds in which the last bytes are sent to clients that take them."""
 
 
-class Drain:
-    def __init__(self, runtime: Runtime, master: Any) -> None:
+class GracefulShutdown:
+    def __init__(self, runtime: AppState, master: Any) -> None:
         self.runtime = runtime
         self.master = master
         self._waiting: asyncio.Task[None] | None = None
@@ -43,7 +43,7 @@ class Drain:
             self._at_once()
             return
         self.runtime.draining = True
-        self.runtime.changed = True
+        self.runtime.state_dirty = True
         logger.info("Draining: %d requests are running.", self.runtime.in_flight)
         self._begin(self._wait(), "drain")
 
@@ -68,7 +68,7 @@ class Drain:
 
     async def _end(self) -> None:
         """Settle what is open, say goodbye to the clients, end."""
-        for settle in self.runtime.ending:
+        for settle in self.runtime.on_shutdown:
             settle()
         proxy = self.master.addons.get("proxyserver")
         for handler in tuple(proxy.connections.values()):

@@ -6,7 +6,7 @@ import shlex
 import sys
 
 from llm_gateway import __version__
-from llm_gateway.app.state import Runtime
+from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DEFAULT
 from llm_gateway.mitm_compat import h2_version
 from llm_gateway.providers.dialect_support import summary
@@ -14,7 +14,9 @@ from llm_gateway.providers.dialect_support import summary
 logger = logging.getLogger("llm_gateway")
 
 
-def say_hello(runtime: Runtime, made_config: bool, dashboard_port: int) -> None:
+def log_startup_summary(
+    runtime: AppState, made_config: bool, dashboard_port: int
+) -> None:
     """What is there, what is missing, and a line to try."""
     catalog = runtime.catalog
     config = catalog.config

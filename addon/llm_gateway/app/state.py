@@ -1,6 +1,6 @@
 """What outlives a request: catalog, limits, health, ledger, and how they are swapped.
 
-What lives here: `Runtime`, one per gateway. It is built once, reloaded whole: a new
+What lives here: `AppState`, one per gateway. It is built once, reloaded whole: a new
 catalog is made beside the old one and takes its place in one assignment, so that a
 request is served under one revision from start to end. `View` answers routing's
 questions at one moment.
@@ -22,15 +22,15 @@ from llm_gateway.domain import (
     Event,
 )
 from llm_gateway.ledger.store import Store
-from llm_gateway.ledger.write_queue import Waiter
+from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.credentials import Credentials
-from llm_gateway.routing.affinity import Sticky
+from llm_gateway.routing.affinity import ConversationAffinity
 
 if TYPE_CHECKING:
-    from llm_gateway.admin.copilot_login import Logins
-    from llm_gateway.app.config_service import Desk
-from llm_gateway.routing.state import Standpoint
+    from llm_gateway.admin.copilot_login import CopilotLoginRoutes
+    from llm_gateway.app.config_service import ConfigService
+from llm_gateway.routing.state import RoutingContext
 
 logger = logging.getLogger("llm_gateway")
 
@@ -47,13 +47,13 @@ LEVELS = {
 }
 
 
-def committed(waiter: Waiter) -> Awaitable[bool]:
+def committed(waiter: CommitFuture) -> Awaitable[bool]:
     """What the store gives on the event loop is always a future of that loop."""
     return cast("asyncio.Future[bool]", waiter)
 
 
 @dataclass(slots=True)
-class Loading:
+class ConfigStatus:
     """How the configuration stands: shown by /health and the dashboard."""
 
     revision: str
@@ -62,21 +62,21 @@ class Loading:
 
 
 @dataclass(slots=True, kw_only=True)
-class Runtime(Standpoint):
+class AppState(RoutingContext):
     """A standpoint that serves: with a ledger, a clock and a configuration that changes."""
 
     store: Store
     clock: Callable[[], float]
-    loading: Loading
+    loading: ConfigStatus
     credentials: Credentials
-    desk: "Desk"
+    desk: "ConfigService"
     admin_token: SecretStr
-    logins: "Logins | None" = None
-    adopted: list[Callable[[Catalog], None]] = field(default_factory=list)
+    logins: "CopilotLoginRoutes | None" = None
+    on_config_change: list[Callable[[Catalog], None]] = field(default_factory=list)
     """Who wants to know of a new configuration."""
-    ending: list[Callable[[], None]] = field(default_factory=list)
+    on_shutdown: list[Callable[[], None]] = field(default_factory=list)
     """Who settles what is still open when the gateway ends."""
-    sticky: Sticky = field(default_factory=Sticky)
+    affinity: ConversationAffinity = field(default_factory=ConversationAffinity)
     background: Background = field(default_factory=Background)
     draining: bool = False
     keys_required: bool = False
@@ -91,7 +91,7 @@ class Runtime(Standpoint):
     under which a request is still served, and what a provider's login named."""
     port: int = 8080
     in_flight: int = 0
-    changed: bool = True
+    state_dirty: bool = True
     """Something that the dashboard shows has moved since it was last written."""
     notices: Notices = field(init=False)
 
@@ -112,7 +112,7 @@ class Runtime(Standpoint):
         self.store.event(Event(now, kind, subject, message, values))
         level = logging.INFO if kind in ("config", "login") else logging.WARNING
         logger.log(level, "%s: %s", subject or kind, message)
-        self.changed = True
+        self.state_dirty = True
 
     def replay(self, catalog: Catalog, now: float) -> None:
         """Counters for limits that are not counted yet, and who has answered in which
@@ -123,7 +123,7 @@ class Runtime(Standpoint):
         if missing:
             self.limiter.replay(self.store.spent(now - LONGEST_WINDOW), missing, now)
 
-    async def adopt(self, catalog: Catalog) -> None:
+    async def activate(self, catalog: Catalog) -> None:
         """Swap in a new configuration; what was spent stays spent.
 
         Limits that it adds are counted from the ledger before they hold.
@@ -161,10 +161,10 @@ class Runtime(Standpoint):
             self.catalog_log_level = catalog.config.log_level
             if not self.log_level_is_given:
                 self.set_log_level(self.catalog_log_level)
-        for tell in self.adopted:
+        for tell in self.on_config_change:
             tell(catalog)
-        self.loading = Loading(catalog.revision, now)
-        self.changed = True
+        self.loading = ConfigStatus(catalog.revision, now)
+        self.state_dirty = True
         self.publish()
 
     def publish(self) -> None:

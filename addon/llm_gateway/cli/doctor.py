@@ -16,7 +16,7 @@ from pathlib import Path
 from llm_gateway.cli import doctor_machine
 from llm_gateway.cli.doctor_machine import Finding
 from llm_gateway.cli.doctor_providers import Reached, reach_all
-from llm_gateway.config.load import Loaded, load_config, placed
+from llm_gateway.config.load import Loaded, load_config, locate
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.providers import token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError, build
@@ -85,7 +85,7 @@ def _catalog(loaded: Loaded, path: Path, home: Path) -> Catalog:
             signed_in=token_store.stored(home),
         )
     except CatalogError as e:
-        raise placed(loaded.text, e.complaints, str(path)) from e
+        raise locate(loaded.text, e.complaints, str(path)) from e
 
 
 def _dialects(catalog: Catalog) -> Iterator[Finding]:

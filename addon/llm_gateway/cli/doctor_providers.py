@@ -60,10 +60,10 @@ async def reach(
     upstream: Upstream, models: Sequence[str], credentials: Credentials
 ) -> Reached:
     who = upstream.provider + (f"#{upstream.account}" if upstream.account else "")
-    if upstream.row.builtin:
+    if upstream.type_info.builtin:
         return Reached(who, said="built in")
     credential = None
-    if upstream.fetches:
+    if upstream.needs_credential:
         try:
             credential = await credentials.get(upstream)
         except CredentialError as e:

@@ -68,14 +68,14 @@ def _offline(model: str, dialect: str | None, path: Path) -> tuple[int, Any]:
     from llm_gateway.app.state import LONGEST_WINDOW
     from llm_gateway.ledger.store import Store
     from llm_gateway.routing import status as current
-    from llm_gateway.routing.state import Standpoint
+    from llm_gateway.routing.state import RoutingContext
 
     print(
         "No gateway is running: weighed from the config and the ledger.",
         file=sys.stderr,
     )
     now = time.time()
-    standpoint = Standpoint(read(path))
+    standpoint = RoutingContext(read(path))
     store = Store(database())
     if store.path.exists():
         spent = store.spent(now - LONGEST_WINDOW)

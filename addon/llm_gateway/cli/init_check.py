@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from llm_gateway.config.load import load_config, placed
+from llm_gateway.config.load import load_config, locate
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.providers.catalog import Catalog, CatalogError, build
 
@@ -53,7 +53,7 @@ def read(path: Path) -> Catalog:
             loaded.config, loaded.revision, now=time.time(), signed_in=signed_in
         )
     except CatalogError as e:
-        raise placed(loaded.text, e.complaints, str(path)) from e
+        raise locate(loaded.text, e.complaints, str(path)) from e
 
 
 def check(argv: list[str]) -> int:

@@ -2,7 +2,7 @@
 
 What lives here: checks on the plain data (references already replaced), so that they
 run beside pydantic's and all mistakes show at once; they step over whatever has the
-wrong type, because pydantic says so. `mistakes` stop a config, `oddities` are warned
+wrong type, because pydantic says so. `find_errors` stop a config, `find_warnings` are warned
 of. What this file does not know: files, positions, what a type's row says.
 """
 
@@ -15,7 +15,7 @@ from llm_gateway.config.provider_types import LOCAL_TYPES
 from .jsonc import Path, show
 from .key_forms import surplus
 from .masks import is_mask
-from .problems import Complaint
+from .problems import UnlocatedProblem
 from .urls import parse_base_url
 
 _NEEDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -70,7 +70,7 @@ def _quoted(text: str) -> str:
 
 def _unique(
     data: Any, section: str, key: str, above: Path = (), hint: str = "every one needs its own"
-) -> Iterator[Complaint]:  # fmt: skip
+) -> Iterator[UnlocatedProblem]:  # fmt: skip
     seen: dict[str, int] = {}
     for index, item in _objects(data, section):
         value = item.get(key)
@@ -80,14 +80,16 @@ def _unique(
         if value in seen:
             what = "the value" if is_secret(path) else _quoted(value)
             first = show((*above, section, seen[value]))
-            yield Complaint(path, f"{what} is that of {first} too; {hint}")
+            yield UnlocatedProblem(path, f"{what} is that of {first} too; {hint}")
         seen.setdefault(value, index)
 
 
-def _provider(path: Path, item: Mapping[str, Any], skip: bool) -> Iterator[Complaint]:
+def _provider(
+    path: Path, item: Mapping[str, Any], skip: bool
+) -> Iterator[UnlocatedProblem]:
     kind = item.get("type")
     if "apiKey" in item and "apiKeys" in item:
-        yield Complaint(
+        yield UnlocatedProblem(
             (*path, "apiKeys"),
             "stands beside apiKey; put all keys into apiKeys and leave apiKey out",
             on_key=True,
@@ -95,7 +97,7 @@ def _provider(path: Path, item: Mapping[str, Any], skip: bool) -> Iterator[Compl
     seen: dict[str, int] = {}
     for index, key in _texts(item, "apiKeys"):
         if key in seen:
-            yield Complaint(
+            yield UnlocatedProblem(
                 (*path, "apiKeys", index),
                 f"the value is that of {show((*path, 'apiKeys', seen[key]))} too; "
                 "one account would be counted twice, leave one out",
@@ -107,25 +109,27 @@ def _provider(path: Path, item: Mapping[str, Any], skip: bool) -> Iterator[Compl
     needed = _NEEDED.get(kind, ()) if isinstance(kind, str) else ()
     if needed and not skip and not any(set(keys) <= set(item) for keys in needed):
         ways = " or ".join(" and ".join(map(_quoted, keys)) for keys in needed)
-        yield Complaint(path, f'type "{kind}" needs {ways}; write it')
+        yield UnlocatedProblem(path, f'type "{kind}" needs {ways}; write it')
     yield from _address(path, item, kind)
 
 
-def _address(path: Path, item: Mapping[str, Any], kind: Any) -> Iterator[Complaint]:
+def _address(
+    path: Path, item: Mapping[str, Any], kind: Any
+) -> Iterator[UnlocatedProblem]:
     url = item.get("baseURL")
     if not isinstance(url, str) or kind in LOCAL_TYPES:
         return
     try:
-        parse_base_url(url, http_in_the_house=True)
+        parse_base_url(url, allow_private_http=True)
     except ValueError:
         return  # pydantic's check says so
     try:
         parse_base_url(url)
     except ValueError as reason:
-        yield Complaint((*path, "baseURL"), f"the address {reason}")
+        yield UnlocatedProblem((*path, "baseURL"), f"the address {reason}")
 
 
-def _masked(data: Any, path: Path = ()) -> Iterator[Complaint]:
+def _masked(data: Any, path: Path = ()) -> Iterator[UnlocatedProblem]:
     if isinstance(data, Mapping):
         for key, value in data.items():
             yield from _masked(value, (*path, key))
@@ -133,10 +137,10 @@ def _masked(data: Any, path: Path = ()) -> Iterator[Complaint]:
         for index, value in enumerate(data):
             yield from _masked(value, (*path, index))
     elif isinstance(data, str) and is_mask(data) and is_secret(path):
-        yield Complaint(path, "is a masked secret; write the secret itself")
+        yield UnlocatedProblem(path, "is a masked secret; write the secret itself")
 
 
-def mistakes(data: Any, skipped: Collection[int]) -> Iterator[Complaint]:
+def find_errors(data: Any, skipped: Collection[int]) -> Iterator[UnlocatedProblem]:
     """What stops a config. `skipped`: positions of providers that miss a variable."""
     yield from _masked(data)
     yield from _unique(data, "providers", "id")
@@ -146,63 +150,75 @@ def mistakes(data: Any, skipped: Collection[int]) -> Iterator[Complaint]:
         yield from _provider(("providers", index), item, index in skipped)
 
 
-def _odd_model(path: Path, item: Mapping[str, Any]) -> Iterator[Complaint]:
+def _odd_model(path: Path, item: Mapping[str, Any]) -> Iterator[UnlocatedProblem]:
     for key in ("name", "mappedName"):
         if "*" in str(item.get(key, "")):
-            yield Complaint((*path, key), "the * in it is no wildcard; use aliases")
+            yield UnlocatedProblem(
+                (*path, key), "the * in it is no wildcard; use aliases"
+            )
     prices = item.get("pricing")
     if not isinstance(prices, Mapping):
         return
     if not prices:
-        yield Complaint((*path, "pricing"), "is empty, so the price is unknown")
+        yield UnlocatedProblem((*path, "pricing"), "is empty, so the price is unknown")
     paid = prices.get("inputCostPerMillionTokens")
     if (
         paid
         and "outputCostPerMillionTokens" not in prices
         and "embed" not in str(item.get("name")).lower()
     ):
-        yield Complaint(
+        yield UnlocatedProblem(
             (*path, "pricing"),
             "has no outputCostPerMillionTokens, so answers count as free",
         )
 
 
-def _odd_provider(path: Path, item: Mapping[str, Any]) -> Iterator[Complaint]:
+def _odd_provider(path: Path, item: Mapping[str, Any]) -> Iterator[UnlocatedProblem]:
     kind = item.get("type")
     for key, kinds in _OWN_KEYS.items():
         if key in item and kind not in kinds:
-            yield Complaint((*path, key), f'type "{kind}" does not use it', on_key=True)
+            yield UnlocatedProblem(
+                (*path, key), f'type "{kind}" does not use it', on_key=True
+            )
     if kind == "copilot" and ("apiKey" in item or "apiKeys" in item):
-        yield Complaint(path, 'type "copilot" uses oauthToken, not apiKey')
+        yield UnlocatedProblem(path, 'type "copilot" uses oauthToken, not apiKey')
     if (
         isinstance(kind, str)
         and kind not in _KEYS_ELSEWHERE
         and not {"apiKey", "apiKeys", "headers"} & set(item)
     ):
-        yield Complaint(path, f'no apiKey; type "{kind}" will refuse every request')
+        yield UnlocatedProblem(
+            path, f'no apiKey; type "{kind}" will refuse every request'
+        )
     yield from _odd_keys(path, item, f'provider "{item.get("id")}"')
     if not item.get("models"):
-        yield Complaint(path, "no models, so it is never chosen")
+        yield UnlocatedProblem(path, "no models, so it is never chosen")
     for index, model in _objects(item, "models"):
         yield from _odd_model((*path, "models", index), model)
 
 
-def _odd_keys(path: Path, item: Mapping[str, Any], who: str) -> Iterator[Complaint]:
+def _odd_keys(
+    path: Path, item: Mapping[str, Any], who: str
+) -> Iterator[UnlocatedProblem]:
     for key in ("apiKey", "oauthToken", "accessToken", "key"):
         if isinstance(item.get(key), str) and (clause := surplus(item[key])):
-            yield Complaint((*path, key), f"the key of {who} {clause}")
+            yield UnlocatedProblem((*path, key), f"the key of {who} {clause}")
     for index, text in _texts(item, "apiKeys"):
         if clause := surplus(text):
-            yield Complaint((*path, "apiKeys", index), f"the key of {who} {clause}")
+            yield UnlocatedProblem(
+                (*path, "apiKeys", index), f"the key of {who} {clause}"
+            )
 
 
 _LOOSER = {"free-only": 0, "free-first": 1, "any": 2}
 
 
-def oddities(data: Mapping[str, Any], skipped: Collection[int]) -> Iterator[Complaint]:
+def find_warnings(
+    data: Mapping[str, Any], skipped: Collection[int]
+) -> Iterator[UnlocatedProblem]:
     """What is accepted but probably not meant. For data without mistakes."""
     if not data.get("providers"):
-        yield Complaint((), "no providers, so every model is unknown")
+        yield UnlocatedProblem((), "no providers, so every model is unknown")
     for index, item in _objects(data, "providers"):
         if index not in skipped and item.get("enabled") is not False:
             yield from _odd_provider(("providers", index), item)
@@ -211,13 +227,13 @@ def oddities(data: Mapping[str, Any], skipped: Collection[int]) -> Iterator[Comp
     for index, item in _objects(data, "clients"):
         yield from _odd_keys(("clients", index), item, f'client "{item.get("name")}"')
         if _LOOSER.get(str(item.get("policy")), 0) > _LOOSER.get(policy, 0):
-            yield Complaint(
+            yield UnlocatedProblem(
                 ("clients", index, "policy"),
                 f'does nothing: routing.policy "{policy}" is tighter',
             )
     for key in ("unknownModel", "exhausted"):
         if policy == "free-only" and routing.get(key) == "passthrough":
-            yield Complaint(
+            yield UnlocatedProblem(
                 ("routing", key),
                 "lets requests pass with the app's own key, which may cost money "
                 'although policy is "free-only"',

@@ -178,7 +178,7 @@ def _home(tree: Node, path: Path, base_urls: Mapping[str, str]) -> tuple[Any, ..
     where: Any = url
     if url is not None:
         try:
-            origin = parse_base_url(url, http_in_the_house=True)
+            origin = parse_base_url(url, allow_private_http=True)
             where = (origin.scheme, origin.host, origin.port)
         except ValueError:
             pass  # with a reference in it: only the same text is the same address

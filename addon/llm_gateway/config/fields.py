@@ -70,7 +70,7 @@ class OneOf:
         return str(value)
 
 
-def wrong(clause: str) -> PydanticCustomError:
+def invalid(clause: str) -> PydanticCustomError:
     """A failed check. `clause` follows the value in the message."""
     return PydanticCustomError("config", "{clause}", {"clause": clause})
 
@@ -96,23 +96,23 @@ def _decimal(value: Any) -> Decimal | None:
 def _whole(value: Any) -> int:
     number = _decimal(value)
     if number is None or abs(number) > MOST or number != number.to_integral_value():
-        raise wrong("is not a whole number; write e.g. 1500, without quotes")
+        raise invalid("is not a whole number; write e.g. 1500, without quotes")
     return int(number)
 
 
 def _money(value: Any) -> Decimal:
     number = _decimal(value)
     if number is None:
-        raise wrong("is not an amount of dollars; write e.g. 0.25, without quotes")
+        raise invalid("is not an amount of dollars; write e.g. 0.25, without quotes")
     if not 0 <= number <= NANO:
-        raise wrong("is not between 0 and 1000000000 dollars")
+        raise invalid("is not between 0 and 1000000000 dollars")
     return number
 
 
 def _number(value: Any) -> float:
     number = _decimal(value)
     if number is None or abs(number) > MOST:
-        raise wrong("is not a number; write e.g. 2.5, without quotes")
+        raise invalid("is not a number; write e.g. 2.5, without quotes")
     return float(number)
 
 
@@ -121,17 +121,17 @@ def _flag(value: Any) -> bool:
         words = {"true": True, "1": True, "false": False, "0": False}
         value = words.get(value.strip().lower())
     if not isinstance(value, bool):
-        raise wrong("is neither true nor false; write one of them, without quotes")
+        raise invalid("is neither true nor false; write one of them, without quotes")
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise wrong("is not a text; write it in quotes")
+        raise invalid("is not a text; write it in quotes")
     if not value:
-        raise wrong("is empty; write something or leave the key out")
+        raise invalid("is empty; write something or leave the key out")
     if any("\ud800" <= ch <= "\udfff" for ch in value):
-        raise wrong("has half a surrogate pair in it; write the whole character")
+        raise invalid("has half a surrogate pair in it; write the whole character")
     return str(value)
 
 
@@ -140,7 +140,7 @@ def _secret(value: Any) -> SecretStr:
         value = value.get_secret_value()
     text = _text(value).strip()
     if not text or any(not " " <= ch <= "~" for ch in text):
-        raise wrong("is not a key; write visible ASCII characters only")
+        raise invalid("is not a key; write visible ASCII characters only")
     return SecretStr(text)
 
 
@@ -169,9 +169,9 @@ _GATEWAYS_OWN = frozenset(
 def _header_name(value: Any) -> str:
     name = _text(value)
     if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
-        raise wrong("is not a header name; write e.g. X-Title")
+        raise invalid("is not a header name; write e.g. X-Title")
     if name.lower() in _GATEWAYS_OWN or name.lower().startswith("proxy-"):
-        raise wrong("is a header that the gateway sets itself; leave it out")
+        raise invalid("is a header that the gateway sets itself; leave it out")
     return name
 
 
@@ -180,12 +180,12 @@ def _reset(value: Any) -> Reset:
         return value
     found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)(?: +(\S+))?", _text(value).strip())
     if not found:
-        raise wrong('is not a time; write e.g. "00:00 America/Los_Angeles"')
+        raise invalid('is not a time; write e.g. "00:00 America/Los_Angeles"')
     zone = found[3] or "UTC"
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
-        raise wrong(
+        raise invalid(
             'names a zone that is not known here; write e.g. "UTC" or "Europe/Berlin"'
         ) from None
     return Reset(int(found[1]), int(found[2]), zone)
@@ -197,7 +197,7 @@ def _host(value: Any) -> str:
     try:
         return parse_host(bare)
     except ValueError:
-        raise wrong(
+        raise invalid(
             "is not a host; write a name or an address only, e.g. llm.example.com"
         ) from None
 
@@ -214,7 +214,7 @@ def _host_and_port(value: Any) -> str:
         host = _host(text)
         return f"[{host}]" if ":" in host else host
     if not 1 <= int(found[2]) <= 65535:
-        raise wrong("has a port outside of 1 to 65535")
+        raise invalid("has a port outside of 1 to 65535")
     host = _host(found[1])
     return f"[{host}]:{int(found[2])}" if ":" in host else f"{host}:{int(found[2])}"
 
@@ -223,11 +223,11 @@ def _web_origin(value: Any) -> str:
     text = _text(value).rstrip("/")
     scheme, found, authority = text.lower().partition("://")
     if not found or not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme):
-        raise wrong('is not an origin; write e.g. "http://localhost:3000"')
+        raise invalid('is not an origin; write e.g. "http://localhost:3000"')
     try:
         place = _host_and_port(authority)
     except PydanticCustomError:
-        raise wrong('is not an origin; write e.g. "http://localhost:3000"') from None
+        raise invalid('is not an origin; write e.g. "http://localhost:3000"') from None
     default = DEFAULT_PORTS.get(scheme)
     return f"{scheme}://{place.removesuffix(f':{default}')}"
 
@@ -236,12 +236,12 @@ def _known_type(value: str) -> str:
     if value in PROVIDER_TYPES:
         return value
     if instead := UNSUPPORTED_TYPES.get(value):
-        raise wrong(
+        raise invalid(
             "is not supported, because it rests on private credentials of another"
             f" product; {instead}"
         )
     near = nearest(value, PROVIDER_TYPES)
-    raise wrong(
+    raise invalid(
         f'is not a provider type; did you mean "{near}"?'
         if near
         else "is not a provider type; write one of "
@@ -252,15 +252,15 @@ def _known_type(value: str) -> str:
 def _base_url(value: str) -> str:
     # Whether plain http is fine depends on the type: `checks.py` asks again.
     try:
-        parse_base_url(value, http_in_the_house=True)
+        parse_base_url(value, allow_private_http=True)
     except ValueError as reason:
-        raise wrong(str(reason)) from None
+        raise invalid(str(reason)) from None
     return value
 
 
 def _short(value: str) -> str:
     if len(value) > 32:
-        raise wrong("is longer than 32 characters; shorten it")
+        raise invalid("is longer than 32 characters; shorten it")
     return value
 
 
@@ -277,7 +277,7 @@ def _host_or_network(value: object) -> str:
     if as_network(text) is not None:
         return text
     if "/" in text:
-        raise wrong("is no network; write an address and a size, e.g. 10.0.0.0/8")
+        raise invalid("is no network; write an address and a size, e.g. 10.0.0.0/8")
     return _host_pattern(value)
 
 

@@ -22,12 +22,12 @@ from pydantic import ValidationError
 
 from llm_gateway.config.introspection import is_secret
 
-from .checks import mistakes, oddities
+from .checks import find_errors, find_warnings
 from .environment import expand
 from .fields import FromEnvironment
 from .jsonc import Node, Path, SyntaxProblem, parse, position, show
 from .models import Config
-from .problems import Complaint, ConfigError, Problem, complaint
+from .problems import ConfigError, Problem, UnlocatedProblem, complaint
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class _Filled:
 
     def __init__(self, data: Any, env: Mapping[str, str]) -> None:
         self.env = env
-        self.complaints: list[Complaint] = []
+        self.complaints: list[UnlocatedProblem] = []
         self.missing: dict[int, list[str]] = {}
         self.data = self.fill(data, ())
 
@@ -133,7 +133,7 @@ class _Filled:
         return left
 
     def complain(self, path: Path, message: str) -> None:
-        self.complaints.append(Complaint(path, message))
+        self.complaints.append(UnlocatedProblem(path, message))
 
 
 _UNSET = object()
@@ -149,7 +149,7 @@ def _duplicates(tree: Node) -> Iterable[tuple[Path, int]]:
             seen.add(member.key)
 
 
-def _place(tree: Node, said: Complaint) -> int:
+def _place(tree: Node, said: UnlocatedProblem) -> int:
     """Where in the text a complaint points: at its key, its value, or what is around."""
     for end in range(len(said.path), -1, -1):
         path = said.path[:end]
@@ -163,13 +163,13 @@ def _place(tree: Node, said: Complaint) -> int:
     return 0
 
 
-def _problem(text: str, tree: Node, name: str, said: Complaint) -> Problem:
+def _problem(text: str, tree: Node, name: str, said: UnlocatedProblem) -> Problem:
     line, column = position(text, _place(tree, said))
     return Problem(show(said.path), line, column, said.message, name)
 
 
-def placed(
-    text: str, complaints: Iterable[Complaint], name: str = "config.jsonc"
+def locate(
+    text: str, complaints: Iterable[UnlocatedProblem], name: str = "config.jsonc"
 ) -> ConfigError:
     """Complaints of later stages (the catalog's) as an error with lines and columns."""
     tree = read_tree(text, name)
@@ -190,10 +190,12 @@ def parse_config(
     filled = _Filled(raw, env)
     said = list(filled.complaints)
     said += [
-        Complaint(path, "stands here for the second time; leave one out", on_key=True)
+        UnlocatedProblem(
+            path, "stands here for the second time; leave one out", on_key=True
+        )
         for path, _ in _duplicates(tree)
     ]
-    said += mistakes(filled.data, filled.missing.keys())
+    said += find_errors(filled.data, filled.missing.keys())
 
     def as_written(path: Path) -> Any:
         value = raw
@@ -210,13 +212,13 @@ def parse_config(
             for one in error.errors(include_url=False, include_input=False)
         ]
     if said or config is None:
-        raise placed(text, said, name)
+        raise locate(text, said, name)
     warnings = [
         str(_problem(text, tree, name, one))
-        for one in oddities(filled.data, filled.missing.keys())
+        for one in find_warnings(filled.data, filled.missing.keys())
     ]
     providers = tuple(
-        provider.without(tuple(dict.fromkeys(filled.missing[index])))
+        provider.with_missing_env(tuple(dict.fromkeys(filled.missing[index])))
         if index in filled.missing
         else provider
         for index, provider in enumerate(config.providers)

@@ -1,7 +1,7 @@
 """What is wrong with a config, in words that say where, what, and what to write.
 
 What lives here: `Problem` and `ConfigError`, and the translation of pydantic's errors
-into `Complaint`s. No message repeats a secret: what stands at a secret's path, and an
+into `UnlocatedProblem`s. No message repeats a secret: what stands at a secret's path, and an
 address with a password in it, is called "the value". What this file does not know:
 files, line numbers (`load.py` puts a complaint in its place).
 """
@@ -75,7 +75,7 @@ class ConfigError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class UnlocatedProblem:
     """A problem before it has a place in a text."""
 
     path: Path
@@ -149,20 +149,20 @@ _CLAUSES = {
 """pydantic's error type → a clause that follows the value."""
 
 
-def complaint(error: ErrorDetails, raw: Callable[[Path], Any]) -> Complaint:
+def complaint(error: ErrorDetails, raw: Callable[[Path], Any]) -> UnlocatedProblem:
     """pydantic's error in our words. `raw` gives the value as it stands in the file."""
     path: Path = error["loc"]
     context = error.get("ctx", {})
     if error["type"] == "extra_forbidden":
-        return Complaint(path, _unknown_key(path), on_key=True)
+        return UnlocatedProblem(path, _unknown_key(path), on_key=True)
     if error["type"] == "missing":
-        return Complaint(path[:-1], _missing_key(path))
+        return UnlocatedProblem(path[:-1], _missing_key(path))
     if path and path[-1] == "[key]":
         clause = context.get("clause", error["msg"])
-        return Complaint(path[:-1], f'"{path[-2]}" {clause}', on_key=True)
+        return UnlocatedProblem(path[:-1], f'"{path[-2]}" {clause}', on_key=True)
     value = raw(path)
     if error["type"] in ("enum", "literal_error"):
         context = {"one_of": _one_of(path, value)}
     clause = _CLAUSES.get(error["type"], "is refused: {msg}")
     said = clause.format(**context, msg=error["msg"])
-    return Complaint(path, f"{found(path, value)} {said}")
+    return UnlocatedProblem(path, f"{found(path, value)} {said}")

@@ -253,7 +253,7 @@ class Provider(Section):
         """Names of unset environment variables; not empty: the provider is skipped."""
         return self._missing_env
 
-    def without(self, names: tuple[str, ...]) -> "Provider":
+    def with_missing_env(self, names: tuple[str, ...]) -> "Provider":
         """The same provider, not configured because these variables are unset."""
         copy = self.model_copy()
         copy._missing_env = names
@@ -264,7 +264,9 @@ class Provider(Section):
         """Where `baseURL` points; None when it is left to the type."""
         if self.base_url is None:
             return None
-        return parse_base_url(self.base_url, http_in_the_house=self.type in LOCAL_TYPES)
+        return parse_base_url(
+            self.base_url, allow_private_http=self.type in LOCAL_TYPES
+        )
 
     @property
     def accounts(self) -> tuple[tuple[str, SecretStr | None], ...]:

@@ -78,7 +78,7 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")
 
 
-def is_in_the_house(host: str) -> bool:
+def is_private_host(host: str) -> bool:
     """This machine or its own network: private addresses, names without a public suffix."""
     address = _address(host)
     if address is not None:
@@ -86,10 +86,10 @@ def is_in_the_house(host: str) -> bool:
     return "." not in host or host.endswith((*_HOUSE_SUFFIXES, ".localhost"))
 
 
-def parse_base_url(text: str, *, http_in_the_house: bool = False) -> Origin:
+def parse_base_url(text: str, *, allow_private_http: bool = False) -> Origin:
     """What stands before the dialect's path. Raises `ValueError` with a reason.
 
-    https everywhere; http to this machine, and with `http_in_the_house` to its own
+    https everywhere; http to this machine, and with `allow_private_http` to its own
     network. The host is exactly what `urlsplit` sees.
     """
     if not text or any(not "!" <= ch <= "~" for ch in text if ch.isascii()):
@@ -116,7 +116,7 @@ def parse_base_url(text: str, *, http_in_the_house: bool = False) -> Origin:
     ):
         raise ValueError("has an address that no provider can have")
     if parts.scheme == "http" and not (
-        is_loopback(host) or (http_in_the_house and is_in_the_house(host))
+        is_loopback(host) or (allow_private_http and is_private_host(host))
     ):
         raise ValueError("would send the key unencrypted; write https://")
     if not _PATH.fullmatch(parts.path):

@@ -18,7 +18,7 @@ from datasette import Forbidden, Response
 from llm_gateway import gateway_client
 from llm_gateway.dashboard import compat, queries
 from llm_gateway.dashboard.availability import moment
-from llm_gateway.dashboard.plugin_state import Board, NoLedger, board_of
+from llm_gateway.dashboard.plugin_state import NoLedger, PluginState, board_of
 from llm_gateway.dashboard.reader import NotReadable
 from llm_gateway.gateway_client import Answer, GatewayDown, NoToken
 
@@ -62,7 +62,7 @@ async def config_save(request: Any, datasette: Any) -> Any:
     gateway keeps. Secrets may stay masked in both.
     """
 
-    async def write(board: Board, body: Json) -> Any:
+    async def write(board: PluginState, body: Json) -> Any:
         text, config = body.get("text"), body.get("config")
         if isinstance(text, str):
             kind, payload = "application/jsonc", text
@@ -82,7 +82,7 @@ async def config_save(request: Any, datasette: Any) -> Any:
 
 
 async def reload(request: Any, datasette: Any) -> Any:
-    async def write(board: Board, body: Json) -> Any:
+    async def write(board: PluginState, body: Json) -> Any:
         return _forward(await _call(board, "POST", "/admin/reload", body={}))
 
     return await _write(request, datasette, write)
@@ -91,7 +91,7 @@ async def reload(request: Any, datasette: Any) -> Any:
 async def simulate(request: Any, datasette: Any) -> Any:
     """POST {providerId, model, tokens, cost}: counted like a request, marked as fake."""
 
-    async def write(board: Board, body: Json) -> Any:
+    async def write(board: PluginState, body: Json) -> Any:
         known = ("providerId", "model", "tokens", "cost")
         sent = {key: body[key] for key in known if body.get(key) not in (None, "")}
         return _forward(
@@ -105,7 +105,7 @@ async def copilot(request: Any, datasette: Any) -> Any:
     """POST {providerId} to start, {flow} to poll: GitHub's device login."""
     step = request.url_vars["step"]
 
-    async def write(board: Board, body: Json) -> Any:
+    async def write(board: PluginState, body: Json) -> Any:
         key = {"start": "providerId", "poll": "flow"}[step]
         if not isinstance(body.get(key), str):
             raise _Wrong(f"{key}: write a string")
@@ -176,14 +176,14 @@ async def _write(request: Any, datasette: Any, write: Any) -> Any:
         return _error(400, str(error))
 
 
-async def _admin(request: Any, datasette: Any) -> Board:
+async def _admin(request: Any, datasette: Any) -> PluginState:
     if not await compat.can_admin(datasette, request.actor):
         raise Forbidden(compat.ADMIN)
     return board_of(datasette)
 
 
 async def _call(
-    board: Board,
+    board: PluginState,
     method: str,
     path: str,
     *,

@@ -10,7 +10,7 @@ What this file does not know: SQLite, clocks (`now` is an argument), HTML.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from llm_gateway.dashboard.availability import NEAR, Bar, empty_at
+from llm_gateway.dashboard.availability import NEAR, LimitBar, empty_at
 
 Json = dict[str, Any]
 Rates = Mapping[tuple[str, ...], Mapping[str, float]]
@@ -24,8 +24,8 @@ AT_MOST = 12
 def alerts(
     gateway: Json | None,
     providers: Sequence[Json],
-    bars: Mapping[tuple[str, ...], Sequence[Bar]],
-    budget: Sequence[Bar],
+    bars: Mapping[tuple[str, ...], Sequence[LimitBar]],
+    budget: Sequence[LimitBar],
     rates: Rates,
     now: float,
 ) -> list[Json]:
@@ -80,7 +80,7 @@ def _of_states(provider: Json) -> Iterator[Json]:
 
 def _of_bars(
     provider: Json,
-    bars: Mapping[tuple[str, ...], Sequence[Bar]],
+    bars: Mapping[tuple[str, ...], Sequence[LimitBar]],
     rates: Rates,
     now: float,
 ) -> Iterator[Json]:
@@ -95,12 +95,12 @@ def _of_bars(
         )
 
 
-def _of_budget(budget: Sequence[Bar], rates: Rates, now: float) -> Iterator[Json]:
+def _of_budget(budget: Sequence[LimitBar], rates: Rates, now: float) -> Iterator[Json]:
     yield from _bar_alerts("Budget", budget, rates.get((), {}), now)
 
 
 def _bar_alerts(
-    subject: str, bars: Sequence[Bar], rate: Mapping[str, float], now: float
+    subject: str, bars: Sequence[LimitBar], rate: Mapping[str, float], now: float
 ) -> Iterator[Json]:
     for bar in bars:
         empty = empty_at(bar, rate.get(bar.metric, 0.0), now)

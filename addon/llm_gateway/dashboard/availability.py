@@ -35,7 +35,7 @@ SLACK = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class LimitBar:
     """One limit: what it allows and what is taken of it."""
 
     metric: str
@@ -71,16 +71,16 @@ class Bar:
 class OfferState:
     """What the gateway last said of one model of one account."""
 
-    word: str
+    state: str
     reason: str
     returns_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Availability:
     """The one word for a model, or for a provider."""
 
-    word: str
+    state: str
     reason: str = ""
     returns_at: float | None = None
     hot: bool = False
@@ -104,16 +104,16 @@ def stamp(at: float) -> str:
     return text.replace("+00:00", "Z")
 
 
-def fresh(bar: Bar, now: float) -> Bar:
+def fresh(bar: LimitBar, now: float) -> LimitBar:
     """The bar as of `now`: a window that is over holds nothing any more."""
     if bar.resets_at is not None and now > bar.resets_at + SLACK:
         return replace(bar, used=0, reserved=0, resets_at=None)
     return bar
 
 
-def add_up(bars: Iterable[Bar]) -> tuple[Bar, ...]:
+def add_up(bars: Iterable[LimitBar]) -> tuple[LimitBar, ...]:
     """Bars of several accounts as one per metric and window, in reading order."""
-    sums: dict[tuple[str, str], Bar] = {}
+    sums: dict[tuple[str, str], LimitBar] = {}
     for bar in bars:
         key = (bar.metric, bar.window)
         known = sums.get(key)
@@ -122,55 +122,55 @@ def add_up(bars: Iterable[Bar]) -> tuple[Bar, ...]:
 
 
 def standing(
-    offers: Sequence[OfferState], bars: Iterable[Bar], now: float, *, off: str = ""
-) -> Standing:
+    offers: Sequence[OfferState], bars: Iterable[LimitBar], now: float, *, off: str = ""
+) -> Availability:
     """One word for what `offers` (a model's accounts) can do under `bars`.
 
     The best account speaks for the model. `off` is the configuration's own reason why
     it is not in use; it wins.
     """
     if off:
-        return Standing(off_word(off), off)
+        return Availability(off_word(off), off)
     best = min(
         (_expired(offer, now) for offer in offers),
-        key=lambda offer: WORDS.index(offer.word),
+        key=lambda offer: WORDS.index(offer.state),
         default=OfferState("ready", "", None),
     )
-    if WORDS.index(best.word) > WORDS.index("at limit"):
-        return Standing(best.word, best.reason, best.returns_at)
+    if WORDS.index(best.state) > WORDS.index("at limit"):
+        return Availability(best.state, best.reason, best.returns_at)
     tightest = max(bars, key=lambda bar: bar.ratio, default=None)
-    if best.word == "at limit" and best.returns_at is not None:
-        return Standing("at limit", best.reason, best.returns_at)
+    if best.state == "at limit" and best.returns_at is not None:
+        return Availability("at limit", best.reason, best.returns_at)
     if tightest is None:
-        return Standing("ready")
+        return Availability("ready")
     reason = f"{tightest.metric} per {tightest.window}"
     match tightest.level:
         case "full":
-            return Standing("at limit", reason, tightest.resets_at)
+            return Availability("at limit", reason, tightest.resets_at)
         case "hot" | "near":
             hot = tightest.level == "hot"
-            return Standing("near limit", reason, tightest.resets_at, hot)
+            return Availability("near limit", reason, tightest.resets_at, hot)
         case _:
-            return Standing("ready")
+            return Availability("ready")
 
 
 def off_word(reason: str) -> str:
     return "not configured" if reason.startswith("not configured") else "disabled"
 
 
-def together(models: Sequence[Standing], *, off: str = "") -> Standing:
+def best_of(models: Sequence[Availability], *, off: str = "") -> Availability:
     """A provider is as good as the best of its models."""
     if off:
-        return Standing(off_word(off), off)
-    return min(models, key=severity, default=Standing("ready"))
+        return Availability(off_word(off), off)
+    return min(models, key=severity, default=Availability("ready"))
 
 
-def severity(found: Standing) -> tuple[int, bool]:
+def severity(found: Availability) -> tuple[int, bool]:
     """Rises with how little can be done."""
-    return (WORDS.index(found.word), found.hot)
+    return (WORDS.index(found.state), found.hot)
 
 
-def empty_at(bar: Bar, per_second: float, now: float) -> float | None:
+def empty_at(bar: LimitBar, per_second: float, now: float) -> float | None:
     """When this limit is used up at this pace, if that is before it resets.
 
     Minute limits have no forecast: they are over before anyone reads it.
@@ -190,14 +190,14 @@ LENGTH = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0, "month": 31 * 86_400.
 
 def _expired(offer: OfferState, now: float) -> OfferState:
     """A pause that is over is no pause."""
-    if offer.word not in WORDS:
-        return OfferState("failing", offer.word, offer.returns_at)
+    if offer.state not in WORDS:
+        return OfferState("failing", offer.state, offer.returns_at)
     if offer.returns_at is not None and now > offer.returns_at + SLACK:
         return OfferState("ready", "", None)
     return offer
 
 
-def _plus(a: Bar, b: Bar) -> Bar:
+def _plus(a: LimitBar, b: LimitBar) -> LimitBar:
     resets = [at for at in (a.resets_at, b.resets_at) if at is not None]
     return replace(
         a,
@@ -209,5 +209,5 @@ def _plus(a: Bar, b: Bar) -> Bar:
     )
 
 
-def _order(bar: Bar) -> tuple[int, int]:
+def _order(bar: LimitBar) -> tuple[int, int]:
     return (METRICS.index(bar.metric), WINDOWS.index(bar.window))

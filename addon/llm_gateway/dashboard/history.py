@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_gateway.dashboard.availability import moment, stamp
-from llm_gateway.dashboard.plugin_state import HISTORY_TTL, Board
+from llm_gateway.dashboard.plugin_state import HISTORY_TTL, PluginState
 
 from .reader import Ask, TooSlow
 
@@ -116,7 +116,7 @@ def wanted(args: Mapping[str, str]) -> Wanted | str:
     return Wanted(span, by, args.get("sim") != "0")
 
 
-async def load(board: Board, asked: Wanted) -> Json:
+async def load(board: PluginState, asked: Wanted) -> Json:
     """The answer, kept for a few seconds. Raises as Board.ask."""
 
     async def build() -> Json:

@@ -14,16 +14,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from llm_gateway.dashboard.availability import (
-    Bar,
+    Availability,
+    LimitBar,
     OfferState,
-    Standing,
     add_up,
+    best_of,
     fresh,
     moment,
     standing,
-    together,
 )
-from llm_gateway.dashboard.recent_requests import Ticker
+from llm_gateway.dashboard.recent_requests import RecentRequests
 
 from . import queries
 from .alerts import alerts
@@ -40,7 +40,7 @@ Json = dict[str, Any]
 
 def snapshot(
     ask: Ask,
-    ticker: Ticker,
+    ticker: RecentRequests,
     *,
     minutes: int,
     simulated: bool,
@@ -81,7 +81,7 @@ def snapshot(
     }
 
 
-def bar_json(bar: Bar) -> Json:
+def bar_json(bar: LimitBar) -> Json:
     """Used, reserved and limit in requests, tokens or US$."""
     return {
         "metric": bar.metric,
@@ -96,24 +96,26 @@ def bar_json(bar: Bar) -> Json:
     }
 
 
-def standing_json(found: Standing) -> Json:
+def standing_json(found: Availability) -> Json:
     return {
-        "word": found.word,
+        "word": found.state,
         "hot": found.hot,
         "reason": found.reason,
         "returns": found.returns_at,
     }
 
 
-Bars = dict[tuple[str, ...], tuple[Bar, ...]]
+Bars = dict[tuple[str, ...], tuple[LimitBar, ...]]
 """(provider,) or (provider, model) -> its bars."""
 
 
-def _bars(ask: Ask, now: float) -> tuple[Bars, dict[str, tuple[Bar, ...]], list[Bar]]:
+def _bars(
+    ask: Ask, now: float
+) -> tuple[Bars, dict[str, tuple[LimitBar, ...]], list[LimitBar]]:
     """Bars of providers and models, of clients, of the budget."""
-    found: dict[tuple[str, ...], list[Bar]] = defaultdict(list)
-    clients: dict[str, list[Bar]] = defaultdict(list)
-    budget: list[Bar] = []
+    found: dict[tuple[str, ...], list[LimitBar]] = defaultdict(list)
+    clients: dict[str, list[LimitBar]] = defaultdict(list)
+    budget: list[LimitBar] = []
     for row in ask(queries.LIMIT_STATE, {}):
         bar = fresh(_bar(row), now)
         match row["scope"]:
@@ -132,8 +134,8 @@ def _bars(ask: Ask, now: float) -> tuple[Bars, dict[str, tuple[Bar, ...]], list[
     )
 
 
-def _bar(row: sqlite3.Row) -> Bar:
-    return Bar(
+def _bar(row: sqlite3.Row) -> LimitBar:
+    return LimitBar(
         metric=row["metric"],
         window=row["window"],
         used=row["used"],
@@ -146,7 +148,7 @@ def _bar(row: sqlite3.Row) -> Bar:
 
 def _providers(
     ask: Ask, bars: Bars, by_model: Mapping[Pair, Series], now: float
-) -> tuple[list[Json], list[int], dict[Pair, Standing]]:
+) -> tuple[list[Json], list[int], dict[Pair, Availability]]:
     """Providers with their models; [ready, in use] models; each model's word."""
     offers: dict[Pair, list[OfferState]] = defaultdict(list)
     for row in ask(queries.OFFERS, {}):
@@ -157,7 +159,7 @@ def _providers(
     for row in ask(queries.MODELS, {}):
         models[row["provider"]].setdefault(row["model"], []).append(row)
     result: list[Json] = []
-    word_of: dict[Pair, Standing] = {}
+    word_of: dict[Pair, Availability] = {}
     ready = in_use = 0
     for provider in ask(queries.PROVIDERS, {}):
         id_ = provider["id"]
@@ -175,7 +177,7 @@ def _providers(
             )
             word_of[id_, model] = found
             in_use += not off_here
-            ready += not off_here and found.word in ("ready", "near limit")
+            ready += not off_here and found.state in ("ready", "near limit")
             shown = by_model.get((id_, model)) or Series.empty()
             rows.append(
                 {
@@ -195,7 +197,7 @@ def _providers(
                 "flat": provider["flat_rate_usd_per_month"],
                 "accounts": provider["accounts"],
                 "state": standing_json(
-                    together([word_of[id_, m] for m in models[id_]], off=off)
+                    best_of([word_of[id_, m] for m in models[id_]], off=off)
                 ),
                 "bars": [bar_json(bar) for bar in shared],
                 "models": rows,
@@ -204,7 +206,7 @@ def _providers(
     return result, [ready, in_use], word_of
 
 
-def _names(ask: Ask, word_of: Mapping[Pair, Standing]) -> list[Json]:
+def _names(ask: Ask, word_of: Mapping[Pair, Availability]) -> list[Json]:
     """What clients ask for, and who can serve it: free ones first, then the cheapest."""
     by_name: dict[str, list[tuple[tuple[bool, float], Json]]] = defaultdict(list)
     aliases: dict[str, list[str]] = defaultdict(list)
@@ -220,7 +222,7 @@ def _names(ask: Ask, word_of: Mapping[Pair, Standing]) -> list[Json]:
                 {
                     "provider": row["provider"],
                     "model": row["model"],
-                    "word": found.word,
+                    "word": found.state,
                 },
             )
         )

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary, ref
 from llm_gateway import gateway_client
 from llm_gateway.dashboard import compat, live, queries
 from llm_gateway.dashboard.reader import Ask, NotReadable, Reader, has_tables
-from llm_gateway.dashboard.recent_requests import Ticker
+from llm_gateway.dashboard.recent_requests import RecentRequests
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class NoLedger(Exception):
     """There is no usage database yet. The text says which path was looked at."""
 
 
-class Board:
+class PluginState:
     """One per Datasette instance; see `board_of`."""
 
     def __init__(self, ds: Any) -> None:
@@ -51,7 +51,7 @@ class Board:
         self._datasette = ref(ds)
         self._readers: dict[tuple[Path, str], Reader] = {}
         self._ledger: Ledger | None = None
-        self._ticker = Ticker()
+        self._ticker = RecentRequests()
         self._locks: dict[object, asyncio.Lock] = {}
         self._kept: dict[object, tuple[float, Any]] = {}
 
@@ -166,14 +166,14 @@ class Board:
         self._readers.clear()
 
 
-_BOARDS: WeakKeyDictionary[Any, Board] = WeakKeyDictionary()
+_BOARDS: WeakKeyDictionary[Any, PluginState] = WeakKeyDictionary()
 
 
-def board_of(ds: Any) -> Board:
+def board_of(ds: Any) -> PluginState:
     """The board of this Datasette, made at the first call."""
     board = _BOARDS.get(ds)
     if board is None:
-        board = _BOARDS[ds] = Board(ds)
+        board = _BOARDS[ds] = PluginState(ds)
     return board
 
 

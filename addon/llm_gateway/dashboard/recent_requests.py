@@ -29,7 +29,7 @@ WORTH_A_WORD = ("at limit", "cooling down", "failing")
 """A candidate that was passed over for another reason was never meant to answer."""
 
 
-class Ticker:
+class RecentRequests:
     """Remembers decisions between two looks. Lives on the reader's thread."""
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ CLASSES = (
 FAILURES_WITHIN = 7 * 86_400
 
 
-def story(ask: Ask, id_: str) -> Json | None:
+def request_detail(ask: Ask, id_: str) -> Json | None:
     """All that the ledger knows of a request; None when it knows nothing."""
     rows = ask(queries.REQUEST, {"id": id_})
     if not rows:

@@ -11,7 +11,7 @@ from datasette import Forbidden, NotFound, Response
 
 from llm_gateway import gateway_client
 from llm_gateway.dashboard import assets, compat, history, request_detail
-from llm_gateway.dashboard.plugin_state import Board, NoLedger, board_of
+from llm_gateway.dashboard.plugin_state import NoLedger, PluginState, board_of
 
 from .. import __version__
 from .live import WINDOWS
@@ -51,7 +51,7 @@ async def request_page(request: Any, datasette: Any) -> Any:
     id_ = request.url_vars["id"]
     try:
         found = await board.ask(
-            "live", lambda ask: request_detail.story(ask, id_), seconds=2.0
+            "live", lambda ask: request_detail.request_detail(ask, id_), seconds=2.0
         )
     except (NoLedger, NotReadable):
         found = None
@@ -155,7 +155,7 @@ async def static(request: Any, datasette: Any) -> Any:
     )
 
 
-async def _looking(request: Any, datasette: Any) -> tuple[Board, str]:
+async def _looking(request: Any, datasette: Any) -> tuple[PluginState, str]:
     """The board and the ledger's name, for an actor who may see them."""
     board = board_of(datasette)
     try:

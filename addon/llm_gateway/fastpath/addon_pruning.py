@@ -1,6 +1,6 @@
 """What of mitmproxy a gateway does not need, and how to do without it.
 
-`options(ctx.options)` in the add-on's `load` sets mitmproxy's options; `slim(master)` in
+`options(ctx.options)` in the add-on's `load` sets mitmproxy's options; `apply(master)` in
 its `running` takes out the built-in add-ons that have nothing to do, stops the log
 records that mitmproxy makes for each connection and flow, and puts shorter ways in
 place of some of its own. Requests, providers and limits are none of this module's
@@ -28,7 +28,7 @@ from llm_gateway.fastpath import (
     message_heads,
     shortcuts,
 )
-from llm_gateway.transport.listeners import widen
+from llm_gateway.transport.listeners import raise_backlog
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ def prune(master: Master) -> tuple[str, ...]:
     return tuple(gone)
 
 
-def hasten(master: Master) -> None:
+def install_replacements(master: Master) -> None:
     """Put our shorter ways in place of mitmproxy's: who listens to a hook, how it is
     called, small things done many times. Each only where it is known to be the same."""
     if hook_dispatch.install(master.addons):
@@ -167,17 +167,17 @@ def unburden_collector() -> None:
         gc.set_threshold(YOUNG_OBJECTS, *older)
 
 
-def slim(master: Master) -> None:
+def apply(master: Master) -> None:
     """All of it. Call it once from the add-on's `running`."""
     gone = prune(master)
-    quiet(master)
-    hasten(master)
-    widen(master)
+    silence_flow_logs(master)
+    install_replacements(master)
+    raise_backlog(master)
     unburden_collector()
     logger.debug("Add-ons with nothing to do: %s.", ", ".join(gone) or "none")
 
 
-def quiet(master: Master) -> None:
+def silence_flow_logs(master: Master) -> None:
     """Stop mitmproxy's log records for each flow, unless someone asked to see them.
 
     Raising a logger's level is the cheap way: the record is never made. The bridge

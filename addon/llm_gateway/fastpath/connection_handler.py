@@ -28,7 +28,7 @@ from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 from mitmproxy.utils import asyncio_utils
 
 from llm_gateway.fastpath import current_batch
-from llm_gateway.fastpath.hook_dispatch import Dispatch
+from llm_gateway.fastpath.hook_dispatch import HookDispatcher
 from llm_gateway.mitm_compat.fingerprints import replace
 from llm_gateway.transport.exception_guard import place
 
@@ -67,14 +67,14 @@ def install() -> bool:
 
 async def server_event(self: ProxyConnectionHandler, event: events.Event) -> None:
     dispatch = self.master.addons.trigger_event
-    if not isinstance(dispatch, Dispatch):
+    if not isinstance(dispatch, HookDispatcher):
         return await ConnectionHandler.server_event(self, event)
     # Not `async with`, which takes two more coroutines.
     await self._server_event_lock.acquire()
     try:
         # No `await` beyond this point.
         self.timeout_watchdog.last_activity = time.time()
-        _Turn(self, dispatch).run(event)
+        EventBatch(self, dispatch).run(event)
     except Exception as error:
         # Without its words, which may hold headers.
         self.log(f"mitmproxy has crashed! {place(error)}", logging.ERROR)
@@ -89,11 +89,11 @@ async def server_event(self: ProxyConnectionHandler, event: events.Event) -> Non
 async def handle_hook(self: ProxyConnectionHandler, hook: commands.StartHook) -> None:
     """The hooks of connections: most have no listener that waits."""
     dispatch = self.master.addons.trigger_event
-    if not isinstance(dispatch, Dispatch):
+    if not isinstance(dispatch, HookDispatcher):
         return await _handle_hook(self, hook)
     kind: Any = type(hook)
     data = getattr(hook, _argument(kind))
-    rest = dispatch.begin(hook.name, data)
+    rest = dispatch.start(hook.name, data)
     if rest is None and not isinstance(data, Flow):
         self.timeout_watchdog.last_activity = time.time()
         return None
@@ -112,12 +112,14 @@ def _argument(kind: Any) -> str:
     return field.name
 
 
-class _Turn:
+class EventBatch:
     """One event and all that follows from it without waiting."""
 
     __slots__ = ("begun", "completed", "dispatch", "handler", "pieces", "to")
 
-    def __init__(self, handler: ProxyConnectionHandler, dispatch: Dispatch) -> None:
+    def __init__(
+        self, handler: ProxyConnectionHandler, dispatch: HookDispatcher
+    ) -> None:
         self.handler = handler
         self.dispatch = dispatch
         self.completed: list[events.Event] = []
@@ -146,7 +148,7 @@ class _Turn:
                         handler.log(command.message, command.level)
                     else:
                         self.flush()
-                        self.other(command)
+                        self.execute(command)
                 if not self.completed:
                     break
                 event = self.completed.pop(0)
@@ -176,14 +178,14 @@ class _Turn:
     def hook(self, command: commands.StartHook) -> None:
         if command in self.begun:
             return
-        if self.at_once(command) and command.blocking:
+        if self.call_hook(command) and command.blocking:
             self.completed.append(events.HookCompleted(command))
 
-    def at_once(self, command: commands.StartHook) -> bool:
+    def call_hook(self, command: commands.StartHook) -> bool:
         """Call a hook. True: it is over; False: its completion will be an event."""
         kind: Any = type(command)
         data = getattr(command, _argument(kind))
-        rest = self.dispatch.begin(command.name, data)
+        rest = self.dispatch.start(command.name, data)
         if rest is None and not getattr(data, "intercepted", False):
             return True
         self.flush()
@@ -197,11 +199,11 @@ class _Turn:
             self.begun.add(command)
         return waiting.done
 
-    def lead_to(self, layer: Layer) -> None:
+    def bypass_outer_layers(self, layer: Layer) -> None:
         """From now on, give all events of this connection to this layer."""
         self.handler.__dict__[_LEADS_TO] = layer
 
-    def other(self, command: commands.Command) -> None:
+    def execute(self, command: commands.Command) -> None:
         """As mitmproxy does it."""
         handler = self.handler
         if isinstance(command, commands.OpenConnection):

@@ -11,17 +11,17 @@ from mitmproxy.proxy import commands
 from mitmproxy.proxy.layer import Layer
 
 
-class Turn(Protocol):
+class Batch(Protocol):
     """One event and all that follows from it without waiting."""
 
-    def at_once(self, command: commands.StartHook) -> bool:
+    def call_hook(self, command: commands.StartHook) -> bool:
         """Call a hook. True: it is over; False: its completion will be an event."""
         ...
 
-    def lead_to(self, layer: Layer) -> None:
+    def bypass_outer_layers(self, layer: Layer) -> None:
         """From now on, give all events of this connection to this layer."""
         ...
 
 
-running: Turn | None = None
+running: Batch | None = None
 """None: whoever handles this event knows nothing of turns."""

@@ -59,16 +59,16 @@ def known(manager: addonmanager.AddonManager) -> bool:
 
 def install(manager: addonmanager.AddonManager) -> bool:
     """Give this manager the dispatch that remembers. False: left as it was."""
-    if isinstance(manager.trigger_event, Dispatch):
+    if isinstance(manager.trigger_event, HookDispatcher):
         return True
     if not known(manager):
         logger.debug("Hook dispatch of this mitmproxy is unknown, left as it is.")
         return False
-    Dispatch(manager).install()
+    HookDispatcher(manager).install()
     return True
 
 
-class Dispatch:
+class HookDispatcher:
     """Stands in for `trigger_event` and `handle_lifecycle` of one manager."""
 
     def __init__(self, manager: addonmanager.AddonManager) -> None:
@@ -98,29 +98,29 @@ class Dispatch:
 
         return changed
 
-    def who(self, name: str) -> tuple[Group, ...]:
+    def listeners_of(self, name: str) -> tuple[Group, ...]:
         groups = self.listeners.get(name)
         if groups is None:
             groups = self.listeners[name] = handlers(self.manager, name)
         return groups
 
     async def __call__(self, event: hooks.Hook) -> None:
-        if rest := _begin(self.who(event.name), event.args()):
+        if rest := _begin(self.listeners_of(event.name), event.args()):
             await rest
 
     async def handle_lifecycle(self, event: hooks.Hook) -> None:
         """A hook of the proxy, followed by `update` where it was about a flow."""
         (data,) = event.args()
-        if rest := self.begin(event.name, data):
+        if rest := self.start(event.name, data):
             await rest
 
-    def begin(self, name: str, data: Any) -> Coroutine[Any, Any, None] | None:
+    def start(self, name: str, data: Any) -> Coroutine[Any, Any, None] | None:
         """The same, as far as it goes without waiting; what is left to await, if anything.
 
         `data`: the one argument that hooks of the proxy have.
         """
-        rest = _begin(self.who(name), [data])
-        updated = self.who("update")
+        rest = _begin(self.listeners_of(name), [data])
+        updated = self.listeners_of("update")
         if not updated or not isinstance(data, flow.Flow):
             return rest
         return _in_turn(rest, updated, [[data]]) if rest else _begin(updated, [[data]])

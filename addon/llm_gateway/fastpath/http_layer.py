@@ -7,7 +7,7 @@ of that. Here the same states are run, by mitmproxy and by us, but what they ask
 done where they ask for it: an event that one layer has for another is given to it, a hook
 that waits for nothing is called, a connection that is open is taken.
 
-What lives here: `DirectHttpLayer`, in place of `HttpLayer._handle_event` and
+What lives here: `FastHttpLayer`, in place of `HttpLayer._handle_event` and
 `event_to_child`. What it leaves behind between two events (who waits for what, and where)
 is what mitmproxy leaves, so either may take the next one: start, injected messages, wake-up
 calls and everything of a layer that is debugged go the old way. What this file does not
@@ -62,8 +62,8 @@ Asked = Generator[Any, Any, None]
 """A state at work: what it asks for, until it is done."""
 
 
-class DirectHttpLayer(HttpLayer):
-    _turn: current_batch.Turn
+class FastHttpLayer(HttpLayer):
+    _turn: current_batch.Batch
     _out: list[commands.Command]
     """What is to be done outside, in order."""
     _receiver: Layer
@@ -99,16 +99,16 @@ class DirectHttpLayer(HttpLayer):
         return False
 
     def _directly(
-        self, receiver: Layer, event: events.Event, turn: current_batch.Turn
+        self, receiver: Layer, event: events.Event, turn: current_batch.Batch
     ) -> CommandGenerator[None]:
         self._turn, self._out, self._receiver, self._begun = turn, [], receiver, False
         if self._outermost is None:
             self._outermost = self._is_outermost()
             if self._outermost:
-                turn.lead_to(self)
+                turn.bypass_outer_layers(self)
         try:
-            if not self.plainly(receiver, event):
-                self._give(receiver, event)
+            if not self.try_fast(receiver, event):
+                self._deliver_to_child(receiver, event)
         except Exception as error:
             self.broke(receiver, error)
         finally:
@@ -120,7 +120,7 @@ class DirectHttpLayer(HttpLayer):
             if isinstance(put_off, events.HookCompleted):
                 self.command_sources.pop(put_off.command, None)
             try:
-                self._tell(stream, put_off)
+                self._deliver_to_stream(stream, put_off)
             finally:
                 yield from self._out
 
@@ -128,12 +128,12 @@ class DirectHttpLayer(HttpLayer):
         """An exception came out of it: see `http_guard`."""
         raise error
 
-    def _put_off(self, stream: HttpStream, event: events.Event) -> None:
+    def _defer(self, stream: HttpStream, event: events.Event) -> None:
         if self._later is None:
             self._later = deque()
         self._later.append((stream, event))
 
-    def plainly(self, receiver: Layer, event: events.Event) -> bool:
+    def try_fast(self, receiver: Layer, event: events.Event) -> bool:
         """A shorter way, if there is one for this event: see `http_plain`."""
         return False
 
@@ -144,17 +144,17 @@ class DirectHttpLayer(HttpLayer):
 
     # events
 
-    def _give(self, receiver: Layer, event: events.Event) -> None:
+    def _deliver_to_child(self, receiver: Layer, event: events.Event) -> None:
         if isinstance(receiver, HttpStream):
-            self._tell(receiver, event)
+            self._deliver_to_stream(receiver, event)
         else:
             self._do_all(receiver, _steps(receiver, event))
 
     def _do_all(self, sender: Layer, asked: Iterable[commands.Command]) -> None:
         for command in asked:
-            self._do(sender, command)
+            self._execute(sender, command)
 
-    def _tell(self, stream: HttpStream, event: events.Event) -> None:
+    def _deliver_to_stream(self, stream: HttpStream, event: events.Event) -> None:
         paused = stream._paused
         try:
             if paused is None:
@@ -182,29 +182,29 @@ class DirectHttpLayer(HttpLayer):
             while True:
                 reply = None
                 if command.blocking is not True:
-                    self._do(stream, command)
+                    self._execute(stream, command)
                 else:
                     # The outer layers do not wait, only this stream does.
                     command.blocking = stream
                     if isinstance(command, commands.StartHook):
-                        if not self._turn.at_once(command):
+                        if not self._turn.call_hook(command):
                             self._wait_for_hook(stream, command, state)
                             return
                         if isinstance(command, GatewayAttemptFailedHook):
                             self._wait(stream, command, state)
-                            self._put_off(stream, events.HookCompleted(command))
+                            self._defer(stream, events.HookCompleted(command))
                             return
-                    elif (server := self._there(command)) is not None:
+                    elif (server := self._reusable_connection(command)) is not None:
                         reply = (server, None)
                     else:
                         self._wait(stream, command, state)
-                        self._do(stream, command)
+                        self._execute(stream, command)
                         return
                 command = state.send(reply)
         except StopIteration:
             return
 
-    def _go_on(
+    def _resume(
         self, stream: HttpStream, hook: commands.StartHook, rest: Asked, over: bool
     ) -> None:
         """A hook was called: over or not, the rest comes after it."""
@@ -226,19 +226,19 @@ class DirectHttpLayer(HttpLayer):
         stream._paused = Paused(command, state)
         self.command_sources[command] = stream
 
-    def _do(self, sender: Layer, command: commands.Command) -> None:
+    def _execute(self, sender: Layer, command: commands.Command) -> None:
         kind = type(command)
         if kind is commands.SendData:
             self._out.append(command)
         elif kind is SendHttp:
             sent = cast(SendHttp, command)
-            self._give(self.connections[sent.connection], sent.event)
+            self._deliver_to_child(self.connections[sent.connection], sent.event)
         elif kind is ReceiveHttp:
             self._receive(cast(ReceiveHttp, command).event)
         elif kind is DropStream:
             self.streams.pop(cast(DropStream, command).stream_id, None)
         else:
-            self._do_seldom(sender, command)
+            self._execute_rare(sender, command)
 
     def _receive(self, event: HttpEvent) -> None:
         put_off = False
@@ -256,11 +256,11 @@ class DirectHttpLayer(HttpLayer):
         if stream is None:
             return
         if put_off or (self._later and any(stream is one for one, _ in self._later)):
-            self._put_off(stream, event)
+            self._defer(stream, event)
         else:
-            self._tell(stream, event)
+            self._deliver_to_stream(stream, event)
 
-    def _do_seldom(self, sender: Layer, command: commands.Command) -> None:
+    def _execute_rare(self, sender: Layer, command: commands.Command) -> None:
         if command.blocking or isinstance(command, commands.RequestWakeup):
             self.command_sources[command] = sender
         if isinstance(command, GetHttpConnection):
@@ -275,7 +275,7 @@ class DirectHttpLayer(HttpLayer):
 
     # connections
 
-    def _there(self, wanted: commands.Command) -> Connection | None:
+    def _reusable_connection(self, wanted: commands.Command) -> Connection | None:
         """A connection that is open and free to be asked. None: mitmproxy sees to it."""
         if (
             not isinstance(wanted, GetHttpConnection)
@@ -300,7 +300,7 @@ class DirectHttpLayer(HttpLayer):
         reply = (None, command.err) if command.err else (command.connection, None)
         for wanted in self.waiting_for_establishment.pop(command.connection):
             stream = cast(HttpStream, self.command_sources.pop(wanted))
-            self._tell(stream, GetHttpConnectionCompleted(wanted, reply))
+            self._deliver_to_stream(stream, GetHttpConnectionCompleted(wanted, reply))
 
 
 def _steps(receiver: Any, event: events.Event) -> Iterable[commands.Command]:

@@ -7,8 +7,8 @@ whether all of it is plain; where it is not, nothing has been touched, and the s
 over (`http_direct`). From the first hook on there is no way back: what an addon does then
 that is not plain is handed to the states half-way.
 
-    the client's data     one whole POST                  `asked`       http_plain_requests
-    after `request`       HTTP/1.1, without TLS, open     `passed_on`
+    the client's data     one whole POST                  `on_whole_request`       http_plain_requests
+    after `request`       HTTP/1.1, without TLS, open     `send_whole_request`
     the upstream's data   one whole 200, with a length    `answered`    http_plain_answers
                           chunks of a stream              `streamed`
 
@@ -29,7 +29,7 @@ from mitmproxy.proxy.layers.http._http1 import (
     Http1Server,
 )
 
-from llm_gateway.fastpath.single_segment_responses import PlainAnswers
+from llm_gateway.fastpath.single_segment_responses import SingleSegmentResponses
 from llm_gateway.mitm_compat.fingerprints import digest
 from llm_gateway.transport.stream import GatewayStream
 
@@ -58,24 +58,24 @@ IMITATED = (
 )
 
 
-class PlainHttpLayer(PlainAnswers):
-    usual = False
+class SingleSegmentLayer(SingleSegmentResponses):
+    is_default_setup = False
     """No option asks for more than passing on."""
 
-    def plainly(self, receiver: Layer, event: events.Event) -> bool:
+    def try_fast(self, receiver: Layer, event: events.Event) -> bool:
         kind = type(event)
-        if not self.usual or not _known:
+        if not self.is_default_setup or not _known:
             return False
         if kind is events.DataReceived:
             data = cast(events.DataReceived, event).data
             if type(receiver) is Http1Server:
-                return self.asked(receiver, data)
+                return self.on_whole_request(receiver, data)
             if type(receiver) is HttpClient and receiver._paused is None:
                 client = receiver.child_layer
                 if type(client) is Http1Client and client.stream_id is not None:
                     stream = self.streams.get(client.stream_id)
                     if type(stream) is GatewayStream and stream._paused is None:
-                        return self.heard(stream, client, data)
+                        return self.on_upstream_data(stream, client, data)
         elif kind is events.HookCompleted and type(receiver) is GatewayStream:
             paused, stream = receiver._paused, receiver
             if (
@@ -85,7 +85,7 @@ class PlainHttpLayer(PlainAnswers):
                 and not stream._paused_event_queue
             ):
                 stream._paused = None
-                if not self.passed_on(stream):
+                if not self.send_whole_request(stream):
                     self._run(stream, paused.generator)
                 return True
         return False

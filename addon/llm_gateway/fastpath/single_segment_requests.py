@@ -15,7 +15,7 @@ from mitmproxy.proxy.layers.http._events import RequestData, RequestEndOfMessage
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 
-from llm_gateway.fastpath.http_layer import DirectHttpLayer
+from llm_gateway.fastpath.http_layer import FastHttpLayer
 from llm_gateway.fastpath.message_heads import body_size, split_head
 from llm_gateway.transport import error_text as words
 from llm_gateway.transport import framing, serializer
@@ -29,11 +29,11 @@ READS_REQUEST = Http1Server.read_headers
 READS_RESPONSE = Http1Client.read_headers
 
 
-class PlainRequests(DirectHttpLayer):
+class SingleSegmentRequests(FastHttpLayer):
     def new_stream(self, stream_id: int) -> GatewayStream:
         raise AssertionError("a layer of the gateway knows how")
 
-    def asked(self, server: Any, data: bytes) -> bool:
+    def on_whole_request(self, server: Any, data: bytes) -> bool:
         """A whole request, and nothing else."""
         if (
             server.state.__func__ is not READS_REQUEST
@@ -59,11 +59,11 @@ class PlainRequests(DirectHttpLayer):
         request.authority = ""
         head_hook: Any = HttpRequestHeadersHook(flow)
         head_hook.blocking = stream
-        over = self._turn.at_once(head_hook)
+        over = self._turn.call_hook(head_hook)
         if not over or flow.error or flow.response or request.stream:
             rest = stream.after_request_head(head_hook)
             next(rest)
-            self._go_on(stream, head_hook, rest, over)
+            self._resume(stream, head_hook, rest, over)
             self._receive(RequestData(number, body))
             self._receive(RequestEndOfMessage(number))
             self._do_all(server, server.mark_done(request=True))
@@ -75,9 +75,9 @@ class PlainRequests(DirectHttpLayer):
         state = stream.state_consume_request_body(RequestEndOfMessage(number))
         hook: Any = next(state)
         hook.blocking = stream
-        over = self._turn.at_once(hook)
-        if not over or not self.passed_on(stream):
-            self._go_on(stream, hook, state, over)
+        over = self._turn.call_hook(hook)
+        if not over or not self.send_whole_request(stream):
+            self._resume(stream, hook, state, over)
         return True
 
     def _addressed(self, request: http.Request) -> bool:
@@ -103,7 +103,7 @@ class PlainRequests(DirectHttpLayer):
         data.scheme = b"https" if tls else b"http"
         return True
 
-    def passed_on(self, stream: GatewayStream) -> bool:
+    def send_whole_request(self, stream: GatewayStream) -> bool:
         """Its plan is there, a connection is there: it is sent."""
         flow = stream.flow
         plan, request = plan_of(flow), flow.request
@@ -117,7 +117,7 @@ class PlainRequests(DirectHttpLayer):
         tls, via = request.scheme == "https", way_out(self.context.client, plan)
         wanted = ConnectUpstream((request.host, request.port), tls, via)
         wanted.pooled = plan.pooled
-        server = self._there(wanted)
+        server = self._reusable_connection(wanted)
         outer: Any = self.connections.get(server) if server is not None else None
         if type(outer) is not HttpClient or outer._paused is not None:
             return False
@@ -133,9 +133,9 @@ class PlainRequests(DirectHttpLayer):
         stream.plan = plan
         stream.context.server = flow.server_conn = cast(Server, server)
         stream.connected(client.conn)
-        stream.sent_at = stream.mark = now
+        stream.sent_at = stream.last_activity = now
         stream.phase = Phase.WAITING
-        if wakeup := stream.layer.alarm(stream.due(now)):
+        if wakeup := stream.layer.request_wakeup(stream.due(now)):
             self._out.append(wakeup)
         client.stream_id, client.request = stream.stream_id, request
         client.request_done = True

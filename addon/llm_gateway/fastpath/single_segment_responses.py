@@ -26,12 +26,12 @@ from mitmproxy.proxy.layers.http._http1 import (
 from llm_gateway.fastpath.message_heads import closes
 from llm_gateway.fastpath.single_segment_requests import (
     READS_RESPONSE,
-    PlainRequests,
+    SingleSegmentRequests,
     length,
     parsed,
 )
 from llm_gateway.transport import framing
-from llm_gateway.transport.attempt_policy import Judgement
+from llm_gateway.transport.attempt_policy import Classification
 from llm_gateway.transport.stream import GatewayStream, ask
 from llm_gateway.transport.stream_attempt import Phase
 
@@ -42,17 +42,19 @@ _response_head: Callable[[http.Response], bytes] = http1.assemble_response_head
 _response: Callable[[http.Response], bytes] = http1.assemble_response
 
 
-class PlainAnswers(PlainRequests):
-    def heard(self, stream: GatewayStream, client: Any, data: bytes) -> bool:
+class SingleSegmentResponses(SingleSegmentRequests):
+    def on_upstream_data(self, stream: GatewayStream, client: Any, data: bytes) -> bool:
         if stream.upstream_id != client.stream_id or stream.plan is None:
             return False
         if stream.phase is Phase.WAITING:
-            return self.answered(stream, client, data)
+            return self.on_whole_response(stream, client, data)
         if stream.phase is Phase.PASSED:
-            return self.streamed(stream, client, data)
+            return self.on_stream_chunks(stream, client, data)
         return False
 
-    def answered(self, stream: GatewayStream, client: Any, data: bytes) -> bool:
+    def on_whole_response(
+        self, stream: GatewayStream, client: Any, data: bytes
+    ) -> bool:
         """A whole answer, and nothing else."""
         if (
             client.state.__func__ is not READS_RESPONSE
@@ -71,14 +73,14 @@ class PlainAnswers(PlainRequests):
             client.request, response, validate=True
         ):
             return False
-        inspector = cast(Any, stream.plan).inspector
+        inspector = cast(Any, stream.plan).classifier
         number = client.stream_id
         client.response = response
-        stream.mark = stream.layer.now()
+        stream.last_activity = stream.layer.now()
         stream.held = [ResponseHeaders(number, response, end_stream=False)]
         stream.checked = True
         verdict = ask(lambda: inspector.head(200, response.headers))
-        if verdict is not Judgement.HOLD:
+        if verdict is not Classification.BUFFER:
             client.body_reader = make_body_reader(size)
             client.state = client.read_body
             client.buf += body
@@ -87,11 +89,11 @@ class PlainAnswers(PlainRequests):
             self._do_all(client, client.read_body(again))
             return True
         verdict = ask(lambda: inspector.body(body))
-        if last := verdict is Judgement.HOLD:
+        if last := verdict is Classification.BUFFER:
             verdict = ask(inspector.end)
-        if last or verdict is Judgement.PASS:
+        if last or verdict is Classification.FORWARD:
             stream.upstream_over()
-        if verdict is Judgement.PASS:
+        if verdict is Classification.FORWARD:
             self._deliver(stream, response, body)
         else:
             stream.held += [ResponseData(number, body), ResponseEndOfMessage(number)]
@@ -112,18 +114,18 @@ class PlainAnswers(PlainRequests):
         stream.phase = Phase.QUIET
         head_hook: Any = HttpResponseHeadersHook(flow)
         head_hook.blocking = stream
-        over = self._turn.at_once(head_hook)
+        over = self._turn.call_hook(head_hook)
         if not over or flow.error or flow.response.stream:
             held = [ResponseData(number, body), ResponseEndOfMessage(number)]
             rest = stream.after_response_head(head_hook, held)
             next(rest)
-            self._go_on(stream, head_hook, rest, over)
+            self._resume(stream, head_hook, rest, over)
             return
         flow.response.data.content = body
         state = stream.send_response()
         hook: Any = next(state)
         hook.blocking = stream
-        over = self._turn.at_once(hook)
+        over = self._turn.call_hook(hook)
         server: Any = self.connections[self.context.client]
         response = flow.response
         if (
@@ -134,7 +136,7 @@ class PlainAnswers(PlainRequests):
             or response.data.http_version != b"HTTP/1.1"
             or not (content := response.raw_content)
         ):
-            self._go_on(stream, hook, state, over)
+            self._resume(stream, hook, state, over)
             return
         state.close()
         flow.live = False
@@ -166,7 +168,7 @@ class PlainAnswers(PlainRequests):
         else:
             connection.stream_id = None
 
-    def streamed(self, stream: GatewayStream, client: Any, data: bytes) -> bool:
+    def on_stream_chunks(self, stream: GatewayStream, client: Any, data: bytes) -> bool:
         """Chunks of a stream that is on its way."""
         response = cast(http.Response, stream.flow.response)
         server = self.connections[self.context.client]
@@ -183,7 +185,7 @@ class PlainAnswers(PlainRequests):
             found = _Again.of(client.body_reader, client.buf)
             if type(found) is not Data:
                 break
-            stream.mark = stream.layer.now()
+            stream.last_activity = stream.layer.now()
             if not (piece := bytes(found.data)):
                 continue
             pieces = response.stream(piece)

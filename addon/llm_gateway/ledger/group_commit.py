@@ -1,6 +1,6 @@
 """When the writer is woken.
 
-What lives here: `Pace`, the event loop's side of group commit. Waking a thread costs as
+What lives here: `GroupCommit`, the event loop's side of group commit. Waking a thread costs as
 much as what it then does, and a commit as much as the rows of three requests. So while the
 loop has its hands full, the writer is woken once for many requests, which have to wait for
 the loop in any case. Otherwise, and where no loop runs, it is woken at once.
@@ -31,7 +31,7 @@ LONGEST_PAUSE = 0.020
 """Between two commits."""
 
 
-class Pace:
+class GroupCommit:
     def __init__(
         self,
         wake: Callable[[], None],
@@ -60,7 +60,7 @@ class Pace:
     def ended(self, request: str) -> None:
         self._under_way.discard(request)
 
-    def soon(self) -> bool:
+    def schedule_waited(self) -> bool:
         """Somebody waits. False: the caller has to wake the writer, once there is
         something for it to take."""
         if (loop := self._running()) is None:
@@ -78,8 +78,8 @@ class Pace:
                 self._soon = loop.call_soon(self._go, loop)
         return True
 
-    def later(self) -> bool:
-        """Nobody waits. False: as in `soon`."""
+    def schedule_unwaited(self) -> bool:
+        """Nobody waits. False: as in `schedule_waited`."""
         if (loop := self._running()) is None:
             return False
         if self._later is None and self._soon is None:

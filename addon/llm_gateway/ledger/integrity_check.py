@@ -1,6 +1,6 @@
 """Looks a large file through, beside the writer, while requests go on.
 
-What lives here: `Checkup`, a thread with a read-only connection of its own. What it finds
+What lives here: `IntegrityCheck`, a thread with a read-only connection of its own. What it finds
 is in `damage`; what is done about it is the writer's business.
 """
 
@@ -15,7 +15,7 @@ STEPS_BETWEEN_LOOKS = 20_000
 """Virtual machine steps of SQLite between two looks at whether to go on."""
 
 
-class Checkup(threading.Thread):
+class IntegrityCheck(threading.Thread):
     def __init__(self, path: Path) -> None:
         super().__init__(name="ledger-checkup", daemon=True)
         self._path = path

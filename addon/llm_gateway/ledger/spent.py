@@ -1,6 +1,6 @@
 """What stands against the limits, folded out of the ledger.
 
-What lives here: `spent`, which gives the attempts that count as `Spent` values, for the
+What lives here: `spent`, which gives the attempts that count as `SpentAttempt` values, for the
 limiter to rebuild its windows at start and for limits that a reload brings in.
 
 The last two hours come one by one. Older attempts only matter to windows of a day or a
@@ -15,8 +15,8 @@ What this file does not know: windows.
 import sqlite3
 from collections.abc import Iterator
 
-from llm_gateway.domain import Need
-from llm_gateway.limits.values import Spent
+from llm_gateway.domain import Charge
+from llm_gateway.limits.values import SpentAttempt
 from llm_gateway.timestamps import iso, unix
 
 LONGEST_REQUEST = 3600
@@ -63,7 +63,9 @@ _OF_THEMSELVES = _REQUESTS.format(
 _SIMULATED = _REQUESTS.format(which="simulated = 1")
 
 
-def spent(connection: sqlite3.Connection, since: float, now: float) -> list[Spent]:
+def spent(
+    connection: sqlite3.Connection, since: float, now: float
+) -> list[SpentAttempt]:
     """Everything that counts from `since` on, in the order of time.
 
     `connection` has `sqlite3.Row` as its row factory.
@@ -91,17 +93,17 @@ def spoken(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 def _asked(
     connection: sqlite3.Connection, sql: str, **parameters: str | int
-) -> Iterator[Spent]:
+) -> Iterator[SpentAttempt]:
     for row in connection.execute(sql, parameters).fetchall():
         at = unix(row["ts"])
         took = row["duration_ms"]
-        yield Spent(
+        yield SpentAttempt(
             at,
             row["provider"],
             row["account"],
             row["model"],
             row["client"],
-            Need(row["requests"], row["tokens"], row["cost"]),
+            Charge(row["requests"], row["tokens"], row["cost"]),
             bool(row["reserved"]),
             None if took is None or row["reserved"] else at + took / 1000,
             row["id"],

@@ -15,12 +15,12 @@ from typing import Any, Protocol
 
 from llm_gateway.domain import Candidate, Limit, Metric, Offer, Origin, Price
 from llm_gateway.ledger.rows import Row, dollars, iso_or_none, storable
-from llm_gateway.limits.values import Standing
+from llm_gateway.limits.values import LimitStatus
 from llm_gateway.timestamps import iso
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class TableSnapshot:
     """A table's whole content."""
 
     table: str
@@ -103,7 +103,7 @@ def _limit(limit: Limit) -> Row:
     return (*scope_columns(limit.scope), limit.metric.value, limit.window.value)
 
 
-def limit_state(standings: Iterable[Standing], now: float) -> Whole:
+def limit_state(standings: Iterable[LimitStatus], now: float) -> TableSnapshot:
     """Every limit with what stands against it."""
     columns = (
         *_LIMIT,
@@ -124,10 +124,10 @@ def limit_state(standings: Iterable[Standing], now: float) -> Whole:
         )
         for s in standings
     )
-    return Whole("limit_state", columns, rows)
+    return TableSnapshot("limit_state", columns, rows)
 
 
-def offer_state(candidates: Iterable[Candidate], now: float) -> Whole:
+def offer_state(candidates: Iterable[Candidate], now: float) -> TableSnapshot:
     """Every offer with its state word, the reason for it and when it comes back."""
     columns = ("provider", "account", "model", "name", "free", "state", "reason")
     rows = tuple(
@@ -139,10 +139,10 @@ def offer_state(candidates: Iterable[Candidate], now: float) -> Whole:
         )
         for c in candidates
     )
-    return Whole("offer_state", (*columns, "returns_at", "updated_at"), rows)
+    return TableSnapshot("offer_state", (*columns, "returns_at", "updated_at"), rows)
 
 
-def gateway_state(state: GatewayState, degraded: Sequence[str]) -> Whole:
+def gateway_state(state: GatewayState, degraded: Sequence[str]) -> TableSnapshot:
     """`degraded`: the ledger's own reasons, shown after the gateway's."""
     row: dict[str, str | int | float | None] = {
         "id": 1,
@@ -159,7 +159,7 @@ def gateway_state(state: GatewayState, degraded: Sequence[str]) -> Whole:
         "degraded": json.dumps(list(dict.fromkeys([*state.degraded, *degraded]))),
         "detail": json.dumps(dict(state.detail)),
     }
-    return Whole("gateway_state", tuple(row), (tuple(row.values()),))
+    return TableSnapshot("gateway_state", tuple(row), (tuple(row.values()),))
 
 
 # -- the running configuration -------------------------------------------------------
@@ -171,7 +171,7 @@ def _base_url(origin: Origin) -> str:
     return f"{origin.scheme}://{origin.host}{port}{origin.path}"
 
 
-def _providers(catalog: Running) -> Whole:
+def _providers(catalog: Running) -> TableSnapshot:
     origins = {key[0]: up.origin for key, up in catalog.upstreams.items()}
     rows = []
     for provider in catalog.config.providers:
@@ -193,7 +193,9 @@ def _providers(catalog: Running) -> Whole:
             )
         )
     columns = ("id", "type", "base_url", "accounts", "enabled", "reason", "free")
-    return Whole("providers", (*columns, "flat_rate_usd_per_month"), tuple(rows))
+    return TableSnapshot(
+        "providers", (*columns, "flat_rate_usd_per_month"), tuple(rows)
+    )
 
 
 def _prices(price: Price | None, listed: Price | None) -> Row:
@@ -208,7 +210,7 @@ def _prices(price: Price | None, listed: Price | None) -> Row:
     return (*shown, dollars(listed.input), dollars(listed.output))
 
 
-def _models(catalog: Running) -> Whole:
+def _models(catalog: Running) -> TableSnapshot:
     rows: dict[tuple[str, str, str], Row] = {}
     for offer in catalog.offers:
         rows.setdefault(
@@ -231,10 +233,10 @@ def _models(catalog: Running) -> Whole:
         *("usd_per_request", "price_source"),
         *("list_input_usd_per_million", "list_output_usd_per_million"),
     )
-    return Whole("models", columns, tuple(rows.values()))
+    return TableSnapshot("models", columns, tuple(rows.values()))
 
 
-def _limits(limits: Iterable[Limit]) -> Whole:
+def _limits(limits: Iterable[Limit]) -> TableSnapshot:
     rows = {
         limit.key: (
             *_limit(limit),
@@ -248,12 +250,12 @@ def _limits(limits: Iterable[Limit]) -> Whole:
         for limit in limits
     }
     columns = (*_LIMIT, "amount", "reset", "source", "as_of")
-    return Whole("limits", columns, tuple(rows.values()))
+    return TableSnapshot("limits", columns, tuple(rows.values()))
 
 
 def running_config(
     catalog: Running, clients: Iterable[Limit] = ()
-) -> tuple[Whole, ...]:
+) -> tuple[TableSnapshot, ...]:
     """`providers`, `models` and `limits` of the catalog in force; no secrets.
 
     `clients`: the limits of the configured clients.

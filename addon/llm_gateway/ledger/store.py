@@ -27,19 +27,19 @@ from llm_gateway.domain import (
 from llm_gateway.ledger import database_file, maintenance, rows, state_tables
 from llm_gateway.ledger import spent as replay
 from llm_gateway.ledger.database_file import StoreError
-from llm_gateway.ledger.group_commit import Pace
+from llm_gateway.ledger.group_commit import GroupCommit
 from llm_gateway.ledger.rows import Kind
 from llm_gateway.ledger.state_tables import GatewayState, Running
 from llm_gateway.ledger.used import Sums, used
 from llm_gateway.ledger.write_queue import (
     LARGEST_BACKLOG,
-    Backlog,
-    Entry,
-    Waiter,
+    CommitFuture,
+    QueuedWrite,
+    WriteQueue,
     finish,
 )
 from llm_gateway.ledger.writer import PATIENCE, Writer
-from llm_gateway.limits.values import Spent, Standing
+from llm_gateway.limits.values import LimitStatus, SpentAttempt
 
 __all__ = ["GatewayState", "Store", "StoreError"]
 
@@ -63,7 +63,7 @@ class Store:
         """`durability`: `normal` or `full`. Nothing is opened before `start`."""
         self.path = Path(path)
         self._clock = clock
-        self._backlog = Backlog(largest_backlog)
+        self._backlog = WriteQueue(largest_backlog)
         self._writer = Writer(
             self.path,
             self._backlog,
@@ -72,7 +72,7 @@ class Store:
             clock=clock,
             retry=retry_seconds,
         )
-        self._pace = Pace(self._backlog.wake)
+        self._pace = GroupCommit(self._backlog.wake)
         self._outstanding: deque[tuple[float, asyncio.Future[bool]]] = deque()
         self._watch: asyncio.TimerHandle | None = None
         self._closed = False
@@ -97,7 +97,7 @@ class Store:
         request: RequestRecord,
         attempt: AttemptRecord | None = None,
         decision: Decision | None = None,
-    ) -> Waiter:
+    ) -> CommitFuture:
         """A request, its first attempt, and why it goes there: one transaction.
 
         Done with True when it is committed, with False when nobody should wait for it.
@@ -111,12 +111,12 @@ class Store:
             taken.append((rows.DECISION, (request.id, request.at, decision)))
         return self._put_and_wait(tuple(taken))
 
-    def attempt(self, attempt: AttemptRecord) -> Waiter:
+    def attempt(self, attempt: AttemptRecord) -> CommitFuture:
         """A further attempt, as in `begin`."""
         kind = rows.BEGIN_ATTEMPT
         return self._put_and_wait(((kind, kind.snapshot(attempt)),))
 
-    def flush(self) -> Waiter:
+    def flush(self) -> CommitFuture:
         """Done when everything that was said before is committed."""
         return self._put_and_wait(())
 
@@ -147,7 +147,7 @@ class Store:
         self._later((rows.EVENT, event))
 
     def limit_state(
-        self, standings: Iterable[Standing], now: float | None = None
+        self, standings: Iterable[LimitStatus], now: float | None = None
     ) -> None:
         """Every limit as it stands; replaces what was there. At most once a second."""
         self._put(
@@ -172,9 +172,9 @@ class Store:
             self._put(whole)
 
     def _later(self, *taken: tuple[Kind, Any]) -> None:
-        self._backlog.put(Entry(taken), wake=not self._pace.later())
+        self._backlog.put(QueuedWrite(taken), wake=not self._pace.schedule_unwaited())
 
-    def _put(self, whole: state_tables.Whole) -> None:
+    def _put(self, whole: state_tables.TableSnapshot) -> None:
         self._backlog.put_whole(whole)
 
     # -- asking ----------------------------------------------------------------------
@@ -183,23 +183,21 @@ class Store:
     def degraded(self) -> tuple[str, ...]:
         """What is wrong with the ledger, in words; empty when all is well."""
         writer, reasons = self._writer, []
-        if writer.trouble:
-            reasons.append(
-                f"ledger: {writer.trouble}, {writer.held_back} rows held back"
-            )
+        if writer.error:
+            reasons.append(f"ledger: {writer.error}, {writer.pending} rows held back")
         elif self._stuck():
             reasons.append("ledger: the disk does not answer")
         if self._backlog.dropped:
             reasons.append(f"ledger: {self._backlog.dropped} rows lost")
-        if writer.note:
-            reasons.append(f"ledger: {writer.note}")
+        if writer.notice:
+            reasons.append(f"ledger: {writer.notice}")
         if maintenance.log_size(self.path) > database_file.LARGEST_LOG:
             reasons.append(
                 "ledger: a reader keeps the write-ahead log from being emptied"
             )
         return tuple(reasons)
 
-    def spent(self, since: float) -> list[Spent]:
+    def spent(self, since: float) -> list[SpentAttempt]:
         """What stands against limits from `since` (unix seconds) on. Blocks."""
         connection = database_file.read_only(self.path)
         try:
@@ -240,14 +238,14 @@ class Store:
         since = self._writer.busy_since
         return since is not None and time.monotonic() - since > STUCK
 
-    def _put_and_wait(self, taken: tuple[tuple[Kind, Any], ...]) -> Waiter:
-        nobody_waits = self._closed or bool(self._writer.trouble) or self._stuck()
+    def _put_and_wait(self, taken: tuple[tuple[Kind, Any], ...]) -> CommitFuture:
+        nobody_waits = self._closed or bool(self._writer.error) or self._stuck()
         waiter = self._waiter(nobody_waits)
-        entry = Entry(taken, None if nobody_waits else waiter)
-        self._backlog.put(entry, wake=not self._pace.soon())
+        entry = QueuedWrite(taken, None if nobody_waits else waiter)
+        self._backlog.put(entry, wake=not self._pace.schedule_waited())
         return waiter
 
-    def _waiter(self, done: bool) -> Waiter:
+    def _waiter(self, done: bool) -> CommitFuture:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:

@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from llm_gateway.ledger import batch_insert, database_file, recovery
 from llm_gateway.ledger.rows import Kind
-from llm_gateway.ledger.state_tables import Whole
+from llm_gateway.ledger.state_tables import TableSnapshot
 from llm_gateway.ledger.write_queue import Batch
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ UNWRITABLE = (sqlite3.Error, OverflowError, TypeError, ValueError, AttributeErro
 """What writing can raise, when a value is nothing that SQLite takes as well."""
 
 
-class Blame(Enum):
+class ErrorCause(Enum):
     ROW = "a row"
     LOCK = "somebody else's transaction"
     DAMAGE = "the file is damaged"
@@ -36,16 +36,16 @@ class Blame(Enum):
 
 
 _BLAME = {
-    sqlite3.SQLITE_CONSTRAINT: Blame.ROW,
-    sqlite3.SQLITE_MISMATCH: Blame.ROW,
-    sqlite3.SQLITE_TOOBIG: Blame.ROW,
-    sqlite3.SQLITE_RANGE: Blame.ROW,
-    sqlite3.SQLITE_BUSY: Blame.LOCK,
-    sqlite3.SQLITE_LOCKED: Blame.LOCK,
-    sqlite3.SQLITE_CORRUPT: Blame.DAMAGE,
-    sqlite3.SQLITE_NOTADB: Blame.DAMAGE,
-    sqlite3.SQLITE_IOERR: Blame.REACH,
-    sqlite3.SQLITE_CANTOPEN: Blame.REACH,
+    sqlite3.SQLITE_CONSTRAINT: ErrorCause.ROW,
+    sqlite3.SQLITE_MISMATCH: ErrorCause.ROW,
+    sqlite3.SQLITE_TOOBIG: ErrorCause.ROW,
+    sqlite3.SQLITE_RANGE: ErrorCause.ROW,
+    sqlite3.SQLITE_BUSY: ErrorCause.LOCK,
+    sqlite3.SQLITE_LOCKED: ErrorCause.LOCK,
+    sqlite3.SQLITE_CORRUPT: ErrorCause.DAMAGE,
+    sqlite3.SQLITE_NOTADB: ErrorCause.DAMAGE,
+    sqlite3.SQLITE_IOERR: ErrorCause.REACH,
+    sqlite3.SQLITE_CANTOPEN: ErrorCause.REACH,
 }
 _WORDS = {
     sqlite3.SQLITE_BUSY: "the database is locked by another program",
@@ -57,16 +57,16 @@ _WORDS = {
 }
 
 
-def blame(error: Exception) -> Blame:
+def blame(error: Exception) -> ErrorCause:
     if isinstance(error, database_file.StoreError):
-        return Blame.DISK
+        return ErrorCause.DISK
     if not isinstance(error, sqlite3.Error):
-        return Blame.ROW
+        return ErrorCause.ROW
     code = database_file.error_code(error)
-    return _BLAME.get(code, Blame.DISK) if code else Blame.ROW
+    return _BLAME.get(code, ErrorCause.DISK) if code else ErrorCause.ROW
 
 
-def words(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """What a person should read about an error that no row is to blame for."""
     known = (
         _WORDS.get(database_file.error_code(error))
@@ -111,7 +111,7 @@ def commit(
 def _write_apart(
     connection: sqlite3.Connection,
     taken: Iterable[tuple[Kind, Any]],
-    wholes: Iterable[Whole],
+    wholes: Iterable[TableSnapshot],
 ) -> None:
     for kind, snapshot in batch_insert.one_by_one(taken):
         _apart(connection, kind.name, partial(_row, connection, kind, snapshot))
@@ -123,7 +123,7 @@ def _row(connection: sqlite3.Connection, kind: Kind, snapshot: Any) -> None:
     batch_insert.write(connection, batch_insert.lines([(kind, snapshot)]))
 
 
-def _replace(connection: sqlite3.Connection, whole: Whole) -> None:
+def _replace(connection: sqlite3.Connection, whole: TableSnapshot) -> None:
     connection.execute(whole.clearing)
     connection.executemany(whole.sql, whole.rows)
 
@@ -135,7 +135,7 @@ def _apart(
     try:
         write()
     except UNWRITABLE as error:
-        if blame(error) is not Blame.ROW:
+        if blame(error) is not ErrorCause.ROW:
             raise
         connection.execute("ROLLBACK TO apart")
         # Not the error's text: it may hold what the row held.

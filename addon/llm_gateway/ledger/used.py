@@ -8,7 +8,7 @@ not there. What this file does not know: limits, what a window is.
 import sqlite3
 from collections.abc import Collection, Mapping
 
-from llm_gateway.domain import Need
+from llm_gateway.domain import Charge
 from llm_gateway.timestamps import iso
 
 _SUMS = """
@@ -24,7 +24,7 @@ FROM (
 GROUP BY provider, model
 """
 
-Sums = Mapping[tuple[str, str], Need]
+Sums = Mapping[tuple[str, str], Charge]
 """By provider and model."""
 
 
@@ -35,7 +35,7 @@ def used(connection: sqlite3.Connection, since: Collection[float]) -> dict[float
     """
     return {
         at: {
-            (row["provider"], row["model"]): Need(
+            (row["provider"], row["model"]): Charge(
                 row["requests"], row["tokens"] or 0, row["cost"] or 0
             )
             for row in connection.execute(_SUMS, {"since": iso(at)})

@@ -20,9 +20,9 @@ from typing import Any
 
 from llm_gateway.frozen import frozen
 from llm_gateway.ledger.rows import Kind
-from llm_gateway.ledger.state_tables import Whole
+from llm_gateway.ledger.state_tables import TableSnapshot
 
-Waiter = asyncio.Future[bool] | Future[bool]
+CommitFuture = asyncio.Future[bool] | Future[bool]
 """Done with True when the rows are committed, with False when the wait was given up."""
 
 LINGER = 0.05
@@ -34,34 +34,34 @@ LARGEST_BACKLOG = 100_000
 
 
 @dataclass(slots=True)
-class Entry:
+class QueuedWrite:
     """What was put in at once, and is committed at once."""
 
     rows: tuple[tuple[Kind, Any], ...]
     """Kinds with their snapshots."""
-    waiter: Waiter | None = None
+    waiter: CommitFuture | None = None
 
 
 @frozen
 class Batch:
-    entries: tuple[Entry, ...] = ()
-    wholes: tuple[Whole, ...] = ()
+    entries: tuple[QueuedWrite, ...] = ()
+    wholes: tuple[TableSnapshot, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.entries or self.wholes)
 
-    def take_waiters(self) -> list[Waiter]:
+    def take_waiters(self) -> list[CommitFuture]:
         found = [e.waiter for e in self.entries if e.waiter is not None]
         for entry in self.entries:
             entry.waiter = None
         return found
 
 
-class Backlog:
+class WriteQueue:
     def __init__(self, largest: int = LARGEST_BACKLOG) -> None:
         self._largest = largest
-        self._entries: deque[Entry] = deque()
-        self._wholes: dict[str, Whole] = {}
+        self._entries: deque[QueuedWrite] = deque()
+        self._wholes: dict[str, TableSnapshot] = {}
         self._changed = threading.Condition(threading.Lock())
         self._urgent = False
         self.closing = False
@@ -71,7 +71,9 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def put(self, entry: Entry, *, always: bool = False, wake: bool = True) -> None:
+    def put(
+        self, entry: QueuedWrite, *, always: bool = False, wake: bool = True
+    ) -> None:
         """`always`: nothing has to make room for it. `wake`: tell the writer; otherwise
         whoever puts this in calls `wake` in time."""
         squeezed_out = None
@@ -84,7 +86,7 @@ class Backlog:
                 self._urgent |= entry.waiter is not None
                 self._changed.notify()
         if squeezed_out is not None and squeezed_out.waiter is not None:
-            tell([squeezed_out.waiter], False)
+            resolve([squeezed_out.waiter], False)
 
     def wake(self) -> None:
         """What is in here is to be written now."""
@@ -92,13 +94,13 @@ class Backlog:
             self._urgent = True
             self._changed.notify()
 
-    def put_whole(self, whole: Whole) -> None:
+    def put_whole(self, whole: TableSnapshot) -> None:
         """Replaces an earlier version that was not written yet."""
         with self._changed:
             self._wholes[whole.table] = whole
             self._changed.notify()
 
-    def bring_back(self, wholes: Iterable[Whole]) -> None:
+    def bring_back(self, wholes: Iterable[TableSnapshot]) -> None:
         """Write these again, unless there is something newer already."""
         with self._changed:
             for whole in wholes:
@@ -133,13 +135,13 @@ class Backlog:
         with self._changed:
             self._changed.wait_for(lambda: self.closing, seconds)
 
-    def take_waiters(self) -> list[Waiter]:
+    def take_waiters(self) -> list[CommitFuture]:
         """Everybody who waits for something that is still in here."""
         with self._changed:
             return Batch(tuple(self._entries)).take_waiters()
 
 
-def tell(waiters: Iterable[Waiter], committed: bool) -> None:
+def resolve(waiters: Iterable[CommitFuture], committed: bool) -> None:
     """Finish the futures: one call into each event loop, however many there are."""
     by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[bool]]] = {}
     for waiter in waiters:

@@ -26,10 +26,16 @@ from pathlib import Path
 from llm_gateway.domain import Event
 from llm_gateway.ledger import database_file, maintenance, rows
 from llm_gateway.ledger.database_file import Opened, StoreError
-from llm_gateway.ledger.integrity_check import Checkup
-from llm_gateway.ledger.state_tables import Whole
-from llm_gateway.ledger.transaction import UNWRITABLE, Blame, blame, commit, words
-from llm_gateway.ledger.write_queue import Backlog, Batch, Entry, tell
+from llm_gateway.ledger.integrity_check import IntegrityCheck
+from llm_gateway.ledger.state_tables import TableSnapshot
+from llm_gateway.ledger.transaction import (
+    UNWRITABLE,
+    ErrorCause,
+    blame,
+    commit,
+    describe,
+)
+from llm_gateway.ledger.write_queue import Batch, QueuedWrite, WriteQueue, resolve
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +56,7 @@ class Writer(threading.Thread):
     def __init__(
         self,
         path: Path,
-        backlog: Backlog,
+        backlog: WriteQueue,
         *,
         durability: str,
         retention_days: int,
@@ -69,9 +75,9 @@ class Writer(threading.Thread):
         self._settled = False
         """What an earlier run left in flight is closed."""
         self._held = 0
-        self._newest: dict[str, Whole] = {}
+        self._newest: dict[str, TableSnapshot] = {}
         """What was written last, for a file that has to be made anew."""
-        self._checkup: Checkup | None = None
+        self._checkup: IntegrityCheck | None = None
         self._agenda: Iterator[None] | None = None
         self._upkeep_due = 0.0
         self._look_due = 0.0
@@ -82,13 +88,13 @@ class Writer(threading.Thread):
         """Monotonic time after which closing does not wait for anything any more."""
         self.busy_since: float | None = None
         """Monotonic time at which the transaction that is going on was begun."""
-        self.trouble = ""
+        self.error = ""
         """Why nothing can be written now; "" when all is well."""
-        self.note = ""
+        self.notice = ""
         """What happened to the file in this run, for people to hear about."""
 
     @property
-    def held_back(self) -> int:
+    def pending(self) -> int:
         """Entries that wait to be written."""
         return self._held + len(self._backlog)
 
@@ -123,7 +129,7 @@ class Writer(threading.Thread):
             self._backlog.dropped += self._held
             self._held = 0
             self._abandon()
-            tell(self._backlog.take_waiters(), False)
+            resolve(self._backlog.take_waiters(), False)
             self._backlog.pause(self._retry)
             return not self._too_late()
 
@@ -133,7 +139,7 @@ class Writer(threading.Thread):
         batch = self._backlog.take(QUIET if tidying else LOOK_EVERY)
         if not batch and self._backlog.closing:
             return False
-        if batch or self.trouble:
+        if batch or self.error:
             self._held = len(batch.entries)
             if not self._write(batch):
                 return False
@@ -141,7 +147,7 @@ class Writer(threading.Thread):
         now = time.monotonic()
         if now > self._look_due:
             self._look_due = now + LOOK_EVERY
-            self._look()
+            self._check_file()
         # Without a single quiet moment, upkeep takes its turn between the batches.
         if not batch or now > self._upkeep_due + UPKEEP_EVERY:
             self._keep_up(now)
@@ -154,17 +160,17 @@ class Writer(threading.Thread):
             self._opened = database_file.open_ledger(
                 self._path, durability=self._durability, now=self._clock()
             )
-            self._welcome(self._opened)
+            self._on_open(self._opened)
         return self._opened
 
-    def _welcome(self, opened: Opened) -> None:
+    def _on_open(self, opened: Opened) -> None:
         """A file that was just opened: complete it, look at it, say what happened."""
         self._backlog.bring_back(self._newest.values())
         if not opened.checked:
-            self._checkup = Checkup(self._path)
+            self._checkup = IntegrityCheck(self._path)
             self._checkup.start()
         if opened.note:
-            self._say(opened.note)
+            self._report(opened.note)
 
     def _abandon(self) -> None:
         """Let go of the file, whatever state it is in."""
@@ -187,9 +193,9 @@ class Writer(threading.Thread):
         )
         # What is in flight now is of this run: it goes on, and will end in the new file.
         self._settled = True
-        self._welcome(self._opened)
+        self._on_open(self._opened)
 
-    def _look(self) -> None:
+    def _check_file(self) -> None:
         """Is the file still what it was?
 
         One that was removed or replaced under our feet takes rows that nobody sees.
@@ -208,17 +214,17 @@ class Writer(threading.Thread):
         except OSError:
             pass
         self._abandon()
-        self._say(f"{self._path.name} was removed or replaced while it was in use")
+        self._report(f"{self._path.name} was removed or replaced while it was in use")
 
     def _close(self) -> None:
-        if self.held_back:
+        if self.pending:
             logger.error(
                 "ledger: %d rows were never written: %s",
-                self.held_back,
-                self.trouble or "there was no time left",
+                self.pending,
+                self.error or "there was no time left",
             )
-        tell(self._backlog.take_waiters(), False)
-        if self._opened is not None and not self.trouble:
+        resolve(self._backlog.take_waiters(), False)
+        if self._opened is not None and not self.error:
             try:
                 maintenance.refresh_statistics(self._opened.db)
                 maintenance.truncate_log(self._opened.db)
@@ -262,12 +268,12 @@ class Writer(threading.Thread):
                 self._commit(batch, one_by_one)
             except (*UNWRITABLE, StoreError) as error:
                 self.busy_since = None
-                if blame(error) is Blame.ROW and not one_by_one:
+                if blame(error) is ErrorCause.ROW and not one_by_one:
                     one_by_one = True
                     continue
                 pause = self._deal_with(error, began)
-                if self.trouble:
-                    tell(waiters + self._backlog.take_waiters(), False)
+                if self.error:
+                    resolve(waiters + self._backlog.take_waiters(), False)
                     waiters = []
                     if once or self._too_late():
                         return False
@@ -275,7 +281,7 @@ class Writer(threading.Thread):
             else:
                 self.busy_since = None
                 break
-        tell(waiters, True)
+        resolve(waiters, True)
         self._recover()
         return True
 
@@ -294,20 +300,20 @@ class Writer(threading.Thread):
     def _deal_with(self, error: Exception, began: float) -> float:
         """Seconds until the next try."""
         match blame(error):
-            case Blame.LOCK:
+            case ErrorCause.LOCK:
                 if time.monotonic() - began >= PATIENCE:
-                    self._degrade(words(error))
+                    self._degrade(describe(error))
                 return RETRY_LOCKED
-            case Blame.DAMAGE:
+            case ErrorCause.DAMAGE:
                 try:
                     self._replace_damaged(str(error))
                 except StoreError as failed:
                     self._degrade(str(failed))
                     return self._retry
                 return 0.0
-            case Blame.REACH:
+            case ErrorCause.REACH:
                 self._abandon()
-        self._degrade(words(error))
+        self._degrade(describe(error))
         return self._retry
 
     def _too_late(self) -> bool:
@@ -317,30 +323,30 @@ class Writer(threading.Thread):
 
     def _event(self, kind: str, message: str) -> None:
         event = Event(self._clock(), kind, "ledger", message)
-        self._backlog.put(Entry(((rows.EVENT, event),)), always=True)
+        self._backlog.put(QueuedWrite(((rows.EVENT, event),)), always=True)
 
-    def _say(self, note: str) -> None:
-        self.note = note
+    def _report(self, note: str) -> None:
+        self.notice = note
         # No error: mitmdump ends when one is logged while it starts.
         logger.warning("ledger: %s", note)
         self._event("degraded", note)
 
     def _degrade(self, trouble: str) -> None:
-        if not self.trouble:
+        if not self.error:
             self._trouble_since = self._clock()
             logger.warning("ledger: %s; requests go on, rows are held back", trouble)
-        self.trouble = trouble
+        self.error = trouble
 
     def _recover(self) -> None:
         """Say that it is over, and what it has cost."""
-        if not self.trouble:
+        if not self.error:
             if self._backlog.dropped and not len(self._backlog):
                 dropped = self._backlog.take_dropped()
                 self._event(
                     "degraded", f"more than could be held back: {dropped} rows lost"
                 )
             return
-        trouble = self.trouble
+        trouble = self.error
         dropped = self._backlog.take_dropped()
         now = self._clock()
         lasted = f"{max(0.0, now - self._trouble_since):.1f} s"
@@ -348,5 +354,7 @@ class Writer(threading.Thread):
         logger.warning("ledger: %s", message)
         began = Event(self._trouble_since, "degraded", "ledger", trouble)
         over = Event(now, "recovered", "ledger", message, {"dropped": dropped})
-        self._backlog.put(Entry(((rows.EVENT, began), (rows.EVENT, over))), always=True)
-        self.trouble = ""
+        self._backlog.put(
+            QueuedWrite(((rows.EVENT, began), (rows.EVENT, over))), always=True
+        )
+        self.error = ""

@@ -13,13 +13,15 @@ from urllib.parse import parse_qsl
 
 from llm_gateway.domain import Metric, Window
 from llm_gateway.limits.durations import moment, number
-from llm_gateway.limits.values import Word
+from llm_gateway.limits.values import LimitObservation
 
 _LONGEST = 512
 _UNLIMITED = "-1"
 
 
-def read_snapshots(headers: Mapping[str, str], now: float) -> Iterable[Word]:
+def read_snapshots(
+    headers: Mapping[str, str], now: float
+) -> Iterable[LimitObservation]:
     chat = _query(headers.get("x-quota-snapshot-chat"))
     for kind in ("premium_interactions", "premium_models"):
         word = _allowance(_query(headers.get(f"x-quota-snapshot-{kind}")), now)
@@ -34,7 +36,7 @@ def read_snapshots(headers: Mapping[str, str], now: float) -> Iterable[Word]:
             yield _word(window, None, 0, said, now)
 
 
-def _allowance(said: Mapping[str, str], now: float) -> Word | None:
+def _allowance(said: Mapping[str, str], now: float) -> LimitObservation | None:
     allowance, share = number(said.get("ent")), number(said.get("rem"))
     if not allowance or share is None or share > 100 or said.get("ovPerm") == "true":
         return None
@@ -47,16 +49,16 @@ def _word(
     remaining: int,
     said: Mapping[str, str],
     now: float,
-) -> Word:
-    return Word(
+) -> LimitObservation:
+    return LimitObservation(
         metric=Metric.REQUESTS,
         window=window,
         at=now,
         limit=limit,
         remaining=remaining,
         resets_at=moment(said.get("rst", said.get("resetAt", "")), now),
-        per="provider",
-        foreign=True,
+        scope="provider",
+        remaining_only=True,
     )
 
 

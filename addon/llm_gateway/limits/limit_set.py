@@ -1,7 +1,7 @@
 """The limits of one kind of attempt, put together for weighing.
 
-What lives here: a limit beside its window (`Row`), and rows together with the slack
-that was found when they were last weighed (`Plan`). What it does not know: how
+What lives here: a limit beside its window (`LimitWindow`), and rows together with the slack
+that was found when they were last weighed (`LimitSet`). What it does not know: how
 reservations are kept.
 
 Why there is a slack: most attempts are nowhere near any limit. The limiter counts,
@@ -13,9 +13,9 @@ break this: without additions windows only ever empty.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from llm_gateway.domain import Limit, Metric, Need
+from llm_gateway.domain import Charge, Limit, Metric
 from llm_gateway.limits.refusal_text import reason
-from llm_gateway.limits.values import LimitRefusal, Scope, Standing
+from llm_gateway.limits.values import LimitRefusal, LimitStatus, Scope
 from llm_gateway.limits.windows import AnyWindow
 
 BOUNDLESS = 1 << 60
@@ -28,11 +28,11 @@ Amounts = tuple[int, int, int]
 """Requests, tokens, cost."""
 
 
-def amounts(need: Need) -> Amounts:
+def amounts(need: Charge) -> Amounts:
     return need.requests, need.tokens, need.cost
 
 
-class Row:
+class LimitWindow:
     """A limit and its window."""
 
     __slots__ = ("index", "learned", "limit", "most", "window")
@@ -62,10 +62,10 @@ class Row:
         amount = self.most
         if heard is None:
             return amount
-        if now >= heard.resets_at and heard.whole and self.learned:
-            heard.whole = False
+        if now >= heard.resets_at and heard.full_reset and self.learned:
+            heard.full_reset = False
             self.window.forget_until(
-                heard.at if heard.word.refills else heard.resets_at
+                heard.at if heard.observation.continuous_refill else heard.resets_at
             )
         if now >= heard.until:
             self.window.heard = None
@@ -76,11 +76,11 @@ class Row:
     def left(self, now: float) -> int:
         """What may still be asked for; below 0 when more was used than allowed."""
         window = self.window
-        if now >= window.due:
-            window.turn(now)
+        if now >= window.next_expiry:
+            window.advance(now)
         if window.heard is None:
-            return self.most - window.used - window.open
-        own = self.amount(now) - window.used - window.open
+            return self.most - window.used - window.reserved
+        own = self.amount(now) - window.used - window.reserved
         if window.heard is None:
             return own
         theirs = window.heard.left(now)
@@ -93,55 +93,57 @@ class Row:
             return None
         window = self.window
         heard = window.heard
-        room = amount - window.open - needed
+        room = amount - window.reserved - needed
         if window.used <= room:
             own = now
         elif room < 0:
             own = window.ends(now)
         else:
-            own = window.falls_to(room, now)
+            own = window.drops_to_at(room, now)
         if heard is None:
             return own
-        if self.learned and heard.whole and heard.resets_at < own:
-            given_back = heard.at if heard.word.refills else heard.resets_at
+        if self.learned and heard.full_reset and heard.resets_at < own:
+            given_back = (
+                heard.at if heard.observation.continuous_refill else heard.resets_at
+            )
             if window.used_since(given_back) <= room:
                 own = heard.resets_at
         return max(own, heard.fits_at(needed, now))
 
-    def standing(self, now: float) -> Standing:
+    def status(self, now: float) -> LimitStatus:
         window = self.window
         left = max(0, self.left(now))
         heard = window.heard
-        resets_at = window.next_room(now) if window.used or window.open else None
+        resets_at = window.next_release(now) if window.used or window.reserved else None
         source = self.limit.source
         if heard is not None:
             theirs = heard.left(now)
             if theirs is not None and max(0, theirs) <= left:
-                source, resets_at = heard.word.source, heard.resets_at
+                source, resets_at = heard.observation.source, heard.resets_at
             elif self.amount(now) < self.limit.amount:
-                source = heard.word.source
-        return Standing(
+                source = heard.observation.source
+        return LimitStatus(
             limit=self.limit,
             used=window.used,
-            reserved=window.open,
+            reserved=window.reserved,
             remaining=left,
             resets_at=resets_at,
             source=source,
-            observed_at=None if heard is None else heard.word.at,
+            observed_at=None if heard is None else heard.observation.at,
         )
 
 
-class Said(NamedTuple):
+class CachedRefusal(NamedTuple):
     """A refusal that can be repeated."""
 
     refusal: LimitRefusal
-    need: Need
+    need: Charge
     changes: int
     """The limiter's count of changes then."""
     until: float
 
 
-class Plan:
+class LimitSet:
     """All rows that one kind of attempt has to hold."""
 
     __slots__ = (
@@ -161,24 +163,24 @@ class Plan:
         limits: tuple[Limit, ...],
         asked: Sequence[Scope],
         scopes: tuple[Scope, ...],
-        rows: tuple[Row, ...],
+        rows: tuple[LimitWindow, ...],
     ) -> None:
         self.limits = limits
         self.asked = asked
         """The scopes as they were handed in."""
         self.scopes = scopes
-        self.said: Said | None = None
+        self.said: CachedRefusal | None = None
         self.rows = rows
         self.windows = tuple({id(r.window): (r.window, r.index) for r in rows}.values())
         self.requests = self.tokens = self.cost = -BOUNDLESS
         """The sums up to which everything fits; see the module's docstring."""
 
-    def weigh(
+    def evaluate(
         self, needed: Amounts, sums: list[int], now: float
     ) -> LimitRefusal | None:
         """The exact answer; notes the slack that it finds."""
         slack = [BOUNDLESS, BOUNDLESS, BOUNDLESS]
-        short: list[Row] = []
+        short: list[LimitWindow] = []
         for row in self.rows:
             left = row.left(now)
             index = row.index
@@ -192,7 +194,7 @@ class Plan:
         return refusal(short, needed, now) if short else None
 
 
-def refusal(short: list[Row], needed: Amounts, now: float) -> LimitRefusal:
+def refusal(short: list[LimitWindow], needed: Amounts, now: float) -> LimitRefusal:
     """Names the limit that keeps the attempt out the longest."""
     latest: float | None = None
     worst = short[0]
@@ -204,5 +206,5 @@ def refusal(short: list[Row], needed: Amounts, now: float) -> LimitRefusal:
         if latest is None or when > latest:
             worst, latest = row, when
     index = worst.index
-    text = reason(worst.standing(now), worst.amount(now), needed[index], latest)
+    text = reason(worst.status(now), worst.amount(now), needed[index], latest)
     return LimitRefusal(limit=worst.limit, reason=text, fits_at=latest)

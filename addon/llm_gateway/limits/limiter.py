@@ -10,28 +10,42 @@ use only, so nothing that was spent is lost by it.
 
 from collections.abc import Iterable, Sequence
 
-from llm_gateway.domain import Limit, Metric, Need
-from llm_gateway.limits.limit_set import BOUNDLESS, INDEX, REQUESTS, Plan, Said, amounts
+from llm_gateway.domain import Charge, Limit, Metric
+from llm_gateway.limits.limit_set import (
+    BOUNDLESS,
+    INDEX,
+    REQUESTS,
+    CachedRefusal,
+    LimitSet,
+    amounts,
+)
 from llm_gateway.limits.replay import replay
-from llm_gateway.limits.store import Book, Ended, Held, Part, lay_over, whom
+from llm_gateway.limits.store import (
+    Hold,
+    OpenReservation,
+    SettledReservation,
+    WindowStore,
+    apply_observation,
+    scope_of,
+)
 from llm_gateway.limits.values import (
+    LimitObservation,
     LimitRefusal,
+    LimitStatus,
     Reservation,
     Scope,
-    Spent,
-    Standing,
-    Word,
+    SpentAttempt,
     scopes_of,
 )
 
 __all__ = [
+    "LimitObservation",
     "LimitRefusal",
+    "LimitStatus",
     "Limiter",
     "Reservation",
     "Scope",
-    "Spent",
-    "Standing",
-    "Word",
+    "SpentAttempt",
     "scopes_of",
 ]
 
@@ -41,7 +55,7 @@ PLANS = 4096
 """Plans that are kept."""
 FRESH = 1.0
 """Seconds for which a refusal is repeated as it stands while nothing changes."""
-NOTHING = Need()
+NOTHING = Charge()
 
 
 class Limiter:
@@ -53,10 +67,10 @@ class Limiter:
     """
 
     def __init__(self) -> None:
-        self._book = Book()
-        self._plans: dict[int, Plan] = {}
+        self._book = WindowStore()
+        self._plans: dict[int, LimitSet] = {}
         """By the identity of the tuple of limits."""
-        self._same: dict[tuple[int, ...], Plan] = {}
+        self._same: dict[tuple[int, ...], LimitSet] = {}
         """By the identities of scopes and limits; a plan keeps all of them alive."""
         self._changes = 0
         """Counts what may have made room, or taken it."""
@@ -67,7 +81,7 @@ class Limiter:
     def reserve(
         self,
         limits: Sequence[Limit],
-        need: Need,
+        need: Charge,
         now: float,
         *,
         id: str,
@@ -88,20 +102,20 @@ class Limiter:
                 if index == REQUESTS:
                     entry = window.add(now, amount)
                 else:
-                    window.open += amount
+                    window.reserved += amount
                 if window.heard is not None:
-                    window.heard.taken += amount
-            parts.append(Part(window, index, amount, entry))
+                    window.heard.used_since += amount
+            parts.append(Hold(window, index, amount, entry))
         sums[0] += needed[0]
         sums[1] += needed[1]
         sums[2] += needed[2]
         self._serial += 1
         self._changes += 1
         reservation = Reservation(id, self._serial, now, need)
-        self._book.live[self._serial] = Held(reservation, plan.scopes, parts)
+        self._book.live[self._serial] = OpenReservation(reservation, plan.scopes, parts)
         return reservation
 
-    def settle(self, reservation: Reservation, real: Need, now: float) -> None:
+    def settle(self, reservation: Reservation, real: Charge, now: float) -> None:
         """The reservation becomes what was really used, more or less than reserved.
 
         Again, or for a reservation of another limiter: nothing happens.
@@ -112,7 +126,7 @@ class Limiter:
         del self._book.live[reservation.serial]
         now = self._tick(now)
         self._book.ended.append(
-            Ended(reservation.id, held.scopes, reservation.at, now, real)
+            SettledReservation(reservation.id, held.scopes, reservation.at, now, real)
         )
         used = amounts(real)
         serial = reservation.serial
@@ -120,7 +134,7 @@ class Limiter:
             window, amount = part.window, used[part.index]
             more = amount - part.amount
             if part.index != REQUESTS:
-                window.open -= part.amount
+                window.reserved -= part.amount
                 if amount:
                     window.add(now, amount)
             elif more > 0:
@@ -128,7 +142,7 @@ class Limiter:
             elif more < 0 and part.entry is not None:
                 window.take_back(part.entry, -more)
             if window.heard is not None and serial > window.heard.serial:
-                window.heard.taken += more
+                window.heard.used_since += more
         reserved = amounts(reservation.need)
         self._changes += 1
         for index in range(3):
@@ -141,7 +155,7 @@ class Limiter:
     def fit(
         self,
         limits: Sequence[Limit],
-        need: Need,
+        need: Charge,
         now: float,
         *,
         scopes: Sequence[Scope] = (),
@@ -180,18 +194,18 @@ class Limiter:
         left = (row.left(now) for row in rows if row.index == index)
         return max(0, min(left, default=BOUNDLESS))
 
-    def standing(
+    def status(
         self, limits: Sequence[Limit], now: float, *, scopes: Sequence[Scope] = ()
-    ) -> tuple[Standing, ...]:
+    ) -> tuple[LimitStatus, ...]:
         """How each of the limits stands, those learned for the scopes after them."""
         now = self._tick(now)
         rows = self._plan(limits, scopes, now).rows
-        return tuple(row.standing(now) for row in rows if row.holds(now))
+        return tuple(row.status(now) for row in rows if row.holds(now))
 
     def observe(
         self,
         limits: Sequence[Limit],
-        words: Sequence[Word],
+        words: Sequence[LimitObservation],
         *,
         scopes: Sequence[Scope],
         now: float,
@@ -205,24 +219,24 @@ class Limiter:
         self._changes += 1
         fresh = []
         for word in words:
-            scope = whom(word, scopes)
+            scope = scope_of(word, scopes)
             if scope is None or (word.limit is None and word.remaining is None):
                 continue
             row, new = self._book.row_for(word, scope, limits, now)
-            self._sums[row.index] += lay_over(row, word, now, self._serial)
+            self._sums[row.index] += apply_observation(row, word, now, self._serial)
             if new:
                 fresh.append(row.limit)
                 self._forget_plans()
         return tuple(fresh)
 
     def replay(
-        self, spent: Iterable[Spent], limits: Sequence[Limit], now: float
+        self, spent: Iterable[SpentAttempt], limits: Sequence[Limit], now: float
     ) -> None:
         """Count what the ledger says was spent.
 
         At start with all limits; at a reload with those that are `missing`, in the same
         step as the new limits come into force: what is still open counts there too, and
-        is told from the ledger's row of it by `Spent.id`. A window that is known already
+        is told from the ledger's row of it by `SpentAttempt.id`. A window that is known already
         gets the entries added, so give each one once.
         """
         self._changes += 1
@@ -241,7 +255,7 @@ class Limiter:
         self._book.forget_all_but(keys)
         self._forget_plans()
 
-    def _fit(self, plan: Plan, need: Need, now: float) -> LimitRefusal | None:
+    def _fit(self, plan: LimitSet, need: Charge, now: float) -> LimitRefusal | None:
         sums = self._sums
         if (
             sums[0] + need.requests <= plan.requests
@@ -257,13 +271,13 @@ class Limiter:
             and now < said.until
         ):
             return said.refusal
-        refusal = plan.weigh(amounts(need), sums, now)
+        refusal = plan.evaluate(amounts(need), sums, now)
         plan.said = None
         if refusal is not None:
             until = now + FRESH
             if refusal.fits_at is not None:
                 until = min(until, refusal.fits_at)
-            plan.said = Said(refusal, need, self._changes, until)
+            plan.said = CachedRefusal(refusal, need, self._changes, until)
         return refusal
 
     def _tick(self, now: float) -> float:
@@ -274,7 +288,7 @@ class Limiter:
             return now
         if back <= JITTER:
             return self._mark
-        self._book.step_back(back)
+        self._book.shift_clock(back)
         # Refusals that were said before hold moments of the clock as it was.
         self._changes += 1
         self._mark = now
@@ -282,7 +296,7 @@ class Limiter:
 
     def _plan(
         self, limits: Sequence[Limit], scopes: Sequence[Scope], now: float
-    ) -> Plan:
+    ) -> LimitSet:
         known = self._plans.get(id(limits))
         if known is not None and known.limits is limits and known.asked is scopes:
             return known

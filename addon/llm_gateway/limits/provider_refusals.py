@@ -24,16 +24,16 @@ from llm_gateway.limits.calendar import FIRST_OF_MONTH_UTC, span
 from llm_gateway.limits.durations import moment, retry_after
 from llm_gateway.limits.headers import read_headers
 from llm_gateway.limits.ietf_headers import reset_of
-from llm_gateway.limits.refusal_numbers import named_limits, words_in
+from llm_gateway.limits.refusal_numbers import observations_in, quoted_limits
 from llm_gateway.limits.reset_times import reset_in
-from llm_gateway.limits.values import Word
+from llm_gateway.limits.values import LimitObservation
 
 Kind = Literal["minute", "day", "money", "too_large", "overload"]
 
 HOUR = 3_600.0
 """Seconds. Whoever says to wait longer does not mean a minute's limit."""
 
-DAYS: Mapping[str, Reset] = MappingProxyType(
+DAY_RESETS: Mapping[str, Reset] = MappingProxyType(
     {
         "google": Reset(zone="America/Los_Angeles"),
         "openrouter": Reset(),
@@ -44,7 +44,7 @@ DAYS: Mapping[str, Reset] = MappingProxyType(
 
 
 @frozen
-class Refused:
+class ProviderRefusal:
     """A provider's no, understood."""
 
     kind: Kind
@@ -52,12 +52,12 @@ class Refused:
     """Unix time at which it ends by the provider's word; None: not said."""
     code: str
     """The provider's own code, printable and bounded; "" when it has none."""
-    words: tuple[Word, ...] = ()
+    observations: tuple[LimitObservation, ...] = ()
     """What the body says about limits. Headers are read by `read_headers`."""
 
 
 @frozen
-class Signs:
+class RefusalRule:
     """By which a kind is known: any of the codes, or any phrase in the text."""
 
     kind: Kind
@@ -67,22 +67,22 @@ class Signs:
     """Of these only; empty: any."""
 
 
-SIGNS = (
+RULES = (
     # Money that is only held, and quotas whose name sounds like money.
-    Signs(
+    RefusalRule(
         "minute",
         frozenset({"openrouter_in_flight_budget", "in_flight_budget_exhausted"}),
         ("allocated quota exceeded", "in-flight requests"),
         frozenset({402, 403, 429}),
     ),
-    Signs(
+    RefusalRule(
         "too_large",
         frozenset({"request_too_large", "payload_too_large"}),
         ("request too large", "payload too large", "request entity too large"),
         frozenset({413, 429}),
     ),
     # A smaller `max_tokens` or prompt would have been paid for: the account has money.
-    Signs(
+    RefusalRule(
         "too_large",
         phrases=(
             "requires more credits, or fewer max_tokens",
@@ -91,7 +91,7 @@ SIGNS = (
         ),
         status=frozenset({402}),
     ),
-    Signs(
+    RefusalRule(
         "money",
         frozenset(
             {
@@ -113,7 +113,7 @@ SIGNS = (
             }
         ),
     ),
-    Signs(
+    RefusalRule(
         "money",
         phrases=(
             "insufficient balance",
@@ -130,9 +130,9 @@ SIGNS = (
         ),
         status=frozenset({402, 403, 429}),
     ),
-    Signs("day", frozenset({"4006", "3036"}), status=frozenset({400})),
-    Signs("money", frozenset({"quota_exceeded"}), status=frozenset({402})),
-    Signs(
+    RefusalRule("day", frozenset({"4006", "3036"}), status=frozenset({400})),
+    RefusalRule("money", frozenset({"quota_exceeded"}), status=frozenset({402})),
+    RefusalRule(
         "overload",
         frozenset(
             {
@@ -148,7 +148,7 @@ SIGNS = (
         ("overloaded", "capacity exceeded", "experiencing high traffic"),
         frozenset({429}),
     ),
-    Signs(
+    RefusalRule(
         "day",
         frozenset(
             {"openrouter_free_tier_daily", "quota_exceeded", "4006", "3036", "1304"}
@@ -171,7 +171,7 @@ SIGNS = (
         ),
         frozenset({403, 429}),
     ),
-    Signs(
+    RefusalRule(
         "minute",
         frozenset({"rate_limited", "rate_limit_exceeded", "rate_limit_error"}),
         ("rate limit", "too many requests", "secondary rate limit"),
@@ -205,7 +205,7 @@ def read_refusal(
     now: float,
     reset: Reset | None,
     said: Said = lambda _: False,
-) -> Refused | None:
+) -> ProviderRefusal | None:
     """What a refusal means; None when it speaks of no limit (a bad key, a bad request).
 
     `parser` is the provider's column `limit_headers`, `headers` have lower-case names,
@@ -218,21 +218,21 @@ def read_refusal(
     kind = _kind(status, error, said)
     if kind is None:
         return None
-    days = reset or DAYS.get(parser)
+    days = reset or DAY_RESETS.get(parser)
     until = _until(kind, parser, headers, error, now, days)
     if kind == "minute" and until is not None and until - now > HOUR:
         kind = "day"
-    words = () if status == 400 else words_in(error, now, until=until, days=days)
-    return Refused(kind, until, error.code, words)
+    words = () if status == 400 else observations_in(error, now, until=until, days=days)
+    return ProviderRefusal(kind, until, error.code, words)
 
 
 def _kind(status: int, error: ProviderError, said: Said) -> Kind | None:
     if error.violations:
         return "day" if _per_day(error) else "minute"
     text = "" if status == 400 else _NAME.sub(" ", error.text)
-    if any(one.requested > one.limit for one in named_limits(text)):
+    if any(one.requested > one.limit for one in quoted_limits(text)):
         return "too_large"
-    for signs in SIGNS:
+    for signs in RULES:
         if signs.status and status not in signs.status:
             continue
         if signs.codes & error.codes:

@@ -20,7 +20,7 @@ from llm_gateway.domain import Metric, Reset, Window
 from llm_gateway.frozen import frozen
 from llm_gateway.limits.calendar import FIRST_OF_MONTH_UTC, span
 from llm_gateway.limits.headers import read_headers
-from llm_gateway.limits.values import Word
+from llm_gateway.limits.values import LimitObservation
 from llm_gateway.limits.windows import LENGTHS
 
 _COUNT = r"(\d(?:[\d,]{0,14}\d)?)"
@@ -40,7 +40,7 @@ _CALLS = re.compile(r"limited to (\d{1,9}) api calls / (minute|month)")
 
 
 @frozen
-class NamedLimit:
+class QuotedLimit:
     """`(TPM): Limit 8000, Used 6833, Requested 1658`"""
 
     name: str
@@ -49,9 +49,9 @@ class NamedLimit:
     requested: int
 
 
-def named_limits(text: str) -> tuple[NamedLimit, ...]:
+def quoted_limits(text: str) -> tuple[QuotedLimit, ...]:
     return tuple(
-        NamedLimit(
+        QuotedLimit(
             found[1],
             _count(found[2]),
             _count(found[3]) if found[3] else None,
@@ -61,9 +61,9 @@ def named_limits(text: str) -> tuple[NamedLimit, ...]:
     )
 
 
-def words_in(
+def observations_in(
     said: ProviderError, now: float, *, until: float | None, days: Reset | None
-) -> tuple[Word, ...]:
+) -> tuple[LimitObservation, ...]:
     """What a body says about limits."""
     found = [
         *_violated(said.violations, now, until, days),
@@ -79,29 +79,29 @@ def _violated(
     now: float,
     until: float | None,
     days: Reset | None,
-) -> Iterator[Word]:
+) -> Iterator[LimitObservation]:
     for one in violations:
         day = "PerDay" in one.quota
         tokens = "Token" in one.quota
-        yield Word(
+        yield LimitObservation(
             metric=Metric.TOKENS if tokens else Metric.REQUESTS,
             window=Window.DAY if day else Window.MINUTE,
             at=now,
             limit=one.value or None,
             remaining=0,
             resets_at=until,
-            per="model" if "PerModel" in one.quota else "provider",
-            foreign=tokens,  # input tokens alone
+            scope="model" if "PerModel" in one.quota else "provider",
+            remaining_only=tokens,  # input tokens alone
             reset=days if day else None,
         )
 
 
-def _named(text: str, now: float) -> Iterator[Word]:
-    for one in named_limits(text):
+def _named(text: str, now: float) -> Iterator[LimitObservation]:
+    for one in quoted_limits(text):
         if one.name not in _NAMES or not one.limit:
             continue
         metric, window = _NAMES[one.name]
-        word = Word(metric=metric, window=window, at=now, limit=one.limit)
+        word = LimitObservation(metric=metric, window=window, at=now, limit=one.limit)
         if one.used is not None:
             # Buckets that fill up continuously: this one is full when all used is back.
             share = min(1.0, one.used / one.limit)
@@ -109,29 +109,29 @@ def _named(text: str, now: float) -> Iterator[Word]:
                 word,
                 remaining=max(0, one.limit - one.used),
                 resets_at=now + share * LENGTHS[window],
-                refills=True,
+                continuous_refill=True,
             )
         yield word
 
 
-def _calls(text: str, now: float) -> Iterator[Word]:
+def _calls(text: str, now: float) -> Iterator[LimitObservation]:
     if found := _CALLS.search(text):
         month = found[2] == "month"
         end = span(Window.MONTH, FIRST_OF_MONTH_UTC, now) if month else None
-        yield Word(
+        yield LimitObservation(
             metric=Metric.REQUESTS,
             window=Window.MONTH if month else Window.MINUTE,
             at=now,
             limit=int(found[1]) or None,
             remaining=0,
             resets_at=end[1] if end else None,
-            per="provider" if month else "model",
+            scope="provider" if month else "model",
         )
 
 
 def _free_models(
     said: ProviderError, now: float, until: float | None, days: Reset | None
-) -> Iterator[Word]:
+) -> Iterator[LimitObservation]:
     day = (
         "free-models-per-day" in said.text or "openrouter_free_tier_daily" in said.codes
     )
@@ -139,14 +139,14 @@ def _free_models(
         return
     window = Window.DAY if day else Window.MINUTE
     repeated = read_headers("openrouter", said.headers, now)
-    yield Word(
+    yield LimitObservation(
         metric=Metric.REQUESTS,
         window=window,
         at=now,
         limit=next((word.limit for word in repeated), None),
         remaining=0,
         resets_at=until,
-        per="tier",
+        scope="tier",
         reset=days if day else None,
     )
 

@@ -1,10 +1,12 @@
 """What a refusal says to people. Knows how limits are named, not how they are counted."""
 
 from llm_gateway.domain import NANO, Limit, Metric
-from llm_gateway.limits.values import Scope, Standing
+from llm_gateway.limits.values import LimitStatus, Scope
 
 
-def reason(standing: Standing, amount: int, needed: int, fits_at: float | None) -> str:
+def reason(
+    standing: LimitStatus, amount: int, needed: int, fits_at: float | None
+) -> str:
     """One clause: `requests/day 20 of 20 on groq`."""
     limit = standing.limit
     head = f"{limit.metric.value}/{limit.window.value}"

@@ -4,21 +4,21 @@ What lives here: the fold. What it does not know: SQL.
 
 A ledger is read a moment before it is used, and attempts go on meanwhile. What is open
 counts by its reservation, what has just ended by what it came to; the ledger's rows of
-the same attempts, told by `Spent.id`, are then left out.
+the same attempts, told by `SpentAttempt.id`, are then left out.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from llm_gateway.domain import Limit, Need
-from llm_gateway.limits.limit_set import REQUESTS, Row, amounts
-from llm_gateway.limits.store import Book, Key
-from llm_gateway.limits.values import Scope, Spent, scopes_of
+from llm_gateway.domain import Charge, Limit
+from llm_gateway.limits.limit_set import REQUESTS, LimitWindow, amounts
+from llm_gateway.limits.store import Key, WindowStore
+from llm_gateway.limits.values import Scope, SpentAttempt, scopes_of
 
 JUST = 60.0
 """Seconds for which an ending may be missing in a ledger that was read meanwhile."""
 
-Rows = dict[Scope, dict[Key, Row]]
+Rows = dict[Scope, dict[Key, LimitWindow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,10 @@ class Replayed:
 
 
 def replay(
-    book: Book, spent: Iterable[Spent], limits: Sequence[Limit], now: float
+    book: WindowStore,
+    spent: Iterable[SpentAttempt],
+    limits: Sequence[Limit],
+    now: float,
 ) -> Replayed:
     """Fold attempts into the limits' windows; those that were missing are built by it."""
     missing = {limit.key for limit in book.missing(limits)}
@@ -40,7 +43,7 @@ def replay(
     new_rows: Rows = {}
     for limit in limits:
         window = book.window(limit, now)
-        row = Row(limit, window, learned=False)
+        row = LimitWindow(limit, window, learned=False)
         if limit.key in missing:
             book.learned.get(limit.scope, {}).pop(limit.key, None)
             window.clear(now)
@@ -77,9 +80,9 @@ def _events(
     scopes: Sequence[Scope],
     left: float,
     ended: float,
-    need: Need,
+    need: Charge,
     now: float,
-) -> list[tuple[float, Row, int]]:
+) -> list[tuple[float, LimitWindow, int]]:
     """What an attempt adds where, and when: requests when they left, the rest at its end."""
     took = amounts(need)
     found = []

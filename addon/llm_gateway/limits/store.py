@@ -9,16 +9,16 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from llm_gateway.domain import Limit, Need
-from llm_gateway.limits.limit_set import REQUESTS, Plan, Row, amounts
-from llm_gateway.limits.observed import Heard
-from llm_gateway.limits.values import Reservation, Scope, Word
+from llm_gateway.domain import Charge, Limit
+from llm_gateway.limits.limit_set import REQUESTS, LimitSet, LimitWindow, amounts
+from llm_gateway.limits.observed import ObservedLimit
+from llm_gateway.limits.values import LimitObservation, Reservation, Scope
 from llm_gateway.limits.windows import AnyWindow, Entry, window_for
 
 Key = tuple[str, ...]
 
 
-class Part:
+class Hold:
     """What one reservation holds in one window."""
 
     __slots__ = ("amount", "entry", "index", "window")
@@ -33,41 +33,41 @@ class Part:
         """For requests: where they were counted."""
 
 
-class Held:
+class OpenReservation:
     """A reservation that is open."""
 
     __slots__ = ("parts", "reservation", "scopes")
 
     def __init__(
-        self, reservation: Reservation, scopes: tuple[Scope, ...], parts: list[Part]
+        self, reservation: Reservation, scopes: tuple[Scope, ...], parts: list[Hold]
     ) -> None:
         self.reservation = reservation
         self.scopes = scopes
         self.parts = parts
 
 
-class Ended(NamedTuple):
+class SettledReservation(NamedTuple):
     """What a reservation became, for a ledger that was read before it did."""
 
     id: str
     scopes: tuple[Scope, ...]
     at: float
     ended: float
-    real: Need
+    real: Charge
 
 
 ENDED = 1024
 """Endings that are remembered: those of the moments between reading a ledger and using it."""
 
 
-class Book:
+class WindowStore:
     """Windows by key, open reservations by serial, learned limits by scope."""
 
     def __init__(self) -> None:
         self.windows: dict[Key, AnyWindow] = {}
-        self.live: dict[int, Held] = {}
-        self.learned: dict[Scope, dict[Key, Row]] = {}
-        self.ended: deque[Ended] = deque(maxlen=ENDED)
+        self.live: dict[int, OpenReservation] = {}
+        self.learned: dict[Scope, dict[Key, LimitWindow]] = {}
+        self.ended: deque[SettledReservation] = deque(maxlen=ENDED)
         self.replaced = 0
         """How often a window gave way to one of another shape: old plans are wrong then."""
 
@@ -84,41 +84,44 @@ class Book:
         window = self.windows[key] = window_for(limit, now)
         carried = None
         if old is not None:
-            old.turn(now)
+            old.advance(now)
             carried = window.add(now, old.used)
             window.heard = old.heard
             self.replaced += 1
-        index = Row.index_of(limit)
+        index = LimitWindow.index_of(limit)
         for held in self.live.values():
             if limit.scope not in held.scopes:
                 continue
             amount = amounts(held.reservation.need)[index]
             entry = None
             if index != REQUESTS:
-                window.open += amount
+                window.reserved += amount
             elif amount:
                 entry = carried or window.add(min(held.reservation.at, now), amount)
-            held.parts.append(Part(window, index, amount, entry))
+            held.parts.append(Hold(window, index, amount, entry))
         return window
 
     def plan(
         self, limits: Sequence[Limit], scopes: Sequence[Scope], now: float
-    ) -> Plan:
+    ) -> LimitSet:
         """The limits' rows, and those learned for the scopes that the config does not set."""
         limits = tuple(limits)
         asked = scopes
         scopes = tuple(scopes) or tuple(dict.fromkeys(limit.scope for limit in limits))
-        rows = [Row(limit, self.window(limit, now), learned=False) for limit in limits]
+        rows = [
+            LimitWindow(limit, self.window(limit, now), learned=False)
+            for limit in limits
+        ]
         keys = {limit.key for limit in limits}
         for scope in scopes:
             for key, row in self.learned.get(scope, {}).items():
                 if key not in keys:
                     rows.append(row)
-        return Plan(limits, asked, scopes, tuple(rows))
+        return LimitSet(limits, asked, scopes, tuple(rows))
 
     def row_for(
-        self, word: Word, scope: Scope, limits: Iterable[Limit], now: float
-    ) -> tuple[Row, bool]:
+        self, word: LimitObservation, scope: Scope, limits: Iterable[Limit], now: float
+    ) -> tuple[LimitWindow, bool]:
         """The row that a word is about; True when it was not known before."""
         for limit in limits:
             if (
@@ -126,7 +129,7 @@ class Book:
                 and limit.metric is word.metric
                 and limit.window is word.window
             ):
-                return Row(limit, self.window(limit, now), learned=False), False
+                return LimitWindow(limit, self.window(limit, now), learned=False), False
         rows = self.learned.setdefault(scope, {})
         key = (*scope, word.metric.value, word.window.value)
         row = rows.get(key)
@@ -149,7 +152,7 @@ class Book:
             source=word.source,
         )
         if row is None:
-            row = rows[key] = Row(limit, self.window(limit, now), learned=True)
+            row = rows[key] = LimitWindow(limit, self.window(limit, now), learned=True)
             return row, True
         row.limit = limit
         window = self.window(limit, now)
@@ -171,24 +174,26 @@ class Book:
         for key in [key for key in self.windows if key not in wanted]:
             del self.windows[key]
 
-    def step_back(self, seconds: float) -> None:
+    def shift_clock(self, seconds: float) -> None:
         for window in self.windows.values():
-            window.step_back(seconds)
+            window.shift_clock(seconds)
 
 
-def whom(word: Word, scopes: Sequence[Scope]) -> Scope | None:
+def scope_of(word: LimitObservation, scopes: Sequence[Scope]) -> Scope | None:
     """Which of an attempt's scopes a word is about."""
     found = {scope[0]: scope for scope in scopes}
-    if word.per == "tier":
+    if word.scope == "tier":
         return found.get("tier") or found.get("model")
-    return found.get(word.per)
+    return found.get(word.scope)
 
 
-def lay_over(row: Row, word: Word, now: float, serial: int) -> int:
+def apply_observation(
+    row: LimitWindow, word: LimitObservation, now: float, serial: int
+) -> int:
     """Put a word over a row's window; by how much it lowered what is left."""
     before = row.left(now)
-    heard = Heard(word, row.window.ends(now), serial=serial)
+    heard = ObservedLimit(word, row.window.ends(now), serial=serial)
     if row.window.heard is not None:
-        heard.keep_down(row.window.heard, now)
+        heard.merge_monotonic(row.window.heard, now)
     row.window.heard = heard
     return max(0, before - row.left(now))

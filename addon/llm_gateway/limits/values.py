@@ -7,7 +7,7 @@ Units are those of `exchange`: unix seconds, whole tokens and requests, nano-dol
 
 from functools import lru_cache
 
-from llm_gateway.domain import Limit, Metric, Need, Reset, Window
+from llm_gateway.domain import Charge, Limit, Metric, Reset, Window
 from llm_gateway.frozen import frozen
 
 Scope = tuple[str, ...]
@@ -45,7 +45,7 @@ class Reservation:
     serial: int
     """The limiter's own number for it, rising."""
     at: float
-    need: Need
+    need: Charge
 
 
 @frozen
@@ -61,7 +61,7 @@ class LimitRefusal:
 
 
 @frozen
-class Standing:
+class LimitStatus:
     """How a limit stands at a moment."""
 
     limit: Limit
@@ -80,7 +80,7 @@ class Standing:
 
 
 @frozen
-class Spent:
+class SpentAttempt:
     """One attempt out of the ledger, as far as limits care."""
 
     at: float
@@ -89,7 +89,7 @@ class Spent:
     account: str
     model: str
     client: str | None
-    need: Need
+    need: Charge
     """What it took; what it had reserved when it has not ended."""
     reserved: bool = False
     """It has not ended (or nobody knows how): counted as if it had taken all it reserved."""
@@ -100,7 +100,7 @@ class Spent:
 
 
 @frozen
-class Word:
+class LimitObservation:
     """What a provider says about one of its own limits."""
 
     metric: Metric
@@ -114,11 +114,11 @@ class Word:
     """When `remaining` is whole again; None: not said, the window's own end is taken."""
     source: str = "header"
     """`header`, `body` or `learned` (concluded from a refusal)."""
-    per: str = "model"
+    scope: str = "model"
     """Whom it is about: `model`, `provider` (the account) or `tier` (all `:free` models)."""
-    refills: bool = False
+    continuous_refill: bool = False
     """What was used comes back bit by bit until `resets_at`, not all at once."""
-    foreign: bool = False
+    remaining_only: bool = False
     """Counted in units of the provider's own: only `remaining` binds, not our count."""
     reset: Reset | None = None
     """The provider's clock, for a day that does not roll."""

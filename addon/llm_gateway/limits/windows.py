@@ -19,7 +19,7 @@ from math import inf
 
 from llm_gateway.domain import Limit, Reset, Window
 from llm_gateway.limits.calendar import FIRST_OF_MONTH_UTC, span
-from llm_gateway.limits.observed import Heard
+from llm_gateway.limits.observed import ObservedLimit
 
 EXACT = 512
 """Entries that are kept apart before any are merged."""
@@ -46,10 +46,19 @@ class Entry:
         self.amount = amount
 
 
-class Rolling:
+class RollingWindow:
     """The last so many seconds."""
 
-    __slots__ = ("due", "entries", "heard", "length", "open", "reset", "step", "used")
+    __slots__ = (
+        "entries",
+        "heard",
+        "length",
+        "next_expiry",
+        "reserved",
+        "reset",
+        "step",
+        "used",
+    )
 
     def __init__(self, length: float, reset: Reset | None = None) -> None:
         self.length = length
@@ -57,27 +66,27 @@ class Rolling:
         """As the limit has it: kept to notice that it changed."""
         self.step = length / STEPS
         self.entries: deque[Entry] = deque()
-        self.due = inf
-        """Before this moment `turn` has nothing to do."""
+        self.next_expiry = inf
+        """Before this moment `advance` has nothing to do."""
         self.used = 0
-        self.open = 0
-        self.heard: Heard | None = None
+        self.reserved = 0
+        self.heard: ObservedLimit | None = None
 
-    def turn(self, now: float) -> None:
+    def advance(self, now: float) -> None:
         """Let go of what has left the window."""
-        if now < self.due:
+        if now < self.next_expiry:
             return
         entries = self.entries
         while entries and entries[0].last + self.length <= now:
             gone = entries.popleft()
             self.used -= gone.amount
             gone.amount = 0
-        self.due = entries[0].last + self.length if entries else inf
+        self.next_expiry = entries[0].last + self.length if entries else inf
 
     def add(self, at: float, amount: int) -> Entry:
         """Count an amount from `at` on. `take_back` wants the entry."""
-        if at >= self.due:
-            self.turn(at)
+        if at >= self.next_expiry:
+            self.advance(at)
         entries = self.entries
         self.used += amount
         if entries:
@@ -89,7 +98,7 @@ class Rolling:
                 newest.amount += amount
                 return newest
         else:
-            self.due = at + self.length
+            self.next_expiry = at + self.length
         entry = Entry(at, amount)
         entries.append(entry)
         return entry
@@ -108,17 +117,17 @@ class Rolling:
         """When all that stands now will have left."""
         return now + self.length
 
-    def next_room(self, now: float) -> float | None:
+    def next_release(self, now: float) -> float | None:
         """When anything comes back; None while nothing is used."""
-        self.turn(now)
+        self.advance(now)
         for entry in self.entries:
             if entry.amount:
                 return entry.last + self.length
         return None
 
-    def falls_to(self, most: int, now: float) -> float:
+    def drops_to_at(self, most: int, now: float) -> float:
         """When `used` is no more than `most` (at least 0) again."""
-        self.turn(now)
+        self.advance(now)
         used = self.used
         when = now
         for entry in self.entries:
@@ -147,25 +156,25 @@ class Rolling:
         self.entries.clear()
         self.used = 0
 
-    def step_back(self, seconds: float) -> None:
+    def shift_clock(self, seconds: float) -> None:
         """The clock was set back: everything keeps its age."""
-        self.due -= seconds
+        self.next_expiry -= seconds
         for entry in self.entries:
             entry.first -= seconds
             entry.last -= seconds
         if self.heard is not None:
-            self.heard.step_back(seconds)
+            self.heard.shift_clock(seconds)
 
 
-class Calendar:
+class CalendarWindow:
     """A day or a month by a provider's clock. Never goes back to an earlier one."""
 
     __slots__ = (
-        "due",
         "end",
         "entry",
         "heard",
-        "open",
+        "next_expiry",
+        "reserved",
         "reset",
         "start",
         "used",
@@ -185,26 +194,26 @@ class Calendar:
         self.reset = reset
         """As the limit has it: kept to notice that it changed."""
         self.start, self.end = bounds
-        self.due = self.end
-        """Before this moment `turn` has nothing to do."""
+        self.next_expiry = self.end
+        """Before this moment `advance` has nothing to do."""
         self.used = 0
-        self.open = 0
+        self.reserved = 0
         self.entry = Entry(self.start, 0)
-        self.heard: Heard | None = None
+        self.heard: ObservedLimit | None = None
 
-    def turn(self, now: float) -> None:
+    def advance(self, now: float) -> None:
         if now < self.end:
             return
         bounds = span(self.window, self.when, now)
         assert bounds is not None  # the zone was known when the window was made
         self.start, self.end = bounds
-        self.due = self.end
+        self.next_expiry = self.end
         self.used = 0
         self.entry.amount = 0
         self.entry = Entry(self.start, 0)
 
     def add(self, at: float, amount: int) -> Entry:
-        self.turn(at)
+        self.advance(at)
         self.used += amount
         self.entry.amount += amount
         return self.entry
@@ -215,19 +224,19 @@ class Calendar:
         self.used -= amount
 
     def holds(self, at: float, now: float) -> bool:
-        self.turn(now)
+        self.advance(now)
         return at >= self.start
 
     def ends(self, now: float) -> float:
-        self.turn(now)
+        self.advance(now)
         return self.end
 
-    def next_room(self, now: float) -> float | None:
-        self.turn(now)
+    def next_release(self, now: float) -> float | None:
+        self.advance(now)
         return self.end
 
-    def falls_to(self, most: int, now: float) -> float:
-        self.turn(now)
+    def drops_to_at(self, most: int, now: float) -> float:
+        self.advance(now)
         return now if self.used <= most else self.end
 
     def used_since(self, at: float) -> int:
@@ -239,16 +248,16 @@ class Calendar:
 
     def clear(self, now: float) -> None:
         """As if nothing had been used; what is open stays."""
-        self.turn(now)
+        self.advance(now)
         self.entry.amount = self.used = 0
 
-    def step_back(self, seconds: float) -> None:
+    def shift_clock(self, seconds: float) -> None:
         """The calendar stays where it is: an end that was passed stays passed."""
         if self.heard is not None:
-            self.heard.step_back(seconds)
+            self.heard.shift_clock(seconds)
 
 
-AnyWindow = Rolling | Calendar
+AnyWindow = RollingWindow | CalendarWindow
 
 
 def window_for(limit: Limit, now: float) -> AnyWindow:
@@ -264,5 +273,5 @@ def window_for(limit: Limit, now: float) -> AnyWindow:
     if when is not None and limit.window in (Window.DAY, Window.MONTH):
         bounds = span(limit.window, when, now)
         if bounds is not None:
-            return Calendar(limit.window, when, bounds, limit.reset)
-    return Rolling(LENGTHS[limit.window], limit.reset)
+            return CalendarWindow(limit.window, when, bounds, limit.reset)
+    return RollingWindow(LENGTHS[limit.window], limit.reset)

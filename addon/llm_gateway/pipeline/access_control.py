@@ -1,10 +1,10 @@
 """Who may come in, and where they may go from here.
 
-What lives here: `Admission`, the answers to every question about a stranger. Our own
+What lives here: `AccessControl`, the answers to every question about a stranger. Our own
 port is guarded against web pages; beyond loopback nobody gets anything without a client
 key; and nobody reaches into this machine through the proxy but where a provider is.
 
-    own port          Host, Origin, token, key        `guarded`
+    own port          Host, Origin, token, key        `check_own_port`
     CONNECT, http://  client key, beyond loopback     `connect`, `needs_proxy_key`
                       never to an inside address      `connect`, `may_reach`, `connecting`
 
@@ -33,7 +33,7 @@ from llm_gateway.admin.guard import (
     check,
     has_token,
 )
-from llm_gateway.app.state import Runtime
+from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import (
     Identity,
     bearer,
@@ -46,10 +46,10 @@ from llm_gateway.config.fields import as_network
 from llm_gateway.config.urls import is_loopback
 from llm_gateway.dialects import DEFAULT, DialectSpec, plain_path
 from llm_gateway.pipeline.access_log import quoted
-from llm_gateway.pipeline.ingress import Way
+from llm_gateway.pipeline.ingress import Ingress
 from llm_gateway.providers.hosts import PRIVATE_HOSTS, is_known_host, matches
 from llm_gateway.transport.attempt_policy import is_absolute
-from llm_gateway.transport.local_response import Answer
+from llm_gateway.transport.local_response import LocalResponse
 
 logger = logging.getLogger("llm_gateway")
 
@@ -90,10 +90,10 @@ class Inside(Exception):
         super().__init__(message)
 
 
-def refusal(inside: Inside, dialect: DialectSpec = DEFAULT) -> Answer:
+def refusal(inside: Inside, dialect: DialectSpec = DEFAULT) -> LocalResponse:
     """403, or 502 for a host that nobody knows."""
     status, code = (403, "forbidden") if inside.known else (502, "upstream_unreachable")
-    return Answer(status, dialect.error_body(status, code, str(inside)))
+    return LocalResponse(status, dialect.error_body(status, code, str(inside)))
 
 
 @lru_cache(maxsize=8)
@@ -107,16 +107,16 @@ def _names(allowed: tuple[str, ...]) -> frozenset[str]:
     return frozenset(text for text in allowed if not as_network(text))
 
 
-class Admission:
+class AccessControl:
     def __init__(
-        self, runtime: Runtime, tunnels: MutableMapping[connection.Client, str]
+        self, runtime: AppState, tunnels: MutableMapping[connection.Client, str]
     ) -> None:
         self.runtime = runtime
         self.tunnels = tunnels
         """Clients that sent CONNECT and were let through, with the user they named."""
         self.agents: WeakKeyDictionary[connection.Client, str] = WeakKeyDictionary()
         """What those called themselves in their CONNECT."""
-        self.raw: WeakSet[connection.Client] = WeakSet()
+        self.opaque_clients: WeakSet[connection.Client] = WeakSet()
         """Clients in whose tunnel something is spoken that is neither TLS nor HTTP."""
         self.pinned: WeakKeyDictionary[
             connection.Client, dict[tuple[str, int, bool], str]
@@ -134,19 +134,19 @@ class Admission:
             or _is_loopback(client.sockname[0])
         )
 
-    def way(self, flow: http.HTTPFlow) -> Way:
+    def way(self, flow: http.HTTPFlow) -> Ingress:
         if flow.client_conn in self.tunnels:
-            return Way.TUNNEL
+            return Ingress.TUNNEL
         if flow.client_conn.proxy_mode.type_name not in HTTP_PROXY_MODES:
-            return Way.TUNNEL
-        return Way.ABSOLUTE if is_absolute(flow.request) else Way.DIRECT
+            return Ingress.TUNNEL
+        return Ingress.FORWARD_PROXY if is_absolute(flow.request) else Ingress.BASE_URL
 
-    async def connect(self, flow: http.HTTPFlow) -> Answer | None:
+    async def connect(self, flow: http.HTTPFlow) -> LocalResponse | None:
         """A CONNECT: remembers who tunnels. An answer: not with us."""
         request = flow.request
         user = _proxy_user(request)
         if not self._may_use_proxy(user):
-            return Answer(407, b"", headers=ASK_FOR_KEY)
+            return LocalResponse(407, b"", headers=ASK_FOR_KEY)
         if not is_known_host(request.host):  # that one need not even be reached
             try:
                 await self._pin(flow.client_conn, request.host, request.port)
@@ -189,9 +189,9 @@ class Admission:
         )
         return "an app" if found.client == "unknown" else found.client
 
-    def needs_proxy_key(self, flow: http.HTTPFlow, way: Way) -> bool:
+    def needs_proxy_key(self, flow: http.HTTPFlow, way: Ingress) -> bool:
         """The same for what comes through the proxy, however it came."""
-        if not self.runtime.keys_required or way is Way.DIRECT:
+        if not self.runtime.keys_required or way is Ingress.BASE_URL:
             return False
         return not self._may_use_proxy(self._user(flow, way))
 
@@ -201,15 +201,15 @@ class Admission:
             return True
         return bool(user) and self.runtime.catalog.client_of(user) is not None
 
-    def _user(self, flow: http.HTTPFlow, way: Way) -> str:
-        if way is Way.ABSOLUTE:
+    def _user(self, flow: http.HTTPFlow, way: Ingress) -> str:
+        if way is Ingress.FORWARD_PROXY:
             return _proxy_user(flow.request)
         return self.tunnels.get(flow.client_conn, "")
 
-    def speaks(self, nextlayer: layer.NextLayer) -> None:
+    def on_protocol(self, nextlayer: layer.NextLayer) -> None:
         """What a connection speaks has been found out."""
         if isinstance(nextlayer.layer, layers.TCPLayer | layers.DNSLayer):
-            self.raw.add(nextlayer.context.client)
+            self.opaque_clients.add(nextlayer.context.client)
 
     async def connecting(self, data: server_hooks.ServerConnectionHookData) -> None:
         """A connection is opened: never back into ourselves, nor to an inside address.
@@ -223,7 +223,9 @@ class Admission:
         host, port = server.address[:2]
         if not self._is_trusted(server, client, host, port):
             try:
-                judged = await self._pin(client, host, port, plain=client in self.raw)
+                judged = await self._pin(
+                    client, host, port, plain=client in self.opaque_clients
+                )
             except Inside as e:
                 server.error = str(e)
                 return
@@ -244,7 +246,7 @@ class Admission:
             return True
         if mode in CONFIGURED or mode == "upstream":
             return True
-        return client not in self.raw and server.tls and is_known_host(host)
+        return client not in self.opaque_clients and server.tls and is_known_host(host)
 
     # -- where to --------------------------------------------------------------
 
@@ -316,7 +318,7 @@ class Admission:
 
     # -- who -------------------------------------------------------------------
 
-    def guarded(
+    def check_own_port(
         self, flow: http.HTTPFlow, *, has_body: bool = False
     ) -> Allowed | Refused:
         """The guard of our own port."""
@@ -351,21 +353,24 @@ class Admission:
             and request.method != "OPTIONS"
             and path not in OPEN_TO_ALL
             and not has_token(headers.get("authorization"), token)
-            and not self.identity(flow, Way.DIRECT).authenticated
+            and not self.identity(flow, Ingress.BASE_URL).authenticated
         ):
             return KEY_NEEDED
         return verdict
 
-    def reader(self, flow: http.HTTPFlow) -> str:
+    def cors_origin_for(self, flow: http.HTTPFlow) -> str:
         """The allowed origin whose page may read the answer; "" for all others."""
-        if "origin" not in flow.request.headers or self.way(flow) is not Way.DIRECT:
+        if (
+            "origin" not in flow.request.headers
+            or self.way(flow) is not Ingress.BASE_URL
+        ):
             return ""
-        verdict = self.guarded(flow)
+        verdict = self.check_own_port(flow)
         return (verdict.cors_origin or "") if isinstance(verdict, Allowed) else ""
 
-    def identity(self, flow: http.HTTPFlow, way: Way) -> Identity:
+    def identity(self, flow: http.HTTPFlow, way: Ingress) -> Identity:
         headers = flow.request.headers
-        key = _client_key(flow.request) if way is Way.DIRECT else ""
+        key = _client_key(flow.request) if way is Ingress.BASE_URL else ""
         agent = headers.get("user-agent", "")
         catalog = self.runtime.catalog
         return identify(

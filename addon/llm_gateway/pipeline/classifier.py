@@ -11,11 +11,11 @@ from mitmproxy import http
 from llm_gateway.dialects import DialectSpec
 from llm_gateway.dialects.provider_errors import NOTHING
 from llm_gateway.streaming.content_coding import BadCoding, Decoder, decoder
-from llm_gateway.streaming.response_probe import Peek, PeekState
-from llm_gateway.transport.attempt_policy import Judgement
+from llm_gateway.streaming.response_probe import ProbeState, ResponseProbe
+from llm_gateway.transport.attempt_policy import Classification
 
 
-class AnswerJudge:
+class ResponseClassifier:
     """Judges the head of one upstream's answer, before the client sees any of it."""
 
     def __init__(
@@ -28,33 +28,33 @@ class AnswerJudge:
     ) -> None:
         self.first_byte: float | None = None
         self.status = 0
-        self.peek: Peek | None = None
+        self.peek: ResponseProbe | None = None
         self._decoder: Decoder | None = None
         self._dialect = dialect
         self._streamed = streamed
         self._below = below
         self._clock = clock
 
-    def head(self, status: int, headers: http.Headers) -> Judgement:
+    def head(self, status: int, headers: http.Headers) -> Classification:
         self.status = status
         if not 200 <= status < 300:
-            return Judgement.COLLECT
+            return Classification.READ_ERROR_BODY
         try:
             self._decoder = decoder(headers.get("content-encoding", ""))
         except BadCoding:
             # We asked for identity; what nobody here can read goes out unseen.
             self.first_byte = self._clock()
-            return Judgement.PASS
+            return Classification.FORWARD
         kind = headers.get("content-type", "").lower()
-        self.peek = Peek(
+        self.peek = ResponseProbe(
             self._dialect,
             self._streamed,
             announced="event-stream" in kind,
             below=self._below,
         )
-        return Judgement.HOLD
+        return Classification.BUFFER
 
-    def body(self, data: bytes) -> Judgement:
+    def body(self, data: bytes) -> Classification:
         if self.first_byte is None:
             self.first_byte = self._clock()
         assert self.peek is not None
@@ -65,29 +65,29 @@ class AnswerJudge:
                 return self._unreadable()
             if self._decoder.full:
                 self.peek = None
-                return Judgement.PASS
+                return Classification.FORWARD
         return _JUDGEMENTS[self.peek.feed(data)]
 
-    def end(self) -> Judgement:
+    def end(self) -> Classification:
         if self.first_byte is None:
             self.first_byte = self._clock()
         assert self.peek is not None
         return _JUDGEMENTS[self.peek.finish()]
 
-    def _unreadable(self) -> Judgement:
+    def _unreadable(self) -> Classification:
         assert self.peek is not None
         self.peek.kind = "broken body"
         self.peek.error = NOTHING
-        return Judgement.FAIL
+        return Classification.REJECT
 
     @property
-    def complaint(self) -> str:
+    def reject_reason(self) -> str:
         """Why the answer was refused, as a class: `error event`, `empty stream`."""
         return self.peek.kind if self.peek is not None else ""
 
 
 _JUDGEMENTS = {
-    PeekState.HOLD: Judgement.HOLD,
-    PeekState.CONTENT: Judgement.PASS,
-    PeekState.ERROR: Judgement.FAIL,
+    ProbeState.HOLD: Classification.BUFFER,
+    ProbeState.CONTENT: Classification.FORWARD,
+    ProbeState.ERROR: Classification.REJECT,
 }

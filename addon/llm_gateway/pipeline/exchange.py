@@ -1,6 +1,6 @@
 """One client request while it is being served.
 
-What lives here: `Exchange`, the one mutable thing per flow, and `AnswerJudge`, which
+What lives here: `Exchange`, the one mutable thing per flow, and `ResponseClassifier`, which
 the HTTP layer asks about an answer that arrives.
 
 What this file does not know: routing, limits, the ledger.
@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 
 from mitmproxy import http
 
-from llm_gateway.app.state import Runtime
+from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import Identity
 from llm_gateway.config.models import Routing
 from llm_gateway.dialects import DialectSpec, RequestBody
 from llm_gateway.domain import (
     AttemptRecord,
-    Call,
     Candidate,
     Decision,
+    GatewayRequest,
     Offer,
     Policy,
     RequestRecord,
@@ -28,11 +28,11 @@ from llm_gateway.domain import (
 from llm_gateway.frozen import frozen
 from llm_gateway.ids import new_id
 from llm_gateway.limits.limiter import Reservation
-from llm_gateway.pipeline.classifier import AnswerJudge
-from llm_gateway.pipeline.ingress import Way
+from llm_gateway.pipeline.classifier import ResponseClassifier
+from llm_gateway.pipeline.ingress import Ingress
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.upstream import Upstream
-from llm_gateway.routing.failure_policy import Failed
+from llm_gateway.routing.failure_policy import FailedAttempt
 from llm_gateway.routing.state import tightest
 from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.stream_meter import StreamMeter
@@ -54,7 +54,7 @@ class Attempt:
     """Another candidate could answer instead."""
     strip_usage: bool = False
     first_byte: float | None = None
-    judge: "AnswerJudge | None" = None
+    judge: "ResponseClassifier | None" = None
 
 
 @frozen
@@ -74,7 +74,7 @@ class Exchange:
     """A routed request, from its arrival to its row."""
 
     flow: http.HTTPFlow
-    call: Call
+    call: GatewayRequest
     body: RequestBody
     headers: Fields
     """The client's own, as they came."""
@@ -89,7 +89,7 @@ class Exchange:
     """Loop time after which no further provider is tried."""
     original: Original | None = None
     """Where an intercepted app's own request went."""
-    below: str = ""
+    subpath: str = ""
     """Path under the dialect's own: `/count_tokens`."""
     query: str = ""
     """The client's, without the question mark."""
@@ -101,7 +101,7 @@ class Exchange:
     """Everybody who has the model turned out not to speak the dialect."""
     decision: Decision | None = None
     attempt: Attempt | None = None
-    tried: list[tuple[str, Failed]] = field(default_factory=list)
+    tried: list[tuple[str, FailedAttempt]] = field(default_factory=list)
     exclude: set[tuple[str, str, str]] = field(default_factory=set)
     larger_than: int | None = None
     repeat: Candidate | None = None
@@ -111,10 +111,10 @@ class Exchange:
     """The next attempt takes a new connection: a kept one turned out closed."""
     meter: StreamMeter | AnswerMeter | None = None
     """Of an answer that streams by."""
-    died: str = ""
+    truncated_by: str = ""
     """How the upstream broke off after content went out."""
     finished: bool = False
-    begun: bool = False
+    recorded: bool = False
     """Its row is in the ledger."""
 
     @property
@@ -133,7 +133,7 @@ class Exchange:
 _POLICIES = {policy.value: policy for policy in Policy}
 
 
-def policy(runtime: Runtime, request: http.Request, identity: Identity) -> Policy:
+def policy(runtime: AppState, request: http.Request, identity: Identity) -> Policy:
     """The tightest of the gateway's, the client's and the request's own.
 
     `x-gateway-policy` may say one; anything else in that header has no effect.
@@ -157,10 +157,10 @@ def passes_unserved(routing: Routing, policy: Policy) -> bool:
     return passes == "passthrough"
 
 
-def exchange(
-    runtime: Runtime,
+def new_exchange(
+    runtime: AppState,
     flow: http.HTTPFlow,
-    way: Way,
+    way: Ingress,
     body: RequestBody,
     identity: Identity,
     ranks: Sequence[Sequence[Offer]],
@@ -170,15 +170,15 @@ def exchange(
     known = identity.known
     now = runtime.clock()
     request = flow.request
-    proxied = way is not Way.DIRECT
-    call = Call(
+    proxied = way is not Ingress.BASE_URL
+    call = GatewayRequest(
         id=new_id(now),
         at=now,
         ask=body.ask,
         client=identity.client,
         app=identity.app,
         known_client=known.name if known else None,
-        way="proxy" if proxied else "base_url",
+        ingress="proxy" if proxied else "base_url",
         host=request.host if proxied else "",
         policy=policy(runtime, request, identity),
         limits=known.limits if known else (),
@@ -201,7 +201,7 @@ def exchange(
 
 
 def passage_record(
-    runtime: Runtime,
+    runtime: AppState,
     host: str,
     dialect: DialectSpec | None,
     body: RequestBody | None,
@@ -223,7 +223,7 @@ def passage_record(
     )
 
 
-def _record(call: Call) -> RequestRecord:
+def _record(call: GatewayRequest) -> RequestRecord:
     return RequestRecord(
         call.id,
         call.at,

@@ -1,6 +1,6 @@
 """Attempts that failed, and the last word when nobody is left.
 
-What lives here: `Setbacks`. The core judges a failure; here its verdict is carried out:
+What lives here: `FailureHandler`. The core judges a failure; here its verdict is carried out:
 reservation settled or released, cooldowns and strikes remembered, quirks learned, and in
 the end the client answered.
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 
 from llm_gateway.adaptation.quirks import learn
 from llm_gateway.app.log_redaction import mask_of
-from llm_gateway.app.state import Runtime
+from llm_gateway.app.state import AppState
 from llm_gateway.dialects import read_error
 from llm_gateway.dialects.error_topics import topic_of
 from llm_gateway.domain import (
+    Charge,
     Decision,
     FailureKind,
-    Need,
     Offer,
     Reset,
     Verdict,
@@ -32,23 +32,33 @@ from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.pipeline.encoded_errors import decoded
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.response_headers import common_headers, error_headers
-from llm_gateway.pipeline.settlement import Settling, lowered, who
+from llm_gateway.pipeline.settlement import Settlement, lowercase_headers, who
 from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.routing import failure_policy
-from llm_gateway.routing.failure_policy import Failed, Mark, Next, Own, Passed
+from llm_gateway.routing.failure_policy import (
+    FailedAttempt,
+    GatewayError,
+    NextStep,
+    Penalty,
+    UpstreamError,
+)
 from llm_gateway.routing.health import DISABLED_FOR, MODEL_GONE_FOR, NOT_SPOKEN
 from llm_gateway.transport.attempt_policy import Failure
-from llm_gateway.transport.local_response import Answer, put, seconds_until
+from llm_gateway.transport.local_response import (
+    LocalResponse,
+    seconds_until,
+    set_response,
+)
 
 logger = logging.getLogger("llm_gateway")
 
-_OF_PATHS = (Mark.NO_DIALECT, Mark.DISABLE_MODEL, Mark.DISABLE_ENDPOINT)
+_OF_PATHS = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_MODEL, Penalty.DISABLE_ENDPOINT)
 
 
 @dataclass(slots=True)
-class Setbacks:
-    runtime: Runtime
-    settling: Settling
+class FailureHandler:
+    runtime: AppState
+    settling: Settlement
 
     def failed(self, exchange: Exchange, failure: Failure) -> bool:
         """Judge it. True when another candidate may be tried."""
@@ -56,8 +66,8 @@ class Setbacks:
         assert attempt is not None
         if attempt.judge is not None:
             attempt.first_byte = attempt.judge.first_byte
-        self.settling.hear(exchange, attempt, failure.headers)
-        failed = Failed(
+        self.settling.observe_limits(exchange, attempt, failure.headers)
+        failed = FailedAttempt(
             failure.kind.value,
             failure.message,
             failure.status,
@@ -67,7 +77,7 @@ class Setbacks:
             peek = attempt.judge.peek
             failed = replace(
                 failed,
-                message=attempt.judge.complaint,
+                message=attempt.judge.reject_reason,
                 error=peek.error if peek else None,
             )
         elif failure.kind is FailureKind.STATUS and failure.status is not None:
@@ -76,18 +86,18 @@ class Setbacks:
 
     def _read(
         self, exchange: Exchange, attempt: Attempt, failure: Failure, status: int
-    ) -> Failed:
+    ) -> FailedAttempt:
         """An answer that is an error, with all that it says."""
         now = self.runtime.clock()
-        offer, row = attempt.candidate.offer, attempt.upstream.row
-        headers = lowered(failure.headers)
+        offer, row = attempt.candidate.offer, attempt.upstream.type_info
+        headers = lowercase_headers(failure.headers)
         if (encoding := headers.get("content-encoding")) is not None:
             failure.body = _readable(exchange, failure, encoding)
         error = read_error(failure.body, headers)
         self.settling.refused_as_billed(attempt, error)
         days = _day_reset(offer) or row.day
         said = exchange.body.says
-        return Failed(
+        return FailedAttempt(
             failure.kind.value,
             failure.message,
             status,
@@ -118,16 +128,16 @@ class Setbacks:
         attempt = exchange.attempt
         assert attempt is not None
         runtime = self.runtime
-        runtime.health.inconclusive(attempt.candidate.offer.key)
-        runtime.limiter.settle(attempt.reservation, Need(requests=1), runtime.clock())
+        runtime.health.release_probe(attempt.candidate.offer.key)
+        runtime.limiter.settle(attempt.reservation, Charge(requests=1), runtime.clock())
         record = attempt.record
         record.tokens = record.cost = 0
         record.reason = "repaired: stale connection"
         self.settling.end_attempt(exchange, "failed")
         exchange.repeat, exchange.fresh = attempt.candidate, True
-        runtime.changed = True
+        runtime.state_dirty = True
 
-    def judge(self, exchange: Exchange, failed: Failed) -> bool:
+    def judge(self, exchange: Exchange, failed: FailedAttempt) -> bool:
         """Remember what a failure means. False when the client's own error goes back."""
         runtime = self.runtime
         now = runtime.clock()
@@ -135,20 +145,20 @@ class Setbacks:
         assert attempt is not None
         offer = attempt.candidate.offer
         can_refresh = (
-            attempt.upstream.fetches
+            attempt.upstream.needs_credential
             and ("refresh", offer.provider) not in exchange.repeats
         )
-        judged = failure_policy.judge(failed, now, can_refresh=can_refresh)
+        judged = failure_policy.classify(failed, now, can_refresh=can_refresh)
         judged = self._learn_quirk(exchange, attempt, failed, judged)
-        if exchange.below and judged.mark in _OF_PATHS:
+        if exchange.subpath and judged.penalty in _OF_PATHS:
             # It may not count tokens and still answer messages.
-            judged = replace(judged, mark=Mark.NOTHING)
+            judged = replace(judged, penalty=Penalty.NOTHING)
         self._remember(exchange, attempt, failed, judged, now)
         billed = judged.counted and failed.kind != "status"
         if judged.counted:
             need = attempt.reservation.need
             if not billed:
-                need = Need(requests=1)
+                need = Charge(requests=1)
             runtime.limiter.settle(attempt.reservation, need, now)
             attempt.record.tokens, attempt.record.cost = need.tokens, need.cost
         else:
@@ -159,19 +169,19 @@ class Setbacks:
         attempt.record.status = failed.status
         self.settling.end_attempt(exchange, "failed")
         exchange.tried.append((who(offer), failed))
-        runtime.changed = True
+        runtime.state_dirty = True
         match judged.next:
-            case Next.STOP:
+            case NextStep.RETURN_ERROR:
                 self._pass_error(exchange, failed)
                 return False
-            case Next.REPEAT | Next.REFRESH:
+            case NextStep.RETRY_WITH_QUIRK | NextStep.REFRESH_CREDENTIAL:
                 exchange.tried.pop()
                 exchange.repeat = attempt.candidate
-            case Next.LARGER:
+            case NextStep.LARGER_CONTEXT:
                 exchange.exclude.add(offer.key)
                 known = offer.context_window or exchange.call.ask.input_estimate
                 exchange.larger_than = max(known, exchange.larger_than or 0)
-            case Next.MOVE_ON:
+            case NextStep.NEXT_CANDIDATE:
                 exchange.exclude.add(offer.key)
         return True
 
@@ -179,14 +189,14 @@ class Setbacks:
         self,
         exchange: Exchange,
         attempt: Attempt,
-        failed: Failed,
-        judged: failure_policy.Judged,
-    ) -> failure_policy.Judged:
+        failed: FailedAttempt,
+        judged: failure_policy.FailureVerdict,
+    ) -> failure_policy.FailureVerdict:
         """A 400 about a member that we can do without is repeated once without it."""
         offer = attempt.candidate.offer
         key = ("quirk", f"{offer.provider}/{offer.model}")
         if (
-            judged.next is not Next.STOP
+            judged.next is not NextStep.RETURN_ERROR
             or failed.error is None
             or key in exchange.repeats
         ):
@@ -205,14 +215,14 @@ class Setbacks:
         self.runtime.event(
             "quirk", f"{offer.provider}/{offer.model}", f"from now on {quirk}"
         )
-        return replace(judged, next=Next.REPEAT, counted=False)
+        return replace(judged, next=NextStep.RETRY_WITH_QUIRK, counted=False)
 
     def _remember(
         self,
         exchange: Exchange,
         attempt: Attempt,
-        failed: Failed,
-        judged: failure_policy.Judged,
+        failed: FailedAttempt,
+        judged: failure_policy.FailureVerdict,
         now: float,
     ) -> None:
         runtime = self.runtime
@@ -222,23 +232,25 @@ class Setbacks:
         reason = judged.reason
         if failed.refused is not None:
             attempt.record.retry_after = failed.refused.until
-            if failed.refused.words:
+            if failed.refused.observations:
                 runtime.limiter.observe(
                     offer.limits,
-                    failed.refused.words,
+                    failed.refused.observations,
                     scopes=scopes_of(*offer.key, exchange.call.known_client),
                     now=now,
                 )
-        if judged.next is Next.REFRESH:
+        if judged.next is NextStep.REFRESH_CREDENTIAL:
             exchange.repeats.add(("refresh", offer.provider))
             runtime.credentials.invalidate(attempt.upstream)
-        if failed.kind == "status" and judged.mark is not Mark.NO_DIALECT:
+        if failed.kind == "status" and judged.penalty is not Penalty.DISABLE_DIALECT:
             health.answered(offer.key, exchange.dialect.name)
-        match judged.mark:
-            case Mark.STRIKE | Mark.STRIKE_PROVIDER:
-                whole = judged.mark is Mark.STRIKE_PROVIDER
+        match judged.penalty:
+            case Penalty.FAILURE | Penalty.PROVIDER_FAILURE:
+                whole = judged.penalty is Penalty.PROVIDER_FAILURE
                 asker = exchange.call.client
-                until = health.strike(offer.key, now, reason, whole=whole, asker=asker)
+                until = health.record_failure(
+                    offer.key, now, reason, whole=whole, asker=asker
+                )
                 if until is not None:
                     runtime.event(
                         "circuit",
@@ -248,9 +260,9 @@ class Setbacks:
                     )
                 if judged.until is not None:
                     self._cool(offer, now, judged)
-            case Mark.COOL:
+            case Penalty.COOLDOWN:
                 self._cool(offer, now, judged)
-            case Mark.DISABLE_ACCOUNT:
+            case Penalty.DISABLE_ACCOUNT:
                 until = judged.until or now + DISABLED_FOR
                 health.disable(offer.key, until, reason, account=True)
                 runtime.event(
@@ -261,47 +273,51 @@ class Setbacks:
                     f"account disabled: {reason}; check its key and its balance",
                     until=until,
                 )
-            case Mark.DISABLE_MODEL:
+            case Penalty.DISABLE_MODEL:
                 until = judged.until or now + MODEL_GONE_FOR
                 health.disable(offer.key, until, f"model not found ({reason})")
                 runtime.event(
                     "disabled", name, f"model not found ({reason})", until=until
                 )
-            case Mark.DISABLE_ENDPOINT:
+            case Penalty.DISABLE_ENDPOINT:
                 until = judged.until or now + MODEL_GONE_FOR
                 dialect = exchange.dialect.name
                 message = f"not served in {dialect} ({reason})"
                 health.disable(offer.key, until, message, dialect=dialect)
                 runtime.event("disabled", name, message, until=until)
-            case Mark.NO_DIALECT:
+            case Penalty.DISABLE_DIALECT:
                 until = judged.until or now + MODEL_GONE_FOR
-                if health.silence(offer.key, exchange.dialect.name, until):
+                if health.disable_dialect(offer.key, exchange.dialect.name, until):
                     runtime.event(
                         "disabled",
                         offer.provider,
                         f"{NOT_SPOKEN} {exchange.dialect.name}",
                         until=until,
                     )
-            case Mark.NOTHING:
-                health.inconclusive(offer.key)
+            case Penalty.NOTHING:
+                health.release_probe(offer.key)
 
-    def _cool(self, offer: Offer, now: float, judged: failure_policy.Judged) -> None:
+    def _cool(
+        self, offer: Offer, now: float, judged: failure_policy.FailureVerdict
+    ) -> None:
         reason = judged.reason
-        until = self.runtime.health.cool(offer.key, now, judged.until, reason)
+        until = self.runtime.health.start_cooldown(offer.key, now, judged.until, reason)
         message = f"{reason}, back in {until - now:.0f} s"
         self.runtime.event("cooldown", who(offer), message, until=until)
 
-    def last_word(self, exchange: Exchange, decision: Decision, now: float) -> None:
+    def respond_exhausted(
+        self, exchange: Exchange, decision: Decision, now: float
+    ) -> None:
         skipped = [c for c in decision.candidates if c.verdict is Verdict.SKIPPED]
         shown = {c.offer.key for c in skipped if c.reason != "failed for this request"}
-        answer = failure_policy.final_answer(
+        answer = failure_policy.final_response(
             exchange.tried,
             [c for c in skipped if c.offer.key in shown],
             model=exchange.call.ask.model,
             now=now,
         )
         if (
-            isinstance(answer, Own)
+            isinstance(answer, GatewayError)
             and answer.code == failure_policy.UNSUPPORTED_DIALECT
         ):
             exchange.unspoken = True
@@ -312,9 +328,9 @@ class Setbacks:
         if self._exhausted_passes(exchange, answer):
             return
         match answer:
-            case Passed(failed):
+            case UpstreamError(failed):
                 self._pass_error(exchange, failed)
-            case Own(status, code, message, retry_at):
+            case GatewayError(status, code, message, retry_at):
                 headers = []
                 if retry_at is not None:
                     headers.append(("retry-after", seconds_until(retry_at, now)))
@@ -324,12 +340,16 @@ class Setbacks:
                 exchange.record.outcome = "error" if exchange.tried else "refused"
                 exchange.record.error = code
                 body = exchange.dialect.error_body(status, code, message)
-                self._answer(exchange, Answer(status, body, headers=tuple(headers)))
+                self._answer(
+                    exchange, LocalResponse(status, body, headers=tuple(headers))
+                )
                 logger.info(
                     "%s %s: %s", status, quoted(exchange.call.ask.model), message
                 )
 
-    def _exhausted_passes(self, exchange: Exchange, answer: Passed | Own) -> bool:
+    def _exhausted_passes(
+        self, exchange: Exchange, answer: UpstreamError | GatewayError
+    ) -> bool:
         """`routing.exhausted: passthrough`: the app's own host and key come last.
 
         Not when a provider's error speaks about the request: the app's own host would
@@ -340,24 +360,24 @@ class Setbacks:
             routing.exhausted == "passthrough"
             and exchange.catalog.config.intercept.passthrough != "free"
             and exchange.original is not None
-            and isinstance(answer, Own)
+            and isinstance(answer, GatewayError)
         )
         return exchange.passthrough
 
-    def _pass_error(self, exchange: Exchange, failed: Failed) -> None:
+    def _pass_error(self, exchange: Exchange, failed: FailedAttempt) -> None:
         """The provider's own error, body and status as they came; but no key in it."""
         exchange.record.error = f"{failed.status} {failed.code}".strip()
         exchange.record.outcome = "error"
         body = mask_of(exchange.catalog).data(failed.body)
         status = failed.status or 502
-        answer = Answer(status, body, failed.content_type, failed.advice)
+        answer = LocalResponse(status, body, failed.content_type, failed.advice)
         self._answer(exchange, answer)
 
-    def _answer(self, exchange: Exchange, answer: Answer) -> None:
+    def _answer(self, exchange: Exchange, answer: LocalResponse) -> None:
         record = exchange.record
         record.status = answer.status
         headers = (*answer.headers, *common_headers(exchange))
-        put(exchange.flow, replace(answer, headers=headers))
+        set_response(exchange.flow, replace(answer, headers=headers))
         self.settling.close(exchange)
 
 

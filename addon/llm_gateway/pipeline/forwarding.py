@@ -1,6 +1,6 @@
 """The walk of a routed request: decide, reserve, write down, send.
 
-What lives here: `Serving`, which takes an `Exchange` from one candidate to the next. The
+What lives here: `Forwarder`, which takes an `Exchange` from one candidate to the next. The
 thinking is the core's; this is the order in which it is asked and what is done with its
 answers. Nothing leaves before its reservation is in the ledger.
 
@@ -13,28 +13,33 @@ import random
 
 from mitmproxy import http
 
-from llm_gateway.app.state import Runtime, committed
+from llm_gateway.app.state import AppState, committed
 from llm_gateway.config.addresses import is_here
 from llm_gateway.domain import AttemptRecord, Candidate, Decision, RequestInfo
-from llm_gateway.ledger.write_queue import Waiter
+from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.limits.limiter import LimitRefusal, scopes_of
-from llm_gateway.pipeline.classifier import AnswerJudge
+from llm_gateway.pipeline.classifier import ResponseClassifier
 from llm_gateway.pipeline.exchange import Attempt, Exchange
-from llm_gateway.pipeline.failures import Setbacks
-from llm_gateway.pipeline.settlement import Settling
+from llm_gateway.pipeline.failures import FailureHandler
+from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.providers.credentials import CredentialError
 from llm_gateway.providers.upstream_request import Outbound, build
-from llm_gateway.routing.failure_policy import Failed
+from llm_gateway.routing.failure_policy import FailedAttempt
 from llm_gateway.routing.selection import decide
-from llm_gateway.routing.state import View
-from llm_gateway.transport.attempt_policy import Action, Failure, Plan, set_plan
+from llm_gateway.routing.state import RoutingView
+from llm_gateway.transport.attempt_policy import (
+    Action,
+    AttemptPolicy,
+    Failure,
+    set_plan,
+)
 
 
-class Serving:
-    def __init__(self, runtime: Runtime) -> None:
+class Forwarder:
+    def __init__(self, runtime: AppState) -> None:
         self.runtime = runtime
-        self.settling = Settling(runtime)
-        self.setbacks = Setbacks(runtime, self.settling)
+        self.settling = Settlement(runtime)
+        self.setbacks = FailureHandler(runtime, self.settling)
 
     async def begin(self, exchange: Exchange) -> None:
         """Send the request to the first candidate, or answer it right here."""
@@ -69,31 +74,31 @@ class Serving:
                 break
             if await self._prepare(exchange, taken):
                 return
-        self.setbacks.last_word(exchange, decision, now)
+        self.setbacks.respond_exhausted(exchange, decision, now)
 
-    def _view(self, exchange: Exchange, now: float) -> View:
+    def _view(self, exchange: Exchange, now: float) -> RoutingView:
         """How things stand for this call at this moment."""
         call = exchange.call
-        view = View(self.runtime, exchange.catalog, now, call.known_client)
+        view = RoutingView(self.runtime, exchange.catalog, now, call.known_client)
         if exchange.catalog.config.routing.sticky:
-            warm = self.runtime.sticky.find(call.ask.conversation, now)
+            warm = self.runtime.affinity.lookup(call.ask.conversation, now)
             if warm is not None:
-                view.warm, view.warm_share = warm.offer, warm.cached_share
+                view.warm, view.warm_share = warm.offer, warm.cache_hit_ratio
         return view
 
-    def _decide(self, exchange: Exchange, view: View) -> Decision:
+    def _decide(self, exchange: Exchange, view: RoutingView) -> Decision:
         return decide(
             exchange.call,
             exchange.ranks,
             view,
-            warm=view.warm,
-            chance=random.random,
+            affinity=view.warm,
+            tie_break=random.random,
             exclude=frozenset(exchange.exclude),
-            larger_than=exchange.larger_than,
+            min_context_window=exchange.larger_than,
         )
 
     def _reserve(
-        self, exchange: Exchange, decision: Decision, view: View
+        self, exchange: Exchange, decision: Decision, view: RoutingView
     ) -> Attempt | None:
         """Room for the first candidate that has it."""
         runtime = self.runtime
@@ -126,7 +131,7 @@ class Serving:
                 cost=need.cost,
             )
             exchange.record.attempts = n
-            runtime.health.dispatched(offer.key, now)
+            runtime.health.record_dispatch(offer.key, now)
             upstream = exchange.catalog.upstreams[offer.provider, offer.account]
             started = asyncio.get_running_loop().time()
             routing = exchange.catalog.config.routing
@@ -146,12 +151,14 @@ class Serving:
         record.reserved_tokens = attempt.record.tokens
         record.reserved_cost = attempt.record.cost
         credential = None
-        if attempt.upstream.fetches:
+        if attempt.upstream.needs_credential:
             try:
                 credential = await runtime.credentials.get(attempt.upstream)
             except CredentialError as e:
                 self._write(exchange, attempt)
-                failed = Failed("status" if e.status else "connect", str(e), e.status)
+                failed = FailedAttempt(
+                    "status" if e.status else "connect", str(e), e.status
+                )
                 return not self.setbacks.judge(exchange, failed)
         offer = attempt.candidate.offer
         ask = exchange.call.ask
@@ -165,7 +172,7 @@ class Serving:
             quirk=runtime.quirks.of(offer.provider, offer.model),
             credential=credential,
             request_id=exchange.call.id,
-            below=exchange.below,
+            below=exchange.subpath,
             query=exchange.query,
             intercepted=exchange.original is not None,
             drop=attempt.candidate.drops,
@@ -182,37 +189,39 @@ class Serving:
         found = [n for n in (candidate.max_tokens, learned) if n is not None]
         return min(found, default=None)
 
-    def _write(self, exchange: Exchange, attempt: Attempt) -> Waiter:
+    def _write(self, exchange: Exchange, attempt: Attempt) -> CommitFuture:
         """Its rows, with what is reserved."""
         store = self.runtime.store
-        if exchange.begun:
+        if exchange.recorded:
             return store.attempt(attempt.record)
-        exchange.begun = True
+        exchange.recorded = True
         return store.begin(exchange.record, attempt.record, exchange.decision)
 
     def _send(self, exchange: Exchange, attempt: Attempt, out: Outbound) -> None:
         loop = asyncio.get_running_loop()
         attempt.started = loop.time()
         routing = exchange.catalog.config.routing
-        judge = AnswerJudge(
+        judge = ResponseClassifier(
             exchange.dialect,
             exchange.call.ask.stream,
             loop.time,
-            below=bool(exchange.below),
+            below=bool(exchange.subpath),
         )
         attempt.judge = judge
-        readdress(exchange.flow.request, out)
+        rewrite_request(exchange.flow.request, out)
         self.runtime.origins.add((out.host, out.port))
         set_plan(
             exchange.flow,
-            Plan(
-                inspector=judge,
+            AttemptPolicy(
+                classifier=judge,
                 connect_timeout=routing.connect_timeout_seconds,
                 first_byte_timeout=routing.first_byte_timeout_seconds,
                 idle_timeout=routing.idle_timeout_seconds,
                 deadline=self._until(exchange, attempt),
                 pooled=True,
-                cut=lambda message: self.settling.cut(exchange, message),
+                truncation_tail=lambda message: self.settling.truncation_event(
+                    exchange, message
+                ),
                 direct=out.scheme == "http" and is_here(out.host),
                 fresh=exchange.fresh,
             ),
@@ -228,7 +237,7 @@ class Serving:
         return attempt.started + (exchange.deadline - attempt.started) / 2
 
 
-def readdress(request: http.Request, out: Outbound) -> None:
+def rewrite_request(request: http.Request, out: Outbound) -> None:
     """Turn the client's request into the one that leaves. Nothing of it remains."""
     data = request.data
     data.scheme = out.scheme.encode()
@@ -243,7 +252,7 @@ def readdress(request: http.Request, out: Outbound) -> None:
     data.trailers = None
 
 
-def restore(exchange: Exchange) -> None:
+def restore_request(exchange: Exchange) -> None:
     """The client's own request again, as it came."""
     original = exchange.original
     assert original is not None

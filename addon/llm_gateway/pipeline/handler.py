@@ -1,6 +1,6 @@
 """Where requests arrive: what they are, who sent them, where they go from here.
 
-What lives here: `Reception`. A request to our own port is routed or answered; one on
+What lives here: `RequestHandler`. A request to our own port is routed or answered; one on
 its way to an LLM host is routed, or passes with the app's own key; everything else
 passes untouched.
 
@@ -17,8 +17,8 @@ from mitmproxy import connection, http
 
 from llm_gateway import ids
 from llm_gateway.admin.guard import Allowed
-from llm_gateway.admin.routes import Management
-from llm_gateway.app.state import Runtime
+from llm_gateway.admin.routes import AdminRoutes
+from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import Identity
 from llm_gateway.dialects import (
     DEFAULT,
@@ -30,26 +30,40 @@ from llm_gateway.dialects import (
 )
 from llm_gateway.domain import Policy
 from llm_gateway.pipeline import exchange as calls
-from llm_gateway.pipeline.access_control import ASK_FOR_KEY, Admission, Inside, refusal
+from llm_gateway.pipeline.access_control import (
+    ASK_FOR_KEY,
+    AccessControl,
+    Inside,
+    refusal,
+)
 from llm_gateway.pipeline.exchange import Exchange
-from llm_gateway.pipeline.forwarding import Serving, restore
+from llm_gateway.pipeline.forwarding import Forwarder, restore_request
 from llm_gateway.pipeline.free_passage import billable
 from llm_gateway.pipeline.ingress import (
     BODY_BYTES,
     SMALL_BODY,
     BadBody,
-    Way,
+    Ingress,
     announced,
     decoded,
     refused_head,
     understood,
 )
-from llm_gateway.pipeline.passthrough import HOP_BY_HOP, Passage, Passing, native
+from llm_gateway.pipeline.passthrough import (
+    HOP_BY_HOP,
+    Passthrough,
+    PassthroughRequest,
+    native,
+)
 from llm_gateway.providers.dialect_support import nobody_takes
-from llm_gateway.routing.selection import one_family
+from llm_gateway.routing.selection import same_embedding_model
 from llm_gateway.streaming import generate_content
 from llm_gateway.transport.attempt_policy import Action, Failure
-from llm_gateway.transport.local_response import Answer, make_readable, put
+from llm_gateway.transport.local_response import (
+    LocalResponse,
+    make_readable,
+    set_response,
+)
 
 logger = logging.getLogger("llm_gateway")
 
@@ -64,24 +78,24 @@ INTERNAL_ERROR = (
 DRAINING = "The gateway is shutting down; try again in a moment."
 
 
-class Reception:
+class RequestHandler:
     def __init__(
         self,
-        runtime: Runtime,
-        exchanges: MutableMapping[http.HTTPFlow, Exchange | Passage],
+        runtime: AppState,
+        exchanges: MutableMapping[http.HTTPFlow, Exchange | PassthroughRequest],
         tunnels: MutableMapping[connection.Client, str],
     ) -> None:
         self.runtime = runtime
         self.exchanges = exchanges
-        self.serving = Serving(runtime)
+        self.serving = Forwarder(runtime)
         self.settling = self.serving.settling
-        self.passing = Passing(runtime)
-        self.management = Management(runtime)
-        self.admission = Admission(runtime, tunnels)
+        self.passing = Passthrough(runtime)
+        self.management = AdminRoutes(runtime)
+        self.admission = AccessControl(runtime, tunnels)
 
     # -- heads -----------------------------------------------------------------
 
-    def head(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+    def on_headers(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Refuse what goes nowhere, stream what only passes.
 
         Awaitable only where a name has to be resolved first.
@@ -105,18 +119,22 @@ class Reception:
             return None
         if request.method == "GET" and self._refuses_upgrade(flow, way):
             return None
-        if way is Way.DIRECT or (dialect and self.admission.intercepts(request.host)):
+        if way is Ingress.BASE_URL or (
+            dialect and self.admission.intercepts(request.host)
+        ):
             size = announced(request)
             if size is not None and size <= SMALL_BODY:
-                return None  # who may send it is asked when it is here, see `whole`
+                return (
+                    None  # who may send it is asked when it is here, see `on_request`
+                )
             if size is not None and size > BODY_BYTES:
                 self.too_large(flow, BODY_BYTES)
-            elif way is Way.DIRECT:
+            elif way is Ingress.BASE_URL:
                 self._guarded(flow, dialect, body=True)
             return None
         return self._passing_head(flow, way)
 
-    async def _passing_head(self, flow: http.HTTPFlow, way: Way) -> None:
+    async def _passing_head(self, flow: http.HTTPFlow, way: Ingress) -> None:
         """One that is not ours to route: streamed on, unless it reaches into this machine."""
         request = flow.request
         host = request.host
@@ -136,14 +154,14 @@ class Reception:
         if identity is not None:
             self._pass(flow, None, None, identity, host)
 
-    def _refuses_upgrade(self, flow: http.HTTPFlow, way: Way) -> bool:
+    def _refuses_upgrade(self, flow: http.HTTPFlow, way: Ingress) -> bool:
         """A WebSocket where requests are routed: 426 makes apps fall back to POST at once."""
         request = flow.request
         if "websocket" not in request.headers.get("upgrade", "").lower():
             return False
         dialect = match("POST", request.path)
         if dialect is None or not (
-            way is Way.DIRECT or self.admission.intercepts(request.host)
+            way is Ingress.BASE_URL or self.admission.intercepts(request.host)
         ):
             return False
         self._refuse(
@@ -205,7 +223,7 @@ class Reception:
 
     # -- whole requests --------------------------------------------------------
 
-    async def whole(self, flow: http.HTTPFlow) -> None:
+    async def on_request(self, flow: http.HTTPFlow) -> None:
         """The body is here (or streams by): route it, answer it, or let it pass."""
         if flow in self.exchanges or flow.request.stream:
             return
@@ -214,12 +232,12 @@ class Reception:
         below = ""
         if (
             dialect is None
-            and way is Way.DIRECT
+            and way is Ingress.BASE_URL
             and (found := match_subpath(flow.request.method, flow.request.path))
         ):
             dialect, below = found
         cors_origin = ""
-        if way is Way.DIRECT:
+        if way is Ingress.BASE_URL:
             allowed = self._guarded(flow, dialect)
             if allowed is None:
                 return
@@ -237,7 +255,12 @@ class Reception:
         await self._routed(flow, way, dialect, below, cors_origin)
 
     async def _routed(
-        self, flow: http.HTTPFlow, way: Way, dialect: DialectSpec, below: str, cors: str
+        self,
+        flow: http.HTTPFlow,
+        way: Ingress,
+        dialect: DialectSpec,
+        below: str,
+        cors: str,
     ) -> None:
         request = flow.request
         identity = self.admission.identity(flow, way)
@@ -267,34 +290,34 @@ class Reception:
         catalog = self.runtime.catalog
         ranks = tuple(
             tuple(o for o in rank if dialect.name in o.dialects)
-            for rank in catalog.names.ranks(body.ask.model)
+            for rank in catalog.names.match_tiers(body.ask.model)
         )
         if not dialect.interchangeable:
-            ranks = one_family(ranks)
+            ranks = same_embedding_model(ranks)
         if not any(ranks):
             self._unknown_model(flow, way, body, identity)
             return
-        exchange = calls.exchange(self.runtime, flow, way, body, identity, ranks)
+        exchange = calls.new_exchange(self.runtime, flow, way, body, identity, ranks)
         if below:
             # Counting tokens is a request that takes none, and costs nothing.
             ask = replace(body.ask, input_estimate=0, max_tokens=0)
             exchange.call = replace(exchange.call, ask=ask)
-        exchange.below, exchange.cors_origin = below, cors
+        exchange.subpath, exchange.cors_origin = below, cors
         self.exchanges[flow] = exchange
         await self.serving.begin(exchange)
         if exchange.passthrough:
             self._pass_instead(exchange)
 
-    def _lets_pass(self, flow: http.HTTPFlow, way: Way, identity: Identity) -> bool:
+    def _lets_pass(self, flow: http.HTTPFlow, way: Ingress, identity: Identity) -> bool:
         """An intercepted request that we cannot serve or read: may its own host?"""
         if self.runtime.catalog.config.intercept.passthrough == "free":
             return False
         policy = calls.policy(self.runtime, flow.request, identity)
         routing = self.runtime.catalog.config.routing
-        return way is not Way.DIRECT and calls.passes_unserved(routing, policy)
+        return way is not Ingress.BASE_URL and calls.passes_unserved(routing, policy)
 
     def _unknown_model(
-        self, flow: http.HTTPFlow, way: Way, body: RequestBody, identity: Identity
+        self, flow: http.HTTPFlow, way: Ingress, body: RequestBody, identity: Identity
     ) -> None:
         """Nobody has it, or not in this dialect: the app's own host answers, or we refuse."""
         dialect, name = body.dialect, body.ask.model
@@ -308,14 +331,14 @@ class Reception:
             self._pass(flow, dialect, body, identity)
             return
         if is_here:
-            having = [offer for rank in names.ranks(name) for offer in rank]
+            having = [offer for rank in names.match_tiers(name) for offer in rank]
             status, code = 400, "unsupported_dialect"
             message = nobody_takes(dialect.name, name, having, offers)
         else:
             status, code = 404, "model_not_found"
             message = f"The model {name!r} does not exist here."
         self._refuse(flow, dialect, status, code, message, param="model")
-        exchange = calls.exchange(self.runtime, flow, way, body, identity, ())
+        exchange = calls.new_exchange(self.runtime, flow, way, body, identity, ())
         exchange.record.outcome, exchange.record.error = "refused", code
         exchange.record.status = status
         self.runtime.in_flight += 1
@@ -342,7 +365,9 @@ class Reception:
             record.requested_model = native or ""
         line = flow.request.method, flow.request.path
         fetched = None if dialect else self.runtime.background.fetches(*line)
-        passage = Passage(flow, record, started, dialect, body, native, fetched)
+        passage = PassthroughRequest(
+            flow, record, started, dialect, body, native, fetched
+        )
         self.exchanges[flow] = passage
         self.passing.begin(passage)
 
@@ -355,9 +380,9 @@ class Reception:
                 exchange.call.host,
                 exchange.dialect.endpoint,
             )
-        self.settling.hand_over(exchange)
-        restore(exchange)
-        passage = Passage(
+        self.settling.convert_to_passthrough(exchange)
+        restore_request(exchange)
+        passage = PassthroughRequest(
             exchange.flow,
             exchange.record,
             exchange.started,
@@ -392,7 +417,7 @@ class Reception:
         come; left out: look."""
         if body is None:
             body = bool(flow.request.raw_content)
-        verdict = self.admission.guarded(flow, has_body=body)
+        verdict = self.admission.check_own_port(flow, has_body=body)
         if isinstance(verdict, Allowed):
             return verdict
         spoken = dialect or DEFAULT
@@ -411,20 +436,20 @@ class Reception:
         param: str | None = None,
     ) -> None:
         body = dialect.error_body(status, code, message, param=param)
-        self._refused(flow, Answer(status, body, headers=headers))
+        self._refused(flow, LocalResponse(status, body, headers=headers))
 
-    def _refused(self, flow: http.HTTPFlow, answer: Answer) -> None:
+    def _refused(self, flow: http.HTTPFlow, answer: LocalResponse) -> None:
         ours = (
             ("x-gateway-request-id", ids.new_id(self.runtime.clock())),
             ("x-gateway-attempts", "0"),
         )
         # Nobody is told to go on with a body that will not be read.
         flow.request.headers.pop("expect", None)
-        put(
+        set_response(
             flow,
-            Answer(answer.status, answer.body, headers=(*answer.headers, *ours)),
+            LocalResponse(answer.status, answer.body, headers=(*answer.headers, *ours)),
         )
-        make_readable(flow, self.admission.reader(flow))
+        make_readable(flow, self.admission.cors_origin_for(flow))
 
 
 def internal_error(flow: http.HTTPFlow) -> None:

@@ -33,10 +33,10 @@ MOST_VALUES = 1_000_000
 takes Python's parser, which lets nobody else go on, a tenth of a second for this many."""
 
 
-class Way(Enum):
-    DIRECT = "base_url"
+class Ingress(Enum):
+    BASE_URL = "base_url"
     """Origin-form, to our own port."""
-    ABSOLUTE = "absolute"
+    FORWARD_PROXY = "absolute"
     """`GET http://host/path`, as HTTP_PROXY clients send."""
     TUNNEL = "tunnel"
     """Inside CONNECT, or captured."""

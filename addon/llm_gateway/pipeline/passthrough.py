@@ -1,6 +1,6 @@
 """Requests that pass to the host the app named, with the app's own key.
 
-What lives here: `Passage`, one such request, and what it leaves in the ledger: a row
+What lives here: `PassthroughRequest`, one such request, and what it leaves in the ledger: a row
 with outcome passthrough, its usage where it can be read, its cost where the host's
 prices are known. Bytes and headers go through untouched.
 
@@ -15,11 +15,11 @@ from mitmproxy import http
 
 from llm_gateway.accounting import prices, usage
 from llm_gateway.app.background import Waiting
-from llm_gateway.app.state import Runtime
+from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DEFAULT, SPECS, DialectSpec, RequestBody
 from llm_gateway.dialects.billed import Bill
-from llm_gateway.domain import FailureKind, Need, RequestRecord, Usage
-from llm_gateway.limits.limiter import Spent
+from llm_gateway.domain import Charge, FailureKind, RequestRecord, Usage
+from llm_gateway.limits.limiter import SpentAttempt
 from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.pipeline.settlement import metered, overheard
 from llm_gateway.providers.hosts import matches
@@ -35,12 +35,12 @@ from llm_gateway.streaming.content_coding import (
 from llm_gateway.streaming.stream_meter import StreamMeter
 from llm_gateway.transport.attempt_policy import (
     Action,
+    AttemptPolicy,
+    Classification,
     Failure,
-    Judgement,
-    Plan,
     set_plan,
 )
-from llm_gateway.transport.local_response import Answer, put
+from llm_gateway.transport.local_response import LocalResponse, set_response
 
 logger = logging.getLogger("llm_gateway")
 
@@ -48,17 +48,17 @@ HOP_BY_HOP = ("proxy-authorization", "proxy-connection")
 FOREVER = 24 * 3600.0
 
 
-class LetThrough:
+class PassAll:
     """Judges nothing: the answer goes out as it comes."""
 
-    def head(self, status: int, headers: http.Headers) -> Judgement:
-        return Judgement.PASS
+    def head(self, status: int, headers: http.Headers) -> Classification:
+        return Classification.FORWARD
 
-    def body(self, data: bytes) -> Judgement:
-        return Judgement.PASS
+    def body(self, data: bytes) -> Classification:
+        return Classification.FORWARD
 
-    def end(self) -> Judgement:
-        return Judgement.PASS
+    def end(self) -> Classification:
+        return Classification.FORWARD
 
 
 class Copy:
@@ -86,7 +86,7 @@ class Copy:
 
 
 @dataclass(slots=True, eq=False)
-class Passage:
+class PassthroughRequest:
     flow: http.HTTPFlow
     record: RequestRecord
     started: float
@@ -104,37 +104,37 @@ class Passage:
 
 
 @dataclass(slots=True)
-class Passing:
-    runtime: Runtime
+class Passthrough:
+    runtime: AppState
 
-    def begin(self, passage: Passage) -> None:
+    def begin(self, passage: PassthroughRequest) -> None:
         """Let the flow go on to its own host."""
         self.runtime.in_flight += 1
         for name in HOP_BY_HOP:
             passage.flow.request.headers.pop(name, None)
         self._plan(passage, fresh=False)
 
-    def again(self, passage: Passage) -> None:
+    def again(self, passage: PassthroughRequest) -> None:
         """A kept connection had been closed: once more, on a new one."""
         self._plan(passage, fresh=True)
 
-    def _plan(self, passage: Passage, *, fresh: bool) -> None:
+    def _plan(self, passage: PassthroughRequest, *, fresh: bool) -> None:
         routing = self.runtime.catalog.config.routing
         loop = asyncio.get_running_loop()
         set_plan(
             passage.flow,
-            Plan(
-                inspector=LetThrough(),
+            AttemptPolicy(
+                classifier=PassAll(),
                 connect_timeout=routing.connect_timeout_seconds,
                 first_byte_timeout=routing.deadline_seconds,
                 idle_timeout=FOREVER,
                 deadline=loop.time() + FOREVER,
-                cut=None,
+                truncation_tail=None,
                 fresh=fresh,
             ),
         )
 
-    def answered(self, passage: Passage) -> None:
+    def answered(self, passage: PassthroughRequest) -> None:
         response = passage.flow.response
         assert response is not None
         passage.first_byte = asyncio.get_running_loop().time()
@@ -163,7 +163,7 @@ class Passing:
             metered(meter) if undone is None else overheard(undone, meter, lambda: None)
         )
 
-    def failed(self, passage: Passage, failure: Failure) -> None:
+    def failed(self, passage: PassthroughRequest, failure: Failure) -> None:
         """The app's own host cannot be reached: an error in its dialect, not a page."""
         late = failure.kind in (FailureKind.CONNECT_TIMEOUT, FailureKind.FIRST_BYTE)
         status = 504 if late else 502
@@ -171,15 +171,17 @@ class Passing:
         passage.record.error = failure.kind.value
         dialect = passage.dialect or native(passage.record.host)
         message = f"{passage.record.host} could not be reached ({failure.kind.value})."
-        put(
+        set_response(
             passage.flow,
-            Answer(status, dialect.error_body(status, "upstream_unreachable", message)),
+            LocalResponse(
+                status, dialect.error_body(status, "upstream_unreachable", message)
+            ),
         )
         failure.action = Action.RESPOND
 
     def finish(
         self,
-        passage: Passage,
+        passage: PassthroughRequest,
         *,
         error: str | None = None,
         died: str = "",
@@ -213,7 +215,7 @@ class Passing:
             record.duration_ms / 1000,
         )
 
-    def _account(self, passage: Passage) -> None:
+    def _account(self, passage: PassthroughRequest) -> None:
         """Usage where it was reported; cost where the host's prices are known."""
         record = passage.record
         found = self._usage(passage)
@@ -249,11 +251,11 @@ class Passing:
         record.cost, record.price_source = charged.amount, charged.source
         budget = self.runtime.catalog.budget
         if budget:
-            need = Need(cost=charged.amount)
-            spent = Spent(record.at, "", "", "", record.known_client, need)
+            need = Charge(cost=charged.amount)
+            spent = SpentAttempt(record.at, "", "", "", record.known_client, need)
             self.runtime.limiter.replay([spent], budget, now)
 
-    def _usage(self, passage: Passage) -> Usage | None:
+    def _usage(self, passage: PassthroughRequest) -> Usage | None:
         estimate = passage.body.ask.input_estimate if passage.body else 0
         if passage.meter is not None:
             return passage.meter.usage(prompt_estimate=estimate)

@@ -1,6 +1,6 @@
 """The end of a routed request: its usage, its cost, its row.
 
-What lives here: `Settling`. An answer is metered on its way out; when it is over, the
+What lives here: `Settlement`. An answer is metered on its way out; when it is over, the
 reservation becomes real use, whoever ends it: the upstream, the client or a cut. `close`
 runs exactly once per exchange.
 
@@ -16,9 +16,9 @@ from mitmproxy import http
 from llm_gateway.accounting import prices, usage
 from llm_gateway.app.background import Waiting
 from llm_gateway.app.log_redaction import mask_of
-from llm_gateway.app.state import Runtime
+from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DialectSpec, ProviderError, renamed_answer
-from llm_gateway.domain import NANO, AttemptRecord, Need, Offer, Usage
+from llm_gateway.domain import NANO, AttemptRecord, Charge, Offer, Usage
 from llm_gateway.limits.headers import read_headers
 from llm_gateway.limits.limiter import scopes_of
 from llm_gateway.pipeline.access_log import log_line
@@ -33,8 +33,8 @@ from llm_gateway.transport.attempt_policy import plan_of
 
 
 @dataclass(slots=True)
-class Settling:
-    runtime: Runtime
+class Settlement:
+    runtime: AppState
 
     def answered(self, exchange: Exchange) -> None:
         """Its head is on the way to the client: set headers, meter the stream."""
@@ -44,7 +44,7 @@ class Settling:
         assert response is not None
         if attempt.judge is not None:
             attempt.first_byte = attempt.judge.first_byte
-        self.hear(exchange, attempt, response.headers)
+        self.observe_limits(exchange, attempt, response.headers)
         peek = attempt.judge.peek if attempt.judge is not None else None
         kind = response.headers.get("content-type", "").lower()
         streamed = "event-stream" in kind if peek is None else peek.is_stream
@@ -52,7 +52,7 @@ class Settling:
         response.headers = passed_headers(
             response.headers,
             common_headers(exchange),
-            attempt.upstream.row.support_ids,
+            attempt.upstream.type_info.support_ids,
         )
         exchange.record.status = response.status_code
         plain = not streamed
@@ -74,8 +74,8 @@ class Settling:
         meter = exchange.meter = StreamMeter(
             exchange.dialect,
             strip_usage=attempt.strip_usage and undone is None,
-            reasoning_excluded=attempt.upstream.row.reasoning_excluded,
-            bills=attempt.upstream.row.bills,
+            reasoning_excluded=attempt.upstream.type_info.reasoning_excluded,
+            bills=attempt.upstream.type_info.bills,
             rename_model=exchange.call.ask.model if renames else None,
             mask=mask_of(exchange.catalog).data,
         )
@@ -91,7 +91,7 @@ class Settling:
         else:
             response.stream = overheard(undone, meter, lambda: self._tail(exchange))
             if (plan := plan_of(exchange.flow)) is not None:
-                plan.cut = None  # plain words cannot follow compressed ones
+                plan.truncation_tail = None  # plain words cannot follow compressed ones
 
     def _streams_by(
         self,
@@ -102,49 +102,51 @@ class Settling:
     ) -> None:
         """A plain answer that is larger than what is held, or that cannot be read."""
         if (plan := plan_of(exchange.flow)) is not None:
-            plan.cut = None  # there is no clean end to a JSON text that broke off
+            plan.truncation_tail = (
+                None  # there is no clean end to a JSON text that broke off
+            )
         if attempt.judge is None or attempt.judge.peek is None:
             response.stream = True
             return
         attempt.judge.peek.let_go()
         meter = exchange.meter = AnswerMeter(
             exchange.dialect,
-            reasoning_excluded=attempt.upstream.row.reasoning_excluded,
-            bills=attempt.upstream.row.bills,
+            reasoning_excluded=attempt.upstream.type_info.reasoning_excluded,
+            bills=attempt.upstream.type_info.bills,
         )
         response.stream = (
             metered(meter) if undone is None else overheard(undone, meter, lambda: None)
         )
 
-    def cut(self, exchange: Exchange, message: str) -> bytes:
+    def truncation_event(self, exchange: Exchange, message: str) -> bytes:
         """The stream died after content went out: what the client is told."""
         meter = exchange.meter
         if meter is None:
-            return _cut_short(exchange.dialect, exchange.died or message)
+            return _cut_short(exchange.dialect, exchange.truncated_by or message)
         rest = meter.finish()
         if meter.ended:
             return rest
-        how = exchange.died or message
-        return rest + meter.boundary + _cut_short(exchange.dialect, how)
+        how = exchange.truncated_by or message
+        return rest + meter.separator + _cut_short(exchange.dialect, how)
 
     def _tail(self, exchange: Exchange) -> bytes:
         """The stream came to a clean end: what it left unsaid is said."""
         meter = exchange.meter
         assert meter is not None
-        exchange.died = meter.flaw
-        if exchange.died != "ended early":
+        exchange.truncated_by = meter.end_error
+        if exchange.truncated_by != "ended early":
             return b""
-        return meter.boundary + _cut_short(exchange.dialect, exchange.died)
+        return meter.separator + _cut_short(exchange.dialect, exchange.truncated_by)
 
-    def hear(
+    def observe_limits(
         self, exchange: Exchange, attempt: Attempt, headers: http.Headers | None
     ) -> None:
         """What the provider says about its limits, good answer or bad."""
-        row = attempt.upstream.row
+        row = attempt.upstream.type_info
         if row.limit_headers == "none":
             return
         now = self.runtime.clock()
-        words = read_headers(row.limit_headers, lowered(headers), now)
+        words = read_headers(row.limit_headers, lowercase_headers(headers), now)
         if words:
             offer = attempt.candidate.offer
             self.runtime.limiter.observe(
@@ -164,7 +166,7 @@ class Settling:
     ) -> None:
         """The answer is over, good or bad. Runs once, from whichever hook is first.
 
-        `died` says how the upstream broke off, `stopped` that the gateway ends; without
+        `truncated_by` says how the upstream broke off, `stopped` that the gateway ends; without
         them an error is the client's. To a stream whose last word has come none of it
         matters: the client has its whole answer.
         """
@@ -175,12 +177,12 @@ class Settling:
         runtime = self.runtime
         now = runtime.clock()
         outcome = "ok"
-        died = died or exchange.died
+        died = died or exchange.truncated_by
         if exchange.meter is not None and exchange.meter.ended:
             died, stopped, error = "", False, None
-            exchange.died = ""
+            exchange.truncated_by = ""
         if died:
-            outcome, exchange.died = "truncated", died
+            outcome, exchange.truncated_by = "truncated", died
         elif stopped or error is not None:
             outcome = "truncated" if stopped else "cancelled"
             record, reason = exchange.record, "client went away"
@@ -190,7 +192,7 @@ class Settling:
             attempt.record.reason = reason
             plan = plan_of(exchange.flow)
             if plan is None or not plan.sent:
-                self._never_left(exchange, attempt, now)
+                self.cancel_unsent(exchange, attempt, now)
                 return
         found = self._usage(exchange, attempt, outcome)
         offer = attempt.candidate.offer
@@ -198,7 +200,7 @@ class Settling:
         self._account(exchange, attempt, found)
         if found.source == "unknown" and exchange.dialect.is_pending is not None:
             self._wait(exchange, attempt)
-        real = Need(1, found.total, record.cost or 0)
+        real = Charge(1, found.total, record.cost or 0)
         if found.source == "unknown":
             real = attempt.reservation.need
         runtime.limiter.settle(attempt.reservation, real, now)
@@ -209,14 +211,14 @@ class Settling:
         elif died:
             attempt.record.reason = f"cut: {died}"
             record.error = "upstream_truncated"
-            until = runtime.health.strike(
+            until = runtime.health.record_failure(
                 offer.key, now, "stream cut", asker=exchange.call.client
             )
             if until is not None:
                 message = f"failing (stream cut), tried again in {until - now:.0f} s"
                 runtime.event("circuit", who(offer), message, until=until)
         else:
-            runtime.health.inconclusive(offer.key)
+            runtime.health.release_probe(offer.key)
         record.outcome = outcome
         response = exchange.flow.response
         if response and not response.stream and outcome == "ok":
@@ -224,14 +226,14 @@ class Settling:
         self._attempt_over(exchange, outcome)
         self.close(exchange, attempt.record)
 
-    def _never_left(self, exchange: Exchange, attempt: Attempt, now: float) -> None:
+    def cancel_unsent(self, exchange: Exchange, attempt: Attempt, now: float) -> None:
         """It was over before the request was on the way: nobody counts it."""
         runtime = self.runtime
         runtime.limiter.release(attempt.reservation, now)
         attempt.record.tokens = attempt.record.cost = 0
         attempt.record.counted = False
         attempt.record.reason += " before it was sent"
-        runtime.health.inconclusive(attempt.candidate.offer.key)
+        runtime.health.release_probe(attempt.candidate.offer.key)
         exchange.record.outcome = "cancelled"
         self._attempt_over(exchange, "cancelled")
         self.close(exchange, attempt.record)
@@ -242,7 +244,7 @@ class Settling:
         runtime = self.runtime
         offer = attempt.candidate.offer
         ask = exchange.call.ask
-        if runtime.health.succeeded(
+        if runtime.health.record_success(
             offer.key, now, asker=exchange.call.client, dialect=ask.dialect
         ):
             runtime.event("circuit", who(offer), "works again")
@@ -251,12 +253,12 @@ class Settling:
                 runtime.estimator.learn(key, ask.input_estimate, found.prompt)
                 runtime.estimator.learn_output(key, found.completion)
         share = found.cached_tokens / found.prompt if found.prompt else 0.0
-        runtime.sticky.keep(ask.conversation, offer.key, now, share)
+        runtime.affinity.remember(ask.conversation, offer.key, now, share)
 
     def _usage(self, exchange: Exchange, attempt: Attempt, outcome: str) -> Usage:
         runtime = self.runtime
         offer = attempt.candidate.offer
-        if exchange.below:
+        if exchange.subpath:
             return Usage(source="reported")
         estimate = runtime.estimator.tokens_in(
             exchange.call.ask.input_estimate, offer.key
@@ -267,7 +269,7 @@ class Settling:
         if response is None or response.raw_content is None:
             source = "estimated" if outcome == "cancelled" else "unknown"
             return Usage(input_tokens=estimate, source=source)
-        row = attempt.upstream.row
+        row = attempt.upstream.type_info
         peek = attempt.judge.peek if attempt.judge is not None else None
         if peek is not None and peek.answer is not None:
             return usage.usage_of(
@@ -350,7 +352,10 @@ class Settling:
 
     def refused_as_billed(self, attempt: Attempt, error: ProviderError) -> None:
         """A refusal that names quotas of a paid tier: the key of a free offer is billed."""
-        offer, free_quota = attempt.candidate.offer, attempt.upstream.row.free_quota
+        offer, free_quota = (
+            attempt.candidate.offer,
+            attempt.upstream.type_info.free_quota,
+        )
         quotas = [violation.quota for violation in error.violations]
         if not (free_quota and offer.free and quotas):
             return
@@ -386,7 +391,7 @@ class Settling:
     def end_attempt(self, exchange: Exchange, outcome: str) -> None:
         """An attempt is over, the request is not."""
         record = self._attempt_over(exchange, outcome)
-        if exchange.begun:
+        if exchange.recorded:
             self.runtime.store.end_attempt(record)
 
     def _attempt_over(self, exchange: Exchange, outcome: str) -> AttemptRecord:
@@ -400,7 +405,7 @@ class Settling:
             record.ttft_ms = round((attempt.first_byte - attempt.started) * 1000)
         return record
 
-    def break_off(self, exchange: Exchange) -> None:
+    def abort(self, exchange: Exchange) -> None:
         """A bug of ours ended it. What was reserved stays counted: it may have left."""
         record = exchange.record
         record.outcome, record.error, record.status = "error", "internal_error", 500
@@ -412,7 +417,7 @@ class Settling:
             self.end_attempt(exchange, "failed")
         self.close(exchange)
 
-    def hand_over(self, exchange: Exchange) -> None:
+    def convert_to_passthrough(self, exchange: Exchange) -> None:
         """The request goes on as a passage, which completes its row."""
         exchange.finished = True
         exchange.attempt = None
@@ -429,7 +434,7 @@ class Settling:
         exchange.finished = True
         runtime = self.runtime
         runtime.in_flight -= 1
-        runtime.changed = True
+        runtime.state_dirty = True
         record = exchange.record
         ended = asyncio.get_running_loop().time()
         record.duration_ms = round((ended - exchange.started) * 1000)
@@ -438,10 +443,10 @@ class Settling:
             record.ttft_ms = round((attempt.first_byte - exchange.started) * 1000)
         if record.outcome == "in_flight":
             record.outcome = "cancelled"
-        if exchange.begun:
+        if exchange.recorded:
             runtime.store.end(record, last)
         else:
-            exchange.begun = True
+            exchange.recorded = True
             runtime.store.begin(record, None, exchange.decision)
         log_line(exchange)
 
@@ -506,7 +511,7 @@ def overheard(
     return through
 
 
-def lowered(headers: http.Headers | None) -> dict[str, str]:
+def lowercase_headers(headers: http.Headers | None) -> dict[str, str]:
     """Lower-case names and text values, as the parsers take them."""
     if headers is None:
         return {}

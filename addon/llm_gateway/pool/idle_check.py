@@ -16,17 +16,19 @@ from mitmproxy.proxy.layers.http._http1 import Http1Client
 from mitmproxy.proxy.layers.tls import ServerTLSLayer
 from mitmproxy.proxy.server import ConnectionIO
 
-from llm_gateway.pool.pool import Key
+from llm_gateway.pool.pool import OriginKey
 
 _says_close: Callable[[str, Any], bool] = http1.connection_close
 
 
-def key_of(server: Server) -> Key | None:
+def key_of(server: Server) -> OriginKey | None:
     """None: no connection that can be exchanged for another."""
     address = server.address
     if address is None or server.via or server.transport_protocol != "tcp":
         return None
-    return Key(address[0], address[1], server.tls, server.sni if server.tls else None)
+    return OriginKey(
+        address[0], address[1], server.tls, server.sni if server.tls else None
+    )
 
 
 def find(top: layer.Layer, server: Server) -> HttpLayer | None:

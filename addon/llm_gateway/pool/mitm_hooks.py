@@ -1,11 +1,11 @@
-"""Where upstream connections leave mitmproxy for `Warm`, and where they come back.
+"""Where upstream connections leave mitmproxy for `ConnectionPool`, and where they come back.
 
 A connection leaves when its client has gone, or when mitmproxy would close it because an
 HTTP/2 client's request is done: if it is an HTTP/1.1 connection with nothing under way, and
 carried no request that an app composed itself (`Plan.pooled`), its socket is parked, and mitmproxy goes through its own motions without it. It comes back
 in place of `asyncio.open_connection`; a TLS session that was parked with it takes the
 place of the handshake. A request that finds such a connection closed counts as one on a
-reused connection (`GatewayHttpLayer.carried`): it is sent again, once, on a new one.
+reused connection (`GatewayHttpLayer.used_connections`): it is sent again, once, on a new one.
 
 Methods of mitmproxy are replaced only where their text is known (known.py); elsewhere
 every client has its own upstream connections, as ever.
@@ -34,7 +34,7 @@ from OpenSSL import SSL
 
 from llm_gateway.mitm_compat.fingerprints import digest
 from llm_gateway.pool.idle_check import find, is_done, is_empty, key_of, unwrap
-from llm_gateway.pool.pool import Key, Origin, Parked, Warm
+from llm_gateway.pool.pool import ConnectionPool, IdleConnection, Origin, OriginKey
 from llm_gateway.pool.preconnect import HTTP1, open_ahead
 from llm_gateway.transport.commands import is_pooled
 
@@ -75,13 +75,13 @@ _handed: WeakKeyDictionary[Server, tuple[SSL.Connection, dict[str, object]]] = (
 handshakes, by mitmproxy's new names for the connections. Nothing in them knows the name."""
 
 
-def install(master: Any, origins: Iterable[Origin] = ()) -> "WarmConnections | None":
+def install(master: Any, origins: Iterable[Origin] = ()) -> "PoolAddon | None":
     """Keep connections to these origins warm. Call it once, in the add-on's `running`.
 
-    Later changes go to `.warm.serve(origins)`. None: this mitmproxy is unknown.
+    Later changes go to `.pool.set_origins(origins)`. None: this mitmproxy is unknown.
     """
-    if (existing := master.addons.get(WarmConnections.name)) is not None:
-        existing.warm.serve(origins)
+    if (existing := master.addons.get(PoolAddon.name)) is not None:
+        existing.pool.set_origins(origins)
         return existing  # type: ignore[no-any-return]
     if not all(digest(*functions) in digests for digests, functions in KNOWN):
         logger.debug("Connections of this mitmproxy are unknown, none is kept warm.")
@@ -90,44 +90,44 @@ def install(master: Any, origins: Iterable[Origin] = ()) -> "WarmConnections | N
     handler.open_connection = open_connection
     handler.close_connection = close_connection
     tls_layer.start_handshake = start_handshake
-    keeper = WarmConnections(master)
-    keeper.warm.serve(origins)
+    keeper = PoolAddon(master)
+    keeper.pool.set_origins(origins)
     master.addons.add(keeper)
     return keeper
 
 
 @dataclass
-class Lent:
+class Leases:
     """What is known of one client's upstream connections.
 
     It refers to the handler's own layers, so the handler keeps it: a dictionary with weak
     keys would hold on to every handler for ever.
     """
 
-    taken: dict[Key, Server] = field(default_factory=dict)
+    taken: dict[OriginKey, Server] = field(default_factory=dict)
     """What the client was handed and has not given back."""
     layers: dict[Server, layer.Layer] = field(default_factory=dict)
     """The outermost layer of each connection that may be parked one day."""
 
 
-def lent_to(handler: ConnectionHandler) -> Lent:
-    lent: Lent = handler.__dict__.setdefault("_llm_gateway_lent", Lent())
+def lent_to(handler: ConnectionHandler) -> Leases:
+    lent: Leases = handler.__dict__.setdefault("_llm_gateway_lent", Leases())
     return lent
 
 
-class WarmConnections:
+class PoolAddon:
     """The add-on that keeps them, added to mitmproxy by `install`."""
 
     name = "warmconnections"
 
     def __init__(self, master: Master) -> None:
         self.tasks: set[asyncio.Task[None]] = set()
-        self.warm = Warm(
+        self.pool = ConnectionPool(
             lambda key: open_ahead(master, key),
             now=asyncio.get_running_loop().time,
             start=self._start,
         )
-        self._start(self.warm.run())
+        self._start(self.pool.run())
 
     def client_disconnected(self, client: connection.Client) -> None:
         proxy: Any = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
@@ -140,15 +140,15 @@ class WarmConnections:
     def done(self) -> None:
         for task in self.tasks:
             task.cancel()
-        self.warm.close()
+        self.pool.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    def _takes_part(self, server: Server, key: Key) -> bool:
-        return is_pooled(server) and self.warm.serves(key)
+    def _takes_part(self, server: Server, key: OriginKey) -> bool:
+        return is_pooled(server) and self.pool.serves(key)
 
     def park(self, handler: ConnectionHandler, server: Server) -> None:
         """Take a connection's socket out of mitmproxy, if it can serve again."""
@@ -164,12 +164,12 @@ class WarmConnections:
         facts = {name: getattr(server, name) for name in HANDSHAKE}
         assert isinstance(io.reader, asyncio.StreamReader)
         assert isinstance(io.writer, asyncio.StreamWriter)
-        parked = Parked(key, io.reader, io.writer, session, facts, io.handler)
-        if self.warm.give(parked):
+        parked = IdleConnection(key, io.reader, io.writer, session, facts, io.handler)
+        if self.pool.release(parked):
             io.writer = _Nowhere()  # type: ignore[assignment]
             lent_to(handler).taken.pop(key, None)
 
-    def take(self, handler: ConnectionHandler, server: Server) -> Parked | None:
+    def take(self, handler: ConnectionHandler, server: Server) -> IdleConnection | None:
         """A parked connection in place of the one that is to be opened, or None."""
         key = key_of(server)
         if key is None or not self._takes_part(server, key):
@@ -185,17 +185,17 @@ class WarmConnections:
         if (last := mine.get(key)) and last.state is not ConnectionState.OPEN:
             # It closed before it could be given back: most likely it had been closed
             # while it lay here, and the others with it.
-            self.warm.forget(key)
-        if parked := self.warm.take(key):
+            self.pool.discard(key)
+        if parked := self.pool.acquire(key):
             mine[key] = server
-            carried = getattr(http_layer, "carried", None)
+            carried = getattr(http_layer, "used_connections", None)
             if carried is not None:
                 carried.add(server)
         return parked
 
 
-def keeper_of(master: Any) -> WarmConnections | None:
-    return master.addons.lookup.get(WarmConnections.name)  # type: ignore[no-any-return]
+def keeper_of(master: Any) -> PoolAddon | None:
+    return master.addons.lookup.get(PoolAddon.name)  # type: ignore[no-any-return]
 
 
 class _Nowhere:
@@ -235,14 +235,14 @@ async def open_connection(
     try:
         # Not before whoever started this task has noted it in `transports`.
         await asyncio.sleep(0)
-        await parked.leave()
+        await parked.wait_detached()
         await self.handle_hook(server_hooks.ServerConnectHook(hook_data))
     except BaseException:
         parked.close()
         raise
     if server.error or key_of(server) != parked.key or not parked.alive:
         # An add-on has other plans, or it closed this moment: mitmproxy sees to it.
-        if not keeper.warm.give(parked):
+        if not keeper.pool.release(parked):
             parked.close()
         return await ConnectionHandler.open_connection(self, command)
     writer = parked.writer
@@ -254,7 +254,7 @@ async def open_connection(
         handler=asyncio.current_task(), reader=parked.reader, writer=writer
     )
     if parked.tls is not None:
-        _handed[server] = parked.tls, parked.facts
+        _handed[server] = parked.tls, parked.handshake_info
     self.log(f"server connection from before {human.format_address(server.address)}")
     await self.handle_hook(server_hooks.ServerConnectedHook(hook_data))
     await self.server_event(events.OpenConnectionCompleted(command, None))
@@ -270,7 +270,7 @@ def start_handshake(self: ServerTLSLayer) -> CommandGenerator[None]:
     handed = _handed.pop(server, None)
     if handed is None:
         keeper, key = keeper_of(ctx.master), key_of(server)
-        if keeper and key and is_pooled(server) and keeper.warm.serves(key):
+        if keeper and key and is_pooled(server) and keeper.pool.serves(key):
             server.alpn_offers = HTTP1  # HTTP/2 connections cannot be passed on
         yield from _start_handshake(self)
         return

@@ -6,7 +6,7 @@ pays for the name, for TCP and for TLS to the provider each time. Here such conn
 parked instead: same origin, HTTP/1.1, nothing under way. A TLS session is parked with its
 connection, so it was made with the user's options and verified by mitmproxy itself.
 
-What lives here: `Warm`, which parks, hands out, lets go, and asks for a spare connection
+What lives here: `ConnectionPool`, which parks, hands out, lets go, and asks for a spare connection
 where one is likely to be wanted. How connections leave and enter mitmproxy is in reuse.py,
 how a spare one is opened in warming.py. Nothing here knows requests or keys.
 
@@ -44,7 +44,7 @@ STEADY_SECONDS = 10.0
 SWEEP_SECONDS = 2.0
 
 
-class Key(NamedTuple):
+class OriginKey(NamedTuple):
     """What has to be equal for a connection to serve in another's place."""
 
     host: str
@@ -65,25 +65,25 @@ class Origin(Protocol):
 
 
 @dataclass(eq=False)
-class Parked(asyncio.Protocol):
+class IdleConnection(asyncio.Protocol):
     """One connection that waits. As the transport's protocol it hears what happens."""
 
-    key: Key
+    key: OriginKey
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     tls: SSL.Connection | None
-    facts: dict[str, object]
+    handshake_info: dict[str, object]
     """What mitmproxy noted of the handshake: attributes of its Server object."""
     reading: "asyncio.Task[None] | None" = None
     """The task that read from it until it was parked; it may not have ended yet."""
     since: float = 0.0
-    lost: Callable[["Parked"], None] | None = None
+    lost: Callable[["IdleConnection"], None] | None = None
     own: asyncio.BaseProtocol = field(init=False)
 
     def __post_init__(self) -> None:
         self.own = self.writer.transport.get_protocol()
 
-    def park(self, now: float, lost: Callable[["Parked"], None]) -> None:
+    def park(self, now: float, lost: Callable[["IdleConnection"], None]) -> None:
         self.since, self.lost = now, lost
         self.writer.transport.set_protocol(self)
         if self.reading is not None:
@@ -98,7 +98,7 @@ class Parked(asyncio.Protocol):
         """A task that is over still knows its client's connection, and all it was for."""
         self.reading = None
 
-    async def leave(self) -> None:
+    async def wait_detached(self) -> None:
         """Wait until the task that read from it before has ended."""
         if self.reading is not None and not self.reading.done():
             await asyncio.wait([self.reading])
@@ -156,23 +156,23 @@ class Parked(asyncio.Protocol):
 
 
 @dataclass
-class Place:
+class PoolEntry:
     """An origin, and what lies there. The last one parked is the first one taken."""
 
-    parked: list[Parked] = field(default_factory=list)
+    parked: list[IdleConnection] = field(default_factory=list)
     used: float = float("-inf")
     """When a client last wanted a connection."""
-    again: bool = False
+    used_repeatedly: bool = False
     """Wanted twice in a short time: whoever asks once is not worth a spare one."""
     opening: bool = False
-    steady: bool = True
+    stable: bool = True
 
 
-Open = Callable[[Key], Coroutine[Any, Any, Parked | None]]
+Open = Callable[[OriginKey], Coroutine[Any, Any, IdleConnection | None]]
 """Makes a connection ahead; None when that fails."""
 
 
-class Warm:
+class ConnectionPool:
     """All parked connections of one gateway. `now` is the event loop's clock."""
 
     def __init__(
@@ -186,27 +186,27 @@ class Warm:
         self.now = now
         self.start = start
         self.origins: frozenset[tuple[str, int, bool]] = frozenset()
-        self.places: OrderedDict[Key, Place] = OrderedDict()
+        self.places: OrderedDict[OriginKey, PoolEntry] = OrderedDict()
         self.closed = False
 
-    def serve(self, origins: Iterable[Origin]) -> None:
+    def set_origins(self, origins: Iterable[Origin]) -> None:
         """From now on these origins, and no others. Call it again after a reload."""
         self.origins = frozenset((o.host, o.port, o.scheme == "https") for o in origins)
         for key in list(self.places):
             if not self.serves(key):
                 self._drop(self.places.pop(key).parked)
 
-    def serves(self, key: Key) -> bool:
+    def serves(self, key: OriginKey) -> bool:
         return (key.host, key.port, key.tls) in self.origins and not self.closed
 
-    def take(self, key: Key) -> Parked | None:
+    def acquire(self, key: OriginKey) -> IdleConnection | None:
         """A connection to this origin, or None. It belongs to the caller."""
         if not self.serves(key):
             return None
         now = self.now()
         place = self._place(key)
-        place.again = now - place.used <= RECENT_SECONDS
-        place.used, place.steady = now, True
+        place.used_repeatedly = now - place.used <= RECENT_SECONDS
+        place.used, place.stable = now, True
         taken = None
         while place.parked and taken is None:
             parked = place.parked.pop()
@@ -215,10 +215,10 @@ class Warm:
                 taken = parked
             else:
                 parked.close()
-        self._spare(key, place)
+        self._preconnect(key, place)
         return taken
 
-    def give(self, parked: Parked) -> bool:
+    def release(self, parked: IdleConnection) -> bool:
         """Park a connection. False: it is not wanted, and still the caller's."""
         key = parked.key
         if not self.serves(key) or not parked.alive:
@@ -232,7 +232,7 @@ class Warm:
         place.parked.append(parked)
         return True
 
-    def forget(self, key: Key) -> None:
+    def discard(self, key: OriginKey) -> None:
         """One of them turned out to be closed: the others are as old."""
         if place := self.places.get(key):
             self._drop(place.parked)
@@ -248,7 +248,7 @@ class Warm:
             if not place.parked and now - place.used > RECENT_SECONDS:
                 del self.places[key]
             else:
-                self._spare(key, place)
+                self._preconnect(key, place)
 
     async def run(self) -> None:
         """Sweeps until it is cancelled."""
@@ -262,18 +262,18 @@ class Warm:
             self._drop(place.parked)
         self.places.clear()
 
-    def _place(self, key: Key) -> Place:
+    def _place(self, key: OriginKey) -> PoolEntry:
         if key not in self.places:
-            self.places[key] = Place()
+            self.places[key] = PoolEntry()
         return self.places[key]
 
-    def _lost(self, parked: Parked) -> None:
+    def _lost(self, parked: IdleConnection) -> None:
         if place := self.places.get(parked.key):
             place.parked.remove(parked)
             if self.now() - parked.since < STEADY_SECONDS:
-                place.steady = False
+                place.stable = False
 
-    def _drop(self, parked: Iterable[Parked]) -> None:
+    def _drop(self, parked: Iterable[IdleConnection]) -> None:
         for one in parked:
             one.close()
 
@@ -282,15 +282,17 @@ class Warm:
         oldest = min(places, key=lambda place: place.parked[0].since)
         oldest.parked.pop(0).close()
 
-    def _spare(self, key: Key, place: Place) -> None:
+    def _preconnect(self, key: OriginKey, place: PoolEntry) -> None:
         """Plain TCP on the same machine or network costs too little to be worth it."""
-        wanted = key.tls and place.again and place.steady and not place.opening
+        wanted = (
+            key.tls and place.used_repeatedly and place.stable and not place.opening
+        )
         recent = self.now() - place.used <= RECENT_SECONDS
         if wanted and recent and not place.parked:
             place.opening = True
             self.start(self._open(key, place))
 
-    async def _open(self, key: Key, place: Place) -> None:
+    async def _open(self, key: OriginKey, place: PoolEntry) -> None:
         try:
             parked = await self.open_one(key)
         except Exception as error:
@@ -299,6 +301,6 @@ class Warm:
         finally:
             place.opening = False
         if parked is None:
-            place.steady = False  # until it is wanted again
-        elif not self.give(parked):
+            place.stable = False  # until it is wanted again
+        elif not self.release(parked):
             parked.close()

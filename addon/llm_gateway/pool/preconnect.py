@@ -18,13 +18,13 @@ from mitmproxy.proxy.layers.tls import TlsStartServerHook
 from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
-from llm_gateway.pool.pool import Key, Parked
+from llm_gateway.pool.pool import IdleConnection, OriginKey
 
 OPEN_SECONDS = 10.0
 HTTP1 = (b"http/1.1",)
 
 
-async def open_ahead(master: Master, key: Key) -> Parked | None:
+async def open_ahead(master: Master, key: OriginKey) -> IdleConnection | None:
     """A verified connection, or an exception (OSError, SSL.Error, TimeoutError) that says
     why not. None: the peer does not speak HTTP/1.1."""
     async with asyncio.timeout(OPEN_SECONDS):
@@ -40,11 +40,14 @@ async def open_ahead(master: Master, key: Key) -> Parked | None:
     if facts.get("alpn") not in (None, b"", *HTTP1):
         writer.close()
         return None
-    return Parked(key, reader, writer, session, facts)
+    return IdleConnection(key, reader, writer, session, facts)
 
 
 async def _handshake(
-    master: Any, key: Key, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    master: Any,
+    key: OriginKey,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> tuple[SSL.Connection, dict[str, object]]:
     here = ("127.0.0.1", 0)
     client = Client(peername=here, sockname=here, timestamp_start=time.time())

@@ -23,17 +23,21 @@ from pydantic import SecretStr
 from llm_gateway.accounting import prices
 from llm_gateway.domain import Limit, Offer, Policy, Price
 from llm_gateway.frozen import frozen
-from llm_gateway.providers.model_index import Names
-from llm_gateway.providers.provider_limits import allowance, limits_of, shared_limits
+from llm_gateway.providers.model_index import ModelIndex
+from llm_gateway.providers.provider_limits import (
+    free_tier_limits,
+    limits_of,
+    shared_limits,
+)
 from llm_gateway.providers.provider_type import FreePreset, ProviderType
 from llm_gateway.providers.registry import TYPES
 
 from ..config.jsonc import show
 from ..config.models import Config, Model, Provider
-from ..config.problems import Complaint
+from ..config.problems import UnlocatedProblem
 from ..config.urls import is_loopback
 from .hosts import matches
-from .upstream import Incomplete, Upstream, upstream
+from .upstream import NotConfigured, Upstream, upstream
 
 T = TypeVar("T")
 PriceOf = Callable[[str | None, str, float], Price | None]
@@ -46,7 +50,7 @@ LOCAL_PRICE = Price(source="local")
 class CatalogError(ValueError):
     """The config asks for something that no provider has. One line per complaint."""
 
-    def __init__(self, *complaints: Complaint) -> None:
+    def __init__(self, *complaints: UnlocatedProblem) -> None:
         super().__init__(*complaints)
         self.complaints = complaints
         """With paths from the top of the config, for whoever knows its lines."""
@@ -79,8 +83,8 @@ class Catalog:
     clients: tuple[KnownClient, ...] = ()
 
     @cached_property
-    def names(self) -> Names:
-        return Names(self.offers)
+    def names(self) -> ModelIndex:
+        return ModelIndex(self.offers)
 
     def client_of(self, key: str) -> KnownClient | None:
         """Whose key it is."""
@@ -145,12 +149,12 @@ def build(
     `price`, `window`: what is known of a model of a provider of genai-prices.
     `signed_in`: ids of Copilot providers that have a stored token.
     """
-    complaints: list[Complaint] = []
+    complaints: list[UnlocatedProblem] = []
     offers: list[Offer] = []
     upstreams: dict[tuple[str, str], Upstream] = {}
     for index, provider in enumerate(config.providers):
         row = TYPES[provider.type]
-        allowed = allowance(provider, row)
+        allowed = free_tier_limits(provider, row)
         above = ("providers", index)
         complaints += [replace(c, path=(*above, *c.path)) for c in allowed.complaints]
         for account, key in provider.accounts:
@@ -197,7 +201,7 @@ def build(
 def _offer(
     provider: Provider,
     row: ProviderType,
-    found: Upstream | Incomplete,
+    found: Upstream | NotConfigured,
     account: str,
     model: Model,
     free: FreePreset | None,
@@ -254,13 +258,13 @@ def _max_output(row: ProviderType, model: str) -> int | None:
     return None
 
 
-def _why_not(provider: Provider, model: Model, found: Upstream | Incomplete) -> str:
+def _why_not(provider: Provider, model: Model, found: Upstream | NotConfigured) -> str:
     if not (provider.enabled and model.enabled):
         return "disabled"
-    return found.reason if isinstance(found, Incomplete) else ""
+    return found.reason if isinstance(found, NotConfigured) else ""
 
 
-def _genai(row: ProviderType, found: Upstream | Incomplete) -> str | None:
+def _genai(row: ProviderType, found: Upstream | NotConfigured) -> str | None:
     """The id in genai-prices; for a type of no company, that of the host's owner."""
     if row.genai is not None or not isinstance(found, Upstream) or row.hosts:
         return row.genai
@@ -269,7 +273,9 @@ def _genai(row: ProviderType, found: Upstream | Incomplete) -> str | None:
     return next(owners, None)
 
 
-def _local(row: ProviderType, found: Upstream | Incomplete, model: str) -> Price | None:
+def _local(
+    row: ProviderType, found: Upstream | NotConfigured, model: str
+) -> Price | None:
     """Nothing, for what runs on this machine: nobody sends a bill for it.
 
     Ollama passes models whose tag ends in `cloud` on to its own servers.

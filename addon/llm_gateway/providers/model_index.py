@@ -21,7 +21,7 @@ REMEMBERED = 1_000
 Ranks = tuple[tuple[Offer, ...], ...]
 
 
-class Names:
+class ModelIndex:
     """Offers by what clients ask for. Case matters; only `*` is special, in aliases."""
 
     def __init__(self, offers: Iterable[Offer]) -> None:
@@ -40,7 +40,7 @@ class Names:
                 else:
                     self._alias.setdefault(alias, []).append(offer)
 
-    def ranks(self, name: str) -> Ranks:
+    def match_tiers(self, name: str) -> Ranks:
         """The offers of each rank, best first; each offer once, where it ranks best."""
         found = self._found.get(name)
         if found is None:
@@ -51,7 +51,9 @@ class Names:
 
     def dialects(self, name: str) -> frozenset[Dialect]:
         """Every dialect in which an enabled offer has this name."""
-        spoken = [o.dialects for rank in self.ranks(name) for o in rank if o.enabled]
+        spoken = [
+            o.dialects for rank in self.match_tiers(name) for o in rank if o.enabled
+        ]
         return frozenset().union(*spoken)
 
     def _look_up(self, name: str) -> Ranks:

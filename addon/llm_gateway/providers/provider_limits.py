@@ -12,31 +12,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llm_gateway.config.models import Model, Provider
-from llm_gateway.config.problems import Complaint
+from llm_gateway.config.problems import UnlocatedProblem
 from llm_gateway.domain import Limit, Metric, Reset, Window
 from llm_gateway.providers.free_tiers import preset_for
 from llm_gateway.providers.provider_type import FreePreset, ProviderType
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class FreeTierLimits:
     """Which models of a provider are on its free tier."""
 
     presets: tuple[FreePreset, ...] = ()
-    complaints: tuple[Complaint, ...] = ()
+    complaints: tuple[UnlocatedProblem, ...] = ()
 
     def of(self, model: Model) -> FreePreset | None:
         return preset_for(self.presets, model.name)
 
 
-def allowance(provider: Provider, row: ProviderType) -> Allowance:
+def free_tier_limits(provider: Provider, row: ProviderType) -> FreeTierLimits:
     """What `tier: "free"` means for this provider; nothing without it."""
     if provider.tier is None:
-        return Allowance()
+        return FreeTierLimits()
     if not row.free_presets:
-        return Allowance(
+        return FreeTierLimits(
             complaints=(
-                Complaint(
+                UnlocatedProblem(
                     ("tier",),
                     f'"free" is not known for {row.title}: no lasting free tier is '
                     'published; leave tier out, and write "free": true with limits of '
@@ -45,7 +45,7 @@ def allowance(provider: Provider, row: ProviderType) -> Allowance:
             )
         )
     unknown = tuple(
-        Complaint(
+        UnlocatedProblem(
             ("models", index, "name"),
             f'"{model.name}" is not known to be on the free tier of {row.title} (it has '
             f"{_names(row)}); move the model to a provider without tier",
@@ -53,7 +53,7 @@ def allowance(provider: Provider, row: ProviderType) -> Allowance:
         for index, model in enumerate(provider.models)
         if preset_for(row.free_presets, model.name) is None
     )
-    return Allowance(row.free_presets, unknown)
+    return FreeTierLimits(row.free_presets, unknown)
 
 
 def shared_limits(

@@ -43,7 +43,7 @@ class Upstream:
 
     provider: str
     account: str
-    row: ProviderType = field(repr=False)
+    type_info: ProviderType = field(repr=False)
     origin: Origin
     paths: Mapping[Dialect, str]
     """Path after the origin's for each dialect; `{model}` stands for the sent name."""
@@ -60,16 +60,16 @@ class Upstream:
     """What is sent as model instead of the model's name."""
 
     @property
-    def fetches(self) -> bool:
+    def needs_credential(self) -> bool:
         """A credential has to be fetched before each request (and may be cached)."""
-        return self.row.credential == "copilot" or bool(self.token_file)
+        return self.type_info.credential == "copilot" or bool(self.token_file)
 
     def sent_model(self, model: str) -> str:
         return self.deployment or model
 
 
 @frozen
-class Incomplete:
+class NotConfigured:
     """Why there is no upstream. The clause follows the provider's name."""
 
     reason: str
@@ -86,7 +86,7 @@ def upstream(
     *,
     signed_in: bool = False,
     simulator_port: int = 0,
-) -> Upstream | Incomplete:
+) -> Upstream | NotConfigured:
     """The upstream of one account.
 
     `signed_in`: a Copilot token is stored for this provider. `simulator_port`: where
@@ -95,15 +95,15 @@ def upstream(
     if provider.missing_env:
         names = " and ".join(provider.missing_env)
         verb = "is" if len(provider.missing_env) == 1 else "are"
-        return Incomplete(f"not configured: {names} {verb} not set", "apiKey")
+        return NotConfigured(f"not configured: {names} {verb} not set", "apiKey")
     variant = _variant(provider, row)
     origin = _origin(provider, row, variant, simulator_port)
-    if isinstance(origin, Incomplete):
+    if isinstance(origin, NotConfigured):
         return origin
     paths = row.paths if variant is None or variant.paths is None else variant.paths
     query = variant.query if variant else ""
     filled = _fill(query, provider)
-    if isinstance(filled, Incomplete):
+    if isinstance(filled, NotConfigured):
         return filled
     headers = _headers(provider, row)
     found = Upstream(
@@ -121,12 +121,12 @@ def upstream(
 
 def _with_key(
     found: Upstream, provider: Provider, key: SecretStr | None, signed_in: bool
-) -> Upstream | Incomplete:
-    row = found.row
+) -> Upstream | NotConfigured:
+    row = found.type_info
     match row.credential:
         case "copilot":
             if provider.oauth_token is None and not signed_in:
-                return Incomplete(
+                return NotConfigured(
                     "not configured: not signed in, run `llm-gateway login copilot`",
                     "oauthToken",
                 )
@@ -142,7 +142,7 @@ def _with_key(
         name in (b"authorization", _auth_header(row)) for name, _ in found.headers
     )
     if key is None and row.needs_key and not own_auth:
-        return Incomplete(f"not configured: {missing} missing", "apiKey")
+        return NotConfigured(f"not configured: {missing} missing", "apiKey")
     return replace(found, key=key)
 
 
@@ -160,7 +160,7 @@ def _variant(provider: Provider, row: ProviderType) -> Variant | None:
 
 def _origin(
     provider: Provider, row: ProviderType, variant: Variant | None, simulator_port: int
-) -> Origin | Incomplete:
+) -> Origin | NotConfigured:
     if row.builtin:
         return Origin(
             "http", "127.0.0.1", simulator_port, f"/{quote(provider.id, safe='')}"
@@ -172,19 +172,19 @@ def _origin(
         return given if given.path else replace(given, path=empty)
     base = variant.base_url if variant else row.base_url
     if not base:
-        return Incomplete("not configured: baseURL is missing", "baseURL")
+        return NotConfigured("not configured: baseURL is missing", "baseURL")
     filled = _fill(base, provider)
-    return filled if isinstance(filled, Incomplete) else parse_base_url(filled)
+    return filled if isinstance(filled, NotConfigured) else parse_base_url(filled)
 
 
-def _fill(template: str, provider: Provider) -> str | Incomplete:
+def _fill(template: str, provider: Provider) -> str | NotConfigured:
     values: dict[str, str] = {}
     for key in _placeholders(template):
         value: str | None = getattr(provider, to_snake(key))
         if value is None:
-            return Incomplete(f"not configured: {key} is missing", key)
+            return NotConfigured(f"not configured: {key} is missing", key)
         if not _FILLING.fullmatch(value):
-            return Incomplete(
+            return NotConfigured(
                 f"not configured: {key} has a character that no address has", key
             )
         values[key] = value

@@ -96,19 +96,19 @@ def build(
     if credential is not None:
         key = credential.token
         origin = credential.origin or origin
-    elif upstream.fetches:
+    elif upstream.needs_credential:
         raise NoCredential(f"{upstream.provider}: no credential was fetched")
     model = upstream.sent_model(offer.model)
     headers = dict(OWN_HEADERS)
     headers.update(dialect.headers)
     allowed = _allowed(upstream, dialect, intercepted)
     headers.update(_forwarded(client_headers, allowed, dialect.forwarded_prefix))
-    for name in upstream.row.request_headers:
+    for name in upstream.type_info.request_headers:
         if (value := PER_REQUEST[name](body.ask, request_id)) is not None:
             headers[name.encode()] = value.encode()
     if key is not None:
         headers.update(
-            _auth(upstream.row.auth_of(dialect.name), key.get_secret_value())
+            _auth(upstream.type_info.auth_of(dialect.name), key.get_secret_value())
         )
     headers.update(upstream.headers)
     headers[b"accept-encoding"] = b"identity"
@@ -138,13 +138,13 @@ def model_list(
     upstream: Upstream, credential: Credential | None = None
 ) -> Outbound | None:
     """The GET that lists a provider's models; None where it has no such list."""
-    row = upstream.row
+    row = upstream.type_info
     if row.models_path is None:
         return None
     origin, key = upstream.origin, upstream.key
     if credential is not None:
         key, origin = credential.token, credential.origin or origin
-    elif upstream.fetches:
+    elif upstream.needs_credential:
         raise NoCredential(f"{upstream.provider}: no credential was fetched")
     native = next(iter(row.paths))
     headers = dict(OWN_HEADERS)
@@ -175,7 +175,7 @@ def authority(origin: Origin) -> str:
 def _allowed(
     upstream: Upstream, dialect: DialectSpec, intercepted: bool
 ) -> frozenset[bytes]:
-    row = upstream.row
+    row = upstream.type_info
     allowed = dialect.forwards | row.forwarded
     return allowed if intercepted else allowed | row.forwarded_direct
 
@@ -230,8 +230,8 @@ def _path(
             action, below = Action(below[1:]), ""
         path = path.replace("{action}", action.word)
         query = "&".join(filter(None, (action.query, query)))
-    if client_query and upstream.row.forwarded_query:
-        query = _merged(query, client_query, upstream.row.forwarded_query)
+    if client_query and upstream.type_info.forwarded_query:
+        query = _merged(query, client_query, upstream.type_info.forwarded_query)
     path = path.replace("{model}", quote(model, safe=""))
     return f"{origin.path}{path}{below}{'?' if query else ''}{query}"
 
@@ -259,7 +259,7 @@ def _body(
     max_tokens: int | None,
 ) -> tuple[bytes, bool]:
     """The body that leaves, and whether its usage chunk is ours to take out."""
-    row = upstream.row
+    row = upstream.type_info
     drop = drop | row.drops | quirk.drop
     if row.stream_usage == "reject":
         drop |= {"stream_options"}

@@ -14,24 +14,24 @@ MOST = 10_000
 
 
 @frozen
-class Warm:
+class AffinityEntry:
     offer: tuple[str, str, str]
     at: float
-    cached_share: float
+    cache_hit_ratio: float
     """Part of the last prompt that was read from the provider's cache, 0 to 1."""
 
 
-class Sticky:
+class ConversationAffinity:
     def __init__(self) -> None:
-        self._warm: dict[str, Warm] = {}
+        self._warm: dict[str, AffinityEntry] = {}
 
-    def find(self, conversation: str, now: float) -> Warm | None:
+    def lookup(self, conversation: str, now: float) -> AffinityEntry | None:
         warm = self._warm.get(conversation)
         if warm is None or now - warm.at > WARM_FOR:
             return None
         return warm
 
-    def keep(
+    def remember(
         self,
         conversation: str,
         offer: tuple[str, str, str],
@@ -42,6 +42,6 @@ class Sticky:
             return
         # Re-inserting moves it to the end: the first one is the longest untouched.
         self._warm.pop(conversation, None)
-        self._warm[conversation] = Warm(offer, now, cached_share)
+        self._warm[conversation] = AffinityEntry(offer, now, cached_share)
         if len(self._warm) > MOST:
             del self._warm[next(iter(self._warm))]

@@ -1,7 +1,7 @@
 """What a failed attempt means, and what the client is told when none is left.
 
-What lives here: the decision table of failing over. `judge` reads one failure and
-returns what to do next and what to remember; `final_answer` picks the most useful
+What lives here: the decision table of failing over. `classify` reads one failure and
+returns what to do next and what to remember; `final_response` picks the most useful
 last word once nothing more can be tried.
 
 What this file does not know: sockets, mitmproxy, clocks, who the next candidate is.
@@ -15,7 +15,7 @@ from llm_gateway.dialects import ProviderError, word_of
 from llm_gateway.dialects.error_topics import UNKNOWN, About, By, Topic
 from llm_gateway.domain import Candidate
 from llm_gateway.frozen import frozen
-from llm_gateway.limits.provider_refusals import Refused
+from llm_gateway.limits.provider_refusals import ProviderRefusal
 from llm_gateway.routing.health import (
     DISABLED_FOR,
     MODEL_GONE_FOR,
@@ -24,29 +24,29 @@ from llm_gateway.routing.health import (
 )
 
 
-class Next(Enum):
-    MOVE_ON = "another candidate"
-    LARGER = "a candidate with a larger context window"
-    REFRESH = "the same one with a fresh credential"
-    REPEAT = "the same one without what it rejects"
-    STOP = "the client's own error goes back"
+class NextStep(Enum):
+    NEXT_CANDIDATE = "another candidate"
+    LARGER_CONTEXT = "a candidate with a larger context window"
+    REFRESH_CREDENTIAL = "the same one with a fresh credential"
+    RETRY_WITH_QUIRK = "the same one without what it rejects"
+    RETURN_ERROR = "the client's own error goes back"
 
 
-class Mark(Enum):
+class Penalty(Enum):
     """What is remembered of the one that failed."""
 
     NOTHING = "nothing"
-    STRIKE = "strike"
-    STRIKE_PROVIDER = "strike against the whole provider"
-    COOL = "cooldown"
+    FAILURE = "strike"
+    PROVIDER_FAILURE = "strike against the whole provider"
+    COOLDOWN = "cooldown"
     DISABLE_ACCOUNT = "account disabled"
     DISABLE_MODEL = "model disabled"
     DISABLE_ENDPOINT = "model disabled in this dialect"
-    NO_DIALECT = "dialect not spoken"
+    DISABLE_DIALECT = "dialect not spoken"
 
 
 @frozen
-class Failed:
+class FailedAttempt:
     """One attempt that failed, as the edge saw it."""
 
     kind: str
@@ -66,7 +66,7 @@ class Failed:
     """Unix time that it asks us to wait for, with whatever status."""
     sent: bool = True
     """The provider may have seen the request."""
-    refused: Refused | None = None
+    refused: ProviderRefusal | None = None
     """What a 402, 403, 413 or 429 says of limits and money."""
 
     @property
@@ -79,9 +79,9 @@ class Failed:
 
 
 @frozen
-class Judged:
-    next: Next
-    mark: Mark
+class FailureVerdict:
+    next: NextStep
+    penalty: Penalty
     reason: str
     """A class of failure for the ledger: never a provider's free text."""
     counted: bool
@@ -99,14 +99,16 @@ _GONE = {404, 405, 410}
 _NOT_THE_CLIENTS = {About.KEY, About.MONEY, About.MODEL, About.ENDPOINT}
 """Topics that whoever runs the gateway can do something about, and no client."""
 _DISABLES = {
-    About.MODEL: Mark.DISABLE_MODEL,
-    About.ENDPOINT: Mark.DISABLE_ENDPOINT,
-    About.KEY: Mark.DISABLE_ACCOUNT,
-    About.MONEY: Mark.DISABLE_ACCOUNT,
+    About.MODEL: Penalty.DISABLE_MODEL,
+    About.ENDPOINT: Penalty.DISABLE_ENDPOINT,
+    About.KEY: Penalty.DISABLE_ACCOUNT,
+    About.MONEY: Penalty.DISABLE_ACCOUNT,
 }
 
 
-def judge(failed: Failed, now: float, *, can_refresh: bool = False) -> Judged:
+def classify(
+    failed: FailedAttempt, now: float, *, can_refresh: bool = False
+) -> FailureVerdict:
     """One row of the table for one failure.
 
     `can_refresh` says that its credential is a session that was not renewed for this
@@ -114,35 +116,44 @@ def judge(failed: Failed, now: float, *, can_refresh: bool = False) -> Judged:
     """
     kind = failed.kind
     if kind in _CONNECTION or (kind == _CLOSED and failed.status is None):
-        return Judged(
-            Next.MOVE_ON, Mark.STRIKE_PROVIDER, _reason(failed), counted=False
+        return FailureVerdict(
+            NextStep.NEXT_CANDIDATE,
+            Penalty.PROVIDER_FAILURE,
+            _reason(failed),
+            counted=False,
         )
     if kind in (_CLOSED, "no first byte", "deadline", "judged", "protocol error"):
         # A deadline that passed before anything was sent says nothing of a provider.
-        mark = Mark.STRIKE if failed.sent or kind != "deadline" else Mark.NOTHING
-        return Judged(Next.MOVE_ON, mark, _reason(failed), counted=failed.sent)
+        mark = Penalty.FAILURE if failed.sent or kind != "deadline" else Penalty.NOTHING
+        return FailureVerdict(
+            NextStep.NEXT_CANDIDATE, mark, _reason(failed), counted=failed.sent
+        )
     return _judge_status(failed, now, can_refresh)
 
 
-def _judge_status(failed: Failed, now: float, can_refresh: bool) -> Judged:
+def _judge_status(
+    failed: FailedAttempt, now: float, can_refresh: bool
+) -> FailureVerdict:
     status = failed.status or 0
     reason = _reason(failed)
     refused = failed.refused
     about = failed.topic.about
-    unharmed = Judged(Next.MOVE_ON, Mark.NOTHING, reason, counted=False)
+    unharmed = FailureVerdict(
+        NextStep.NEXT_CANDIDATE, Penalty.NOTHING, reason, counted=False
+    )
     if about is About.TOO_LONG and (status in (400, 413, 422) or status >= 500):
-        return replace(unharmed, next=Next.LARGER)
+        return replace(unharmed, next=NextStep.LARGER_CONTEXT)
     if refused is not None:
         if refused.kind == "money":
             back = refused.until or now + DISABLED_FOR
-            return replace(unharmed, mark=Mark.DISABLE_ACCOUNT, until=back)
+            return replace(unharmed, penalty=Penalty.DISABLE_ACCOUNT, until=back)
         # A request too large for a minute's tokens is no reason to rest.
-        mark = Mark.NOTHING if refused.kind == "too_large" else Mark.COOL
-        return replace(unharmed, mark=mark, until=refused.until)
+        mark = Penalty.NOTHING if refused.kind == "too_large" else Penalty.COOLDOWN
+        return replace(unharmed, penalty=mark, until=refused.until)
     if status == 429:
-        return replace(unharmed, mark=Mark.COOL)
+        return replace(unharmed, penalty=Penalty.COOLDOWN)
     if can_refresh and status == 401 and about is not About.NAMED:
-        return replace(unharmed, next=Next.REFRESH)
+        return replace(unharmed, next=NextStep.REFRESH_CREDENTIAL)
     if status in (401, 402, 403):
         return _judge_access(failed, now, unharmed)
     if status in _GONE:
@@ -152,36 +163,48 @@ def _judge_status(failed: Failed, now: float, can_refresh: bool) -> Judged:
             return replace(unharmed, counted=True)
         # It may be asked to wait for as long as a circuit would be open at most.
         until = failed.back_at and min(failed.back_at, now + OPEN_MOST)
-        return Judged(Next.MOVE_ON, Mark.STRIKE, reason, True, until)
+        return FailureVerdict(
+            NextStep.NEXT_CANDIDATE, Penalty.FAILURE, reason, True, until
+        )
     if 400 <= status < 500:
         if about in _NOT_THE_CLIENTS:
             # Its text may repeat the request: only a code takes anything away from others.
             sure = failed.topic.by is By.CODE
             return _disabled(about, now, unharmed) if sure else unharmed
-        return Judged(Next.STOP, Mark.NOTHING, reason, counted=True)
+        return FailureVerdict(
+            NextStep.RETURN_ERROR, Penalty.NOTHING, reason, counted=True
+        )
     # 1xx and 3xx: redirects are never followed, since a key goes to one origin only.
-    return Judged(Next.MOVE_ON, Mark.STRIKE, reason, counted=True)
+    return FailureVerdict(
+        NextStep.NEXT_CANDIDATE, Penalty.FAILURE, reason, counted=True
+    )
 
 
-def _judge_access(failed: Failed, now: float, unharmed: Judged) -> Judged:
+def _judge_access(
+    failed: FailedAttempt, now: float, unharmed: FailureVerdict
+) -> FailureVerdict:
     """401, 402, 403: the account, unless it is known to be about something else."""
     about = failed.topic.about
     if about is About.NAMED:
         return unharmed
     if failed.status == 403:
         if about is About.FLAGGED:
-            return replace(unharmed, next=Next.STOP, counted=True)
+            return replace(unharmed, next=NextStep.RETURN_ERROR, counted=True)
         if about in (About.MODEL, About.ENDPOINT):
             return _disabled(about, now, unharmed)
     return _disabled(About.KEY, now, unharmed)
 
 
-def _judge_gone(failed: Failed, now: float, unharmed: Judged) -> Judged:
+def _judge_gone(
+    failed: FailedAttempt, now: float, unharmed: FailureVerdict
+) -> FailureVerdict:
     """404, 405, 410: the model, the route, or what the request named."""
     topic = failed.topic
     if topic.about is About.ROUTE:
         # Whether it ever answered in this dialect is for `Health` to say.
-        return replace(unharmed, mark=Mark.NO_DIALECT, until=now + MODEL_GONE_FOR)
+        return replace(
+            unharmed, penalty=Penalty.DISABLE_DIALECT, until=now + MODEL_GONE_FOR
+        )
     if topic.about is About.ENDPOINT or (
         topic.about is About.MODEL and topic.by in (By.CODE, By.NAME)
     ):
@@ -189,13 +212,13 @@ def _judge_gone(failed: Failed, now: float, unharmed: Judged) -> Judged:
     return unharmed
 
 
-def _disabled(about: About, now: float, unharmed: Judged) -> Judged:
+def _disabled(about: About, now: float, unharmed: FailureVerdict) -> FailureVerdict:
     mark = _DISABLES[about]
-    for_how_long = DISABLED_FOR if mark is Mark.DISABLE_ACCOUNT else MODEL_GONE_FOR
-    return replace(unharmed, mark=mark, until=now + for_how_long)
+    for_how_long = DISABLED_FOR if mark is Penalty.DISABLE_ACCOUNT else MODEL_GONE_FOR
+    return replace(unharmed, penalty=mark, until=now + for_how_long)
 
 
-def _reason(failed: Failed) -> str:
+def _reason(failed: FailedAttempt) -> str:
     if failed.status is not None and failed.kind == "status":
         return f"{failed.status} {failed.code}".strip()
     if failed.kind == "judged":
@@ -206,20 +229,20 @@ def _reason(failed: Failed) -> str:
 
 
 @frozen
-class Passed:
+class UpstreamError:
     """The provider's own answer goes to the client, body and status."""
 
-    failed: Failed
+    failed: FailedAttempt
 
 
 @frozen
-class Own:
+class GatewayError:
     """Our own answer: in the client's dialect, with the reasons."""
 
     status: int
     code: str
     message: str
-    retry_after: float | None = None
+    retry_at: float | None = None
     """Unix time of the soonest return."""
 
 
@@ -227,13 +250,13 @@ UNSUPPORTED_DIALECT = "unsupported_dialect"
 """Code of our own 400 where nothing but the API format is in the way."""
 
 
-def final_answer(
-    tried: Sequence[tuple[str, Failed]],
+def final_response(
+    tried: Sequence[tuple[str, FailedAttempt]],
     skipped: Sequence[Candidate],
     *,
     model: str,
     now: float,
-) -> Passed | Own:
+) -> UpstreamError | GatewayError:
     """The last word: about the request, else the last 5xx, else our own.
 
     It is a 400 when nothing but the dialect is in the way.
@@ -243,7 +266,7 @@ def final_answer(
     """
     for _, failed in reversed(tried):
         if _speaks_of_request(failed):
-            return Passed(failed)
+            return UpstreamError(failed)
     reasons = {name: _reason(failed) for name, failed in tried}
     reasons |= {_name(c): c.reason for c in skipped}
     why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
@@ -252,14 +275,14 @@ def final_answer(
         # A page, or nothing at all, tells an app less than our own words do.
         speaks = failed.body_complete and failed.body.lstrip()[:1] in (b"{", b"[")
         if failed.kind == "status" and (failed.status or 0) >= 500 and speaks:
-            return Passed(failed)
+            return UpstreamError(failed)
     if (
         skipped
         and all(NOT_SPOKEN in c.reason for c in skipped)
         and all(f.topic.about is About.ROUTE for _, f in tried)
     ):
         # A 5xx would be asked again and again; this is for the app's settings.
-        return Own(
+        return GatewayError(
             400,
             UNSUPPORTED_DIALECT,
             f"No provider of {model!r} answers in this API format: {why}. Set the app to"
@@ -270,28 +293,30 @@ def final_answer(
     broken = states <= {"failing", "disabled", "not configured"}
     if tried and broken and all(f.kind != "status" for _, f in tried):
         late = all(f.kind in _TIMEOUTS for _, f in tried)
-        return Own(
+        return GatewayError(
             504 if late else 502,
             "upstream_unreachable",
             f"No provider of {model!r} answered. {why}",
             soonest,
         )
     if tried and soonest is None:
-        return Own(502, "upstream_failed", f"No provider could serve {model!r}. {why}")
+        return GatewayError(
+            502, "upstream_failed", f"No provider could serve {model!r}. {why}"
+        )
     if not tried and "too large" in states and states <= {"too large", "disabled"}:
-        return Own(
+        return GatewayError(
             413,
             "request_too_large",
             f"The request is too large for every provider of {model!r}. {why}",
         )
     if states and broken:
-        return Own(
+        return GatewayError(
             503,
             "no_provider_available",
             f"No provider of {model!r} is available. {why}",
             soonest,
         )
-    return Own(
+    return GatewayError(
         429,
         "rate_limit_exceeded",
         f"Every provider of {model!r} is exhausted. {why}",
@@ -299,7 +324,7 @@ def final_answer(
     )
 
 
-def _speaks_of_request(failed: Failed) -> bool:
+def _speaks_of_request(failed: FailedAttempt) -> bool:
     """The client can do something about it; not so about a key, money or a config."""
     topic, refused = failed.topic, failed.refused
     if failed.kind != "status" or not failed.body_complete:

@@ -71,24 +71,24 @@ class _Circuit:
     open_until: float = 0.0
     opened: int = 0
     """How often it opened without a success in between."""
-    trial: float | None = None
+    half_open_probe: float | None = None
     """When the one real request that tests it left."""
     reason: str = ""
 
 
 @dataclass(slots=True)
-class _Rest:
+class _Unavailability:
     until: float
     state: str
     reason: str
 
 
-class Health:
+class HealthTracker:
     """Failures remembered and forgotten. Not thread-safe; one event loop owns it."""
 
     def __init__(self) -> None:
         self._circuits: dict[Key, _Circuit] = {}
-        self._rests: dict[Key, _Rest] = {}
+        self._rests: dict[Key, _Unavailability] = {}
         self._cooled: dict[Key, int] = {}
         self._silent: dict[Key, float] = {}
         """(provider, dialect) that never answered -> when it is asked again."""
@@ -121,7 +121,10 @@ class Health:
                 continue
             if circuit.open_until > now:
                 found = Unavailable("failing", circuit.reason, circuit.open_until)
-            elif circuit.trial is not None and now - circuit.trial < OPEN_MOST:
+            elif (
+                circuit.half_open_probe is not None
+                and now - circuit.half_open_probe < OPEN_MOST
+            ):
                 found = Unavailable("failing", "being tested", now + 1)
             else:
                 continue
@@ -129,15 +132,15 @@ class Health:
                 worst = found
         return worst
 
-    def dispatched(self, offer: Key, now: float) -> None:
+    def record_dispatch(self, offer: Key, now: float) -> None:
         """A request leaves: where a circuit is half open, it is the one that tests it."""
         self._tick(now)
         for key in _levels(offer) if self._circuits else ():
             circuit = self._circuits.get(key)
             if circuit is not None and circuit.opened:
-                circuit.trial = now
+                circuit.half_open_probe = now
 
-    def succeeded(
+    def record_success(
         self, offer: Key, now: float, *, asker: str = "", dialect: str = ""
     ) -> bool:
         """A good answer to `asker`. True when it closed a circuit."""
@@ -165,13 +168,13 @@ class Health:
         if self._silent:
             self._silent.pop(spoken, None)
 
-    def inconclusive(self, offer: Key) -> None:
+    def release_probe(self, offer: Key) -> None:
         """Neither good nor bad (client went away, 4xx): a test is free to run again."""
         for key in _levels(offer):
             if circuit := self._circuits.get(key):
-                circuit.trial = None
+                circuit.half_open_probe = None
 
-    def strike(
+    def record_failure(
         self,
         offer: Key,
         now: float,
@@ -191,8 +194,8 @@ class Health:
             circuit = self._circuits[key] = _Circuit()
             if served := self._served.pop(key, None):
                 circuit.recent.append(served)
-        tested = circuit.trial is not None
-        self.inconclusive(offer)
+        tested = circuit.half_open_probe is not None
+        self.release_probe(offer)
         if not whole and (provider := self._circuits.get(offer[:1])):
             # It was reached, and that is all that its own circuit is about.
             _recover(provider, _Result(now, False, asker))
@@ -213,10 +216,12 @@ class Health:
         circuit.recent.clear()
         return circuit.open_until
 
-    def cool(self, offer: Key, now: float, until: float | None, reason: str) -> float:
+    def start_cooldown(
+        self, offer: Key, now: float, until: float | None, reason: str
+    ) -> float:
         """A provider asked for patience; without its word 30 s, growing. Until when."""
         self._tick(now)
-        self.inconclusive(offer)
+        self.release_probe(offer)
         if until is None:
             known = self._rests.get(offer)
             if known is not None and known.until > now:
@@ -225,7 +230,7 @@ class Health:
             times = self._cooled.get(offer, 0)
             self._cooled[offer] = times + 1
             until = now + min(COOL_FIRST * 2**times, COOL_MOST)
-        self._rest(offer, _Rest(until, "cooling down", reason))
+        self._rest(offer, _Unavailability(until, "cooling down", reason))
         return until
 
     def disable(
@@ -239,16 +244,16 @@ class Health:
     ) -> None:
         """The model is of no use now: at all, or in this dialect only; or, with `account`,
         everything of its account."""
-        self.inconclusive(offer)
+        self.release_probe(offer)
         key = offer[:2] if account else (*offer, dialect) if dialect else offer
-        self._rest(key, _Rest(until, "disabled", reason))
+        self._rest(key, _Unavailability(until, "disabled", reason))
 
     def bill(self, offer: Key, until: float, *, account: bool = False) -> None:
         """It was billed though it counts as free: the model, or with `account` its key."""
-        self.inconclusive(offer)
+        self.release_probe(offer)
         key = offer[:2] if account else offer
         self._billed.add(key)
-        self._rest(key, _Rest(until, "disabled", "billed though free"))
+        self._rest(key, _Unavailability(until, "disabled", "billed though free"))
 
     def forget_bills(self) -> None:
         """The configuration changed: what counts as free is another matter now."""
@@ -256,18 +261,18 @@ class Health:
             self._rests.pop(key, None)
         self._billed.clear()
 
-    def silence(self, offer: Key, dialect: str, until: float) -> bool:
+    def disable_dialect(self, offer: Key, dialect: str, until: float) -> bool:
         """Its provider has no such path: it is left alone in this dialect until then.
 
         False when it has answered there before: then the path was not what was missing.
         """
-        self.inconclusive(offer)
+        self.release_probe(offer)
         if (offer[0], dialect) in self._spoken:
             return False
         self._silent[offer[0], dialect] = until
         return True
 
-    def _rest(self, key: Key, rest: _Rest) -> None:
+    def _rest(self, key: Key, rest: _Unavailability) -> None:
         known = self._rests.get(key)
         if known is None or known.until < rest.until:
             self._rests[key] = rest
@@ -295,8 +300,8 @@ class Health:
         self._mark = now
         for circuit in self._circuits.values():
             circuit.open_until -= back
-            if circuit.trial is not None:
-                circuit.trial -= back
+            if circuit.half_open_probe is not None:
+                circuit.half_open_probe -= back
             circuit.recent = deque(
                 result._replace(at=result.at - back) for result in circuit.recent
             )
@@ -316,7 +321,7 @@ def _recover(circuit: _Circuit, good: _Result) -> None:
     circuit.in_a_row = 0
     circuit.opened = 0
     circuit.open_until = 0.0
-    circuit.trial = None
+    circuit.half_open_probe = None
     _note(circuit, good)
 
 

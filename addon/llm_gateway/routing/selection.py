@@ -5,20 +5,20 @@ cheapest, unknown prices last; among free ones the warm conversation, then the m
 headroom. Every candidate leaves with a reason, also the skipped ones.
 
 What this file does not know: clocks, sockets, the config's text. Limits and health
-are asked through the small `Standings` protocol.
+are asked through the small `RoutingState` protocol.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from llm_gateway.domain import (
-    Call,
     Candidate,
+    Charge,
     Decision,
     Dialect,
+    GatewayRequest,
     Limit,
     Metric,
-    Need,
     Offer,
     Policy,
     Price,
@@ -29,19 +29,19 @@ from llm_gateway.limits.limiter import LimitRefusal
 from llm_gateway.providers.paid_extras import NO_EXTRAS, Extras
 from llm_gateway.routing.health import Unavailable
 
-NEAR = 0.25
+NEAR_LIMIT_HEADROOM = 0.25
 """Headroom at or below which an offer is called near its limit (75 % used)."""
 
 
-class Standings(Protocol):
+class RoutingState(Protocol):
     """What routing asks about an offer. Implemented over the limiter and health."""
 
     def limits(self, offer: Offer) -> tuple[Limit, ...]:
         """The offer's own, the client's and the budget's: all that one attempt holds."""
 
-    def need(self, offer: Offer, ask: RequestInfo) -> Need: ...
+    def need(self, offer: Offer, ask: RequestInfo) -> Charge: ...
     def fit(
-        self, offer: Offer, limits: Sequence[Limit], need: Need
+        self, offer: Offer, limits: Sequence[Limit], need: Charge
     ) -> LimitRefusal | None: ...
     def headroom(self, offer: Offer, limits: Sequence[Limit]) -> float: ...
     def unavailable(self, offer: Offer, dialect: Dialect) -> Unavailable | None: ...
@@ -60,39 +60,41 @@ class Standings(Protocol):
 
 
 def decide(
-    call: Call,
+    call: GatewayRequest,
     ranks: Sequence[Sequence[Offer]],
-    standings: Standings,
+    standings: RoutingState,
     *,
-    warm: tuple[str, str, str] | None = None,
-    chance: Callable[[], float],
+    affinity: tuple[str, str, str] | None = None,
+    tie_break: Callable[[], float],
     exclude: frozenset[tuple[str, str, str]] = frozenset(),
-    larger_than: int | None = None,
+    min_context_window: int | None = None,
 ) -> Decision:
     """Weigh every offer for this call.
 
     `ranks` holds those that have the asked name exactly, then by alias, then by
     wildcard: among offers that cost alike, an exact name beats an alias and an alias
-    beats a wildcard. `exclude` holds offers that failed for this call already; `larger_than` asks for a
-    known context window above that many tokens; `chance` breaks ties.
+    beats a wildcard. `exclude` holds offers that failed for this call already; `min_context_window` asks for a
+    known context window above that many tokens; `tie_break` breaks ties.
     """
     ready: list[tuple[tuple[float, ...], Candidate]] = []
     skipped: list[Candidate] = []
     for rank, offers in enumerate(ranks):
         for offer in offers:
-            found = _weigh(call, offer, standings, exclude, larger_than)
+            found = _weigh(call, offer, standings, exclude, min_context_window)
             if found.verdict is Verdict.SKIPPED:
                 skipped.append(found)
             else:
-                ready.append((_order(call, found, rank, warm, chance()), found))
+                ready.append((_order(call, found, rank, affinity, tie_break()), found))
     ready.sort(key=lambda ranked: ranked[0])
     ordered = [candidate for _, candidate in ready]
     if ordered:
-        ordered[0] = _taken(call, ordered[0], warm, len(ordered))
+        ordered[0] = _taken(call, ordered[0], affinity, len(ordered))
     return Decision(call.ask.model, call.policy, (*ordered, *skipped))
 
 
-def one_family(ranks: Sequence[Sequence[Offer]]) -> tuple[tuple[Offer, ...], ...]:
+def same_embedding_model(
+    ranks: Sequence[Sequence[Offer]],
+) -> tuple[tuple[Offer, ...], ...]:
     """Offers whose embeddings lie in one vector space: that of the first.
 
     The same upstream model, or the same `mappedName` given on purpose in the config.
@@ -112,9 +114,9 @@ def one_family(ranks: Sequence[Sequence[Offer]]) -> tuple[tuple[Offer, ...], ...
 
 
 def _weigh(
-    call: Call,
+    call: GatewayRequest,
     offer: Offer,
-    standings: Standings,
+    standings: RoutingState,
     exclude: frozenset[tuple[str, str, str]],
     larger_than: int | None,
 ) -> Candidate:
@@ -157,7 +159,7 @@ def _weigh(
         offer,
         Verdict.READY,
         "free" if zero_cost else "paid" if priced else "paid, price unknown",
-        state="near limit" if headroom <= NEAR else "ready",
+        state="near limit" if headroom <= NEAR_LIMIT_HEADROOM else "ready",
         expected_cost=0
         if zero_cost
         else standings.expected_cost(offer, ask)
@@ -178,7 +180,7 @@ def _limit_state(refusal: LimitRefusal) -> str:
 
 
 def _order(
-    call: Call,
+    call: GatewayRequest,
     found: Candidate,
     rank: int,
     warm: tuple[str, str, str] | None,
@@ -201,7 +203,10 @@ def _skip(
 
 
 def _taken(
-    call: Call, found: Candidate, warm: tuple[str, str, str] | None, ready: int
+    call: GatewayRequest,
+    found: Candidate,
+    warm: tuple[str, str, str] | None,
+    ready: int,
 ) -> Candidate:
     # Not `dataclasses.replace`: it is five times as slow, and this runs per request.
     return Candidate(
@@ -229,7 +234,10 @@ def _changes(found: Candidate) -> str:
 
 
 def _why_taken(
-    call: Call, found: Candidate, warm: tuple[str, str, str] | None, ready: int
+    call: GatewayRequest,
+    found: Candidate,
+    warm: tuple[str, str, str] | None,
+    ready: int,
 ) -> str:
     offer = found.offer
     if offer.key == warm and (found.zero_cost or call.policy is Policy.ANY):

@@ -1,6 +1,6 @@
 """Routing context: catalog, limits, health and estimates, asked at one moment.
 
-`View` answers the questions of `selection.decide` as of `now`. What this file does not
+`RoutingView` answers the questions of `selection.decide` as of `now`. What this file does not
 know: clocks, disks, HTTP, the text of a config.
 """
 
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from llm_gateway.adaptation.quirks import Quirks
 from llm_gateway.dialects import SPECS
 from llm_gateway.domain import (
+    Charge,
     Dialect,
     Limit,
     Metric,
-    Need,
     Offer,
     Policy,
     Price,
@@ -24,7 +24,7 @@ from llm_gateway.limits.limiter import Limiter, LimitRefusal, scopes_of
 from llm_gateway.limits.token_estimate import Estimator
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.paid_extras import Extras
-from llm_gateway.routing.health import Health, Unavailable
+from llm_gateway.routing.health import HealthTracker, Unavailable
 from llm_gateway.routing.selection import expected_cost
 from llm_gateway.routing.worst_case import (
     affordable,
@@ -52,12 +52,12 @@ def tightest(*policies: Policy | None) -> Policy:
 
 
 @dataclass(slots=True)
-class Standpoint:
+class RoutingContext:
     """What a decision is made of: who offers, what is used, who is well."""
 
     catalog: Catalog
     limiter: Limiter = field(default_factory=Limiter)
-    health: Health = field(default_factory=Health)
+    health: HealthTracker = field(default_factory=HealthTracker)
     estimator: Estimator = field(default_factory=Estimator)
 
     quirks: Quirks = field(default_factory=Quirks)
@@ -68,7 +68,7 @@ class Standpoint:
         ask: RequestInfo,
         price: Price | None,
         max_tokens: int | None = None,
-    ) -> Need:
+    ) -> Charge:
         """What an answer to `ask` takes from the limits of `offer`, at most.
 
         `price` is what it costs there, None where that is unknown or nothing;
@@ -84,7 +84,7 @@ class Standpoint:
         cost: int | None = 0
         if price is not None and not price.is_zero:
             cost = worst_cost(ask, offer, price, tokens_in, for_money * ask.n)
-        return Need(1, tokens_in + for_tokens * ask.n, cost or 0)
+        return Charge(1, tokens_in + for_tokens * ask.n, cost or 0)
 
     def most_output(self, offer: Offer, ask: RequestInfo) -> int | None:
         """What `max_tokens` comes down to there, by the provider's row or its refusals."""
@@ -96,10 +96,10 @@ class Standpoint:
 
 
 @dataclass(slots=True)
-class View:
+class RoutingView:
     """Routing's questions, answered as of `now`."""
 
-    runtime: Standpoint
+    runtime: RoutingContext
     catalog: Catalog
     """The revision that is asked about; a reload may have made another one current."""
     now: float
@@ -108,13 +108,13 @@ class View:
     warm: tuple[str, str, str] | None = None
     warm_share: float = 0.0
     """Part of the prompt that the warm offer is likely to have cached."""
-    needs: dict[int, Need] = field(default_factory=dict)
+    needs: dict[int, Charge] = field(default_factory=dict)
     """By the identities of offers: what was found for the one ask of this view."""
 
     def limits(self, offer: Offer) -> tuple[Limit, ...]:
         return self.catalog.limits_for(offer, self.client)
 
-    def need(self, offer: Offer, ask: RequestInfo) -> Need:
+    def need(self, offer: Offer, ask: RequestInfo) -> Charge:
         found = self.needs.get(id(offer))
         if found is None:
             most = self.runtime.most_output(offer, ask)
@@ -160,7 +160,7 @@ class View:
         return most
 
     def fit(
-        self, offer: Offer, limits: Sequence[Limit], need: Need
+        self, offer: Offer, limits: Sequence[Limit], need: Charge
     ) -> LimitRefusal | None:
         scopes = scopes_of(*offer.key, self.client)
         return self.runtime.limiter.fit(limits, need, self.now, scopes=scopes)

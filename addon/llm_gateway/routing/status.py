@@ -10,17 +10,17 @@ import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from llm_gateway.app.state import Runtime
+from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DEFAULT, SPECS, first_of
 from llm_gateway.domain import (
     NANO,
-    Call,
     Candidate,
+    Charge,
     Decision,
     Dialect,
+    GatewayRequest,
     Limit,
     Metric,
-    Need,
     Offer,
     Policy,
     RequestInfo,
@@ -29,15 +29,15 @@ from llm_gateway.domain import (
 from llm_gateway.ledger.store import StoreError
 from llm_gateway.limits.calendar import span
 from llm_gateway.limits.limit_set import INDEX, amounts
-from llm_gateway.limits.limiter import Standing, scopes_of
+from llm_gateway.limits.limiter import LimitStatus, scopes_of
 from llm_gateway.limits.windows import LENGTHS
 from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.providers.registry import TYPES
 from llm_gateway.routing.selection import decide
-from llm_gateway.routing.state import Standpoint, View
+from llm_gateway.routing.state import RoutingContext, RoutingView
 from llm_gateway.timestamps import iso
 
-NOTHING = Need()
+NOTHING = Charge()
 UNITS = {Metric.REQUESTS: "requests", Metric.TOKENS: "tokens", Metric.COST: "USD"}
 ALWAYS = [(m, w) for m in Metric for w in (Window.MINUTE, Window.HOUR, Window.DAY)]
 
@@ -47,7 +47,7 @@ def key_name(metric: Metric, window: Window) -> str:
     return f"{metric.value}Per{window.value.capitalize()}"
 
 
-def starts(runtime: Runtime, now: float) -> dict[str, dict[Window, float]]:
+def starts(runtime: AppState, now: float) -> dict[str, dict[Window, float]]:
     """When the windows of each provider began that nobody may limit."""
     found: dict[str, dict[Window, float]] = {}
     for provider in runtime.catalog.config.providers:
@@ -62,8 +62,8 @@ def starts(runtime: Runtime, now: float) -> dict[str, dict[Window, float]]:
 
 
 async def used(
-    runtime: Runtime, now: float
-) -> dict[str, dict[Window, Mapping[tuple[str, str], Need]]]:
+    runtime: AppState, now: float
+) -> dict[str, dict[Window, Mapping[tuple[str, str], Charge]]]:
     """By provider and window: what the ledger says of each (provider, model)."""
     began = starts(runtime, now)
     moments = {at for windows in began.values() for at in windows.values()}
@@ -77,7 +77,7 @@ async def used(
     }
 
 
-async def usage(runtime: Runtime, now: float) -> dict[str, object]:
+async def usage(runtime: AppState, now: float) -> dict[str, object]:
     """The original's `/usage/current`: one entry per provider, one per model in it.
 
     Where a limit counts, it says what was used; elsewhere the ledger does.
@@ -104,15 +104,15 @@ async def usage(runtime: Runtime, now: float) -> dict[str, object]:
 
 
 def _model(
-    runtime: Runtime,
+    runtime: AppState,
     offers: Sequence[Offer],
     now: float,
-    of_ledger: Mapping[Window, Mapping[tuple[str, str], Need]],
+    of_ledger: Mapping[Window, Mapping[tuple[str, str], Charge]],
 ) -> dict[str, object]:
     """Limits of one model: the tightest of its own and its provider's, over accounts."""
-    by_key: dict[tuple[Metric, Window], list[Standing]] = {}
+    by_key: dict[tuple[Metric, Window], list[LimitStatus]] = {}
     for offer in offers:
-        tightest: dict[tuple[Metric, Window], Standing] = {}
+        tightest: dict[tuple[Metric, Window], LimitStatus] = {}
         for standing in standings(runtime, offer, now):
             key = (standing.limit.metric, standing.limit.window)
             known = tightest.get(key)
@@ -134,7 +134,7 @@ def _model(
 
 
 def _entry(
-    metric: Metric, standings: Sequence[Standing] | None, now: float, of_ledger: int
+    metric: Metric, standings: Sequence[LimitStatus] | None, now: float, of_ledger: int
 ) -> dict[str, object]:
     scale = NANO if metric is Metric.COST else 1
     if not standings:
@@ -160,10 +160,13 @@ def _entry(
 
 
 def standings(
-    runtime: Standpoint, offer: Offer, now: float, limits: Sequence[Limit] | None = None
-) -> tuple[Standing, ...]:
+    runtime: RoutingContext,
+    offer: Offer,
+    now: float,
+    limits: Sequence[Limit] | None = None,
+) -> tuple[LimitStatus, ...]:
     """The offer's limits and those that its provider let us know of."""
-    return runtime.limiter.standing(
+    return runtime.limiter.status(
         offer.limits if limits is None else limits,
         now,
         scopes=scopes_of(*offer.key, None),
@@ -171,11 +174,11 @@ def standings(
 
 
 def decision(
-    runtime: Standpoint, name: str, now: float, dialect: Dialect | None = None
+    runtime: RoutingContext, name: str, now: float, dialect: Dialect | None = None
 ) -> Decision | None:
     """Who would answer a small request for this model. None: nobody has the name, or
     nobody has it in this dialect; without one it is chat, where somebody speaks that."""
-    ranks = runtime.catalog.names.ranks(name)
+    ranks = runtime.catalog.names.match_tiers(name)
     if dialect is None:
         dialect = usual_dialect(runtime, name)
     if dialect is None:
@@ -183,7 +186,7 @@ def decision(
     ranks = tuple(tuple(o for o in rank if dialect in o.dialects) for rank in ranks)
     if not any(ranks):
         return None
-    call = Call(
+    call = GatewayRequest(
         id="",
         at=now,
         ask=RequestInfo(dialect, name),
@@ -194,36 +197,36 @@ def decision(
     return decide(
         call,
         ranks,
-        View(runtime, runtime.catalog, now),
+        RoutingView(runtime, runtime.catalog, now),
         # The order of the config breaks ties, so that asking twice gives one answer.
-        chance=lambda: 0.0,
+        tie_break=lambda: 0.0,
     )
 
 
-def usual_dialect(runtime: Standpoint, name: str) -> Dialect | None:
+def usual_dialect(runtime: RoutingContext, name: str) -> Dialect | None:
     """The one that is meant when none is named."""
     spoken = _spoken(runtime, name)
     return DEFAULT.name if DEFAULT.name in spoken else next(iter(spoken), None)
 
 
-def _spoken(runtime: Standpoint, name: str) -> list[Dialect]:
+def _spoken(runtime: RoutingContext, name: str) -> list[Dialect]:
     """Every dialect in which somebody has the name, usable or not."""
-    ranks = runtime.catalog.names.ranks(name)
+    ranks = runtime.catalog.names.match_tiers(name)
     found = {d for rank in ranks for offer in rank for d in offer.dialects}
     return [dialect for dialect in SPECS if dialect in found]
 
 
-def missing(runtime: Standpoint, name: str, dialect: Dialect | None) -> str:
+def missing(runtime: RoutingContext, name: str, dialect: Dialect | None) -> str:
     """Why there is no decision: an unknown name, or one that is here in other dialects."""
-    if dialect is None or not any(runtime.catalog.names.ranks(name)):
+    if dialect is None or not any(runtime.catalog.names.match_tiers(name)):
         return f"The model {name!r} does not exist here."
-    ranks = runtime.catalog.names.ranks(name)
+    ranks = runtime.catalog.names.match_tiers(name)
     having = [offer for rank in ranks for offer in rank]
     return nobody_takes(dialect, name, having, runtime.catalog.offers)
 
 
 def route(
-    runtime: Standpoint, name: str, now: float, dialect: Dialect | None = None
+    runtime: RoutingContext, name: str, now: float, dialect: Dialect | None = None
 ) -> dict[str, object] | None:
     """`GET /route`: one decision, and without a named dialect one more for each.
 
@@ -245,7 +248,7 @@ def route(
 
 
 def _block(
-    runtime: Standpoint, name: str, now: float, dialect: Dialect
+    runtime: RoutingContext, name: str, now: float, dialect: Dialect
 ) -> dict[str, object]:
     """What one dialect adds to the answer of `route`."""
     found = decision(runtime, name, now, dialect)
@@ -301,15 +304,15 @@ def _candidate(candidate: Candidate) -> dict[str, object]:
     }
 
 
-def state_of(runtime: Standpoint, offer: Offer, now: float) -> Candidate:
+def state_of(runtime: RoutingContext, offer: Offer, now: float) -> Candidate:
     """One offer as the dashboard shows it: its state word, reason and return."""
     dialect = first_of(offer.dialects) or DEFAULT.name
     ask = RequestInfo(dialect, offer.name)
-    call = Call(id="", at=now, ask=ask, client="", app="", policy=Policy.ANY)
+    call = GatewayRequest(id="", at=now, ask=ask, client="", app="", policy=Policy.ANY)
     found = decide(
         call,
         ((offer,),),
-        View(runtime, runtime.catalog, now),
-        chance=lambda: 0.0,
+        RoutingView(runtime, runtime.catalog, now),
+        tie_break=lambda: 0.0,
     )
     return found.candidates[0]

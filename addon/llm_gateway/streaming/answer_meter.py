@@ -30,8 +30,8 @@ _model = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
 class AnswerMeter:
     """One per plain answer that streams by: `feed` each chunk, then ask for `usage`."""
 
-    boundary = b""
-    flaw = ""
+    separator = b""
+    end_error = ""
     ended = False
     """Nothing in a plain answer says that it is whole before it ends."""
 

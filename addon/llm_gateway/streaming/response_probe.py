@@ -30,13 +30,13 @@ _FIELDS = (b"data", b"event", b"id", b"retry", b":")
 """How the lines of server-sent events begin."""
 
 
-class PeekState(Enum):
+class ProbeState(Enum):
     HOLD = "hold"
     CONTENT = "content"
     ERROR = "error"
 
 
-class Peek:
+class ResponseProbe:
     """One per attempt. Feed until the state is not HOLD, or finish."""
 
     def __init__(
@@ -68,11 +68,11 @@ class Peek:
         """The body is no stream; None: not known before its first byte."""
         self._head: list[bytes] = []
         self._size = 0
-        self._state = PeekState.HOLD
+        self._state = ProbeState.HOLD
 
-    def feed(self, data: bytes) -> PeekState:
+    def feed(self, data: bytes) -> ProbeState:
         """The state after these bytes."""
-        if self._state is not PeekState.HOLD:
+        if self._state is not ProbeState.HOLD:
             return self._state
         self._size += len(data)
         if self._plain is None:
@@ -86,31 +86,31 @@ class Peek:
             self._head.append(data)
         elif self._plain is False:
             for event in self._decoder.feed(data):
-                if self._judge(event) is not PeekState.HOLD:
+                if self._judge(event) is not ProbeState.HOLD:
                     return self._state
         if self._streamed and self._size > MOST_HELD:
-            self._state = PeekState.CONTENT
+            self._state = ProbeState.CONTENT
             self._head.clear()
         return self._state
 
     def let_go(self) -> None:
         """The answer goes out as it is: forget what was kept of it."""
         self._head.clear()
-        self._state = PeekState.CONTENT
+        self._state = ProbeState.CONTENT
 
     @property
     def is_stream(self) -> bool:
         """Its bytes are those of server-sent events."""
         return self._plain is False
 
-    def finish(self) -> PeekState:
+    def finish(self) -> ProbeState:
         """The state when the upstream has ended."""
-        if self._state is not PeekState.HOLD:
+        if self._state is not ProbeState.HOLD:
             return self._state
         if self._plain or (self._plain is None and not self._announced):
             return self._judge_plain(b"".join(self._head))
         for event in self._decoder.finish():
-            if self._judge(event) is not PeekState.HOLD:
+            if self._judge(event) is not ProbeState.HOLD:
                 return self._state
         return self._fail("empty stream", NOTHING)
 
@@ -124,7 +124,7 @@ class Peek:
             return False
         return None if any(field.startswith(start) for field in _FIELDS) else True
 
-    def _judge(self, event: SSEvent) -> PeekState:
+    def _judge(self, event: SSEvent) -> ProbeState:
         value = _object(event.data)
         if value is None:
             if event.event == "error":
@@ -134,10 +134,10 @@ class Peek:
         if event.event == "error" or self._event_failed(value):
             return self._fail("error event", error_in(value))
         if self._has_content(value):
-            self._state = PeekState.CONTENT
+            self._state = ProbeState.CONTENT
         return self._state
 
-    def _judge_plain(self, body: bytes) -> PeekState:
+    def _judge_plain(self, body: bytes) -> ProbeState:
         self._head.clear()
         value = _object(body)
         if value is None:
@@ -147,12 +147,12 @@ class Peek:
         if not self._holds(value):
             return self._fail("no answer", error_in(value))
         self.answer = value
-        self._state = PeekState.CONTENT
+        self._state = ProbeState.CONTENT
         return self._state
 
-    def _fail(self, kind: str, error: ProviderError) -> PeekState:
+    def _fail(self, kind: str, error: ProviderError) -> ProbeState:
         self.kind, self.error = kind, error
-        self._state = PeekState.ERROR
+        self._state = ProbeState.ERROR
         return self._state
 
 

@@ -20,7 +20,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from llm_gateway.accounting.usage import Tally
+from llm_gateway.accounting.usage import UsageCollector
 from llm_gateway.dialects import renamed_answer
 from llm_gateway.dialects.billed import Bill
 from llm_gateway.dialects.spec import DialectSpec
@@ -59,7 +59,9 @@ class StreamMeter:
         self._rename = rename_model
         self._mask = mask
         self._as_it_came = self._usage_event is None and rename_model is None
-        self._tally = Tally(dialect, reasoning_excluded=reasoning_excluded, bills=bills)
+        self._tally = UsageCollector(
+            dialect, reasoning_excluded=reasoning_excluded, bills=bills
+        )
         self._texts = dialect.stream_text.findall
         self._text_bytes = 0
         self._frames = Framer()
@@ -79,7 +81,7 @@ class StreamMeter:
         return self._text_bytes > 0
 
     @property
-    def boundary(self) -> bytes:
+    def separator(self) -> bytes:
         """What to send before an event of our own, so that it stands alone."""
         return b"\n\n" if self._sent or self._large is not None else b""
 
@@ -96,14 +98,14 @@ class StreamMeter:
         whole = frames.push(chunk)
         if self._as_it_came and not waits and not tells:
             if whole:
-                self._whole(whole)
+                self._consume_events(whole)
             out = chunk
             self._sent = frames.size
         else:
-            out = self._whole(whole)[self._sent :] if whole else b""
+            out = self._consume_events(whole)[self._sent :] if whole else b""
             if whole:
                 self._sent = 0
-            if frames.size and not self._held():
+            if frames.size and not self._must_hold():
                 out += chunk if self._sent and not waits else frames.open[self._sent :]
                 self._sent = frames.size
         if frames.size > LONGEST:
@@ -149,7 +151,7 @@ class StreamMeter:
         rest = self._frames.take()
         if not rest:
             return b""
-        out = self._whole(rest)
+        out = self._consume_events(rest)
         if self._sent:
             return out[self._sent :]
         # Held back: an event that broke off is no event, and would only hide from the
@@ -169,7 +171,7 @@ class StreamMeter:
         return self._ended
 
     @property
-    def flaw(self) -> str:
+    def end_error(self) -> str:
         """After `finish`, what was wrong with the stream's end: `error event`, `ended
         early` (no last word), or nothing."""
         if self._ended or self._blind or self._end is None:
@@ -211,7 +213,7 @@ class StreamMeter:
             prompt_estimate=prompt_estimate, text_bytes=self._text_bytes
         )
 
-    def _held(self) -> bool:
+    def _must_hold(self) -> bool:
         """The open event must not go out yet."""
         frames = self._frames
         if frames.size > LONGEST:
@@ -225,7 +227,7 @@ class StreamMeter:
         begun = self._usage_event.has_begun_otherwise
         return frames.size <= _HELD and not begun(frames.open)
 
-    def _whole(self, data: bytes) -> bytes:
+    def _consume_events(self, data: bytes) -> bytes:
         """Read whole events; what of them is for the client.
 
         The start of `data` that has been sent already is never changed: an event of

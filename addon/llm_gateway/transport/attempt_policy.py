@@ -1,7 +1,7 @@
 """How one flow is carried upstream, and what went wrong when it was not.
 
 What lives here: the values between the addon and the HTTP layer. The addon puts a
-`Plan` on a flow; the layer asks the plan's `Inspector` about the answer and reports each
+`AttemptPolicy` on a flow; the layer asks the plan's `Classifier` about the answer and reports each
 attempt that failed as a `Failure`, through a hook of our own. What this file does not
 know: connections, streams, providers, and what a good answer looks like.
 
@@ -30,45 +30,45 @@ COLLECT_SECONDS = 3.0
 """How long we wait for it."""
 
 
-class Judgement(Enum):
+class Classification(Enum):
     """What an inspector says of an answer."""
 
-    HOLD = auto()
+    BUFFER = auto()
     """Not clear yet: keep what there is from the client and show me more."""
-    PASS = auto()
+    FORWARD = auto()
     """Deliver: what was held goes out at once, and everything after it as it comes."""
-    FAIL = auto()
+    REJECT = auto()
     """Not an answer: abandon it."""
-    COLLECT = auto()
+    READ_ERROR_BODY = auto()
     """A failing status: gather its body for the report, then it is a failure."""
 
 
-class Inspector(Protocol):
+class Classifier(Protocol):
     """Judges one upstream answer. Synchronous, called between two chunks: be quick.
 
     A new one for each attempt. An exception counts as PASS (and is logged): an app
     shall not suffer from a bug in the judge.
     """
 
-    def head(self, status: int, headers: http.Headers) -> Judgement:
+    def head(self, status: int, headers: http.Headers) -> Classification:
         """Status line and headers are here. Any judgement."""
         ...
 
-    def body(self, data: bytes) -> Judgement:
+    def body(self, data: bytes) -> Classification:
         """A chunk, while holding. HOLD, PASS or FAIL."""
         ...
 
-    def end(self) -> Judgement:
+    def end(self) -> Classification:
         """The upstream has finished, while holding. PASS or FAIL."""
         ...
 
 
 @dataclass
-class Plan:
+class AttemptPolicy:
     """How a flow is carried. For buffered requests set in `request`, for streamed ones
     in `requestheaders`; a new one for each further attempt, set in the failure hook."""
 
-    inspector: Inspector
+    classifier: Classifier
     connect_timeout: float
     """For name resolution, TCP and TLS together."""
     first_byte_timeout: float
@@ -81,7 +81,7 @@ class Plan:
     """The gateway composed this request, from its method to its framing: its connection may
     serve others of the kind, also another client's. False: an app did. Bytes that two
     servers read in two ways then reach only connections on which no key of ours goes."""
-    cut: Callable[[str], bytes] | None = None
+    truncation_tail: Callable[[str], bytes] | None = None
     """The stream died after content went out: the bytes to send before a clean end (an SSE
     error event), made from the reason. None, or an answer with a content-length: the
     connection is closed (HTTP/1) or the stream reset (HTTP/2), so that the client knows."""
@@ -94,7 +94,7 @@ class Plan:
     """Written by the layer: bytes of the request may have reached the upstream."""
     fresh: bool = False
     """Take a new connection: one that was kept turned out closed."""
-    died: str = ""
+    truncated_by: str = ""
     """Written by the layer, before the `error` hook: the upstream ended an answer after
     PASS, how (`closed`, `stalled`, `protocol error`). Empty: it was not the upstream."""
 
@@ -125,7 +125,7 @@ class Failure:
     """Bytes of the request may have reached the upstream."""
     stale: bool = False
     """The connection had been kept, and was most likely closed before the request came:
-    sent again on a fresh one (`Plan.fresh`), it may well succeed. Whether the upstream
+    sent again on a fresh one (`AttemptPolicy.fresh`), it may well succeed. Whether the upstream
     has seen it, nobody knows: it is an attempt like any other."""
     replayable: bool = True
     """False: body bytes of a streamed request are gone; RETRY is not possible."""
@@ -144,13 +144,13 @@ _PLAN = "_gateway_plan"
 # and a value that knows its own weak key is never freed. Copies of a flow have no plan.
 
 
-def set_plan(flow: http.HTTPFlow, plan: Plan) -> None:
+def set_plan(flow: http.HTTPFlow, plan: AttemptPolicy) -> None:
     """From now on, the next attempt of this flow is carried under this plan."""
     setattr(flow, _PLAN, plan)
 
 
-def plan_of(flow: http.HTTPFlow) -> Plan | None:
-    plan: Plan | None = getattr(flow, _PLAN, None)
+def plan_of(flow: http.HTTPFlow) -> AttemptPolicy | None:
+    plan: AttemptPolicy | None = getattr(flow, _PLAN, None)
     return plan
 
 
@@ -203,7 +203,7 @@ def is_absolute(request: http.Request) -> bool:
     return bool(getattr(request, _ABSOLUTE, False))
 
 
-def way_out(client: connection.Client, plan: Plan | None) -> ServerSpec | None:
+def way_out(client: connection.Client, plan: AttemptPolicy | None) -> ServerSpec | None:
     """The proxy by which we get out (`--mode upstream:…`), None: nobody's."""
     mode = client.proxy_mode
     if not isinstance(mode, UpstreamMode) or (plan is not None and plan.direct):

@@ -44,18 +44,18 @@ def status_of(code: Any) -> int | None:
     return status
 
 
-def kind_of_end(words: str) -> FailureKind:
+def failure_kind(words: str) -> FailureKind:
     """Why an attempt ended that had been sent."""
     if _NOT_HTTP.search(words) and not was_closed(words):
         return FailureKind.PROTOCOL
     return FailureKind.CLOSED
 
 
-def how_it_died(words: str) -> str:
+def truncation_cause(words: str) -> str:
     """The end of an answer that was on its way to the client: see `Plan.died`."""
     if words.startswith(STALLED):
         return "stalled"
-    kind = kind_of_end(words)
+    kind = failure_kind(words)
     return "closed" if kind is FailureKind.CLOSED else kind.value
 
 

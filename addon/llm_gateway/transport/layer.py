@@ -35,7 +35,7 @@ from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 from mitmproxy.proxy.layers.http._http2 import Http2Client
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from llm_gateway.fastpath.single_segment import PlainHttpLayer
+from llm_gateway.fastpath.single_segment import SingleSegmentLayer
 from llm_gateway.transport import exception_guard, serializer
 from llm_gateway.transport.commands import (
     SERVER_ERROR,
@@ -69,7 +69,7 @@ LONGEST_MESSAGE = 300
 """Characters of an error that repeats what the client sent."""
 PRUNE_ABOVE = 8
 """Connections that a client connection may have before the dead ones are sorted out."""
-SECOND_LOOK = 0.25
+STALL_GRACE_SECONDS = 0.25
 """Seconds between seeing that time is up and saying so. After a stall of our own, on a
 busy or suspended machine, clocks are ahead of what has arrived: it is read meanwhile."""
 
@@ -89,11 +89,11 @@ serializer.install()
 cast(Any, _http1).make_error_response = _error_response
 
 
-class GatewayHttpLayer(PlainHttpLayer):
+class GatewayHttpLayer(SingleSegmentLayer):
     """One client connection. Made from an `HttpLayer` by `adopt`."""
 
     now: Callable[[], float]
-    carried: set[connections.Connection]
+    used_connections: set[connections.Connection]
     """Upstream connections that have carried a request."""
     alarms: dict[commands.Command, float]
     """Wake-up calls under way, and when they come."""
@@ -110,7 +110,7 @@ class GatewayHttpLayer(PlainHttpLayer):
 
     def _begin(self) -> None:
         self.now = asyncio.get_running_loop().time
-        self.carried = set()
+        self.used_connections = set()
         self.alarms = {}
         self.next_alarm = inf
         timeout = getattr(self.context.options, "tcp_timeout", 600)
@@ -118,7 +118,7 @@ class GatewayHttpLayer(PlainHttpLayer):
         self.last_id = 0
         self.prune_above = PRUNE_ABOVE
         options = self.context.options
-        self.usual = (
+        self.is_default_setup = (
             options.validate_inbound_headers
             and not any(getattr(options, name, None) for name in UNUSUAL)
             and not isinstance(self.context.client.proxy_mode, ReverseMode)
@@ -134,7 +134,7 @@ class GatewayHttpLayer(PlainHttpLayer):
             received = cast(events.DataReceived, event)
             if (
                 self._is_too_much(received)
-                and (end := self._end_of_patience(received.connection)) is not None
+                and (end := self._reject_oversized(received.connection)) is not None
             ):
                 return end
         elif self._is_crowded(event):
@@ -164,7 +164,7 @@ class GatewayHttpLayer(PlainHttpLayer):
             and len(self.connections) > self.prune_above
         )
 
-    def _end_of_patience(
+    def _reject_oversized(
         self, connection: connections.Connection
     ) -> CommandGenerator[None] | None:
         """A head without an end, a line between two chunks without one, or requests
@@ -211,7 +211,7 @@ class GatewayHttpLayer(PlainHttpLayer):
     # One clock for all streams: wake-up calls cannot be taken back, so there is one for
     # the earliest moment that matters, not one per request.
 
-    def alarm(self, due: float) -> commands.RequestWakeup | None:
+    def request_wakeup(self, due: float) -> commands.RequestWakeup | None:
         """A wake-up call to be requested, if none comes early enough."""
         if due >= self.next_alarm:
             return None
@@ -234,8 +234,8 @@ class GatewayHttpLayer(PlainHttpLayer):
             stream.seen_due = due
         now = self.now()
         dues = [stream.due(now) for stream in self._own_streams()]
-        looks = (due if due > now else now + SECOND_LOOK for due in dues)
-        if wakeup := self.alarm(min(looks, default=inf)):
+        looks = (due if due > now else now + STALL_GRACE_SECONDS for due in dues)
+        if wakeup := self.request_wakeup(min(looks, default=inf)):
             yield wakeup
 
     def _own_streams(self) -> list[GatewayStream]:
@@ -267,7 +267,7 @@ class GatewayHttpLayer(PlainHttpLayer):
         if found.close is not None:
             self._out.append(commands.CloseConnection(found.close))
         for stream, said in found.events:
-            self._tell(stream, said)
+            self._deliver_to_stream(stream, said)
 
     def told(self, number: int) -> Told:
         return exception_guard.told(self, number)
@@ -319,7 +319,7 @@ class GatewayHttpLayer(PlainHttpLayer):
             return command.server
         return None
 
-    def unqueue(self, connection: connections.Connection, number: int) -> bool:
+    def dequeue(self, connection: connections.Connection, number: int) -> bool:
         """Take back a request that waits for a free stream on an HTTP/2 connection."""
         child: Any = self.connections.get(connection)
         while child is not None and not isinstance(child, Http2Client):
@@ -341,7 +341,7 @@ class GatewayHttpLayer(PlainHttpLayer):
                 and _said_its_last_word(connection)
             ):
                 del self.connections[connection]
-                self.carried.discard(connection)
+                self.used_connections.discard(connection)
         self.prune_above = max(PRUNE_ABOVE, 2 * len(self.connections))
 
 

@@ -1,6 +1,6 @@
 """Listening sockets and mitmproxy's options: address, port, backlog.
 
-`options` belongs into the add-on's `load`, `listen` into its `running`: from Python 3.12
+`set_options` belongs into the add-on's `load`, `listen` into its `running`: from Python 3.12
 on mitmproxy reads where to listen before it loads a script.
 """
 
@@ -19,7 +19,7 @@ BACKLOG = 1024
 EVERYWHERE = ("0.0.0.0", "::")
 
 
-def options(options: Any) -> None:
+def set_options(options: Any) -> None:
     """Set the options that a gateway depends on. Call it from the add-on's `load`.
 
     `connection_strategy` and `upstream_cert`: no connection to a host before we have
@@ -40,7 +40,7 @@ def options(options: Any) -> None:
     options.update(**wanted)
 
 
-def widen(master: Any, backlog: int = BACKLOG) -> None:
+def raise_backlog(master: Any, backlog: int = BACKLOG) -> None:
     """Let more connections wait to be accepted than asyncio's 100, so that a burst of
     clients is not turned away. Listening again on a socket that listens changes just that.
     """
@@ -82,7 +82,7 @@ def _listens_as_told(server: Any, options: Any) -> bool:
     )
 
 
-class NotYet(logging.Filter):
+class SuppressBindErrors(logging.Filter):
     """Keeps quiet about a port that nobody asked for.
 
     While `listen` has not come, mitmproxy may have tried 8080 in vain although the script

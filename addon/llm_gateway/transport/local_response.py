@@ -1,6 +1,6 @@
 """Answers of our own, and what is changed about those of others.
 
-What lives here: from an `Answer` to mitmproxy's response, the headers that say who
+What lives here: from an `LocalResponse` to mitmproxy's response, the headers that say who
 served, and the short list of a provider's headers that reach the client.
 
 What this file does not know: how an answer was decided.
@@ -20,7 +20,7 @@ JSON = "application/json"
 
 
 @frozen
-class Answer:
+class LocalResponse:
     """One HTTP answer of the gateway itself."""
 
     status: int
@@ -29,7 +29,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def put(flow: http.HTTPFlow, answer: Answer) -> None:
+def set_response(flow: http.HTTPFlow, answer: LocalResponse) -> None:
     """Answer the flow here; nothing leaves for an upstream any more."""
     headers = [("content-type", answer.content_type or JSON), *answer.headers]
     flow.response = http.Response.make(

@@ -27,7 +27,7 @@ class WithoutTrailers(_http1.ChunkedReader):  # type: ignore[misc, name-defined]
         return event
 
 
-def drop() -> None:
+def drop_trailers() -> None:
     """From now on, in both directions."""
     cast(Any, _http1).ChunkedReader = WithoutTrailers
 

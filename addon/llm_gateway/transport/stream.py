@@ -2,7 +2,7 @@
 
 What lives here: the judging of an answer, and its way to the client. Below are
 `http_failing` (what happens after a failure) and `http_attempt` (one try at one
-upstream). A flow with a `Plan` is carried like this; a flow without takes mitmproxy's
+upstream). A flow with a `AttemptPolicy` is carried like this; a flow without takes mitmproxy's
 own path through the same class.
 
     request ──▶ CONNECTING ──▶ WAITING ──▶ HOLDING ──▶ PASSED ──▶ mitmproxy's own states
@@ -57,8 +57,8 @@ from llm_gateway.transport import framing
 from llm_gateway.transport.attempt_policy import (
     COLLECT_SECONDS,
     COLLECTED_BYTES,
-    Judgement,
-    Plan,
+    AttemptPolicy,
+    Classification,
     error_answer,
     forget_plan,
     note_target,
@@ -76,7 +76,7 @@ class GatewayStream(FailoverStream):
         super().__init__(context, stream_id, layer)
         self.held = []
 
-    def time_is_up(self, plan: Plan) -> CommandGenerator[None]:
+    def time_is_up(self, plan: AttemptPolicy) -> CommandGenerator[None]:
         match self.phase:
             case Phase.PASSED:
                 words = f"{STALLED} {plan.idle_timeout:g} s"
@@ -154,7 +154,9 @@ class GatewayStream(FailoverStream):
             ResponseProtocolError(self.stream_id, problem, SERVER_ERROR)
         )
 
-    def _judge_head(self, plan: Plan, event: ResponseHeaders) -> CommandGenerator[None]:
+    def _judge_head(
+        self, plan: AttemptPolicy, event: ResponseHeaders
+    ) -> CommandGenerator[None]:
         response = event.response
         self.held = [event]
         framing.mend(response)
@@ -166,27 +168,27 @@ class GatewayStream(FailoverStream):
             return
         self.checked = True
         status = response.status_code
-        verdict = ask(lambda: plan.inspector.head(status, response.headers))
-        if verdict is Judgement.HOLD and status == 101:
-            verdict = Judgement.PASS
+        verdict = ask(lambda: plan.classifier.head(status, response.headers))
+        if verdict is Classification.BUFFER and status == 101:
+            verdict = Classification.FORWARD
         yield from self.judged_by_head(verdict)
 
-    def judged_by_head(self, verdict: Judgement) -> CommandGenerator[None]:
+    def judged_by_head(self, verdict: Classification) -> CommandGenerator[None]:
         match verdict:
-            case Judgement.PASS:
+            case Classification.FORWARD:
                 yield from self._pass()
-            case Judgement.HOLD:
+            case Classification.BUFFER:
                 self.server_state = self.state_hold
                 self.phase = Phase.HOLDING  # timed as before: no byte of body yet
-            case Judgement.COLLECT if self._switches():
+            case Classification.READ_ERROR_BODY if self._switches():
                 # There is no body, and the connection is no HTTP connection any more.
                 yield from self.abandon_upstream("status 101")
                 yield from self.attempt_failed(FailureKind.STATUS, "status 101")
-            case Judgement.COLLECT:
+            case Classification.READ_ERROR_BODY:
                 self.server_state = self.state_collect
                 self.collect_until = self.layer.now() + COLLECT_SECONDS
                 yield from self.enter(Phase.COLLECTING)
-            case Judgement.FAIL:
+            case Classification.REJECT:
                 yield from self.abandon_upstream("not an answer")
                 yield from self.attempt_failed(FailureKind.JUDGED, "judged by its head")
 
@@ -224,38 +226,38 @@ class GatewayStream(FailoverStream):
     # the body
 
     def state_hold(self, event: HttpEvent) -> CommandGenerator[None]:
-        plan = cast(Plan, self.plan)
+        plan = cast(AttemptPolicy, self.plan)
         self.held.append(event)
-        verdict = Judgement.HOLD
+        verdict = Classification.BUFFER
         last = isinstance(event, ResponseEndOfMessage)
         if isinstance(event, ResponseData):
             data, first = event.data, not self.held_bytes
             self.held_bytes += len(data)
-            verdict = ask(lambda: plan.inspector.body(data))
-            if self.held_bytes > plan.max_held and verdict is Judgement.HOLD:
+            verdict = ask(lambda: plan.classifier.body(data))
+            if self.held_bytes > plan.max_held and verdict is Classification.BUFFER:
                 yield from self._pass(large=True)
                 return
             if first:
                 yield from self.arm()
         elif last:
-            verdict = ask(plan.inspector.end)
+            verdict = ask(plan.classifier.end)
         yield from self.judged_by_body(verdict, last=last)
 
     def judged_by_body(
-        self, verdict: Judgement, *, last: bool
+        self, verdict: Classification, *, last: bool
     ) -> CommandGenerator[None]:
         """last: there is no more of it."""
-        if last and verdict is Judgement.HOLD:
-            verdict = Judgement.FAIL
+        if last and verdict is Classification.BUFFER:
+            verdict = Classification.REJECT
         match verdict:
-            case Judgement.PASS:
+            case Classification.FORWARD:
                 yield from self._pass()
-            case Judgement.FAIL | Judgement.COLLECT:
+            case Classification.REJECT | Classification.READ_ERROR_BODY:
                 yield from self.abandon_upstream("not an answer")
                 yield from self.attempt_failed(
                     FailureKind.JUDGED, "judged by its body", complete=last
                 )
-            case Judgement.HOLD:
+            case Classification.BUFFER:
                 pass
 
     def state_collect(self, event: HttpEvent) -> CommandGenerator[None]:
@@ -358,9 +360,9 @@ def _over(event: object) -> CommandGenerator[None]:
     return nothing()
 
 
-def ask(judge: Callable[[], Judgement]) -> Judgement:
+def ask(judge: Callable[[], Classification]) -> Classification:
     try:
         return judge()
     except Exception:
         logger.exception("an inspector failed; the answer is passed on")
-        return Judgement.PASS
+        return Classification.FORWARD

@@ -35,7 +35,7 @@ from mitmproxy.proxy.layers.http._events import (
 from llm_gateway.domain import FailureKind
 from llm_gateway.transport import error_text as words
 from llm_gateway.transport import framing
-from llm_gateway.transport.attempt_policy import Plan, way_out
+from llm_gateway.transport.attempt_policy import AttemptPolicy, way_out
 from llm_gateway.transport.commands import (
     CANCELLED,
     Broken,
@@ -71,9 +71,9 @@ class Phase(Enum):
 
 
 class AttemptStream(HttpStream):
-    plan: Plan | None = None
+    plan: AttemptPolicy | None = None
     phase = Phase.QUIET
-    mark = 0.0
+    last_activity = 0.0
     """When the upstream last gave a sign of life, or the phase began."""
     seen_due = 0.0
     """The due moment that was seen to have passed, once."""
@@ -97,7 +97,7 @@ class AttemptStream(HttpStream):
         self.upstream_id = stream_id
         """Under which id upstream events are ours; 0: none are."""
 
-    def time_is_up(self, plan: Plan) -> CommandGenerator[None]:
+    def time_is_up(self, plan: AttemptPolicy) -> CommandGenerator[None]:
         """`due()` has passed while waiting for an answer: for the upper half."""
         raise AssertionError("an attempt alone does not know")
 
@@ -155,7 +155,7 @@ class AttemptStream(HttpStream):
         if event.stream_id != self.upstream_id:
             return nothing()
         event.stream_id = self.stream_id
-        self.mark = self.layer.now()
+        self.last_activity = self.layer.now()
         if kind is ResponseData:
             if not cast(ResponseData, event).data:
                 # It would end a chunked body; a stream callable takes it for the end.
@@ -203,25 +203,25 @@ class AttemptStream(HttpStream):
         if plan is None or phase is Phase.QUIET:
             return inf
         if phase is Phase.CONNECTING:
-            return min(plan.deadline, self.mark + plan.connect_timeout)
+            return min(plan.deadline, self.last_activity + plan.connect_timeout)
         if self._paused is not None:
             return now + 1.0  # in a hook; look again
         if phase is Phase.COLLECTING:
             return self.collect_until
         if phase is Phase.PASSED:
-            return self.mark + plan.idle_timeout
+            return self.last_activity + plan.idle_timeout
         if self.held_bytes:
-            return min(plan.deadline, self.mark + plan.idle_timeout)
+            return min(plan.deadline, self.last_activity + plan.idle_timeout)
         return min(plan.deadline, self.sent_at + plan.first_byte_timeout)
 
     def enter(self, phase: Phase) -> CommandGenerator[None]:
         self.phase = phase
-        self.mark = self.layer.now()
+        self.last_activity = self.layer.now()
         yield from self.arm()
 
     def arm(self) -> CommandGenerator[None]:
         """See to it that the clock strikes when this phase is due."""
-        if wakeup := self.layer.alarm(self.due(self.mark)):
+        if wakeup := self.layer.request_wakeup(self.due(self.last_activity)):
             yield wakeup
             # The answer goes to the layer, which asks all its streams.
             self.layer.command_sources.pop(wakeup, None)
@@ -229,7 +229,7 @@ class AttemptStream(HttpStream):
     # the way there
 
     def connect(
-        self, plan: Plan, *, fresh: bool
+        self, plan: AttemptPolicy, *, fresh: bool
     ) -> CommandGenerator[tuple[FailureKind, str] | None]:
         """Get a connection for `flow.request`. None: it is there, send at once."""
         request = self.flow.request
@@ -259,7 +259,7 @@ class AttemptStream(HttpStream):
         return None
 
     def _why_not(
-        self, plan: Plan, get: ConnectUpstream, error: str
+        self, plan: AttemptPolicy, get: ConnectUpstream, error: str
     ) -> tuple[FailureKind, str]:
         server = get.server
         connected = server is not None and server.timestamp_tcp_setup is not None
@@ -276,8 +276,8 @@ class AttemptStream(HttpStream):
 
     def connected(self, server: Connection) -> None:
         """The request is about to be sent there."""
-        self.reused = server in self.layer.carried
-        self.layer.carried.add(server)
+        self.reused = server in self.layer.used_connections
+        self.layer.used_connections.add(server)
         self.carrying = True
         if self.plan is not None:
             self.plan.sent = True
@@ -306,7 +306,7 @@ class AttemptStream(HttpStream):
             return True
         number, server = self.upstream_id, self.context.server
         self.upstream_over(broken=True)
-        if self.layer.unqueue(server, number):
+        if self.layer.dequeue(server, number):
             if self.plan is not None:
                 self.plan.sent = False
             return False

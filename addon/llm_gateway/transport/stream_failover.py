@@ -37,9 +37,9 @@ from llm_gateway.transport.attempt_policy import (
     COLLECTED_BYTES,
     INTERNAL,
     Action,
+    AttemptPolicy,
     Failure,
     GatewayAttemptFailedHook,
-    Plan,
     bare_502,
     error_answer,
     plan_of,
@@ -103,7 +103,7 @@ class FailoverStream(AttemptStream):
             self.connected(self.context.server)
         return ok
 
-    def _reach(self, plan: Plan) -> CommandGenerator[bool]:
+    def _reach(self, plan: AttemptPolicy) -> CommandGenerator[bool]:
         """Connect as often as the addon wants. True: the request may be sent."""
         while True:
             problem = yield from self.connect(plan, fresh=plan.fresh)
@@ -154,7 +154,7 @@ class FailoverStream(AttemptStream):
         self.collected = b""
         self.checked = False
 
-    def _report(self, failure: Failure) -> CommandGenerator[Plan | None]:
+    def _report(self, failure: Failure) -> CommandGenerator[AttemptPolicy | None]:
         """Ask the addon. A plan: try again under it; None: the flow is answered, or over."""
         self.phase = Phase.QUIET
         if (yield from self.check_killed(True)):
@@ -277,7 +277,7 @@ class FailoverStream(AttemptStream):
 
     def _upstream_failed(self, message: str) -> CommandGenerator[None]:
         """Before anything went to the client."""
-        kind = words.kind_of_end(message)
+        kind = words.failure_kind(message)
         yield from self.attempt_failed(kind, message, stale=self._was_stale(message))
 
     def _was_stale(self, message: str) -> bool:
@@ -291,20 +291,23 @@ class FailoverStream(AttemptStream):
 
     def _upstream_died(self, event: ResponseProtocolError) -> CommandGenerator[None]:
         """After content went to the client."""
-        plan, response = cast(Plan, self.plan), cast(http.Response, self.flow.response)
+        plan, response = (
+            cast(AttemptPolicy, self.plan),
+            cast(http.Response, self.flow.response),
+        )
         self.phase = Phase.QUIET
         self.server_state = self.state_errored
         self.flow.error = flow.Error(event.message)
-        plan.died = words.how_it_died(event.message)
+        plan.truncated_by = words.truncation_cause(event.message)
         yield HttpErrorHook(self.flow)
         if (yield from self.check_killed(False)):
             return
         client = self.context.client
-        if plan.cut is None or "content-length" in response.headers:
+        if plan.truncation_tail is None or "content-length" in response.headers:
             yield SendHttp(event, client)
         else:
             try:
-                tail = plan.cut(event.message)
+                tail = plan.truncation_tail(event.message)
             except Exception:
                 logger.exception("no tail for a stream that was cut")
                 tail = b""
