@@ -96,7 +96,9 @@ class Gateway:
     def configure(self, updated: set[str]) -> None:
         runtime = self.starting.configure(updated)
         if runtime is not None:
-            self.reception = RequestHandler(runtime, self.exchanges, self.tunnels)
+            self.reception = RequestHandler(
+                runtime, self.starting.admin_routes, self.exchanges, self.tunnels
+            )
             runtime.on_shutdown.append(self._settle_open)
             body_limit.set_request_limit(BODY_BYTES, self.reception.too_large)
             attempt_policy.set_error_answer(self.reception.error_answer)

@@ -23,9 +23,11 @@ from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.mode_specs import ProxyMode
 
+from llm_gateway.admin.config_routes import ConfigRoutes
 from llm_gateway.admin.copilot_login import CopilotLoginRoutes
+from llm_gateway.admin.routes import AdminRoutes
 from llm_gateway.app import log_redaction
-from llm_gateway.app.config_service import ConfigService
+from llm_gateway.app.config_service import CatalogLoader, ConfigService
 from llm_gateway.app.heartbeat import run_heartbeat
 from llm_gateway.app.shutdown import GracefulShutdown
 from llm_gateway.app.startup_log import log_startup_summary
@@ -69,6 +71,8 @@ class Bootstrap:
 
     def __init__(self) -> None:
         self.runtime: AppState | None = None
+        self.config_service: ConfigService
+        self.admin_routes: AdminRoutes
         self.tasks: list[asyncio.Task[Any]] = []
         self.early_clients = EarlyClients()
         self.simulator: Simulator | None = None
@@ -136,8 +140,8 @@ class Bootstrap:
         path = self._config_path()
         clock = time.time
         simulator = Simulator()
-        desk = ConfigService(path, home, env, clock, simulator.port)
-        loaded, catalog = desk.load()
+        catalog_loader = CatalogLoader(path, home, env, clock, simulator.port)
+        loaded, catalog = catalog_loader.load()
         config = catalog.config
         keys_required = self._beyond_loopback()
         if odd := [m for m in keys_required if m not in ("regular", "upstream")]:
@@ -163,15 +167,17 @@ class Bootstrap:
             clock=clock,
             loading=ConfigStatus(catalog.revision, now),
             credentials=Credentials(home, clock, GitHub.from_environment(env)),
-            desk=desk,
             admin_token=admin_token(home),
             keys_required=bool(keys_required),
             port=ctx.options.listen_port or 8080,
         )
-        runtime.logins = CopilotLoginRoutes(
-            CopilotLogin(home, runtime.credentials.github, clock), runtime
+        self.config_service = ConfigService(catalog_loader, runtime)
+        login = CopilotLogin(home, runtime.credentials.github, clock)
+        self.admin_routes = AdminRoutes(
+            runtime,
+            ConfigRoutes(self.config_service),
+            CopilotLoginRoutes(login, runtime, self.config_service),
         )
-        desk.runtime = runtime
         runtime.replay(catalog, now)
         runtime.on_config_change.append(lambda new: simulator.configure(new.config))
         simulator.configure(config)
@@ -255,7 +261,7 @@ class Bootstrap:
             )
         GracefulShutdown(runtime, ctx.master).install()
         self._task(self._open(runtime), "opening")
-        self._task(runtime.desk.watch(), "config watcher")
+        self._task(self.config_service.watch(), "config watcher")
         self._task(load_prices(), "prices")
 
     async def _open(self, runtime: AppState) -> None:
@@ -274,7 +280,9 @@ class Bootstrap:
         port = self._dashboard_port(runtime)
         if port:
             self._start_dashboard(runtime, port)
-        log_startup_summary(runtime, self.made_config, port)
+        log_startup_summary(
+            runtime, self.config_service.loader.home, self.made_config, port
+        )
         await run_heartbeat(runtime)
 
     async def _let_in(self) -> None:
@@ -300,7 +308,7 @@ class Bootstrap:
             runtime.store.path,
             port,
             gateway_url=f"http://127.0.0.1:{runtime.port}",
-            home=runtime.desk.home,
+            home=self.config_service.loader.home,
             hosts=runtime.catalog.config.server.allowed_hosts,
         )
         self.dashboard.start()

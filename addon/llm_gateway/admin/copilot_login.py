@@ -1,18 +1,19 @@
-"""Copilot logins over the management routes: start one, ask how it goes.
+"""Copilot login over the management API: device flow, start and poll.
 
 What this file does not know: GitHub's protocol (providers/copilot_session.py), guards.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from llm_gateway.app.config_service import ConfigService
+from llm_gateway.app.state import AppState
+from llm_gateway.config.problems import ConfigError
 from llm_gateway.providers.copilot_protocol import DeviceCode, Granted, Pending, Refused
 from llm_gateway.providers.copilot_session import CopilotLogin
 from llm_gateway.transport.local_response import LocalResponse
-
-if TYPE_CHECKING:
-    from llm_gateway.app.state import AppState
 
 STATUSES = {"expired_token": "expired", "access_denied": "denied"}
 
@@ -20,7 +21,8 @@ STATUSES = {"expired_token": "expired", "access_denied": "denied"}
 @dataclass(slots=True)
 class CopilotLoginRoutes:
     login: CopilotLogin
-    runtime: "AppState"
+    runtime: AppState
+    config_service: ConfigService
 
     async def start(self, asked: dict[str, Any]) -> LocalResponse:
         provider = self._provider(asked)
@@ -54,7 +56,8 @@ class CopilotLoginRoutes:
                 self.runtime.credentials.forget(provider)
                 self.runtime.health.forget(provider)
                 self.runtime.event("login", provider, "signed in to GitHub Copilot")
-                await self.runtime.desk.reload()
+                with suppress(ConfigError):  # which the log and /health tell
+                    await self.config_service.reload()
                 return _json({"status": "done"})
             case Refused() as refused:
                 status = STATUSES.get(refused.code, "failed")

@@ -15,6 +15,9 @@ from urllib.parse import parse_qsl, unquote
 from mitmproxy import http
 
 from llm_gateway import __version__
+from llm_gateway.admin.config_routes import ConfigRoutes
+from llm_gateway.admin.copilot_login import CopilotLoginRoutes
+from llm_gateway.admin.current_usage import current_usage
 from llm_gateway.admin.json_responses import (
     AdminRequest,
     BadRequest,
@@ -61,8 +64,12 @@ Route = Callable[
 
 
 class AdminRoutes:
-    def __init__(self, runtime: AppState) -> None:
+    def __init__(
+        self, runtime: AppState, config: ConfigRoutes, logins: CopilotLoginRoutes
+    ) -> None:
         self.runtime = runtime
+        self.config = config
+        self.logins = logins
 
     async def answer(self, flow: http.HTTPFlow, cors_origin: str) -> None:
         """`cors_origin`: the page of an allowed origin that asks, or ""."""
@@ -162,7 +169,7 @@ class AdminRoutes:
         return answer_json(only)
 
     async def usage_current(self, asked: AdminRequest) -> LocalResponse:
-        return answer_json(await current.usage(self.runtime, self.runtime.clock()))
+        return answer_json(await current_usage(self.runtime, self.runtime.clock()))
 
     async def usage_historical(self, asked: AdminRequest) -> LocalResponse:
         now = self.runtime.clock()
@@ -232,11 +239,11 @@ class AdminRoutes:
     # -- with the admin token --------------------------------------------------
 
     async def config_get(self, asked: AdminRequest) -> LocalResponse:
-        return await self.runtime.desk.read(as_text=asked.query.get("format") == "text")
+        return await self.config.read(as_text=asked.query.get("format") == "text")
 
     async def config_set(self, asked: AdminRequest) -> LocalResponse:
         text = "jsonc" in asked.headers.get("content-type", "")
-        return await self.runtime.desk.write(
+        return await self.config.write(
             asked.body,
             as_text=text,
             dry_run=asked.query.get("dry_run") in ("1", "true"),
@@ -244,10 +251,10 @@ class AdminRoutes:
         )
 
     def config_schema(self, asked: AdminRequest) -> LocalResponse:
-        return self.runtime.desk.schema()
+        return self.config.schema()
 
     async def reload(self, asked: AdminRequest) -> LocalResponse:
-        return await self.runtime.desk.reload()
+        return await self.config.reload()
 
     def notices(self, asked: AdminRequest) -> LocalResponse:
         """What was warned of once, and how often it came since."""
@@ -264,12 +271,10 @@ class AdminRoutes:
         return answer_json({"level": level})
 
     async def login_start(self, asked: AdminRequest) -> LocalResponse:
-        assert self.runtime.logins is not None
-        return await self.runtime.logins.start(asked.json())
+        return await self.logins.start(asked.json())
 
     async def login_poll(self, asked: AdminRequest) -> LocalResponse:
-        assert self.runtime.logins is not None
-        return await self.runtime.logins.poll(asked.json())
+        return await self.logins.poll(asked.json())
 
 
 ROUTES: dict[tuple[str, str], Route] = {

@@ -1,10 +1,8 @@
-"""The desk where the configuration lies: read, checked, written, reloaded.
+"""Configuration life cycle: load, validate, write and reload config.jsonc.
 
-What lives here: `ConfigService`. A text becomes a catalog whole or not at all; only then is it
-swapped in. The file is watched, also where an editor replaces it. Everything that
-touches the disk runs in a thread.
-
-What this file does not know: HTTP guards, who edits.
+A text becomes a catalog whole or not at all; only then is it swapped in. The file is
+watched, also where an editor replaces it. Everything that touches the disk runs in a
+thread. What this file does not know: HTTP, who edits (admin/config_routes.py).
 """
 
 import asyncio
@@ -13,38 +11,27 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from llm_gateway.app.state import AppState
 from llm_gateway.config import edit, files
-from llm_gateway.config.docs import schema
-from llm_gateway.config.load import (
-    Loaded,
-    load_config,
-    locate,
-    parse_config,
-    revision_of,
-)
+from llm_gateway.config.load import Loaded, load_config, locate, parse_config
 from llm_gateway.config.problems import ConfigError, Problem
 from llm_gateway.providers import catalog, token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError
 from llm_gateway.providers.registry import TYPES
-from llm_gateway.transport.local_response import LocalResponse
-
-if TYPE_CHECKING:
-    from llm_gateway.app.state import AppState
 
 logger = logging.getLogger("llm_gateway")
 
 LOOK_EVERY = 0.25
 """Seconds between two looks at the file."""
 
-LARGEST = 512 * 1024
-"""Bytes of a posted configuration: reading more would take json5 many seconds."""
-
 BASE_URLS = {name: row.base_url for name, row in TYPES.items() if row.base_url}
 
 
-class ConfigService:
+class CatalogLoader:
+    """From the configuration's text to a catalog. Blocks."""
+
     def __init__(
         self,
         path: Path,
@@ -58,18 +45,31 @@ class ConfigService:
         self.env = env
         self.clock = clock
         self.simulator_port = simulator_port
-        self.runtime: AppState | None = None
-        self._lock = asyncio.Lock()
-        self._seen = ""
-        """What was in the file when it was last loaded, or refused."""
-
-    # -- from text to catalog --------------------------------------------------
+        self.seen = ""
+        """Digest of the file when it was last loaded, or refused."""
 
     def load(self) -> tuple[Loaded, Catalog]:
-        """What the file says, whole. Blocks. Raises ConfigError."""
-        self._seen = self._content() or ""
+        """What the file says, whole. Raises ConfigError."""
+        self.seen = self.digest() or ""
         loaded = load_config(self.path, self.env)
         return loaded, self._catalog(loaded)
+
+    def check(self, new: str | dict[str, Any]) -> tuple[Loaded, Catalog]:
+        """A new text or value, with what was masked in it restored from the file.
+        Raises ConfigError, OSError."""
+        name = str(self.path)
+        old = self.path.read_text("utf-8") if self.path.exists() else "{}"
+        text = edit.restore(new, old, base_urls=BASE_URLS, name=name)
+        loaded = parse_config(text, self.env, name)
+        return loaded, self._catalog(loaded)
+
+    def digest(self) -> str | None:
+        """A digest of what the file says: times and sizes can stay when it changes.
+        None while it cannot be read, as when an editor is about to replace it."""
+        try:
+            return _digest(self.path.read_bytes())
+        except OSError:
+            return None
 
     def _catalog(self, loaded: Loaded) -> Catalog:
         try:
@@ -83,15 +83,24 @@ class ConfigService:
         except CatalogError as e:
             raise locate(loaded.text, e.complaints, str(self.path)) from e
 
-    # -- reload ----------------------------------------------------------------
+
+class ConfigService:
+    """Watches, reloads and writes the configuration of a running gateway."""
+
+    def __init__(self, loader: CatalogLoader, state: AppState) -> None:
+        self.loader = loader
+        self.path = loader.path
+        self.state = state
+        self._lock = asyncio.Lock()
 
     async def watch(self) -> None:
         """Reload whenever the file says something else. Runs until it is cancelled."""
-        last = self._seen
+        loader = self.loader
+        last = loader.seen
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            found = await asyncio.to_thread(self._content)
-            if found is None or found == self._seen:
+            found = await asyncio.to_thread(loader.digest)
+            if found is None or found == loader.seen:
                 continue
             try:
                 async with self._lock:
@@ -100,148 +109,108 @@ class ConfigService:
                 logger.exception("The changed configuration could not be activated.")
             last = found
 
-    async def reload(self) -> LocalResponse:
+    async def reload(self) -> str:
+        """Read the file again; the revision that is active then. Raises ConfigError."""
         async with self._lock:
             error = await self._reload()
-        runtime = self._runtime()
         if error is not None:
-            return _problems(error)
-        return _json({"message": "reloaded", "revision": runtime.catalog.revision})
+            raise error
+        return self.state.catalog.revision
 
     async def _reload(self, *, half_written: bool = False) -> ConfigError | None:
         """`half_written`: the file may be; if it is no good, it gets a second look."""
-        runtime = self._runtime()
+        state = self.state
         try:
-            loaded, built = await asyncio.to_thread(self.load)
+            loaded, built = await asyncio.to_thread(self.loader.load)
         except ConfigError as e:
             if half_written:
-                self._seen = ""
-            elif runtime.loading.error != str(e):
-                runtime.loading.error = str(e)
-                runtime.event(
+                self.loader.seen = ""
+            elif state.loading.error != str(e):
+                state.loading.error = str(e)
+                state.event(
                     "config", "refused", f"the old configuration serves on: {e}"
                 )
             return e
-        if loaded.revision == runtime.catalog.revision and _same(
-            built, runtime.catalog
-        ):
-            runtime.loading.error = None
-            runtime.state_dirty = True
+        if loaded.revision == state.catalog.revision and _same(built, state.catalog):
+            state.loading.error = None
+            state.state_dirty = True
             return None
         await self._activate(loaded, built)
         return None
 
     async def _activate(self, loaded: Loaded, built: Catalog) -> None:
-        runtime = self._runtime()
-        for warning in (*loaded.warnings, *_later(built, runtime.catalog)):
+        state = self.state
+        for warning in (*loaded.warnings, *_later(built, state.catalog)):
             logger.warning("%s", warning)
-        await runtime.activate(built)
-        runtime.event("config", "loaded", f"revision {built.revision} is active")
+        await state.activate(built)
+        state.event("config", "loaded", f"revision {built.revision} is active")
 
-    # -- reading and writing ---------------------------------------------------
+    async def read(self) -> tuple[str, edit.Masked]:
+        """The file's text, and the same with its secrets masked.
+        Raises ConfigError, OSError, UnicodeDecodeError."""
+        text = await asyncio.to_thread(self.path.read_text, "utf-8")
+        return text, await asyncio.to_thread(edit.mask, text, str(self.path))
 
-    async def read(self, *, as_text: bool) -> LocalResponse:
-        """The configuration with its secrets masked."""
-        try:
-            text = await asyncio.to_thread(self.path.read_text, "utf-8")
-            masked = await asyncio.to_thread(edit.mask, text, str(self.path))
-        except ConfigError as e:
-            return _problems(e)
-        except (OSError, UnicodeDecodeError) as e:
-            return _json({"error": {"message": f"{self.path}: {e}"}}, 500)
-        headers = (
-            ("x-config-hash", revision_of(text)),
-            ("etag", f'"{revision_of(text)}"'),
-        )
-        if as_text:
-            return LocalResponse(
-                200, masked.text.encode(), "application/jsonc", headers
-            )
-        return _json(masked.data, headers=headers)
+    async def check(
+        self, body: bytes, *, as_text: bool, expected: str | None
+    ) -> Loaded:
+        """Validate without writing. Raises as `write` does."""
+        async with self._lock:
+            loaded, _ = await asyncio.to_thread(self._checked, body, as_text)
+            try:
+                await asyncio.to_thread(files.check_unchanged, self.path, expected)
+            except OSError as e:
+                raise NotWritable(f"{self.path} cannot be read: {e.strerror}") from e
+        return loaded
 
     async def write(
-        self, body: bytes, *, as_text: bool, dry_run: bool, if_match: str
-    ) -> LocalResponse:
-        """Validate, keep what was masked, write atomically, activate."""
-        if len(body) > LARGEST:
-            message = f"A configuration has at most {LARGEST} bytes."
-            return _json({"error": {"message": message}}, 413)
+        self, body: bytes, *, as_text: bool, expected: str | None
+    ) -> Loaded:
+        """Validate, keep what was masked, write atomically, activate.
+
+        `expected`: the revision that the file has to have; None: any. Raises ConfigError,
+        NotWritable, UnicodeDecodeError, files.Conflict.
+        """
         async with self._lock:
-            try:
-                loaded, built = await asyncio.to_thread(self._checked, body, as_text)
-                if dry_run:
-                    await asyncio.to_thread(
-                        files.check_unchanged, self.path, if_match or None
-                    )
-                    return _json({"message": "valid", "revision": loaded.revision})
-            except ConfigError as e:
-                return _problems(e)
-            except files.Conflict as e:
-                return _json({"error": {"message": str(e)}}, e.status)
-            except UnicodeDecodeError as e:
-                message = f"The body is not UTF-8 (byte {e.start}); send it as UTF-8."
-                return _json({"error": {"message": message}}, 400)
-            except OSError as e:
-                message = f"{self.path} cannot be read: {e.strerror}"
-                return _json({"error": {"message": message}}, 500)
+            loaded, built = await asyncio.to_thread(self._checked, body, as_text)
             try:
                 await asyncio.to_thread(
                     files.write_config,
                     self.path,
                     loaded.text,
-                    now=self.clock(),
-                    expected=if_match or None,
+                    now=self.loader.clock(),
+                    expected=expected,
                 )
-            except files.Conflict as e:
-                return _json({"error": {"message": str(e)}}, e.status)
             except OSError as e:
-                message = f"{self.path} cannot be written: {e.strerror}"
-                return _json({"error": {"message": message}}, 500)
-            self._seen = _digest(loaded.text.encode())
+                raise NotWritable(f"{self.path} cannot be written: {e.strerror}") from e
+            self.loader.seen = _digest(loaded.text.encode())
             await self._activate(loaded, built)
-        headers = (("x-config-hash", loaded.revision),)
-        return _json(
-            {"message": "active", "revision": loaded.revision}, headers=headers
-        )
+        return loaded
 
     def _checked(self, body: bytes, as_text: bool) -> tuple[Loaded, Catalog]:
-        name = str(self.path)
         said = body.decode()
-        new: str | dict[str, Any] = said
-        if not as_text:
-            try:
-                found = json.loads(
-                    said, object_pairs_hook=_once, parse_constant=_no_constant
-                )
-            except (ValueError, RecursionError) as e:
-                line = getattr(e, "lineno", 0)
-                column = getattr(e, "colno", 0)
-                problem = Problem("", line, column, f"is not JSON: {e}", name)
-                raise ConfigError(problem, syntax=True) from e
-            if not isinstance(found, dict):
-                raise ConfigError(
-                    Problem("", 1, 1, "is not a JSON object", name), syntax=True
-                )
-            new = found
-        old = self.path.read_text("utf-8") if self.path.exists() else "{}"
-        text = edit.restore(new, old, base_urls=BASE_URLS, name=name)
-        loaded = parse_config(text, self.env, name)
-        return loaded, self._catalog(loaded)
-
-    def schema(self) -> LocalResponse:
-        return _json(schema())
-
-    def _content(self) -> str | None:
-        """A digest of what the file says: times and sizes can stay when it changes.
-        None while it cannot be read, as when an editor is about to replace it."""
+        new = said if as_text else _json_object(said, str(self.path))
         try:
-            return _digest(self.path.read_bytes())
-        except OSError:
-            return None
+            return self.loader.check(new)
+        except OSError as e:
+            raise NotWritable(f"{self.path} cannot be read: {e.strerror}") from e
 
-    def _runtime(self) -> "AppState":
-        assert self.runtime is not None
-        return self.runtime
+
+class NotWritable(Exception):
+    """The file cannot be read or written. The text says which, and why."""
+
+
+def _json_object(said: str, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(said, object_pairs_hook=_once, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as e:
+        line = getattr(e, "lineno", 0)
+        column = getattr(e, "colno", 0)
+        problem = Problem("", line, column, f"is not JSON: {e}", name)
+        raise ConfigError(problem, syntax=True) from e
+    if not isinstance(found, dict):
+        raise ConfigError(Problem("", 1, 1, "is not a JSON object", name), syntax=True)
+    return found
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -275,14 +244,3 @@ def _later(new: Catalog, old: Catalog) -> list[str]:
     if new.config.dashboard != old.config.dashboard:
         changed.append("dashboard")
     return [f"{name}: the change takes effect at the next start." for name in changed]
-
-
-def _problems(error: ConfigError) -> LocalResponse:
-    return _json(error.as_json(), 400 if error.syntax else 422)
-
-
-def _json(
-    value: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
-) -> LocalResponse:
-    text = json.dumps(value, ensure_ascii=False)
-    return LocalResponse(status, text.encode(errors="replace"), headers=headers)

@@ -4,6 +4,7 @@ import json
 import logging
 import shlex
 import sys
+from pathlib import Path
 
 from llm_gateway import __version__
 from llm_gateway.app.state import AppState
@@ -15,7 +16,7 @@ logger = logging.getLogger("llm_gateway")
 
 
 def log_startup_summary(
-    runtime: AppState, made_config: bool, dashboard_port: int
+    runtime: AppState, home: Path, made_config: bool, dashboard_port: int
 ) -> None:
     """What is there, what is missing, and a line to try."""
     catalog = runtime.catalog
@@ -50,7 +51,7 @@ def log_startup_summary(
     # A user without a password is no user to Bun and undici.
     proxy = base.replace("//", "//CLIENT-KEY:x@", 1) if runtime.keys_required else base
     logger.info("Proxy: HTTPS_PROXY=%s; or: llm-gateway run -- CMD", proxy)
-    logger.info("Admin token: %s", runtime.desk.home / "admin-token")
+    logger.info("Admin token: %s", home / "admin-token")
     if dashboard_port:
         logger.info("Dashboard: http://127.0.0.1:%d/-/gateway", dashboard_port)
     model = next((name for name in catalog.model_names()), "MODEL")

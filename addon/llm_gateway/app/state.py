@@ -1,9 +1,8 @@
-"""What outlives a request: catalog, limits, health, ledger, and how they are swapped.
+"""Process state: catalog, limits, health, ledger, and how a new catalog is swapped in.
 
-What lives here: `AppState`, one per gateway. It is built once, reloaded whole: a new
-catalog is made beside the old one and takes its place in one assignment, so that a
-request is served under one revision from start to end. `View` answers routing's
-questions at one moment.
+`AppState`, one per gateway, is built once and reloaded whole: a new catalog is made
+beside the old one and takes its place in one assignment, so that a request is served
+under one revision from start to end.
 
 What this file does not know: flows, HTTP, the text of a config.
 """
@@ -12,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from pydantic import SecretStr
 
@@ -26,10 +25,6 @@ from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.routing.affinity import ConversationAffinity
-
-if TYPE_CHECKING:
-    from llm_gateway.admin.copilot_login import CopilotLoginRoutes
-    from llm_gateway.app.config_service import ConfigService
 from llm_gateway.routing.state import RoutingContext
 
 logger = logging.getLogger("llm_gateway")
@@ -69,9 +64,7 @@ class AppState(RoutingContext):
     clock: Callable[[], float]
     loading: ConfigStatus
     credentials: Credentials
-    desk: "ConfigService"
     admin_token: SecretStr
-    logins: "CopilotLoginRoutes | None" = None
     on_config_change: list[Callable[[Catalog], None]] = field(default_factory=list)
     """Who wants to know of a new configuration."""
     on_shutdown: list[Callable[[], None]] = field(default_factory=list)

@@ -9,6 +9,7 @@ What this file does not know: SQL, what happens when a write fails (`writer`).
 """
 
 import asyncio
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -214,12 +215,16 @@ class Store:
             connection.close()
 
     def used(self, since: Collection[float]) -> dict[float, Sums]:
-        """What was used since each of these moments (unix seconds). Blocks."""
-        connection = database_file.read_only(self.path)
+        """What was used since each of these moments (unix seconds). Blocks.
+        Raises StoreError."""
         try:
-            return used(connection, since)
-        finally:
-            connection.close()
+            connection = database_file.read_only(self.path)
+            try:
+                return used(connection, since)
+            finally:
+                connection.close()
+        except sqlite3.Error as e:
+            raise StoreError(f"{self.path} cannot be read: {e}") from e
 
     def rows(
         self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()

@@ -82,6 +82,7 @@ class RequestHandler:
     def __init__(
         self,
         runtime: AppState,
+        management: AdminRoutes,
         exchanges: MutableMapping[http.HTTPFlow, Exchange | PassthroughRequest],
         tunnels: MutableMapping[connection.Client, str],
     ) -> None:
@@ -90,7 +91,7 @@ class RequestHandler:
         self.serving = Forwarder(runtime)
         self.settling = self.serving.settling
         self.passing = Passthrough(runtime)
-        self.management = AdminRoutes(runtime)
+        self.management = management
         self.admission = AccessControl(runtime, tunnels)
 
     # -- heads -----------------------------------------------------------------

@@ -6,11 +6,8 @@ What lives here: `/usage/current`, `/route` and the rows of `limit_state` and
 What this file does not know: HTTP, the ledger.
 """
 
-import asyncio
-import sqlite3
 from collections.abc import Mapping, Sequence
 
-from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DEFAULT, SPECS, first_of
 from llm_gateway.domain import (
     NANO,
@@ -26,7 +23,6 @@ from llm_gateway.domain import (
     RequestInfo,
     Window,
 )
-from llm_gateway.ledger.store import StoreError
 from llm_gateway.limits.calendar import span
 from llm_gateway.limits.limit_set import INDEX, amounts
 from llm_gateway.limits.limiter import LimitStatus, scopes_of
@@ -47,7 +43,11 @@ def key_name(metric: Metric, window: Window) -> str:
     return f"{metric.value}Per{window.value.capitalize()}"
 
 
-def starts(runtime: AppState, now: float) -> dict[str, dict[Window, float]]:
+OfLedger = Mapping[str, Mapping[Window, Mapping[tuple[str, str], Charge]]]
+"""By provider and window: what the ledger says of each (provider, model)."""
+
+
+def starts(runtime: RoutingContext, now: float) -> dict[str, dict[Window, float]]:
     """When the windows of each provider began that nobody may limit."""
     found: dict[str, dict[Window, float]] = {}
     for provider in runtime.catalog.config.providers:
@@ -61,28 +61,16 @@ def starts(runtime: AppState, now: float) -> dict[str, dict[Window, float]]:
     return found
 
 
-async def used(
-    runtime: AppState, now: float
-) -> dict[str, dict[Window, Mapping[tuple[str, str], Charge]]]:
-    """By provider and window: what the ledger says of each (provider, model)."""
-    began = starts(runtime, now)
-    moments = {at for windows in began.values() for at in windows.values()}
-    try:
-        sums = await asyncio.to_thread(runtime.store.used, moments)
-    except (StoreError, sqlite3.Error):  # then limits alone say what was used
-        return {}
-    return {
-        provider: {window: sums[at] for window, at in windows.items()}
-        for provider, windows in began.items()
-    }
-
-
-async def usage(runtime: AppState, now: float) -> dict[str, object]:
+def usage(
+    runtime: RoutingContext,
+    of_ledger: OfLedger,
+    degraded: Sequence[str],
+    now: float,
+) -> dict[str, object]:
     """The original's `/usage/current`: one entry per provider, one per model in it.
 
     Where a limit counts, it says what was used; elsewhere the ledger does.
     """
-    of_ledger = await used(runtime, now)
     providers: dict[str, dict[str, list[Offer]]] = {}
     for offer in runtime.catalog.offers:
         models = providers.setdefault(offer.provider, {})
@@ -99,12 +87,12 @@ async def usage(runtime: AppState, now: float) -> dict[str, object]:
             for provider, models in providers.items()
         ],
         "timestamp": iso(now),
-        "degraded": list(runtime.store.degraded),
+        "degraded": list(degraded),
     }
 
 
 def _model(
-    runtime: AppState,
+    runtime: RoutingContext,
     offers: Sequence[Offer],
     now: float,
     of_ledger: Mapping[Window, Mapping[tuple[str, str], Charge]],

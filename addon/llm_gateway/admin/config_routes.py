@@ -1,0 +1,93 @@
+"""Management API of the configuration: GET and POST /config, schema, reload.
+
+From requests to `ConfigService` and back: masked values, revisions as ETags, and errors
+with their place. What this file does not know: files, how a configuration is checked.
+"""
+
+import json
+
+from llm_gateway.app.config_service import ConfigService, NotWritable
+from llm_gateway.config import files
+from llm_gateway.config.docs import schema
+from llm_gateway.config.load import revision_of
+from llm_gateway.config.problems import ConfigError
+from llm_gateway.transport.local_response import LocalResponse
+
+MAX_CONFIG_BYTES = 512 * 1024
+"""Of a posted configuration: reading more would take json5 many seconds."""
+
+
+class ConfigRoutes:
+    def __init__(self, service: ConfigService) -> None:
+        self.service = service
+
+    async def reload(self) -> LocalResponse:
+        try:
+            revision = await self.service.reload()
+        except ConfigError as e:
+            return _problems(e)
+        return _json({"message": "reloaded", "revision": revision})
+
+    async def read(self, *, as_text: bool) -> LocalResponse:
+        """The configuration with its secrets masked."""
+        try:
+            text, masked = await self.service.read()
+        except ConfigError as e:
+            return _problems(e)
+        except (OSError, UnicodeDecodeError) as e:
+            return _failure(500, f"{self.service.path}: {e}")
+        headers = (
+            ("x-config-hash", revision_of(text)),
+            ("etag", f'"{revision_of(text)}"'),
+        )
+        if as_text:
+            return LocalResponse(
+                200, masked.text.encode(), "application/jsonc", headers
+            )
+        return _json(masked.data, headers=headers)
+
+    async def write(
+        self, body: bytes, *, as_text: bool, dry_run: bool, if_match: str
+    ) -> LocalResponse:
+        """Validate, and without `dry_run` write and activate."""
+        if len(body) > MAX_CONFIG_BYTES:
+            return _failure(
+                413, f"A configuration has at most {MAX_CONFIG_BYTES} bytes."
+            )
+        work = self.service.check if dry_run else self.service.write
+        try:
+            loaded = await work(body, as_text=as_text, expected=if_match or None)
+        except ConfigError as e:
+            return _problems(e)
+        except files.Conflict as e:
+            return _failure(e.status, str(e))
+        except UnicodeDecodeError as e:
+            return _failure(
+                400, f"The body is not UTF-8 (byte {e.start}); send it as UTF-8."
+            )
+        except NotWritable as e:
+            return _failure(500, str(e))
+        if dry_run:
+            return _json({"message": "valid", "revision": loaded.revision})
+        headers = (("x-config-hash", loaded.revision),)
+        return _json(
+            {"message": "active", "revision": loaded.revision}, headers=headers
+        )
+
+    def schema(self) -> LocalResponse:
+        return _json(schema())
+
+
+def _problems(error: ConfigError) -> LocalResponse:
+    return _json(error.as_json(), 400 if error.syntax else 422)
+
+
+def _failure(status: int, message: str) -> LocalResponse:
+    return _json({"error": {"message": message}}, status)
+
+
+def _json(
+    value: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
+) -> LocalResponse:
+    text = json.dumps(value, ensure_ascii=False)
+    return LocalResponse(status, text.encode(errors="replace"), headers=headers)
