@@ -6,8 +6,8 @@ import bare
 from bare import request, responseheaders  # noqa: F401
 from mitmproxy import ctx
 
+from llm_gateway import fastpath
 from llm_gateway.domain import Origin
-from llm_gateway.fastpath import addon_pruning
 from llm_gateway.pool import mitm_hooks
 from llm_gateway.transport import listeners
 
@@ -17,6 +17,7 @@ def load(loader):
 
 
 def running():
-    addon_pruning.apply(ctx.master)
+    fastpath.install(ctx.master)
+    listeners.raise_backlog(ctx.master)
     if os.environ.get("BENCH_WARM"):
         mitm_hooks.install(ctx.master, [Origin("http", "127.0.0.1", bare.PORT, "")])

@@ -10,6 +10,7 @@ What this file does not know: requests.
 """
 
 import asyncio
+import importlib.util
 import logging
 import os
 import sys
@@ -42,9 +43,9 @@ from llm_gateway.config.files import (
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.config.urls import is_loopback
 from llm_gateway.domain import Origin
-from llm_gateway.fastpath import addon_pruning
 from llm_gateway.ledger.store import Store, StoreError
-from llm_gateway.mitm_compat import required_names
+from llm_gateway.mitm_compat import fingerprints, required_names
+from llm_gateway.mitm_compat.sites import GROUPS, VERIFIED
 from llm_gateway.packaged_files import example_config
 from llm_gateway.pool import mitm_hooks
 from llm_gateway.providers.catalog import Catalog
@@ -60,6 +61,10 @@ logger = logging.getLogger("llm_gateway")
 LOOK_SECONDS = 0.005
 THREADS = 64
 """The most threads for what would block the event loop; they are made when needed."""
+
+
+FASTPATH = "LLM_GATEWAY_FASTPATH"
+"""Environment variable: `off` leaves mitmproxy's own code in place."""
 
 
 class NotStarted(Exception):
@@ -273,7 +278,8 @@ class Bootstrap:
             # mitmproxy has said why, but is past the point where it would exit for it.
             asyncio.get_running_loop().call_soon(sys.exit, 1)
             return
-        addon_pruning.apply(ctx.master)
+        listeners.raise_backlog(ctx.master)
+        make_fast(ctx.master, os.environ)
         self._task(self._let_in(), "letting clients in")
         runtime.port = _bound_port() or runtime.port
         runtime.publish()
@@ -327,6 +333,29 @@ class Bootstrap:
         if self.dashboard is not None:
             self.dashboard.stop()
         runtime.store.close()
+
+
+def make_fast(master: Any, env: Mapping[str, str]) -> None:
+    """Put the fast path in place, where it is wanted, there, and fits this mitmproxy.
+
+    One line says so where something is left out: requests are served alike, and slower.
+    """
+    if env.get(FASTPATH, "").lower() in ("off", "0", "no", "false"):
+        logger.info("The fast path is off (%s).", FASTPATH)
+        return
+    if importlib.util.find_spec("llm_gateway.fastpath") is None:
+        logger.info("The fast path is not installed.")
+        return
+    from llm_gateway import fastpath
+
+    if off := fingerprints.groups_off():
+        logger.info(
+            "This mitmproxy was not compared with %s in part; its own code is used: %s. "
+            "More: python -m llm_gateway.mitm_compat",
+            VERIFIED,
+            "; ".join(f"{group} ({GROUPS[group]})" for group in off),
+        )
+    fastpath.install(master)
 
 
 def _bound_port() -> int | None:

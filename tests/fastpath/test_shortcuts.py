@@ -13,9 +13,7 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import HttpRequestHook
 from mitmproxy.test import tflow
 
-from fastpath.replacing import replacements
 from llm_gateway.fastpath import shortcuts
-from llm_gateway.mitm_compat import fingerprints
 
 names = st.sampled_from([b"Host", b"host", b"HOST", b"accept", b"X-A", b"x-\xff"])
 fields = st.lists(st.tuples(names, st.binary(max_size=4)), max_size=6)
@@ -59,26 +57,6 @@ def test_options_by_name():
     for missing in ("no_such_option", "__deepcopy__"):
         with pytest.raises(AttributeError):
             shortcuts.option(options, missing)
-
-
-def test_all_of_them_are_known_here(monkeypatch):
-    # The one is not there under `python -O`, the other not in mitmproxy 11.
-    seen = replacements(monkeypatch, shortcuts, may_lack={"__post_init__", "crl_path"})
-    shortcuts.install()
-    assert seen == [
-        ("__post_init__", True),
-        ("set_task_debug_info", True),
-        ("fork", True),
-        ("current", True),
-        ("__getattr__", True),
-        ("get", True),
-        ("__contains__", True),
-        ("parse_authority", True),
-        ("crl_path", True),
-        ("uuid", True),
-        ("__new__", True),
-        ("formatTime", True),
-    ]
 
 
 def test_names_of_flows():
@@ -146,22 +124,3 @@ def test_the_name_of_the_revocation_list_follows_the_ca():
 
 def original():
     return "original"
-
-
-def other():
-    return "other"
-
-
-def test_only_what_is_known_is_replaced():
-    owner = types.SimpleNamespace(__name__="owner", f=original)
-    assert not fingerprints.replace(owner, "f", other, {"00000000"})
-    assert owner.f is original
-    assert fingerprints.replace(owner, "f", other, {fingerprints.digest(original)})
-    assert owner.f is other
-    assert fingerprints.replace(owner, "f", other, set()), "again"
-
-
-def test_what_has_no_text_is_unknown():
-    assert fingerprints.digest(len) == ""
-    owner = types.SimpleNamespace(__name__="owner", f=len)
-    assert not fingerprints.replace(owner, "f", other, {fingerprints.digest(original)})

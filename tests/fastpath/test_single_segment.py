@@ -27,7 +27,7 @@ from mitmproxy.proxy.server import ConnectionIO
 from fastpath.test_connection_handler import Wire
 from llm_gateway.fastpath import connection_handler as turns
 from llm_gateway.fastpath import hook_dispatch, http_layer, single_segment
-from llm_gateway.mitm_compat.fingerprints import digest
+from llm_gateway.transport import layer
 from llm_gateway.transport.attempt_policy import (
     Action,
     AttemptPolicy,
@@ -206,15 +206,22 @@ class Script:
         return asyncio.sleep(0) if self.deed == waits else None
 
 
+LAYERS = {
+    "mitmproxy": layer.GatewayHttpLayer,
+    "direct": http_layer.FastHttpLayer,
+    "plain": single_segment.SingleSegmentLayer,
+}
+
+
 class Talk:
     """One client connection whose every peer is a list of pieces."""
 
     def __init__(self, master, way, deed, monkeypatch):
-        monkeypatch.setattr(http_layer, "_direct", way != "mitmproxy")
+        monkeypatch.setattr(layer, "layer_class", LAYERS[way])
         monkeypatch.setattr(_http1, "ChunkedReader", WithoutTrailers)
         self.script = Script(deed, usual=way == "plain")
         master.addons.add(self.script)
-        assert hook_dispatch.install(master.addons)
+        hook_dispatch.install(master.addons)
         mode = mode_specs.ProxyMode.parse("regular")
         handler = ProxyConnectionHandler(master, None, Wire(), master.options, mode)
         handler.layer = modes.HttpProxy(handler.layer.context)
@@ -295,17 +302,6 @@ def quiet():
     before = logger.level
     yield
     logger.setLevel(before)
-
-
-@pytest.mark.parametrize(
-    ("texts", "known"),
-    [
-        (http_layer.REPLACED, http_layer.KNOWN),
-        (single_segment.IMITATED, single_segment.KNOWN),
-    ],
-)
-def test_the_states_are_those_that_were_compared(texts, known):
-    assert digest(*texts) in known
 
 
 @pytest.mark.parametrize("answer", ANSWERS)

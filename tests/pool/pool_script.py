@@ -14,8 +14,8 @@ from pathlib import Path
 from mitmproxy import ctx, http
 from mitmproxy.proxy.server import ConnectionHandler
 
+from llm_gateway import fastpath
 from llm_gateway.domain import Origin
-from llm_gateway.fastpath import addon_pruning
 from llm_gateway.pool import mitm_hooks
 from llm_gateway.transport import listeners
 
@@ -37,7 +37,7 @@ class WarmScript(LayerScript):
         listeners.set_options(ctx.options)
 
     def running(self) -> None:
-        addon_pruning.apply(ctx.master)
+        fastpath.install(ctx.master)
         named = [part.split(":") for part in os.environ.get("WARM_ORIGINS", "").split()]
         origins = [Origin(scheme, "127.0.0.1", int(port), "") for scheme, port in named]
         self.keeper = mitm_hooks.install(ctx.master, origins)

@@ -8,9 +8,6 @@ import pytest
 from fakes import FakeProvider, Gate, MitmProcess, Way, answers
 from transport.conftest import ADDON, Rig
 
-from llm_gateway.mitm_compat import fingerprints
-from llm_gateway.pool import mitm_hooks
-
 ONE_SHOT = [Way.BASE, Way.ABSOLUTE, Way.CONNECT_H1]
 
 
@@ -58,14 +55,6 @@ async def lying(rig, provider, n):
 def used(provider):
     """On which connection each request came."""
     return [r.connection for r in provider.requests]
-
-
-def test_this_mitmproxy_is_known():
-    assert [
-        functions
-        for digests, functions in mitm_hooks.KNOWN
-        if fingerprints.digest(*functions) not in digests
-    ] == []
 
 
 @pytest.mark.parametrize("way", ONE_SHOT)

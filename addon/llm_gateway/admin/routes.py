@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl, unquote
 
 from mitmproxy import http
+from mitmproxy.version import VERSION as MITMPROXY
 
 from llm_gateway import __version__
 from llm_gateway.admin.config_routes import ConfigRoutes
@@ -42,6 +43,7 @@ from llm_gateway.dialects import (
 )
 from llm_gateway.domain import Decision, Dialect
 from llm_gateway.ledger.reports import BadParameter, usage_historical
+from llm_gateway.mitm_compat import fingerprints
 from llm_gateway.routing import status as current
 from llm_gateway.timestamps import iso
 from llm_gateway.transport.local_response import (
@@ -136,6 +138,10 @@ class AdminRoutes:
                 "timestamp": iso(runtime.clock()),
                 "version": __version__,
                 "degraded": degraded,
+                "mitmproxy": {
+                    "version": MITMPROXY,
+                    "unknown": sorted(fingerprints.groups_off()),
+                },
                 "config": {
                     "revision": loading.revision,
                     "loaded_at": iso(loading.loaded_at),

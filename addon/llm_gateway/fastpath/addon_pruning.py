@@ -22,13 +22,8 @@ from mitmproxy.master import Master
 from mitmproxy.options import Options
 
 from llm_gateway.fastpath import (
-    connection_handler,
-    connection_shortcuts,
     hook_dispatch,
-    message_heads,
-    shortcuts,
 )
-from llm_gateway.transport.listeners import raise_backlog
 
 logger = logging.getLogger(__name__)
 
@@ -145,16 +140,6 @@ def prune(master: Master) -> tuple[str, ...]:
     return tuple(gone)
 
 
-def install_replacements(master: Master) -> None:
-    """Put our shorter ways in place of mitmproxy's: who listens to a hook, how it is
-    called, small things done many times. Each only where it is known to be the same."""
-    if hook_dispatch.install(master.addons):
-        connection_handler.install()
-    shortcuts.install()
-    message_heads.install()
-    connection_shortcuts.install()
-
-
 def unburden_collector() -> None:
     """Let the garbage collector leave alone what was there at start, and come less often.
 
@@ -171,8 +156,6 @@ def apply(master: Master) -> None:
     """All of it. Call it once from the add-on's `running`."""
     gone = prune(master)
     silence_flow_logs(master)
-    install_replacements(master)
-    raise_backlog(master)
     unburden_collector()
     logger.debug("Add-ons with nothing to do: %s.", ", ".join(gone) or "none")
 

@@ -8,7 +8,7 @@ to be sent to one peer in the course of one event (the head of a message, its bo
 out in one piece.
 
 `server_event` takes the place of mitmproxy's in `ProxyConnectionHandler`, the handler of
-real clients, where its text is one that we know (known.py).
+real clients, where its text is one that we know (mitm_compat).
 """
 
 import asyncio
@@ -29,11 +29,8 @@ from mitmproxy.utils import asyncio_utils
 
 from llm_gateway.fastpath import current_batch
 from llm_gateway.fastpath.hook_dispatch import HookDispatcher
-from llm_gateway.mitm_compat.fingerprints import replace
+from llm_gateway.fastpath.replacing import replace
 from llm_gateway.transport.exception_guard import place
-
-KNOWN = {"3343e110", "f50f2ef4"}
-"""The texts in mitmproxy 11.0.2 and in 12.0.1 to 12.3.1."""
 
 JOINED = 65536
 """Pieces are put together up to this many bytes: beyond, copying costs more than a call."""
@@ -47,22 +44,11 @@ _TASKS: set[asyncio.Task[None]] = set()
 """The loop keeps only weak references to its tasks."""
 
 
-def install() -> bool:
-    """Put `server_event` and `handle_hook` in place, once per process."""
-    in_place = replace(
-        ProxyConnectionHandler,
-        "server_event",
-        server_event,
-        KNOWN,
-        relies_on=(
-            ConnectionHandler.server_event,
-            ConnectionHandler.hook_task,
-            ConnectionHandler.close_connection,
-            _handle_hook,
-        ),
-    )
-    replace(ProxyConnectionHandler, "handle_hook", handle_hook, {"9f8b52fd"})
-    return in_place
+def install() -> None:
+    """Put `server_event` and `handle_hook` in place, once per process; where `HOOKS` is
+    known (mitm_compat)."""
+    replace(ProxyConnectionHandler, "server_event", server_event)
+    replace(ProxyConnectionHandler, "handle_hook", handle_hook)
 
 
 async def server_event(self: ProxyConnectionHandler, event: events.Event) -> None:

@@ -5,35 +5,23 @@ piece that arrives on one.
 """
 
 import asyncio
-import asyncio.streams
 from typing import Any
 
 from mitmproxy import connection
 from mitmproxy.proxy.server import ConnectionHandler
 
+from llm_gateway.fastpath.replacing import replace
 from llm_gateway.fastpath.shortcuts import Ids
-from llm_gateway.mitm_compat.fingerprints import replace
 
 _set: Any = connection.Server.__setattr__
 _drain: Any = ConnectionHandler.drain_writers
 
 
 def install() -> None:
-    """Put all of them in place, once per process. The digests hold for mitmproxy 11.0.2
-    to 12.3.1, and CPython 3.11 to 3.13."""
-    # Its source differs from version to version; what counts is how a name is made.
-    named = {"dca65fe7", "fc9cbe67"}
-    replace(connection, "uuid", Ids, named, relies_on=(connection.Connection,))
-    replace(connection.Server, "__setattr__", set_attribute, {"9b26de86"})
-    mixin: Any = asyncio.streams.FlowControlMixin
-    draining = (_drain, asyncio.StreamWriter.drain, mixin._drain_helper)
-    replace(
-        ConnectionHandler,
-        "drain_writers",
-        drain_writers,
-        {"73a1cc2e"},
-        relies_on=draining,
-    )
+    """Put all of them in place, once per process; where `SMALL` is known (mitm_compat)."""
+    replace(connection, "uuid", Ids)
+    replace(connection.Server, "__setattr__", set_attribute)
+    replace(ConnectionHandler, "drain_writers", drain_writers)
 
 
 def set_attribute(self: connection.Server, name: str, value: object) -> None:

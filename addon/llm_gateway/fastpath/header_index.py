@@ -6,12 +6,12 @@ beside the tuple that it was made of: headers that are changed get another tuple
 another table.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from mitmproxy import http
 
-Table = Mapping[bytes, bytes]
+from llm_gateway.transport import header_lookup
+from llm_gateway.transport.header_lookup import Table, joined
 
 
 def table(headers: Any) -> Table:
@@ -28,18 +28,13 @@ def table(headers: Any) -> Table:
         names, values = zip(*fields, strict=True)
         made = dict(zip(map(bytes.lower, names), values, strict=True))
         if len(made) != len(fields):
-            made = _joined(fields)
+            made = joined(fields)
     headers.llm_gateway_table = fields, made
     return made
 
 
-# For all headers that were not asked yet: an attribute is found sooner than missed.
-http.Headers.llm_gateway_table = None, {}  # type: ignore[attr-defined]
-
-
-def _joined(fields: tuple[tuple[bytes, bytes], ...]) -> dict[bytes, bytes]:
-    made: dict[bytes, bytes] = {}
-    for raw, value in fields:
-        name = raw.lower()
-        made[name] = made[name] + b", " + value if name in made else value
-    return made
+def install() -> None:
+    """From here on headers have a place for their table, and framing looks there."""
+    # For all headers that were not asked yet: an attribute is found sooner than missed.
+    http.Headers.llm_gateway_table = None, {}  # type: ignore[attr-defined]
+    header_lookup.lookup = table

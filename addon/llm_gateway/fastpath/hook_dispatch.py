@@ -4,9 +4,7 @@ mitmproxy asks every add-on for every hook: about 38 attribute look-ups, context
 managers and coroutines, eight times per request. Who listens changes only when an
 add-on comes or goes, so the answer is kept, per hook, until that happens.
 
-This is the one place that replaces methods of `AddonManager`. `install` checks
-first that the methods look as they do in the versions we know; where they do not,
-it says so at debug level and leaves mitmproxy as it is, a little slower.
+This is the one place that replaces methods of `AddonManager`.
 """
 
 import asyncio
@@ -26,14 +24,6 @@ exception in one of them ends the group, and the next group goes on."""
 
 _traverse: Callable[[list[Any]], Iterator[Any]] = addonmanager.traverse
 
-_SIGNATURES = {
-    "trigger_event": ["self", "event"],
-    "handle_lifecycle": ["self", "event"],
-    "register": ["self", "addon"],
-    "remove": ["self", "addon"],
-    "_iter_hooks": ["self", "addon", "event"],
-}
-
 
 def handlers(manager: addonmanager.AddonManager, name: str) -> tuple[Group, ...]:
     """Who listens to the hook `name`, in the order of the chain."""
@@ -47,25 +37,10 @@ def handlers(manager: addonmanager.AddonManager, name: str) -> tuple[Group, ...]
     return tuple(groups)
 
 
-def known(manager: addonmanager.AddonManager) -> bool:
-    """Does this AddonManager have the methods that `install` replaces or imitates?"""
-    cls = type(manager)
-    return all(
-        hasattr(cls, name)
-        and list(inspect.signature(getattr(cls, name)).parameters) == parameters
-        for name, parameters in _SIGNATURES.items()
-    )
-
-
-def install(manager: addonmanager.AddonManager) -> bool:
-    """Give this manager the dispatch that remembers. False: left as it was."""
-    if isinstance(manager.trigger_event, HookDispatcher):
-        return True
-    if not known(manager):
-        logger.debug("Hook dispatch of this mitmproxy is unknown, left as it is.")
-        return False
-    HookDispatcher(manager).install()
-    return True
+def install(manager: addonmanager.AddonManager) -> None:
+    """Give this manager the dispatch that remembers; where `HOOKS` is known (mitm_compat)."""
+    if not isinstance(manager.trigger_event, HookDispatcher):
+        HookDispatcher(manager).install()
 
 
 class HookDispatcher:

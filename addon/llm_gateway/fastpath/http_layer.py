@@ -1,4 +1,4 @@
-"""The plumbing of one client connection, laid straight.
+"""HTTP layer without generators in generators: events and commands are executed directly.
 
 mitmproxy hands each event from layer to layer through generators in generators: a plain
 request is some twenty hand-overs, each of which asks what it is, whether its receiver
@@ -7,7 +7,7 @@ of that. Here the same states are run, by mitmproxy and by us, but what they ask
 done where they ask for it: an event that one layer has for another is given to it, a hook
 that waits for nothing is called, a connection that is open is taken.
 
-What lives here: `FastHttpLayer`, in place of `HttpLayer._handle_event` and
+What lives here: `FastHttpLayer`, on top of `transport.layer`, in place of `HttpLayer._handle_event` and
 `event_to_child`. What it leaves behind between two events (who waits for what, and where)
 is what mitmproxy leaves, so either may take the next one: start, injected messages, wake-up
 calls and everything of a layer that is debugged go the old way. What this file does not
@@ -26,7 +26,6 @@ from mitmproxy.proxy.layers.http import (
     GetHttpConnection,
     GetHttpConnectionCompleted,
     HttpClient,
-    HttpLayer,
     HttpStream,
     RegisterHttpConnection,
     SendHttp,
@@ -35,34 +34,20 @@ from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import HttpEvent, RequestHeaders
 from mitmproxy.proxy.layers.http._http1 import (
     Http1Client,
-    Http1Connection,
     Http1Server,
 )
 from mitmproxy.proxy.layers.modes import HttpProxy
 
 from llm_gateway.fastpath import current_batch
-from llm_gateway.mitm_compat.fingerprints import digest
+from llm_gateway.transport import exception_guard
 from llm_gateway.transport.attempt_policy import GatewayAttemptFailedHook
-
-KNOWN = {"a45864e1"}
-"""mitmproxy 11.0.2 to 12.3.1: the texts of what is done here in another way."""
-
-REPLACED = (
-    Layer.handle_event,
-    Layer._Layer__process,  # type: ignore[attr-defined]
-    Layer._Layer__continue,  # type: ignore[attr-defined]
-    HttpLayer._handle_event,
-    HttpLayer.event_to_child,
-    HttpLayer.get_connection,
-    HttpLayer.register_connection,
-    Http1Connection._handle_event,
-)
+from llm_gateway.transport.layer import GatewayHttpLayer
 
 Asked = Generator[Any, Any, None]
 """A state at work: what it asks for, until it is done."""
 
 
-class FastHttpLayer(HttpLayer):
+class FastHttpLayer(GatewayHttpLayer):
     _turn: current_batch.Batch
     _out: list[commands.Command]
     """What is to be done outside, in order."""
@@ -78,7 +63,7 @@ class FastHttpLayer(HttpLayer):
 
     def handle_event(self, event: events.Event) -> CommandGenerator[None]:
         turn = current_batch.running
-        if turn is None or not _direct or self._paused or self.debug is not None:
+        if turn is None or self._paused or self.debug is not None:
             return super().handle_event(event)
         kind = type(event)
         command = receiver = None
@@ -96,7 +81,9 @@ class FastHttpLayer(HttpLayer):
 
     def out_of_turn(self, event: events.Event) -> bool:
         """Is this event one for `_handle_event`, whoever it is for?"""
-        return False
+        if type(event) is events.DataReceived:
+            return self._is_too_much(event)
+        return self._is_crowded(event)
 
     def _directly(
         self, receiver: Layer, event: events.Event, turn: current_batch.Batch
@@ -125,8 +112,12 @@ class FastHttpLayer(HttpLayer):
                 yield from self._out
 
     def broke(self, child: Layer, error: Exception) -> None:
-        """An exception came out of it: see `http_guard`."""
-        raise error
+        """An exception came out of it: see `exception_guard`."""
+        found = exception_guard.consequences(self, child, error)
+        if found.close is not None:
+            self._out.append(commands.CloseConnection(found.close))
+        for stream, said in found.events:
+            self._deliver_to_stream(stream, said)
 
     def _defer(self, stream: HttpStream, event: events.Event) -> None:
         if self._later is None:
@@ -134,7 +125,7 @@ class FastHttpLayer(HttpLayer):
         self._later.append((stream, event))
 
     def try_fast(self, receiver: Layer, event: events.Event) -> bool:
-        """A shorter way, if there is one for this event: see `http_plain`."""
+        """A shorter way, if there is one for this event: see `single_segment`."""
         return False
 
     def _is_outermost(self) -> bool:
@@ -294,6 +285,7 @@ class FastHttpLayer(HttpLayer):
         return None
 
     def registered(self, command: RegisterHttpConnection) -> None:
+        self._note_server(command)
         if self.context.client.alpn == b"h2":
             self._out += self.register_connection(command)
             return
@@ -315,6 +307,3 @@ def _steps(receiver: Any, event: events.Event) -> Iterable[commands.Command]:
     else:
         steps = receiver.handle_event(event)
     return steps
-
-
-_direct = digest(*REPLACED) in KNOWN

@@ -1,6 +1,6 @@
 """Heads of HTTP/1 messages: read, checked and measured in a walk or less.
 
-Each function takes the place of one of mitmproxy's or h11's, see `known`. It answers for
+Each function takes the place of one of mitmproxy's or h11's, see mitm_compat/sites.py. It answers for
 what nearly every message looks like; anything that is unusual, or wrong, is left to the
 original, which has the words for it. So what is refused, and how, does not change.
 """
@@ -12,13 +12,12 @@ from typing import Any
 
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy import http
-from mitmproxy.coretypes.multidict import MultiDict
 from mitmproxy.net.http import http1, validate
 from mitmproxy.net.http.http1 import read
 from mitmproxy.proxy.layers import http as layers
 
 from llm_gateway.fastpath.header_index import table
-from llm_gateway.mitm_compat.fingerprints import replace
+from llm_gateway.fastpath.replacing import replace
 
 _init: Any = http.Headers.__init__
 _lines: Any = ReceiveBuffer.maybe_extract_lines
@@ -30,29 +29,15 @@ _validate: Any = validate.validate_headers
 
 
 def install() -> None:
-    """Put all of them in place, once per process. The digests hold for mitmproxy 11.0.2
-    to 12.3.1, and h11 0.14 and 0.16."""
-    replace(
-        http.Headers,
-        "__init__",
-        init,
-        {"d04ef296"},
-        relies_on=(_init, MultiDict.__init__),
-    )
-    replace(ReceiveBuffer, "maybe_extract_lines", lines, {"435e54e6"})
-    replace(read, "_read_headers", read_headers, {"66807318"})
-    replace(read, "raise_if_http_version_unknown", check_version, {"e1159a28"})
-    size = (_body_size, validate.parse_content_length)
-    replace(http1, "expected_http_body_size", body_size, {"4ae9c18c"}, relies_on=size)
-    closing = (_closes, read.get_header_tokens)
-    replace(
-        http1, "connection_close", closes, {"ab6df3b2", "31f51ad1"}, relies_on=closing
-    )
-    checks = (_validate, validate.parse_content_length)
+    """Put all of them in place, once per process; where `HTTP` is known (mitm_compat)."""
+    replace(http.Headers, "__init__", init)
+    replace(ReceiveBuffer, "maybe_extract_lines", lines)
+    replace(read, "_read_headers", read_headers)
+    replace(read, "raise_if_http_version_unknown", check_version)
+    replace(http1, "expected_http_body_size", body_size)
+    replace(http1, "connection_close", closes)
     for owner in (layers, validate):
-        replace(
-            owner, "validate_headers", validate_headers, {"fb1c81ec"}, relies_on=checks
-        )
+        replace(owner, "validate_headers", validate_headers)
 
 
 _BYTES = {bytes}

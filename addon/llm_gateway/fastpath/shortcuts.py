@@ -1,6 +1,6 @@
 """Small things that mitmproxy does many times per request, done in less time.
 
-Each takes the place of one function (see known.py) and returns the same values. What they
+Each takes the place of one function (see mitm_compat/sites.py) and returns the same values. What they
 save was measured with py-spy: see benchmarks/README.md.
 """
 
@@ -12,53 +12,32 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mitmproxy import flow, hooks, http, log, optmanager
+from mitmproxy import flow, http, log, optmanager
 from mitmproxy.addons import tlsconfig
-from mitmproxy.coretypes import multidict
-from mitmproxy.net import check
 from mitmproxy.net.http import url
 from mitmproxy.proxy import commands, context
 from mitmproxy.utils import asyncio_utils
 
 from llm_gateway.fastpath.header_index import table
-from llm_gateway.mitm_compat.fingerprints import replace
-
-_HEADERS = (
-    http.Headers.get_all,
-    http.Headers._reduce_values,
-    http.Headers._kconv,
-    multidict._MultiDict.get_all,
-    multidict._MultiDict.__getitem__,
-)
-_AUTHORITY = (url.parse_authority, check.is_valid_host, check.is_valid_port)
+from llm_gateway.fastpath.replacing import replace
 
 
 def install() -> None:
-    """Put all of them in place, once per process. The digests hold for mitmproxy 11.0.2
-    to 12.3.1; under `python -O` the first of the originals does not exist at all."""
-    replace(http.MessageData, "__post_init__", unchecked, {"f65088e2"})
-    replace(asyncio_utils, "set_task_debug_info", name_task, {"fb5346b5"})
-    both = (context.Context.fork, context.Context.__init__)
-    replace(context.Context, "fork", fork, {"bc023c41"}, relies_on=both)
-    replace(optmanager._Option, "current", current, {"6859c2d9"})
-    values = (optmanager.OptManager.__getattr__, _current)
-    replace(
-        optmanager.OptManager, "__getattr__", option, {"0b661337"}, relies_on=values
-    )
-    replace(http.Headers, "get", get, {"eb7ce5ef"}, relies_on=_HEADERS)
-    replace(http.Headers, "__contains__", contains, {"eb7ce5ef"}, relies_on=_HEADERS)
-    replace(url, "parse_authority", parse_authority, {"9a1ba211"}, relies_on=_AUTHORITY)
-    replace(tlsconfig.TlsConfig, "crl_path", crl_path, {"a9041d30"})
-    replace(flow, "uuid", Ids, {"7c7b602c"}, relies_on=(flow.Flow.__init__,))
-    replace(
-        commands.StartHook,
-        "__new__",
-        staticmethod(_made),
-        {"5dfd692f"},
-        relies_on=(commands.StartHook.__new__, hooks.Hook.__new__),
-    )
-    formatter = log.MitmFormatter
-    replace(formatter, "formatTime", time_of, {"811403f1"}, relies_on=(formatter,))
+    """Put all of them in place, once per process; where `SMALL` is known (mitm_compat)."""
+    if hasattr(http.MessageData, "__post_init__"):  # not under `python -O`
+        replace(http.MessageData, "__post_init__", unchecked)
+    replace(asyncio_utils, "set_task_debug_info", name_task)
+    replace(context.Context, "fork", fork)
+    replace(optmanager._Option, "current", current)
+    replace(optmanager.OptManager, "__getattr__", option)
+    replace(http.Headers, "get", get)
+    replace(http.Headers, "__contains__", contains)
+    replace(url, "parse_authority", parse_authority)
+    if hasattr(tlsconfig.TlsConfig, "crl_path"):  # from mitmproxy 12.2 on
+        replace(tlsconfig.TlsConfig, "crl_path", crl_path)
+    replace(flow, "uuid", Ids)
+    replace(commands.StartHook, "__new__", staticmethod(_made))
+    replace(log.MitmFormatter, "formatTime", time_of)
 
 
 def unchecked(self: Any) -> None:

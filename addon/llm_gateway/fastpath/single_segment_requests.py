@@ -1,6 +1,6 @@
 """The plain case, first half: from a whole request to a connection that is open.
 
-See `http_plain`. What this file does not know: what is asked.
+See `single_segment`. What this file does not know: what is asked.
 """
 
 from typing import Any, cast
@@ -30,9 +30,6 @@ READS_RESPONSE = Http1Client.read_headers
 
 
 class SingleSegmentRequests(FastHttpLayer):
-    def new_stream(self, stream_id: int) -> GatewayStream:
-        raise AssertionError("a layer of the gateway knows how")
-
     def on_whole_request(self, server: Any, data: bytes) -> bool:
         """A whole request, and nothing else."""
         if (

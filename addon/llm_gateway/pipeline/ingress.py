@@ -14,8 +14,8 @@ from enum import Enum
 from mitmproxy import http
 
 from llm_gateway.dialects import DialectSpec, RequestBody, RequestError, read
-from llm_gateway.fastpath.header_index import table
 from llm_gateway.transport import request_grammar as grammar
+from llm_gateway.transport.header_lookup import table
 
 HEAD_BYTES = 64 * 1024
 HEAD_FIELDS = 200

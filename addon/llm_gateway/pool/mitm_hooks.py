@@ -22,47 +22,22 @@ from weakref import WeakKeyDictionary
 from mitmproxy import connection, ctx
 from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.master import Master
-from mitmproxy.proxy import commands, events, layer, server_hooks, tunnel
+from mitmproxy.proxy import commands, events, layer, server_hooks
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers.http import HttpClient
-from mitmproxy.proxy.layers.http._http1 import Http1Connection
-from mitmproxy.proxy.layers.tls import ServerTLSLayer, TLSLayer
+from mitmproxy.proxy.layers.tls import ServerTLSLayer
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 from mitmproxy.utils import human
 from OpenSSL import SSL
 
-from llm_gateway.mitm_compat.fingerprints import digest
+from llm_gateway.mitm_compat.fingerprints import is_known
+from llm_gateway.mitm_compat.sites import POOL
 from llm_gateway.pool.idle_check import find, is_done, is_empty, key_of, unwrap
 from llm_gateway.pool.pool import ConnectionPool, IdleConnection, Origin, OriginKey
 from llm_gateway.pool.preconnect import HTTP1, open_ahead
 from llm_gateway.transport.commands import is_pooled
 
 logger = logging.getLogger(__name__)
-
-KNOWN: tuple[tuple[set[str], tuple[Any, ...]], ...] = (
-    (
-        {"0c024c64", "daec7945"},
-        (
-            ConnectionHandler.open_connection,
-            ConnectionHandler.handle_connection,
-            ConnectionHandler.handle_client,
-        ),
-    ),
-    (
-        {"1b1b6a38"},
-        (
-            tunnel.TunnelLayer._handle_command,
-            tunnel.TunnelLayer._handshake_finished,
-            tunnel.TunnelLayer.event_to_child,
-        ),
-    ),
-    ({"0dcfcb2a"}, (ServerTLSLayer.start_handshake,)),
-    ({"3878cd7c"}, (TLSLayer.start_tls,)),
-    ({"dc5ed395"}, (Http1Connection.mark_done,)),
-    ({"bc1cae77"}, (HttpClient._handle_event,)),
-)
-"""What the ways out and in rely on, as it is in mitmproxy 11.0.2 to 12.3.1."""
 
 HANDSHAKE = ("alpn", "alpn_offers", "cipher", "tls_version", "certificate_list", "sni")
 
@@ -83,8 +58,7 @@ def install(master: Any, origins: Iterable[Origin] = ()) -> "PoolAddon | None":
     if (existing := master.addons.get(PoolAddon.name)) is not None:
         existing.pool.set_origins(origins)
         return existing  # type: ignore[no-any-return]
-    if not all(digest(*functions) in digests for digests, functions in KNOWN):
-        logger.debug("Connections of this mitmproxy are unknown, none is kept warm.")
+    if not is_known(POOL):
         return None
     handler, tls_layer = cast(Any, ProxyConnectionHandler), cast(Any, ServerTLSLayer)
     handler.open_connection = open_connection

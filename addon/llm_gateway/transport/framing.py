@@ -9,10 +9,10 @@ import re
 from typing import TypeVar
 
 from mitmproxy import http
+from mitmproxy.net.http import validate as checks
 
-from llm_gateway.fastpath.header_index import table
-from llm_gateway.fastpath.message_heads import validate_headers
 from llm_gateway.transport import request_grammar as grammar
+from llm_gateway.transport.header_lookup import table
 from llm_gateway.transport.serializer import upgrades
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ def problem_of(
             return "status 101 switches to a protocol that was not asked for"
     if validate:
         try:
-            validate_headers(response)
+            checks.validate_headers(response)
         except ValueError as error:
             return f"invalid headers: {error}"
     return None

@@ -33,9 +33,7 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.http._events import HttpEvent, ResponseProtocolError
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 from mitmproxy.proxy.layers.http._http2 import Http2Client
-from mitmproxy.proxy.mode_specs import ReverseMode
 
-from llm_gateway.fastpath.single_segment import SingleSegmentLayer
 from llm_gateway.transport import exception_guard, serializer
 from llm_gateway.transport.commands import (
     SERVER_ERROR,
@@ -48,8 +46,6 @@ from llm_gateway.transport.stream import GatewayStream
 
 LONGEST_SLEEP = 60.0
 """Seconds between two looks at the clock: also a sign of life for `tcp_timeout`."""
-UNUSUAL = ("stream_large_bodies", "body_size_limit", "store_streamed_bodies")
-"""Options that make of plain passing on something else."""
 UNREAD_BYTES = 256 * 1024
 """How much of a head, of a line between chunks, or of further requests waits in memory.
 Clients' heads of less are refused by the addon when they are whole; see `arrivals`."""
@@ -89,7 +85,7 @@ serializer.install()
 cast(Any, _http1).make_error_response = _error_response
 
 
-class GatewayHttpLayer(SingleSegmentLayer):
+class GatewayHttpLayer(HttpLayer):
     """One client connection. Made from an `HttpLayer` by `adopt`."""
 
     now: Callable[[], float]
@@ -102,10 +98,10 @@ class GatewayHttpLayer(SingleSegmentLayer):
     last_id: int
     prune_above: int
 
-    @staticmethod
-    def adopt(plain: Any) -> None:
+    @classmethod
+    def adopt(cls, plain: Any) -> None:
         """Turn mitmproxy's layer, which has not begun yet, into ours."""
-        plain.__class__ = GatewayHttpLayer
+        plain.__class__ = cls
         plain._begin()
 
     def _begin(self) -> None:
@@ -117,12 +113,6 @@ class GatewayHttpLayer(SingleSegmentLayer):
         self.longest_sleep = min(LONGEST_SLEEP, timeout / 2)
         self.last_id = 0
         self.prune_above = PRUNE_ABOVE
-        options = self.context.options
-        self.is_default_setup = (
-            options.validate_inbound_headers
-            and not any(getattr(options, name, None) for name in UNUSUAL)
-            and not isinstance(self.context.client.proxy_mode, ReverseMode)
-        )
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         kind = type(event)
@@ -141,11 +131,6 @@ class GatewayHttpLayer(SingleSegmentLayer):
             self._prune()
         step: CommandGenerator[None] = super()._handle_event(event)
         return step
-
-    def out_of_turn(self, event: events.Event) -> bool:
-        if type(event) is events.DataReceived:
-            return self._is_too_much(event)
-        return self._is_crowded(event)
 
     def _is_too_much(self, received: events.DataReceived) -> bool:
         peer: Any = self.connections.get(received.connection)
@@ -262,13 +247,6 @@ class GatewayHttpLayer(SingleSegmentLayer):
             for stream, said in found.events:
                 yield from self.event_to_child(stream, said)
 
-    def broke(self, child: layer.Layer, error: Exception) -> None:
-        found = exception_guard.consequences(self, child, error)
-        if found.close is not None:
-            self._out.append(commands.CloseConnection(found.close))
-        for stream, said in found.events:
-            self._deliver_to_stream(stream, said)
-
     def told(self, number: int) -> Told:
         return exception_guard.told(self, number)
 
@@ -279,10 +257,6 @@ class GatewayHttpLayer(SingleSegmentLayer):
     ) -> CommandGenerator[None]:
         self._note_server(command)
         return super().register_connection(command)
-
-    def registered(self, command: RegisterHttpConnection) -> None:
-        self._note_server(command)
-        super().registered(command)
 
     def get_connection(
         self, event: GetHttpConnection, *, reuse: bool = True
@@ -357,6 +331,10 @@ def _said_its_last_word(server: Server) -> bool:
     return server.timestamp_end is not None or never_connected
 
 
+layer_class: type[GatewayHttpLayer] = GatewayHttpLayer
+"""What client connections get; the fast path puts a subclass here."""
+
+
 def install(nextlayer: layer.NextLayer) -> None:
     """Call from the addon's `next_layer`: mitmproxy decides, we take over its HTTP layer."""
     builtin: Any = ctx.master.addons.get("nextlayer")  # type: ignore[no-untyped-call]
@@ -365,5 +343,5 @@ def install(nextlayer: layer.NextLayer) -> None:
     child: Any = nextlayer.layer
     while child is not None:
         if type(child) is HttpLayer:
-            GatewayHttpLayer.adopt(child)
+            layer_class.adopt(child)
         child = getattr(child, "child_layer", None)

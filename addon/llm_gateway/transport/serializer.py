@@ -19,8 +19,8 @@ from mitmproxy.net.http import http1
 from mitmproxy.proxy.layers.http import _http2
 from mitmproxy.proxy.layers.http._events import RequestHeaders
 
-from llm_gateway.fastpath.header_index import Table, table
 from llm_gateway.transport import request_grammar as grammar
+from llm_gateway.transport.header_lookup import Table, table
 
 _head: Callable[[http.Request], bytes] = http1.assemble_request_head
 _whole: Callable[[http.Request], bytes] = http1.assemble_request

@@ -5,13 +5,18 @@ that names `x-fault` breaks inside."""
 import os
 from typing import Any
 
+from llm_gateway import fastpath
 from llm_gateway.fastpath import http_layer, single_segment
-from llm_gateway.transport import stream_attempt
+from llm_gateway.transport import layer, stream_attempt
 
 WAY = os.environ.get("WAY", "plain")
 
-http_layer._direct = http_layer._direct and WAY != "mitmproxy"
-single_segment._known = single_segment._known and WAY == "plain"
+LAYERS: dict[str, Any] = {
+    "mitmproxy": layer.GatewayHttpLayer,
+    "direct": http_layer.FastHttpLayer,
+    "plain": single_segment.SingleSegmentLayer,
+}
+fastpath.SingleSegmentLayer = LAYERS[WAY]  # type: ignore[misc]
 
 _frame = stream_attempt.framing.frame_request
 
