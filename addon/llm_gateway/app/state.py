@@ -17,9 +17,8 @@ from pydantic import SecretStr
 
 from llm_gateway.app.background import Background
 from llm_gateway.app.notices import Notices
-from llm_gateway.domain import (
-    Event,
-)
+from llm_gateway.domain import Event
+from llm_gateway.ledger.spent import LONGEST_WINDOW
 from llm_gateway.ledger.store import Store
 from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.providers.catalog import Catalog
@@ -28,9 +27,6 @@ from llm_gateway.routing.affinity import ConversationAffinity
 from llm_gateway.routing.state import RoutingContext
 
 logger = logging.getLogger("llm_gateway")
-
-LONGEST_WINDOW = 31 * 86400.0 + 3600.0
-"""How far back the ledger is read for counters, in seconds."""
 
 LEVELS = {
     "trace": 5,

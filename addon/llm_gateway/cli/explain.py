@@ -65,7 +65,7 @@ def database() -> Path:
 
 
 def _offline(model: str, dialect: str | None, path: Path) -> tuple[int, Any]:
-    from llm_gateway.app.state import LONGEST_WINDOW
+    from llm_gateway.ledger.spent import LONGEST_WINDOW
     from llm_gateway.ledger.store import Store
     from llm_gateway.routing import status as current
     from llm_gateway.routing.state import RoutingContext

@@ -19,6 +19,8 @@ from llm_gateway.domain import Charge
 from llm_gateway.limits.values import SpentAttempt
 from llm_gateway.timestamps import iso, unix
 
+LONGEST_WINDOW = 31 * 86400.0 + 3600.0
+"""How far back the ledger is read for counters, in seconds."""
 LONGEST_REQUEST = 3600
 """Seconds. What began this long before a window may still have ended inside it."""
 SINGLE = 2 * 3600
