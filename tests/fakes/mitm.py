@@ -5,6 +5,7 @@ Knows how to start, watch and end the process; nothing of what the script does.
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,12 @@ from .steps import TIMEOUT
 _ANNOUNCE = Path(__file__).with_name("scripts") / "announce.py"
 _REPOSITORY = Path(__file__).resolve().parents[2]
 START_TIMEOUT = 30.0
+
+
+def default_interrupt() -> None:
+    """For a child: SIGINT ends it, also where we were started with SIGINT ignored, as a
+    script's background jobs are."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class MitmProcess:
@@ -80,7 +87,12 @@ class MitmProcess:
         """Returns when it accepts connections; raises with the log if it ends before."""
         with self._log.open("wb") as out:
             self.process = subprocess.Popen(
-                self._command, stdout=out, stderr=out, env=self._env, cwd=self._cwd
+                self._command,
+                stdout=out,
+                stderr=out,
+                env=self._env,
+                cwd=self._cwd,
+                preexec_fn=default_interrupt,
             )
         tick = threading.Event()
         for _ in range(int(START_TIMEOUT / 0.02)):
