@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fakes import child
 
 from llm_gateway import __version__
 from llm_gateway.cli import COMMANDS, explain
@@ -60,7 +61,7 @@ def test_interrupted(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_whoever_reads_it_may_stop_reading() -> None:
-    with subprocess.Popen(
+    with child(
         [sys.executable, "-m", "llm_gateway", "--help"],
         env={**os.environ, "PYTHONPATH": str(ADDON)},
         stdin=subprocess.DEVNULL,
@@ -71,4 +72,4 @@ def test_whoever_reads_it_may_stop_reading() -> None:
         assert process.stderr
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait() == 141
+        assert process.wait(20) == 141

@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fakes import default_interrupt
+
 ADDON = Path(__file__).parents[2] / "addon"
 
 # The plugin as an installed package would load it, whether it is installed or not.
 LOADER = """
 from datasette.plugins import pm
+
 from llm_gateway import dashboard
 
 if not pm.is_registered(dashboard):
@@ -52,6 +55,7 @@ def datasette(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=default_interrupt,
     )
     assert process.stdout is not None
     served = Served("", "", process)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import child
 
 from llm_gateway.dashboard_process import command
 from llm_gateway.dashboard_process.child import DashboardProcess
@@ -194,16 +195,13 @@ input()
 
 
 def test_it_ends_with_a_gateway_that_is_killed(ledger: Ledger, tmp_path: Path) -> None:
-    parent = subprocess.Popen(
+    with child(
         [sys.executable, "-c", PARENT, str(ledger.path), str(tmp_path)],
         env={**os.environ, "PYTHONPATH": str(command.PACKAGE.parent)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    )
-    assert parent.stdout is not None
-    assert parent.stdin is not None
-    with parent:
+    ) as parent:
         url = parent.stdout.readline().strip()
         host, port = url.removeprefix("http://").split(":")
         connection = socket.create_connection((host, int(port)), 20)
@@ -216,15 +214,13 @@ def test_it_ends_with_a_gateway_that_is_killed(ledger: Ledger, tmp_path: Path) -
 
 def test_the_command_serves_a_ledger_that_comes_later(tmp_path: Path) -> None:
     path = tmp_path / "later.db"
-    process = subprocess.Popen(
+    with child(
         [sys.executable, "-m", "llm_gateway", "dashboard", "--db", str(path), "--port", "0"],
         env={**os.environ, "PYTHONPATH": str(command.PACKAGE.parent)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    with process:
+    ) as process:  # fmt: skip
         said = []
         for line in process.stdout:
             said.append(line)
@@ -242,4 +238,4 @@ def test_the_command_serves_a_ledger_that_comes_later(tmp_path: Path) -> None:
             assert answer.status == 200
         process.send_signal(signal.SIGINT)
         process.stdout.read()
-    assert process.returncode == 0
+        assert process.wait(20) == 0

@@ -42,6 +42,7 @@ UNENCODABLE. All bad days of a provider are functions in `answers`.
 
 from . import answers
 from .certs import Authority, client_context
+from .children import child, default_interrupt
 from .clients import (
     Answered,
     Gone,
@@ -84,7 +85,9 @@ __all__ = [
     "StrictUpstream",
     "Way",
     "answers",
+    "child",
     "client_context",
+    "default_interrupt",
     "reach",
     "refused_port",
     "unanswered_port",

@@ -5,7 +5,6 @@ Knows how to start, watch and end the process; nothing of what the script does.
 
 import asyncio
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,17 +14,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from .children import default_interrupt
 from .steps import TIMEOUT
 
 _ANNOUNCE = Path(__file__).with_name("scripts") / "announce.py"
 _REPOSITORY = Path(__file__).resolve().parents[2]
 START_TIMEOUT = 30.0
-
-
-def default_interrupt() -> None:
-    """For a child: SIGINT ends it, also where we were started with SIGINT ignored, as a
-    script's background jobs are."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class MitmProcess:
