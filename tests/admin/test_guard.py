@@ -13,9 +13,10 @@ from llm_gateway.admin.guard import (
     GuardRequest,
     GuardRules,
     Refused,
-    area,
     check,
 )
+from llm_gateway.admin.routes import ROUTES as TABLE
+from llm_gateway.admin.routes import area
 
 TOKEN = "t" * 43
 APP = "https://app.example"
@@ -122,7 +123,7 @@ def good(method: str, path: str) -> GuardRequest:
 
 
 def status(request: GuardRequest, rules: GuardRules = RULES) -> int:
-    verdict = check(request, rules)
+    verdict = check(request, rules, area(request.path))
     if isinstance(verdict, Allowed):
         return 200
     assert verdict.message
@@ -143,9 +144,40 @@ def test_odd_spellings_get_the_stricter_area(path: str) -> None:
     assert area(path) is Area.ADMIN
 
 
-@pytest.mark.parametrize("path", ["/configs", "/v1", "/apix", "/x/config", "/usage"])
-def test_near_spellings_are_no_admin_routes(path: str) -> None:
-    assert area(path) is Area.OPEN
+@pytest.mark.parametrize(
+    "path", ["/configs", "/v1", "/apix", "/x/config", "/usage", "/usage/x", "/healthz", "/x", "/favicon.ico"],
+)  # fmt: skip
+def test_what_no_route_knows_is_for_the_token(path: str) -> None:
+    assert area(path) is Area.ADMIN
+
+
+def test_every_route_with_its_level() -> None:
+    assert {f"{method} {path}": route.access.value for (method, path), route in TABLE.items()} == {
+        "HEAD /": "open",
+        "GET /health": "open",
+        "GET /v1/models": "api",
+        "GET /usage/current": "open",
+        "GET /usage/historical": "open",
+        "GET /usage/get": "open",
+        "POST /usage/simulate": "open",
+        "GET /route": "open",
+        "GET /config": "admin",
+        "GET /config/get": "admin",
+        "GET /config/schema": "admin",
+        "POST /config": "admin",
+        "POST /config/set": "admin",
+        "POST /admin/reload": "admin",
+        "GET /admin/notices": "admin",
+        "GET /admin/logging/level": "admin",
+        "POST /admin/logging/level": "admin",
+        "POST /api/copilot/auth/start": "admin",
+        "POST /api/copilot/auth/poll": "admin",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), TABLE)
+def test_what_the_table_says_is_what_the_guard_asks(method: str, path: str) -> None:
+    assert area(path) is TABLE[method, path].access
 
 
 @pytest.mark.parametrize(("place", "method", "path"), ROUTES)
@@ -161,13 +193,13 @@ def test_hosts(place: Area, method: str, path: str) -> None:
 def test_origins(place: Area, method: str, path: str) -> None:
     request = good(method, path)
     own = replace(request, origin="http://127.0.0.1:8080")
-    assert check(own, RULES) == Allowed()
+    assert check(own, RULES, place) == Allowed()
     # the same page by another of our names is another origin
     assert status(replace(own, host="localhost:8080")) == 403
     for origin in OTHER_ORIGINS:
         assert status(replace(request, origin=origin)) == 403, origin
     for origin in RULES.allowed_origins:
-        verdict = check(replace(request, origin=origin), RULES)
+        verdict = check(replace(request, origin=origin), RULES, place)
         if place is Area.API:
             assert verdict == Allowed(cors_origin=origin)
         else:
@@ -227,7 +259,7 @@ def test_preflights(place: Area, method: str, path: str) -> None:
     assert status(replace(preflight, origin="https://evil.example")) == 403
     listed = replace(preflight, origin=APP, sec_fetch_site="cross-site")
     if place is Area.API:
-        assert check(listed, RULES) == Allowed(cors_origin=APP)
+        assert check(listed, RULES, area(listed.path)) == Allowed(cors_origin=APP)
     else:
         assert status(listed) == 403
 
@@ -242,7 +274,7 @@ def test_codes() -> None:
         ({"content_type": "text/plain"}, "unsupported_media_type"),
         ({"authorization": None}, "admin_token_needed"),
     ]:
-        verdict = check(replace(request, **change), RULES)  # type: ignore[arg-type]
+        verdict = check(replace(request, **change), RULES, area(request.path))  # type: ignore[arg-type]
         assert isinstance(verdict, Refused)
         assert verdict.code == code
         assert TOKEN not in verdict.message
@@ -284,7 +316,7 @@ def test_port_80_needs_no_port_in_the_host() -> None:
 
 def test_behind_tls_the_own_origin_is_https() -> None:
     request = GuardRequest("GET", "/health", "llm.example", origin="https://llm.example")  # fmt: skip
-    assert check(request, RULES) == Allowed()
+    assert check(request, RULES, area(request.path)) == Allowed()
 
 
 def test_rules_do_not_print_the_token() -> None:
@@ -308,7 +340,7 @@ TEXT = st.none() | st.text(max_size=30)
     )
 )
 def test_it_never_raises_and_admin_needs_the_token(request: GuardRequest) -> None:
-    verdict = check(request, RULES)
+    verdict = check(request, RULES, area(request.path))
     if area(request.path) is Area.ADMIN and isinstance(verdict, Allowed):
         assert TOKEN in (request.authorization or "")
     if isinstance(verdict, Allowed) and verdict.cors_origin is not None:

@@ -8,7 +8,8 @@ routes, sockets, mitmproxy; it asks for no clock and keeps no state.
     Origin    absent, our own, or an allowed one on the API             else 403
     Site      absent, same-origin, none, or an allowed Origin           else 403
     type      JSON for what is posted to management routes              else 415
-    token     for everything that reads or changes the configuration    else 401
+    token     for what the table of routes gives to ADMIN, and what it does
+              not know                                                  else 401
 
 The rules are checked in this order; the first that fails gives the status.
 """
@@ -24,7 +25,6 @@ from urllib.parse import unquote
 from pydantic import SecretStr
 
 from llm_gateway.config.urls import DEFAULT_PORTS, is_loopback, parse_host
-from llm_gateway.dialects import is_request_path
 from llm_gateway.frozen import frozen
 
 
@@ -34,9 +34,10 @@ class Area(Enum):
     API = "api"
     """Routed requests: /v1/* and the same with a provider's prefix."""
     OPEN = "open"
-    """Reads without secrets: /health, /usage/*, /route, and what no route knows."""
+    """Reads without secrets."""
     ADMIN = "admin"
-    """/config*, /admin/*, /api/*: the token is needed."""
+    """The token is needed: for what reads or changes the configuration, and for every
+    path that no route knows."""
 
 
 @frozen
@@ -79,29 +80,10 @@ class Refused:
     message: str
 
 
-_ADMIN = re.compile(r"/+(?:config|admin|api)(?:/|$)")
-_OPEN = re.compile(r"/(?:health|route|usage)(?:/|$)")
-_API = re.compile(r"/(?:.*/)?v1/|/(?:.*/)?models(?:/|$)")
-
-
-def area(path: str) -> Area:
-    """The area of a path. In doubt about spelling the stricter one."""
-    return _area(path.partition("?")[0].partition("#")[0])
-
-
-def _plain(bare: str) -> str:
-    """As a lenient server may read it: no slash too many, no `.`, no capitals."""
+def plain(path: str) -> str:
+    """As a lenient server may read it: no query, no slash too many, no `.`, no capitals."""
+    bare = path.partition("?")[0].partition("#")[0]
     return re.sub(r"/(?:\./|/)*", "/", unquote(bare)).lower().rstrip("/") or "/"
-
-
-@lru_cache(maxsize=64)
-def _area(bare: str) -> Area:
-    plain = _plain(bare)
-    if _ADMIN.match(plain) or "/.." in plain:
-        return Area.ADMIN
-    if _OPEN.match(plain):
-        return Area.OPEN
-    return Area.API if _API.match(plain) or is_request_path(plain) else Area.OPEN
 
 
 def _authority(text: str, default: int | None = None) -> tuple[str, int] | None:
@@ -161,13 +143,15 @@ def has_token(authorization: str | None, token: SecretStr | None) -> bool:
 
 def _is_json(content_type: str | None, path: str) -> bool:
     kind = (content_type or "").partition(";")[0].strip().lower()
-    bare = _plain(path.partition("?")[0])
-    is_config = re.fullmatch(r"/config(?:/.*)?", bare) is not None
+    is_config = re.fullmatch(r"/config(?:/.*)?", plain(path)) is not None
     return kind == "application/json" or (kind == "application/jsonc" and is_config)
 
 
-def check(request: GuardRequest, rules: GuardRules) -> Allowed | Refused:
-    """The verdict on an origin-form request to our own port. Never raises."""
+def check(request: GuardRequest, rules: GuardRules, place: Area) -> Allowed | Refused:
+    """The verdict on an origin-form request to our own port. Never raises.
+
+    `place`: what the table of routes says of its path.
+    """
     if request.host is None or not _host_is_ours(
         request.host, rules.port, rules.allowed_hosts
     ):
@@ -177,7 +161,6 @@ def check(request: GuardRequest, rules: GuardRules) -> Allowed | Refused:
             "This gateway does not answer to this Host; use localhost with its port, "
             "or add the name to server.allowedHosts.",
         )
-    place = area(request.path)
     origin = request.origin
     is_ours = origin is None or _is_same_origin(origin, request.host)
     is_listed = origin is not None and _is_listed(origin, rules.allowed_origins)
@@ -213,7 +196,8 @@ def check(request: GuardRequest, rules: GuardRules) -> Allowed | Refused:
         return Refused(
             401,
             "admin_token_needed",
-            "Send the admin token as Authorization: Bearer; it lies in the file "
-            "admin-token in the gateway's state folder.",
+            "This path is for the admin token alone, or does not exist. Send the token as "
+            "Authorization: Bearer; it lies in the file admin-token in the gateway's "
+            "state folder. Open to all: /health, /v1/models, /usage/current, /route.",
         )
     return Allowed(cors_origin=origin if may_cross else None)

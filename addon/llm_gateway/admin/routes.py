@@ -9,7 +9,9 @@ What this file does not know: sockets. Whatever reads a disk does so in a thread
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from urllib.parse import parse_qsl, unquote
 
 from mitmproxy import http
@@ -19,6 +21,7 @@ from llm_gateway import __version__
 from llm_gateway.admin.config_routes import ConfigRoutes
 from llm_gateway.admin.copilot_login import CopilotLoginRoutes
 from llm_gateway.admin.current_usage import current_usage
+from llm_gateway.admin.guard import Area, plain
 from llm_gateway.admin.json_responses import (
     AdminRequest,
     BadRequest,
@@ -36,12 +39,14 @@ from llm_gateway.app.state import LEVELS, AppState
 from llm_gateway.dialects import (
     DEFAULT,
     SPECS,
+    is_request_path,
     match,
     models_list,
     plain_path,
     spoken_with,
 )
 from llm_gateway.domain import Decision, Dialect
+from llm_gateway.frozen import frozen
 from llm_gateway.ledger.reports import BadParameter, usage_historical
 from llm_gateway.mitm_compat import fingerprints
 from llm_gateway.routing import status as current
@@ -60,9 +65,17 @@ BODY_BYTES = 1 << 20
 """The largest body that a management route reads."""
 
 
-Route = Callable[
+Handler = Callable[
     ["AdminRoutes", AdminRequest], Awaitable[LocalResponse] | LocalResponse
 ]
+
+
+@frozen
+class Route:
+    """Who answers, and what a client needs to be answered."""
+
+    handler: Handler
+    access: Area
 
 
 class AdminRoutes:
@@ -105,11 +118,8 @@ class AdminRoutes:
         set_response(flow, answer)
 
     async def _route(self, asked: AdminRequest) -> LocalResponse:
-        if (asked.method, asked.path) == ("HEAD", "/"):
-            # Apps ask whether anybody is there at all; there is no page to be got.
-            return LocalResponse(200, b"")
         method = "GET" if asked.method == "HEAD" else asked.method
-        found = _route(method, asked.path)
+        found = _route(asked.method, asked.path) or _route(method, asked.path)
         if found is None:
             known = _methods(asked.path)
             if known:
@@ -122,10 +132,14 @@ class AdminRoutes:
                 404,
                 f"There is no {asked.path} here; see /health, /v1/models, /usage/current, /route.",
             )
-        result = found(self, asked)
+        result = found.handler(self, asked)
         return result if isinstance(result, LocalResponse) else await result
 
     # -- open routes -----------------------------------------------------------
+
+    def root(self, asked: AdminRequest) -> LocalResponse:
+        """Apps ask whether anybody is there at all; there is no page to be got."""
+        return LocalResponse(200, b"")
 
     def health(self, asked: AdminRequest) -> LocalResponse:
         runtime = self.runtime
@@ -284,25 +298,57 @@ class AdminRoutes:
 
 
 ROUTES: dict[tuple[str, str], Route] = {
-    ("GET", "/health"): AdminRoutes.health,
-    ("GET", "/v1/models"): AdminRoutes.models,
-    ("GET", "/usage/current"): AdminRoutes.usage_current,
-    ("GET", "/usage/historical"): AdminRoutes.usage_historical,
-    ("GET", "/usage/get"): AdminRoutes.usage_historical,
-    ("POST", "/usage/simulate"): AdminRoutes.simulate,
-    ("GET", "/route"): AdminRoutes.route,
-    ("GET", "/config"): AdminRoutes.config_get,
-    ("GET", "/config/get"): AdminRoutes.config_get,
-    ("GET", "/config/schema"): AdminRoutes.config_schema,
-    ("POST", "/config"): AdminRoutes.config_set,
-    ("POST", "/config/set"): AdminRoutes.config_set,
-    ("POST", "/admin/reload"): AdminRoutes.reload,
-    ("GET", "/admin/notices"): AdminRoutes.notices,
-    ("GET", "/admin/logging/level"): AdminRoutes.level_get,
-    ("POST", "/admin/logging/level"): AdminRoutes.level_set,
-    ("POST", "/api/copilot/auth/start"): AdminRoutes.login_start,
-    ("POST", "/api/copilot/auth/poll"): AdminRoutes.login_poll,
+    ("HEAD", "/"): Route(AdminRoutes.root, Area.OPEN),
+    ("GET", "/health"): Route(AdminRoutes.health, Area.OPEN),
+    ("GET", "/v1/models"): Route(AdminRoutes.models, Area.API),
+    ("GET", "/usage/current"): Route(AdminRoutes.usage_current, Area.OPEN),
+    ("GET", "/usage/historical"): Route(AdminRoutes.usage_historical, Area.OPEN),
+    ("GET", "/usage/get"): Route(AdminRoutes.usage_historical, Area.OPEN),
+    ("POST", "/usage/simulate"): Route(AdminRoutes.simulate, Area.OPEN),
+    ("GET", "/route"): Route(AdminRoutes.route, Area.OPEN),
+    ("GET", "/config"): Route(AdminRoutes.config_get, Area.ADMIN),
+    ("GET", "/config/get"): Route(AdminRoutes.config_get, Area.ADMIN),
+    ("GET", "/config/schema"): Route(AdminRoutes.config_schema, Area.ADMIN),
+    ("POST", "/config"): Route(AdminRoutes.config_set, Area.ADMIN),
+    ("POST", "/config/set"): Route(AdminRoutes.config_set, Area.ADMIN),
+    ("POST", "/admin/reload"): Route(AdminRoutes.reload, Area.ADMIN),
+    ("GET", "/admin/notices"): Route(AdminRoutes.notices, Area.ADMIN),
+    ("GET", "/admin/logging/level"): Route(AdminRoutes.level_get, Area.ADMIN),
+    ("POST", "/admin/logging/level"): Route(AdminRoutes.level_set, Area.ADMIN),
+    ("POST", "/api/copilot/auth/start"): Route(AdminRoutes.login_start, Area.ADMIN),
+    ("POST", "/api/copilot/auth/poll"): Route(AdminRoutes.login_poll, Area.ADMIN),
 }
+"""Every route with its level. A path that is not here is for the admin token alone."""
+
+USAGE_OF_MODEL = Route(AdminRoutes.usage_model, Area.OPEN)
+MODELS = Route(AdminRoutes.models, Area.API)
+"""Both know their paths by how they begin or end: see `_route`."""
+
+ACCESS: dict[str, Area] = {}
+"""Path -> the strictest level of its methods."""
+for (_, _path), _known in ROUTES.items():
+    if ACCESS.get(_path) is not Area.ADMIN:
+        ACCESS[_path] = _known.access
+_ADMIN_ROOTS = {p.split("/")[1] for p, level in ACCESS.items() if level is Area.ADMIN}
+_API = re.compile(r"/(?:.*/)?v1/|/(?:.*/)?models(?:/|$)")
+
+
+@lru_cache(maxsize=64)
+def area(path: str) -> Area:
+    """What a path belongs to: as the table says, and ADMIN where it says nothing.
+
+    In doubt about spelling the stricter one.
+    """
+    spelled = plain(path)
+    if "/.." in spelled or spelled.lstrip("/").partition("/")[0] in _ADMIN_ROOTS:
+        return Area.ADMIN
+    if spelled in ACCESS:
+        return ACCESS[spelled]
+    if spelled.startswith(USAGE_MODEL):
+        return USAGE_OF_MODEL.access
+    if _API.match(spelled) or is_request_path(spelled):
+        return Area.API
+    return Area.ADMIN
 
 
 def _route(method: str, path: str) -> Route | None:
@@ -310,9 +356,9 @@ def _route(method: str, path: str) -> Route | None:
     found = ROUTES.get((method, path))
     if found is None and method == "GET":
         if path.startswith(USAGE_MODEL):
-            return AdminRoutes.usage_model
+            return USAGE_OF_MODEL
         if asked_model(path) is not None:
-            return AdminRoutes.models
+            return MODELS
     return found
 
 
@@ -320,6 +366,8 @@ def _methods(path: str) -> set[str]:
     """What a path takes; empty: there is no such path."""
     if match("POST", path):
         return {"POST"}
+    if path == "/":  # a sign of life, no page
+        return set()
     known = {method for method, known in ROUTES if known == path}
     return known or ({"GET"} if _route("GET", path) else set())
 

@@ -29,10 +29,10 @@ from llm_gateway.admin.guard import (
     GuardRequest,
     GuardRules,
     Refused,
-    area,
     check,
     has_token,
 )
+from llm_gateway.admin.routes import area
 from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import (
     Identity,
@@ -345,6 +345,7 @@ class AccessControl:
                 server.allowed_origins,
                 token,
             ),
+            area(path),
         )
         if (
             self.runtime.keys_required
