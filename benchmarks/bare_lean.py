@@ -1,4 +1,4 @@
-"""The yardstick after `lean`: what the gateway's features cost is the distance to this."""
+"""The yardstick after `fastpath.addon_pruning`: what the gateway's features cost is the distance to this."""
 
 import os
 

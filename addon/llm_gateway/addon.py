@@ -1,4 +1,4 @@
-"""Gateway: mitmproxy's hooks, each a screen or less. The thinking is elsewhere.
+"""mitmproxy hooks of the gateway. Each calls one method of the pipeline.
 
     load, configure, running, done     start, options, end                   bootstrap.py
     http_connect, tls_clienthello      whose traffic is decrypted

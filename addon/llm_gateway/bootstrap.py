@@ -1,4 +1,4 @@
-"""From options to a running gateway, and back.
+"""Composition root: builds, wires, starts and stops the gateway, from options.
 
 What lives here: `Bootstrap`. Options are declared and set in `load`; in `configure` the
 configuration, the ledger and the counters come up, before a client can connect; in

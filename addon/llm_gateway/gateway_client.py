@@ -4,7 +4,7 @@ The plugin changes nothing itself: validation, the file and the counters belong 
 gateway. The token is read from its 0600 file for each call, and leaves this process
 only towards the gateway on this machine (or where LLM_GATEWAY_URL says).
 
-What this file does not know: who clicked, and whether they may (writes.py).
+What this file does not know: who clicked, and whether they may (dashboard/actions.py).
 """
 
 import json

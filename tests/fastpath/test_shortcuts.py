@@ -119,7 +119,7 @@ def test_the_name_of_the_revocation_list_follows_the_ca():
     assert shortcuts.crl_path(config) == "/mitmproxy-8.crl"
 
 
-# known.py
+# parse_authority
 
 
 def original():

@@ -1,7 +1,7 @@
 """Three ways through the HTTP layer, one outcome.
 
 Each talk between a client, a gateway and an upstream runs three times, event by event and
-without sockets: through mitmproxy's generators, through `http_direct` without the plain
+without sockets: through mitmproxy's generators, through `fastpath.http_layer` without the plain
 case, and with it. What is sent to whom, which hooks are called, and what is closed has to
 be the same, wherever the bytes happen to be cut.
 """

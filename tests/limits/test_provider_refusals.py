@@ -93,7 +93,7 @@ def refusal(
     reset: Reset | None = None,
     said: Said = lambda _: False,
 ) -> ProviderRefusal | None:
-    """Read as the edge reads it."""
+    """Read as the pipeline reads it."""
     error = read_error(body, headers)
     return read_refusal(parser, status, headers, error, NOW, reset, said)
 

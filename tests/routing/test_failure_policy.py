@@ -46,7 +46,7 @@ def answered(
     said: Said = lambda _: False,
     **headers: str,
 ) -> FailedAttempt:
-    """A status, read as the edge reads it."""
+    """A status, read as the pipeline reads it."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     found = read_error(body, named)
     return FailedAttempt(

@@ -1,9 +1,9 @@
-"""What an answer says it took -> Usage, in disjoint classes.
+"""Token usage of an answer, from the provider's numbers, in disjoint classes.
 
 Every dialect counts in its own way; its row finds and reads its usage objects. A number
 that is no count (negative, fractional, NaN, true, text) is not guessed at: the usage then
 is not `reported`. Nothing here raises on what a provider sent. Streams are read by
-meter.py, which hands the usage objects it finds to `UsageCollector`.
+streaming/stream_meter.py, which hands the usage objects it finds to `UsageCollector`.
 """
 
 import json

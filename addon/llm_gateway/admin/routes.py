@@ -1,4 +1,4 @@
-"""The gateway's own pages: health, models, usage, route, config, admin.
+"""Management API: the table of routes, with access levels, and what each answers.
 
 What lives here: the table of management routes and what each answers, as values. The
 guard has let the request in; numbers come from the runtime, history from the ledger.

@@ -1,4 +1,4 @@
-"""The state that the dashboard reads: written once a second while it moves.
+"""Heartbeat: writes limit, offer and gateway state for the dashboard, once a second.
 
 What lives here: one loop. What stands against each limit, what each offer can do now,
 and a heartbeat go into the ledger, all from the same moment.

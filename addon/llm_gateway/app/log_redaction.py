@@ -1,4 +1,4 @@
-"""Secrets out of log lines and of other people's errors: a second net.
+"""Log redaction: secrets are masked in log lines and error bodies. A second net.
 
 The first is never to write them down. What lives here: a logging filter that replaces
 every configured secret, and what looks like a key of a known kind, before a record

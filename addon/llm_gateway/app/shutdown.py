@@ -1,4 +1,4 @@
-"""SIGTERM: running requests finish, new ones are told to come back, then the end.
+"""Graceful shutdown on SIGTERM: running requests finish, new ones get 503, then the end.
 
 What lives here: the signals. The first SIGTERM drains, for a bounded time; a second one,
 or SIGINT, ends at once. Either way what is still open is settled and the clients'

@@ -1,4 +1,4 @@
-"""What the log says once the gateway runs: what there is, what is missing, what to try."""
+"""Startup summary in the log: models, providers, addresses, what is missing."""
 
 import json
 import logging

@@ -1,7 +1,7 @@
 """`llm-gateway doctor`: look for what is wrong, and say what to do.
 
 What lives here: the order of the check-ups and the report, one line each. The
-check-ups are in `checkups.py` (this machine) and `reach.py` (providers).
+check-ups are in `doctor_machine.py` (this machine) and `doctor_providers.py` (providers).
 
 What this file does not know: how anything is checked.
 """
@@ -41,6 +41,7 @@ def doctor(argv: list[str]) -> int:
 def examine(options: argparse.Namespace) -> Iterator[Finding]:
     home: Path = options.home
     yield from doctor_machine.versions()
+    yield doctor_machine.mitmproxy_code()
     yield from doctor_machine.node(options.port)
     catalog: Catalog | None = None
     if not options.config.exists() and not options.config_named:

@@ -125,6 +125,22 @@ def notices(port: int) -> Iterator[Finding]:
         yield Finding("note", notice["kind"], said)
 
 
+def mitmproxy_code() -> Finding:
+    """Is mitmproxy's code the one that the fast path and failover were compared with?"""
+    from llm_gateway.mitm_compat.fingerprints import groups_off
+    from llm_gateway.mitm_compat.sites import GROUPS, VERIFIED
+
+    if not (off := groups_off()):
+        return Finding("ok", "mitmproxy code", f"as compared with {VERIFIED}")
+    return Finding(
+        "note",
+        "mitmproxy code",
+        f"not compared in part, last with {VERIFIED}: "
+        + "; ".join(f"{group} ({GROUPS[group]})" for group in off)
+        + "; more: python -m llm_gateway.mitm_compat",
+    )
+
+
 def state_folder(home: Path) -> Iterator[Finding]:
     """The folder with the admin token and the logins: for its owner alone."""
     if not home.exists():

@@ -3,7 +3,7 @@
 What lives here: `snapshot` asks what queries.py has, and puts the answers together per
 provider and model. The result is plain JSON; money in it is US$, times are unix seconds.
 
-What this file does not know: who asks, how often (board.py caches), HTML.
+What this file does not know: who asks, how often (plugin_state.py caches), HTML.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What the plugin keeps for one Datasette: where the ledger is, who reads it, the cache.
+"""State of the plugin per Datasette: database, reader, cache.
 
 However many tabs are open, a window is read at most once in TTL seconds. Nothing starts
 before the first request: on Datasette 0.65 the startup hook runs in an event loop that

@@ -1,4 +1,4 @@
-"""The newest requests, each with the route that it took.
+"""Recent requests, each with the route that it took.
 
 What lives here: from the rows of `requests`, `attempts` and `decisions` to a list of
 hops: who was passed over and why, who was tried, who answered. Decisions never change,

@@ -1,4 +1,4 @@
-"""Why did it go there? One request, told from its rows.
+"""Details of one request: why it went where it went, from its rows.
 
 What lives here: from `requests`, `attempts` and `decisions` to what the Request page
 shows: a headline, the attempts on a time line, the candidates with their reasons, tokens

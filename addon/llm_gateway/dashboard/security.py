@@ -19,7 +19,7 @@ sign-in link take one from elsewhere.
 
 Every answer carries a Content-Security-Policy. `refusal` is pure; `wrap` is the
 edge. What this file does not know: actors and permissions (compat.py), what a write
-does (writes.py).
+does (actions.py).
 """
 
 import json

@@ -1,7 +1,7 @@
 """What can be looked at: the pages and the JSON behind them.
 
 A view checks the permission, asks the board, and answers; texts for states without data
-say what to do. What this file does not know: SQL, writes (writes.py).
+say what to do. What this file does not know: SQL, writes (actions.py).
 """
 
 import json

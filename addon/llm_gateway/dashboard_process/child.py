@@ -4,7 +4,7 @@ What lives here: one `DashboardProcess`. Everything that takes time happens on i
 thread, so that the event loop never waits for it; whatever goes wrong is one warning,
 and the gateway goes on without a dashboard.
 
-What this file does not know: what Datasette is started with (datasette_command.py).
+What this file does not know: what Datasette is started with (command.py).
 """
 
 import logging

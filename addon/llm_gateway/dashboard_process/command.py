@@ -4,7 +4,7 @@ What lives here: one command line for both who start it, the gateway and `llm-ga
 dashboard`, on Datasette 0.65 and 1.0. Datasette itself is not imported: this runs in the
 gateway's process.
 
-What this file does not know: processes (dashboard_process.py, cli/dashboard.py).
+What this file does not know: processes (child.py, cli/dashboard.py).
 """
 
 import json

@@ -9,7 +9,7 @@ apart:
                only when the request does not say the same itself
 
 Tables of codes and sentences live here, as data. What this file does not know: what is
-done about it (failover.py), limits and waits (`limits/provider_refusals.py`).
+done about it (routing/failure_policy.py), limits and waits (`limits/provider_refusals.py`).
 """
 
 import re

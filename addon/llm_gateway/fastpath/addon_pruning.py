@@ -1,4 +1,4 @@
-"""What of mitmproxy a gateway does not need, and how to do without it.
+"""Removes unused built-in add-ons and log records of mitmproxy; tunes the collector.
 
 `options(ctx.options)` in the add-on's `load` sets mitmproxy's options; `apply(master)` in
 its `running` takes out the built-in add-ons that have nothing to do, stops the log

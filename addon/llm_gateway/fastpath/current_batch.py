@@ -1,4 +1,4 @@
-"""Which turn of the proxy's event loop runs now.
+"""The event batch that is running: which turn of the proxy's event loop.
 
 `events` runs turns; layers, deep below, ask for the one that runs, to have a hook called
 where they ask for it. There is one thread, and a turn waits for nothing: there is at most

@@ -4,7 +4,7 @@ A request that arrives in one piece, on to a connection that is open, and an ans
 arrives in one piece. Between the events of such a request everything stands as mitmproxy's
 states leave it, but within one event they are not asked one by one. Each step looks first
 whether all of it is plain; where it is not, nothing has been touched, and the states take
-over (`http_layer`). From the first hook on there is no way back: what an addon does then
+over (`transport.layer`). From the first hook on there is no way back: what an addon does then
 that is not plain is handed to the states half-way.
 
     the client's data     one whole POST                  `on_whole_request`       single_segment_requests

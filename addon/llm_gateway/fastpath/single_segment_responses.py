@@ -1,6 +1,6 @@
 """The plain case, second half: from a whole answer to the client, and chunks of a stream.
 
-See `http_plain`. What this file does not know: whether an answer is good.
+See `single_segment`. What this file does not know: whether an answer is good.
 """
 
 from collections.abc import Callable

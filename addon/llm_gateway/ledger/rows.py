@@ -6,7 +6,7 @@ for them.
 Records change while a request lives, so the writer's `put` takes a `snapshot` at once;
 turning that into texts and JSON is left to `finish`, on the writer's own thread.
 
-What this file does not know: SQL (`intake`), files, threads, when something is written.
+What this file does not know: SQL (`batch_insert`), files, threads, when something is written.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What is still to be written, between those who say it and the thread that writes it.
+"""Write queue between the event loop and the writer thread: bounded, batched.
 
 What lives here: the queue with its bound, the tables of which only the newest version
 counts, and the waiters: futures that are done when their rows are committed.

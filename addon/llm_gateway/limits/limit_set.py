@@ -1,4 +1,4 @@
-"""The limits of one kind of attempt, put together for weighing.
+"""Limit set of one kind of attempt: limits beside their windows, evaluated together.
 
 What lives here: a limit beside its window (`LimitWindow`), and rows together with the slack
 that was found when they were last weighed (`LimitSet`). What it does not know: how

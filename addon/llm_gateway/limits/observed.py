@@ -1,4 +1,4 @@
-"""The provider's own word, laid over one window.
+"""Remaining quota as last reported by the provider, applied on top of our own count.
 
 What lives here: what is left by a provider's last word, until it resets. What it does
 not know: our own count, and how the word was spelt.

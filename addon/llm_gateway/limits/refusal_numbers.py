@@ -1,4 +1,4 @@
-"""Numbers in the texts of refusals: which limit, how much of it is used.
+"""Numbers in the texts of providers' refusals: which limit, how much of it is used.
 
 What lives here: the sentences in which providers tell numbers, as patterns, and the
 words that follow from them. What it does not know: what a refusal means as a whole.

@@ -1,4 +1,4 @@
-"""What a refusal says to people. Knows how limits are named, not how they are counted."""
+"""Texts of limit refusals, for people."""
 
 from llm_gateway.domain import NANO, Limit, Metric
 from llm_gateway.limits.values import LimitStatus, Scope

@@ -1,4 +1,4 @@
-"""The book: every window, every open reservation, every limit that was learned.
+"""Window store: every window, open reservation and learned limit.
 
 What lives here: what the limiter keeps between calls. What it does not know: whether
 anything fits, the ledger (see `replay`). Windows are known by `Limit.key` and hold use

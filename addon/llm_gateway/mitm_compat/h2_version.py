@@ -2,7 +2,7 @@
 
 Before 4.3 it lets CR, LF and NUL in pseudo-headers and values through, of which an HTTP/1
 serializer makes a second request (CVE-2025-57804). The gateway checks all of that itself
-(`http_grammar`); where the library is older it does without HTTP/2 all the same. Old ones
+(`transport.request_grammar`); where the library is older it does without HTTP/2 all the same. Old ones
 come with old versions of mitmproxy, whatever the Python.
 """
 

@@ -1,4 +1,4 @@
-"""The names of mitmproxy's that our HTTP layer stands on, and whether they are there.
+"""Names of mitmproxy's that the HTTP layer needs, and a check that they exist.
 
 Most are private: a new mitmproxy may rename one. `self_check` is asked at every start,
 so that the first sign of it is a sentence and not a request that hangs.

@@ -1,4 +1,4 @@
-"""Who may come in, and where they may go from here.
+"""Access control: own port, proxy, CONNECT, client keys.
 
 What lives here: `AccessControl`, the answers to every question about a stranger. Our own
 port is guarded against web pages; beyond loopback nobody gets anything without a client

@@ -1,4 +1,4 @@
-"""One line per request that a person can read."""
+"""Access log: one line per request."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""One client request while it is being served.
+"""Exchange: the state of one client request while it is being served.
 
 What lives here: `Exchange`, the one mutable thing per flow, and `ResponseClassifier`, which
 the HTTP layer asks about an answer that arrives.

@@ -1,4 +1,4 @@
-"""Attempts that failed, and the last word when nobody is left.
+"""Handles a failed attempt: update limits and health, choose the next candidate or answer.
 
 What lives here: `FailureHandler`. The core judges a failure; here its verdict is carried out:
 reservation settled or released, cooldowns and strikes remembered, quirks learned, and in

@@ -1,11 +1,11 @@
-"""The walk of a routed request: decide, reserve, write down, send.
+"""Forwards a routed request: decide, reserve, write the row, send.
 
 What lives here: `Forwarder`, which takes an `Exchange` from one candidate to the next. The
 thinking is the core's; this is the order in which it is asked and what is done with its
 answers. Nothing leaves before its reservation is in the ledger.
 
 What this file does not know: how a client addressed the gateway, what a failure means
-(setbacks.py), how an answer ends (settling.py).
+(failures.py), how an answer ends (settlement.py).
 """
 
 import asyncio

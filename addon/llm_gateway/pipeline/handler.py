@@ -1,11 +1,11 @@
-"""Where requests arrive: what they are, who sent them, where they go from here.
+"""Request handler: classify each request as routed, management, passthrough or refused.
 
 What lives here: `RequestHandler`. A request to our own port is routed or answered; one on
 its way to an LLM host is routed, or passes with the app's own key; everything else
 passes untouched.
 
-What this file does not know: who may come in (admission.py), how a routed request is
-served (serving.py), what the management routes answer (management.py).
+What this file does not know: who may come in (access_control.py), how a routed request is
+served (forwarding.py), what the management routes answer (admin/routes.py).
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""How a request reached us, and what it is worth reading.
+"""Ingress: how a request reached us; bounds and decoding of its head and body.
 
 What lives here: the few questions about a flow that only its edge can answer: was it
 addressed to the gateway itself, through which way, is its head acceptable, what does

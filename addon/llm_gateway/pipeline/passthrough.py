@@ -1,4 +1,4 @@
-"""Requests that pass to the host the app named, with the app's own key.
+"""Passthrough: requests that go to the app's own host with the app's own key.
 
 What lives here: `PassthroughRequest`, one such request, and what it leaves in the ledger: a row
 with outcome passthrough, its usage where it can be read, its cost where the host's

@@ -1,4 +1,4 @@
-"""The end of a routed request: its usage, its cost, its row.
+"""Settles a request: usage, cost, reservation, ledger row. Runs once, however it ended.
 
 What lives here: `Settlement`. An answer is metered on its way out; when it is over, the
 reservation becomes real use, whoever ends it: the upstream, the client or a cut. `close`

@@ -1,4 +1,4 @@
-"""Looking at mitmproxy's connections: which ones may serve somebody else next.
+"""Read-only checks of idle upstream connections: may this one be reused?
 
 What lives here: questions, and no change to anything. Which layer speaks on a connection,
 whether it has something under way, whether its socket is empty on both sides.

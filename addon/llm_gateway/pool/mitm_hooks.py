@@ -7,7 +7,7 @@ in place of `asyncio.open_connection`; a TLS session that was parked with it tak
 place of the handshake. A request that finds such a connection closed counts as one on a
 reused connection (`GatewayHttpLayer.used_connections`): it is sent again, once, on a new one.
 
-Methods of mitmproxy are replaced only where their text is known (known.py); elsewhere
+Methods of mitmproxy are replaced only where their text is known (mitm_compat); elsewhere
 every client has its own upstream connections, as ever.
 """
 

@@ -1,4 +1,4 @@
-"""Upstream connections that nobody uses right now, kept open for who comes next.
+"""Connection pool: idle upstream connections, kept open for the next request.
 
 mitmproxy ties an upstream connection to one client connection and closes it with that. A
 client that asks one question and goes (a script, `curl`, most agents' subprocesses) then
@@ -7,8 +7,8 @@ parked instead: same origin, HTTP/1.1, nothing under way. A TLS session is parke
 connection, so it was made with the user's options and verified by mitmproxy itself.
 
 What lives here: `ConnectionPool`, which parks, hands out, lets go, and asks for a spare connection
-where one is likely to be wanted. How connections leave and enter mitmproxy is in reuse.py,
-how a spare one is opened in warming.py. Nothing here knows requests or keys.
+where one is likely to be wanted. How connections leave and enter mitmproxy is in mitm_hooks.py,
+how a spare one is opened in preconnect.py. Nothing here knows requests or keys.
 
 A connection remembers: what one server on its way took for the end of a request, another
 may not have, and then the next request is read as the rest of it (request smuggling). So

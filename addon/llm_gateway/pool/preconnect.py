@@ -1,4 +1,4 @@
-"""Opening a connection ahead of whoever will want it.
+"""Preconnect: opens an upstream connection ahead of the request that will use it.
 
 The TLS session is set up by mitmproxy's own `tlsconfig` add-on, as for any connection: the
 user's trusted CAs, client certificates, versions and ciphers hold, the host name is

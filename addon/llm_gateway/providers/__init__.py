@@ -1,16 +1,15 @@
 """Providers: facts in a table, addresses and keys from the config.
 
-    row.py        the shape of a row: ProviderType
-    table.py      the rows: TYPES, UNSUPPORTED (labs.py, platforms.py, local.py)
-    presets.py    what free tiers allow, dated
+    provider_type.py  the shape of a row: ProviderType
+    registry.py   the rows: TYPES, UNSUPPORTED (types_vendors, types_platforms, types_self_hosted)
+    free_tiers.py what free tiers allow, dated
     hosts.py      which hosts are LLM APIs
     upstream.py   one account of one configured provider: origin, key, headers
-    catalog.py    the whole config as offers, with limits (allowances.py), names (names.py)
-    quirks.py     what a refusal teaches about a provider's body
-    copilot.py    GitHub's login and session tokens: messages, no sockets
-    tokens.py     logins on disk
-    reference.py  the table for people
-    credentials.py, copilot_auth.py, github.py   [edge] keys that change while we run
+    catalog.py    the whole config as offers, with limits (provider_limits.py), names (model_index.py)
+    copilot_protocol.py    GitHub's login and session tokens: messages, no sockets
+    token_store.py     logins on disk
+    docs.py       the table for people
+    credentials.py, copilot_session.py, github_client.py   keys that change while we run
 
 All but the last two lines are pure. Nothing here knows mitmproxy.
 """

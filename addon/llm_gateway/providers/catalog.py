@@ -4,7 +4,7 @@ What lives here: `build`, from a validated `Config` to a `Catalog`, and the look
 on it. A catalog is made whole beside the old one and never changes.
 
     config.providers[] x accounts -> Upstream           upstream.py
-                       x models   -> Offer              here, limits in allowances.py
+                       x models   -> Offer              here, limits in provider_limits.py
     config.clients[]              -> KnownClient
     config.budget                 -> Limit ("budget",)
 

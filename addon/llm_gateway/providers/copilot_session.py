@@ -1,10 +1,10 @@
-"""[edge] Copilot logins and sessions while the gateway runs.
+"""Copilot logins and sessions while the gateway runs.
 
 What lives here: `CopilotLogin`, the device flow from code to stored token, and
 `CopilotSession`, which keeps one session token fresh: fetched when first needed, again
 before it ends and after a 401, by one request at a time however many wait for it.
 
-What this file does not know: what the messages look like (`copilot.py`), which request
+What this file does not know: what the messages look like (`copilot_protocol.py`), which request
 needs a token. Tokens are never logged.
 """
 

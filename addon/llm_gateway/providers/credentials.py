@@ -1,4 +1,4 @@
-"""[edge] Keys that change while the gateway runs.
+"""Keys that change while the gateway runs.
 
 What lives here: `Credentials`, which has the right key for an upstream that fetches
 one: Copilot's session tokens, and access tokens in files that something else renews.

@@ -1,8 +1,8 @@
-"""[edge] One HTTPS request to GitHub, in a thread.
+"""One HTTPS request to GitHub, in a thread.
 
 What lives here: `GitHub`, which sends a `GitHubRequest` and returns status and body.
 No redirects, no proxy of the environment (which may be this gateway), bounded answers.
-What the answers mean is `copilot.py`'s.
+What the answers mean is `copilot_protocol.py`'s.
 
 `LLM_GATEWAY_GITHUB_URL` and `LLM_GATEWAY_GITHUB_API_URL` point it at a GitHub
 Enterprise host, or at a loopback server.

@@ -3,8 +3,8 @@
 What lives here: the whole table, and the types that are refused. Adding a provider is
 adding a row; nothing else in the gateway asks which provider it is talking to.
 
-    labs.py        companies with models of their own
-    platforms.py   clouds and platforms
+    types_vendors.py        companies with models of their own
+    types_platforms.py   clouds and platforms
     local.py       one's own machine, or anything with OpenAI's paths
 
 What these files do not know: the user's config, what a request holds, the clock. Facts

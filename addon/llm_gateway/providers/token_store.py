@@ -1,7 +1,7 @@
 """Logins on disk: one file per Copilot provider in the state folder, mode 0600.
 
 What lives here: reading, writing and listing them. Nothing is cached: whoever asks
-often remembers the answer. These functions block; the edge calls them in a thread.
+often remembers the answer. These functions block; they are called in a thread.
 
 What this file does not know: GitHub, the config, how a token is used.
 """

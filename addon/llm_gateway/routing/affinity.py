@@ -1,4 +1,4 @@
-"""Where a conversation was answered last, so that its prompt cache stays warm.
+"""Conversation affinity: which offer answered last, so that its prompt cache is hit.
 
 What lives here: a bounded memory from conversation hash to offer. A preference only:
 it never blocks failover.

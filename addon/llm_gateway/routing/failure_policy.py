@@ -47,7 +47,7 @@ class Penalty(Enum):
 
 @frozen
 class FailedAttempt:
-    """One attempt that failed, as the edge saw it."""
+    """One attempt that failed, as the transport saw it."""
 
     kind: str
     """`status`, `judged`, `connect`, `connect timeout`, `cannot resolve`, `tls`,

@@ -1,4 +1,4 @@
-"""How things stand now, in the shapes that people and programs ask for.
+"""Status of limits, offers and decisions, as `/usage/current` and `/route` show it.
 
 What lives here: `/usage/current`, `/route` and the rows of `limit_state` and
 `offer_state`, all read from the same limiter and the same health, so that they agree.

@@ -5,7 +5,7 @@ providers say what it took: OpenAI's and Anthropic's behind the content, Mistral
 it. Up to 1 MB the body is kept whole, and then read as any other. What was not reported
 in either place is unknown, and never guessed at from a part.
 
-The counterpart for event streams is meter.py, with the same face.
+The counterpart for event streams is stream_meter.py, with the same face.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""How one flow is carried upstream, and what went wrong when it was not.
+"""Policy and result of one upstream attempt: timeouts, classifier, failure report.
 
 What lives here: the values between the addon and the HTTP layer. The addon puts a
 `AttemptPolicy` on a flow; the layer asks the plan's `Classifier` about the answer and reports each

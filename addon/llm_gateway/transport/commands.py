@@ -87,7 +87,7 @@ class ConnectUpstream(GetHttpConnection):
 
 
 class Surroundings(Protocol):
-    """What a stream needs from its layer: see `http_layer`."""
+    """What a stream needs from its layer: see `layer`."""
 
     now: Callable[[], float]
     streams: dict[int, HttpStream]

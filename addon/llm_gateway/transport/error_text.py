@@ -1,4 +1,4 @@
-"""What mitmproxy's and the resolvers' words mean.
+"""Error texts of mitmproxy and resolvers, classified into kinds of failure.
 
 mitmproxy reports trouble as text. Here, and nowhere else, the text is read; a new
 version that says it differently is a change of one table. Knows no connection.

@@ -31,7 +31,7 @@ FRAMES = 4
 
 
 def place(error: BaseException) -> str:
-    """`KeyError in http_stream.py:112 _pass, ...`: where, and nothing of what."""
+    """`KeyError in stream.py:112 _pass, ...`: where, and nothing of what."""
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
     named = (f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
     return f"{type(error).__name__} in {', '.join(named)}"

@@ -1,14 +1,14 @@
-"""The HTTP layer of our own: mitmproxy's, with attempts that fail over in flight.
+"""HTTP layer with failover: mitmproxy's HttpLayer, one per client connection.
 
 What lives here: the door. `install` puts the layer in place, `set_plan` tells it how to
-carry a flow, `gateway_attempt_failed` is the hook that it calls; see `http_plan` for the
-values and `http_stream` for what happens to one request and which hooks end it. The layer itself keeps what is
+carry a flow, `gateway_attempt_failed` is the hook that it calls; see `attempt_policy` for the
+values and `stream` for what happens to one request and which hooks end it. The layer itself keeps what is
 shared by the streams of one client connection: ids of attempts, upstream connections,
 one clock. What this file does not know: providers, limits, the ledger.
 
 The addon has to set `connection_strategy=lazy` and `upstream_cert=false`, and to leave
 `stream_large_bodies` and `body_size_limit` unset. mitmproxy's private names that we stand
-on are listed in `http_names`; `self_check()` looks whether they are all there.
+on are listed in `mitm_compat.required_names`; `self_check()` looks whether they are all there.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ LONGEST_SLEEP = 60.0
 """Seconds between two looks at the clock: also a sign of life for `tcp_timeout`."""
 UNREAD_BYTES = 256 * 1024
 """How much of a head, of a line between chunks, or of further requests waits in memory.
-Clients' heads of less are refused by the addon when they are whole; see `arrivals`."""
+Clients' heads of less are refused by the addon when they are whole; see `pipeline.ingress`."""
 _HEAD_TOO_LARGE = (
     b'{"error": {"message": "The headers are too large.", "type": '
     b'"invalid_request_error", "param": null, "code": "invalid_request"}}'

@@ -4,7 +4,7 @@ Every request that leaves is written by one of mitmproxy's functions, whichever 
 shortcut wrote it and whichever library parsed it before. Here they get a guard: what would
 not be exactly one well-formed request is not written, `Unwritable` is raised instead, and
 the stream that asked ends with an error. It is the second line of defence, behind the
-checks of what clients send (`arrivals`, `http_framing`); it does not rely on them.
+checks of what clients send (`pipeline.ingress`, `framing`); it does not rely on them.
 
 What is for this hop only is left out on the way (RFC 9110, 7.6.1): `connection` with all
 that it names, and its relatives. The request itself keeps them, so a connection that its

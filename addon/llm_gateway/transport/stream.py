@@ -1,7 +1,7 @@
-"""One client request on its way: mitmproxy's HTTP stream, with attempts.
+"""HTTP stream of one client request: classifies the upstream's answer, passes it on.
 
 What lives here: the judging of an answer, and its way to the client. Below are
-`http_failing` (what happens after a failure) and `http_attempt` (one try at one
+`stream_failover` (what happens after a failure) and `stream_attempt` (one try at one
 upstream). A flow with a `AttemptPolicy` is carried like this; a flow without takes mitmproxy's
 own path through the same class.
 

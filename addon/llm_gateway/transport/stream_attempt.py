@@ -89,7 +89,7 @@ class AttemptStream(HttpStream):
     uploading = False
     """The request's body is streamed."""
     broken = False
-    """A fault of ours ended it: see `http_guard`."""
+    """A fault of ours ended it: see `exception_guard`."""
 
     def __init__(self, context: Context, stream_id: int, layer: Surroundings) -> None:
         super().__init__(context, stream_id)
