@@ -96,7 +96,7 @@ class Gateway:
     def configure(self, updated: set[str]) -> None:
         runtime = self.starting.configure(updated)
         if runtime is not None:
-            self.reception = RequestHandler(
+            self.reception = bootstrap.build_handler(
                 runtime, self.starting.admin_routes, self.exchanges, self.tunnels
             )
             runtime.on_shutdown.append(self._settle_open)

@@ -15,12 +15,12 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mitmproxy import ctx
+from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.mode_specs import ProxyMode
 
@@ -47,6 +47,13 @@ from llm_gateway.ledger.store import Store, StoreError
 from llm_gateway.mitm_compat import fingerprints, required_names
 from llm_gateway.mitm_compat.sites import GROUPS, VERIFIED
 from llm_gateway.packaged_files import example_config
+from llm_gateway.pipeline.access_control import AccessControl
+from llm_gateway.pipeline.exchange import Exchange
+from llm_gateway.pipeline.failures import FailureHandler
+from llm_gateway.pipeline.forwarding import Forwarder
+from llm_gateway.pipeline.handler import RequestHandler
+from llm_gateway.pipeline.passthrough import Passthrough, PassthroughRequest
+from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.pool import mitm_hooks
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.copilot_session import CopilotLogin
@@ -333,6 +340,25 @@ class Bootstrap:
         if self.dashboard is not None:
             self.dashboard.stop()
         runtime.store.close()
+
+
+def build_handler(
+    state: AppState,
+    admin_routes: AdminRoutes,
+    exchanges: MutableMapping[http.HTTPFlow, Exchange | PassthroughRequest],
+    tunnels: MutableMapping[connection.Client, str],
+) -> RequestHandler:
+    """The pipeline, wired: each stage gets those that it hands on to."""
+    settlement = Settlement(state)
+    return RequestHandler(
+        state,
+        exchanges,
+        admission=AccessControl(state, tunnels),
+        management=admin_routes,
+        serving=Forwarder(state, settlement, FailureHandler(state, settlement)),
+        settling=settlement,
+        passing=Passthrough(state),
+    )
 
 
 def make_fast(master: Any, env: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ What this file does not know: how a client addressed the gateway, what a failure
 
 import asyncio
 import random
+from collections.abc import Callable
 
 from mitmproxy import http
 
@@ -36,10 +37,17 @@ from llm_gateway.transport.attempt_policy import (
 
 
 class Forwarder:
-    def __init__(self, runtime: AppState) -> None:
+    def __init__(
+        self,
+        runtime: AppState,
+        settling: Settlement,
+        setbacks: FailureHandler,
+        tie_break: Callable[[], float] = random.random,
+    ) -> None:
         self.runtime = runtime
-        self.settling = Settlement(runtime)
-        self.setbacks = FailureHandler(runtime, self.settling)
+        self.settling = settling
+        self.setbacks = setbacks
+        self.tie_break = tie_break
 
     async def begin(self, exchange: Exchange) -> None:
         """Send the request to the first candidate, or answer it right here."""
@@ -92,7 +100,7 @@ class Forwarder:
             exchange.ranks,
             view,
             affinity=view.warm,
-            tie_break=random.random,
+            tie_break=self.tie_break,
             exclude=frozenset(exchange.exclude),
             min_context_window=exchange.larger_than,
         )

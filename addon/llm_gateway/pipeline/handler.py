@@ -13,7 +13,7 @@ import logging
 from collections.abc import Awaitable, MutableMapping
 from dataclasses import replace
 
-from mitmproxy import connection, http
+from mitmproxy import http
 
 from llm_gateway import ids
 from llm_gateway.admin.guard import Allowed
@@ -55,6 +55,7 @@ from llm_gateway.pipeline.passthrough import (
     PassthroughRequest,
     native,
 )
+from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.routing.selection import same_embedding_model
 from llm_gateway.streaming import generate_content
@@ -82,17 +83,21 @@ class RequestHandler:
     def __init__(
         self,
         runtime: AppState,
-        management: AdminRoutes,
         exchanges: MutableMapping[http.HTTPFlow, Exchange | PassthroughRequest],
-        tunnels: MutableMapping[connection.Client, str],
+        *,
+        admission: AccessControl,
+        management: AdminRoutes,
+        serving: Forwarder,
+        settling: Settlement,
+        passing: Passthrough,
     ) -> None:
         self.runtime = runtime
         self.exchanges = exchanges
-        self.serving = Forwarder(runtime)
-        self.settling = self.serving.settling
-        self.passing = Passthrough(runtime)
+        self.admission = admission
         self.management = management
-        self.admission = AccessControl(runtime, tunnels)
+        self.serving = serving
+        self.settling = settling
+        self.passing = passing
 
     # -- heads -----------------------------------------------------------------
 
