@@ -246,7 +246,7 @@ HEADS = [
     ("/v1/models", 200),
     ("/v1/models/m", 200),
     ("/usage/current", 200),
-    ("/", 404),
+    ("/", 200),
     ("/v1/chat/completions", 405),
     ("/config", 401),
     ("http://10.1.2.3/", 403),

@@ -230,8 +230,10 @@ def test_a_long_request_line(
 )
 def test_bytes_that_are_no_text(gateway: GatewayProcess, target: bytes) -> None:
     raw = b"GET %s HTTP/1.1\r\nhost: 127.0.0.1:%d\r\n\r\n" % (target, gateway.port)
+    # Bytes beyond ASCII are refused in a request line; escaped ones are somebody's name.
+    expected = (200, 404) if target.isascii() else (400,)
     with Raw(gateway) as client:
-        assert client.send(raw).status() in (200, 401, 404)
+        assert client.send(raw).status() in expected
 
 
 def test_a_head_that_never_ends(gateway: GatewayProcess) -> None:
@@ -377,7 +379,7 @@ def test_encoded_bodies(
 ) -> None:
     before = gateway.rss()
     if path == "/v1/messages" and status == 200:
-        status = 404  # the provider does not speak it: it was read, then
+        status = 400  # the provider does not speak it: it was read, then
     found, _, told = gateway.post(path, body, {"content-encoding": encoding})
     assert found == status, told
     if found == 200:
