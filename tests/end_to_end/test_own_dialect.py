@@ -203,8 +203,11 @@ def test_refusals_in_its_own_shape(gateway: GatewayProcess) -> None:
     assert status == 404
     assert "does not exist" in why(body, "model_not_found")
     status, _, body = ask(gateway, "/v2/parleys/talker:talk")
-    assert status == 404
-    assert "another dialect only: chat" in why(body, "model_not_found")
+    assert status == 400
+    said = (
+        "takes the test's /v1/parleys for 'talker' (D has it for /v1/chat/completions, "
+    )
+    assert said in why(body, "unsupported_dialect")
     status, _, body = gateway.ask("POST", "/v2/parleys/m:talk", b"[]")
     assert status == 400
     assert "not a JSON object" in why(body, "invalid_request")
@@ -242,5 +245,5 @@ def test_the_config_knows_its_name(gateway: GatewayProcess) -> None:
     status, _, answer = gateway.post("/config", wrong, gateway.admin)
     assert status == 422
     assert 'did you mean "parley"?' in answer["error"]["message"]
-    # The others are served as ever.
-    assert gateway.chat("talker")[0] == 200
+    # Those that are known are served as ever.
+    assert ask(gateway, "/v2/parleys/m:talk")[0] == 200

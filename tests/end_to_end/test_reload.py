@@ -242,7 +242,7 @@ def test_providers_come_go_and_change_their_names(gateway: GatewayProcess) -> No
         assert change(second) == ["two"]
         assert gateway.chat()[1]["x-gateway-provider"] == "two"
         assert change({**second, "id": "zwei/é 2"}) == ["zwei/é 2"]
-        assert gateway.chat()[1]["x-gateway-provider"] == "zwei/%C3%A9 2"
+        assert gateway.chat()[1]["x-gateway-provider"] == "zwei/%C3%A9%202"
         assert change({**second, "enabled": False}, first) == ["one", "two"]
         assert gateway.chat()[1]["x-gateway-provider"] == "one"
         assert gateway.chat("n")[0] == 503

@@ -186,7 +186,7 @@ EARLY: dict[str, tuple[bytes, str, bytes]] = {
     "no HTTP": (b"\x00\xff\x1b garbage\r\n\r\n", "", b" 400 "),
     "a head that is wrong": (b"GET /health HTTP/1.1\r\n: x\r\n\r\n", "", b" 400 "),
     "a TLS hello": (b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", "half", b""),
-    "HTTP/2, which needs TLS": (PREFACE, "first", b" 400 "),
+    "HTTP/2, which needs TLS": (PREFACE, "first", b" 505 "),
     "a tunnel to nowhere": (b"CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: x\r\n\r\n", "first", b"HTTP/1.1 "),
     "nothing": (b"", "leave", b""),
 }  # fmt: skip
