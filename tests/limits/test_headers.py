@@ -40,8 +40,8 @@ SAMPLES = [
             "x-request-id": "req_1",
         },
         [
-            said(REQUESTS, MINUTE, 60, 59, 1, refills=True),
-            said(TOKENS, MINUTE, 150_000, 149_984, 360, refills=True),
+            said(REQUESTS, MINUTE, 60, 59, 1, continuous_refill=True),
+            said(TOKENS, MINUTE, 150_000, 149_984, 360, continuous_refill=True),
         ],
     ),
     (  # a project's limit, when it is tighter
@@ -54,7 +54,7 @@ SAMPLES = [
             "x-ratelimit-remaining-project-tokens": "1500",
             "x-ratelimit-reset-project-tokens": "55.5s",
         },
-        [said(TOKENS, MINUTE, 20_000, 1500, 55.5, refills=True)],
+        [said(TOKENS, MINUTE, 20_000, 1500, 55.5, continuous_refill=True)],
     ),
     (  # or when it tells less
         "openai",
@@ -63,7 +63,7 @@ SAMPLES = [
             "x-ratelimit-remaining-tokens": "29000",
             "x-ratelimit-limit-project-tokens": "20000",
         },
-        [said(TOKENS, MINUTE, 30_000, 29_000, None, refills=True)],
+        [said(TOKENS, MINUTE, 30_000, 29_000, None, continuous_refill=True)],
     ),
     (
         "openai",
@@ -71,7 +71,7 @@ SAMPLES = [
             "x-ratelimit-limit-tokens": "30000",
             "x-ratelimit-limit-project-tokens": "20000",
         },
-        [said(TOKENS, MINUTE, 20_000, None, None, refills=True)],
+        [said(TOKENS, MINUTE, 20_000, None, None, continuous_refill=True)],
     ),
     (
         "openai",
@@ -80,7 +80,7 @@ SAMPLES = [
             "x-ratelimit-limit-project-tokens": "20000",
             "x-ratelimit-remaining-project-tokens": "1",
         },
-        [said(TOKENS, MINUTE, 20_000, 1, None, refills=True)],
+        [said(TOKENS, MINUTE, 20_000, 1, None, continuous_refill=True)],
     ),
     (
         "anthropic",
@@ -99,8 +99,8 @@ SAMPLES = [
             "anthropic-ratelimit-tokens-reset": "2026-03-31T23:33:22Z",
         },
         [
-            said(REQUESTS, MINUTE, 50, 49, 1, refills=True),
-            said(TOKENS, MINUTE, 48_000, 46_000, 2, refills=True),
+            said(REQUESTS, MINUTE, 50, 49, 1, continuous_refill=True),
+            said(TOKENS, MINUTE, 48_000, 46_000, 2, continuous_refill=True),
         ],
     ),
     (  # output alone counts when nothing of it is left
@@ -113,7 +113,11 @@ SAMPLES = [
             "anthropic-ratelimit-output-tokens-remaining": "0",
             "anthropic-ratelimit-output-tokens-reset": "2026-03-31T23:34:20Z",
         },
-        [said(TOKENS, MINUTE, 8000, 0, 60, refills=True, foreign=True)],
+        [
+            said(
+                TOKENS, MINUTE, 8000, 0, 60, continuous_refill=True, remaining_only=True
+            )
+        ],
     ),
     (  # `requests` is a day, `tokens` a minute
         "groq",
@@ -126,8 +130,8 @@ SAMPLES = [
             "x-ratelimit-reset-tokens": "7.66s",
         },
         [
-            said(REQUESTS, DAY, 14_400, 14_370, 179.56, refills=True),
-            said(TOKENS, MINUTE, 18_000, 17_997, 7.66, refills=True),
+            said(REQUESTS, DAY, 14_400, 14_370, 179.56, continuous_refill=True),
+            said(TOKENS, MINUTE, 18_000, 17_997, 7.66, continuous_refill=True),
         ],
     ),
     (
@@ -143,9 +147,9 @@ SAMPLES = [
             "x-ratelimit-reset-tokens-minute": "11.38",
         },
         [
-            said(REQUESTS, HOUR, 150, 149, None, refills=True),
-            said(REQUESTS, DAY, 14_400, 13_693, 33011.38, refills=True),
-            said(TOKENS, MINUTE, 60_000, 60_000, 11.38, refills=True),
+            said(REQUESTS, HOUR, 150, 149, None, continuous_refill=True),
+            said(REQUESTS, DAY, 14_400, 13_693, 33011.38, continuous_refill=True),
+            said(TOKENS, MINUTE, 60_000, 60_000, 11.38, continuous_refill=True),
         ],
     ),
     (
@@ -212,8 +216,8 @@ SAMPLES = [
             "x-tokenlimit-remaining": "0",
         },
         [
-            said(REQUESTS, MINUTE, None, 9, 2, foreign=True),
-            said(TOKENS, MINUTE, None, 0, 2, foreign=True),
+            said(REQUESTS, MINUTE, None, 9, 2, remaining_only=True),
+            said(TOKENS, MINUTE, None, 0, 2, remaining_only=True),
         ],
     ),
     (
@@ -234,7 +238,7 @@ SAMPLES = [
             "x-ratelimit-remaining-tokens-prompt": "9000000",
             "x-ratelimit-remaining-tokens-generated": "0",
         },
-        [said(TOKENS, MINUTE, None, 0, 10, foreign=True)],
+        [said(TOKENS, MINUTE, None, 0, 10, remaining_only=True)],
     ),
     (  # a day, by its reset: UTC midnight in milliseconds
         "openrouter",
@@ -243,7 +247,7 @@ SAMPLES = [
             "x-ratelimit-remaining": "0",
             "x-ratelimit-reset": "1775001600000",
         },
-        [said(REQUESTS, DAY, 50, 0, 1600, per="tier")],
+        [said(REQUESTS, DAY, 50, 0, 1600, scope="tier")],
     ),
     (
         "openrouter",
@@ -252,7 +256,7 @@ SAMPLES = [
             "x-ratelimit-remaining": "0",
             "x-ratelimit-reset": "1775000040000",
         },
-        [said(REQUESTS, MINUTE, 20, 0, 40, per="tier")],
+        [said(REQUESTS, MINUTE, 20, 0, 40, scope="tier")],
     ),
     (
         "copilot",
@@ -260,7 +264,7 @@ SAMPLES = [
             "x-quota-snapshot-premium_interactions": "ent=300&ov=0.0&ovPerm=false&rem=88.5&rst=2026-04-01T00%3A00%3A00Z",
             "x-quota-snapshot-chat": "ent=-1&ov=0.0&ovPerm=false&rem=100.0&rst=2026-04-01T00%3A00%3A00Z",
         },
-        [said(REQUESTS, MONTH, 300, 265, 1600, per="provider", foreign=True)],
+        [said(REQUESTS, MONTH, 300, 265, 1600, scope="provider", remaining_only=True)],
     ),
     (  # spent, but chat is unlimited: models that cost nothing go on
         "copilot",
@@ -283,8 +287,10 @@ SAMPLES = [
             "x-usage-ratelimit-weekly": "remaining=40&resetAt=2026-04-06T00%3A00%3A00Z",
         },
         [
-            said(REQUESTS, MONTH, 500, 400, 1600, per="provider", foreign=True),
-            said(REQUESTS, HOUR, None, 0, 5200, per="provider", foreign=True),
+            said(
+                REQUESTS, MONTH, 500, 400, 1600, scope="provider", remaining_only=True
+            ),
+            said(REQUESTS, HOUR, None, 0, 5200, scope="provider", remaining_only=True),
         ],
     ),
     (
@@ -296,7 +302,7 @@ SAMPLES = [
         },
         [
             said(REQUESTS, MINUTE, 20, 19, None),
-            said(REQUESTS, MONTH, 1000, None, None, per="provider"),
+            said(REQUESTS, MONTH, 1000, None, None, scope="provider"),
         ],
     ),
     (
@@ -327,7 +333,7 @@ SAMPLES = [
             "x-ratelimit-limit-tokens": "1000",
             "x-ratelimit-reset-tokens": "when it suits us",
         },
-        [said(TOKENS, MINUTE, 1000, None, None, refills=True)],
+        [said(TOKENS, MINUTE, 1000, None, None, continuous_refill=True)],
     ),
     ("openrouter", {"x-ratelimit-limit": "50", "x-ratelimit-remaining": "0"}, []),
     ("copilot", {"x-quota-snapshot-chat": "&&&=;%%"}, []),

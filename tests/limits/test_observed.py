@@ -138,7 +138,7 @@ def test_answers_may_overtake_one_another() -> None:
 
 def test_a_bucket_fills_bit_by_bit() -> None:
     limiter = Limiter()
-    hear(limiter, word(0, 60, limit=30, refills=True))
+    hear(limiter, word(0, 60, limit=30, continuous_refill=True))
     refusal = fits(limiter, T0)
     assert refusal is not None
     assert refusal.fits_at == pytest.approx(T0 + 2, abs=0.01)
@@ -268,7 +268,9 @@ def test_it_is_forgotten_after_a_day() -> None:
 
 def test_units_of_the_providers_own_only_bind_by_what_is_left() -> None:
     limiter = Limiter()
-    said = word(265, 3600, limit=300, window=Window.MONTH, per="provider", foreign=True)
+    said = word(
+        265, 3600, limit=300, window=Window.MONTH, scope="provider", remaining_only=True
+    )
     hear(limiter, said)
     standing = limiter.status((), T0, scopes=SCOPES)[0]
     assert (standing.remaining, standing.limit.amount) == (265, 300)
@@ -282,7 +284,7 @@ def test_units_of_the_providers_own_only_bind_by_what_is_left() -> None:
 def test_a_tier_is_shared_by_its_models() -> None:
     limiter = Limiter()
     free = scopes_of("openrouter", "", "a/b:free", None)
-    said = word(0, 3600, limit=50, window=Window.DAY, per="tier")
+    said = word(0, 3600, limit=50, window=Window.DAY, scope="tier")
     limiter.observe((), [said], scopes=free, now=T0)
     other = scopes_of("openrouter", "", "c/d:free", None)
     paid = scopes_of("openrouter", "", "c/d", None)
@@ -312,7 +314,7 @@ def test_a_config_limit_that_comes_later_takes_over() -> None:
 def test_words_without_numbers_or_about_nobody_are_left() -> None:
     limiter = Limiter()
     assert hear(limiter, word(None, limit=None)) == ()
-    assert hear(limiter, word(0, per="galaxy")) == ()
+    assert hear(limiter, word(0, scope="galaxy")) == ()
     assert limiter.status((), T0, scopes=SCOPES) == ()
 
 
@@ -411,8 +413,8 @@ def test_waits_are_true_whatever_is_heard(
                     metric=metric,  # type: ignore[arg-type]
                     window=window,  # type: ignore[arg-type]
                     at=now,
-                    refills=refills,
-                    foreign=foreign,
+                    continuous_refill=refills,
+                    remaining_only=foreign,
                 )
                 limiter.observe(limits, [said], scopes=SCOPES, now=now)
             case _:

@@ -109,7 +109,7 @@ ROWS = [
         429,
         {},
         openai("rate_limit_exceeded", "requests", "Rate limit reached for gpt-4o in organization org-x on requests per min (RPM): Limit 3, Used 3, Requested 1. Please try again in 20s."),
-        ProviderRefusal("minute", NOW + 20, "rate_limit_exceeded", (said(REQUESTS, MINUTE, 3, remaining=0, resets_at=NOW + 60, refills=True),)),
+        ProviderRefusal("minute", NOW + 20, "rate_limit_exceeded", (said(REQUESTS, MINUTE, 3, remaining=0, resets_at=NOW + 60, continuous_refill=True),)),
     ),
     ("openai", 429, {"retry-after-ms": "2500", "retry-after": "3"}, openai("rate_limit_exceeded", "tokens"), ProviderRefusal("minute", NOW + 2.5, "rate_limit_exceeded")),
     ("openai", 429, {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "6s"}, openai("rate_limit_exceeded", "tokens"), ProviderRefusal("minute", NOW + 6, "rate_limit_exceeded")),
@@ -135,14 +135,14 @@ ROWS = [
     # in a list, as the compatible endpoint does; no value
     ("google", 429, {}, [google("GenerateRequestsPerDayPerProjectPerModel-FreeTier", None, "65205s")], ProviderRefusal("day", PACIFIC_MIDNIGHT, "RESOURCE_EXHAUSTED", (said(REQUESTS, DAY, None, remaining=0, resets_at=PACIFIC_MIDNIGHT, reset=PACIFIC),))),
     ("google", 429, {}, google("GenerateRequestsPerMinutePerProjectPerModel-FreeTier", "5", "4.2s"), ProviderRefusal("minute", NOW + 4.2, "RESOURCE_EXHAUSTED", (said(REQUESTS, MINUTE, 5, remaining=0, resets_at=NOW + 4.2),))),
-    ("google", 429, {}, google("GenerateContentInputTokensPerModelPerMinute-FreeTier", "250000", "31s"), ProviderRefusal("minute", NOW + 31, "RESOURCE_EXHAUSTED", (said(TOKENS, MINUTE, 250000, remaining=0, resets_at=NOW + 31, foreign=True),))),
+    ("google", 429, {}, google("GenerateContentInputTokensPerModelPerMinute-FreeTier", "250000", "31s"), ProviderRefusal("minute", NOW + 31, "RESOURCE_EXHAUSTED", (said(TOKENS, MINUTE, 250000, remaining=0, resets_at=NOW + 31, remaining_only=True),))),
     ("google", 429, {}, {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Resource exhausted. Please try again later."}}, ProviderRefusal("minute", None, "RESOURCE_EXHAUSTED")),
     ("google", 402, {}, {"error": {"code": 402, "status": "FAILED_PRECONDITION", "message": "…"}}, ProviderRefusal("money", None, "FAILED_PRECONDITION")),
     ("google", 503, {}, {"error": {"code": 503, "status": "UNAVAILABLE", "message": "The model is overloaded."}}, None),
     ("google", 400, {}, {"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": "API key not valid. Please pass a valid API key."}}, None),
     # Groq: its days roll, so the wait it tells is the truth
-    ("groq", 429, {"retry-after": "4"}, openai("rate_limit_exceeded", "tokens", GROQ + "tokens per minute (TPM): Limit 8000, Used 6000, Requested 2500. Please try again in 3.75s."), ProviderRefusal("minute", NOW + 4, "rate_limit_exceeded", (said(TOKENS, MINUTE, 8000, remaining=2000, resets_at=NOW + 45, refills=True),))),
-    ("groq", 429, {}, openai("rate_limit_exceeded", "requests", GROQ + "requests per day (RPD): Limit 1000, Used 1000, Requested 1. Please try again in 1m26.4s."), ProviderRefusal("day", NOW + 86.4, "rate_limit_exceeded", (said(REQUESTS, DAY, 1000, remaining=0, resets_at=NOW + 86400, refills=True),))),
+    ("groq", 429, {"retry-after": "4"}, openai("rate_limit_exceeded", "tokens", GROQ + "tokens per minute (TPM): Limit 8000, Used 6000, Requested 2500. Please try again in 3.75s."), ProviderRefusal("minute", NOW + 4, "rate_limit_exceeded", (said(TOKENS, MINUTE, 8000, remaining=2000, resets_at=NOW + 45, continuous_refill=True),))),
+    ("groq", 429, {}, openai("rate_limit_exceeded", "requests", GROQ + "requests per day (RPD): Limit 1000, Used 1000, Requested 1. Please try again in 1m26.4s."), ProviderRefusal("day", NOW + 86.4, "rate_limit_exceeded", (said(REQUESTS, DAY, 1000, remaining=0, resets_at=NOW + 86400, continuous_refill=True),))),
     ("groq", 413, {}, openai("rate_limit_exceeded", "tokens", GROQ_LARGE + "tokens per minute (TPM): Limit 8000, Requested 16175, please reduce your message size and try again."), ProviderRefusal("too_large", None, "rate_limit_exceeded", (said(TOKENS, MINUTE, 8000),))),
     # output alone: no limit of ours
     ("groq", 413, {}, openai("rate_limit_exceeded", "tokens", GROQ_LARGE + "output tokens per minute (OTPM): Limit 1000, Requested 1295."), ProviderRefusal("too_large", None, "rate_limit_exceeded")),
@@ -157,15 +157,15 @@ ROWS = [
             "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day",
             {"headers": {"X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1790035200000"}, "error_type": "rate_limit_exceeded", "limit_source": "openrouter_free_tier_daily", "provider_name": None},
         ),
-        ProviderRefusal("day", UTC_MIDNIGHT, "openrouter_free_tier_daily", (said(REQUESTS, DAY, 50, remaining=0, resets_at=UTC_MIDNIGHT, per="tier", reset=Reset()),)),
+        ProviderRefusal("day", UTC_MIDNIGHT, "openrouter_free_tier_daily", (said(REQUESTS, DAY, 50, remaining=0, resets_at=UTC_MIDNIGHT, scope="tier", reset=Reset()),)),
     ),
-    ("openrouter", 429, {}, openrouter(429, "Rate limit exceeded: free-models-per-day-high-balance. "), ProviderRefusal("day", UTC_MIDNIGHT, "429", (said(REQUESTS, DAY, None, remaining=0, resets_at=UTC_MIDNIGHT, per="tier", reset=Reset()),))),
+    ("openrouter", 429, {}, openrouter(429, "Rate limit exceeded: free-models-per-day-high-balance. "), ProviderRefusal("day", UTC_MIDNIGHT, "429", (said(REQUESTS, DAY, None, remaining=0, resets_at=UTC_MIDNIGHT, scope="tier", reset=Reset()),))),
     (
         "openrouter",
         429,
         {},
         openrouter(429, "Rate limit exceeded: free-models-per-min. ", {"headers": {"X-RateLimit-Limit": "16", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1790000040000"}, "provider_name": None}),
-        ProviderRefusal("minute", NOW + 40, "429", (said(REQUESTS, MINUTE, 16, remaining=0, resets_at=NOW + 40, per="tier"),)),
+        ProviderRefusal("minute", NOW + 40, "429", (said(REQUESTS, MINUTE, 16, remaining=0, resets_at=NOW + 40, scope="tier"),)),
     ),
     ("openrouter", 429, {}, openrouter(429, "Provider returned error", {"raw": "google/gemma-4-31b-it:free is temporarily rate-limited upstream. Please retry shortly.", "provider_name": "Google AI Studio"}), ProviderRefusal("minute", None, "429")),
     # held for requests in flight: comes back by itself
@@ -202,7 +202,7 @@ ROWS = [
     ("bedrock", 429, {"x-amzn-errortype": "ModelNotReadyException"}, {"message": "…"}, ProviderRefusal("overload", None, "ModelNotReadyException")),
     # Cohere
     ("cohere", 429, {}, {"id": "24e32f6d", "message": "You are using a Trial key, which is limited to 20 API calls / minute."}, ProviderRefusal("minute", None, "", (said(REQUESTS, MINUTE, 20, remaining=0),))),
-    ("cohere", 429, {}, {"id": "24e32f6d", "message": "You are using a Trial key, which is limited to 1000 API calls / month."}, ProviderRefusal("day", OCTOBER, "", (said(REQUESTS, MONTH, 1000, remaining=0, resets_at=OCTOBER, per="provider"),))),
+    ("cohere", 429, {}, {"id": "24e32f6d", "message": "You are using a Trial key, which is limited to 1000 API calls / month."}, ProviderRefusal("day", OCTOBER, "", (said(REQUESTS, MONTH, 1000, remaining=0, resets_at=OCTOBER, scope="provider"),))),
     # Together
     ("together", 429, {"x-ratelimit-reset": "3"}, openai("", "dynamic_request_limited"), ProviderRefusal("minute", NOW + 3, "dynamic_request_limited")),
     # Cloudflare

@@ -201,7 +201,7 @@ def test_a_dialect_that_never_answered_is_left_alone_for_a_while() -> None:
 @pytest.mark.parametrize(
     "speak",
     [
-        lambda health: health.succeeded(OTHER_MODEL, NOW, dialect="chat"),
+        lambda health: health.record_success(OTHER_MODEL, NOW, dialect="chat"),
         lambda health: health.answered(OTHER_ACCOUNT, "chat"),
     ],
 )

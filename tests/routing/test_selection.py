@@ -137,15 +137,15 @@ ORDERS: list[tuple[str, list[list[Offer]], Table, dict[str, Any], str]] = [
     ("flat and zero prices are free", [[CHEAP, FLAT, NULL]], Table(left={"flat": 0.5}), {}, "null flat cheap"),
     ("most headroom among the free", [[free("a"), free("b"), free("c")]], Table(left={"a": 0.2, "b": 0.9, "c": 0.5}), {}, "b c a"),
     ("chance among equals", [[free("a"), free("b"), free("c")]], Table(), {"chance": (0.9, 0.1, 0.5)}, "b c a"),
-    ("warm before headroom", [[free("a"), free("b")]], Table(left={"a": 0.1}), {"warm": ("a", "", "m")}, "a b"),
-    ("warm is no reason to pay more", [[DEAR, CHEAP]], Table(), {"warm": ("dear", "", "m")}, "cheap dear"),
-    ("warm is no reason to pay at all", [[FREE, CHEAP]], Table(), {"warm": ("cheap", "", "m")}, "free cheap"),
-    ("warm but away", [[free("a"), free("b")]], Table(away={"a": Unavailable("failing", "500", NOW + 30)}), {"warm": ("a", "", "m")}, "b"),
+    ("warm before headroom", [[free("a"), free("b")]], Table(left={"a": 0.1}), {"affinity": ("a", "", "m")}, "a b"),
+    ("warm is no reason to pay more", [[DEAR, CHEAP]], Table(), {"affinity": ("dear", "", "m")}, "cheap dear"),
+    ("warm is no reason to pay at all", [[FREE, CHEAP]], Table(), {"affinity": ("cheap", "", "m")}, "free cheap"),
+    ("warm but away", [[free("a"), free("b")]], Table(away={"a": Unavailable("failing", "500", NOW + 30)}), {"affinity": ("a", "", "m")}, "b"),
     ("exact before alias before wildcard", [[free("a")], [free("b")], [free("c")]], Table(left={"a": 0.1, "b": 0.5}), {}, "a b c"),
     ("a free alias before a paid name", [[CHEAP], [FREE]], Table(), {}, "free cheap"),
     ("equal cost: cheaper input, then the config", [[offer("b", 5, order=2), offer("a", 5, order=1)]], Table(), {}, "a b"),
     ("any: cost plays no part", [[DEAR, UNKNOWN, FREE]], Table(left={"dear": 0.9, "unknown": 0.5, "free": 0.2}), {"policy": Policy.ANY}, "dear unknown free"),
-    ("any: warm first", [[DEAR, FREE]], Table(left={"dear": 0.1}), {"policy": Policy.ANY, "warm": ("dear", "", "m")}, "dear free"),
+    ("any: warm first", [[DEAR, FREE]], Table(left={"dear": 0.1}), {"policy": Policy.ANY, "affinity": ("dear", "", "m")}, "dear free"),
     ("free-only", [[CHEAP, UNKNOWN, FREE, FLAT]], Table(left={"flat": 0.5}), {"policy": Policy.FREE_ONLY}, "free flat"),
     ("free-only, none free", [[CHEAP]], Table(), {"policy": Policy.FREE_ONLY}, ""),
     ("full ones are skipped", [[free("a"), free("b")]], Table(full={"a": NOW + 9}), {}, "b"),
@@ -156,7 +156,7 @@ ORDERS: list[tuple[str, list[list[Offer]], Table, dict[str, Any], str]] = [
     ("free without a price under a budget", [[FREE]], Table(held=(BUDGET,)), {}, "free"),
     ("any, under a budget", [[UNKNOWN, DEAR]], Table(held=(BUDGET,)), {"policy": Policy.ANY}, "dear"),
     ("failed for this request", [[CHEAP, DEAR]], Table(), {"exclude": frozenset({("cheap", "", "m")})}, "dear"),
-    ("a larger window", [[offer("a", 1, context_window=8000), offer("b", 2), offer("c", 3, context_window=8001)]], Table(), {"larger_than": 8000}, "c"),
+    ("a larger window", [[offer("a", 1, context_window=8000), offer("b", 2), offer("c", 3, context_window=8001)]], Table(), {"min_context_window": 8000}, "c"),
     ("nobody", [[], []], Table(), {}, ""),
 ]  # fmt: skip
 
@@ -225,7 +225,7 @@ def test_everybody_has_a_reason_and_a_state() -> None:
 
 TAKEN = [
     ([[FREE]], {}, "the only one that can serve now"),
-    ([[FREE, FLAT]], {"warm": FREE.key}, "the conversation is warm there"),
+    ([[FREE, FLAT]], {"affinity": FREE.key}, "the conversation is warm there"),
     ([[CHEAP, DEAR]], {}, "no free one is left, and it is the cheapest"),
     ([[UNKNOWN, offer("unknown2")]], {}, "no free one and no known price is left"),
     ([[CHEAP, DEAR]], {"policy": Policy.ANY}, "most headroom, 100% left"),
