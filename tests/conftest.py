@@ -4,7 +4,8 @@ failure: no example has a deadline.
 """
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
 from fakes import NoHttp2
@@ -30,8 +31,21 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gateway"))
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call() -> Generator[None, object, object]:
     """The gateway speaks no HTTP/2 where the library for it is too old."""
-    try:
+    with http2_or_skip():
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup() -> Generator[None, object, object]:
+    """The same for what a test is given."""
+    with http2_or_skip():
+        return (yield)
+
+
+@contextmanager
+def http2_or_skip() -> Iterator[None]:
+    try:
+        yield
     except NoHttp2:
         if too_old():
             pytest.skip("h2 is too old here: the gateway speaks HTTP/1.1 only")

@@ -30,6 +30,7 @@ from fakes import (
 )
 
 from gateway import GatewayProcess
+from llm_gateway.mitm_compat.h2_version import too_old
 
 HOST = "api.openai.com"
 CHAT = "/v1/chat/completions"
@@ -222,9 +223,16 @@ class Told:
 
 
 @contextlib.asynccontextmanager
-async def client(gateway: GatewayProcess, way: Way) -> Any:
+async def client(gateway: GatewayProcess, way: Way, *, fall_back: bool = True) -> Any:
+    """fall_back: without HTTP/2 speak HTTP/1.1, as real clients do."""
+    way = spoken(way) if fall_back else way
     async with reach(way, gateway.port, ca=gateway.ca, host=HOST) as session:
         yield session
+
+
+def spoken(way: Way) -> Way:
+    """What a client that would rather have HTTP/2 falls back to, where there is none."""
+    return Way.CONNECT_H1 if way is Way.CONNECT_H2 and too_old() else way
 
 
 async def ask(session: Session, body: bytes, target: str = CHAT) -> Told:

@@ -50,7 +50,9 @@ def ended(gateway: GatewayProcess) -> int:
 async def fifty(stack: AsyncExitStack, gateway: GatewayProcess) -> dict[str, Answered]:
     """Streams of which the first piece has arrived: 20 on one HTTP/2 connection."""
     found: dict[str, Answered] = {}
-    h2 = await stack.enter_async_context(client(gateway, Way.CONNECT_H2))
+    h2 = await stack.enter_async_context(
+        client(gateway, Way.CONNECT_H2, fall_back=False)
+    )
     assert isinstance(h2, H2Session)
     for number in range(50):
         nonce = f"nonce-{number}"

@@ -100,7 +100,7 @@ async def test_fifty_streams_on_one_connection_a_third_fails_over(serve: Serve) 
 
     with FakeProvider(mixed) as one, FakeProvider(healthy) as two:
         gateway = serve({"providers": first_and_second(one, two, *models)})
-        async with client(gateway, Way.CONNECT_H2) as session:
+        async with client(gateway, Way.CONNECT_H2, fall_back=False) as session:
             assert isinstance(session, H2Session)
             streams: dict[str, H2Answered] = {}
             for model in models:

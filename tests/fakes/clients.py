@@ -413,7 +413,9 @@ async def reach(
         authority = host if port in (None, 443) else f"{host}:{port}"
         spoken = writer.get_extra_info("ssl_object").selected_alpn_protocol()
         if way is Way.CONNECT_H2 and spoken != "h2":
-            writer.close()
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
             raise NoHttp2(f"the gateway speaks {spoken or 'HTTP/1.1'} here")
         if way is Way.CONNECT_H2:
             session = H2Session(reader, writer, authority)

@@ -368,9 +368,13 @@ class FailureHandler:
         """The provider's own error, body and status as they came; but no key in it."""
         exchange.record.error = f"{failed.status} {failed.code}".strip()
         exchange.record.outcome = "error"
-        body = mask_of(exchange.catalog).data(failed.body)
+        masked = mask_of(exchange.catalog).data
         status = failed.status or 502
-        answer = LocalResponse(status, body, failed.content_type, failed.advice)
+        advice = tuple(
+            (name, masked(value.encode()).decode("ascii", "replace"))
+            for name, value in failed.advice
+        )
+        answer = LocalResponse(status, masked(failed.body), failed.content_type, advice)
         self._answer(exchange, answer)
 
     def _answer(self, exchange: Exchange, answer: LocalResponse) -> None:
