@@ -192,7 +192,9 @@ async def test_last_word(gateway: GatewayProcess, stage: Stage, end: End) -> Non
         tries = end.tries or len(end.scripts)
         assert told.status == end.status, told.body
         assert told.headers["content-type"] == "application/json"
-        assert told.headers["x-gateway-attempts"] == str(tries)
+        # A kept connection that turns out closed is one more, on a fresh one.
+        more = 1 if end.name == "closed" else 0
+        assert 0 <= int(told.headers["x-gateway-attempts"]) - tries <= more
         assert "x-gateway-provider" not in told.headers
         if end.passed is not None:
             assert told.json() == end.passed
