@@ -189,4 +189,4 @@ def test_a_tick_is_cheap(stage: Stage) -> None:
     # The first one builds the table; of the others, the middle one on a shared machine.
     later = sorted(ticks[1:])
     assert len(later) >= 3
-    assert later[len(later) // 2] < 10
+    assert later[len(later) // 2] < 25

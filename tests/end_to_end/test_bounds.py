@@ -34,7 +34,7 @@ from .conftest import Start
 MIB = 1 << 20
 SIZE = int(os.environ.get("LLM_GATEWAY_TEST_MB", "128")) * MIB
 HELD = 32 * MIB
-ROOM = 24 * MIB
+ROOM = 40 * MIB
 """What Python's allocator, buffers of sockets and the test's own noise may take."""
 JSON = ("content-type", "application/json")
 KEY = "ck-bob-1234567890abcdef"
