@@ -166,7 +166,7 @@ class Settlement:
     ) -> None:
         """The answer is over, good or bad. Runs once, from whichever hook is first.
 
-        `truncated_by` says how the upstream broke off, `stopped` that the gateway ends; without
+        `died` says how the upstream broke off, `stopped` that the gateway ends; without
         them an error is the client's. To a stream whose last word has come none of it
         matters: the client has its whole answer.
         """

@@ -1,20 +1,13 @@
-"""Answers of our own, and what is changed about those of others.
+"""HTTP answers of the gateway itself, and CORS: values to mitmproxy's response.
 
-What lives here: from an `LocalResponse` to mitmproxy's response, the headers that say who
-served, and the short list of a provider's headers that reach the client.
-
-What this file does not know: how an answer was decided.
+What this file does not know: how an answer was decided, whose headers pass.
 """
 
 import math
-from typing import TYPE_CHECKING
 
 from mitmproxy import http
 
 from llm_gateway.frozen import frozen
-
-if TYPE_CHECKING:
-    pass
 
 JSON = "application/json"
 
