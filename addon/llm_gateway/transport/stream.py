@@ -38,11 +38,12 @@ from collections.abc import Callable
 from typing import cast
 
 from mitmproxy import http
+from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands
 from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers.http import SendHttp, validate_request
+from mitmproxy.proxy.layers.http import DropStream, SendHttp, validate_request
 from mitmproxy.proxy.layers.http._events import (
     HttpEvent,
     RequestHeaders,
@@ -217,10 +218,18 @@ class GatewayStream(FailoverStream):
 
     def _refuse(self, problem: tuple[int, str]) -> CommandGenerator[bool]:
         """The addon says it in the client's dialect; the connection ends with it."""
+        if self.context.client.state is ConnectionState.CLOSED:
+            # mitmproxy could not read the head's length: it has said so and hung up. A
+            # second word, or a second end, would meet a connection that is being closed.
+            self.client_state = self.server_state = self.state_errored
+            self.flow.live = False
+            yield DropStream(self.stream_id)
+            return True
         self.flow.response = error_answer.make(self.flow, *problem)
         yield from self.respond_early(self.flow.response)
-        if self.context.client.alpn != b"h2":
-            yield commands.CloseConnection(self.context.client)
+        client = self.context.client
+        if client.alpn != b"h2" and client.state is not ConnectionState.CLOSED:
+            yield commands.CloseConnection(client)
         return True
 
     # the body
