@@ -52,6 +52,15 @@ EVERYBODY = {"__init__"}
 """Its version."""
 ALSO = {"bootstrap": {"dashboard_process"}}
 
+VALUES = {
+    "dialects": {
+        "adaptation.adapted",
+        "adaptation.kept_state",
+        "adaptation.vocabulary",
+    }
+}
+"""Package -> modules further up that are its vocabulary: they import no dialect."""
+
 RANKS = {
     name: rank
     for rank, names in enumerate(LAYERS.strip().splitlines())
@@ -113,7 +122,7 @@ def complaints(root: Path) -> list[str]:
             to = other.partition(".")[0]
             if to in ("", top) or not top:
                 continue
-            if to in ALSO.get(top, ()):
+            if to in ALSO.get(top, ()) or other in VALUES.get(top, ()):
                 continue
             if to in OPTIONAL and top not in OPTIONAL[to]:
                 found.append(f"{name} -> {other}: is optional")
@@ -155,6 +164,12 @@ def test_imports_point_one_way():
 
 def test_there_is_no_cycle():
     assert cycles(ROOT) == []
+
+
+def test_values_import_no_dialect():
+    found = arrows(ROOT)
+    for name in set().union(*VALUES.values()):
+        assert {other.partition(".")[0] for other in found[name]} <= {"adaptation"}
 
 
 FORBIDDEN = {

@@ -9,7 +9,7 @@ The functions of a row are plain ones: bind them once per request, call them per
 They get what a stranger sent (parsed JSON, raw bytes) and never raise on it.
 
 What a row has no column for yet belongs here too when it comes: reader and writer of
-requests and answers for translation, the adapter to what a provider rejects.
+requests and answers for translation.
 """
 
 import re
@@ -19,6 +19,7 @@ from enum import Enum
 from re import Pattern
 from typing import Any, NamedTuple, Protocol
 
+from llm_gateway.adaptation.adapted import Adapter
 from llm_gateway.dialects.billed import Classes
 from llm_gateway.dialects.conversation import Conversation
 from llm_gateway.dialects.paths import PathInfo, deployment_in
@@ -150,6 +151,9 @@ class DialectSpec:
     """Headers without which it is not understood; the client's own value wins."""
     example: Json
     """Body of a small request, without its model: for people to try."""
+
+    adapt: Adapter | None = None
+    """Writes what a provider's quirks ask for. None: its top-level members at the most."""
 
     # -- the answer
 

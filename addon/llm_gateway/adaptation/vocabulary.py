@@ -1,0 +1,113 @@
+"""Quirks: in what a provider's model differs from its dialect, as frozen values with a text form.
+
+One vocabulary for the columns of provider rows, for what refusals teach, for adapters of
+native requests and for the writers of translation. A quirk is `kind:name` or
+`kind:name=value`; that text is what the ledger keeps, pages show and `x-gateway-adapted`
+is made from.
+
+    member:store                    a top-level member is left out
+    message:reasoning_content       … of messages; `message:*`: all but the dialect's core
+    call:index                      … of calls in history; `call:*` likewise
+    tool:strict                     … of declared functions
+    rename:max_tokens=max_completion_tokens
+    role:developer=system           a role is called otherwise
+    role:system=first               only at the start; `one`: one message; `user`: as a user's text
+    role:assistant=after_tool       an assistant turn stands between a tool's and a user's
+    role:last=user                  nothing follows the last user (or tool) turn
+    content:text                    lists of text parts as one string
+    content:null                    no null and no absent content: ""
+    content:empty                   turns without content are left out
+    id:call=[a-zA-Z0-9]{9}          the pattern that call ids have to match
+    reasoning:out                   thoughts of earlier turns are left out
+    reasoning:as=reasoning_content  … are called so
+    reasoning:wanted=reasoning_content    … have to come back beside calls
+    signature:google                a signature on the first call of a turn
+    tool_choice:forced=auto         with an instruction; `string`, `out`
+    tools:parameters                each tool has them; `one_strict`, `single` (calls one by one)
+    schema:$schema                  a word of JSON schema is left out
+    effort:allowed=low,medium,high  the nearest of these
+    thinking:off=forced_tool        the switch is off beside a forced tool
+    sampling:temperature            left out; `=1`: this value alone
+    limit:max_tokens<=8192          lowered to it; `limit:max_output_tokens>=16`: raised
+    endpoint:tools_with_effort=responses  not served here, but there
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+MOST = 64
+"""Quirks that are learned of one provider; a refusal beyond teaches nothing."""
+
+_FORM = re.compile(r"([a-z_]+):([^=<>]{1,80})(?:(=|<=|>=)(.{1,120}))?")
+
+
+class Quirk(NamedTuple):
+    """One difference. Raises ValueError from `parse` for text that is none."""
+
+    kind: str
+    name: str
+    value: str = ""
+    sign: str = "="
+    """Between name and value."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}" + (self.value and self.sign + self.value)
+
+    @classmethod
+    def parse(cls, text: str) -> "Quirk":
+        found = _FORM.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is no quirk; write e.g. 'message:refusal'")
+        kind, name, sign, value = found.groups()
+        return cls(kind, name, value or "", sign or "=")
+
+    @property
+    def part(self) -> str:
+        """What of a request it changes, as `x-gateway-adapted` names it."""
+        if self.kind in ("member", "message", "call", "tool", "rename", "limit"):
+            return self.name if self.name != "*" else f"{self.kind}s"
+        return {"id": "ids", "role": "roles"}.get(self.kind, self.kind)
+
+
+class Quirks:
+    """Those of one provider, model and dialect; immutable. The newer of two that disagree
+    (same kind, name and sign) wins."""
+
+    __slots__ = ("_by",)
+
+    def __init__(self, quirks: Iterable[Quirk] = ()) -> None:
+        self._by = {(q.kind, q.name, q.sign): q for q in quirks}
+
+    @classmethod
+    def parse(cls, *texts: str) -> "Quirks":
+        return cls(Quirk.parse(text) for text in texts)
+
+    def __iter__(self) -> Iterator[Quirk]:
+        return iter(self._by.values())
+
+    def __len__(self) -> int:
+        return len(self._by)
+
+    def __or__(self, other: "Quirks") -> "Quirks":
+        return Quirks([*self, *other]) if other else self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Quirks) and self._by == other._by
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._by.values()))
+
+    def __repr__(self) -> str:
+        return f"Quirks.parse({', '.join(repr(str(q)) for q in self)})"
+
+    def names(self, kind: str) -> frozenset[str]:
+        return frozenset(q.name for q in self if q.kind == kind)
+
+    def value(self, kind: str, name: str, sign: str = "=") -> str | None:
+        """None: there is no such quirk."""
+        found = self._by.get((kind, name, sign))
+        return None if found is None else found.value
+
+
+NO_QUIRKS = Quirks()
