@@ -70,6 +70,29 @@ def test_every_spelling(name: str, around: str) -> None:
     assert MASK.data(text.encode()) == around.replace("%s", HIDDEN).encode()
 
 
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_every_spelling_in_a_head(name: str) -> None:
+    fields = [
+        (b"content-type", b"application/json"),
+        (b"x-request-id", f"req-{SPELLINGS[name](KEY)}, second".encode()),
+        (b"cf-ray", b"9f2c7a4e8d1b-FRA"),
+    ]
+    masked = MASK.fields(fields)
+    assert masked[0] == fields[0]
+    assert masked[1][1].decode() in ("req-***, second", "***, second")
+    assert masked[2] == fields[2]
+
+
+def test_a_head_without_secrets_is_the_same_object() -> None:
+    long = (b"x-request-id", b"6f1d4a1e-3c53-4f0d-8f54-2b7b7c3a9d11" * 3)
+    odd = (b"x", b"\\u0041 100% \xff\x80" * 9)
+    for mask in (MASK, SecretMask([]), SecretMask(["short"])):
+        fields = [(b"content-type", b"application/json"), long]
+        assert mask.fields(fields) is fields
+        assert mask.fields([*fields, odd]) == [*fields, odd]
+        assert mask.fields([]) == []
+
+
 UNTOUCHED = (
     "",
     "nothing here",

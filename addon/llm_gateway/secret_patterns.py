@@ -2,7 +2,7 @@
 
     looks_like_a_key(text)   a name that begins as keys of a known kind do
     KEY_LIKE                 such keys inside a text
-    SecretMask(secrets)      replaces known secrets, however a text spells them
+    SecretMask(secrets)      replaces known secrets, however a text or a head spells them
 
 A provider that refuses a key likes to repeat it: as it is, with JSON's escapes
 (`\\u006b`), in a URL (`%6B`), in HTML, in base64 (`Authorization: Basic`) or in hex, and
@@ -15,13 +15,19 @@ Standard library only; knows neither where secrets come from nor where texts go.
 import base64
 import re
 import string
+import sys
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 HIDDEN = "***"
 
 SHORTEST = 6
 """Shorter secrets are left: replacing every "me" would tear texts apart."""
+
+_BEGINNING = 6
+"""Bytes of each spelling that are looked for first; no more than SHORTEST."""
+
+Field = tuple[bytes, bytes]
 
 SHORTEST_ENCODED = 8
 """The same for what is looked for in base64 and hex, where less is by chance."""
@@ -116,7 +122,7 @@ def _character(found: re.Match[str]) -> str | None:
 
 def _encoded(secret: str) -> frozenset[str]:
     """What stands for the secret in base64, whatever is around it, and in hex."""
-    raw = secret.encode("utf-8", "surrogatepass")
+    raw = _bytes(secret)
     found = {raw.hex(), raw.hex().upper()}
     for before in range(3):
         whole = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
@@ -126,6 +132,10 @@ def _encoded(secret: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
 class SecretMask:
     """Known secrets out of texts. Made once for a set of secrets: it prepares them."""
 
@@ -133,7 +143,9 @@ class SecretMask:
         long = {secret for secret in secrets if len(secret) >= SHORTEST}
         self.plain = tuple(sorted(long, key=len, reverse=True))
         """The longest first: one may begin with another."""
-        self._needles: tuple[str, ...] | None = None
+        self._shortest = len(self.plain[-1]) if self.plain else sys.maxsize
+        self._encodings: tuple[str, ...] | None = None
+        self._suspicious: Callable[[bytes], object] | None = None
 
     def literal(self, text: str) -> str:
         """Without the secrets as they are; the cheap half, for texts of our own."""
@@ -162,9 +174,38 @@ class SecretMask:
 
     def data(self, data: bytes) -> bytes:
         """The same for bytes that may be no text: all other bytes stay."""
+        if not self._may_hold(data):
+            return data
         before = data.decode("utf-8", "surrogateescape")
         after = self.text(before)
         return data if after is before else after.encode("utf-8", "surrogateescape")
+
+    def fields(self, fields: list[Field]) -> list[Field]:
+        """The same for the values of a head, `(name, value)` each. The same list where
+        there is nothing to mask: for most heads a look at the lengths, or one search for
+        what spellings begin with, and for escapes."""
+        long = [value for _, value in fields if len(value) >= self._shortest]
+        if not long or not self._may_hold(b"\n".join(long)):
+            return fields
+        return [(name, self.data(value)) for name, value in fields]
+
+    def _may_hold(self, data: bytes) -> bool:
+        """Cheap, and sure when it says no."""
+        if not self.plain:
+            return False
+        if self._suspicious is None:
+            spelled = (*self.plain, *self._needles())
+            starts = {_bytes(text)[:_BEGINNING] for text in spelled}
+            starts |= {_bytes(sign) for sign in _MAY_ESCAPE}
+            self._suspicious = re.compile(b"|".join(map(re.escape, starts))).search
+        return self._suspicious(data) is not None
+
+    def _needles(self) -> tuple[str, ...]:
+        """The secrets in base64 and hex."""
+        if self._encodings is None:
+            long = [s for s in self.plain if len(s) >= SHORTEST_ENCODED]
+            self._encodings = tuple(needle for s in long for needle in _encoded(s))
+        return self._encodings
 
     def _without(self, text: str, shown: str, levels: list[_Unescaped]) -> str:
         spans = [*self._spans(shown)]
@@ -186,10 +227,7 @@ class SecretMask:
             while at >= 0:
                 yield at, at + len(secret)
                 at = shown.find(secret, at + len(secret))
-        if self._needles is None:
-            long = [s for s in self.plain if len(s) >= SHORTEST_ENCODED]
-            self._needles = tuple(needle for s in long for needle in _encoded(s))
-        for needle in self._needles:
+        for needle in self._needles():
             at = shown.find(needle)
             while at >= 0:
                 # All of the run: its ends hold the bits that a needle leaves out.

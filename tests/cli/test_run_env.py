@@ -38,10 +38,13 @@ def confdir(folder: Path) -> Path:
     return confdir
 
 
-def run(*command: str, options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str, options: Sequence[str] = (), **environ: str
+) -> subprocess.CompletedProcess[str]:
     """In a process of its own, since it becomes its child."""
     launcher = [sys.executable, "-m", "llm_gateway", "run", *options, "--", *command]
-    env = {**os.environ, "PYTHONPATH": str(ADDON)}
+    kept = {k: v for k, v in os.environ.items() if k.lower() != "no_proxy"}
+    env = {**kept, "PYTHONPATH": str(ADDON), **environ}
     return subprocess.run(launcher, env=env, capture_output=True, text=True, timeout=60)
 
 
@@ -63,6 +66,45 @@ def test_the_child_knows_the_gateway(
     bundle = certificates(running.home / "ca-bundle.pem")
     assert bundle >= certificates(confdir / "mitmproxy-ca-cert.pem")
     assert bundle >= certificates(Path(certifi.where()))
+
+
+HERE = "localhost,127.0.0.1,::1"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, HERE),
+        ({"NO_PROXY": ""}, HERE),
+        ({"NO_PROXY": HERE, "no_proxy": HERE}, HERE),
+        ({"NO_PROXY": ".corp.example"}, f".corp.example,{HERE}"),
+        ({"no_proxy": "10.0.0.0/8, git:8443"}, f"10.0.0.0/8,git:8443,{HERE}"),
+        ({"NO_PROXY": "a", "no_proxy": "b,a"}, f"a,b,{HERE}"),
+        ({"NO_PROXY": "a b\tc,,"}, f"a,b,c,{HERE}"),
+        ({"NO_PROXY": "LocalHost,::1,A,a"}, "localhost,::1,a,127.0.0.1"),
+        ({"NO_PROXY": "*"}, HERE),
+        ({"NO_PROXY": "a,*", "no_proxy": "*.b"}, f"a,*.b,{HERE}"),
+    ],
+)
+def test_hosts_that_the_user_reaches_directly_stay(
+    environ: dict[str, str], expected: str
+) -> None:
+    found = variables(8080, Path("bundle"), Path("ca"), environ=environ)
+    assert found["NO_PROXY"] == found["no_proxy"] == expected
+    again = variables(8080, Path("bundle"), Path("ca"), environ=found)
+    assert again["NO_PROXY"] == expected
+
+
+@pytest.mark.parametrize("given", ["git.corp.example", "*"])
+def test_the_child_goes_around_the_gateway_to_them(
+    confdir: Path, folder: Path, running: GatewayProcess, given: str
+) -> None:
+    options = ["--confdir", str(confdir)]
+    done = run(sys.executable, "-c", DUMP, options=options, NO_PROXY=given)
+    env = json.loads(done.stdout)
+    hosts = [] if given == "*" else [given]
+    assert env["no_proxy"].split(",") == [*hosts, *HERE.split(",")]
+    assert ("NO_PROXY holds *" in done.stderr) == (given == "*")
 
 
 @pytest.mark.parametrize("user", ["cursor", "sk-gw-1", "a@b", "ü", "a b"])

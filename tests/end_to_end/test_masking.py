@@ -6,14 +6,19 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import brotli
 import pytest
-from fakes import FakeProvider, answers
+import zstandard
+from fakes import Answer, FakeProvider, Received, answers
 
 from gateway import GatewayProcess, chat, provider
+
+from .conftest import Start
 
 KEY = "sk-proj-CANARY/masked+0123456789"
 SPELLINGS: dict[str, Callable[[str], str]] = {
@@ -75,11 +80,27 @@ def gateway(
             assert not is_there(path.read_bytes().decode("latin-1"))
 
 
-ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
-    "": bytes,
-    "gzip": gzip.compress,
-    "deflate": zlib.compress,
-    "br": lambda body: b"\x8b\x02\x80" + body + b"\x03",
+def raw_deflate(data: bytes) -> bytes:
+    deflater = zlib.compressobj(wbits=-15)
+    return deflater.compress(data) + deflater.flush()
+
+
+ENCODINGS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "": ("", bytes),
+    "identity": ("identity", bytes),
+    "gzip": ("gzip", gzip.compress),
+    "x-gzip": ("X-Gzip", gzip.compress),
+    "deflate": ("deflate", zlib.compress),
+    "deflate, bare": ("deflate", raw_deflate),
+    "br": ("br", brotli.compress),
+    "zstd": ("zstd", zstandard.compress),
+    "gzip, br": ("gzip, br", lambda data: brotli.compress(gzip.compress(data))),
+}
+UNREADABLE: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "unknown": ("lzma", bytes),
+    "not what it says": ("br", lambda body: b"\x8b\x02\x80" + body + b"\x03"),
+    "cut": ("gzip", lambda body: gzip.compress(body)[:-1]),
+    "a bomb": ("zstd", lambda body: zstandard.compress(body + b" " * (1 << 20))),
 }
 
 
@@ -89,18 +110,98 @@ def test_error_bodies(
     gateway: GatewayProcess, fake: FakeProvider, spelling: str, encoding: str
 ) -> None:
     said = f'{{"error": {{"message": "Bad key {SPELLINGS[spelling](KEY)}."}}}}'
-    headers = (("content-encoding", encoding),) if encoding else ()
-    body = ENCODINGS[encoding](said.encode())
-    fake.then(answers.status(400, body, headers))
+    name, encode = ENCODINGS[encoding]
+    headers = (("content-encoding", name),) if name else ()
+    fake.then(answers.status(400, encode(said.encode()), headers))
+    status, head, found = gateway.chat()
+    assert status == 400
+    assert "content-encoding" not in head
+    assert found["error"]["message"] == "Bad key ***."
+
+
+@pytest.mark.parametrize("how", UNREADABLE)
+def test_error_bodies_that_cannot_be_read(
+    gateway: GatewayProcess, fake: FakeProvider, how: str
+) -> None:
+    name, encode = UNREADABLE[how]
+    body = encode(f'{{"error": {{"message": "Bad key {KEY}."}}}}'.encode())
+    fake.then(answers.status(400, body, (("content-encoding", name),)))
     status, head, found = gateway.chat()
     assert status == 400
     assert "content-encoding" not in head
     message = found["error"]["message"]
+    assert "cannot be read" in message
     assert not is_there(message)
-    if encoding == "br":
-        assert "cannot be read" in message
-    else:
-        assert message == "Bad key ***."
+
+
+@pytest.mark.usefixtures("forgiven")
+@pytest.mark.parametrize("member", ["code", "type", "status", "error_code"])
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
+def test_error_codes(
+    gateway: GatewayProcess, fake: FakeProvider, status: int, member: str
+) -> None:
+    """They are repeated in messages of ours, in events and in the ledger."""
+    error = {"message": "no", member: KEY}
+    headers = (("x-request-id", KEY), ("retry-after", "1"), ("x-amzn-errortype", KEY))
+    body = json.dumps({"error": error, member: KEY}).encode()
+    fake.then(answers.status(status, body, headers))
+    _, head, found = gateway.chat()
+    assert not is_there(json.dumps([head, found]))
+    _, _, events = gateway.ask("GET", "/usage/current")
+    assert not is_there(events.decode())
+
+
+HEADERS = ("content-type", "x-request-id", "request-id", "cache-control", "retry-after")
+"""Those of good answers that pass."""
+
+
+@pytest.mark.usefixtures("forgiven")
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_headers_of_good_answers(
+    gateway: GatewayProcess, fake: FakeProvider, spelling: str, stream: bool
+) -> None:
+    def answer(request: Received) -> Answer:
+        made = (answers.stream() if stream else answers.ok())(request)
+        spelled = SPELLINGS[spelling](KEY)
+        said = [(name, f"a {spelled}, b") for name in HEADERS[1:]]
+        kind = dict(made.headers)["content-type"]
+        said.append((HEADERS[0], f"{kind}; a={spelled}"))
+        return replace(made, headers=tuple(said))
+
+    fake.then(answer)
+    status, head, found = streamed(gateway) if stream else plainly(gateway)
+    assert status == 200
+    assert b"Hel" in found or b"choices" in found
+    assert not is_there(json.dumps(head))
+    assert head["x-request-id"] == "a ***, b"
+    assert head["content-type"].endswith("***")
+
+
+def test_a_key_that_was_fetched(
+    start: Start, fake: FakeProvider, tmp_path: Path
+) -> None:
+    """It stands in no configuration."""
+    token = tmp_path / "token"
+    token.write_text(KEY)
+    token.chmod(0o600)
+    entry = {"id": "v", "type": "google-vertex", "accessTokenFile": str(token)}
+    entry |= {"project": "p", "baseURL": f"{fake.base_url}/v1"}
+    gateway = start({"providers": [{**entry, "models": [{"name": "m"}], "free": True}]})
+    gateway.wait_log("Try: curl")
+    fake.then(answers.ok())
+    status, _, _ = gateway.chat()
+    assert status == 200
+    assert fake.requests[-1].header("authorization") == f"Bearer {KEY}"
+    said = json.dumps({"error": {"message": f"Bad key {KEY}.", "code": KEY}}).encode()
+    fake.then(answers.status(400, said, (("x-request-id", KEY),)))
+    _, head, found = gateway.chat()
+    assert found["error"]["message"] == "Bad key ***."
+    assert not is_there(json.dumps([head, found]))
+    fake.then(answers.stream(tail=(answers.event(said.decode()),)))
+    _, _, found = streamed(gateway)
+    assert b"***" in found
+    assert not is_there(found.decode())
 
 
 EVENTS = {
@@ -131,6 +232,58 @@ def test_error_events_in_mid_stream(
     assert b"Hel" in found
     assert b"***" in found
     assert not is_there(found.decode())
+
+
+@pytest.mark.usefixtures("forgiven")
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_error_events_in_compressed_streams(
+    gateway: GatewayProcess, fake: FakeProvider, size: int, encoding: str
+) -> None:
+    """What may have to be changed cannot stay compressed, and nobody asked for it."""
+    name, encode = ENCODINGS[encoding]
+    event = answers.event(f'{{"error": {{"message": "Bad key {KEY}.", "code": 401}}}}')
+    plain = answers.chat_chunk({"content": "Hel"}) + event
+    coded = encode(plain)
+    pieces = tuple(coded[at : at + size] for at in range(0, len(coded), size))
+    headers = [("content-type", "text/event-stream")]
+    headers += [("content-encoding", name)] if name else []
+    fake.then(Answer(headers=tuple(headers), body=pieces))
+    status, head, found = streamed(gateway)
+    assert status == 200
+    assert head.get("content-encoding") in (None, "identity")
+    assert found == plain.replace(KEY.encode(), b"***")
+
+
+@pytest.mark.usefixtures("forgiven")
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "deflate"])
+def test_a_compressed_stream_that_breaks_is_cut(
+    gateway: GatewayProcess, fake: FakeProvider, encoding: str
+) -> None:
+    name, encode = ENCODINGS[encoding]
+    noise = bytes(range(256)) * 40
+    said = ("Hel", noise.hex())
+    coded = encode(b"".join(answers.chat_chunk({"content": text}) for text in said))
+    coded = coded[: len(coded) // 2] + noise
+    headers = (("content-type", "text/event-stream"), ("content-encoding", name))
+    fake.then(Answer(headers=headers, body=(coded[:200], coded[200:])))
+    status, _, found = streamed(gateway)
+    assert status in (200, 502)
+    if status == 200:
+        assert b"Hel" in found
+        assert b"upstream_truncated" in found
+
+
+def plainly(
+    gateway: GatewayProcess, **more: object
+) -> tuple[int, dict[str, str], bytes]:
+    body = json.dumps(chat(**more)).encode()
+    headers = {"content-type": "application/json"}
+    return gateway.ask("POST", "/v1/chat/completions", body, headers)
+
+
+def streamed(gateway: GatewayProcess) -> tuple[int, dict[str, str], bytes]:
+    return plainly(gateway, stream=True)
 
 
 @pytest.mark.usefixtures("forgiven")

@@ -411,6 +411,8 @@ LINES = {
     "HTTP/2.0 in HTTP/1": b"GET /v1/files HTTP/2.0",
     "HTTP/1.7": b"GET /v1/files HTTP/1.7",
     "space in the path": b"GET /v1/fi les HTTP/1.1",
+    "two hosts in HTTP/1.0": b"GET /v1/files HTTP/1.0\r\nhost: other.example",
+    "chunks in HTTP/1.0": b"GET /v1/files HTTP/1.0\r\ntransfer-encoding: chunked",
 }
 
 
@@ -433,6 +435,26 @@ def test_a_refused_head_gets_exactly_one_answer(
     assert len(statuses) == before + 1, got
     assert statuses[-1] in (b"400", b"505"), got
     assert got.rstrip().endswith(b"}"), got
+    site.look(set())
+
+
+@pytest.mark.parametrize("form", ["tunnel", "absolute"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"HTTP/1.1\r\nhost: %s",
+        b"HTTP/1.0\r\nhost: %s",
+        b"HTTP/1.0\r\nhost: b.example\r\nx-a: %s",
+        b"HTTP/1.0\r\ntransfer-encoding: chunked\r\nx-a: %s",
+    ],
+)
+def test_one_that_passes_goes_nowhere(site: Site, form: str, line: bytes) -> None:
+    host = b"127.0.0.1:%d" % site.plain.port
+    path = b"http://%s/v1/files" % host if form == "absolute" else b"/v1/files"
+    bad = b"GET %s %s\r\nHost: %s\r\n\r\n0\r\n\r\n" % (path, line % host, host)
+    with connected(site, host if form == "tunnel" else b"") as wire:
+        wire.sendall(bad)
+        assert b" 400 " in wire.recv(65536)
     site.look(set())
 
 

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -501,12 +502,8 @@ def test_a_long_tunnel_is_not_kept_in_memory(
 ) -> None:
     """Something that is neither TLS nor HTTP, to an address that may be reached."""
     rounds, piece = 48, b"\x00" * (1 << 20)
-    with socket.create_server(("127.0.0.1", 0)) as site:
+    with socket.create_server(("127.0.0.2", 0)) as site:
         port = site.getsockname()[1]
-        entry = provider(fake, "tunnel", baseURL=f"http://127.0.0.1:{port}/v1")
-        before = gateway.config_path.read_text()
-        gateway.write_config({"providers": [entry]})
-        assert gateway.post("/admin/reload", b"", gateway.admin)[0] == 200
 
         def swallow() -> None:
             with site.accept()[0] as peer:
@@ -517,7 +514,7 @@ def test_a_long_tunnel_is_not_kept_in_memory(
 
         thread = threading.Thread(target=swallow)
         thread.start()
-        with connected(gateway, f"127.0.0.1:{port}") as wire:
+        with connected(gateway, f"127.0.0.2:{port}") as wire:
             wire.sendall(piece)
             held = gateway.rss()
             for _ in range(rounds - 1):
@@ -525,8 +522,77 @@ def test_a_long_tunnel_is_not_kept_in_memory(
             assert int(wire.recv(100)) == rounds * len(piece)
             assert gateway.rss() - held < 24 << 20
         thread.join()
-    gateway.write_config(before)
-    assert gateway.post("/admin/reload", b"", gateway.admin)[0] == 200
+
+
+RAW = [
+    b"\x00\x01\x02\x03\r\n\r\n",
+    b"*1\r\n$4\r\nPING\r\n",
+    b"\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n",
+    b"G\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n",
+    b"SSH-2.0-OpenSSH_9.9\r\n",
+    b"\x17\x03\x03\x00\x05hello",
+]
+
+
+@pytest.mark.parametrize("raw", RAW, ids=range(len(RAW)))
+def test_what_is_read_gets_nothing_that_cannot_be(
+    gateway: GatewayProcess, raw: bytes
+) -> None:
+    """Neither TLS nor HTTP, to providers and LLM hosts: closed, and the log says it."""
+    with FakeProvider(mute=True) as other:
+        before = gateway.config_path.read_text()
+        entry = provider(other, "raw", baseURL=f"http://127.0.0.1:{other.port}/v1")
+        config = json.loads(before)
+        config["providers"].append(entry)
+        gateway.write_config(config)
+        assert gateway.post("/admin/reload", b"", gateway.admin)[0] == 200
+        said = len(gateway.log())
+        hosts = (f"127.0.0.1:{other.port}", f"localhost:{other.port}")
+        for there in (*hosts, "api.openai.com:443"):
+            with connected(gateway, there) as wire:
+                wire.sendall(raw)
+                wire.settimeout(20)
+                with suppress(ConnectionError):
+                    assert wire.recv(65536) == b""
+            found = f"Closed a tunnel: The proxy speaks HTTP with {there.split(':')[0]}"
+            gateway.wait_log(found)
+        assert gateway.log()[said:].count("Closed a tunnel") == 3
+        assert other.bytes_in() == b""
+        gateway.write_config(before)
+        assert gateway.post("/admin/reload", b"", gateway.admin)[0] == 200
+
+
+def test_unless_it_is_allowed(start: Start, fake: FakeProvider) -> None:
+    config = {
+        "server": {"allowedTunnels": ["localhost", "127.0.0.0/31"]},
+        "providers": [provider(fake, "a", free=True)],
+    }
+    gateway = start(config)
+    gateway.wait_log("Try: curl")
+    with FakeProvider(mute=True) as other:
+        config["providers"].append(provider(other, "raw", free=True))
+        gateway.write_config(config)
+        assert gateway.post("/admin/reload", b"", gateway.admin)[0] == 200
+        for host in ("127.0.0.1", "localhost"):
+            with connected(gateway, f"{host}:{other.port}") as wire:
+                wire.sendall(RAW[0] + host.encode())
+                sent = RAW[0] + host.encode()
+                other.wait(lambda f, sent=sent: sent in f.bytes_in())
+
+
+def test_nor_does_what_is_inside_tls(
+    gateway: GatewayProcess, authority: Authority
+) -> None:
+    with FakeProvider(tls=authority.server_context()) as site:
+        trust = client_context(gateway.ca)
+        with (
+            connected(gateway, f"localhost:{site.port}") as wire,
+            trust.wrap_socket(wire, server_hostname="localhost") as inside,
+        ):
+            inside.sendall(RAW[0])
+            with suppress(ConnectionError, ssl.SSLError):
+                assert inside.recv(65536) == b""
+        assert site.bytes_in() == b""
 
 
 def test_the_gateway_does_not_ask_itself(gateway: GatewayProcess) -> None:

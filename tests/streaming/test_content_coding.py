@@ -54,7 +54,16 @@ def test_however_it_is_cut(name, data, places):
         out += found.feed(coded[at : at + size])
         at += size
     assert out == data
+    assert found.is_over
     assert decoded(coded, name) == data
+
+
+@pytest.mark.parametrize("name", CODINGS)
+def test_a_body_that_breaks_off_is_not_over(name):
+    coded = CODINGS[name](bytes(range(256)) * 8)
+    found = decoder(name)
+    found.feed(coded[:-1])
+    assert not found.is_over
 
 
 @pytest.mark.parametrize("name", IDENTITY)

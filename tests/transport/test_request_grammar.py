@@ -60,6 +60,8 @@ def test_what_is_written(made):
         request(version=b"HTTP/1.1\r\nx: y"),
         request(fields=()),
         request(fields=(HOST, HOST)),
+        request(version=b"HTTP/1.0", fields=(HOST, HOST)),
+        request(version=b"HTTP/1.0", fields=(HOST, (b"Host", b"b"))),
         request(fields=(HOST, (b"x-a", b"b\r\nx-c: d"))),
         request(fields=(HOST, (b"x-a: b\r\nx-c", b"d"))),
         request(fields=(HOST, (b"x-a", b"b\n c"))),

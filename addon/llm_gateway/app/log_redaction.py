@@ -17,6 +17,9 @@ from llm_gateway.secret_patterns import (
     SecretMask,
 )
 
+MOST_MASKS = 16
+"""Keys that are fetched change every half hour; old ones go."""
+
 
 class LogRedactor(logging.Filter):
     def __init__(self, runtime: AppState) -> None:
@@ -68,16 +71,23 @@ def secrets(catalog: Catalog) -> Iterator[str]:
 
 
 class Masks:
-    """The mask of the configuration that was asked for last: preparing one takes time."""
+    """The masks of the configuration that was asked for last: preparing one takes time."""
 
     def __init__(self) -> None:
-        self._last: tuple[Catalog, SecretMask] | None = None
+        self._catalog: Catalog | None = None
+        self._masks: dict[str, SecretMask] = {}
 
-    def of(self, catalog: Catalog) -> SecretMask:
-        """For what a provider says to a client: some repeat the key they were sent."""
-        if self._last is None or self._last[0] is not catalog:
-            self._last = catalog, SecretMask(secrets(catalog))
-        return self._last[1]
+    def of(self, catalog: Catalog, fetched: str = "") -> SecretMask:
+        """For what a provider says to a client: some repeat the key they were sent.
+
+        fetched: a key that stands in no configuration: a session token, a token file's.
+        """
+        if self._catalog is not catalog or len(self._masks) >= MOST_MASKS:
+            self._catalog, self._masks = catalog, {}
+        if (mask := self._masks.get(fetched)) is None:
+            mask = SecretMask((fetched, *secrets(catalog)))
+            self._masks[fetched] = mask
+        return mask
 
 
 mask_of = Masks().of

@@ -13,7 +13,9 @@ import shutil
 import ssl
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 import certifi
@@ -40,7 +42,10 @@ CA_VARIABLES = (
 PROXY_VARIABLES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
 PASSWORD = "x"
 """Stands behind a client's name in the proxy's address; nobody looks at it."""
-NO_PROXY = "localhost,127.0.0.1,::1"
+NO_PROXY_VARIABLES = ("NO_PROXY", "no_proxy")
+NO_PROXY = ("localhost", "127.0.0.1", "::1")
+EVERYTHING = "*"
+"""In NO_PROXY: no proxy at all, so nothing would come through the gateway."""
 _CERTIFICATE = re.compile(
     r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
 )
@@ -48,17 +53,39 @@ PATIENCE = 2.0
 """Seconds for which the gateway is waited for before the command runs anyway."""
 
 
-def variables(port: int, bundle: Path, ca: Path, user: str = "") -> dict[str, str]:
-    """What a child's environment needs, by name."""
+def variables(
+    port: int,
+    bundle: Path,
+    ca: Path,
+    user: str = "",
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, str]:
+    """What a child's environment needs, by name. environ: what it has already."""
     # Bun sends nothing at all, and undici no name, when the password is left out.
     who = f"{quote(user, safe='')}:{PASSWORD}@" if user else ""
     address = f"http://{who}127.0.0.1:{port}"
     found = dict.fromkeys(PROXY_VARIABLES, address)
-    found |= {"NO_PROXY": NO_PROXY, "no_proxy": NO_PROXY}
+    found |= dict.fromkeys(NO_PROXY_VARIABLES, ",".join(no_proxy(environ)))
     found |= dict.fromkeys(BUNDLE_VARIABLES, str(bundle))
     found |= dict.fromkeys(CA_VARIABLES, str(ca))
     found["NODE_USE_ENV_PROXY"] = "1"  # Node's own fetch ignores proxies otherwise
     return found
+
+
+def no_proxy(environ: Mapping[str, str]) -> list[str]:
+    """Hosts that apps reach without the gateway: the user's own and this machine.
+
+    The user's are hosts of their network, which the gateway does not reach for anybody
+    (`server.allowedTunnels`). Both variables count: programs look at one or the other.
+    """
+    said = {host.lower(): host for host in (*_no_proxy_of(environ), *NO_PROXY)}
+    said.pop(EVERYTHING, None)
+    return list(said.values())
+
+
+def _no_proxy_of(environ: Mapping[str, str]) -> list[str]:
+    said = ",".join(environ.get(name, "") for name in NO_PROXY_VARIABLES)
+    return [host for host in re.split(r"[,\s]+", said) if host]
 
 
 def ca_certificate(confdir: Path) -> Path:
@@ -133,7 +160,15 @@ def _variables(options: argparse.Namespace) -> dict[str, str]:
         ask(options.port, "/health", timeout=PATIENCE)
     except Unreachable as e:
         print(f"llm-gateway: {e}", file=sys.stderr)
-    return variables(options.port, write_bundle(ca), ca, options.client)
+    if EVERYTHING in _no_proxy_of(os.environ):
+        print(
+            "llm-gateway: NO_PROXY holds *, so nothing would come through the gateway; "
+            "the * is left out.",
+            file=sys.stderr,
+        )
+    return variables(
+        options.port, write_bundle(ca), ca, options.client, environ=os.environ
+    )
 
 
 def env(argv: list[str]) -> int:

@@ -9,13 +9,15 @@ key; and nobody reaches into this machine through the proxy but where a provider
                       never to an inside address      `connect`, `may_reach`, `connecting`
 
 Inside (addresses.py) is what is configured only: providers, `server.allowedTunnels`, and
-for TLS, which is read or fails there, `intercept.hosts`.
+for TLS, which is read or fails there, `intercept.hosts`. To LLM hosts and providers, which
+are read, nothing goes that is neither TLS nor HTTP: `Spoken`.
 
 What this file does not know: what is served, and how.
 """
 
 import logging
 from collections.abc import Collection, MutableMapping
+from enum import Enum
 from functools import lru_cache
 from urllib.parse import unquote
 from weakref import WeakKeyDictionary, WeakSet
@@ -75,17 +77,32 @@ MOST_PINNED = 256
 """Hosts that one client connection may name; what comes after is judged each time."""
 
 
+class Spoken(Enum):
+    """What goes through a connection."""
+
+    TLS = "TLS"
+    """Or it is not known yet."""
+    HTTP = "HTTP"
+    """Without TLS, which would show that somebody expects it there."""
+    OTHER = "something that is neither TLS nor HTTP"
+
+
 class Inside(Exception):
     """The proxy does not go there. `known`: the host's addresses are."""
 
-    def __init__(self, host: str, *, known: bool = True) -> None:
+    def __init__(
+        self, host: str, *, known: bool = True, spoken: Spoken = Spoken.TLS
+    ) -> None:
         self.known = known
         shown = quoted(host)
         message = f"The host {shown} is not known: its name does not resolve."
         if known:
+            where = f"does not reach into this machine or its network ({shown})"
+            if spoken is Spoken.OTHER:
+                where = f"speaks HTTP with {shown}, and was sent {spoken.value}"
             message = (
-                f"The proxy does not reach into this machine or its network ({shown}); "
-                "if it should, add the host to server.allowedTunnels."
+                f"The proxy {where}; if it should, add the host to "
+                "server.allowedTunnels."
             )
         super().__init__(message)
 
@@ -107,6 +124,11 @@ def _names(allowed: tuple[str, ...]) -> frozenset[str]:
     return frozenset(text for text in allowed if not as_network(text))
 
 
+def _is_in(address: str, networks: Collection[Network]) -> bool:
+    here = parsed(address)
+    return any(here in network for network in networks)
+
+
 class AccessControl:
     def __init__(
         self, runtime: AppState, tunnels: MutableMapping[connection.Client, str]
@@ -119,7 +141,7 @@ class AccessControl:
         self.opaque_clients: WeakSet[connection.Client] = WeakSet()
         """Clients in whose tunnel something is spoken that is neither TLS nor HTTP."""
         self.pinned: WeakKeyDictionary[
-            connection.Client, dict[tuple[str, int, bool], str]
+            connection.Client, dict[tuple[str, int, Spoken], str]
         ] = WeakKeyDictionary()
         """Where the hosts lead that a client named: judged once, then kept to."""
         self._origins: tuple[object, Collection[tuple[str, int]]] = (None, ())
@@ -222,11 +244,14 @@ class AccessControl:
             return
         host, port = server.address[:2]
         if not self._is_trusted(server, client, host, port):
+            opaque = client in self.opaque_clients
             try:
                 judged = await self._pin(
-                    client, host, port, plain=client in self.opaque_clients
+                    client, host, port, Spoken.OTHER if opaque else Spoken.TLS
                 )
             except Inside as e:
+                if opaque:  # nobody is answered in there
+                    logger.info("Closed a tunnel: %s", e)
                 server.error = str(e)
                 return
             if judged != host:
@@ -242,11 +267,13 @@ class AccessControl:
     ) -> bool:
         """Nothing to judge: a provider, a proxy on the way, an LLM host's certificate."""
         mode = client.proxy_mode.type_name
-        if (host, port) in self.runtime.origins:
-            return True
         if mode in CONFIGURED or mode == "upstream":
             return True
-        return client not in self.opaque_clients and server.tls and is_known_host(host)
+        if client in self.opaque_clients:
+            return False
+        if (host, port) in self.runtime.origins:
+            return True
+        return server.tls and is_known_host(host)
 
     # -- where to --------------------------------------------------------------
 
@@ -262,40 +289,45 @@ class AccessControl:
             return
         if not plain and is_known_host(request.host):
             return
-        judged = await self._pin(
-            flow.client_conn, request.host, request.port, plain=plain
-        )
+        spoken = Spoken.HTTP if plain else Spoken.TLS
+        judged = await self._pin(flow.client_conn, request.host, request.port, spoken)
         if plain:
             request.data.host = judged
 
     async def _pin(
-        self, client: connection.Client, host: str, port: int, *, plain: bool = False
+        self,
+        client: connection.Client,
+        host: str,
+        port: int,
+        spoken: Spoken = Spoken.TLS,
     ) -> str:
-        """The address to connect to, for as long as the client is there. Raises Inside.
-
-        plain: without TLS, which would show that somebody expects it there.
-        """
+        """The address to connect to, for as long as the client is there. Raises Inside."""
         pinned = self.pinned.setdefault(client, {})
-        if (judged := pinned.get((host, port, plain))) is None:
+        if (judged := pinned.get((host, port, spoken))) is None:
             resolves = client.proxy_mode.type_name != "upstream"
-            judged = await self._judged(host, port, plain=plain, resolves=resolves)
+            judged = await self._judged(host, port, spoken, resolves=resolves)
             if len(pinned) < MOST_PINNED:
-                pinned[host, port, plain] = judged
+                pinned[host, port, spoken] = judged
         return judged
 
     async def _judged(
-        self, host: str, port: int, *, plain: bool, resolves: bool
+        self, host: str, port: int, spoken: Spoken, *, resolves: bool
     ) -> str:
         """resolves: it is us who look names up, not another proxy."""
         config = self.runtime.catalog.config
         allowed = config.server.allowed_tunnels
         name = host.lower().rstrip(".")
-        if (name, port) in self._providers() or matches(host, _names(allowed)):
+        if matches(host, _names(allowed)):
             return host
-        listed = matches(host, config.intercept.hosts)
-        if listed and not plain:
-            return host
+        is_provider = (name, port) in self._providers()
         is_address = parsed(host) is not None
+        if spoken is Spoken.OTHER and (is_provider or self.intercepts(host)):
+            if is_address and _is_in(host, _networks(allowed)):
+                return host
+            raise Inside(host, spoken=spoken)
+        listed = matches(host, config.intercept.hosts)
+        if is_provider or (listed and spoken is Spoken.TLS):
+            return host
         found = (host,) if is_address or not resolves else await resolve(host, port)
         if not found:
             raise Inside(host, known=False)
@@ -303,8 +335,7 @@ class AccessControl:
             reach = Reach.MACHINE if _is_loopback(name) else reach_of(address)
             if reach is Reach.OUTSIDE or (listed and reach is Reach.NETWORK):
                 continue
-            here = parsed(address)
-            if not any(here in network for network in _networks(allowed)):
+            if not _is_in(address, _networks(allowed)):
                 raise Inside(host)
         return best(found)
 

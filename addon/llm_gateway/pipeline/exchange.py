@@ -52,6 +52,8 @@ class Attempt:
     """Loop time."""
     others: bool = False
     """Another candidate could answer instead."""
+    fetched_key: str = field(default="", repr=False)
+    """What was fetched to be sent as its key, if that is how it gets one."""
     strip_usage: bool = False
     first_byte: float | None = None
     judge: "ResponseClassifier | None" = None

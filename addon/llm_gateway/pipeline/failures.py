@@ -10,6 +10,8 @@ What this file does not know: how the next attempt is made.
 import logging
 from dataclasses import dataclass, replace
 
+from mitmproxy import http
+
 from llm_gateway.adaptation.quirks import learn
 from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
@@ -90,9 +92,15 @@ class FailureHandler:
         """An answer that is an error, with all that it says."""
         now = self.runtime.clock()
         offer, row = attempt.candidate.offer, attempt.upstream.type_info
+        mask = mask_of(exchange.catalog, attempt.fetched_key)
+        if failure.headers is not None:
+            fields = mask.fields([*failure.headers.fields])
+            failure.headers = http.Headers(fields)
         headers = lowercase_headers(failure.headers)
         if (encoding := headers.get("content-encoding")) is not None:
             failure.body = _readable(exchange, failure, encoding)
+        # Before anything is read from it: its code goes into log, ledger and messages.
+        failure.body = mask.data(failure.body)
         error = read_error(failure.body, headers)
         self.settling.refused_as_billed(attempt, error)
         days = _day_reset(offer) or row.day
@@ -365,16 +373,12 @@ class FailureHandler:
         return exchange.passthrough
 
     def _pass_error(self, exchange: Exchange, failed: FailedAttempt) -> None:
-        """The provider's own error, body and status as they came; but no key in it."""
+        """The provider's own error, body and status as they came; but no key in it, see
+        `_read`."""
         exchange.record.error = f"{failed.status} {failed.code}".strip()
         exchange.record.outcome = "error"
-        masked = mask_of(exchange.catalog).data
         status = failed.status or 502
-        advice = tuple(
-            (name, masked(value.encode()).decode("ascii", "replace"))
-            for name, value in failed.advice
-        )
-        answer = LocalResponse(status, masked(failed.body), failed.content_type, advice)
+        answer = LocalResponse(status, failed.body, failed.content_type, failed.advice)
         self._answer(exchange, answer)
 
     def _answer(self, exchange: Exchange, answer: LocalResponse) -> None:

@@ -168,6 +168,7 @@ class Forwarder:
                     "status" if e.status else "connect", str(e), e.status
                 )
                 return not self.setbacks.judge(exchange, failed)
+            attempt.fetched_key = credential.token.get_secret_value()
         offer = attempt.candidate.offer
         ask = exchange.call.ask
         out = build(

@@ -9,10 +9,13 @@ from urllib.parse import quote
 
 from mitmproxy import http
 
+from llm_gateway.secret_patterns import SecretMask
 from llm_gateway.transport.local_response import readable_by
 
 if TYPE_CHECKING:
     from llm_gateway.pipeline.exchange import Exchange
+
+NO_SECRETS = SecretMask(())
 
 ADVICE = frozenset(
     {
@@ -74,10 +77,11 @@ def passed_headers(
     headers: http.Headers,
     ours: tuple[tuple[str, str], ...],
     support_ids: frozenset[bytes] = frozenset(),
+    mask: SecretMask = NO_SECRETS,
 ) -> http.Headers:
     """The provider's headers that pass, those of its `support_ids` too, and ours.
 
-    `http_framing.mend` has seen them.
+    `framing.mend` has seen them. mask: no key passes in them.
     """
     passed = _with(support_ids)
     kept = [
@@ -85,6 +89,7 @@ def passed_headers(
         for k, v in headers.fields
         if k.lower() in passed and len(v) <= LONGEST_PASSED
     ]
+    kept = mask.fields(kept)
     kept += [(k.encode(), v.encode()) for k, v in ours]
     return http.Headers(kept)
 

@@ -53,6 +53,7 @@ class Settlement:
             response.headers,
             common_headers(exchange),
             attempt.upstream.type_info.support_ids,
+            (mask := mask_of(exchange.catalog, attempt.fetched_key)),
         )
         exchange.record.status = response.status_code
         plain = not streamed
@@ -73,25 +74,20 @@ class Settlement:
         renames = exchange.catalog.config.routing.answer_model == "requested"
         meter = exchange.meter = StreamMeter(
             exchange.dialect,
-            strip_usage=attempt.strip_usage and undone is None,
+            strip_usage=attempt.strip_usage,
             reasoning_excluded=attempt.upstream.type_info.reasoning_excluded,
             bills=attempt.upstream.type_info.bills,
             rename_model=exchange.call.ask.model if renames else None,
-            mask=mask_of(exchange.catalog).data,
+            mask=mask.data,
         )
         # Events may be taken out or put in: the length is not the provider's.
         response.headers.pop("content-length", None)
-        if undone is None:
-            response.stream = metered(meter, lambda: self._tail(exchange))
-        elif renames:
-            # What is changed cannot stay compressed.
+        through = metered(meter, lambda: self._tail(exchange))
+        if undone is not None:
+            # Nobody asked for it, and what may be changed cannot stay compressed.
             response.headers.pop("content-encoding", None)
-            through = metered(meter, lambda: self._tail(exchange))
-            response.stream = undoing(undone, through)
-        else:
-            response.stream = overheard(undone, meter, lambda: self._tail(exchange))
-            if (plan := plan_of(exchange.flow)) is not None:
-                plan.truncation_tail = None  # plain words cannot follow compressed ones
+            through = undoing(undone, through)
+        response.stream = through
 
     def _streams_by(
         self,
@@ -475,12 +471,20 @@ def metered(
 def undoing(
     undone: Decoder, then: Callable[[bytes], tuple[bytes, ...]]
 ) -> Callable[[bytes], tuple[bytes, ...]]:
-    """For `response.stream`: the chunks as they were before they were compressed."""
+    """For `response.stream`: the chunks as they were before they were compressed. What
+    cannot be undone, or becomes too large, ends there, as if the provider had broken off."""
+    readable = True
 
     def through(chunk: bytes) -> tuple[bytes, ...]:
+        nonlocal readable
         if not chunk:
             return then(chunk)
-        plain = undone.feed(chunk)
+        if not readable:
+            return ()
+        try:
+            plain = undone.feed(chunk)
+        except BadCoding:
+            readable, plain = False, b""
         return then(plain) if plain else ()
 
     return through

@@ -10,6 +10,7 @@ What this file does not know: what the bytes mean.
 
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 PIECE_BYTES = 8 << 20
@@ -26,12 +27,25 @@ class BadCoding(ValueError):
     """The bytes are not what the header says that they are."""
 
 
-class Decoder:
-    """One body. Feed it in pieces; `finish` at its end."""
+Step = Callable[[bytes], Iterator[bytes]]
 
-    def __init__(self, steps: list[Callable[[bytes], Iterator[bytes]]]) -> None:
-        self._steps = steps
-        """From the outermost coding to the innermost."""
+
+@dataclass(frozen=True)
+class Coding:
+    """One that is being undone."""
+
+    step: Step
+    is_over: Callable[[], bool]
+    """Its last byte has come."""
+
+
+class Decoder:
+    """One body. Feed it in pieces."""
+
+    def __init__(self, codings: list[Coding], most: int) -> None:
+        self._codings = codings
+        """From the outermost to the innermost."""
+        self._most = most
         self._size = 0
         self.full = False
         """It became too large: nothing is decoded any more."""
@@ -42,8 +56,8 @@ class Decoder:
             return b""
         pieces = [data]
         try:
-            for step in self._steps:
-                pieces = self._bounded(step, pieces)
+            for coding in self._codings:
+                pieces = self._bounded(coding.step, pieces)
         except _Full:
             self.full = True
             return b""
@@ -53,15 +67,18 @@ class Decoder:
         self._size += len(out)
         return out
 
-    def _bounded(
-        self, step: Callable[[bytes], Iterator[bytes]], pieces: list[bytes]
-    ) -> list[bytes]:
+    @property
+    def is_over(self) -> bool:
+        """The body is whole."""
+        return all(coding.is_over() for coding in self._codings)
+
+    def _bounded(self, step: Step, pieces: list[bytes]) -> list[bytes]:
         found = []
         size = 0
         for piece in pieces:
             for out in step(piece):
                 size += len(out)
-                if size > PIECE_BYTES or self._size + size > WHOLE_BYTES:
+                if size > PIECE_BYTES or self._size + size > self._most:
                     raise _Full
                 found.append(out)
         return found
@@ -71,10 +88,11 @@ class _Full(Exception):
     pass
 
 
-def decoder(content_encoding: str) -> Decoder | None:
+def decoder(content_encoding: str, *, most: int | None = None) -> Decoder | None:
     """For the value of a Content-Encoding header; None: nothing has to be undone.
 
-    Raises BadCoding for a coding that is not known.
+    most: bytes that the body may become, WHOLE_BYTES unless told. Raises BadCoding for a
+    coding that is not known.
     """
     names = [n for part in content_encoding.split(",") if (n := part.strip().lower())]
     names = [name for name in names if name != "identity"]
@@ -82,7 +100,8 @@ def decoder(content_encoding: str) -> Decoder | None:
         return None
     if len(names) > 4 or any(name not in _CODINGS for name in names):
         raise BadCoding(content_encoding[:40])
-    return Decoder([_CODINGS[name]() for name in reversed(names)])
+    codings = [_CODINGS[name]() for name in reversed(names)]
+    return Decoder(codings, WHOLE_BYTES if most is None else most)
 
 
 def decoded(body: bytes, content_encoding: str) -> bytes:
@@ -98,25 +117,25 @@ def decoded(body: bytes, content_encoding: str) -> bytes:
     return b"".join(pieces)
 
 
-def _gzip() -> Callable[[bytes], Iterator[bytes]]:
+def _gzip() -> Coding:
     return _zlib(31)
 
 
-def _deflate() -> Callable[[bytes], Iterator[bytes]]:
+def _deflate() -> Coding:
     """With zlib's wrapping, as it should be, or bare, as some send it."""
-    inner: list[Callable[[bytes], Iterator[bytes]]] = []
+    inner: list[Coding] = []
 
     def step(data: bytes) -> Iterator[bytes]:
         if not inner and data:
             wrapped = data[0] & 0x0F == 8 and data[0] >> 4 <= 7
             inner.append(_zlib(15 if wrapped else -15))
         if inner:
-            yield from inner[0](data)
+            yield from inner[0].step(data)
 
-    return step
+    return Coding(step, lambda: bool(inner) and inner[0].is_over())
 
 
-def _zlib(wbits: int) -> Callable[[bytes], Iterator[bytes]]:
+def _zlib(wbits: int) -> Coding:
     state = [zlib.decompressobj(wbits)]
 
     def step(data: bytes) -> Iterator[bytes]:
@@ -129,10 +148,10 @@ def _zlib(wbits: int) -> Callable[[bytes], Iterator[bytes]]:
             yield inflater.decompress(data, PIECE_BYTES)
             data = inflater.unconsumed_tail or inflater.unused_data
 
-    return step
+    return Coding(step, lambda: state[0].eof)
 
 
-def _brotli() -> Callable[[bytes], Iterator[bytes]]:
+def _brotli() -> Coding:
     import brotli
 
     inflater: Any = brotli.Decompressor()
@@ -143,11 +162,11 @@ def _brotli() -> Callable[[bytes], Iterator[bytes]]:
             while not inflater.can_accept_more_data():
                 yield inflater.process(b"", output_buffer_limit=PIECE_BYTES)
 
-        return bounded
-    return _sliced(inflater.process, _SLICES["br"])
+        return Coding(bounded, inflater.is_finished)
+    return Coding(_sliced(inflater.process, _SLICES["br"]), inflater.is_finished)
 
 
-def _zstd() -> Callable[[bytes], Iterator[bytes]]:
+def _zstd() -> Coding:
     import zstandard
 
     inflater = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
@@ -160,12 +179,10 @@ def _zstd() -> Callable[[bytes], Iterator[bytes]]:
             out += state[0].decompress(rest)
         return out
 
-    return _sliced(process, _SLICES["zstd"])
+    return Coding(_sliced(process, _SLICES["zstd"]), lambda: state[0].eof)
 
 
-def _sliced(
-    process: Callable[[bytes], bytes], size: int
-) -> Callable[[bytes], Iterator[bytes]]:
+def _sliced(process: Callable[[bytes], bytes], size: int) -> Step:
     def step(data: bytes) -> Iterator[bytes]:
         for at in range(0, len(data), size):
             yield process(data[at : at + size])
@@ -173,7 +190,7 @@ def _sliced(
     return step
 
 
-_CODINGS: dict[str, Callable[[], Callable[[bytes], Iterator[bytes]]]] = {
+_CODINGS: dict[str, Callable[[], Coding]] = {
     "gzip": _gzip,
     "x-gzip": _gzip,
     "deflate": _deflate,

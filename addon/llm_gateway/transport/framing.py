@@ -64,9 +64,7 @@ def problem_of_request(request: http.Request, *, http2: bool) -> tuple[int, str]
         return 505, "This is neither HTTP/1.1 nor HTTP/1.0."
     if problem := grammar.framing_problem(named):
         return 400, problem
-    if request.data.http_version == b"HTTP/1.1" and (
-        problem := grammar.host_problem(named)
-    ):
+    if problem := grammar.host_problem(named, request.data.http_version):
         return 400, problem
     return None
 

@@ -74,11 +74,11 @@ def framing_problem(named: Mapping[bytes, bytes]) -> str | None:
     return None
 
 
-def host_problem(named: Mapping[bytes, bytes]) -> str | None:
-    """HTTP/1.1 asks for exactly one `Host` (RFC 9112, 3.2)."""
+def host_problem(named: Mapping[bytes, bytes], version: bytes) -> str | None:
+    """Never more than one `Host`, and in HTTP/1.1 never none (RFC 9112, 3.2)."""
     host = named.get(b"host")
     if host is None:
-        return "There is no Host header."
+        return "There is no Host header." if version == b"HTTP/1.1" else None
     if b"," in host:
         return "There is more than one Host header."
     return None

@@ -55,8 +55,8 @@ def head(request: http.Request) -> bytes:
     problem = grammar.head_problem(
         raw, named, len(data.headers.fields)
     ) or grammar.framing_problem(named)
-    if data.http_version == b"HTTP/1.1" and data.method != b"CONNECT":
-        problem = problem or grammar.host_problem(named)
+    if data.method != b"CONNECT":
+        problem = problem or grammar.host_problem(named, data.http_version)
     if problem is not None:
         raise Unwritable(problem)
     return raw
