@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from ledger.samples import migrated
 from llm_gateway.ledger import rollups, schema
 
 MINUTE = "2026-03-01T12:34:56.789Z"
@@ -163,8 +164,7 @@ rows = st.lists(
 @given(rows, st.booleans())
 def test_triggers_add_up_to_what_one_query_over_all_rows_says(values, begun):
     """Whatever the rows: kept by triggers or filled in at once, the sums are the same."""
-    db = Database(memory=True)
-    schema.migrate(db)
+    db = migrated()
     for n, value in enumerate(values):
         if begun:
             db["requests"].insert(row(str(n), ts=value["ts"], outcome="in_flight"))
