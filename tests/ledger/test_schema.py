@@ -73,6 +73,44 @@ def test_an_older_file_is_brought_up_to_date_with_its_sums():
     old.close()
 
 
+STAGES = ("m002_rollups", "m003_running_state", "m004_views", "m005_settled_later")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_file_of_any_earlier_version_opens_and_goes_on(stage, tmp_path, open_store):
+    path = tmp_path / "usage.db"
+    old = Database(path)
+    schema.MIGRATIONS.apply(old, stop_before=stage)
+    old["requests"].insert_all(
+        [row("a", cost_nano=3), row("b", outcome="in_flight"), row("c", cost_nano=4)]
+    )
+    old.conn.commit()
+    old.close()
+
+    open_store(path).close()
+
+    new, fresh = Database(path), migrated()
+    assert dict(shape(new)) == dict(shape(fresh))
+    for period in rollups.PERIODS:
+        sums = "SELECT sum(requests), sum(cost_nano) FROM usage_"
+        assert new.execute(sums + period).fetchone() == (3, 7)
+    assert [r["outcome"] for r in new["requests"].rows] == ["ok", "lost", "ok"]
+    new.close()
+    fresh.close()
+
+
+def test_the_stages_are_all_there_are(db):
+    applied = [migration.name for migration in schema.MIGRATIONS.applied(db)]
+    assert applied == ["m001_history", *STAGES]
+
+
+def shape(db):
+    """Name and text of every table, index, trigger and view."""
+    return db.execute(
+        "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+
+
 def test_a_request_is_counted_once_when_it_ends(db):
     db["requests"].insert(row("a", outcome="in_flight"))
     assert db["usage_day"].count == 0
