@@ -9,7 +9,7 @@ from mitmproxy import ctx
 from llm_gateway import fastpath
 from llm_gateway.domain import Origin
 from llm_gateway.pool import mitm_hooks
-from llm_gateway.transport import listeners
+from llm_gateway.transport import flow_logs, listeners
 
 
 def load(loader):
@@ -17,6 +17,7 @@ def load(loader):
 
 
 def running():
+    flow_logs.silence(ctx.master)
     fastpath.install(ctx.master)
     listeners.raise_backlog(ctx.master)
     if os.environ.get("BENCH_WARM"):

@@ -3,9 +3,13 @@ passes again; `HYPOTHESIS_PROFILE=explore` looks for new ones. A busy machine is
 failure: no example has a deadline.
 """
 
+import gc
 import os
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import NoHttp2
@@ -16,6 +20,7 @@ from llm_gateway.mitm_compat.h2_version import too_old
 settings.register_profile(
     "gateway",
     deadline=None,
+    max_examples=40,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -50,3 +55,55 @@ def http2_or_skip() -> Iterator[None]:
         if too_old():
             pytest.skip("h2 is too old here: the gateway speaks HTTP/1.1 only")
         raise
+
+
+# -- tests that start a process ------------------------------------------------------
+
+STARTS_A_PROCESS = frozenset({"confdir", "chromium", "small"})
+"""Fixtures that only tests ask for, directly or not, that start a process: they get the
+marker `process` without being told. The others say `pytest.mark.process` themselves."""
+
+_STARTS = frozenset({"subprocess.Popen", "os.posix_spawn", "os.fork"})
+"""Audit events of Python."""
+
+_unmarked: list[str] = []
+"""The test that runs now, while it may not start a process."""
+
+
+@pytest.fixture(scope="session")
+def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One mitmproxy CA for all mitmdumps of a run: making it costs half a second."""
+    return tmp_path_factory.mktemp("confdir")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not STARTS_A_PROCESS.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.process)
+
+
+def pytest_collection_finish() -> None:
+    """Some thousand tests are there to stay: who collects garbage need not look at them."""
+    gc.collect()
+    gc.freeze()
+
+
+def _refuse(event: str, args: tuple[Any, ...]) -> None:
+    if _unmarked and event in _STARTS:
+        pytest.fail(
+            f"{_unmarked[0]} starts a process: mark it with pytest.mark.process"
+        )
+
+
+sys.addaudithook(_refuse)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """So `-m "not process"` is what it says, for tests that are still to be written."""
+    if not item.get_closest_marker("process"):
+        _unmarked.append(item.nodeid)
+    try:
+        return (yield)
+    finally:
+        _unmarked.clear()

@@ -5,6 +5,7 @@ Imports inside functions and under TYPE_CHECKING count, too: they are arrows as 
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,9 @@ RANKS = {
 }
 
 
+parse = cache(ast.parse)
+
+
 def modules(root: Path) -> dict[str, Path]:
     """Dotted name below the package -> file; `` for the package itself."""
     found = {}
@@ -82,7 +86,7 @@ def modules(root: Path) -> dict[str, Path]:
 def imports(name: str, path: Path, known: dict[str, Path]) -> Iterator[str]:
     """Modules of the package that this one imports, wherever in its text."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 first, _, rest = alias.name.partition(".")

@@ -28,9 +28,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 START = "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/mitmdump -s addon/gateway.py"
-DEVELOP = (
-    "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest"
-)
+DEVELOP = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest -n auto --dist loadfile"
 
 SHOWN: dict[str, str] = {
     "curl http://127.0.0.1:8080/v1/chat/completions": '"choices"',
@@ -96,10 +94,12 @@ def test_every_other_command_is_known_here() -> None:
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+def gateway(
+    tmp_path_factory: pytest.TempPathFactory, confdir: Path
+) -> Iterator[GatewayProcess]:
     """The gateway as the first command starts it: it writes its own configuration."""
     folder = tmp_path_factory.mktemp("readme")
-    with GatewayProcess(folder, None, confdir=folder / "confdir") as gateway:
+    with GatewayProcess(folder, None, confdir=confdir) as gateway:
         yield gateway
 
 
@@ -229,6 +229,7 @@ def test_every_option_and_variable_is_mentioned() -> None:
 @pytest.mark.skipif(
     importlib.util.find_spec("cogapp") is None, reason="cogapp is not installed"
 )
+@pytest.mark.process
 def test_what_is_made_from_the_code_is_up_to_date() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "cogapp", "--check", *map(str, PAGES)],

@@ -1,12 +1,13 @@
-"""Asks the gateway's management routes, with the admin token.
+"""HTTP client of the gateway's management routes: for the command line and the dashboard.
 
-The plugin changes nothing itself: validation, the file and the counters belong to the
-gateway. The token is read from its 0600 file for each call, and leaves this process
-only towards the gateway on this machine (or where LLM_GATEWAY_URL says).
+On loopback (or where LLM_GATEWAY_URL says), past every proxy variable, which may well name
+the gateway itself, and without following redirects, which could carry the admin token
+away. The token is read from its 0600 file for each call.
 
-What this file does not know: who clicked, and whether they may (dashboard/actions.py).
+What this file does not know: who asks, and whether they may (dashboard/actions.py).
 """
 
+import http.client
 import json
 import os
 import urllib.error
@@ -25,11 +26,24 @@ LARGEST = 4 << 20
 """Bytes of an answer that we read."""
 DEFAULT_PORT = 8080
 
+TOKEN_FILE = "admin-token"
+"""In the state folder."""
+
 HOW_TO_START = "mitmdump -s addon/gateway.py"
 
 
 class GatewayDown(Exception):
-    """Nobody answers there. The text says where, and how to start it."""
+    """No HTTP answer comes from there. The text says where, and how to start it."""
+
+    def __init__(self, message: str, reason: object = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        """What went wrong: an exception, or its text."""
+
+    @property
+    def is_free(self) -> bool:
+        """Nothing listens there."""
+        return isinstance(self.reason, ConnectionRefusedError)
 
 
 class NoToken(Exception):
@@ -69,8 +83,16 @@ def call(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     admin: bool = True,
+    timeout: float = TIMEOUT,
 ) -> Answer:
-    """One request; blocking. Raises GatewayDown or NoToken; any status is an answer."""
+    """One request, with the admin token unless `admin` is false; blocking.
+
+    Any status is an answer.
+
+    Raises:
+        GatewayDown: no HTTP comes back, or `base` is no HTTP address.
+        NoToken: the admin token cannot be read.
+    """
     parts = urlsplit(base)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise GatewayDown(
@@ -78,19 +100,20 @@ def call(
         )
     sent = {"accept": "application/json", **(headers or {})}
     if admin:
-        sent["authorization"] = f"Bearer {_token()}"
+        sent["authorization"] = f"Bearer {admin_token()}"
     request = urllib.request.Request(base + path, body, sent, method=method)
     try:
-        with _OPENER.open(request, timeout=TIMEOUT) as response:
+        with _OPENER.open(request, timeout=timeout) as response:
             return _answer(response.status, response)
     except urllib.error.HTTPError as error:
         with error:
             return _answer(error.code, error)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise GatewayDown(
             f"The gateway does not answer at {base} ({reason}). "
-            f"Start it with: {HOW_TO_START}"
+            f"Start it with: {HOW_TO_START}",
+            reason,
         ) from error
 
 
@@ -110,8 +133,9 @@ def _answer(status: int, response: Any) -> Answer:
     return Answer(status, response.read(LARGEST), headers)
 
 
-def _token() -> str:
-    path = home() / "admin-token"
+def admin_token() -> str:
+    """Raises NoToken."""
+    path = home() / TOKEN_FILE
     try:
         token = private_files.read(path).decode("ascii").strip()
     except (OSError, ValueError) as error:

@@ -51,7 +51,7 @@ def github() -> Iterator[FakeGitHub]:
 
 @pytest.fixture(scope="module")
 def gateway(
-    tmp_path_factory: pytest.TempPathFactory, github: FakeGitHub
+    tmp_path_factory: pytest.TempPathFactory, confdir: Path, github: FakeGitHub
 ) -> Iterator[GatewayProcess]:
     pricing = {"inputCostPerMillionTokens": 1, "outputCostPerMillionTokens": 2}
     with FakeProvider() as fake:
@@ -72,9 +72,7 @@ def gateway(
             "LLM_GATEWAY_GITHUB_API_URL": github.url,
         }
         folder = tmp_path_factory.mktemp("gateway")
-        with GatewayProcess(
-            folder, config, confdir=folder / "confdir", env=env
-        ) as gateway:
+        with GatewayProcess(folder, config, confdir=confdir, env=env) as gateway:
             yield gateway
 
 

@@ -80,6 +80,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SSL_CERT_FILE", "CODEX_CA_CERTIFICATE", "LLM_GATEWAY_CONFIG", "PORT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("LLM_GATEWAY_DB", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("LLM_GATEWAY_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
 
@@ -155,6 +156,7 @@ def test_it_says_who_answers_which_dialect(
     assert lines[-1] == "Nothing to fix."
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("version", "line"),
     [
@@ -505,7 +507,7 @@ def test_the_state_folder(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def confdir(tmp_path: Path) -> Path:
+def ca_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "mitmproxy"
     authority = Authority(folder)
     authority.ca.rename(folder / CA_NAME)
@@ -513,9 +515,9 @@ def confdir(tmp_path: Path) -> Path:
 
 
 def trusted(
-    confdir: Path, env: dict[str, str], name: str = "NODE_EXTRA_CA_CERTS"
+    ca_folder: Path, env: dict[str, str], name: str = "NODE_EXTRA_CA_CERTS"
 ) -> list[tuple[str, str]]:
-    found = doctor_machine.trust(confdir, env, 8080)
+    found = doctor_machine.trust(ca_folder, env, 8080)
     return [(f.mark, f.said) for f in found if name in f.said]
 
 
@@ -529,12 +531,12 @@ def test_no_ca_yet(tmp_path: Path) -> None:
     ]
 
 
-def test_variables_that_name_bundles(confdir: Path, tmp_path: Path) -> None:
+def test_variables_that_name_bundles(ca_folder: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle.pem"
     Authority(tmp_path / "other").ca.rename(bundle)
 
     def said(env: dict[str, str]) -> tuple[str, str]:
-        ((mark, text),) = trusted(confdir, env)
+        ((mark, text),) = trusted(ca_folder, env)
         return mark, text.partition(": ")[2]
 
     node = {"NODE_EXTRA_CA_CERTS": str(bundle)}
@@ -545,27 +547,27 @@ def test_variables_that_name_bundles(confdir: Path, tmp_path: Path) -> None:
         "fix",
         f"{bundle} does not know the gateway; {AGAIN}",
     )
-    bundle.write_text(bundle.read_text() + (confdir / CA_NAME).read_text())
+    bundle.write_text(bundle.read_text() + (ca_folder / CA_NAME).read_text())
     assert said({**node, **PROXIED}) == ("ok", f"{bundle} knows the gateway")
     bundle.unlink()
     assert said(node) == ("fix", f"{bundle} is no file; {AGAIN}")
 
 
-def test_roots_of_the_machine_are_looked_at(confdir: Path) -> None:
-    found = marks(doctor_machine.trust(confdir, {}, 8080))
+def test_roots_of_the_machine_are_looked_at(ca_folder: Path) -> None:
+    found = marks(doctor_machine.trust(ca_folder, {}, 8080))
     assert ("ok", "certifi's roots do not know the gateway") in found
     assert ("ok", "system roots do not know the gateway") in found
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
-def test_the_key_of_the_ca_is_for_its_owner(confdir: Path) -> None:
-    key = confdir / "mitmproxy-ca.pem"
+def test_the_key_of_the_ca_is_for_its_owner(ca_folder: Path) -> None:
+    key = ca_folder / "mitmproxy-ca.pem"
     key.touch()
     key.chmod(0o644)
     assert (
         "fix",
         f"others can read the CA's key; chmod 600 {key}",
-    ) in marks(doctor_machine.trust(confdir, {}, 8080))
+    ) in marks(doctor_machine.trust(ca_folder, {}, 8080))
 
 
 def test_a_ca_file_without_a_certificate(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def test_interrupted(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     assert command("explain", "m") == (130, "", "")
 
 
+@pytest.mark.process
 def test_whoever_reads_it_may_stop_reading() -> None:
     with child(
         [sys.executable, "-m", "llm_gateway", "--help"],

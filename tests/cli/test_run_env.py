@@ -29,13 +29,13 @@ DUMP = "import json, os; print(json.dumps(dict(os.environ)))"
 
 
 @pytest.fixture
-def confdir(folder: Path) -> Path:
+def ca_folder(folder: Path) -> Path:
     """A folder in which mitmproxy has made its certificate authority before."""
     made = Authority(folder / "authority").ca
-    confdir = folder / "confdir"
-    confdir.mkdir()
-    made.rename(confdir / "mitmproxy-ca-cert.pem")
-    return confdir
+    found = folder / "confdir"
+    found.mkdir()
+    made.rename(found / "mitmproxy-ca-cert.pem")
+    return found
 
 
 def run(
@@ -49,9 +49,9 @@ def run(
 
 
 def test_the_child_knows_the_gateway(
-    confdir: Path, folder: Path, running: GatewayProcess
+    ca_folder: Path, folder: Path, running: GatewayProcess
 ) -> None:
-    options = ["--confdir", str(confdir), "--client", "me & you"]
+    options = ["--confdir", str(ca_folder), "--client", "me & you"]
     done = run(sys.executable, "-c", DUMP, options=options)
     assert (done.returncode, done.stderr) == (0, "")
     env = json.loads(done.stdout)
@@ -60,11 +60,11 @@ def test_the_child_knows_the_gateway(
     for name in BUNDLE_VARIABLES:
         assert env[name] == str(running.home / "ca-bundle.pem")
     for name in CA_VARIABLES:
-        assert env[name] == str(confdir / "mitmproxy-ca-cert.pem")
+        assert env[name] == str(ca_folder / "mitmproxy-ca-cert.pem")
     assert env["NO_PROXY"] == env["no_proxy"] == "localhost,127.0.0.1,::1"
     assert env["NODE_USE_ENV_PROXY"] == "1"
     bundle = certificates(running.home / "ca-bundle.pem")
-    assert bundle >= certificates(confdir / "mitmproxy-ca-cert.pem")
+    assert bundle >= certificates(ca_folder / "mitmproxy-ca-cert.pem")
     assert bundle >= certificates(Path(certifi.where()))
 
 
@@ -145,8 +145,9 @@ SAID = "Node 20.11.1 does not send `fetch` through a proxy"
         ("no script at all", False),
     ],
 )
+@pytest.mark.process
 def test_an_app_on_an_old_node_goes_past_the_gateway_and_that_is_said(
-    confdir: Path, folder: Path, old_node: Path, first_line: str, warned: bool
+    ca_folder: Path, folder: Path, old_node: Path, first_line: str, warned: bool
 ) -> None:
     app = folder / "bin" / "my-app"
     app.write_text(first_line.format(node=old_node) + "\n")
@@ -157,9 +158,9 @@ def test_an_app_on_an_old_node_goes_past_the_gateway_and_that_is_said(
 
 
 def test_run_says_it_and_runs_the_app_all_the_same(
-    confdir: Path, old_node: Path, running: GatewayProcess
+    ca_folder: Path, old_node: Path, running: GatewayProcess
 ) -> None:
-    done = run("node", "app.js", options=["--confdir", str(confdir)])
+    done = run("node", "app.js", options=["--confdir", str(ca_folder)])
     assert (done.returncode, done.stdout) == (0, "v20.11.1\n")
     assert f"llm-gateway run: {SAID}" in done.stderr
     assert f"http://127.0.0.1:{running.port}/v1" in done.stderr
@@ -179,10 +180,11 @@ def test_which_nodes_heed_the_variables(
 
 
 @pytest.mark.parametrize("code", [0, 7])
+@pytest.mark.process
 def test_it_ends_as_its_child_ends_and_warns_where_no_gateway_is(
-    confdir: Path, code: int
+    ca_folder: Path, code: int
 ) -> None:
-    done = run("sh", "-c", f"exit {code}", options=["--confdir", str(confdir)])
+    done = run("sh", "-c", f"exit {code}", options=["--confdir", str(ca_folder)])
     assert done.returncode == code
     assert done.stdout == ""
     assert done.stderr == (
@@ -192,18 +194,20 @@ def test_it_ends_as_its_child_ends_and_warns_where_no_gateway_is(
 
 
 def test_another_program_on_the_port_is_no_gateway(
-    command: Command, confdir: Path
+    command: Command, ca_folder: Path
 ) -> None:
     with FakeProvider(answers.status(404, "<h1>Not here</h1>")) as other:
         port = str(other.port)
-        code, out, err = command("env", "--port", port, "--confdir", str(confdir))
+        code, out, err = command("env", "--port", port, "--confdir", str(ca_folder))
     assert code == 0
     assert f"export HTTPS_PROXY=http://127.0.0.1:{port}\n" in out
     assert f"another program listens on port {port}; start it with" in err
 
 
-def test_a_command_that_is_not_there(command: Command, confdir: Path) -> None:
-    code, out, err = command("run", "--confdir", str(confdir), "--", "no-such-command")
+def test_a_command_that_is_not_there(command: Command, ca_folder: Path) -> None:
+    code, out, err = command(
+        "run", "--confdir", str(ca_folder), "--", "no-such-command"
+    )
     assert (code, out) == (127, "")
     assert err == "llm-gateway run: no-such-command: command not found\n"
 
@@ -220,9 +224,10 @@ def test_a_colon_would_end_the_clients_name(command: Command) -> None:
     assert "'a:b': leave out the colon" in err
 
 
-def test_env_is_for_a_shell(confdir: Path, command: Command, folder: Path) -> None:
+@pytest.mark.process
+def test_env_is_for_a_shell(ca_folder: Path, command: Command, folder: Path) -> None:
     odd = folder / "it's odd"
-    confdir.rename(odd)
+    ca_folder.rename(odd)
     _, out, _ = command("env", "--confdir", "it's odd")
     done = subprocess.run(
         ["sh", "-c", f"{out}\n{sys.executable} -c '{DUMP}'"],
@@ -239,17 +244,17 @@ def test_env_is_for_a_shell(confdir: Path, command: Command, folder: Path) -> No
 
 
 def test_the_users_own_roots_stay_in_the_bundle(
-    confdir: Path, command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ca_folder: Path, command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     company = Authority(folder / "company").ca
     monkeypatch.setenv("SSL_CERT_FILE", str(company))
-    command("env", "--confdir", str(confdir))
+    command("env", "--confdir", str(ca_folder))
     bundle = folder / "home" / "ca-bundle.pem"
     assert certificates(bundle) >= certificates(company)
     # Inside of such a shell SSL_CERT_FILE names the bundle.
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     before = bundle.read_text()
-    command("env", "--confdir", str(confdir))
+    command("env", "--confdir", str(ca_folder))
     assert certificates(bundle) >= certificates(company)
     assert len(bundle.read_text()) == len(before)
 

@@ -127,6 +127,7 @@ def start(path: Path, home: Path, port: int = 0) -> tuple[DashboardProcess, Log,
     return process, said, warned
 
 
+@pytest.mark.process
 def test_it_serves_says_how_to_sign_in_and_stops(
     ledger: Ledger, tmp_path: Path
 ) -> None:
@@ -163,6 +164,7 @@ def test_a_port_that_is_taken_is_one_warning(ledger: Ledger, tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.process
 def test_a_child_that_cannot_start_is_one_warning(tmp_path: Path) -> None:
     (tmp_path / "usage.db").write_bytes(b"this is no database " * 100)
     process, said, warned = start(tmp_path / "usage.db", tmp_path)
@@ -174,6 +176,7 @@ def test_a_child_that_cannot_start_is_one_warning(tmp_path: Path) -> None:
     assert "goes on without it" in warned[0]
 
 
+@pytest.mark.process
 def test_stopped_before_it_started(tmp_path: Path, ledger: Ledger) -> None:
     process, _, warned = start(ledger.path, tmp_path)
     process.stop()
@@ -194,6 +197,7 @@ input()
 """
 
 
+@pytest.mark.process
 def test_it_ends_with_a_gateway_that_is_killed(ledger: Ledger, tmp_path: Path) -> None:
     with child(
         [sys.executable, "-c", PARENT, str(ledger.path), str(tmp_path)],
@@ -212,6 +216,7 @@ def test_it_ends_with_a_gateway_that_is_killed(ledger: Ledger, tmp_path: Path) -
             assert connection.recv(1) == b""
 
 
+@pytest.mark.process
 def test_the_command_serves_a_ledger_that_comes_later(tmp_path: Path) -> None:
     path = tmp_path / "later.db"
     with child(

@@ -38,7 +38,7 @@ CONFIG = """{
 
 @pytest.fixture(scope="module")
 def running(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, confdir: Path
 ) -> Iterator[tuple[GatewayProcess, str]]:
     """(gateway, sign-in link)"""
     folder: Path = tmp_path_factory.mktemp("gateway")
@@ -48,7 +48,7 @@ def running(
     with GatewayProcess(
         folder,
         CONFIG,
-        confdir=tmp_path_factory.mktemp("confdir"),
+        confdir=confdir,
         options={"gateway_dashboard_port": str(port)},
     ) as gateway:
         for _ in range(600):

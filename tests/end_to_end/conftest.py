@@ -1,4 +1,4 @@
-"""One mitmproxy CA for all gateways of a run: making it costs half a second."""
+"""Gateways for one test, or for all tests of a module."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,11 +10,6 @@ import pytest
 from gateway import GatewayProcess
 
 Start = Callable[..., GatewayProcess]
-
-
-@pytest.fixture(scope="session")
-def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("confdir")
 
 
 @contextmanager

@@ -1,5 +1,9 @@
 """Records as the gateway makes them, with everything that a test does not care about."""
 
+from functools import cache
+
+from sqlite_utils import Database
+
 from llm_gateway.domain import (
     AttemptRecord,
     Candidate,
@@ -10,6 +14,7 @@ from llm_gateway.domain import (
     Usage,
     Verdict,
 )
+from llm_gateway.ledger import schema
 
 AT = 1_772_368_496.789
 """2026-03-01T12:34:56.789Z"""
@@ -82,3 +87,19 @@ DECISION = Decision(
         ),
     ),
 )
+
+
+def migrated() -> Database:
+    """An empty ledger in memory: a copy, since each statement of the schema takes its time."""
+    db = Database(memory=True)
+    db.conn.deserialize(_empty())
+    return db
+
+
+@cache
+def _empty() -> bytes:
+    db = Database(memory=True)
+    schema.migrate(db)
+    found: bytes = db.conn.serialize()
+    db.close()
+    return found

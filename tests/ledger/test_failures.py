@@ -71,6 +71,7 @@ def events(store: Store) -> list[tuple[str, str]]:
 # -- locked --------------------------------------------------------------------------
 
 
+@pytest.mark.process
 async def test_requests_go_on_while_another_program_holds_the_lock(
     open_store, tmp_path
 ):
@@ -97,6 +98,7 @@ async def test_requests_go_on_while_another_program_holds_the_lock(
     assert "no rows lost" in events(store)[1][1]
 
 
+@pytest.mark.process
 async def test_a_gateway_starts_on_a_locked_file(open_store, tmp_path):
     open_store().close()
     with program(HERE / "locker.py", tmp_path / "usage.db") as locker:
@@ -110,6 +112,7 @@ async def test_a_gateway_starts_on_a_locked_file(open_store, tmp_path):
     assert store.rows("SELECT id FROM requests") == [{"id": "r1"}]
 
 
+@pytest.mark.process
 async def test_what_does_not_fit_into_the_backlog_is_counted(open_store, tmp_path):
     store = open_store(largest_backlog=10)
     with program(HERE / "locker.py", tmp_path / "usage.db") as locker:
@@ -127,6 +130,7 @@ async def test_what_does_not_fit_into_the_backlog_is_counted(open_store, tmp_pat
     assert "15 rows lost" in events(store)[1][1]
 
 
+@pytest.mark.process
 async def test_nobody_waits_for_a_disk_that_does_not_answer(
     open_store, tmp_path, monkeypatch
 ):
@@ -396,6 +400,7 @@ async def test_a_large_file_is_checked_while_requests_go_on(
     assert check(tmp_path / "usage.db") == "ok"
 
 
+@pytest.mark.process
 def test_a_write_ahead_log_that_was_cut_short_loses_only_its_end(open_store, tmp_path):
     with program(HERE / "victim.py", tmp_path / "usage.db", "1") as victim:
         for _ in range(200):
@@ -441,6 +446,7 @@ async def test_damage_that_shows_up_while_running(open_store, tmp_path):
 # -- killed --------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_what_was_awaited_survives_kill_9(open_store, tmp_path):
     """Every request that may have reached a provider has its row, whenever we die."""
     path = tmp_path / "usage.db"
@@ -548,6 +554,7 @@ def test_what_a_crash_left_in_flight_costs_what_it_reserved_once(open_store, tmp
 # -- gone ----------------------------------------------------------------------------
 
 
+@pytest.mark.process
 async def test_a_file_that_was_removed_is_made_again(open_store, tmp_path, monkeypatch):
     monkeypatch.setattr("llm_gateway.ledger.writer.LOOK_EVERY", 0.0)
     store = open_store()

@@ -147,6 +147,7 @@ def test_canned_queries_only_read():
     not version("datasette").startswith("0."),
     reason="Datasette 1 takes queries from another file",
 )
+@pytest.mark.process
 def test_datasette_shows_every_table_and_query(ledger):
     pages = [f"/usage/{name}?days=" for name in QUERIES]
     pages += [f"/usage/{name}" for name in USAGE["tables"] if name != "sqlite_stat4"]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from ledger.samples import migrated
 from llm_gateway.ledger import rollups, schema
 
 MINUTE = "2026-03-01T12:34:56.789Z"
@@ -70,6 +71,44 @@ def test_an_older_file_is_brought_up_to_date_with_its_sums():
         "SELECT sum(requests), sum(errors) FROM usage_day"
     ).fetchone() == (3, 1)
     old.close()
+
+
+STAGES = ("m002_rollups", "m003_running_state", "m004_views", "m005_settled_later")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_file_of_any_earlier_version_opens_and_goes_on(stage, tmp_path, open_store):
+    path = tmp_path / "usage.db"
+    old = Database(path)
+    schema.MIGRATIONS.apply(old, stop_before=stage)
+    old["requests"].insert_all(
+        [row("a", cost_nano=3), row("b", outcome="in_flight"), row("c", cost_nano=4)]
+    )
+    old.conn.commit()
+    old.close()
+
+    open_store(path).close()
+
+    new, fresh = Database(path), migrated()
+    assert dict(shape(new)) == dict(shape(fresh))
+    for period in rollups.PERIODS:
+        sums = "SELECT sum(requests), sum(cost_nano) FROM usage_"
+        assert new.execute(sums + period).fetchone() == (3, 7)
+    assert [r["outcome"] for r in new["requests"].rows] == ["ok", "lost", "ok"]
+    new.close()
+    fresh.close()
+
+
+def test_the_stages_are_all_there_are(db):
+    applied = [migration.name for migration in schema.MIGRATIONS.applied(db)]
+    assert applied == ["m001_history", *STAGES]
+
+
+def shape(db):
+    """Name and text of every table, index, trigger and view."""
+    return db.execute(
+        "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+    ).fetchall()
 
 
 def test_a_request_is_counted_once_when_it_ends(db):
@@ -163,8 +202,7 @@ rows = st.lists(
 @given(rows, st.booleans())
 def test_triggers_add_up_to_what_one_query_over_all_rows_says(values, begun):
     """Whatever the rows: kept by triggers or filled in at once, the sums are the same."""
-    db = Database(memory=True)
-    schema.migrate(db)
+    db = migrated()
     for n, value in enumerate(values):
         if begun:
             db["requests"].insert(row(str(n), ts=value["ts"], outcome="in_flight"))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from ledger.samples import AT, attempt, ended, request
+from ledger.samples import AT, attempt, ended, migrated, request
 from llm_gateway.domain import Charge, Limit, Metric, Usage, Window
 from llm_gateway.ledger import batch_insert, rows, schema
 from llm_gateway.ledger import spent as replay
@@ -170,8 +170,7 @@ attempts = st.lists(
 
 @given(attempts)
 def test_old_attempts_come_summed_and_nothing_is_lost_or_early(tried):
-    db = Database(memory=True)
-    schema.migrate(db)
+    db = migrated()
     batch_insert.install(db.conn)
     db.conn.isolation_level = None
     db.conn.row_factory = sqlite3.Row

@@ -74,6 +74,7 @@ def test_the_command_tells_of_each_site(capsys):
     assert "UNKNOWN" not in told
 
 
+@pytest.mark.process
 def test_the_command_shows_what_is_different(monkeypatch, tmp_path, capsys):
     verified = tmp_path / "somewhere.py"
     verified.write_text("def f():\n    return 'verified'\n")

@@ -12,11 +12,11 @@ ONE_SHOT = [Way.BASE, Way.ABSOLUTE, Way.CONNECT_H1]
 
 
 @pytest.fixture(scope="module")
-def process(tmp_path_factory, authority) -> Iterator[MitmProcess]:
+def process(confdir, authority) -> Iterator[MitmProcess]:
     path = os.pathsep.join(filter(None, [str(ADDON), os.environ.get("PYTHONPATH")]))
     with MitmProcess(
         Path(__file__).with_name("pool_script.py"),
-        confdir=tmp_path_factory.mktemp("confdir"),
+        confdir=confdir,
         trust=authority.ca,
         env={"PYTHONPATH": path},
         verbosity="warn",

@@ -82,13 +82,11 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="session")
-def _mitm(
-    tmp_path_factory: pytest.TempPathFactory, authority: Authority
-) -> Iterator[MitmProcess]:
+def _mitm(confdir: Path, authority: Authority) -> Iterator[MitmProcess]:
     path = os.pathsep.join(filter(None, [str(ADDON), os.environ.get("PYTHONPATH")]))
     with MitmProcess(
         HERE / "layer_script.py",
-        confdir=tmp_path_factory.mktemp("confdir"),
+        confdir=confdir,
         trust=authority.ca,
         env={"PYTHONPATH": path},
         verbosity="warn",

@@ -15,13 +15,13 @@ from mitmproxy.options import Options
 from transport.conftest import ADDON, CHAT, HERE
 
 
-async def test_reload_harms_no_request_in_flight(tmp_path: Path) -> None:
+async def test_reload_harms_no_request_in_flight(tmp_path: Path, confdir: Path) -> None:
     """One is being held, one is being delivered: what they need is not in the script."""
     script = tmp_path / "layer_script.py"
     shutil.copy(HERE / "layer_script.py", script)
     gate = Gate()
     streaming = answers.stream(["one", "two"], gate=gate)
-    confdir, env = tmp_path / "confdir", {"PYTHONPATH": str(ADDON)}
+    env = {"PYTHONPATH": str(ADDON)}
     with (
         FakeProvider(streaming) as provider,
         MitmProcess(script, confdir=confdir, env=env) as mitm,
@@ -50,14 +50,14 @@ async def test_reload_harms_no_request_in_flight(tmp_path: Path) -> None:
     not hasattr(Options(), "tcp_timeout"),
     reason="this mitmproxy's is 600 s, and no option",
 )
-async def test_silence_longer_than_tcp_timeout(tmp_path: Path) -> None:
+async def test_silence_longer_than_tcp_timeout(confdir: Path) -> None:
     """mitmproxy closes a client after that long without a sign; a wait is a sign."""
     with (
         FakeProvider(answers.silence()) as silent,
         FakeProvider() as good,
         MitmProcess(
             HERE / "layer_script.py",
-            confdir=tmp_path / "confdir",
+            confdir=confdir,
             env={"PYTHONPATH": str(ADDON)},
             options={"tcp_timeout": "1"},
         ) as mitm,

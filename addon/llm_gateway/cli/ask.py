@@ -1,24 +1,19 @@
-"""Asking a running gateway, from the command line.
+"""Asking a running gateway, from the command line: status and JSON, and what to say without.
 
-What lives here: one small HTTP client for loopback, past every proxy variable that
-`llm-gateway env` may have set.
+The HTTP is `gateway_client`'s; what lives here is the port that the environment names and
+the sentences of a command that finds no gateway.
 """
 
 import http.client
 import json
 import os
-import urllib.error
-import urllib.request
-from pathlib import Path
 from typing import Any
 
-from llm_gateway import private_files
-from llm_gateway.config.files import TOKEN_FILE
+from llm_gateway import gateway_client
+from llm_gateway.gateway_client import GatewayDown, NoToken
 
-TIMEOUT = 10.0
+TIMEOUT = gateway_client.TIMEOUT
 START = "start it with `mitmdump -s addon/gateway.py` or `llm-gateway serve`"
-
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Unreachable(Exception):
@@ -26,7 +21,11 @@ class Unreachable(Exception):
 
 
 def port_from_environment() -> int:
-    """PORT, else 8080. Ends the program, saying so, when PORT is no port."""
+    """PORT, else 8080.
+
+    Raises:
+        SystemExit: PORT is no port; the text says so.
+    """
     text = os.environ.get("PORT") or "8080"
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise SystemExit(f"PORT={text} is not a port; write a number from 1 to 65535.")
@@ -41,10 +40,13 @@ def ask(
     token: str = "",
     timeout: float = TIMEOUT,
 ) -> tuple[int, Any]:
-    """Status and JSON of an answer. Raises Unreachable, also for another program.
+    """Status and JSON of an answer.
 
     A gateway that listens beyond loopback asks everybody who they are: it is asked again
     with the admin token where that can be read.
+
+    Raises:
+        Unreachable: nothing answers, or another program does.
     """
     status, answer = _ask(port, path, post, token, timeout)
     if status == 401 and not token and (own := own_token()):
@@ -54,40 +56,40 @@ def ask(
 
 def own_token() -> str:
     """The admin token of this user's gateway, "" where there is none to be read."""
-    home = os.environ.get("LLM_GATEWAY_HOME") or "~/.llm-gateway"
     try:
-        found = private_files.read(Path(home).expanduser() / TOKEN_FILE)
-        return found.decode("ascii").strip()
-    except (OSError, ValueError):
+        return gateway_client.admin_token()
+    except NoToken:
         return ""
 
 
 def _ask(
     port: int, path: str, post: dict[str, Any] | None, token: str, timeout: float
 ) -> tuple[int, Any]:
-    headers = {"accept": "application/json"}
-    data = None
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    body = None
     if post is not None:
-        data = json.dumps(post).encode()
+        body = json.dumps(post).encode()
         headers["content-type"] = "application/json"
-    if token:
-        headers["authorization"] = f"Bearer {token}"
-    url = f"http://127.0.0.1:{port}{path}"
-    request = urllib.request.Request(url, data=data, headers=headers)
+    another = f"another program listens on port {port}; {START}"
     try:
-        try:
-            with _DIRECT.open(request, timeout=timeout) as answer:
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as e:
-            return e.code, json.loads(e.read())
-    except (ValueError, http.client.HTTPException):
-        raise Unreachable(f"another program listens on port {port}; {START}") from None
-    except urllib.error.URLError as e:
-        if isinstance(e.reason, ConnectionRefusedError):
-            raise Unreachable(f"nothing answers on port {port}; {START}") from None
-        raise Unreachable(f"nothing answers on port {port} ({e.reason})") from None
-    except OSError as e:
-        raise Unreachable(f"nothing answers on port {port} ({e})") from None
+        answer = gateway_client.call(
+            f"http://127.0.0.1:{port}",
+            "GET" if body is None else "POST",
+            path,
+            body=body,
+            headers=headers,
+            admin=False,
+            timeout=timeout,
+        )
+    except GatewayDown as e:
+        if isinstance(e.reason, http.client.HTTPException):
+            raise Unreachable(another) from None
+        why = "" if e.is_free else f" ({e.reason})"
+        raise Unreachable(f"nothing answers on port {port}{why}; {START}") from None
+    try:
+        return answer.status, json.loads(answer.body)
+    except ValueError:
+        raise Unreachable(another) from None
 
 
 def message_of(answer: Any) -> str:

@@ -7,7 +7,6 @@ only read; nothing is changed or made.
 What this file does not know: providers, the config's text.
 """
 
-import http.client
 import json
 import os
 import shutil
@@ -24,7 +23,7 @@ from urllib.parse import quote
 
 import certifi
 
-from llm_gateway import __version__
+from llm_gateway import __version__, gateway_client
 from llm_gateway.cli.ask import Unreachable, own_token
 from llm_gateway.cli.ask import ask as ask_gateway
 from llm_gateway.cli.node_version import too_old, version_of
@@ -35,6 +34,7 @@ from llm_gateway.cli.run_env import (
     PROXY_VARIABLES,
 )
 from llm_gateway.config.files import check_ca, check_state
+from llm_gateway.gateway_client import GatewayDown
 from llm_gateway.mitm_compat import h2_version
 from llm_gateway.private_files import NotPrivate, check_folder
 
@@ -324,15 +324,9 @@ def certificates(bundle: Path) -> frozenset[str]:
 
 def ask(port: int, path: str) -> bytes | None:
     """What a loopback port answers; None: nobody listens. b"" when it is no HTTP."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        connection.connect()
-    except OSError:
-        return None
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().read(65_536)
-    except (OSError, http.client.HTTPException):
-        return b""
-    finally:
-        connection.close()
+        return gateway_client.call(
+            f"http://127.0.0.1:{port}", "GET", path, admin=False, timeout=2
+        ).body
+    except GatewayDown as e:
+        return None if e.is_free else b""

@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from llm_gateway import private_files
+from llm_gateway.gateway_client import TOKEN_FILE
 
 from .edit import mask
 from .load import revision_of
@@ -141,7 +142,6 @@ def state_folder(env: Mapping[str, str]) -> Path:
     return folder
 
 
-TOKEN_FILE = "admin-token"
 DASHBOARD_SECRET = "dashboard-secret"
 LOGINS = "copilot"
 CA_FILES = ("mitmproxy-ca.pem", "mitmproxy-dhparam.pem")

@@ -213,7 +213,7 @@ def _forward(answer: Answer) -> Any:
         return _error(
             502,
             "The gateway did not take the admin token: the dashboard reads it from "
-            f"{gateway_client.home() / 'admin-token'}. Run both with the same LLM_GATEWAY_HOME.",
+            f"{gateway_client.home() / gateway_client.TOKEN_FILE}. Run both with the same LLM_GATEWAY_HOME.",
         )
     body = answer.json()
     if answer.headers.get("x-config-hash") and isinstance(body, dict):

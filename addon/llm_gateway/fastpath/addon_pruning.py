@@ -1,10 +1,9 @@
-"""Removes unused built-in add-ons and log records of mitmproxy; tunes the collector.
+"""Removes unused built-in add-ons of mitmproxy, makes log records cheaper, tunes the collector.
 
-`options(ctx.options)` in the add-on's `load` sets mitmproxy's options; `apply(master)` in
-its `running` takes out the built-in add-ons that have nothing to do, stops the log
-records that mitmproxy makes for each connection and flow, and puts shorter ways in
-place of some of its own. Requests, providers and limits are none of this module's
-business, and nothing here changes what travels through the proxy.
+`apply(master)` in the add-on's `running` takes out the built-in add-ons that have nothing
+to do, and what is done for each log record and nobody reads. Requests, providers and
+limits are none of this module's business, and nothing here changes what travels through
+the proxy or what the log says.
 
 An add-on goes only when it would do nothing: its options stand at their
 defaults, so `--set map_remote=...`, `--save-stream-file`, `--proxyauth` and their
@@ -21,9 +20,8 @@ from mitmproxy.log import LegacyLogEvents
 from mitmproxy.master import Master
 from mitmproxy.options import Options
 
-from llm_gateway.fastpath import (
-    hook_dispatch,
-)
+from llm_gateway.fastpath import hook_dispatch
+from llm_gateway.transport import flow_logs
 
 logger = logging.getLogger(__name__)
 
@@ -103,22 +101,9 @@ which listens to no flow, cannot be removed in mid-flight; termlog, errorcheck,
 keepserving and readfile start and end the program.
 """
 
-INTERACTIVE = ("view", "eventstore")
-"""Add-ons of mitmproxy's console and web interface. Where one is present a person
-looks at flows and types commands: nothing is taken away and nothing is silenced."""
-
 YOUNG_OBJECTS = 5_000
 """New objects between two collections of the youngest; 700 to 2000 in Python itself. What
 is left of a client's connection, or of a stream that broke, stays for as long."""
-
-QUIET = ("mitmproxy.proxy.server",)
-"""Loggers that make records for each connection and flow: client connect,
-server connect, "Streaming response from ...". Warnings and errors still come."""
-
-
-def interactive(master: Master) -> bool:
-    """Is this mitmproxy's console or web interface, not mitmdump?"""
-    return any(name in master.addons.lookup for name in INTERACTIVE)
 
 
 def prune(master: Master) -> tuple[str, ...]:
@@ -128,7 +113,7 @@ def prune(master: Master) -> tuple[str, ...]:
     started. Calling it again is harmless. Works with mitmproxy 11.0.2 to 12.x;
     a name that a version does not have is passed over.
     """
-    if interactive(master):
+    if flow_logs.is_interactive(master):
         return ()
     addons: Any = master.addons
     gone = []
@@ -155,26 +140,23 @@ def unburden_collector() -> None:
 def apply(master: Master) -> None:
     """All of it. Call it once from the add-on's `running`."""
     gone = prune(master)
-    silence_flow_logs(master)
+    cheapen_log_records(master)
     unburden_collector()
     logger.debug("Add-ons with nothing to do: %s.", ", ".join(gone) or "none")
 
 
-def silence_flow_logs(master: Master) -> None:
-    """Stop mitmproxy's log records for each flow, unless someone asked to see them.
+def cheapen_log_records(master: Master) -> None:
+    """Leave out what mitmproxy and Python do for each log record and nobody here reads.
 
-    Raising a logger's level is the cheap way: the record is never made. The bridge
-    from log records to the `add_log` event, deprecated since mitmproxy 9, formats
+    The bridge from log records to the `add_log` event, deprecated since mitmproxy 9, formats
     every line a second time, ours included: it goes when no add-on listens.
     """
-    if interactive(master) or master.options.termlog_verbosity == "debug":
+    if flow_logs.are_wanted(master):
         return
     # Nothing that formats a line here asks for these, and each is a look-up per line.
     for name in ("Threads", "Processes", "Multiprocessing", "AsyncioTasks"):
         setattr(logging, f"log{name}", False)
     logging._srcfile = None  # no walk up the stack
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
     if not hook_dispatch.handlers(master.addons, "add_log"):
         root = logging.getLogger()
         for handler in list(root.handlers):
