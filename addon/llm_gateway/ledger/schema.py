@@ -213,6 +213,19 @@ CREATE TABLE offer_state (
 ) STRICT, WITHOUT ROWID
 """
 
+# `model` is '' where the bill is for everything of the account's key.
+BILLED_OFFERS = """
+CREATE TABLE billed_offers (
+  provider TEXT NOT NULL,
+  account TEXT NOT NULL DEFAULT '',
+  model TEXT NOT NULL DEFAULT '',
+  returns_at TEXT NOT NULL,
+  config_revision TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  PRIMARY KEY (provider, account, model)
+) STRICT, WITHOUT ROWID
+"""
+
 GATEWAY_STATE = """
 CREATE TABLE gateway_state (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -264,6 +277,12 @@ def m004_views(db: Database) -> None:
 def m005_settled_later(db: Database) -> None:
     """Requests whose usage is known only after their end: sums follow."""
     db.execute(rollups.SETTLED_LATER)
+
+
+@MIGRATIONS()
+def m006_billed_offers(db: Database) -> None:
+    """What was billed though it counts as free is kept over a restart."""
+    db.execute(BILLED_OFFERS)
 
 
 def names() -> tuple[str, ...]:

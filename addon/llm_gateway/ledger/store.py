@@ -163,6 +163,12 @@ class Store:
             state_tables.offer_state(candidates, self._clock() if now is None else now)
         )
 
+    def billed_offers(
+        self, until: Mapping[tuple[str, ...], float], revision: str, now: float
+    ) -> None:
+        """What was billed though free and is not asked; replaces what was there."""
+        self._put(state_tables.billed_offers(until, revision, now))
+
     def gateway_state(self, state: GatewayState) -> None:
         """The heartbeat. The ledger's own `degraded` reasons are added."""
         self._put(state_tables.gateway_state(state, self.degraded))
@@ -211,6 +217,15 @@ class Store:
         connection = database_file.read_only(self.path)
         try:
             return replay.spoken(connection)
+        finally:
+            connection.close()
+
+    def billed(self, revision: str, now: float) -> dict[tuple[str, ...], float]:
+        """What `billed_offers` said, as far as it still holds at `now` under the
+        configuration of this revision. Blocks."""
+        connection = database_file.read_only(self.path)
+        try:
+            return replay.billed(connection, revision, now)
         finally:
             connection.close()
 

@@ -24,7 +24,6 @@ from llm_gateway.limits.limiter import scopes_of
 from llm_gateway.pipeline.access_log import log_line
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.response_headers import common_headers, passed_headers
-from llm_gateway.routing.health import BILLED_FOR
 from llm_gateway.routing.state import name_key
 from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.content_coding import BadCoding, Decoder, decoded, decoder
@@ -310,7 +309,7 @@ class Settlement:
             )
             if found.bill:
                 record.cost, record.price_source = found.bill, "provider"
-                self._billed_though_free(offer, found.bill, now)
+                self._billed_though_free(offer, found.bill)
         else:
             # A free offer that was asked for a paid extra has no price of its own.
             price = None if offer.zero_cost else offer.price
@@ -342,13 +341,11 @@ class Settlement:
         )
         self.runtime.background.remember(response.raw_content, waiting)
 
-    def _billed_though_free(self, offer: Offer, bill: int, now: float) -> None:
+    def _billed_though_free(self, offer: Offer, bill: int) -> None:
         """It counts as free and was charged for: nobody is sent there any more."""
-        until = now + BILLED_FOR
-        self.runtime.health.bill(offer.key, until)
         dollars = f"${bill / NANO:.6f}"
         message = f"billed though free ({dollars}), not asked again for 24 h"
-        self.runtime.event("billed", who(offer), message, until=until, cost_nano=bill)
+        self.runtime.take_out_as_billed(offer, message, cost_nano=bill)
 
     def refused_as_billed(self, attempt: Attempt, error: ProviderError) -> None:
         """A refusal that names quotas of a paid tier: the key of a free offer is billed."""
@@ -361,10 +358,8 @@ class Settlement:
             return
         if any(free_quota in quota for quota in quotas):
             return
-        until = self.runtime.clock() + BILLED_FOR
-        self.runtime.health.bill(offer.key, until, account=True)
         message = "this key is billed though free (the quota is none of a free tier)"
-        self.runtime.event("billed", who(offer), message, until=until)
+        self.runtime.take_out_as_billed(offer, message, account=True)
 
     def _plain(self, exchange: Exchange) -> None:
         """What is known only once a plain answer is whole: its cost, its model's name."""
@@ -523,5 +518,4 @@ def lowercase_headers(headers: http.Headers | None) -> dict[str, str]:
 
 def who(offer: Offer) -> str:
     """`groq#2/llama-3.3-70b`, for logs and events."""
-    account = f"#{offer.account}" if offer.account else ""
-    return f"{offer.provider}{account}/{offer.model}"
+    return offer.label
