@@ -8,17 +8,25 @@ What this file does not know: who is asked, and what comes after a failure.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mitmproxy import http
 
 from llm_gateway.accounting import prices, usage
-from llm_gateway.app.background import Waiting
 from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DialectSpec, ProviderError, renamed_answer
-from llm_gateway.domain import NANO, AttemptRecord, Charge, Offer, Usage
+from llm_gateway.domain import (
+    NANO,
+    AttemptRecord,
+    Charge,
+    Offer,
+    RequestRecord,
+    Usage,
+)
+from llm_gateway.ledger.bound_answers import BoundAnswer
 from llm_gateway.limits.headers import read_headers
 from llm_gateway.limits.limiter import scopes_of
 from llm_gateway.pipeline.access_log import log_line
@@ -34,6 +42,8 @@ from llm_gateway.transport.attempt_policy import plan_of
 @dataclass(slots=True)
 class Settlement:
     runtime: AppState
+    _settled: deque[str] = field(default_factory=lambda: deque(maxlen=1024))
+    """Rows that were completed by a stored answer: two who fetch it settle it once."""
 
     def answered(self, exchange: Exchange) -> None:
         """Its head is on the way to the client: set headers, meter the stream."""
@@ -197,8 +207,6 @@ class Settlement:
         offer = attempt.candidate.offer
         record = exchange.record
         self._account(exchange, attempt, found)
-        if found.source == "unknown" and exchange.dialect.is_pending is not None:
-            self._wait(exchange, attempt)
         real = Charge(1, found.total, record.cost or 0)
         if found.source == "unknown":
             real = attempt.reservation.need
@@ -224,6 +232,10 @@ class Settlement:
             self._plain(exchange)
         self._attempt_over(exchange, outcome)
         self.close(exchange, attempt.record)
+        peek = attempt.judge.peek if attempt.judge is not None else None
+        if peek is not None and (name := peek.stored_id) is not None:
+            zero_cost = attempt.candidate.zero_cost
+            runtime.store.bind(record, name, zero_cost=zero_cost)
 
     def cancel_unsent(self, exchange: Exchange, attempt: Attempt, now: float) -> None:
         """It was over before the request was on the way: nobody counts it."""
@@ -296,13 +308,18 @@ class Settlement:
         """Tokens, cost and saving of the answer, onto the record."""
         record = exchange.record
         candidate = attempt.candidate
-        offer = candidate.offer
-        record.provider, record.account, record.model = offer.key
+        record.provider, record.account, record.model = candidate.offer.key
+        self._price(record, candidate.offer, candidate.zero_cost, found)
+
+    def _price(
+        self, record: RequestRecord, offer: Offer, zero_cost: bool, found: Usage
+    ) -> None:
+        """`zero_cost`: as it was asked for, without any paid extra."""
         record.usage = found
         if found.source == "unknown":
             return
         now = self.runtime.clock()
-        if candidate.zero_cost:
+        if zero_cost:
             record.cost = 0
             record.price_source = (
                 "free" if offer.free else "flat-rate" if offer.flat_rate else "config"
@@ -329,17 +346,34 @@ class Settlement:
             if listed.amount is not None:
                 record.saved = max(0, listed.amount - record.cost)
 
-    def _wait(self, exchange: Exchange, attempt: Attempt) -> None:
-        """The answer is made in the background: its row is completed when it is fetched."""
-        response = exchange.flow.response
-        if response is None or response.raw_content is None:
+    def settle_stored(self, bound: BoundAnswer, found: Usage) -> None:
+        """An answer that was made in the background is there: its row is completed, and
+        what was reserved for it becomes what it came to."""
+        record, runtime = bound.unsettled, self.runtime
+        if record is None or found.source != "reported" or record.id in self._settled:
             return
-        waiting = Waiting(
-            exchange.record,
-            exchange.dialect,
-            lambda usage: self._account(exchange, attempt, usage),
-        )
-        self.runtime.background.remember(response.raw_content, waiting)
+        self._settled.append(record.id)
+        catalog = runtime.catalog
+        offer = next((o for o in catalog.offers if o.key == bound.key), None)
+        if offer is None:
+            record.usage = found
+            record.cost = found.bill
+        else:
+            self._price(record, offer, bound.zero_cost, found)
+        runtime.store.end(record)
+        if offer is not None:
+            reserved = Charge(0, record.reserved_tokens, record.reserved_cost)
+            cost = record.reserved_cost if record.cost is None else record.cost
+            client = record.known_client
+            runtime.limiter.correct(
+                catalog.limits_for(offer, client),
+                reserved,
+                Charge(0, found.total, cost),
+                record.at + (record.duration_ms or 0) / 1000,
+                runtime.clock(),
+                scopes=scopes_of(*offer.key, client),
+            )
+        runtime.state_dirty = True
 
     def _billed_though_free(self, offer: Offer, bill: int) -> None:
         """It counts as free and was charged for: nobody is sent there any more."""
