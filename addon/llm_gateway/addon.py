@@ -23,9 +23,9 @@ from mitmproxy.proxy import layer, server_hooks
 
 from llm_gateway import bootstrap
 from llm_gateway.pipeline.exchange import Exchange
-from llm_gateway.pipeline.handler import RequestHandler, internal_error
+from llm_gateway.pipeline.handler import AnyExchange, RequestHandler, internal_error
 from llm_gateway.pipeline.ingress import BODY_BYTES
-from llm_gateway.pipeline.passthrough import PassthroughRequest
+from llm_gateway.pipeline.stored_answers import StoredRequest
 from llm_gateway.transport import attempt_policy, body_limit, connection_limits, patches
 from llm_gateway.transport import layer as http_layer
 from llm_gateway.transport.local_response import set_response
@@ -81,9 +81,9 @@ class Gateway:
         self.starting = bootstrap.Bootstrap()
         self.tunnels: WeakKeyDictionary[connection.Client, str] = WeakKeyDictionary()
         """Clients that sent CONNECT, with the proxy user that they named."""
-        self.exchanges: WeakKeyDictionary[
-            http.HTTPFlow, Exchange | PassthroughRequest
-        ] = WeakKeyDictionary()
+        self.exchanges: WeakKeyDictionary[http.HTTPFlow, AnyExchange] = (
+            WeakKeyDictionary()
+        )
         self.limits: connection_limits.ConnectionLimits | None = None
         self.reception: RequestHandler
         """Set once the configuration is loaded, before a client can connect."""
@@ -112,10 +112,25 @@ class Gateway:
     def _settle_open(self) -> None:
         """The gateway ends: what is not over yet is over now."""
         for found in tuple(self.exchanges.values()):
-            if isinstance(found, Exchange):
-                self.reception.settling.finish(found, stopped=True)
-            else:
-                self.reception.passing.finish(found, stopped=True)
+            self._finish(found, stopped=True)
+
+    def _finish(
+        self,
+        found: AnyExchange,
+        *,
+        error: str | None = None,
+        died: str = "",
+        stopped: bool = False,
+    ) -> None:
+        if isinstance(found, Exchange):
+            settle = self.reception.settling.finish
+            settle(found, error=error, died=died, stopped=stopped)
+        elif isinstance(found, StoredRequest):
+            self.reception.stored.finish(found, error=error, died=died, stopped=stopped)
+        else:
+            self.reception.passing.finish(
+                found, error=error, died=died, stopped=stopped
+            )
 
     # -- connections -----------------------------------------------------------
 
@@ -213,6 +228,9 @@ class Gateway:
             # Answers of our own pass here too, with nothing left to do.
             if not found.finished and found.attempt is not None:
                 self.reception.settling.answered(found)
+        elif isinstance(found, StoredRequest):
+            if not found.finished and found.record.outcome == "in_flight":
+                self.reception.stored.answered(found)
         elif found is not None:
             self.reception.passing.answered(found)
         elif flow.request.stream and flow.response is not None:
@@ -236,7 +254,5 @@ class Gateway:
         found = self.exchanges.pop(flow, None)
         plan = attempt_policy.plan_of(flow)
         died = plan.truncated_by if plan is not None else ""
-        if isinstance(found, Exchange):
-            self.reception.settling.finish(found, error=error, died=died)
-        elif found is not None:
-            self.reception.passing.finish(found, error=error, died=died)
+        if found is not None:
+            self._finish(found, error=error, died=died)

@@ -48,12 +48,12 @@ from llm_gateway.mitm_compat import fingerprints, required_names
 from llm_gateway.mitm_compat.sites import GROUPS, VERIFIED
 from llm_gateway.packaged_files import example_config
 from llm_gateway.pipeline.access_control import AccessControl
-from llm_gateway.pipeline.exchange import Exchange
 from llm_gateway.pipeline.failures import FailureHandler
 from llm_gateway.pipeline.forwarding import Forwarder
-from llm_gateway.pipeline.handler import RequestHandler
-from llm_gateway.pipeline.passthrough import Passthrough, PassthroughRequest
+from llm_gateway.pipeline.handler import AnyExchange, RequestHandler
+from llm_gateway.pipeline.passthrough import Passthrough
 from llm_gateway.pipeline.settlement import Settlement
+from llm_gateway.pipeline.stored_answers import StoredAnswers
 from llm_gateway.pool import mitm_hooks
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.copilot_session import CopilotLogin
@@ -346,7 +346,7 @@ class Bootstrap:
 def build_handler(
     state: AppState,
     admin_routes: AdminRoutes,
-    exchanges: MutableMapping[http.HTTPFlow, Exchange | PassthroughRequest],
+    exchanges: MutableMapping[http.HTTPFlow, AnyExchange],
     tunnels: MutableMapping[connection.Client, str],
 ) -> RequestHandler:
     """The pipeline, wired: each stage gets those that it hands on to."""
@@ -359,6 +359,7 @@ def build_handler(
         serving=Forwarder(state, settlement, FailureHandler(state, settlement)),
         settling=settlement,
         passing=Passthrough(state),
+        stored=StoredAnswers(state, settlement),
     )
 
 

@@ -233,6 +233,12 @@ class Offer:
         object.__setattr__(self, "key", (self.provider, self.account, self.model))
         object.__setattr__(self, "zero_cost", costs_nothing)
 
+    @property
+    def label(self) -> str:
+        """`groq#2/llama-3.3-70b`, for logs and events."""
+        account = f"#{self.account}" if self.account else ""
+        return f"{self.provider}{account}/{self.model}"
+
 
 @frozen
 class Extra:

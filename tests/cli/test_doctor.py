@@ -120,6 +120,29 @@ def models(*names: str) -> Answer:
     return 200, json.dumps({"data": [{"id": name} for name in names]}).encode()
 
 
+def test_it_says_how_to_tell_that_a_free_key_is_billed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def google(id: str, **more: Any) -> dict[str, Any]:
+        model = [{"name": "gemini-3.5-flash"}]
+        return {"id": id, "type": "google", "apiKey": "K", "models": model, **more}
+
+    config = config_of(
+        google("first", free=True),
+        google("second", tier="free"),
+        google("paid"),
+        google("off", free=True, enabled=False),
+    )
+    _, lines = examined(capsys, tmp_path, config, "--offline")
+    said = [line for line in lines if "counts as free, but" in line]
+    assert [line.split()[:2] for line in said] == [
+        ["note", "first"],
+        ["note", "second"],
+    ]
+    assert all("key of a project with billing is billed" in line for line in said)
+    assert all("How to tell" in line and "FreeTier" in line for line in said)
+
+
 # -- the whole report
 
 

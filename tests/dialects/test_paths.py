@@ -8,7 +8,9 @@ from llm_gateway.dialects import (
     EMBEDDINGS,
     MESSAGES,
     RESPONSES,
+    is_request_path,
     match,
+    match_stored,
     plain_path,
 )
 from llm_gateway.dialects.paths import deployment_in
@@ -97,3 +99,37 @@ def test_model_in_path(path, model):
 )
 def test_plain_path(path, plain):
     assert plain_path(path) == plain
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("GET /v1/responses/resp_1", ("resp_1", "")),
+        ("GET /v1/responses/resp_1?stream=true", ("resp_1", "")),
+        ("GET //v1//responses/resp_1/", ("resp_1", "")),
+        ("GET /responses/resp_1", ("resp_1", "")),
+        ("DELETE /openai/v1/responses/resp_1", ("resp_1", "")),
+        ("POST /v1/responses/resp_1/cancel", ("resp_1", "/cancel")),
+        ("GET /v1/responses/resp_1/input_items?limit=9", ("resp_1", "/input_items")),
+        ("GET /v1/responses/a%20b%2Fc", ("a b/c", "")),
+        # another method, another place, or no id
+        ("POST /v1/responses/resp_1", None),
+        ("POST /v1/responses/compact", None),
+        ("DELETE /v1/responses/resp_1/cancel", None),
+        ("GET /v1/responses/resp_1/cancel", None),
+        ("GET /v1/responses/resp_1/input_items/item_1", None),
+        ("GET /v1/responses", None),
+        ("GET /v1/responses/", None),
+        ("POST /v1/responses//cancel", None),
+        ("GET /v1/responses//input_items", ("input_items", "")),
+        ("GET /v1/chat/completions/chatcmpl-1", None),
+        ("GET /v1/conversations/conv_1", None),
+    ],
+)
+def test_lines_about_stored_answers(line: str, found: tuple[str, str] | None) -> None:
+    method, _, path = line.partition(" ")
+    stored = match_stored(method, path)
+    assert (stored and (stored.id, stored.below)) == found
+    assert stored is None or stored.dialect is RESPONSES
+    if found is not None:
+        assert is_request_path(plain_path(path))

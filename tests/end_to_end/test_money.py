@@ -14,6 +14,7 @@ from fakes.answers import JSON, SSE, event
 from fakes.steps import Answer
 
 from gateway import GatewayProcess, provider
+from llm_gateway.cli import doctor_machine
 
 from .conftest import Start
 
@@ -221,6 +222,41 @@ def test_billed_though_free_is_booked_and_taken_out(house: House) -> None:
     [out] = [c for c in route["candidates"] if c["provider"] == "or"]
     assert (out["verdict"], out["state"]) == ("skipped", "disabled")
     assert "billed though free" in out["reason"]
+
+
+def test_what_was_billed_stays_out_over_a_restart_until_the_configuration_changes(
+    start: Start,
+) -> None:
+    with FakeProvider() as free, FakeProvider() as other:
+        free.then(plain(answer(USAGE | {"cost": 0.0033})))
+        either = [openrouter(free, "or", "y:free", free=True)]
+        either.append(provider(other, "other", "y:free", free=True))
+        gateway = start({"providers": either, "routing": {"policy": "free-only"}})
+        gateway.chat("or/y:free")
+        gateway.wait_rows("select * from billed_offers")
+        assert gateway.process is not None
+        gateway.process.kill()
+        gateway.process.wait()
+        with GatewayProcess(gateway.folder, None, confdir=gateway.confdir) as again:
+            assert {
+                again.chat("y:free")[1]["x-gateway-provider"] for _ in range(3)
+            } == {"other"}
+            status, _, refused = again.chat("or/y:free")
+            assert status == 503
+            assert "billed though free" in json.dumps(refused)
+            [shown] = again.wait_rows(
+                "select * from offer_state where provider = 'or' and state = 'disabled'"
+            )
+            assert "billed though free" in shown["reason"]
+            found = doctor_machine.ledger(again.database)
+            [(mark, said)] = [(f.mark, f.said) for f in found if f.what == "billed"]
+            assert mark == "fix"
+            assert said.startswith("or/y:free counts as free and was billed for")
+            again.write_config({"providers": either})
+            again.wait_rows("select 1 from events where message like 'revision%'")
+            assert again.chat("or/y:free")[0] == 200
+            assert again.wait_rows("select * from billed_offers", lambda r: not r) == []
+        assert len(free.requests) == 2
 
 
 def test_an_agent_lives_within_a_budget(house: House) -> None:

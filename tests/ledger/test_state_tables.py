@@ -274,3 +274,21 @@ def test_a_reset_reads_as_the_config_writes_it():
         [Limit(("budget",), Metric.COST, Window.DAY, 1, Reset(3, 5, "Asia/Tokyo"))]
     )
     assert whole.rows[0][8] == "03:05 Asia/Tokyo"
+
+
+def test_what_was_billed_though_free_is_kept_with_its_configuration(open_store):
+    store = open_store()
+    until = {
+        ("groq", "2", "llama"): AT + 60,
+        ("google", ""): AT + 30,
+        ("late", "", "m"): AT - 1,
+    }
+    store.billed_offers(until, "rev1", AT)
+    assert store.flush().result(TIMEOUT)
+    held = {key: at for key, at in until.items() if at > AT}
+    assert store.billed("rev1", AT) == held
+    assert store.billed("rev2", AT) == {}
+    assert store.billed("rev1", AT + 45) == {("groq", "2", "llama"): AT + 60}
+    store.billed_offers({}, "rev1", AT)
+    assert store.flush().result(TIMEOUT)
+    assert store.billed("rev1", AT) == {}

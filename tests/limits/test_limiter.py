@@ -421,3 +421,31 @@ def test_scopes_of_an_attempt() -> None:
         ("model", "groq", "", "llama"),
         ("budget",),
     )
+
+
+# -- what turns out later ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("window", [Window.MINUTE, Window.DAY, Window.MONTH])
+@pytest.mark.parametrize("real", [0, 10, 60, 300])
+def test_what_ended_may_turn_out_to_be_another_amount(
+    window: Window, real: int
+) -> None:
+    limit = Limit(("provider", "p", ""), Metric.TOKENS, window, 1000)
+    limiter, reserved = Limiter(), Charge(1, 60)
+    for at in (0.0, 1.0, 2.0):
+        held = limiter.reserve((limit,), reserved, T0 + at, id=f"{at}")
+        assert isinstance(held, Reservation)
+        limiter.settle(held, reserved, T0 + at)
+    limiter.correct((limit,), Charge(0, 60), Charge(0, real), T0 + 1.0004, T0 + 30)
+    [state] = limiter.status((limit,), T0 + 30)
+    assert state.used == 2 * 60 + real
+    room = 1000 - state.used
+    assert limiter.fit((limit,), Charge(0, room), T0 + 30) is None
+    assert isinstance(limiter.fit((limit,), Charge(0, room + 1), T0 + 30), LimitRefusal)
+    if window is Window.MINUTE:
+        # Nothing of it leaves early; what has left is corrected no more.
+        left = 60 + max(0, real - 60)
+        assert limiter.status((limit,), T0 + 61.5)[0].used == left
+        limiter.correct((limit,), Charge(0, 60), Charge(0, 99), T0, T0 + 61.5)
+        assert limiter.status((limit,), T0 + 61.5)[0].used == left

@@ -323,6 +323,20 @@ def test_a_new_configuration_is_a_new_beginning() -> None:
     assert free(health, NOW, (B,)) == []
 
 
+def test_a_bill_is_known_until_it_is_over_or_forgotten() -> None:
+    health = HealthTracker()
+    health.bill(A, NOW + 60)
+    health.bill(B, NOW + 30, account=True)
+    assert health.billed(NOW) == {A: NOW + 60, B[:2]: NOW + 30}
+    assert health.billed(NOW + 30) == {A: NOW + 60}
+    health.forget("a")
+    assert health.billed(NOW + 30) == {}
+    health.bill(A, NOW + 60)
+    health.forget_bills()
+    assert health.billed(NOW + 30) == {}
+    assert free(health, NOW + 30) == list(ALL)
+
+
 # -- whatever happens --------------------------------------------------------------------
 
 STEPS = st.lists(

@@ -17,13 +17,14 @@ from pydantic import SecretStr
 
 from llm_gateway.app.background import Background
 from llm_gateway.app.notices import Notices
-from llm_gateway.domain import Event
+from llm_gateway.domain import Event, Offer
 from llm_gateway.ledger.spent import LONGEST_WINDOW
 from llm_gateway.ledger.store import Store
 from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.routing.affinity import ConversationAffinity
+from llm_gateway.routing.health import BILLED_FOR
 from llm_gateway.routing.state import RoutingContext
 
 logger = logging.getLogger("llm_gateway")
@@ -104,10 +105,12 @@ class AppState(RoutingContext):
         self.state_dirty = True
 
     def replay(self, catalog: Catalog, now: float) -> None:
-        """Counters for limits that are not counted yet, and who has answered in which
-        dialect, out of the ledger. Blocks."""
+        """Counters for limits that are not counted yet, who has answered in which
+        dialect, and who was billed though free, out of the ledger. Blocks."""
         for provider, dialect in self.store.spoken():
             self.health.answered((provider,), dialect)
+        for key, until in self.store.billed(catalog.revision, now).items():
+            self.health.bill(key, until, account=len(key) < 3)
         missing = self.limiter.missing(tuple(catalog.limits()))
         if missing:
             self.limiter.replay(self.store.spent(now - LONGEST_WINDOW), missing, now)
@@ -139,6 +142,7 @@ class AppState(RoutingContext):
         changed = {
             key[0] for key, up in catalog.upstreams.items() if old.get(key) != up
         }
+        had_bills = bool(self.health.billed(now))
         if catalog.revision != self.catalog.revision:
             self.health.forget_bills()
         self.catalog = catalog
@@ -146,6 +150,8 @@ class AppState(RoutingContext):
             self.health.forget(provider)
             self.credentials.forget(provider)
             self.quirks.forget(provider)
+        if had_bills:
+            self._keep_bills(now)
         if catalog.config.log_level != self.catalog_log_level:
             self.catalog_log_level = catalog.config.log_level
             if not self.log_level_is_given:
@@ -155,6 +161,20 @@ class AppState(RoutingContext):
         self.loading = ConfigStatus(catalog.revision, now)
         self.state_dirty = True
         self.publish()
+
+    def take_out_as_billed(
+        self, offer: Offer, message: str, *, account: bool = False, **detail: object
+    ) -> None:
+        """It counts as free and was charged for: the model, or with `account` its key, is
+        not asked for 24 h or until the configuration changes, over a restart too."""
+        now = self.clock()
+        until = now + BILLED_FOR
+        self.health.bill(offer.key, until, account=account)
+        self._keep_bills(now)
+        self.event("billed", offer.label, message, until=until, **detail)
+
+    def _keep_bills(self, now: float) -> None:
+        self.store.billed_offers(self.health.billed(now), self.catalog.revision, now)
 
     def publish(self) -> None:
         """The running configuration, without secrets, for SQL to join."""

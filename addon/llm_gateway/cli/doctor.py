@@ -67,6 +67,7 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
     )
     if catalog is not None:
         yield from _dialects(catalog)
+        yield from _free_keys(catalog)
         yield from _providers(catalog, home, offline=options.offline)
 
 
@@ -94,6 +95,22 @@ def _dialects(catalog: Catalog) -> Iterator[Finding]:
     if any(offer.enabled for offer in catalog.offers):
         for answered, line in summary(catalog.offers):
             yield Finding("ok" if answered else "note", "dialects", line)
+
+
+def _free_keys(catalog: Catalog) -> Iterator[Finding]:
+    """Keys that count as free here and may be billed all the same: how to tell."""
+    free = {
+        (offer.provider, offer.account)
+        for offer in catalog.offers
+        if offer.enabled and offer.free
+    }
+    said = {
+        provider: how
+        for (provider, account) in sorted(free)
+        if (how := catalog.upstreams[provider, account].type_info.free_key)
+    }
+    for provider, how in said.items():
+        yield Finding("note", provider, f"counts as free, but {how}")
 
 
 def _providers(catalog: Catalog, home: Path, *, offline: bool) -> Iterator[Finding]:

@@ -241,6 +241,7 @@ def ledger(path: Path) -> Iterator[Finding]:
             (rows,) = database.execute(
                 "SELECT count(*) FROM sqlite_master WHERE name = 'requests'"
             ).fetchone()
+            billed = _billed(database)
         finally:
             database.close()
     except sqlite3.Error as e:
@@ -249,10 +250,33 @@ def ledger(path: Path) -> Iterator[Finding]:
     if not rows:
         yield Finding("fix", "ledger", f"{path} holds no ledger; set LLM_GATEWAY_DB")
         return
+    for label, until in billed:
+        yield Finding(
+            "fix",
+            "billed",
+            f"{label} counts as free and was billed for: it is not asked until {until}. "
+            "Use a key without billing, or take `free` out of its configuration",
+        )
     size = path.stat().st_size / 1e6
     yield Finding(
         "ok", "ledger", f"{path}, {size:.1f} MB, SQLite {sqlite3.sqlite_version}"
     )
+
+
+def _billed(database: sqlite3.Connection) -> list[tuple[str, str]]:
+    """(what was billed though it counts as free, until when it is not asked)."""
+    if not database.execute(
+        "SELECT 1 FROM sqlite_master WHERE name = 'billed_offers'"
+    ).fetchone():
+        return []
+    return database.execute(
+        """
+        SELECT provider || iif(account = '', '', '#' || account)
+            || iif(model = '', ' (every model of its key)', '/' || model), returns_at
+        FROM billed_offers WHERE returns_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+        ORDER BY provider, account, model
+        """
+    ).fetchall()
 
 
 def trust(confdir: Path, env: Mapping[str, str], port: int) -> Iterator[Finding]:

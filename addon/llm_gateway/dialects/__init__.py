@@ -1,6 +1,7 @@
 """API formats: match a request line, read the body, write errors; one row per dialect.
 
     match, match_subpath   request line  -> DialectSpec | None   here
+    match_stored           request line  -> StoredPath | None    here
     read                   body          -> RequestBody | RequestError   request_body.py
     RequestBody.rewritten                -> the body that leaves         json_splice.py
     spec.error_body, stream_error        -> our refusals                 each folder
@@ -15,6 +16,8 @@ socket or a clock, and nothing here raises on what a stranger sent.
 
 from collections.abc import Container, Mapping
 from types import MappingProxyType
+from typing import NamedTuple
+from urllib.parse import unquote
 
 from llm_gateway.dialects.answer_model import renamed_answer
 from llm_gateway.dialects.chat import CHAT
@@ -41,10 +44,12 @@ __all__ = [
     "ProviderError",
     "RequestBody",
     "RequestError",
+    "StoredPath",
     "error_in",
     "first_of",
     "is_request_path",
     "match",
+    "match_stored",
     "match_subpath",
     "models_list",
     "plain_path",
@@ -131,9 +136,33 @@ def match_subpath(method: str, path: str) -> tuple[DialectSpec, str] | None:
     return None
 
 
+class StoredPath(NamedTuple):
+    """A request line about an answer that a provider keeps."""
+
+    dialect: DialectSpec
+    id: str
+    below: str
+    """What follows the id: "", `/cancel`."""
+
+
+def match_stored(method: str, path: str) -> StoredPath | None:
+    """Which kept answer a request line is about; None: it is no such line."""
+    path = plain_path(path)
+    for spec in _specs.values():
+        for known, below in spec.stored.paths if spec.stored is not None else ():
+            if method != known or not path.endswith(below):
+                continue
+            parent, _, name = path.removesuffix(below).rpartition("/")
+            if name and parent.endswith(spec.ends):
+                return StoredPath(spec, unquote(name), below)
+    return None
+
+
 def is_request_path(path: str) -> bool:
     """The path (lower case, no query) ends as one that a dialect is asked at."""
-    return path.endswith(_request_ends)
+    return path.endswith(_request_ends) or any(
+        match_stored(method, path) for method in ("GET", "POST", "DELETE")
+    )
 
 
 def spoken_with(headers: Container[str]) -> DialectSpec:

@@ -79,6 +79,19 @@ class UsageEvent(NamedTuple):
     """The event holds usage and nothing else."""
 
 
+class Stored(NamedTuple):
+    """Answers that a provider keeps: they are asked for again below the dialect's path."""
+
+    read_id: Callable[[Json], str | None]
+    """(plain answer, or first event of a stream) -> its id; None: it is not kept."""
+    paths: tuple[tuple[str, str], ...]
+    """(method, what follows the id) of every request about one: `("GET", "")`."""
+    settles: frozenset[str]
+    """Those ends whose answer is the kept one, with its usage."""
+    query: frozenset[str] = frozenset()
+    """Parameters that may pass."""
+
+
 def nothing_apart(usage: Json, answer: Json, counted: Usage) -> Classes:
     """All that an answer is billed for stands in the plain counts."""
     return ()
@@ -207,6 +220,9 @@ class DialectSpec:
     is_pending: Callable[[Json], bool] | None = None
     """The answer (`model_holder` in it, or itself) is made in the background, and is not
     there yet: a GET of its own path and `/ID` fetches it. None: there are none."""
+
+    stored: Stored | None = None
+    """None: no provider keeps answers in it."""
 
     # -- errors
 

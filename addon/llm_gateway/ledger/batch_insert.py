@@ -75,6 +75,17 @@ _KNOWN_CLIENT = (
 )
 _BY_REQUEST = {"request": "new.request"}
 
+_OF_REQUEST = _BY_REQUEST | {
+    column: f"(SELECT {source} FROM requests WHERE id = new.request)"
+    for column, source in {
+        "dialect": "dialect",
+        "provider": "provider",
+        "account": "account",
+        "model": "model",
+        "client": "known_client",
+    }.items()
+}
+
 VIEW = "CREATE TEMP VIEW intake AS SELECT " + ", ".join(f"NULL AS {n}" for n in _ALL)
 TRIGGER = "\n  ".join(
     (
@@ -93,6 +104,8 @@ TRIGGER = "\n  ".join(
         ),
         _insert(Part.DECISION, "decisions", _BY_REQUEST),
         _insert(Part.EVENT, "events", {}),
+        # Before the answer's own row is complete, nobody knows whose it is.
+        _insert(Part.BOUND, "bound_ids", _OF_REQUEST),
         "END",
     )
 )

@@ -175,7 +175,11 @@ def _open(path: Path, durability: str) -> Opened:
 
 def check(connection: sqlite3.Connection) -> None:
     """Raises what SQLite raises for a damaged file, whichever way it says so."""
-    found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    try:
+        found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except UnicodeDecodeError:
+        # SQLite quotes the file in what it says of it, and no text is left there.
+        found = "its texts are damaged"
     if found != "ok":
         error = sqlite3.DatabaseError(found.splitlines()[-1])
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT

@@ -7,6 +7,7 @@ the writer can look at its queue in between, and the rules of what is kept for h
     attempts, and requests that    the same, but never less than `COUNTED_DAYS`: monthly
     limits count by themselves     limits are rebuilt from them
     usage_minute                   `MINUTE_DAYS`
+    bound_ids                      `COUNTED_DAYS`: no provider keeps an answer longer
     usage_hour, usage_day          for ever
 
 What this file does not know: when a moment is quiet.
@@ -58,7 +59,14 @@ DELETE FROM usage_minute WHERE (minute, provider, model, client) IN (
   SELECT minute, provider, model, client FROM usage_minute
   WHERE minute < :minutes_before ORDER BY minute LIMIT :step)
 """
-DELETIONS = (_OLD_REQUESTS, _OLD_ATTEMPTS, _OLD_DECISIONS, _OLD_EVENTS, _OLD_MINUTES)
+_OLD_BOUND_IDS = """
+DELETE FROM bound_ids WHERE id IN (
+  SELECT id FROM bound_ids WHERE ts < :counted_before ORDER BY ts LIMIT :step)
+"""
+DELETIONS = (
+    *(_OLD_REQUESTS, _OLD_ATTEMPTS, _OLD_DECISIONS),
+    *(_OLD_EVENTS, _OLD_MINUTES, _OLD_BOUND_IDS),
+)
 
 
 def round_of_upkeep(db: Database, retention_days: int, now: float) -> Iterator[None]:

@@ -65,7 +65,8 @@ def _carry(
                     carried += db.conn.execute(insert, row).rowcount
                 except sqlite3.IntegrityError:
                     continue  # the damage is inside this row
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
+        # The latter when SQLite's own words quote what is damaged.
         return carried, False
     return carried, True
 

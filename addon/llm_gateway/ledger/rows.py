@@ -61,6 +61,7 @@ class Part(Enum):
     ATTEMPT = "attempt"
     DECISION = "decision"
     EVENT = "event"
+    BOUND = "bound"
 
 
 def all_storable(values: Sequence[Value], numbers: Iterable[Any]) -> Iterable[Value]:
@@ -258,12 +259,26 @@ def _event(event: Event) -> tuple[None, Row]:
 
 EVENT = Kind("event", Part.EVENT, True, lambda event: event, _event)
 
-KINDS = (BEGIN_REQUEST, BEGIN_ATTEMPT, DECISION, END_ATTEMPT, END_REQUEST, EVENT)
+# -- ids of answers that providers keep ------------------------------------------------
+
+# The rest is the request's own.
+BOUND_COLUMNS = ("ts", "id", "zero_cost")
+
+
+def _bound(taken: tuple[str, float, str, bool]) -> tuple[str, Row]:
+    request, at, name, zero_cost = taken
+    return request, (iso(at), name, int(zero_cost))
+
+
+BOUND = Kind("bound id", Part.BOUND, True, tuple, _bound)
+
+KINDS = (BEGIN_REQUEST, BEGIN_ATTEMPT, DECISION, END_ATTEMPT, END_REQUEST, EVENT, BOUND)
 
 COLUMNS: dict[Part, tuple[str, ...]] = {
     Part.REQUEST: tuple(REQUEST_COLUMNS),
     Part.ATTEMPT: tuple(ATTEMPT_COLUMNS),
     Part.DECISION: DECISION_COLUMNS,
     Part.EVENT: EVENT_COLUMNS,
+    Part.BOUND: BOUND_COLUMNS,
 }
 """Part -> its columns, but for the request's id."""

@@ -213,6 +213,47 @@ CREATE TABLE offer_state (
 ) STRICT, WITHOUT ROWID
 """
 
+# `model` is '' where the bill is for everything of the account's key.
+BILLED_OFFERS = """
+CREATE TABLE billed_offers (
+  provider TEXT NOT NULL,
+  account TEXT NOT NULL DEFAULT '',
+  model TEXT NOT NULL DEFAULT '',
+  returns_at TEXT NOT NULL,
+  config_revision TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  PRIMARY KEY (provider, account, model)
+) STRICT, WITHOUT ROWID
+"""
+
+# Of one made in the background, `zero_cost` says how its usage is priced once it is there.
+BOUND_IDS = """
+CREATE TABLE bound_ids (
+  id TEXT PRIMARY KEY NOT NULL,
+  ts TEXT NOT NULL,
+  request TEXT NOT NULL,
+  dialect TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  account TEXT NOT NULL DEFAULT '',
+  model TEXT NOT NULL,
+  client TEXT,
+  zero_cost INTEGER NOT NULL
+) STRICT, WITHOUT ROWID
+"""
+BOUND_IDS_INDEX = "CREATE INDEX bound_ids_ts ON bound_ids(ts)"
+
+# Limits are rebuilt from attempts: what was reserved for an answer that was not there yet
+# becomes what it came to.
+ATTEMPTS_SETTLED_LATER = """
+CREATE TRIGGER attempts_settled_later AFTER UPDATE OF usage_source ON requests
+WHEN old.outcome <> 'in_flight' AND old.usage_source = 'unknown'
+  AND new.usage_source = 'reported'
+BEGIN
+  UPDATE attempts SET tokens = new.total_tokens, cost_nano = coalesce(new.cost_nano, cost_nano)
+  WHERE request = new.id AND n = new.attempts;
+END
+"""
+
 GATEWAY_STATE = """
 CREATE TABLE gateway_state (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -264,6 +305,19 @@ def m004_views(db: Database) -> None:
 def m005_settled_later(db: Database) -> None:
     """Requests whose usage is known only after their end: sums follow."""
     db.execute(rollups.SETTLED_LATER)
+
+
+@MIGRATIONS()
+def m006_billed_offers(db: Database) -> None:
+    """What was billed though it counts as free is kept over a restart."""
+    db.execute(BILLED_OFFERS)
+
+
+@MIGRATIONS()
+def m007_bound_ids(db: Database) -> None:
+    """Answers that providers keep: whose they are, and what becomes of their attempts."""
+    for sql in (BOUND_IDS, BOUND_IDS_INDEX, ATTEMPTS_SETTLED_LATER):
+        db.execute(sql)
 
 
 def names() -> tuple[str, ...]:

@@ -7,7 +7,8 @@ The last two hours come one by one. Older attempts only matter to windows of a d
 month, so they come summed per minute, and beyond two days per hour, at the latest moment
 of each sum: a window may then close on them a little late, never early.
 
-`spoken` tells which dialects a provider has answered in, for its health.
+`spoken` tells which dialects a provider has answered in, for its health, and `billed`
+what was charged for though it counts as free.
 
 What this file does not know: windows.
 """
@@ -91,6 +92,22 @@ def spent(
 def spoken(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     """(provider, dialect) of good answers: what has answered in a dialect speaks it."""
     return [(row[0], row[1]) for row in connection.execute(_SPOKEN).fetchall()]
+
+
+def billed(
+    connection: sqlite3.Connection, revision: str, now: float
+) -> dict[tuple[str, ...], float]:
+    """(provider, account) or (provider, account, model) that was billed though it counts
+    as free -> when it is asked again, under the configuration of this revision."""
+    sql = (
+        "SELECT provider, account, model, returns_at FROM billed_offers"
+        " WHERE config_revision = ? AND returns_at > ?"
+    )
+    found = connection.execute(sql, (revision, iso(now))).fetchall()
+    return {
+        (provider, account, model) if model else (provider, account): unix(at)
+        for provider, account, model, at in found
+    }
 
 
 def _asked(

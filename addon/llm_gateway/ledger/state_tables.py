@@ -1,8 +1,8 @@
 """The tables that say how things stand now, each written whole.
 
 What lives here: the running configuration without secrets (`providers`, `models`,
-`limits`), the moment's state (`limit_state`, `offer_state`, `gateway_state`), and how
-their rows are made. Only the newest version of each counts: one that was not written yet
+`limits`), the moment's state (`limit_state`, `offer_state`, `billed_offers`,
+`gateway_state`), and how their rows are made. Only the newest version of each counts: one that was not written yet
 is replaced by the next.
 
 What this file does not know: files, threads, when something is written.
@@ -140,6 +140,19 @@ def offer_state(candidates: Iterable[Candidate], now: float) -> TableSnapshot:
         for c in candidates
     )
     return TableSnapshot("offer_state", (*columns, "returns_at", "updated_at"), rows)
+
+
+def billed_offers(
+    until: Mapping[tuple[str, ...], float], revision: str, now: float
+) -> TableSnapshot:
+    """(provider, account) or (provider, account, model) that was billed though it counts
+    as free -> when it is asked again; under the configuration of this revision only."""
+    columns = ("provider", "account", "model", "returns_at", "config_revision")
+    rows = tuple(
+        (key[0], key[1], key[2] if len(key) > 2 else "", iso(at), revision, iso(now))
+        for key, at in until.items()
+    )
+    return TableSnapshot("billed_offers", (*columns, "updated_at"), rows)
 
 
 def gateway_state(state: GatewayState, degraded: Sequence[str]) -> TableSnapshot:

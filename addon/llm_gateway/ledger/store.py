@@ -25,8 +25,15 @@ from llm_gateway.domain import (
     Limit,
     RequestRecord,
 )
-from llm_gateway.ledger import database_file, maintenance, rows, state_tables
+from llm_gateway.ledger import (
+    bound_answers,
+    database_file,
+    maintenance,
+    rows,
+    state_tables,
+)
 from llm_gateway.ledger import spent as replay
+from llm_gateway.ledger.bound_answers import BoundAnswer
 from llm_gateway.ledger.database_file import StoreError
 from llm_gateway.ledger.group_commit import GroupCommit
 from llm_gateway.ledger.rows import Kind
@@ -140,6 +147,10 @@ class Store:
         self._pace.ended(request.id)
         self._later(*taken)
 
+    def bind(self, request: RequestRecord, name: str, *, zero_cost: bool) -> None:
+        """A provider keeps the answer to this request under this id. After `end`."""
+        self._later((rows.BOUND, (request.id, request.at, name, zero_cost)))
+
     def decision(self, request: RequestRecord, decision: Decision) -> None:
         """Why a request went nowhere: a decision without `begin`."""
         self._later((rows.DECISION, (request.id, request.at, decision)))
@@ -162,6 +173,12 @@ class Store:
         self._put(
             state_tables.offer_state(candidates, self._clock() if now is None else now)
         )
+
+    def billed_offers(
+        self, until: Mapping[tuple[str, ...], float], revision: str, now: float
+    ) -> None:
+        """What was billed though free and is not asked; replaces what was there."""
+        self._put(state_tables.billed_offers(until, revision, now))
 
     def gateway_state(self, state: GatewayState) -> None:
         """The heartbeat. The ledger's own `degraded` reasons are added."""
@@ -211,6 +228,23 @@ class Store:
         connection = database_file.read_only(self.path)
         try:
             return replay.spoken(connection)
+        finally:
+            connection.close()
+
+    def billed(self, revision: str, now: float) -> dict[tuple[str, ...], float]:
+        """What `billed_offers` said, as far as it still holds at `now` under the
+        configuration of this revision. Blocks."""
+        connection = database_file.read_only(self.path)
+        try:
+            return replay.billed(connection, revision, now)
+        finally:
+            connection.close()
+
+    def bound(self, name: str) -> BoundAnswer | None:
+        """Whose answer has this id. Blocks."""
+        connection = database_file.read_only(self.path)
+        try:
+            return bound_answers.find(connection, name)
         finally:
             connection.close()
 

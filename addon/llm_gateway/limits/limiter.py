@@ -148,6 +148,30 @@ class Limiter:
         for index in range(3):
             self._sums[index] += max(0, used[index] - reserved[index])
 
+    def correct(
+        self,
+        limits: Sequence[Limit],
+        counted: Charge,
+        real: Charge,
+        ended: float,
+        now: float,
+        *,
+        scopes: Sequence[Scope] = (),
+    ) -> None:
+        """What ended at `ended` and was counted as one thing turned out to be another."""
+        now = self._tick(now)
+        before, after = amounts(counted), amounts(real)
+        for window, index in self._plan(limits, scopes, now).windows:
+            more = after[index] - before[index]
+            if not more or not window.holds(ended, now):
+                continue
+            if more > 0:
+                window.add(min(ended, now), more)
+                self._sums[index] += more
+            else:
+                window.give_back(ended, -more)
+        self._changes += 1
+
     def release(self, reservation: Reservation, now: float) -> None:
         """The provider did not count it: nothing stays."""
         self.settle(reservation, NOTHING, now)

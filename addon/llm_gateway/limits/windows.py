@@ -109,6 +109,16 @@ class RollingWindow:
         entry.amount -= amount
         self.used -= amount
 
+    def give_back(self, at: float, amount: int) -> None:
+        """Uncount part of what came in around `at`, as far as it is still there."""
+        nearest = min(
+            self.entries,
+            key=lambda entry: max(entry.first - at, at - entry.last, 0.0),
+            default=None,
+        )
+        if nearest is not None:
+            self.take_back(nearest, amount)
+
     def holds(self, at: float, now: float) -> bool:
         """Does a moment lie in the window as it is now?"""
         return at + self.length > now
@@ -222,6 +232,9 @@ class CalendarWindow:
         amount = min(amount, entry.amount)
         entry.amount -= amount
         self.used -= amount
+
+    def give_back(self, at: float, amount: int) -> None:
+        self.take_back(self.entry, amount)
 
     def holds(self, at: float, now: float) -> bool:
         self.advance(now)

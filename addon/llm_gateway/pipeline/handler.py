@@ -26,6 +26,7 @@ from llm_gateway.dialects import (
     RequestBody,
     RequestError,
     match,
+    match_stored,
     match_subpath,
 )
 from llm_gateway.domain import Policy
@@ -56,6 +57,7 @@ from llm_gateway.pipeline.passthrough import (
     native,
 )
 from llm_gateway.pipeline.settlement import Settlement
+from llm_gateway.pipeline.stored_answers import StoredAnswers, StoredRequest
 from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.routing.selection import same_embedding_model
 from llm_gateway.streaming import generate_content
@@ -67,6 +69,10 @@ from llm_gateway.transport.local_response import (
 )
 
 logger = logging.getLogger("llm_gateway")
+
+AnyExchange = Exchange | PassthroughRequest | StoredRequest
+"""What a flow is while it is served: routed, on its way with the app's own key, or about
+an answer that a provider keeps."""
 
 PROXY_KEY_NEEDED = (
     "This proxy asks for a client key: send one of `clients` as the proxy's user name, "
@@ -83,13 +89,14 @@ class RequestHandler:
     def __init__(
         self,
         runtime: AppState,
-        exchanges: MutableMapping[http.HTTPFlow, Exchange | PassthroughRequest],
+        exchanges: MutableMapping[http.HTTPFlow, AnyExchange],
         *,
         admission: AccessControl,
         management: AdminRoutes,
         serving: Forwarder,
         settling: Settlement,
         passing: Passthrough,
+        stored: StoredAnswers,
     ) -> None:
         self.runtime = runtime
         self.exchanges = exchanges
@@ -98,6 +105,7 @@ class RequestHandler:
         self.serving = serving
         self.settling = settling
         self.passing = passing
+        self.stored = stored
 
     # -- heads -----------------------------------------------------------------
 
@@ -144,6 +152,8 @@ class RequestHandler:
         """One that is not ours to route: streamed on, unless it reaches into this machine."""
         request = flow.request
         host = request.host
+        if self.admission.intercepts(host) and await self._is_stored(flow, way):
+            return
         try:
             await self.admission.may_reach(flow)
         except Inside as e:
@@ -159,6 +169,14 @@ class RequestHandler:
             request.headers.pop(name, None)
         if identity is not None:
             self._pass(flow, None, None, identity, host)
+
+    async def _is_stored(self, flow: http.HTTPFlow, way: Ingress) -> bool:
+        """It is about an answer that one of our accounts keeps."""
+        line = match_stored(flow.request.method, flow.request.path)
+        if line is None:
+            return False
+        identity = self.admission.identity(flow, way)
+        return await self.stored.find(line, identity) is not None
 
     def _refuses_upgrade(self, flow: http.HTTPFlow, way: Ingress) -> bool:
         """A WebSocket where requests are routed: 426 makes apps fall back to POST at once."""
@@ -248,11 +266,20 @@ class RequestHandler:
             if allowed is None:
                 return
             cors_origin = allowed.cors_origin or ""
-            if dialect is None:
-                await self.management.answer(flow, cors_origin)
+        if dialect is None and (
+            line := match_stored(flow.request.method, flow.request.path)
+        ):
+            identity = self.admission.identity(flow, way)
+            asked = await self.stored.begin(flow, line, identity, cors_origin)
+            if asked is not None:
+                self.exchanges[flow] = asked
+            else:
                 make_readable(flow, cors_origin)
-                return
-        assert dialect is not None
+            return
+        if dialect is None:
+            await self.management.answer(flow, cors_origin)
+            make_readable(flow, cors_origin)
+            return
         if self.runtime.draining:
             self._refuse(
                 flow, dialect, 503, "draining", DRAINING, (("retry-after", "5"),)
@@ -405,6 +432,8 @@ class RequestHandler:
             if found.passthrough:
                 self._pass_instead(found)
                 failure.action = Action.RETRY
+        elif isinstance(found, StoredRequest):
+            self.stored.failed(found, failure)
         elif found is not None:
             if failure.stale and failure.replayable:
                 self.passing.again(found)

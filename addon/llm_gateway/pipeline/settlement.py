@@ -8,23 +8,30 @@ What this file does not know: who is asked, and what comes after a failure.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mitmproxy import http
 
 from llm_gateway.accounting import prices, usage
-from llm_gateway.app.background import Waiting
 from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DialectSpec, ProviderError, renamed_answer
-from llm_gateway.domain import NANO, AttemptRecord, Charge, Offer, Usage
+from llm_gateway.domain import (
+    NANO,
+    AttemptRecord,
+    Charge,
+    Offer,
+    RequestRecord,
+    Usage,
+)
+from llm_gateway.ledger.bound_answers import BoundAnswer
 from llm_gateway.limits.headers import read_headers
 from llm_gateway.limits.limiter import scopes_of
 from llm_gateway.pipeline.access_log import log_line
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.response_headers import common_headers, passed_headers
-from llm_gateway.routing.health import BILLED_FOR
 from llm_gateway.routing.state import name_key
 from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.content_coding import BadCoding, Decoder, decoded, decoder
@@ -35,6 +42,8 @@ from llm_gateway.transport.attempt_policy import plan_of
 @dataclass(slots=True)
 class Settlement:
     runtime: AppState
+    _settled: deque[str] = field(default_factory=lambda: deque(maxlen=1024))
+    """Rows that were completed by a stored answer: two who fetch it settle it once."""
 
     def answered(self, exchange: Exchange) -> None:
         """Its head is on the way to the client: set headers, meter the stream."""
@@ -194,8 +203,6 @@ class Settlement:
         offer = attempt.candidate.offer
         record = exchange.record
         self._account(exchange, attempt, found)
-        if found.source == "unknown" and exchange.dialect.is_pending is not None:
-            self._wait(exchange, attempt)
         real = Charge(1, found.total, record.cost or 0)
         if found.source == "unknown":
             real = attempt.reservation.need
@@ -221,6 +228,10 @@ class Settlement:
             self._plain(exchange)
         self._attempt_over(exchange, outcome)
         self.close(exchange, attempt.record)
+        peek = attempt.judge.peek if attempt.judge is not None else None
+        if peek is not None and (name := peek.stored_id) is not None:
+            zero_cost = attempt.candidate.zero_cost
+            runtime.store.bind(record, name, zero_cost=zero_cost)
 
     def cancel_unsent(self, exchange: Exchange, attempt: Attempt, now: float) -> None:
         """It was over before the request was on the way: nobody counts it."""
@@ -293,20 +304,25 @@ class Settlement:
         """Tokens, cost and saving of the answer, onto the record."""
         record = exchange.record
         candidate = attempt.candidate
-        offer = candidate.offer
-        record.provider, record.account, record.model = offer.key
+        record.provider, record.account, record.model = candidate.offer.key
+        self._price(record, candidate.offer, candidate.zero_cost, found)
+
+    def _price(
+        self, record: RequestRecord, offer: Offer, zero_cost: bool, found: Usage
+    ) -> None:
+        """`zero_cost`: as it was asked for, without any paid extra."""
         record.usage = found
         if found.source == "unknown":
             return
         now = self.runtime.clock()
-        if candidate.zero_cost:
+        if zero_cost:
             record.cost = 0
             record.price_source = (
                 "free" if offer.free else "flat-rate" if offer.flat_rate else "config"
             )
             if found.bill:
                 record.cost, record.price_source = found.bill, "provider"
-                self._billed_though_free(offer, found.bill, now)
+                self._billed_though_free(offer, found.bill)
         else:
             # A free offer that was asked for a paid extra has no price of its own.
             price = None if offer.zero_cost else offer.price
@@ -326,25 +342,40 @@ class Settlement:
             if listed.amount is not None:
                 record.saved = max(0, listed.amount - record.cost)
 
-    def _wait(self, exchange: Exchange, attempt: Attempt) -> None:
-        """The answer is made in the background: its row is completed when it is fetched."""
-        response = exchange.flow.response
-        if response is None or response.raw_content is None:
+    def settle_stored(self, bound: BoundAnswer, found: Usage) -> None:
+        """An answer that was made in the background is there: its row is completed, and
+        what was reserved for it becomes what it came to."""
+        record, runtime = bound.unsettled, self.runtime
+        if record is None or found.source != "reported" or record.id in self._settled:
             return
-        waiting = Waiting(
-            exchange.record,
-            exchange.dialect,
-            lambda usage: self._account(exchange, attempt, usage),
-        )
-        self.runtime.background.remember(response.raw_content, waiting)
+        self._settled.append(record.id)
+        catalog = runtime.catalog
+        offer = next((o for o in catalog.offers if o.key == bound.key), None)
+        if offer is None:
+            record.usage = found
+            record.cost = found.bill
+        else:
+            self._price(record, offer, bound.zero_cost, found)
+        runtime.store.end(record)
+        if offer is not None:
+            reserved = Charge(0, record.reserved_tokens, record.reserved_cost)
+            cost = record.reserved_cost if record.cost is None else record.cost
+            client = record.known_client
+            runtime.limiter.correct(
+                catalog.limits_for(offer, client),
+                reserved,
+                Charge(0, found.total, cost),
+                record.at + (record.duration_ms or 0) / 1000,
+                runtime.clock(),
+                scopes=scopes_of(*offer.key, client),
+            )
+        runtime.state_dirty = True
 
-    def _billed_though_free(self, offer: Offer, bill: int, now: float) -> None:
+    def _billed_though_free(self, offer: Offer, bill: int) -> None:
         """It counts as free and was charged for: nobody is sent there any more."""
-        until = now + BILLED_FOR
-        self.runtime.health.bill(offer.key, until)
         dollars = f"${bill / NANO:.6f}"
         message = f"billed though free ({dollars}), not asked again for 24 h"
-        self.runtime.event("billed", who(offer), message, until=until, cost_nano=bill)
+        self.runtime.take_out_as_billed(offer, message, cost_nano=bill)
 
     def refused_as_billed(self, attempt: Attempt, error: ProviderError) -> None:
         """A refusal that names quotas of a paid tier: the key of a free offer is billed."""
@@ -357,10 +388,8 @@ class Settlement:
             return
         if any(free_quota in quota for quota in quotas):
             return
-        until = self.runtime.clock() + BILLED_FOR
-        self.runtime.health.bill(offer.key, until, account=True)
         message = "this key is billed though free (the quota is none of a free tier)"
-        self.runtime.event("billed", who(offer), message, until=until)
+        self.runtime.take_out_as_billed(offer, message, account=True)
 
     def _plain(self, exchange: Exchange) -> None:
         """What is known only once a plain answer is whole: its cost, its model's name."""
@@ -527,5 +556,4 @@ def lowercase_headers(headers: http.Headers | None) -> dict[str, str]:
 
 def who(offer: Offer) -> str:
     """`groq#2/llama-3.3-70b`, for logs and events."""
-    account = f"#{offer.account}" if offer.account else ""
-    return f"{offer.provider}{account}/{offer.model}"
+    return offer.label

@@ -132,6 +132,8 @@ class ProviderType:
     """Those of EVERYWHERE that cost nothing here."""
     free_quota: str = ""
     """What the ids of quotas of its free tier hold; "": its refusals do not tell."""
+    free_key: str = ""
+    """Where a key that is marked free here may be billed all the same: how to tell."""
     max_output: Mapping[str, int] = field(default_factory=dict)
     """The most tokens that an answer may be asked for, by name (`*` is a wildcard, the
     first that matches holds): more is an error there, and is lowered."""

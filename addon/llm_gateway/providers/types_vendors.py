@@ -86,6 +86,10 @@ LABS = (
         genai="google",
         hosts=("generativelanguage.googleapis.com",),
         free_quota="FreeTier",
+        free_key="a key of a project with billing is billed for every request, and a good "
+        "answer does not tell. How to tell: the list of API keys in AI Studio says Free "
+        "tier beside a key of a project without billing, and its 429s name quotas with "
+        "FreeTier in their id",
         free_presets=free_tiers.GOOGLE,
         notes="Limits hold per project and model, not per key; days begin at midnight "
         "Pacific time; failed attempts (503) count. A key of a project with billing is "

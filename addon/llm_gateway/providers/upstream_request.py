@@ -164,6 +164,48 @@ def model_list(
     )
 
 
+def stored_answer(
+    upstream: Upstream,
+    dialect: DialectSpec,
+    name: str,
+    below: str,
+    *,
+    client_headers: Headers = (),
+    query: str = "",
+    credential: Credential | None = None,
+) -> Outbound:
+    """A request about an answer that the provider keeps: `PATH/name` and what follows.
+
+    `query`: the client's; of it only what the dialect names passes.
+    """
+    origin, key = upstream.origin, upstream.key
+    if credential is not None:
+        key, origin = credential.token, credential.origin or origin
+    elif upstream.needs_credential:
+        raise NoCredential(f"{upstream.provider}: no credential was fetched")
+    row = upstream.type_info
+    headers = dict(OWN_HEADERS)
+    headers.update(dialect.headers)
+    allowed = _allowed(upstream, dialect, False)
+    headers.update(_forwarded(client_headers, allowed, dialect.forwarded_prefix))
+    if key is not None:
+        headers.update(_auth(row.auth_of(dialect.name), key.get_secret_value()))
+    headers.update(upstream.headers)
+    headers[b"accept-encoding"] = b"identity"
+    passing = dialect.stored.query if dialect.stored is not None else frozenset()
+    sent = _merged(upstream.query, query, passing) if query else upstream.query
+    path = f"{origin.path}{upstream.paths[dialect.name]}/{quote(name, safe='')}{below}"
+    return Outbound(
+        origin.scheme,
+        origin.host,
+        origin.port,
+        f"{path}{'?' if sent else ''}{sent}",
+        ((b"host", authority(origin).encode()), *headers.items()),
+        b"",
+        strip_usage=False,
+    )
+
+
 def authority(origin: Origin) -> str:
     """`host` or `host:port`, as the Host header has it."""
     host = f"[{origin.host}]" if ":" in origin.host else origin.host

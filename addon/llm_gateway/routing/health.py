@@ -97,8 +97,8 @@ class HealthTracker:
         self._served: dict[Key, _Result] = {}
         """The last good answer of an offer without a circuit."""
         self._mark = 0.0
-        self._billed: set[Key] = set()
-        """Whose rest is for a bill."""
+        self._billed: dict[Key, float] = {}
+        """Whose rest is for a bill, and until when."""
 
     def unavailable(
         self, offer: Key, now: float, dialect: str = ""
@@ -252,8 +252,14 @@ class HealthTracker:
         """It was billed though it counts as free: the model, or with `account` its key."""
         self.release_probe(offer)
         key = offer[:2] if account else offer
-        self._billed.add(key)
+        self._billed[key] = max(until, self._billed.get(key, until))
         self._rest(key, _Unavailability(until, "disabled", "billed though free"))
+
+    def billed(self, now: float) -> dict[Key, float]:
+        """What was billed though it counts as free -> until when it is not asked."""
+        self._tick(now)
+        self._billed = {k: until for k, until in self._billed.items() if until > now}
+        return dict(self._billed)
 
     def forget_bills(self) -> None:
         """The configuration changed: what counts as free is another matter now."""
@@ -285,6 +291,7 @@ class HealthTracker:
             self._cooled,
             self._silent,
             self._served,
+            self._billed,
         )
         for table in tables:
             for key in [k for k in table if k[0] == provider]:
@@ -307,8 +314,9 @@ class HealthTracker:
             )
         for rest in self._rests.values():
             rest.until -= back
-        for key in self._silent:
-            self._silent[key] -= back
+        for until in (self._silent, self._billed):
+            for key in until:
+                until[key] -= back
         self._served.clear()
 
 

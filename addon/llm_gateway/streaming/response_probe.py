@@ -56,6 +56,9 @@ class ResponseProbe:
         """With state ERROR: `error event`, `empty stream`, `broken body`, `no answer`."""
         self.answer: Event | None = None
         """With state CONTENT: the answer that is no stream, so that it is read once."""
+        self.stored_id: str | None = None
+        """Of an answer that its provider keeps, once it was named."""
+        self._stored = dialect.stored
         self._event_failed = dialect.event_failed
         self._answer_failed = dialect.answer_failed
         self._holds = _anything if below else dialect.holds_answer
@@ -133,6 +136,8 @@ class ResponseProbe:
             return self._state
         if event.event == "error" or self._event_failed(value):
             return self._fail("error event", error_in(value))
+        if self._stored is not None and self.stored_id is None:
+            self.stored_id = self._stored.read_id(value)
         if self._has_content(value):
             self._state = ProbeState.CONTENT
         return self._state
@@ -147,6 +152,8 @@ class ResponseProbe:
         if not self._holds(value):
             return self._fail("no answer", error_in(value))
         self.answer = value
+        if self._stored is not None:
+            self.stored_id = self._stored.read_id(value)
         self._state = ProbeState.CONTENT
         return self._state
 

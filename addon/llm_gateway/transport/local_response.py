@@ -59,7 +59,7 @@ def preflight(origin: str, request: http.Headers) -> Pairs:
     asked = request.get("access-control-request-headers", "")
     return (
         ("access-control-allow-origin", origin),
-        ("access-control-allow-methods", "GET, POST, OPTIONS"),
+        ("access-control-allow-methods", "GET, POST, DELETE, OPTIONS"),
         # `*` does not stand for authorization, so each name that was asked for is said.
         ("access-control-allow-headers", asked or "authorization, content-type"),
         ("access-control-max-age", "600"),

@@ -3,6 +3,7 @@
 from llm_gateway.dialects import openai_errors, openai_usage
 from llm_gateway.dialects.billed import openai_classes
 from llm_gateway.dialects.responses.answer import (
+    STORED,
     STREAM_END,
     has_content,
     holds_answer,
@@ -38,6 +39,7 @@ RESPONSES = DialectSpec(
     read_usage=openai_usage.read_usage_whole,
     read_classes=openai_classes,
     is_pending=is_pending,
+    stored=STORED,
     error_body=openai_errors.error_body,
     stream_error=stream_error,
 )

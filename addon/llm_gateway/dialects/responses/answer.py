@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from llm_gateway.dialects.spec import StreamEnd
+from llm_gateway.dialects.spec import Stored, StreamEnd
 
 _LAST = frozenset({"response.completed", "response.incomplete", "response.cancelled"})
 _UNFINISHED = frozenset({"incomplete", "in_progress", "queued", "cancelled"})
@@ -56,3 +56,24 @@ _PENDING = frozenset({"queued", "in_progress"})
 
 def is_pending(answer: Mapping[str, object]) -> bool:
     return answer.get("status") in _PENDING and "output" in answer
+
+
+LONGEST_ID = 256
+
+
+def _stored_id(value: Mapping[str, object]) -> str | None:
+    nested = value.get("response")
+    answer = nested if isinstance(nested, dict) else value
+    name = answer.get("id")
+    kept = answer.get("store") is not False and "output" in answer
+    return name if kept and isinstance(name, str) and len(name) <= LONGEST_ID else None
+
+
+STORED = Stored(
+    _stored_id,
+    (("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/input_items")),
+    frozenset({"", "/cancel"}),
+    frozenset(
+        {"stream", "starting_after", "include", "include[]", "after", "limit", "order"}
+    ),
+)
