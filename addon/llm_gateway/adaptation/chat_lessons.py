@@ -16,15 +16,32 @@ SHAPE = Shape(
         {
             *("stream_options", "store", "metadata", "user", "service_tier", "seed"),
             *("logprobs", "top_logprobs", "logit_bias", "parallel_tool_calls", "stop"),
-            *("reasoning_effort", "verbosity", "prediction", "modalities", "cache_control"),
+            *(
+                "reasoning_effort",
+                "verbosity",
+                "prediction",
+                "modalities",
+                "cache_control",
+            ),
             *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
             *("safety_identifier", "max_tokens", "max_completion_tokens", "thinking"),
-            *("reasoning", "enable_thinking", "thinking_budget", "chat_template_kwargs"),
+            *(
+                "reasoning",
+                "enable_thinking",
+                "thinking_budget",
+                "chat_template_kwargs",
+            ),
             *("include_reasoning", "reasoning_format", "reasoning_split", "extra_body"),
             *("tool_stream", "random_seed", "safe_prompt", "provider", "transforms"),
             *("models", "route", "usage", "think", "keep_alive", "options", "num_ctx"),
             *("disable_reasoning", "do_sample", "request_id", "user_id", "caching"),
-            *("preserve_thinking", "clear_thinking", "session_id", "trace", "functions"),
+            *(
+                "preserve_thinking",
+                "clear_thinking",
+                "session_id",
+                "trace",
+                "functions",
+            ),
         }
     )
     - {"functions"},
@@ -40,7 +57,9 @@ SHAPE = Shape(
     ),
     calls="tool_calls",
     call_core=frozenset({"id", "type", "function", "name", "arguments"}),
-    tool=frozenset({"strict", "cache_control", "defer_loading", "eager_input_streaming"}),
+    tool=frozenset(
+        {"strict", "cache_control", "defer_loading", "eager_input_streaming"}
+    ),
     part=frozenset({"cache_control", "annotations", "id"}),
     renames={
         "max_tokens": "max_completion_tokens",
@@ -222,7 +241,9 @@ def content_of_schema(refusal: Refusal) -> Iterator[str]:
     said = refusal.match.string
     if re.search(r"/content[`'\"], [`'\"]array", said):
         yield from _if_found(refusal, "content:text")
-    if re.search(r"/content[`'\"], [`'\"](?:null|undefined)|/messages/\d+[`'\"] are", said):
+    if re.search(
+        r"/content[`'\"], [`'\"](?:null|undefined)|/messages/\d+[`'\"] are", said
+    ):
         yield from _if_found(refusal, "content:null")
 
 

@@ -24,6 +24,7 @@ from llm_gateway.adaptation.wording import NEEDED, Refusal
 MOST_NAMED = 16
 """Members of one refusal that are looked at."""
 _TOKEN = re.compile(r"[\w$-]+")
+_PLACE = re.compile(r"[\w.\[\]/$-]+")
 _WANTED_BACK = re.compile(
     r"must\s+be\s+(?:passed\s+back|included|provided|present)|(?:is|are)\s+(?:missing|required)",
     re.IGNORECASE,
@@ -76,8 +77,9 @@ def left_out(shape: Shape, refusal: Refusal) -> Iterator[str]:
     for found in islice(match.re.finditer(match.string), MOST_NAMED):
         groups = found.groupdict()
         at = _TOKEN.findall(groups.get("at") or "")
-        for name in (groups.get("names") or groups.get("name") or "").split(","):
-            path = _TOKEN.findall(name)
+        for piece in (groups.get("names") or groups.get("name") or "").split(","):
+            first = _PLACE.search(piece)
+            path = _TOKEN.findall(first[0]) if first else []
             if path:
                 yield from named(
                     shape, refusal, path if len(path) > 1 else [*at, *path]

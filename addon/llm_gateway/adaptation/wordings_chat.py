@@ -173,7 +173,12 @@ _VALUES = (
     ),
     *(
         Wording(
-            number, _CHAT, words(pattern), lessons.most_output, source, frozenset({400, 413, 422})
+            number,
+            _CHAT,
+            words(pattern),
+            lessons.most_output,
+            source,
+            frozenset({400, 413, 422}),
         )
         for number, source, pattern in lessons.LARGEST_OUTPUT
     ),
@@ -329,7 +334,9 @@ _TOOLS = (
     Wording(
         64,
         _CHAT,
-        words(r"function parameters is empty|parameters\W{0,3}(?:field )?(?:is|are) required.{0,40}(?:function|tool)|tools?\W.{0,60}parameters[`'\"]?\W{1,3}(?:field required|missing|is required)"),
+        words(
+            r"function parameters is empty|parameters\W{0,3}(?:field )?(?:is|are) required.{0,40}(?:function|tool)|tools?\W.{0,60}parameters[`'\"]?\W{1,3}(?:field required|missing|is required)"
+        ),
         "tools:parameters",
         "MiniMax (2013)",
     ),
@@ -360,14 +367,18 @@ _TOOLS = (
     Wording(
         68,
         _CHAT,
-        words(r"type\W{1,3}should be defined in anyof|anyof\W.{0,60}instead of the parent schema"),
+        words(
+            r"type\W{1,3}should be defined in anyof|anyof\W.{0,60}instead of the parent schema"
+        ),
         "schema:type=beside_anyOf",
         "Kimi",
     ),
     Wording(
         69,
         _CHAT,
-        words(r"invalid function arguments json|arguments\b.{0,60}(?:must be|not|invalid|is not) (?:a )?valid json|failed to parse tool call arguments"),
+        words(
+            r"invalid function arguments json|arguments\b.{0,60}(?:must be|not|invalid|is not) (?:a )?valid json|failed to parse tool call arguments"
+        ),
         "tools:arguments",
         "MiniMax (2013), llama.cpp",
         TEMPLATE,
@@ -418,7 +429,9 @@ _ROLES = (
     Wording(
         83,
         _CHAT,
-        words(r"(?:only|at most) one system message|more than one system message|multiple system messages|invalid chat setting"),
+        words(
+            r"(?:only|at most) one system message|more than one system message|multiple system messages|invalid chat setting"
+        ),
         "role:system=one",
         "MiniMax (2013)",
         TEMPLATE,
@@ -426,7 +439,9 @@ _ROLES = (
     Wording(
         84,
         _CHAT,
-        words(r"system role (?:is )?not supported|only user and assistant roles are supported|only user, assistant and tool roles"),
+        words(
+            r"system role (?:is )?not supported|only user and assistant roles are supported|only user, assistant and tool roles"
+        ),
         "role:system=user",
         "templates of Gemma and of older Mistral models",
         TEMPLATE,
@@ -434,7 +449,9 @@ _ROLES = (
     Wording(
         85,
         _CHAT,
-        words(r"roles must alternate|function call turn comes immediately after a user turn"),
+        words(
+            r"roles must alternate|function call turn comes immediately after a user turn"
+        ),
         steps("role:same=merged", "role:system=user"),
         "vLLM, llama.cpp (templates), Gemini",
         TEMPLATE,
@@ -453,7 +470,9 @@ _ROLES = (
     Wording(
         87,
         _CHAT,
-        words(r"no user query found|at least one user message|messages parameter is illegal|messages must contain (?:a|at least one) user"),
+        words(
+            r"no user query found|at least one user message|messages parameter is illegal|messages must contain (?:a|at least one) user"
+        ),
         lessons.user_wanted,
         "Z.ai (1214), templates of Qwen",
         TEMPLATE,
@@ -464,7 +483,9 @@ _CONTENT = (
     Wording(
         100,
         _CHAT,
-        words(r"[`'\"](?:array|null|undefined)[`'\"] not in [`'\"]string|required properties at [`'\"]/messages/\d+[`'\"] are"),
+        words(
+            r"[`'\"](?:array|null|undefined)[`'\"] not in [`'\"]string|required properties at [`'\"]/messages/\d+[`'\"] are"
+        ),
         lessons.content_of_schema,
         "Cloudflare (5006)",
     ),
@@ -488,14 +509,18 @@ _CONTENT = (
     Wording(
         103,
         _CHAT,
-        words(r"must have non-empty content|must not be empty|must have either content or tool_calls|content (?:field )?(?:is|cannot be|can't be) empty|must contain non-whitespace text"),
+        words(
+            r"must have non-empty content|must not be empty|must have either content or tool_calls|content (?:field )?(?:is|cannot be|can't be) empty|must contain non-whitespace text"
+        ),
         lessons.empty_turns,
         "Kimi, Mistral (3240), Claude behind chat endpoints",
     ),
     Wording(
         104,
         _CHAT,
-        words(r"unknown variant [`'\"]?image_url|(?:does|do) not support (?:image|vision)|image input is not supported|no endpoints found that support image input"),
+        words(
+            r"unknown variant [`'\"]?image_url|(?:does|do) not support (?:image|vision)|image input is not supported|no endpoints found that support image input"
+        ),
         lessons.no_images,
         "DeepSeek, OpenRouter (404)",
         ELSEWHERE,
@@ -503,7 +528,9 @@ _CONTENT = (
     Wording(
         105,
         _CHAT,
-        words(r"(?:cannot|can't|could not|can only) concatenate|unsupported operand type|must be real string, not"),
+        words(
+            r"(?:cannot|can't|could not|can only) concatenate|unsupported operand type|must be real string, not"
+        ),
         lessons.content_as_string,
         "templates that join texts (vLLM, llama.cpp, LM Studio)",
         TEMPLATE,
@@ -532,7 +559,8 @@ _MEMBERS = (
         120,
         _CHAT,
         words(
-            r"(?:[`'\"](?P<at>[\w.\[\]-]{1,120})[`'\"]\s*:\s*)?property [`'\"](?P<name>[^`'\"]{1,120})[`'\"] (?:is )?" + _NOT_TAKEN
+            r"(?:[`'\"](?P<at>[\w.\[\]-]{1,120})[`'\"]\s*:\s*)?property [`'\"](?P<name>[^`'\"]{1,120})[`'\"] (?:is )?"
+            + _NOT_TAKEN
         ),
         _left_out,
         "Groq, Cerebras (wrong_api_format)",
@@ -570,21 +598,25 @@ _MEMBERS = (
     Wording(
         125,
         _CHAT,
-        words(r"unsupported parameter\(s\):\s*(?P<names>[\w\s,.`'\"\[\]-]{1,300})"),
+        words(r"unsupported parameter\(s\):\s*(?P<names>[^\n:;()]{1,300})"),
         _left_out,
         "NVIDIA NIM",
     ),
     Wording(
         126,
         _CHAT,
-        words(r"unrecognized request arguments? supplied:\s*(?P<names>[\w\s,.`'\"-]{1,200})"),
+        words(
+            r"unrecognized request arguments? supplied:\s*(?P<names>[^\n:;()]{1,200})"
+        ),
         _left_out,
         "OpenAI",
     ),
     Wording(
         127,
         _CHAT,
-        words(r"unrecognized key(?:s|\(s\))?(?: in object)?:\s*(?P<names>[\w\s,.`'\"-]{1,200})"),
+        words(
+            r"unrecognized key(?:s|\(s\))?(?: in object)?:\s*(?P<names>[^\n:;()]{1,200})"
+        ),
         _left_out,
         "servers that check with zod",
     ),
@@ -607,7 +639,9 @@ _MEMBERS = (
     Wording(
         130,
         _CHAT,
-        words(rf"[`'\"](?P<name>[\w.\[\]$-]{{1,120}})[`'\"](?: (?:parameter|field|option))? (?:is|are|was) {_NOT_TAKEN}"),
+        words(
+            rf"[`'\"](?P<name>[\w.\[\]$-]{{1,120}})[`'\"](?: (?:parameter|field|option))? (?:is|are|was) {_NOT_TAKEN}"
+        ),
         _left_out,
         "Claude behind chat endpoints, several",
     ),
@@ -621,7 +655,9 @@ _MEMBERS = (
     Wording(
         132,
         _CHAT,
-        words(r"unsupported|not supported|unrecogni[sz]ed|unknown|unexpected|extra|not permitted|not allowed|forbidden|not compatible|additional propert"),
+        words(
+            r"unsupported|not supported|unrecogni[sz]ed|unknown|unexpected|extra|not permitted|not allowed|forbidden|not compatible|additional propert"
+        ),
         lessons.named_somewhere,
         "whoever refuses what the gateway itself puts in, in words of its own",
     ),
