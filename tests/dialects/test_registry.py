@@ -35,6 +35,7 @@ from llm_gateway.streaming.response_probe import ProbeState, ResponseProbe
 from llm_gateway.streaming.stream_meter import StreamMeter
 
 PACKAGE = Path(llm_gateway.__file__).parent
+TABLES = PACKAGE / "adaptation"
 FOLDER = Path(dialects.__file__).parent
 NAMES = [path.name for path in FOLDER.iterdir() if (path / "__init__.py").exists()]
 
@@ -219,14 +220,15 @@ def test_a_path_without_a_model() -> None:
 
 
 def _sources() -> Iterator[Path]:
-    """Product code outside of `dialects/`, the provider rows aside."""
+    """Product code outside of `dialects/`; rows of providers and the tables of quirks,
+    whose members some dialects are called after, aside."""
     rows = {
         path
         for path in (PACKAGE / "providers").glob("*.py")
         if re.search(r"\bProviderType\(|^OPENAI = speaks\(", path.read_text(), re.M)
     }
     for path in sorted(PACKAGE.rglob("*.py")):
-        if FOLDER not in path.parents and path not in rows:
+        if not {FOLDER, TABLES} & {*path.parents} and path not in rows:
             yield path
 
 

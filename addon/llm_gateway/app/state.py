@@ -23,6 +23,7 @@ from llm_gateway.ledger.store import Store
 from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.credentials import Credentials
+from llm_gateway.providers.upstream_request import address_of
 from llm_gateway.routing.affinity import ConversationAffinity
 from llm_gateway.routing.state import RoutingContext
 
@@ -41,6 +42,11 @@ LEVELS = {
 def committed(waiter: CommitFuture) -> Awaitable[bool]:
     """What the store gives on the event loop is always a future of that loop."""
     return cast("asyncio.Future[bool]", waiter)
+
+
+def addresses_of(catalog: Catalog) -> dict[str, str]:
+    """Provider -> where it is."""
+    return {key[0]: address_of(up.origin) for key, up in catalog.upstreams.items()}
 
 
 @dataclass(slots=True)
@@ -82,6 +88,8 @@ class AppState(RoutingContext):
     in_flight: int = 0
     state_dirty: bool = True
     """Something that the dashboard shows has moved since it was last written."""
+    quirks_dirty: bool = False
+    """A learned quirk was used since they were last written."""
     notices: Notices = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,6 +116,10 @@ class AppState(RoutingContext):
         dialect, out of the ledger. Blocks."""
         for provider, dialect in self.store.spoken():
             self.health.answered((provider,), dialect)
+        for lesson in self.store.quirks():
+            self.quirks.remember(lesson)
+        self.quirks.forget_old(now)
+        self.quirks.forget_moved(addresses_of(catalog))
         missing = self.limiter.missing(tuple(catalog.limits()))
         if missing:
             self.limiter.replay(self.store.spent(now - LONGEST_WINDOW), missing, now)
@@ -145,7 +157,8 @@ class AppState(RoutingContext):
         for provider in changed | {key[0] for key in old.keys() - catalog.upstreams}:
             self.health.forget(provider)
             self.credentials.forget(provider)
-            self.quirks.forget(provider)
+        if self.quirks.forget_moved(addresses_of(catalog)):
+            self.save_quirks()
         if catalog.config.log_level != self.catalog_log_level:
             self.catalog_log_level = catalog.config.log_level
             if not self.log_level_is_given:
@@ -155,6 +168,11 @@ class AppState(RoutingContext):
         self.loading = ConfigStatus(catalog.revision, now)
         self.state_dirty = True
         self.publish()
+
+    def save_quirks(self) -> None:
+        """What refusals taught, for the next start and for people to see."""
+        self.quirks_dirty = False
+        self.store.learned(self.quirks)
 
     def publish(self) -> None:
         """The running configuration, without secrets, for SQL to join."""

@@ -232,6 +232,22 @@ CREATE TABLE gateway_state (
 """
 
 
+QUIRKS = """
+CREATE TABLE quirks (
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  dialect TEXT NOT NULL,
+  quirk TEXT NOT NULL,
+  learned_at TEXT NOT NULL,
+  wording INTEGER NOT NULL,
+  words TEXT NOT NULL DEFAULT '',
+  address TEXT NOT NULL DEFAULT '',
+  uses INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (provider, model, dialect, quirk)
+) STRICT, WITHOUT ROWID
+"""
+
+
 @MIGRATIONS()
 def m001_history(db: Database) -> None:
     """Requests, their attempts, why they went where they went, what else happened."""
@@ -264,6 +280,13 @@ def m004_views(db: Database) -> None:
 def m005_settled_later(db: Database) -> None:
     """Requests whose usage is known only after their end: sums follow."""
     db.execute(rollups.SETTLED_LATER)
+
+
+@MIGRATIONS()
+def m006_quirks(db: Database) -> None:
+    """What refusals taught, and which parts of a request were written otherwise."""
+    db.execute(QUIRKS)
+    db.execute("ALTER TABLE requests ADD COLUMN adapted TEXT")
 
 
 def names() -> tuple[str, ...]:
