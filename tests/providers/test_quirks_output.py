@@ -37,7 +37,9 @@ def test_learned_from_a_refusal(sentence: str, most: int | None) -> None:
 
 
 def test_the_newer_word_wins() -> None:
-    both = Quirks.parse("limit:max_tokens<=9000") | Quirks.parse("limit:max_tokens<=8000")
+    both = Quirks.parse("limit:max_tokens<=9000") | Quirks.parse(
+        "limit:max_tokens<=8000"
+    )
     assert largest_output(both, CHAT.name) == 8000
     assert largest_output(NO_QUIRKS, CHAT.name) is None
 

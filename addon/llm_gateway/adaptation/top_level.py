@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from llm_gateway.adaptation.adapted import Adapted, Change
 from llm_gateway.adaptation.kept_state import Recall, nothing_kept
 from llm_gateway.adaptation.vocabulary import Quirks
-
-ALWAYS = frozenset({"model", "messages", "input", "contents", "tools", "prompt"})
-"""What every request needs: never taken away or renamed."""
+from llm_gateway.adaptation.wording import NEEDED
 
 _WHOLE = re.compile(r"\d{1,15}")
 
@@ -27,7 +25,7 @@ def adapt_top_level(
     changes: list[Change] = []
     for quirk in quirks:
         kind, name, value, sign = quirk
-        if name not in values or name in ALWAYS:
+        if name not in values or name in NEEDED:
             continue
         if kind == "member" or (kind == "sampling" and not value):
             dropped.add(name)

@@ -10,10 +10,10 @@ What this file does not know: what a refusal means (failures.py), limits, the le
 from dataclasses import replace
 
 from llm_gateway.adaptation.adapted import UNCHANGED, Adapted
-from llm_gateway.adaptation.kept_state import nothing_kept
 from llm_gateway.adaptation.learned import LearnedQuirks
 from llm_gateway.adaptation.top_level import adapt_top_level
 from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DialectSpec
 from llm_gateway.domain import Adaptation, Decision, Offer
 from llm_gateway.pipeline.exchange import Attempt, Exchange
@@ -36,13 +36,18 @@ def known_quirks(
 
 
 def adapt(
-    exchange: Exchange, upstream: Upstream, offer: Offer, quirks: Quirks
+    runtime: AppState,
+    exchange: Exchange,
+    upstream: Upstream,
+    offer: Offer,
+    quirks: Quirks,
 ) -> Adapted:
     """What of the client's body is written otherwise for this offer."""
     if not quirks:
         return UNCHANGED
     adapter = exchange.dialect.adapt or adapt_top_level
-    return adapter(exchange.values(), quirks, nothing_kept)
+    recall = runtime.recall(exchange.call, upstream, offer.model)
+    return adapter(exchange.values(), quirks, recall)
 
 
 def sent_values(exchange: Exchange, attempt: Attempt) -> dict[str, object]:

@@ -229,7 +229,7 @@ class FailureHandler:
         quirks = known_quirks(
             self.runtime.quirks, attempt.upstream, offer, exchange.dialect
         )
-        again = adapt(exchange, attempt.upstream, offer, quirks)
+        again = adapt(self.runtime, exchange, attempt.upstream, offer, quirks)
         if again.unfit:
             exchange.unfit[offer.key] = again.unfit
             return NextStep.NEXT_CANDIDATE
