@@ -67,7 +67,10 @@ class LearnedQuirks:
             return False
         if old is None and self._count(lesson.provider) >= MOST:
             return False
-        self._all.setdefault(lesson.place, {})[key] = lesson
+        lessons = self._all.setdefault(lesson.place, {})
+        if lesson.quirk.kind == "rename":
+            lessons.pop(("rename", lesson.quirk.value, lesson.quirk.sign), None)
+        lessons[key] = lesson
         self._rebuild(lesson.place)
         return True
 
