@@ -175,14 +175,10 @@ def _open(path: Path, durability: str) -> Opened:
 
 def check(connection: sqlite3.Connection) -> None:
     """Raises what SQLite raises for a damaged file, whichever way it says so."""
-    # What is damaged may be named, and its name be no text any more.
-    found = str(
-        connection.execute(
-            "SELECT CAST(quick_check AS BLOB) FROM pragma_quick_check(1)"
-        ).fetchone()[0],
-        "utf-8",
-        "replace",
-    )
+    try:
+        found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except UnicodeDecodeError:  # what is damaged is named, and its name is no text
+        found = "malformed database schema"
     if found != "ok":
         error = sqlite3.DatabaseError(found.splitlines()[-1])
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
