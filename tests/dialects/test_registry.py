@@ -35,7 +35,6 @@ from llm_gateway.streaming.response_probe import ProbeState, ResponseProbe
 from llm_gateway.streaming.stream_meter import StreamMeter
 
 PACKAGE = Path(llm_gateway.__file__).parent
-TABLES = PACKAGE / "adaptation"
 FOLDER = Path(dialects.__file__).parent
 NAMES = [path.name for path in FOLDER.iterdir() if (path / "__init__.py").exists()]
 
@@ -220,15 +219,18 @@ def test_a_path_without_a_model() -> None:
 
 
 def _sources() -> Iterator[Path]:
-    """Product code outside of `dialects/`; rows of providers and the tables of quirks,
-    whose members some dialects are called after, aside."""
+    """Product code outside of `dialects/`; rows of providers and the tables of what
+    refusals in a dialect teach aside."""
     rows = {
         path
         for path in (PACKAGE / "providers").glob("*.py")
         if re.search(r"\bProviderType\(|^OPENAI = speaks\(", path.read_text(), re.M)
     }
+    adaptation = PACKAGE / "adaptation"
+    tables = ("wording*.py", "*_lessons.py", "sentences.py")
+    rows |= {path for table in tables for path in adaptation.glob(table)}
     for path in sorted(PACKAGE.rglob("*.py")):
-        if not {FOLDER, TABLES} & {*path.parents} and path not in rows:
+        if FOLDER not in path.parents and path not in rows:
             yield path
 
 

@@ -219,6 +219,24 @@ def choice_as_string(refusal: Refusal) -> Iterator[str]:
         yield "tool_choice:forced=string"
 
 
+def unpaired(refusal: Refusal) -> Iterator[str]:
+    """Ids that clients cut to the same look like calls without results."""
+    ids = [
+        call.get("id")
+        for message in _messages(refusal.sent)
+        if isinstance(calls := message.get("tool_calls"), list)
+        for call in calls
+        if isinstance(call, dict)
+    ]
+    said = [id for id in ids if isinstance(id, str)]
+    if len({*said}) == len(ids):
+        yield "tools:paired"
+    elif all(re.fullmatch("[a-zA-Z0-9]{9}", id) for id in said):
+        yield "id:call=[a-zA-Z0-9]{9}"
+    else:
+        yield "id:call=[a-zA-Z0-9_-]{1,64}"
+
+
 def developer(refusal: Refusal) -> Iterator[str]:
     if "developer" in _roles(refusal.sent):
         yield "role:developer=system"

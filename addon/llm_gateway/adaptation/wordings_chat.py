@@ -391,7 +391,7 @@ _TOOLS = (
             r"|did not have response messages|must be a response to a prece?eding message with"
             r"|function response parts is equal to the number of function call parts"
         ),
-        "tools:paired",
+        lessons.unpaired,
         "MiniMax (2013), Mistral (3230), OpenAI, Gemini",
     ),
 )
