@@ -182,6 +182,17 @@ class AppState(RoutingContext):
         self.quirks_dirty = False
         self.store.learned(self.quirks)
 
+    def forget_quirks(self, provider: str, model: str | None = None) -> int:
+        """By hand: of a provider, or of one of its models. How many there were."""
+        gone = self.quirks.forget(provider, model)
+        if gone:
+            subject = f"{provider}/{model}" if model else provider
+            self.event(
+                "quirk", subject, f"{len(gone)} learned quirks forgotten by hand"
+            )
+            self.save_quirks()
+        return len(gone)
+
     def publish(self) -> None:
         """The running configuration, without secrets, for SQL to join."""
         clients = [limit for c in self.catalog.clients for limit in c.limits]

@@ -43,7 +43,7 @@ def adapt(
     quirks: Quirks,
 ) -> Adapted:
     """What of the client's body is written otherwise for this offer."""
-    if not quirks:
+    if not quirks and not exchange.needs_look():
         return UNCHANGED
     adapter = exchange.dialect.adapt or adapt_top_level
     recall = runtime.recall(exchange.call, upstream, offer.model)

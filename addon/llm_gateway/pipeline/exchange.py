@@ -133,12 +133,20 @@ class Exchange:
     """Its row is in the ledger."""
 
     _values: dict[str, object] | None = None
+    _look: bool | None = None
 
     def values(self) -> dict[str, object]:
         """Top-level values of the client's body: read once, and only where wanted."""
         if self._values is None:
             self._values = self.body.values()
         return self._values
+
+    def needs_look(self) -> bool:
+        """The body may hold what is mended for everybody, without a quirk."""
+        if self._look is None:
+            look = self.dialect.needs_look
+            self._look = look is not None and look(self.body.raw)
+        return self._look
 
     @property
     def dialect(self) -> DialectSpec:
