@@ -127,4 +127,5 @@ def test_names_of_migrations_are_known_without_a_file():
         "m005_settled_later",
         "m006_billed_offers",
         "m007_bound_ids",
+        "m008_quirks",
     )

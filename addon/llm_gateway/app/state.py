@@ -15,14 +15,17 @@ from typing import cast
 
 from pydantic import SecretStr
 
+from llm_gateway.adaptation.kept_state import KeptState, Recall, asker_of
 from llm_gateway.app.background import Background
 from llm_gateway.app.notices import Notices
-from llm_gateway.domain import Event, Offer
+from llm_gateway.domain import Event, GatewayRequest, Offer
 from llm_gateway.ledger.spent import LONGEST_WINDOW
 from llm_gateway.ledger.store import Store
 from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.credentials import Credentials
+from llm_gateway.providers.upstream import Upstream
+from llm_gateway.providers.upstream_request import address_of
 from llm_gateway.routing.affinity import ConversationAffinity
 from llm_gateway.routing.health import BILLED_FOR
 from llm_gateway.routing.state import RoutingContext
@@ -42,6 +45,11 @@ LEVELS = {
 def committed(waiter: CommitFuture) -> Awaitable[bool]:
     """What the store gives on the event loop is always a future of that loop."""
     return cast("asyncio.Future[bool]", waiter)
+
+
+def addresses_of(catalog: Catalog) -> dict[str, str]:
+    """Provider -> where it is."""
+    return {key[0]: address_of(up.origin) for key, up in catalog.upstreams.items()}
 
 
 @dataclass(slots=True)
@@ -66,6 +74,7 @@ class AppState(RoutingContext):
     """Who wants to know of a new configuration."""
     on_shutdown: list[Callable[[], None]] = field(default_factory=list)
     """Who settles what is still open when the gateway ends."""
+    kept: KeptState = field(default_factory=KeptState)
     affinity: ConversationAffinity = field(default_factory=ConversationAffinity)
     background: Background = field(default_factory=Background)
     draining: bool = False
@@ -83,6 +92,8 @@ class AppState(RoutingContext):
     in_flight: int = 0
     state_dirty: bool = True
     """Something that the dashboard shows has moved since it was last written."""
+    quirks_dirty: bool = False
+    """A learned quirk was used since they were last written."""
     notices: Notices = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,6 +115,11 @@ class AppState(RoutingContext):
         logger.log(level, "%s: %s", subject or kind, message)
         self.state_dirty = True
 
+    def recall(self, call: GatewayRequest, upstream: Upstream, model: str) -> Recall:
+        """What was kept for who asks, as far as `model` of `upstream` may see it."""
+        asker = asker_of(call.known_client, call.client)
+        return self.kept.recall_for(asker, upstream.maker(model), call.ask.opening)
+
     def replay(self, catalog: Catalog, now: float) -> None:
         """Counters for limits that are not counted yet, who has answered in which
         dialect, and who was billed though free, out of the ledger. Blocks."""
@@ -111,6 +127,10 @@ class AppState(RoutingContext):
             self.health.answered((provider,), dialect)
         for key, until in self.store.billed(catalog.revision, now).items():
             self.health.bill(key, until, account=len(key) < 3)
+        for lesson in self.store.quirks():
+            self.quirks.remember(lesson)
+        self.quirks.forget_old(now)
+        self.quirks.forget_moved(addresses_of(catalog))
         missing = self.limiter.missing(tuple(catalog.limits()))
         if missing:
             self.limiter.replay(self.store.spent(now - LONGEST_WINDOW), missing, now)
@@ -149,9 +169,10 @@ class AppState(RoutingContext):
         for provider in changed | {key[0] for key in old.keys() - catalog.upstreams}:
             self.health.forget(provider)
             self.credentials.forget(provider)
-            self.quirks.forget(provider)
         if had_bills:
             self._keep_bills(now)
+        if self.quirks.forget_moved(addresses_of(catalog)):
+            self.save_quirks()
         if catalog.config.log_level != self.catalog_log_level:
             self.catalog_log_level = catalog.config.log_level
             if not self.log_level_is_given:
@@ -175,6 +196,22 @@ class AppState(RoutingContext):
 
     def _keep_bills(self, now: float) -> None:
         self.store.billed_offers(self.health.billed(now), self.catalog.revision, now)
+
+    def save_quirks(self) -> None:
+        """What refusals taught, for the next start and for people to see."""
+        self.quirks_dirty = False
+        self.store.learned(self.quirks)
+
+    def forget_quirks(self, provider: str, model: str | None = None) -> int:
+        """By hand: of a provider, or of one of its models. How many there were."""
+        gone = self.quirks.forget(provider, model)
+        if gone:
+            subject = f"{provider}/{model}" if model else provider
+            self.event(
+                "quirk", subject, f"{len(gone)} learned quirks forgotten by hand"
+            )
+            self.save_quirks()
+        return len(gone)
 
     def publish(self) -> None:
         """The running configuration, without secrets, for SQL to join."""

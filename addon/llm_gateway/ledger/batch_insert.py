@@ -74,6 +74,11 @@ _KNOWN_CLIENT = (
     " ELSE (SELECT known_client FROM requests WHERE id = new.request) END"
 )
 _BY_REQUEST = {"request": "new.request"}
+# A request that went on to another candidate may have been adapted to it, too.
+_LATER_DECISION = (
+    "(request) DO UPDATE SET candidates = excluded.candidates"
+    " WHERE candidates <> excluded.candidates"
+)
 
 _OF_REQUEST = _BY_REQUEST | {
     column: f"(SELECT {source} FROM requests WHERE id = new.request)"
@@ -102,7 +107,7 @@ TRIGGER = "\n  ".join(
             _BY_REQUEST | {"client": _KNOWN_CLIENT},
             f"(request, n) {_completed('attempts', 'n', Part.ATTEMPT)}",
         ),
-        _insert(Part.DECISION, "decisions", _BY_REQUEST),
+        _insert(Part.DECISION, "decisions", _BY_REQUEST, _LATER_DECISION),
         _insert(Part.EVENT, "events", {}),
         # Before the answer's own row is complete, nobody knows whose it is.
         _insert(Part.BOUND, "bound_ids", _OF_REQUEST),

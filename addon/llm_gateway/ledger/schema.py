@@ -273,6 +273,22 @@ CREATE TABLE gateway_state (
 """
 
 
+QUIRKS = """
+CREATE TABLE quirks (
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  dialect TEXT NOT NULL,
+  quirk TEXT NOT NULL,
+  learned_at TEXT NOT NULL,
+  wording INTEGER NOT NULL,
+  words TEXT NOT NULL DEFAULT '',
+  address TEXT NOT NULL DEFAULT '',
+  uses INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (provider, model, dialect, quirk)
+) STRICT, WITHOUT ROWID
+"""
+
+
 @MIGRATIONS()
 def m001_history(db: Database) -> None:
     """Requests, their attempts, why they went where they went, what else happened."""
@@ -318,6 +334,13 @@ def m007_bound_ids(db: Database) -> None:
     """Answers that providers keep: whose they are, and what becomes of their attempts."""
     for sql in (BOUND_IDS, BOUND_IDS_INDEX, ATTEMPTS_SETTLED_LATER):
         db.execute(sql)
+
+
+@MIGRATIONS()
+def m008_quirks(db: Database) -> None:
+    """What refusals taught, and which parts of a request were written otherwise."""
+    db.execute(QUIRKS)
+    db.execute("ALTER TABLE requests ADD COLUMN adapted TEXT")
 
 
 def names() -> tuple[str, ...]:

@@ -13,10 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from llm_gateway.adaptation.learned import LearnedQuirk
+from llm_gateway.adaptation.vocabulary import Quirk
 from llm_gateway.domain import Candidate, Limit, Metric, Offer, Origin, Price
 from llm_gateway.ledger.rows import Row, dollars, iso_or_none, storable
 from llm_gateway.limits.values import LimitStatus
-from llm_gateway.timestamps import iso
+from llm_gateway.timestamps import iso, unix
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,38 @@ def gateway_state(state: GatewayState, degraded: Sequence[str]) -> TableSnapshot
         "detail": json.dumps(dict(state.detail)),
     }
     return TableSnapshot("gateway_state", tuple(row), (tuple(row.values()),))
+
+
+# -- what refusals taught ------------------------------------------------------------
+
+_QUIRKS = ("provider", "model", "dialect", "quirk", "learned_at", "wording")
+_QUIRK_COLUMNS = (*_QUIRKS, "words", "address", "uses")
+ALL_QUIRKS = f"SELECT {', '.join(_QUIRK_COLUMNS)} FROM quirks ORDER BY learned_at"
+
+
+def learned_quirks(lessons: Iterable[LearnedQuirk]) -> TableSnapshot:
+    rows = tuple(
+        (
+            *(storable(x.provider), storable(x.model), x.dialect, str(x.quirk)),
+            *(iso(x.at), x.wording, storable(x.words), x.address, x.uses),
+        )
+        for x in lessons
+    )
+    return TableSnapshot("quirks", _QUIRK_COLUMNS, rows)
+
+
+def read_quirks(rows: Iterable[Mapping[str, Any]]) -> list[LearnedQuirk]:
+    """Rows of another version, whose quirks mean nothing here, are left out."""
+    found = []
+    for row in rows:
+        try:
+            quirk, at = Quirk.parse(row["quirk"]), unix(row["learned_at"])
+        except ValueError:
+            continue
+        place = row["provider"], row["model"], row["dialect"]
+        more = row["wording"], row["words"], row["address"], row["uses"]
+        found.append(LearnedQuirk(*place, quirk, at, *more))
+    return found
 
 
 # -- the running configuration -------------------------------------------------------

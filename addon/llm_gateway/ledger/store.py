@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from llm_gateway.adaptation.learned import LearnedQuirk
 from llm_gateway.domain import (
     AttemptRecord,
     Candidate,
@@ -189,6 +190,10 @@ class Store:
         for whole in state_tables.running_config(catalog, clients):
             self._put(whole)
 
+    def learned(self, quirks: Iterable[LearnedQuirk]) -> None:
+        """What refusals taught; replaces what was there."""
+        self._put(state_tables.learned_quirks(quirks))
+
     def _later(self, *taken: tuple[Kind, Any]) -> None:
         self._backlog.put(QueuedWrite(taken), wake=not self._pace.schedule_unwaited())
 
@@ -247,6 +252,10 @@ class Store:
             return bound_answers.find(connection, name)
         finally:
             connection.close()
+
+    def quirks(self) -> list[LearnedQuirk]:
+        """What refusals taught, of this run and earlier ones. Blocks."""
+        return state_tables.read_quirks(self.rows(state_tables.ALL_QUIRKS))
 
     def used(self, since: Collection[float]) -> dict[float, Sums]:
         """What was used since each of these moments (unix seconds). Blocks.

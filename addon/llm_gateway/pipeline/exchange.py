@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from mitmproxy import http
 
+from llm_gateway.adaptation.adapted import UNCHANGED, Adapted
+from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirk, Quirks
 from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import Identity
 from llm_gateway.config.models import Routing
@@ -57,6 +59,9 @@ class Attempt:
     strip_usage: bool = False
     first_byte: float | None = None
     judge: "ResponseClassifier | None" = None
+    quirks: Quirks = NO_QUIRKS
+    """What was known of its provider's model when the request left."""
+    adapted: Adapted = UNCHANGED
 
 
 @frozen
@@ -109,6 +114,16 @@ class Exchange:
     repeat: Candidate | None = None
     """The same one again: with a fresh credential, or without what it rejects."""
     repeats: set[tuple[str, str]] = field(default_factory=set)
+    resends: dict[tuple[str, str, str], list[tuple[Quirk, ...]]] = field(
+        default_factory=dict
+    )
+    """Key of an offer -> what each of its refusals that was sent again has taught."""
+    unfit: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """Key of an offer -> why it cannot take this request."""
+    refused_history: FailedAttempt | None = None
+    """The first refusal that may be about the turns: one other maker is asked."""
+    blamed: Offer | None = None
+    """Whose error goes back."""
     fresh: bool = False
     """The next attempt takes a new connection: a kept one turned out closed."""
     meter: StreamMeter | AnswerMeter | None = None
@@ -118,6 +133,22 @@ class Exchange:
     finished: bool = False
     recorded: bool = False
     """Its row is in the ledger."""
+
+    _values: dict[str, object] | None = None
+    _look: bool | None = None
+
+    def values(self) -> dict[str, object]:
+        """Top-level values of the client's body: read once, and only where wanted."""
+        if self._values is None:
+            self._values = self.body.values()
+        return self._values
+
+    def needs_look(self) -> bool:
+        """The body may hold what is mended for everybody, without a quirk."""
+        if self._look is None:
+            look = self.dialect.needs_look
+            self._look = look is not None and look(self.body.raw)
+        return self._look
 
     @property
     def dialect(self) -> DialectSpec:

@@ -53,7 +53,7 @@ def header_text(value: str) -> str:
 
 
 def common_headers(exchange: "Exchange") -> tuple[tuple[str, str], ...]:
-    """Who served, in how many attempts, under which id."""
+    """Who served or refused, in how many attempts, under which id, what was changed."""
     record = exchange.record
     found = [
         ("x-gateway-request-id", exchange.call.id),
@@ -65,6 +65,11 @@ def common_headers(exchange: "Exchange") -> tuple[tuple[str, str], ...]:
         offer = attempt.candidate.offer
         found.append(("x-gateway-provider", header_text(offer.provider)))
         found.append(("x-gateway-model", header_text(offer.model)))
+    elif (blamed := exchange.blamed) is not None:
+        found.append(("x-gateway-provider", header_text(blamed.provider)))
+        found.append(("x-gateway-model", header_text(blamed.model)))
+    if record.adapted:
+        found.append(("x-gateway-adapted", record.adapted))
     if exchange.closes:
         # The request that said so is rewritten by now: mitmproxy goes by the answer.
         found.append(("connection", "close"))

@@ -251,6 +251,10 @@ class Settlement:
         runtime = self.runtime
         offer = attempt.candidate.offer
         ask = exchange.call.ask
+        if attempt.adapted.changes:
+            place = offer.provider, offer.model, ask.dialect
+            if runtime.quirks.used(place, attempt.adapted.parts):
+                runtime.quirks_dirty = True
         if runtime.health.record_success(
             offer.key, now, asker=exchange.call.client, dialect=ask.dialect
         ):
