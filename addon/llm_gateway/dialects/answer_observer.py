@@ -39,7 +39,7 @@ def _ignored(_: Issued) -> None:
 class Answered(NamedTuple):
     """The request that is answered, as far as an answer's reader needs it."""
 
-    history: bytes = b""
+    history: Callable[[], bytes] = bytes
     """What of the request made the answer: ids that are missing are a function of it."""
     n: int = 1
     """Answers that were asked for."""
@@ -50,7 +50,7 @@ class Answered(NamedTuple):
     def made_id(self, prefix: str, position: int, name: str) -> str:
         """An id for a call without one: the same whenever the answer is made again."""
         digest = blake2b(digest_size=12)
-        digest.update(self.history)
+        digest.update(self.history())
         digest.update(f"\0{position}\0{name}".encode("utf-8", "surrogatepass"))
         return prefix + digest.hexdigest()
 

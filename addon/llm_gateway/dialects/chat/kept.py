@@ -64,15 +64,19 @@ def history_calls(values: Json) -> tuple[CallKey, ...]:
     )
 
 
-_ODD = re.compile(
-    rb'"tool_calls"\s*:\s*\[\s*\{|"content"\s*:\s*\[|"index"\s*:\s*[1-9]'
-    rb'|"role"\s*:\s*(?!"assistant")|"finish_reason"\s*:\s*(?!")'
-).search
-"""What an answer has that has to be parsed; in a text each quote has a backslash before it."""
+_CALLS = re.compile(rb'"tool_calls"\s*:\s*\[\s*\{').search
+_ODD = (
+    *(b'"content":[', b'"content": [', b'"index":1', b'"index": 1'),
+    *(b'"role":"",', b'"role": "",', b'"role":null', b'"role": null'),
+    *(b'"finish_reason":null', b'"finish_reason": null'),
+)
+"""What an answer has that has to be mended; in a text each quote has a backslash before it."""
 
 
 def _is_odd(body: bytes) -> bool:
-    return b'"finish_reason"' not in body or _ODD(body) is not None
+    if b'"tool_calls"' in body and _CALLS(body):
+        return True
+    return b'"finish_reason"' not in body or any(mark in body for mark in _ODD)
 
 
 def read_plain(body: bytes, asked: Answered) -> PlainAnswer:
