@@ -191,6 +191,8 @@ class DialectSpec:
     """Of a stream. None: its events pass as they come, and nothing is kept."""
     read_plain: ReadPlain | None = None
     """The same of a plain answer."""
+    history_member: str = ""
+    """Top-level member of a request that holds the conversation so far."""
     history_calls: HistoryCalls | None = None
     """The calls of a request's earlier turns."""
 

@@ -68,13 +68,12 @@ def _answered(runtime: AppState, exchange: Exchange, attempt: Attempt) -> Answer
 
     def history() -> bytes:
         body = exchange.body
-        found = (body.raw[m.start : m.end] for m in body.members if m.key in _HISTORY)
-        return b"".join(found)
+        where = exchange.dialect.history_member
+        return b"".join(
+            body.raw[m.start : m.end] for m in body.members if m.key == where
+        )
 
     return Answered(history, exchange.call.ask.n, keep)
-
-
-_HISTORY = frozenset({"messages", "input"})
 
 
 def _keep(

@@ -36,6 +36,7 @@ CHAT = DialectSpec(
     content_member="choices",
     observe=ChatStream,
     read_plain=read_plain,
+    history_member="messages",
     history_calls=history_calls,
     find_usage=openai_usage.find_usage,
     read_usage=openai_usage.read_usage,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from llm_gateway.dialects.answer_observer import Json, text_of
-from llm_gateway.dialects.chat.thoughts import signature_of
+from llm_gateway.dialects.chat.reasoning import signature_of
 
 
 @dataclass(slots=True)

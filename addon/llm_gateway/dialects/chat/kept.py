@@ -17,7 +17,7 @@ from llm_gateway.dialects.answer_observer import (
 )
 from llm_gateway.dialects.chat.call_fragments import Call
 from llm_gateway.dialects.chat.mend import mended_choices
-from llm_gateway.dialects.chat.thoughts import details_of, signature_of, thoughts_of
+from llm_gateway.dialects.chat.reasoning import details_of, signature_of, thoughts_of
 
 Json = Mapping[str, object]
 

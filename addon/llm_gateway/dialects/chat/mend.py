@@ -8,7 +8,7 @@ missing id or end. Whatever needs no mend is not touched.
 from collections.abc import Callable, Mapping
 
 from llm_gateway.dialects.answer_observer import objects, text_of
-from llm_gateway.dialects.chat.thoughts import thoughts_of, visible_text
+from llm_gateway.dialects.chat.reasoning import thoughts_of, visible_text
 
 Json = Mapping[str, object]
 Object = dict[str, object]
