@@ -57,6 +57,8 @@ class Attempt:
     fetched_key: str = field(default="", repr=False)
     """What was fetched to be sent as its key, if that is how it gets one."""
     strip_usage: bool = False
+    mended: set[str] = field(default_factory=set)
+    """Parts of the answer that did not reach the client as they came: `index`, `id`."""
     first_byte: float | None = None
     judge: "ResponseClassifier | None" = None
     quirks: Quirks = NO_QUIRKS
