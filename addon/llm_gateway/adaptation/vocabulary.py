@@ -30,6 +30,30 @@ is made from.
     sampling:temperature            left out; `=1`: this value alone
     limit:max_tokens<=8192          lowered to it; `limit:max_output_tokens>=16`: raised
     endpoint:tools_with_effort=responses  not served here, but there
+
+Messages and Responses, besides:
+
+    member:*=model,messages,max_tokens    all top-level members but these and the core
+    beta:fast-mode-2026-02-01       a beta and its members are left out; `beta:*`: all of
+                                    them; `beta:*=a,b`: all but these
+    cache_control:scope             a member of every `cache_control` is left out
+    block:tool_reference=text       a content block as a line of text; `out`; `unfit`
+    item:reasoning                  items of a type are left out; `item:compaction=unfit`
+    item:*=message,function_call    items of all other types
+    tool_type:custom=function       a declared tool as a function; `namespace=flat`;
+                                    `additional_tools=lifted`; `server=out`
+    thinking:enabled=adaptive       a thinking type becomes another; `out`: the switch goes
+    thinking:display=summarized     where the client asked for thoughts and gets none unasked
+    effort:thinking_off=low,high    allowed while thinking is off; `out`: none
+    sampling:temperature+top_p      not both: the second is left out
+    role:last=user_only             nothing follows the last user turn: prefill is unfit
+    id:item=prefix                  ids of items have their type's prefix, or are left out;
+                                    `out`: none goes back
+    limit:tools<=128
+    state:thinking=out              of this conversation: thinking blocks are left out;
+                                    `state:reasoning=out`: encrypted reasoning and what
+                                    hangs on it
+    state:block_binding=drop_block  … : unreadable blocks are dropped by the provider
 """
 
 import re
@@ -61,6 +85,12 @@ class Quirk(NamedTuple):
             raise ValueError(f"{text!r} is no quirk; write e.g. 'message:refusal'")
         kind, name, sign, value = found.groups()
         return cls(kind, name, value or "", sign or "=")
+
+    @property
+    def is_of_conversation(self) -> bool:
+        """It is about the history of one conversation: kept for that one, never for the
+        provider or its model."""
+        return self.kind == "state"
 
     @property
     def part(self) -> str:
