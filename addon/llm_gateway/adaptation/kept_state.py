@@ -35,17 +35,6 @@ class Recall(Protocol):
     def __call__(self, call: CallKey, n: int = 0) -> Kept | None:
         """What was kept beside the n-th such call of the history; None: nothing."""
 
-    def is_foreign(self, blob: str) -> bool:
-        """Another maker than this request's wrote it: a signature, an encrypted text, seen
-        when it passed. False for what was never seen."""
 
-
-class _NothingKept:
-    def __call__(self, call: CallKey, n: int = 0) -> Kept | None:
-        return None
-
-    def is_foreign(self, blob: str) -> bool:
-        return False
-
-
-nothing_kept: Recall = _NothingKept()
+def nothing_kept(call: CallKey, n: int = 0) -> Kept | None:
+    return None
