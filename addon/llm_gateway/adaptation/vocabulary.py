@@ -8,6 +8,7 @@ is made from.
     member:store                    a top-level member is left out
     message:reasoning_content       … of messages; `message:*`: all but the dialect's core
     call:index                      … of calls in history; `call:*` likewise
+    part:cache_control              … of parts of a content; `part:*` likewise
     tool:strict                     … of declared functions
     rename:max_tokens=max_completion_tokens
     role:developer=system           a role is called otherwise
@@ -60,6 +61,15 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+KINDS = frozenset(
+    {
+        *("member", "message", "call", "part", "tool", "rename", "role", "content"),
+        *("id", "reasoning", "signature", "tool_choice", "tools", "schema", "effort"),
+        *("thinking", "sampling", "limit", "endpoint"),
+    }
+)
+"""What there are quirks of; of other kinds nothing is learned."""
+
 MOST = 64
 """Quirks that are learned of one provider; a refusal beyond teaches nothing."""
 
@@ -84,6 +94,8 @@ class Quirk(NamedTuple):
         if found is None:
             raise ValueError(f"{text!r} is no quirk; write e.g. 'message:refusal'")
         kind, name, sign, value = found.groups()
+        if kind not in KINDS:
+            raise ValueError(f"{text!r} is no quirk: there are none of {kind!r}")
         return cls(kind, name, value or "", sign or "=")
 
     @property
@@ -95,7 +107,15 @@ class Quirk(NamedTuple):
     @property
     def part(self) -> str:
         """What of a request it changes, as `x-gateway-adapted` names it."""
-        if self.kind in ("member", "message", "call", "tool", "rename", "limit"):
+        if self.kind in (
+            "member",
+            "message",
+            "call",
+            "part",
+            "tool",
+            "rename",
+            "limit",
+        ):
             return self.name if self.name != "*" else f"{self.kind}s"
         return {"id": "ids", "role": "roles"}.get(self.kind, self.kind)
 

@@ -4,22 +4,35 @@
 body that was refused, and says which quirks the model has. What every request needs
 (`model`, `messages`, `input`, `contents`, `tools`) is never taken away on its word, and only
 what the vocabulary knows is changed: the rest is the client's own mistake.
+
+    wordings_chat.py        numbers 1 to 199
+    wordings_messages.py    200 to 399
+    wordings_responses.py   400 to 599
+
+A number is kept for good: the ledger names it. Rows are tried in the order of their table;
+the first that fits and teaches something new holds.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import cache
 
-from llm_gateway.adaptation.vocabulary import Quirk, Quirks
+from llm_gateway.adaptation import wordings_chat, wordings_messages, wordings_responses
+from llm_gateway.adaptation.vocabulary import MOST, Quirk, Quirks
+from llm_gateway.adaptation.wording import NEEDED, Lesson, Refusal, Wording
 from llm_gateway.dialects.provider_errors import ProviderError
 from llm_gateway.domain import Dialect
 
+__all__ = ["WORDINGS", "Lesson", "Wording", "learn", "wording"]
 
-class Lesson(NamedTuple):
-    """What a refusal teaches."""
+WORDINGS: tuple[Wording, ...] = (
+    *wordings_chat.WORDINGS,
+    *wordings_messages.WORDINGS,
+    *wordings_responses.WORDINGS,
+)
 
-    quirks: tuple[Quirk, ...]
-    wording: int
-    """Number of the wording, for the ledger and `doctor`."""
+_STATUSES = frozenset().union(*(row.statuses for row in WORDINGS))
+_LENGTH = 6_000
+"""Characters of a refusal that are read."""
 
 
 def learn(
@@ -33,4 +46,43 @@ def learn(
 
     sent: top-level values of the body as it left. known: quirks that it was adapted to.
     """
+    if status not in _STATUSES or len(known) >= MOST:
+        return None
+    text = "\n".join(
+        (error.message, error.param, f"{error.code} {error.type}", error.text)
+    )[:_LENGTH]
+    for row in _rows(dialect, status):
+        match = row.pattern.search(text)
+        if match is None:
+            continue
+        new = _new(row.taught(Refusal(match, error, sent, known)), known)
+        if new:
+            return Lesson(new, row.number)
     return None
+
+
+def wording(number: int) -> Wording | None:
+    """The row of a number that the ledger keeps."""
+    return next((row for row in WORDINGS if row.number == number), None)
+
+
+@cache
+def _rows(dialect: Dialect, status: int) -> tuple[Wording, ...]:
+    return tuple(
+        row for row in WORDINGS if status in row.statuses and dialect in row.dialects
+    )
+
+
+def _new(texts: tuple[str, ...], known: Quirks) -> tuple[Quirk, ...]:
+    """Those that are quirks, hurt nobody and are not in use already."""
+    new: dict[Quirk, None] = {}
+    for text in texts:
+        try:
+            quirk = Quirk.parse(text)
+        except ValueError:
+            continue
+        if quirk.kind in ("member", "rename") and quirk.name in NEEDED:
+            continue
+        if known.value(quirk.kind, quirk.name, quirk.sign) != quirk.value:
+            new[quirk] = None
+    return tuple(new)[: max(MOST - len(known), 0)]
