@@ -260,6 +260,8 @@ class RequestInfo:
     """Prompt tokens, by the heuristic, before the learned correction."""
     conversation: str = ""
     """Hash of system and first user message: the same for all turns of a talk."""
+    opening: str = ""
+    """Hash of the first user message alone: what is kept of a talk goes by it."""
     initiator: str = "user"
     """`agent` when the last message is an assistant's or a tool's (Copilot bills by it)."""
     has_images: bool = False

@@ -156,6 +156,9 @@ def test_a_chat():
         conversation=body(
             '{"model":"x","messages":[{"role":"user","content":"Hi"}]}'
         ).ask.conversation,
+        opening=body(
+            '{"model":"x","messages":[{"role":"user","content":"Hi"}]}'
+        ).ask.opening,
         n=2,
     )
 

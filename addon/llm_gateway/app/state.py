@@ -15,14 +15,16 @@ from typing import cast
 
 from pydantic import SecretStr
 
+from llm_gateway.adaptation.kept_state import KeptState, Recall, asker_of
 from llm_gateway.app.background import Background
 from llm_gateway.app.notices import Notices
-from llm_gateway.domain import Event
+from llm_gateway.domain import Event, GatewayRequest
 from llm_gateway.ledger.spent import LONGEST_WINDOW
 from llm_gateway.ledger.store import Store
 from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.credentials import Credentials
+from llm_gateway.providers.upstream import Upstream
 from llm_gateway.routing.affinity import ConversationAffinity
 from llm_gateway.routing.state import RoutingContext
 
@@ -65,6 +67,7 @@ class AppState(RoutingContext):
     """Who wants to know of a new configuration."""
     on_shutdown: list[Callable[[], None]] = field(default_factory=list)
     """Who settles what is still open when the gateway ends."""
+    kept: KeptState = field(default_factory=KeptState)
     affinity: ConversationAffinity = field(default_factory=ConversationAffinity)
     background: Background = field(default_factory=Background)
     draining: bool = False
@@ -102,6 +105,11 @@ class AppState(RoutingContext):
         level = logging.INFO if kind in ("config", "login") else logging.WARNING
         logger.log(level, "%s: %s", subject or kind, message)
         self.state_dirty = True
+
+    def recall(self, call: GatewayRequest, upstream: Upstream, model: str) -> Recall:
+        """What was kept for who asks, as far as `model` of `upstream` may see it."""
+        asker = asker_of(call.known_client, call.client)
+        return self.kept.recall_for(asker, upstream.maker(model), call.ask.opening)
 
     def replay(self, catalog: Catalog, now: float) -> None:
         """Counters for limits that are not counted yet, and who has answered in which

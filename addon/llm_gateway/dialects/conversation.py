@@ -27,6 +27,8 @@ class Conversation(NamedTuple):
     messages: int = 0
     conversation: str = ""
     initiator: str = "user"
+    opening: str = ""
+    """Hash of the first user text alone: apps put the date into the system text."""
 
 
 def as_list(value: object) -> list[object]:
@@ -57,6 +59,17 @@ def conversation_hash(system: object, first: object) -> str:
     """A short hash, "" when there is nothing to tell one talk from another by."""
     texts = [*texts_in(system), "\0", *texts_in(first)]
     if len(texts) == 1:
+        return ""
+    digest = blake2b(digest_size=8)
+    for text in texts:
+        digest.update(text[:_HASHED].encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def opening_hash(first: object) -> str:
+    """The same for the first user text alone."""
+    texts = texts_in(first)
+    if not texts:
         return ""
     digest = blake2b(digest_size=8)
     for text in texts:

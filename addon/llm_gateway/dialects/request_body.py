@@ -246,6 +246,7 @@ def _ask(
         wants_usage=settings.wants_usage,
         input_estimate=estimate(conversation, schema),
         conversation=conversation.conversation,
+        opening=conversation.opening,
         initiator=conversation.initiator,
         has_images=conversation.weight.images > 0,
         n=settings.n,

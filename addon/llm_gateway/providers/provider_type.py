@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from llm_gateway.adaptation.makers import Scope
 from llm_gateway.dialects import SPECS
 from llm_gateway.dialects.billed import Bill
 from llm_gateway.dialects.chat import CHAT as _chat
@@ -128,6 +129,8 @@ class ProviderType:
     """Where its answers say what they cost: that wins over every price."""
     paid: tuple[Paid, ...] = ()
     """Members that cost extra here, besides `paid_extras.EVERYWHERE`."""
+    maker: Scope = "address"
+    """Who reads the signatures and encrypted reasoning that it issues: see `makers`."""
     unpaid: tuple[Unpaid, ...] = ()
     """Those of EVERYWHERE that cost nothing here."""
     free_quota: str = ""

@@ -31,6 +31,7 @@ PLATFORMS = (
         speaks(CHAT),
         credential="token",
         limit_headers="google",
+        maker="google",
         genai="google",
         models_path=None,
         variants=(
@@ -54,6 +55,7 @@ PLATFORMS = (
         auth="api-key",
         forwarded=frozenset({b"openai-beta", b"idempotency-key"}),
         limit_headers="azure",
+        maker="account",
         genai="azure",
         hosts=("*.openai.azure.com", "*.services.ai.azure.com"),
         # Its list names base models, requests name deployments.
@@ -83,6 +85,7 @@ PLATFORMS = (
         "https://bedrock-runtime.{region}.amazonaws.com/openai/v1",
         speaks(CHAT, RESPONSES),
         limit_headers="bedrock",
+        maker="account",
         genai="aws",
         hosts=("bedrock-runtime.*.amazonaws.com", "bedrock-mantle.*.api.aws"),
         models_path=None,
@@ -255,6 +258,7 @@ PLATFORMS = (
         ),
         request_headers=("x-request-id", "x-initiator", "copilot-vision-request"),
         limit_headers="copilot",
+        maker="account",
         month=_UTC,
         genai="github-copilot",
         hosts=(

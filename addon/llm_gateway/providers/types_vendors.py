@@ -28,6 +28,7 @@ LABS = (
         forwarded=frozenset({b"openai-beta", b"idempotency-key"}),
         forwarded_direct=frozenset({b"openai-organization", b"openai-project"}),
         limit_headers="openai",
+        maker="account",
         genai="openai",
         hosts=("api.openai.com",),
         max_output={
@@ -55,6 +56,7 @@ LABS = (
         # Chat goes to the compatibility layer, which takes the same key as a bearer.
         auth_for={CHAT: "bearer"},
         limit_headers="anthropic",
+        maker="anthropic",
         genai="anthropic",
         hosts=("api.anthropic.com",),
         max_output={
@@ -82,6 +84,7 @@ LABS = (
         "https://generativelanguage.googleapis.com/v1beta/openai",
         speaks(CHAT, EMBEDDINGS),
         limit_headers="google",
+        maker="google",
         day=_PACIFIC,
         genai="google",
         hosts=("generativelanguage.googleapis.com",),

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 from pydantic.alias_generators import to_snake
 
+from llm_gateway.adaptation.makers import maker_of
 from llm_gateway.domain import Dialect, Origin
 from llm_gateway.frozen import frozen
 from llm_gateway.providers.provider_type import ProviderType, Variant
@@ -63,6 +64,13 @@ class Upstream:
     def needs_credential(self) -> bool:
         """A credential has to be fetched before each request (and may be cached)."""
         return self.type_info.credential == "copilot" or bool(self.token_file)
+
+    def maker(self, model: str) -> str:
+        """Whose signatures and encrypted reasoning `model` issues and understands."""
+        origin = self.origin
+        where = f"{origin.host}:{origin.port}{origin.path}"
+        row = self.type_info
+        return maker_of(row.maker, row.type, where, self.account, model)
 
     def sent_model(self, model: str) -> str:
         return self.deployment or model

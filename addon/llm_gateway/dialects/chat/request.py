@@ -5,6 +5,7 @@ from llm_gateway.dialects.conversation import (
     as_list,
     content_of,
     conversation_hash,
+    opening_hash,
     role_of,
     texts_in,
     weigh_messages,
@@ -29,4 +30,5 @@ def read_conversation(values: Values) -> Conversation:
         len(messages),
         conversation_hash([{"text": text} for text in system], first),
         "agent" if last in ("assistant", "tool", "function") else "user",
+        opening_hash(first),
     )

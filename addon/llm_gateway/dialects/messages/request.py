@@ -5,6 +5,7 @@ from llm_gateway.dialects.conversation import (
     as_list,
     content_of,
     conversation_hash,
+    opening_hash,
     role_of,
     weigh_messages,
 )
@@ -31,4 +32,5 @@ def read_conversation(values: Values) -> Conversation:
         len(messages) + (1 if system else 0),
         conversation_hash(system, first),
         "agent" if answers_tool or role_of(last) == "assistant" else "user",
+        opening_hash(first),
     )

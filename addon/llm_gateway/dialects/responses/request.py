@@ -5,6 +5,7 @@ from llm_gateway.dialects.conversation import (
     as_list,
     content_of,
     conversation_hash,
+    opening_hash,
     role_of,
     texts_in,
     weigh_messages,
@@ -26,6 +27,7 @@ def read_conversation(values: Values) -> Conversation:
             PromptSize(head.text + size(given)),
             1 + (1 if instructions else 0),
             conversation_hash(instructions, given),
+            opening=opening_hash(given),
         )
     items = as_list(given)
     system = texts_in(instructions)
@@ -44,4 +46,5 @@ def read_conversation(values: Values) -> Conversation:
         len(items) + (1 if instructions else 0),
         conversation_hash([{"text": text} for text in system], first),
         "agent" if last in ("", "assistant") else "user",
+        opening_hash(first),
     )
