@@ -32,29 +32,45 @@ is made from.
     limit:max_tokens<=8192          lowered to it; `limit:max_output_tokens>=16`: raised
     endpoint:tools_with_effort=responses  not served here, but there
 
-Messages and Responses, besides:
+Messages and Responses, besides (of a list of values, `*` at the end of one stands for the rest):
 
-    member:*=model,messages,max_tokens    all top-level members but these and the core
-    beta:fast-mode-2026-02-01       a beta and its members are left out; `beta:*`: all of
+    member:*=metadata,top_k         all top-level members but the dialect's core and these
+    beta:fast-mode-*                a beta and its members are left out; `beta:*`: all of
                                     them; `beta:*=a,b`: all but these
-    cache_control:scope             a member of every `cache_control` is left out
-    block:tool_reference=text       a content block as a line of text; `out`; `unfit`
-    item:reasoning                  items of a type are left out; `item:compaction=unfit`
-    item:*=message,function_call    items of all other types
-    tool_type:custom=function       a declared tool as a function; `namespace=flat`;
-                                    `additional_tools=lifted`; `server=out`
+    cache_control:scope             a member of every `cache_control`; `*`: the whole of it
+    block:tool_reference=text       a content block becomes a line of text; `out`; `unfit`
+    block:*=text,image              blocks of other types become text, or are unfit
+    source:url=unfit                where images and documents come from
+    item:reasoning                  items of a type are left out; `unfit`: they are needed
+    item:*=message,function_call    items of other types are left out
+    tool_type:server=out            tools that the provider would have to run
+    tool_type:custom=function       a freeform tool as a function with one string
+    tool_type:namespace=flat        its tools as functions with a longer name
+    tool_type:additional_tools=lifted    a list of tools in the input, among `tools`
+    tool_type:memory_*=out          declared tools of a type
+    tool_choice:none=no_tools       said by leaving the tools out
     thinking:enabled=adaptive       a thinking type becomes another; `out`: the switch goes
-    thinking:display=summarized     where the client asked for thoughts and gets none unasked
-    effort:thinking_off=low,high    allowed while thinking is off; `out`: none
+    thinking:untyped=enabled        a budget without a type
+    thinking:default=on             it thinks unless it is told not to
+    thinking:enabled_off=forced_tool    as `off`, for manual thinking alone
+    thinking:pending_lost=off       manual thinking, and the open tool turn has no thoughts
+    thinking:display=summarized     for a budget, where thoughts are not shown unasked
+    effort:out                      no effort; `effort:thinking_off=low,high`: of these
+                                    while it does not think; `=out`: none
     sampling:temperature+top_p      not both: the second is left out
-    role:last=user_only             nothing follows the last user turn: prefill is unfit
-    id:item=prefix                  ids of items have their type's prefix, or are left out;
+    sampling:thinking=limited       only what goes with thoughts while it thinks
+    role:last_thinking=user         as `last`, while it thinks
+    reasoning:as=plain              thoughts are plain text: foreign signatures go
+    reasoning:foreign=out           thoughts that another maker was seen to sign
+    reasoning:unsigned=out          thoughts without a signature
+    id:item=prefix                  ids of items begin as their type's do, or are left out;
                                     `out`: none goes back
-    limit:tools<=128
-    state:thinking=out              of this conversation: thinking blocks are left out;
-                                    `state:reasoning=out`: encrypted reasoning and what
-                                    hangs on it
-    state:block_binding=drop_block  … : unreadable blocks are dropped by the provider
+    pairs:calls=whole               calls meet results right behind them, or go; `batch`:
+                                    nothing stands between them
+    limit:tools<=128                more are unfit
+    state:thinking=out              of one conversation: its thinking blocks are left out
+    state:reasoning=out             … : encrypted reasoning and what hangs on it
+    state:block_binding=drop_block  … : the provider drops blocks that do not fit
 """
 
 import re
@@ -66,6 +82,8 @@ KINDS = frozenset(
         *("member", "message", "call", "part", "tool", "rename", "role", "content"),
         *("id", "reasoning", "signature", "tool_choice", "tools", "schema", "effort"),
         *("thinking", "sampling", "limit", "endpoint"),
+        *("beta", "block", "cache_control", "item", "pairs", "source", "state"),
+        "tool_type",
     }
 )
 """What there are quirks of; of other kinds nothing is learned."""
@@ -73,7 +91,7 @@ KINDS = frozenset(
 MOST = 64
 """Quirks that are learned of one provider; a refusal beyond teaches nothing."""
 
-_FORM = re.compile(r"([a-z_]+):([^=<>]{1,80})(?:(=|<=|>=)(.{1,120}))?")
+_FORM = re.compile(r"([a-z_]+):([^=<>]{1,80})(?:(=|<=|>=)(.{1,400}))?")
 
 
 class Quirk(NamedTuple):
@@ -115,6 +133,9 @@ class Quirk(NamedTuple):
             "tool",
             "rename",
             "limit",
+            "block",
+            "item",
+            "tool_type",
         ):
             return self.name if self.name != "*" else f"{self.kind}s"
         return {"id": "ids", "role": "roles"}.get(self.kind, self.kind)
