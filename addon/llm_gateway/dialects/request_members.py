@@ -1,5 +1,7 @@
 """Top-level members of a request: left out, called otherwise, kept within limits."""
 
+import json
+
 from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.patterns import one_of
 from llm_gateway.dialects.request_draft import Draft
@@ -7,21 +9,26 @@ from llm_gateway.dialects.request_draft import Draft
 NEVER_OUT = frozenset({"model", "messages", "input", "tools"})
 
 
-def adapt_members(draft: Draft, quirks: Quirks, core: frozenset[str]) -> None:
-    """core: members that stay under `member:*`."""
+NOTHING_NEEDED: frozenset[str] = frozenset()
+
+
+def adapt_members(
+    draft: Draft,
+    quirks: Quirks,
+    core: frozenset[str],
+    needed: frozenset[str] = NOTHING_NEEDED,
+) -> None:
+    """core: members that stay under `member:*`; needed: those without which the request is
+    another one, unfit there."""
     refused = quirks.names("member") - NEVER_OUT
     for name in sorted(refused - {"*"}):
-        if name.endswith("*"):
-            for each in draft.names():
-                if one_of(each, (name,)):
-                    draft.drop(each)
-        else:
-            draft.drop(name)
+        for each in [n for n in draft.names() if one_of(n, (name,))]:
+            _refuse(draft, each, quirks.value("member", name) or "")
     if "*" in refused:
         also = (quirks.value("member", "*") or "").split(",")
         for name in draft.names():
             if name not in core and name not in NEVER_OUT and not one_of(name, also):
-                draft.drop(name)
+                _refuse(draft, name, "unfit" if name in needed else "")
     for name in sorted(quirks.names("rename") - NEVER_OUT):
         new = quirks.value("rename", name)
         if new and new not in NEVER_OUT and name in draft.names():
@@ -29,6 +36,25 @@ def adapt_members(draft: Draft, quirks: Quirks, core: frozenset[str]) -> None:
             draft.drop(name, name)
             if new not in draft.names():
                 draft.put(new, value, name, new)
+
+
+def _refuse(draft: Draft, name: str, how: str) -> None:
+    """`how`: "" or `out`, `unfit`, or the only value that is taken, as JSON."""
+    given = draft.get(name)
+    if how == "unfit" and given not in (None, False):
+        draft.cannot(f"takes no {name}")
+    elif how in ("", "out", "unfit"):
+        draft.drop(name)
+    elif given != (only := _json(how)):
+        draft.put(name, only, name, how)
+
+
+def _json(text: str) -> object:
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        return text
+    return value
 
 
 def adapt_limits(draft: Draft, quirks: Quirks) -> None:
