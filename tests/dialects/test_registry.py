@@ -219,12 +219,15 @@ def test_a_path_without_a_model() -> None:
 
 
 def _sources() -> Iterator[Path]:
-    """Product code outside of `dialects/`, the provider rows aside."""
+    """Product code outside of `dialects/`; rows of providers and the tables of what
+    refusals in a dialect teach aside."""
     rows = {
         path
         for path in (PACKAGE / "providers").glob("*.py")
         if re.search(r"\bProviderType\(|^OPENAI = speaks\(", path.read_text(), re.M)
     }
+    adaptation = PACKAGE / "adaptation"
+    rows |= {*adaptation.glob("wording*.py"), *adaptation.glob("*_lessons.py")}
     for path in sorted(PACKAGE.rglob("*.py")):
         if FOLDER not in path.parents and path not in rows:
             yield path

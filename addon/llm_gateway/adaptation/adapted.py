@@ -73,7 +73,8 @@ class Adapted(NamedTuple):
     """Edits of the top level; the rest of the body stays byte for byte."""
 
     replaced: Mapping[str, object] = {}
-    """Member -> its new value. A member that was not there is added."""
+    """Member -> its new value. A member that was not there is added; one that is renamed
+    as well stands here under the client's name."""
     dropped: frozenset[str] = frozenset()
     renamed: Mapping[str, str] = {}
     changes: tuple[Change, ...] = ()

@@ -154,6 +154,9 @@ class DialectSpec:
 
     adapt: Adapter | None = None
     """Writes what a provider's quirks ask for. None: its top-level members at the most."""
+    needs_look: Callable[[bytes], bool] | None = None
+    """These bytes of a body may hold what `adapt` mends for everybody, without a quirk: a
+    quick look. None: there is nothing of the kind."""
 
     # -- the answer
 

@@ -2,6 +2,7 @@
 
 from llm_gateway.dialects import choices, openai_errors, openai_usage
 from llm_gateway.dialects.billed import openai_classes
+from llm_gateway.dialects.chat.adapter import adapt, needs_look
 from llm_gateway.dialects.chat.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.stream_patterns import open_strings, strings
@@ -24,6 +25,8 @@ CHAT = DialectSpec(
     path="/chat/completions",
     read_conversation=read_conversation,
     example={"messages": [{"role": "user", "content": "Hello!"}]},
+    adapt=adapt,
+    needs_look=needs_look,
     event_has_content=choices.has_content,
     event_failed=choices.event_failed,
     answer_failed=choices.event_failed,

@@ -1,0 +1,226 @@
+"""Refused members: finds what a refusal names in the body that was sent, and says its quirk.
+
+    messages[2].reasoning_content                   message:reasoning_content, message:*
+    body.messages.1.assistant.tool_calls.0.index    call:index, call:*
+    tools.0.function.strict                         tool:strict
+    tools[0].function_declarations[0].parameters, $schema    schema:$schema
+    /messages/1/content/0/cache_control             part:cache_control
+    stream_options                                  member:stream_options
+    max_tokens                                      rename:max_tokens=max_completion_tokens
+    temperature                                     sampling:temperature
+
+Only what stands there is taught, so that a resend always differs from what was refused. One
+extra member of a message or call teaches its whole kind. What is in no table of its `Shape`
+is the client's own mistake; members of assistant turns are not, since providers write them.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import NamedTuple
+
+from llm_gateway.adaptation.wording import NEEDED, Refusal
+
+MOST_NAMED = 16
+"""Members of one refusal that are looked at."""
+_TOKEN = re.compile(r"[\w$-]+")
+_PLACE = re.compile(r"[\w.\[\]/$-]+")
+_WANTED_BACK = re.compile(
+    r"must\s+be\s+(?:passed\s+back|included|provided|present)|(?:is|are)\s+(?:missing|required)",
+    re.IGNORECASE,
+)
+"""Words of a provider that wants a member, not of one that refuses it."""
+_SCHEMAS = frozenset({"parameters", "input_schema", "schema"})
+SCHEMA_WORDS = frozenset(
+    {
+        *("$schema", "$id", "$comment", "$defs", "$ref", "additionalproperties"),
+        *("default", "examples", "title", "format", "pattern", "const", "readonly"),
+        *("writeonly", "deprecated", "nullable", "minlength", "maxlength", "minimum"),
+        *("maximum", "exclusiveminimum", "exclusivemaximum", "multipleof", "minitems"),
+        *("maxitems", "uniqueitems", "minproperties", "maxproperties", "strict"),
+        *("patternproperties", "propertynames", "contentencoding", "contentmediatype"),
+        *("if", "then", "else", "not", "dependentrequired", "unevaluatedproperties"),
+    }
+) - {"$ref", "$defs"}
+"""Words of JSON schema, in lower case, without which a schema means nearly the same."""
+
+
+class Shape(NamedTuple):
+    """Where a dialect keeps what, and what of it may be left out."""
+
+    turns: str
+    """Top-level member that holds the history."""
+    top: frozenset[str]
+    """Optional members of the top level that some provider answers or documents."""
+    turn_core: frozenset[str]
+    """Of a turn: stays, whatever a provider says."""
+    turn: frozenset[str]
+    """Of turns of users and tools: may be left out."""
+    calls: str
+    """Member of a turn that holds its calls; "": calls are turns or parts themselves."""
+    call_core: frozenset[str]
+    tool: frozenset[str]
+    """Of declared tools: may be left out."""
+    part: frozenset[str]
+    """Of parts of a content: may be left out."""
+    renames: Mapping[str, str]
+    """Top-level members that mean the same, of which some providers know only one."""
+    sampling: frozenset[str]
+
+
+def left_out(shape: Shape, refusal: Refusal) -> Iterator[str]:
+    """Quirks for every member that the refusal's pattern finds: its groups are `name`, or
+    `names` with commas between them, and `at`, the place that holds it."""
+    match = refusal.match
+    if _WANTED_BACK.search(match.string):
+        return
+    for found in islice(match.re.finditer(match.string), MOST_NAMED):
+        groups = found.groupdict()
+        at = _TOKEN.findall(groups.get("at") or "")
+        for piece in (groups.get("names") or groups.get("name") or "").split(","):
+            first = _PLACE.search(piece)
+            path = _TOKEN.findall(first[0]) if first else []
+            if path:
+                yield from named(
+                    shape, refusal, path if len(path) > 1 else [*at, *path]
+                )
+
+
+def listed(shape: Shape, refusal: Refusal) -> Iterator[str]:
+    """The same where `name` is a `loc` as JSON: a list whose commas part one path."""
+    match = refusal.match
+    for found in islice(match.re.finditer(match.string), MOST_NAMED):
+        yield from named(shape, refusal, _TOKEN.findall(found["name"]))
+
+
+def named(shape: Shape, refusal: Refusal, path: list[str]) -> Iterable[str]:
+    """Quirks for the member at this path; a single word is looked for everywhere."""
+    *above, name = [token for token in path if not token.isdigit()] or [""]
+    places = frozenset(token.lower() for token in above)
+    if shape.calls and shape.calls in places:
+        return _of_calls(shape, refusal, name)
+    if shape.turns in places:
+        if "content" in places:
+            return _of_parts(shape, refusal, name)
+        return _of_turns(shape, refusal, name)
+    if "tools" in places:
+        if places & _SCHEMAS:
+            return _of_schemas(refusal, name)
+        return _of_tools(shape, refusal, name)
+    if places - {"body", "request"}:
+        # Below a member of the top: `reasoning.effort`, `thinking.type`.
+        return ()
+    return (
+        _of_top(shape, refusal, name)
+        or _of_turns(shape, refusal, name)
+        or _of_calls(shape, refusal, name)
+        or _of_tools(shape, refusal, name)
+        or _of_parts(shape, refusal, name)
+    )
+
+
+def _of_top(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
+    key = _spelled(name, refusal.sent)
+    if key is None or key in NEEDED:
+        return ()
+    if key in shape.sampling:
+        return _sampling(refusal, key)
+    if key == "tool_choice":
+        return ("tool_choice:forced=out",)
+    if key not in shape.top:
+        return ()
+    other = shape.renames.get(key)
+    if other is None or other in refusal.sent:
+        return (f"member:{key}",)
+    return (f"rename:{key}={other}",)
+
+
+def _sampling(refusal: Refusal, key: str) -> tuple[str, ...]:
+    """Refused beside an effort, it may still be taken without one."""
+    effort = refusal.sent.get("reasoning_effort")
+    first = isinstance(effort, str) and effort != "none"
+    if first and refusal.known.value("sampling", key) is None:
+        return (f"sampling:{key}=no_effort",)
+    return (f"sampling:{key}",)
+
+
+def _of_turns(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
+    for turn in _dicts(refusal.sent.get(shape.turns)):
+        key = _spelled(name, turn)
+        if key is None:
+            continue
+        if key == "name" and key in shape.turn_core:
+            return ("message:name",)
+        written = turn.get("role") == "assistant" or key in shape.turn
+        if key in shape.turn_core or not written:
+            continue
+        if refusal.known.value("reasoning", "as") == key:
+            return ("reasoning:out",)
+        if refusal.known.value("reasoning", "wanted") == key:
+            return ()
+        return (f"message:{key}", "message:*")
+    return ()
+
+
+def _of_calls(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
+    if not shape.calls or name in shape.call_core:
+        return ()
+    for turn in _dicts(refusal.sent.get(shape.turns)):
+        for call in _dicts(turn.get(shape.calls)):
+            function = call.get("function")
+            for holder in (call, function if isinstance(function, dict) else {}):
+                key = _spelled(name, holder)
+                if key is not None and key not in shape.call_core:
+                    return (f"call:{key}", "call:*")
+    return ()
+
+
+def _of_tools(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
+    for tool in _dicts(refusal.sent.get("tools")):
+        function = tool.get("function")
+        for holder in (tool, function if isinstance(function, dict) else {}):
+            key = _spelled(name, holder)
+            if key is not None and key in shape.tool:
+                return (f"tool:{key}",)
+    return ()
+
+
+def _of_parts(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
+    for turn in _dicts(refusal.sent.get(shape.turns)):
+        for part in _dicts(turn.get("content")):
+            key = _spelled(name, part)
+            if key is not None and key in shape.part:
+                return (f"part:{key}",)
+    return ()
+
+
+def _of_schemas(refusal: Refusal, name: str) -> tuple[str, ...]:
+    if name.lower() not in SCHEMA_WORDS:
+        return ()
+    key = _word_in(refusal.sent.get("tools"), name.lower())
+    return (f"schema:{key}",) if key else ()
+
+
+def _word_in(value: object, name: str, depth: int = 40) -> str:
+    """How a word of a schema is spelled there; "": it does not stand there."""
+    if depth and isinstance(value, dict):
+        key = _spelled(name, value)
+        return key or next(
+            (w for v in value.values() if (w := _word_in(v, name, depth - 1))), ""
+        )
+    if depth and isinstance(value, list):
+        return next((w for v in value if (w := _word_in(v, name, depth - 1))), "")
+    return ""
+
+
+def _spelled(name: str, holder: Mapping[str, object]) -> str | None:
+    """A member by its name, however the refusal spells it: texts may be in lower case."""
+    if name in holder:
+        return name
+    lower = name.lower()
+    return next((key for key in holder if key.lower() == lower), None)
+
+
+def _dicts(value: object) -> Iterator[Mapping[str, object]]:
+    if isinstance(value, list):
+        yield from (one for one in value if isinstance(one, dict))
