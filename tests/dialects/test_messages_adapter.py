@@ -270,12 +270,12 @@ SETTINGS = {
     ),
     "not both": (
         {"temperature": 0.2, "top_p": 0.9},
-        ["sampling:temperature+top_p"],
+        ["sampling:top_p=alone"],
         {"temperature": 0.2, "top_p": None},
     ),
     "the second alone": (
         {"top_p": 0.9},
-        ["sampling:temperature+top_p"],
+        ["sampling:top_p=alone"],
         {"top_p": 0.9},
     ),
     "thinking wins over sampling": (
@@ -579,7 +579,7 @@ HISTORIES = {
             user({**RESULT, "tool_use_id": "toolu_2"}, RESULT),
             assistant(text("2")),
         ],
-        ["pairs:calls=whole"],
+        ["tools:paired"],
         [
             USER,
             assistant(CALL, {**CALL, "id": "toolu_2"}),
@@ -589,7 +589,7 @@ HISTORIES = {
     ),
     "an open call waits": (
         [USER, assistant(CALL)],
-        ["pairs:calls=whole"],
+        ["tools:paired"],
         [USER, assistant(CALL)],
     ),
     "empty turns": (

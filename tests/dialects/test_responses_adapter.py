@@ -331,7 +331,7 @@ CASES = {
                 SAID,
             ]
         },
-        ["pairs:calls=batch"],
+        ["tools:batched"],
         {
             "input": [
                 SAID,

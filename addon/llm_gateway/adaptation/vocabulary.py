@@ -57,7 +57,7 @@ Messages and Responses, besides (of a list of values, `*` at the end of one stan
     thinking:display=summarized     for a budget, where thoughts are not shown unasked
     effort:out                      no effort; `effort:thinking_off=low,high`: of these
                                     while it does not think; `=out`: none
-    sampling:temperature+top_p      not both: the second is left out
+    sampling:top_p=alone            left out beside a temperature
     sampling:thinking=limited       only what goes with thoughts while it thinks
     role:last_thinking=user         as `last`, while it thinks
     reasoning:as=plain              thoughts are plain text: foreign signatures go
@@ -65,12 +65,19 @@ Messages and Responses, besides (of a list of values, `*` at the end of one stan
     reasoning:unsigned=out          thoughts without a signature
     id:item=prefix                  ids of items begin as their type's do, or are left out;
                                     `out`: none goes back
-    pairs:calls=whole               calls meet results right behind them, or go; `batch`:
-                                    nothing stands between them
+    tools:paired                    calls meet results right behind them, or go
+    tools:batched                   nothing stands between calls and their outputs
+    tools:strict=false              no function is strict
+    call:input=object               inputs of calls are objects
+    call:namespace=wanted           of calls to tools that are declared in one
     limit:tools<=128                more are unfit
     state:thinking=out              of one conversation: its thinking blocks are left out
     state:reasoning=out             … : encrypted reasoning and what hangs on it
     state:block_binding=drop_block  … : the provider drops blocks that do not fit
+    state:calls=whole               … : orphans among calls and outputs go
+    state:followed=whole            … : reasoning that nothing follows goes
+    state:ids=out                   … : no ids of items
+    state:compaction=unfit          … : what stands for its past cannot be read there
 """
 
 import re
@@ -82,7 +89,7 @@ KINDS = frozenset(
         *("member", "message", "call", "part", "tool", "rename", "role", "content"),
         *("id", "reasoning", "signature", "tool_choice", "tools", "schema", "effort"),
         *("thinking", "sampling", "limit", "endpoint"),
-        *("beta", "block", "cache_control", "item", "pairs", "source", "state"),
+        *("beta", "block", "cache_control", "item", "source", "state"),
         "tool_type",
     }
 )
@@ -92,6 +99,21 @@ MOST = 64
 """Quirks that are learned of one provider; a refusal beyond teaches nothing."""
 
 _FORM = re.compile(r"([a-z_]+):([^=<>]{1,80})(?:(=|<=|>=)(.{1,400}))?")
+
+
+_PARTS = {
+    "id": "ids",
+    "role": "roles",
+    "tool_type": "tools",
+    "beta": "anthropic-beta",
+}
+_STATE_PARTS = {
+    "thinking": "reasoning",
+    "reasoning": "reasoning",
+    "block_binding": "thinking",
+    "ids": "ids",
+}
+"""Kinds and names -> parts that are called otherwise."""
 
 
 class Quirk(NamedTuple):
@@ -135,10 +157,12 @@ class Quirk(NamedTuple):
             "limit",
             "block",
             "item",
-            "tool_type",
+            "sampling",
         ):
             return self.name if self.name != "*" else f"{self.kind}s"
-        return {"id": "ids", "role": "roles"}.get(self.kind, self.kind)
+        if self.kind == "state":
+            return _STATE_PARTS.get(self.name, "tools")
+        return _PARTS.get(self.kind, self.kind)
 
 
 class Quirks:

@@ -15,7 +15,7 @@ from llm_gateway.dialects.messages.thoughts import Plan, Thoughts
 from llm_gateway.dialects.request_draft import Draft
 
 _WALKED = frozenset(
-    {"message", "part", "block", "cache_control", "source", "id", "content", "pairs"}
+    {"message", "part", "block", "cache_control", "source", "id", "content", "call"}
 )
 """Kinds of quirks that are about turns."""
 _IDS = {"tool_use": "id", "tool_result": "tool_use_id"}
@@ -25,14 +25,16 @@ def adapt_history(draft: Draft, quirks: Quirks, recall: Recall, plan: Plan) -> N
     given = draft.get("messages")
     if not isinstance(given, list):
         return
-    if plan.is_idle and not any(quirk.kind in _WALKED for quirk in quirks):
+    if plan.is_idle and not any(
+        quirk.kind in _WALKED or quirk.name == "paired" for quirk in quirks
+    ):
         return
     walk = _Walk(draft, quirks, Thoughts(plan, recall), not plan.is_idle)
     made = [new for message in given if (new := walk.message(message)) is not None]
-    if quirks.value("pairs", "calls") is not None:
+    if quirks.value("tools", "paired") is not None:
         whole = paired(made)
         if whole is not made:
-            draft.note("pairs", "calls meet results")
+            draft.note("tools", "calls meet results")
             made = whole
     if len(made) != len(given) or any(
         a is not b for a, b in zip(made, given, strict=True)
@@ -53,6 +55,7 @@ class _Walk:
         self._members = quirks.names("part")
         self._cache = quirks.names("cache_control")
         self._pattern = quirks.value("id", "call")
+        self._objects = quirks.value("call", "input") == "object"
         self._drop_empty = quirks.value("content", "empty") is not None
 
     def message(self, given: object) -> object | None:
@@ -106,6 +109,11 @@ class _Walk:
             if block is None:
                 return None
         assert block is not None
+        if self._drop_empty and kind == "text" and not block.get("text"):
+            self._draft.note("content", "empty texts out")
+            return None
+        if self._objects and kind == "tool_use":
+            block = self._with_object(block)
         if self._pattern is not None and kind in _IDS:
             block = self._with_id(block, _IDS[kind], self._pattern)
         if self._members:
@@ -142,6 +150,13 @@ class _Walk:
             return block
         self._draft.note("ids")
         return {**block, member: new}
+
+    def _with_object(self, block: Block) -> Block:
+        value = block.get("input")
+        if isinstance(value, dict):
+            return block
+        self._draft.note("input", "an object")
+        return {**block, "input": {"input": value} if value else {}}
 
     def _without(
         self, value: Block, members: frozenset[str], core: frozenset[str]

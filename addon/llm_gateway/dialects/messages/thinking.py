@@ -213,13 +213,12 @@ def _adapt_effort(draft: Draft, quirks: Quirks) -> None:
 
 
 def _adapt_sampling(draft: Draft, quirks: Quirks) -> None:
-    for name in sorted(quirks.names("sampling"), key=lambda name: ("+" in name, name)):
+    for name in sorted(quirks.names("sampling")):
         only = quirks.value("sampling", name)
         given = draft.get(name)
-        first, plus, second = name.partition("+")
-        if plus:
-            if draft.get(first) is not None and draft.get(second) is not None:
-                draft.drop(second)
+        if only == "alone":
+            if given is not None and draft.get("temperature") is not None:
+                draft.drop(name)
         elif name != "thinking" and name in draft.names():
             if not only:
                 draft.drop(name)

@@ -30,7 +30,7 @@ of what came before."""
 _KINDS = frozenset(
     {
         *("item", "id", "message", "part", "block", "content", "reasoning", "role"),
-        *("pairs", "state"),
+        *("call", "state"),
     }
 )
 
@@ -43,7 +43,9 @@ def adapt_items(
     given = draft.get("input")
     if not isinstance(given, list):
         return
-    if forms.is_plain and not any(quirk.kind in _KINDS for quirk in quirks):
+    if forms.is_plain and not any(
+        quirk.kind in _KINDS or quirk.name in ("paired", "batched") for quirk in quirks
+    ):
         return
     walk = _Walk(draft, quirks, recall, forms, names)
     made = [new for item in given if (new := walk.item(item)) is not None]
@@ -58,17 +60,15 @@ def _in_order(
     draft: Draft, quirks: Quirks, items: list[object], removed: bool
 ) -> list[object]:
     made = items
-    if (
-        quirks.value("state", "calls") is not None
-        or quirks.value("pairs", "calls") == "whole"
-    ):
+    whole = quirks.value("tools", "paired")
+    if quirks.value("state", "calls") is not None or whole is not None:
         made = paired(made)
-    if quirks.value("pairs", "calls") == "batch":
+    if quirks.value("tools", "batched") is not None:
         made = batched(made)
     if removed or quirks.value("state", "followed") is not None:
         made = followed(made)
     if made is not items:
-        draft.note("pairs", "calls meet results")
+        draft.note("tools", "calls meet results")
     return made
 
 
@@ -87,6 +87,12 @@ class _Walk:
         self._forms, self._names = forms, names
         self._contents = Contents(draft, quirks)
         self._ids = quirks.value("id", "item")
+        if quirks.value("state", "ids") is not None:
+            self._ids = "out"
+        self._spaces = (
+            names.namespaces if quirks.value("call", "namespace") == "wanted" else {}
+        )
+        self._past_unfit = quirks.value("state", "compaction") == "unfit"
         self._pattern = quirks.value("id", "call")
         self._members = quirks.names("message")
         self._nulls = quirks.value("content", "null") is not None
@@ -135,7 +141,8 @@ class _Walk:
         )
         needed = one_of(kind, NEEDED)
         if value is None and (self._known is None or one_of(kind, self._known)):
-            if needed and self._foreign_out and self._is_foreign(item):
+            foreign = self._foreign_out and self._is_foreign(item)
+            if needed and (self._past_unfit or foreign):
                 self._draft.cannot(f"cannot read the {kind} of another provider")
             return True
         if value == "unfit" or needed:
@@ -178,6 +185,11 @@ class _Walk:
     def _call_as_function(self, item: Item, kind: str) -> Item:
         """Calls under the names and in the form in which their tools are declared."""
         namespace = item.get("namespace")
+        if kind == "function_call" and namespace is None and self._spaces:
+            space = self._spaces.get(str(item.get("name")))
+            if space:
+                self._draft.note("namespace")
+                return {**item, "namespace": space}
         if kind in ("function_call", "custom_tool_call") and not self._forms.is_plain:
             name = item.get("name")
             ns = namespace if isinstance(namespace, str) else ""

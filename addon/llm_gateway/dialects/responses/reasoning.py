@@ -39,8 +39,10 @@ def adapt_sampling(draft: Draft, quirks: Quirks) -> None:
         if name not in draft.names():
             continue
         only = quirks.value("sampling", name)
-        if not only:
+        if not only or (only == "no_effort" and thinks(draft, quirks)):
             draft.drop(name)
+        elif only == "no_effort":
+            continue
         elif str(draft.get(name)) not in (only, f"{only}.0"):
             draft.put(name, float(only) if _is_number(only) else only, name, only)
     if quirks.value("sampling", "thinking") == "out" and thinks(draft, quirks):

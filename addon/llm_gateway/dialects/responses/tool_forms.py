@@ -87,6 +87,12 @@ def adapt_tools(draft: Draft, quirks: Quirks, forms: Forms) -> ToolNames:
     for tool in given:
         if isinstance(tool, dict) and tool.get("type") == "function":
             names.keep(_name(tool))
+        if isinstance(tool, dict) and tool.get("type") == "namespace":
+            for inner in as_list(tool.get("tools")):
+                if isinstance(inner, dict):
+                    space = names.namespaces.setdefault(_name(inner), _name(tool))
+                    if space != _name(tool):
+                        names.namespaces[_name(inner)] = ""  # it may be either's
     made = [
         new for tool in given for new in _in_form(draft, forms, names, tool, "", "")
     ]
@@ -184,14 +190,18 @@ def _description(tool: Tool) -> str:
 
 
 def _mended(draft: Draft, quirks: Quirks, tool: object) -> object:
-    if not isinstance(tool, dict) or tool.get("type") != "function":
+    if not isinstance(tool, dict):
         return tool
     out = quirks.names("tool")
+    if tool.get("type") != "function":
+        out -= {"*"}
     gone = {m for m in tool if m in out or ("*" in out and m not in CORE)} - {"type"}
     if gone:
         for member in sorted(gone):
             draft.note(member)
         tool = {k: v for k, v in tool.items() if k not in gone}
+    if tool.get("type") != "function":
+        return tool
     if quirks.value("tools", "parameters") is not None and not tool.get("parameters"):
         tool = {**tool, "parameters": NO_PARAMETERS}
     if quirks.value("tools", "strict") == "false" and tool.get("strict") is not False:

@@ -49,11 +49,13 @@ def _hashed(flat: str, namespace: str, name: str) -> str:
 class ToolNames:
     """Both ways, for the tools of one request."""
 
-    __slots__ = ("_flat", "_origins")
+    __slots__ = ("_flat", "_origins", "namespaces")
 
     def __init__(self) -> None:
         self._flat: dict[tuple[str, str], str] = {}
         self._origins: dict[str, Origin] = {}
+        self.namespaces: dict[str, str] = {}
+        """Name of a tool that one namespace alone declares -> that one."""
 
     @property
     def has_others(self) -> bool:
