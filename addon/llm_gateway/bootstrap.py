@@ -60,7 +60,7 @@ from llm_gateway.providers.copilot_session import CopilotLogin
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.github_client import GitHub
 from llm_gateway.simulator import Simulator
-from llm_gateway.transport import interim_responses, listeners, patches
+from llm_gateway.transport import connecting, interim_responses, listeners, patches
 from llm_gateway.transport.early_clients import EarlyClients
 
 logger = logging.getLogger("llm_gateway")
@@ -258,6 +258,7 @@ class Bootstrap:
             return
         log_redaction.install(runtime)
         patches.drop_trailers()
+        connecting.install()
         interim_responses.pass_over()
         # Names that resolve slowly wait in threads, and so does everything that reads a
         # disk: Python's own handful of threads would be full of them.
