@@ -114,6 +114,23 @@ class HappyEyeballs:
         self.remember(host, port, answered)
         return streams
 
+    async def living_address(self, host: str, port: int) -> str:
+        """For who opens connections by themselves. Where a name has several, they are
+        tried, and the one that answered is remembered. Raises OSError."""
+        found = await self.resolve(host, port)
+        if len(found) == 1:
+            return found[0]
+        last = self.remembered(host, port)
+        if last is not None and last in found:
+            return last
+        _, writer = await self.open(host, port, addresses=found)
+        writer.close()
+        return self.remembered(host, port) or found[0]
+
+    async def resolve(self, host: str, port: int) -> tuple[str, ...]:
+        """Addresses; an address is its own. Raises OSError."""
+        return await resolve(host, port)
+
     def remembered(self, host: str, port: int) -> str | None:
         address, until = self._answered.get((host, port), (None, 0.0))
         return address if self.now() < until else None

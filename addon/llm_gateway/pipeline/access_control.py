@@ -277,7 +277,9 @@ class AccessControl:
         """
         pinned = self.pinned.setdefault(client, {})
         if (judged := pinned.get((host, port, plain))) is None:
-            resolves = client.proxy_mode.type_name != "upstream"
+            scheme = "http" if plain else "https"
+            way = self.runtime.catalog.ways.choose(scheme, host, port)
+            resolves = way is None or not way.resolves
             judged = await self._judged(host, port, plain=plain, resolves=resolves)
             if len(pinned) < MOST_PINNED:
                 pinned[host, port, plain] = judged

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from mitmproxy import http
 
 from llm_gateway.app.state import AppState, committed
-from llm_gateway.config.addresses import is_here
 from llm_gateway.domain import AttemptRecord, Candidate, Decision, RequestInfo
 from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.limits.limiter import LimitRefusal, scopes_of
@@ -230,7 +229,7 @@ class Forwarder:
                 truncation_tail=lambda message: self.settling.truncation_event(
                     exchange, message
                 ),
-                direct=out.scheme == "http" and is_here(out.host),
+                proxy=attempt.upstream.proxy_for(out.scheme, out.host, out.port),
                 fresh=exchange.fresh,
             ),
         )
