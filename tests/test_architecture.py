@@ -18,6 +18,7 @@ frozen ids timestamps secret_patterns private_files packaged_files
 gateway_client domain
 dialects
 config
+network
 accounting
 streaming adaptation translation
 limits
@@ -38,7 +39,7 @@ addon
 
 ASIDE = {
     "cli": "frozen ids timestamps secret_patterns private_files packaged_files gateway_client "
-    "domain config dialects accounting streaming adaptation limits providers client_identity "
+    "domain config dialects network accounting streaming adaptation limits providers client_identity "
     "routing ledger mitm_compat dashboard_process",
     "dashboard": "gateway_client timestamps",
     "dashboard_process": "packaged_files private_files",

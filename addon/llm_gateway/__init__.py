@@ -10,6 +10,7 @@ Layers; imports point up this list only (tests/test_architecture.py):
     domain                       values that travel: frozen dataclasses
     dialects                     API formats: one folder and one row each
     config                       config.jsonc: read, checked, edited
+    network                      outgoing connections: addresses, other proxies, sleep
     accounting                   usage and prices
     streaming adaptation         event streams; what a model does not take
     limits                       rate limits: windows, reservations, observed quotas
@@ -24,7 +25,7 @@ Layers; imports point up this list only (tests/test_architecture.py):
     pipeline                     a request's stages
     bootstrap addon              composition root; mitmproxy's hooks
 
-The core, down to `routing`, knows no socket, clock, disk or mitmproxy: time is an argument,
+The core, down to `routing` but for `network`, knows no socket, clock, disk or mitmproxy: time is an argument,
 verdicts are returned, exceptions are for what nobody planned.
 
 Glossary:

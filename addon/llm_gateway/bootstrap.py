@@ -17,6 +17,8 @@ import sys
 import time
 from collections.abc import Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +43,13 @@ from llm_gateway.config.files import (
     state_folder,
 )
 from llm_gateway.config.problems import ConfigError
+from llm_gateway.config.proxy_url import ProxyServer, parse_proxy_url
 from llm_gateway.config.urls import is_loopback
 from llm_gateway.domain import Origin
 from llm_gateway.ledger.store import Store, StoreError
 from llm_gateway.mitm_compat import fingerprints, required_names
 from llm_gateway.mitm_compat.sites import GROUPS, VERIFIED
+from llm_gateway.network.proxy_rules import ProxyRules
 from llm_gateway.packaged_files import example_config
 from llm_gateway.pipeline.access_control import AccessControl
 from llm_gateway.pipeline.failures import FailureHandler
@@ -60,7 +64,14 @@ from llm_gateway.providers.copilot_session import CopilotLogin
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.github_client import GitHub
 from llm_gateway.simulator import Simulator
-from llm_gateway.transport import flow_logs, interim_responses, listeners, patches
+from llm_gateway.transport import (
+    connecting,
+    flow_logs,
+    interim_responses,
+    listeners,
+    patches,
+)
+from llm_gateway.transport.connecting import opener
 from llm_gateway.transport.early_clients import EarlyClients
 
 logger = logging.getLogger("llm_gateway")
@@ -91,6 +102,8 @@ class Bootstrap:
         self.made_config = False
         self.not_yet: listeners.SuppressBindErrors | None = None
         self.dashboard: Any = None
+        self.upstream_urls: list[str] = []
+        """What `--mode upstream:URL` named: the same as `network.proxy`."""
 
     def load(self, loader: Loader) -> None:
         loader.add_option(
@@ -119,12 +132,18 @@ class Bootstrap:
         os.umask(0o077)
         options: Any = ctx.options
         listeners.set_options(options)
+        modes, self.upstream_urls = listeners.without_upstream_mode(options.mode)
+        if not options.listen_host or modes != list(options.mode):
+            listeners.call_off(ctx.master)
         if not options.listen_host:
             options.update(listen_host="127.0.0.1")
+        if modes != list(options.mode):
+            options.update(mode=modes)
         port = os.environ.get("PORT", "")
         if options.listen_port is None and port.isdecimal() and 0 < int(port) < 65536:
             options.update(listen_port=int(port))
             self.not_yet = listeners.SuppressBindErrors()
+            listeners.call_off(ctx.master)
 
     def configure(self, updated: set[str]) -> AppState | None:
         """The runtime, when this call built it."""
@@ -153,6 +172,8 @@ class Bootstrap:
         clock = time.time
         simulator = Simulator()
         catalog_loader = CatalogLoader(path, home, env, clock, simulator.port)
+        catalog_loader.forced = self._upstream_mode()
+        catalog_loader.own_ports = frozenset((ctx.options.listen_port or 8080,))
         loaded, catalog = catalog_loader.load()
         config = catalog.config
         keys_required = self._beyond_loopback()
@@ -190,6 +211,8 @@ class Bootstrap:
             ConfigRoutes(self.config_service),
             CopilotLoginRoutes(login, runtime, self.config_service),
         )
+        runtime.on_config_change.append(self._follow_network)
+        self._follow_network(catalog)
         runtime.replay(catalog, now)
         runtime.on_config_change.append(lambda new: simulator.configure(new.config))
         simulator.configure(config)
@@ -203,6 +226,24 @@ class Bootstrap:
         if exposed := exposure(path, path.read_text("utf-8")):
             logger.warning("%s", exposed)
         return runtime
+
+    def _upstream_mode(self) -> ProxyRules | None:
+        """`--mode upstream:URL`, with mitmproxy's `upstream_auth`."""
+        if not self.upstream_urls:
+            return None
+        if len(self.upstream_urls) > 1:
+            raise NotStarted("There is more than one upstream mode: name one proxy.")
+        try:
+            proxy = parse_proxy_url(self.upstream_urls[0])
+        except ValueError as reason:
+            raise NotStarted(f"The address of the upstream mode {reason}.") from None
+        if ctx.options.upstream_auth:
+            user, _, password = ctx.options.upstream_auth.partition(":")
+            proxy = replace(proxy, user=user, password=password)
+        return ProxyRules(proxy, proxy, source="--mode upstream", own_tls=True)
+
+    def _follow_network(self, catalog: Catalog) -> None:
+        opener.rules = catalog.ways
 
     def _check_environment(self, env: Mapping[str, str]) -> None:
         """What is given there is meant: a mistake in it is no reason for a default."""
@@ -259,6 +300,7 @@ class Bootstrap:
         log_redaction.install(runtime)
         flow_logs.silence(ctx.master)
         patches.drop_trailers()
+        connecting.install()
         interim_responses.pass_over()
         # Names that resolve slowly wait in threads, and so does everything that reads a
         # disk: Python's own handful of threads would be full of them.
@@ -290,6 +332,7 @@ class Bootstrap:
         make_fast(ctx.master, os.environ)
         self._task(self._let_in(), "letting clients in")
         runtime.port = _bound_port() or runtime.port
+        await self._know_own_ports(runtime)
         runtime.publish()
         port = self._dashboard_port(runtime)
         if port:
@@ -298,6 +341,17 @@ class Bootstrap:
             runtime, self.config_service.loader.home, self.made_config, port
         )
         await run_heartbeat(runtime)
+
+    async def _know_own_ports(self, runtime: AppState) -> None:
+        """Now that it is certain where we listen: a proxy that is us is none."""
+        loader = self.config_service.loader
+        ports = frozenset(a[1] for a in _bound_addresses())
+        if ports == loader.own_ports:
+            return
+        loader.own_ports = ports
+        if runtime.catalog.ways.proxies():
+            with suppress(ConfigError):  # said already
+                await self.config_service.reload()
 
     async def _let_in(self) -> None:
         """Clients come in when the last add-on that they need runs, which is behind us."""
@@ -387,10 +441,14 @@ def make_fast(master: Any, env: Mapping[str, str]) -> None:
 
 
 def _bound_port() -> int | None:
+    addresses = _bound_addresses()
+    return int(addresses[0][1]) if addresses else None
+
+
+def _bound_addresses() -> list[Any]:
     addons: Any = ctx.master.addons
     server = addons.get("proxyserver")
-    addresses = server.listen_addrs() if server else []
-    return int(addresses[0][1]) if addresses else None
+    return list(server.listen_addrs()) if server else []
 
 
 async def load_prices() -> None:
@@ -400,6 +458,10 @@ async def load_prices() -> None:
     await asyncio.to_thread(prices.known_price, "openai", "gpt-4o-mini", time.time())
 
 
-def origins_of(catalog: Catalog) -> list[Origin]:
-    """Where connections are kept warm: the configured providers' own addresses."""
-    return [upstream.origin for upstream in catalog.upstreams.values()]
+def origins_of(catalog: Catalog) -> list[tuple[Origin, ProxyServer | None]]:
+    """Where connections are kept warm: the configured providers' own addresses, each with
+    the proxy by way of which it is reached."""
+    return [
+        (up.origin, up.proxy_for(up.origin.scheme, up.origin.host, up.origin.port))
+        for up in catalog.upstreams.values()
+    ]

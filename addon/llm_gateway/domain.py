@@ -451,6 +451,8 @@ class FailureKind(StrEnum):
     """Why an attempt failed, in the order in which an attempt can fail."""
 
     RESOLVE = "cannot resolve"
+    PROXY = "outbound proxy"
+    """The proxy by way of which we go out failed: it says nothing of the upstream."""
     CONNECT = "connect"
     CONNECT_TIMEOUT = "connect timeout"
     TLS = "tls"

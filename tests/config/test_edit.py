@@ -57,7 +57,24 @@ def test_secrets_by_schema() -> None:
         ("providers", "*", "accessToken"),
         ("providers", "*", "headers", "*"),
         ("clients", "*", "key"),
+        ("network", "proxy"),
+        ("providers", "*", "proxy"),
     }
+
+
+@pytest.mark.parametrize("kept", ["env", "none", "http://proxy:3128", "${PROXY}"])
+def test_a_proxy_without_a_password_is_shown(kept: str) -> None:
+    text = json.dumps({"network": {"proxy": kept}})
+    assert mask(text).data == {"network": {"proxy": kept}}
+
+
+def test_a_proxys_password_is_masked_and_comes_back() -> None:
+    url = "http://me:CANARY-word@proxy:3128"
+    text = json.dumps({"network": {"proxy": url, "noProxy": ["a.test"]}})
+    shown = mask(text)
+    assert "CANARY" not in shown.text + json.dumps(shown.data)
+    assert json.loads(restore(shown.text, text)) == json.loads(text)
+    assert json.loads(restore(shown.data, text)) == json.loads(text)
 
 
 def test_masked_text() -> None:

@@ -10,13 +10,17 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from llm_gateway.app.state import AppState
 from llm_gateway.config import edit, files
 from llm_gateway.config.load import Loaded, load_config, locate, parse_config
+from llm_gateway.config.no_proxy import no_proxy
 from llm_gateway.config.problems import ConfigError, Problem
+from llm_gateway.network.own_addresses import is_this_machine
+from llm_gateway.network.proxy_rules import ProxyRules, configured
 from llm_gateway.providers import catalog, token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError
 from llm_gateway.providers.registry import TYPES
@@ -25,6 +29,11 @@ logger = logging.getLogger("llm_gateway")
 
 LOOK_EVERY = 0.25
 """Seconds between two looks at the file."""
+
+OWN_PORT = (
+    "{source} points at this gateway itself and is left out: providers are reached "
+    "directly. It is meant for the apps; an outbound proxy goes into network.proxy."
+)
 
 BASE_URLS = {name: row.base_url for name, row in TYPES.items() if row.base_url}
 
@@ -45,6 +54,11 @@ class CatalogLoader:
         self.env = env
         self.clock = clock
         self.simulator_port = simulator_port
+        self.own_ports: frozenset[int] = frozenset()
+        """Where this gateway listens: no way out of itself."""
+        self.forced: ProxyRules | None = None
+        """What mitmproxy's upstream mode says of the way out; it wins over the config."""
+        self._said: set[str] = set()
         self.seen = ""
         """Digest of the file when it was last loaded, or refused."""
 
@@ -72,6 +86,21 @@ class CatalogLoader:
             return None
 
     def _catalog(self, loaded: Loaded) -> Catalog:
+        network = loaded.config.network
+        ways, complaints = configured(
+            network.proxy.get_secret_value(), network.no_proxy, self.env
+        )
+        if self.forced is not None:
+            ways = replace(self.forced, without=no_proxy(network.no_proxy))
+        kept = ways.without_ours(
+            lambda proxy: proxy.port in self.own_ports and is_this_machine(proxy.host)
+        )
+        if kept != ways:
+            complaints = (*complaints, OWN_PORT.format(source=ways.source))
+        for complaint in complaints:
+            if complaint not in self._said:
+                self._said.add(complaint)
+                logger.warning("%s", complaint)
         try:
             return catalog.build(
                 loaded.config,
@@ -79,6 +108,7 @@ class CatalogLoader:
                 now=self.clock(),
                 signed_in=token_store.stored(self.home),
                 simulator_port=self.simulator_port,
+                ways=kept,
             )
         except CatalogError as e:
             raise locate(loaded.text, e.complaints, str(self.path)) from e
@@ -233,7 +263,11 @@ def _digest(content: bytes) -> str:
 
 def _same(new: Catalog, old: Catalog) -> bool:
     """Not only the text: environment and logins count too."""
-    return new.offers == old.offers and new.upstreams == old.upstreams
+    return (
+        new.offers == old.offers
+        and new.upstreams == old.upstreams
+        and new.ways == old.ways
+    )
 
 
 def _later(new: Catalog, old: Catalog) -> list[str]:

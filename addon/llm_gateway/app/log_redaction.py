@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 
 from llm_gateway.app.state import AppState
+from llm_gateway.network.outbound_proxy import basic
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.secret_patterns import (
     BEGINNINGS,
@@ -68,6 +69,11 @@ def secrets(catalog: Catalog) -> Iterator[str]:
             yield secret.get_secret_value()
     for client in catalog.clients:
         yield client.key.get_secret_value()
+    for ways in (catalog.ways, *(up.ways for up in catalog.upstreams.values())):
+        for proxy in ways.proxies():
+            if proxy.password:
+                yield proxy.password
+                yield basic(proxy)
 
 
 class Masks:

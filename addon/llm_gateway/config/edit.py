@@ -15,7 +15,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from llm_gateway.config.introspection import is_secret, secret_patterns
+from llm_gateway.config.introspection import (
+    holds_secret,
+    is_secret,
+    secret_patterns,
+)
 from llm_gateway.secret_patterns import KEY_LIKE
 
 from .environment import is_reference
@@ -60,9 +64,17 @@ def _comment_blocks(text: str, tree: Node) -> Iterator[tuple[int, int]]:
 # -- Masking ---------------------------------------------------------------------------
 
 
+def _hides(path: Path, text: str) -> bool:
+    return holds_secret(path, text) or (is_mask(text) and is_secret(path))
+
+
 def _secrets(tree: Node) -> Iterator[tuple[Path, Node]]:
     for path, node in tree.walk():
-        if node.kind == "string" and is_secret(path) and not is_reference(node.string):
+        if (
+            node.kind == "string"
+            and _hides(path, node.string)
+            and not is_reference(node.string)
+        ):
             yield path, node
 
 
@@ -110,7 +122,7 @@ def _plain(value: Any, path: Path = ()) -> Any:
             return [_plain(item, (*path, n)) for n, item in enumerate(value)]
         case Decimal():
             return float(value)
-        case str() if is_secret(path) and not is_reference(value):
+        case str() if holds_secret(path, value) and not is_reference(value):
             return mask_of(value)
         case _:
             return value

@@ -35,6 +35,7 @@ from llm_gateway.config.suggestions import nearest
 from llm_gateway.domain import NANO, Dialect, Reset
 
 from ..dialects import SPECS
+from .proxy_url import parse_proxy_url
 from .urls import DEFAULT_PORTS, parse_base_url, parse_host
 
 MOST = 2**53
@@ -45,6 +46,13 @@ class FromEnvironment(str):
     """A text that came out of `${NAME}`: it may stand for a number or a truth value too."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True)
+class SecretWith:
+    """A text that holds a secret only where this is in it: a URL with a password."""
+
+    mark: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -281,6 +289,36 @@ def _host_or_network(value: object) -> str:
     return _host_pattern(value)
 
 
+def _proxy(value: Any, *words: str) -> SecretStr:
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    text = _text(value)
+    if text not in words:
+        try:
+            parse_proxy_url(text)
+        except ValueError as reason:
+            said = " or ".join(f'"{word}"' for word in words)
+            raise invalid(f"{reason}, or {said}") from None
+    return SecretStr(text)
+
+
+def _provider_proxy(value: Any) -> SecretStr:
+    return _proxy(value, "none")
+
+
+def _network_proxy(value: Any) -> SecretStr:
+    return _proxy(value, "env", "none")
+
+
+def _no_proxy(value: Any) -> str:
+    text = _text(value).strip()
+    if not re.fullmatch(r"[^\s,/]+(/\d{1,3})?", text):
+        raise invalid(
+            "is no host; write a name, an address or a network, e.g. 10.0.0.0/8"
+        )
+    return text
+
+
 Count = Annotated[
     int,
     BeforeValidator(_whole),
@@ -322,4 +360,9 @@ HostPattern = Annotated[str, BeforeValidator(_host_pattern)]
 HostOrNetwork = Annotated[str, BeforeValidator(_host_or_network)]
 """A `HostPattern`, an address, or a network like `10.0.0.0/8`."""
 HostAndPort = Annotated[str, BeforeValidator(_host_and_port)]
+ProviderProxy = Annotated[SecretStr, BeforeValidator(_provider_proxy), SecretWith("@")]
+"""`none`, or the URL of an outbound proxy."""
+NetworkProxy = Annotated[SecretStr, BeforeValidator(_network_proxy), SecretWith("@")]
+"""`env`, `none`, or the URL of an outbound proxy."""
+NoProxyEntry = Annotated[str, BeforeValidator(_no_proxy)]
 WebOrigin = Annotated[str, BeforeValidator(_web_origin)]

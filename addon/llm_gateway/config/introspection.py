@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from llm_gateway.config.fields import OneOf
+from llm_gateway.config.fields import OneOf, SecretWith
 from llm_gateway.config.jsonc import Path
 from llm_gateway.config.models import Config
 from llm_gateway.config.provider import Section
@@ -96,15 +96,41 @@ def secret_patterns() -> frozenset[Pattern]:
     )
 
 
+@cache
+def _marks() -> dict[Pattern, str]:
+    """Patterns of texts that are secret only with this in them."""
+    return {
+        key.pattern: part.mark
+        for key in walk()
+        for part in (*key.info.metadata, *_wrapped_metadata(key.info.annotation))
+        if isinstance(part, SecretWith)
+    }
+
+
+def _wrapped_metadata(annotation: Any) -> Iterator[Any]:
+    for part in _wrapped(annotation):
+        yield from getattr(part, "__metadata__", ())
+
+
 def is_secret(path: Path) -> bool:
     """Whether a value at this path is one, or part of one."""
+    return _pattern(path) is not None
+
+
+def holds_secret(path: Path, text: str) -> bool:
+    """Whether this text at this path tells one."""
+    pattern = _pattern(path)
+    return pattern is not None and _marks().get(pattern, "") in text
+
+
+def _pattern(path: Path) -> Pattern | None:
     for pattern in secret_patterns():
         steps = path[: len(pattern)]
         if len(steps) == len(pattern) and all(
             want in ("*", step) for want, step in zip(pattern, steps, strict=True)
         ):
-            return True
-    return False
+            return pattern
+    return None
 
 
 def section_at(path: Path) -> type[Section] | None:

@@ -20,7 +20,7 @@ from typing import Any
 import json5
 from pydantic import ValidationError
 
-from llm_gateway.config.introspection import is_secret
+from llm_gateway.config.introspection import holds_secret
 
 from .checks import find_errors, find_warnings
 from .environment import expand
@@ -231,7 +231,9 @@ def has_written_secrets(text: str, name: str = "config.jsonc") -> bool:
     """Whether a secret stands in the text itself, not only as `${NAME}`."""
     tree = read_tree(text, name)
     return any(
-        node.kind == "string" and is_secret(path) and "${" not in node.string
+        node.kind == "string"
+        and holds_secret(path, node.string)
+        and "${" not in node.string
         for path, node in tree.walk()
     )
 

@@ -8,14 +8,14 @@ snake_case here; an unknown key is an error. What this file does not know: files
     Config
     ├── providers[]: Provider ── flatRate, limits, resets, simulator
     │   └── models[]: Model ──── pricing, limits
-    ├── routing, budget, intercept, storage, server, dashboard
+    ├── routing, budget, intercept, storage, server, network, dashboard
     └── clients[]: Client ────── limits
 """
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from llm_gateway.domain import Metric, Policy
 
@@ -26,6 +26,8 @@ from .fields import (
     HostAndPort,
     HostOrNetwork,
     HostPattern,
+    NetworkProxy,
+    NoProxyEntry,
     Port,
     Seconds,
     Secret,
@@ -55,6 +57,7 @@ __all__ = [
     "Intercept",
     "Limits",
     "Model",
+    "Network",
     "Pricing",
     "Provider",
     "Resets",
@@ -150,6 +153,17 @@ class Server(Section):
     """Hosts and networks inside (this machine, private addresses) that apps may reach through the proxy: `git.corp.example`, `*.corp.example`, `10.0.0.0/8`."""
 
 
+class Network(Section):
+    """How connections leave this machine: providers, tunnels of apps, sign-in."""
+
+    proxy: NetworkProxy = SecretStr("env")
+    """Outbound proxy: `http://`, `https://`, `socks5://` (we look names up) or `socks5h://` (it does), with user and password where it wants them; "env": HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment; "none": no proxy."""
+    no_proxy: tuple[NoProxyEntry, ...] = ()
+    """Hosts that are reached directly: names with all below them, addresses, networks, each with or without `:port`; `*` is everything. This machine always is."""
+    ca_file: Text | None = None
+    """PEM file of certificate authorities that are trusted besides the system's, for companies that read TLS."""
+
+
 class Dashboard(Section):
     """The Datasette that is started beside the gateway."""
 
@@ -178,5 +192,7 @@ class Config(Section):
     """How the ledger is kept."""
     server: Server = Server()
     """Who may reach the gateway's own port with a browser."""
+    network: Network = Network()
+    """How connections leave this machine."""
     dashboard: Dashboard = Dashboard()
     """The Datasette that is started beside the gateway."""

@@ -34,6 +34,7 @@ from .fields import (
     HeaderName,
     HeaderValue,
     Number,
+    ProviderProxy,
     ResetTime,
     Secret,
     ShortText,
@@ -212,6 +213,8 @@ class Provider(Section):
     """GitHub token, for type `copilot`; default: the one that `llm-gateway login copilot` got."""
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     """Extra headers for every request to this provider."""
+    proxy: ProviderProxy | None = None
+    """Outbound proxy to this provider: `http://`, `https://`, `socks5://` or `socks5h://`, or "none"; default: `network.proxy`."""
     free: Flag = False
     """true: every model here costs nothing while its limits hold."""
     tier: Literal["free"] | None = None

@@ -19,7 +19,7 @@ from llm_gateway.fastpath.http_layer import FastHttpLayer
 from llm_gateway.fastpath.message_heads import body_size, split_head
 from llm_gateway.transport import error_text as words
 from llm_gateway.transport import framing, serializer
-from llm_gateway.transport.attempt_policy import note_target, plan_of, way_out
+from llm_gateway.transport.attempt_policy import note_target, plan_of
 from llm_gateway.transport.body_limit import request_limit
 from llm_gateway.transport.commands import ConnectUpstream
 from llm_gateway.transport.stream import GatewayStream
@@ -111,9 +111,9 @@ class SingleSegmentRequests(FastHttpLayer):
         now = stream.layer.now()
         if now >= plan.deadline or words.name_problem(request.host):
             return False
-        tls, via = request.scheme == "https", way_out(self.context.client, plan)
-        wanted = ConnectUpstream((request.host, request.port), tls, via)
-        wanted.pooled = plan.pooled
+        tls = request.scheme == "https"
+        wanted = ConnectUpstream((request.host, request.port), tls, None)
+        wanted.pooled, wanted.proxy = plan.pooled, plan.proxy
         server = self._reusable_connection(wanted)
         outer: Any = self.connections.get(server) if server is not None else None
         if type(outer) is not HttpClient or outer._paused is not None:

@@ -304,7 +304,9 @@ class AccessControl:
         """The address to connect to, for as long as the client is there. Raises Inside."""
         pinned = self.pinned.setdefault(client, {})
         if (judged := pinned.get((host, port, spoken))) is None:
-            resolves = client.proxy_mode.type_name != "upstream"
+            scheme = "https" if spoken is Spoken.TLS else "http"
+            way = self.runtime.catalog.ways.choose(scheme, host, port)
+            resolves = way is None or not way.resolves
             judged = await self._judged(host, port, spoken, resolves=resolves)
             if len(pinned) < MOST_PINNED:
                 pinned[host, port, spoken] = judged

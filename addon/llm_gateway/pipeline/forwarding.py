@@ -16,7 +16,6 @@ from mitmproxy import http
 
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS
 from llm_gateway.app.state import AppState, committed
-from llm_gateway.config.addresses import is_here
 from llm_gateway.domain import AttemptRecord, Candidate, Decision, RequestInfo
 from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.limits.limiter import LimitRefusal, scopes_of
@@ -258,7 +257,7 @@ class Forwarder:
                 truncation_tail=lambda message: self.settling.truncation_event(
                     exchange, message
                 ),
-                direct=out.scheme == "http" and is_here(out.host),
+                proxy=attempt.upstream.proxy_for(out.scheme, out.host, out.port),
                 fresh=exchange.fresh,
             ),
         )

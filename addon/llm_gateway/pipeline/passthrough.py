@@ -121,10 +121,13 @@ class Passthrough:
     def _plan(self, passage: PassthroughRequest, *, fresh: bool) -> None:
         routing = self.runtime.catalog.config.routing
         loop = asyncio.get_running_loop()
+        request = passage.flow.request
+        ways = self.runtime.catalog.ways
         set_plan(
             passage.flow,
             AttemptPolicy(
                 classifier=PassAll(),
+                proxy=ways.choose(request.scheme, request.host, request.port),
                 connect_timeout=routing.connect_timeout_seconds,
                 first_byte_timeout=routing.deadline_seconds,
                 idle_timeout=FOREVER,
@@ -170,7 +173,10 @@ class Passthrough:
         passage.record.status = status
         passage.record.error = failure.kind.value
         dialect = passage.dialect or native(passage.record.host)
-        message = f"{passage.record.host} could not be reached ({failure.kind.value})."
+        why = failure.kind.value
+        if failure.kind is FailureKind.PROXY:
+            why = failure.message
+        message = f"{passage.record.host} could not be reached ({why})."
         set_response(
             passage.flow,
             LocalResponse(

@@ -17,7 +17,6 @@ from mitmproxy import http
 from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState, committed
 from llm_gateway.client_identity import Identity
-from llm_gateway.config.addresses import is_here
 from llm_gateway.dialects import DialectSpec, StoredPath
 from llm_gateway.domain import FailureKind, RequestRecord, Usage
 from llm_gateway.ids import new_id
@@ -177,7 +176,7 @@ class StoredAnswers:
                 idle_timeout=limits.idle_timeout_seconds,
                 deadline=loop.time() + limits.deadline_seconds,
                 pooled=True,
-                direct=origin.scheme == "http" and is_here(origin.host),
+                proxy=asked.upstream.proxy_for(origin.scheme, origin.host, origin.port),
                 fresh=fresh,
             ),
         )

@@ -17,6 +17,7 @@ from mitmproxy.proxy.layers.tls import ServerTLSLayer
 from mitmproxy.proxy.server import ConnectionIO
 
 from llm_gateway.pool.pool import OriginKey
+from llm_gateway.transport.commands import proxy_of
 
 _says_close: Callable[[str, Any], bool] = http1.connection_close
 
@@ -27,7 +28,11 @@ def key_of(server: Server) -> OriginKey | None:
     if address is None or server.via or server.transport_protocol != "tcp":
         return None
     return OriginKey(
-        address[0], address[1], server.tls, server.sni if server.tls else None
+        address[0],
+        address[1],
+        server.tls,
+        server.sni if server.tls else None,
+        proxy_of(server),
     )
 
 

@@ -30,6 +30,7 @@ from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 from mitmproxy.utils import human
 from OpenSSL import SSL
 
+from llm_gateway.config.proxy_url import ProxyServer
 from llm_gateway.mitm_compat.fingerprints import is_known
 from llm_gateway.mitm_compat.sites import POOL
 from llm_gateway.pool.idle_check import find, is_done, is_empty, key_of, unwrap
@@ -50,7 +51,9 @@ _handed: WeakKeyDictionary[Server, tuple[SSL.Connection, dict[str, object]]] = (
 handshakes, by mitmproxy's new names for the connections. Nothing in them knows the name."""
 
 
-def install(master: Any, origins: Iterable[Origin] = ()) -> "PoolAddon | None":
+def install(
+    master: Any, origins: Iterable[Origin | tuple[Origin, ProxyServer | None]] = ()
+) -> "PoolAddon | None":
     """Keep connections to these origins warm. Call it once, in the add-on's `running`.
 
     Later changes go to `.pool.set_origins(origins)`. None: this mitmproxy is unknown.

@@ -31,6 +31,8 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from OpenSSL import SSL
 
+from llm_gateway.config.proxy_url import ProxyServer
+
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 50.0
@@ -51,10 +53,12 @@ class OriginKey(NamedTuple):
     port: int
     tls: bool
     sni: str | None
+    proxy: ProxyServer | None = None
+    """By way of which it was opened: nothing crosses from one way to another."""
 
 
 class Origin(Protocol):
-    """`exchange.Origin` fits."""
+    """`domain.Origin` fits."""
 
     @property
     def scheme(self) -> str: ...
@@ -185,19 +189,30 @@ class ConnectionPool:
         self.open_one = open_one
         self.now = now
         self.start = start
-        self.origins: frozenset[tuple[str, int, bool]] = frozenset()
+        self.origins: frozenset[tuple[str, int, bool, ProxyServer | None]] = frozenset()
         self.places: OrderedDict[OriginKey, PoolEntry] = OrderedDict()
         self.closed = False
 
-    def set_origins(self, origins: Iterable[Origin]) -> None:
-        """From now on these origins, and no others. Call it again after a reload."""
-        self.origins = frozenset((o.host, o.port, o.scheme == "https") for o in origins)
+    def set_origins(
+        self, origins: Iterable[Origin | tuple[Origin, ProxyServer | None]]
+    ) -> None:
+        """From now on these origins, each by its way (alone: directly), and no others.
+        Call it again after a reload."""
+        ways = [o if isinstance(o, tuple) else (o, None) for o in origins]
+        self.origins = frozenset(
+            (o.host, o.port, o.scheme == "https", proxy) for o, proxy in ways
+        )
         for key in list(self.places):
             if not self.serves(key):
                 self._drop(self.places.pop(key).parked)
 
     def serves(self, key: OriginKey) -> bool:
-        return (key.host, key.port, key.tls) in self.origins and not self.closed
+        return (
+            key.host,
+            key.port,
+            key.tls,
+            key.proxy,
+        ) in self.origins and not self.closed
 
     def acquire(self, key: OriginKey) -> IdleConnection | None:
         """A connection to this origin, or None. It belongs to the caller."""

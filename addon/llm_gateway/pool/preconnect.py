@@ -19,6 +19,7 @@ from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
 from llm_gateway.pool.pool import IdleConnection, OriginKey
+from llm_gateway.transport.connecting import opener
 
 OPEN_SECONDS = 10.0
 HTTP1 = (b"http/1.1",)
@@ -28,7 +29,7 @@ async def open_ahead(master: Master, key: OriginKey) -> IdleConnection | None:
     """A verified connection, or an exception (OSError, SSL.Error, TimeoutError) that says
     why not. None: the peer does not speak HTTP/1.1."""
     async with asyncio.timeout(OPEN_SECONDS):
-        reader, writer = await asyncio.open_connection(key.host, key.port)
+        reader, writer = await opener.open(key.host, key.port, key.proxy)
         try:
             session: SSL.Connection | None = None
             facts: dict[str, object] = {}

@@ -23,6 +23,7 @@ from pydantic import SecretStr
 from llm_gateway.accounting import prices
 from llm_gateway.domain import Limit, Offer, Policy, Price
 from llm_gateway.frozen import frozen
+from llm_gateway.network.proxy_rules import DIRECT, ProxyRules
 from llm_gateway.providers.model_index import ModelIndex
 from llm_gateway.providers.provider_limits import (
     free_tier_limits,
@@ -81,6 +82,8 @@ class Catalog:
     """By (provider, account); only those that are configured."""
     budget: tuple[Limit, ...] = ()
     clients: tuple[KnownClient, ...] = ()
+    ways: ProxyRules = DIRECT
+    """Outbound proxies for all that no provider has its own way for."""
 
     @cached_property
     def names(self) -> ModelIndex:
@@ -143,11 +146,13 @@ def build(
     now: float,
     signed_in: Collection[str] = (),
     simulator_port: int = 0,
+    ways: ProxyRules = DIRECT,
 ) -> Catalog:
     """The catalog of a config. Raises CatalogError.
 
     `price`, `window`: what is known of a model of a provider of genai-prices.
-    `signed_in`: ids of Copilot providers that have a stored token.
+    `signed_in`: ids of Copilot providers that have a stored token. `ways`: outbound
+    proxies, of `network` and the environment.
     """
     complaints: list[UnlocatedProblem] = []
     offers: list[Offer] = []
@@ -165,6 +170,7 @@ def build(
                 key,
                 signed_in=provider.id in signed_in,
                 simulator_port=simulator_port,
+                ways=ways,
             )
             if isinstance(found, Upstream):
                 upstreams[provider.id, account] = found
@@ -195,6 +201,7 @@ def build(
             )
             for client in config.clients
         ),
+        ways,
     )
 
 

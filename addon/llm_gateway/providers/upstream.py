@@ -19,10 +19,12 @@ from pydantic.alias_generators import to_snake
 from llm_gateway.adaptation.makers import maker_of
 from llm_gateway.domain import Dialect, Origin
 from llm_gateway.frozen import frozen
+from llm_gateway.network.proxy_rules import DIRECT, ProxyRules, only
 from llm_gateway.providers.provider_type import ProviderType, Variant
 
 from ..config.models import Provider
-from ..config.urls import parse_base_url
+from ..config.proxy_url import ProxyServer, parse_proxy_url
+from ..config.urls import is_private_host, parse_base_url
 from ..dialects import SPECS
 
 _FILLING = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?")
@@ -59,6 +61,13 @@ class Upstream:
     """Fixed ones of the type and the config's own; names in lower case."""
     deployment: str = ""
     """What is sent as model instead of the model's name."""
+    ways: ProxyRules = DIRECT
+    """By way of which outbound proxy it is reached."""
+
+    def proxy_for(self, scheme: str, host: str, port: int) -> ProxyServer | None:
+        """Its own host's, or that of one that a login named."""
+        ways = self.ways
+        return None if ways is DIRECT else ways.choose(scheme, host, port)
 
     @property
     def needs_credential(self) -> bool:
@@ -94,11 +103,12 @@ def upstream(
     *,
     signed_in: bool = False,
     simulator_port: int = 0,
+    ways: ProxyRules = DIRECT,
 ) -> Upstream | NotConfigured:
     """The upstream of one account.
 
     `signed_in`: a Copilot token is stored for this provider. `simulator_port`: where
-    the built-in simulator listens.
+    the built-in simulator listens. `ways`: which proxies there are for all providers.
     """
     if provider.missing_env:
         names = " and ".join(provider.missing_env)
@@ -123,8 +133,22 @@ def upstream(
         query=filled,
         headers=headers,
         deployment=provider.deployment_name or "",
+        ways=_ways(provider, row, origin, ways),
     )
     return _with_key(found, provider, key, signed_in)
+
+
+def _ways(
+    provider: Provider, row: ProviderType, origin: Origin, ways: ProxyRules
+) -> ProxyRules:
+    """Its own `proxy` wins; without it, what runs in the house is reached directly."""
+    if row.builtin:
+        return DIRECT
+    if provider.proxy is not None:
+        said = provider.proxy.get_secret_value()
+        return DIRECT if said == "none" else only(parse_proxy_url(said))
+    at_home = row.local and is_private_host(origin.host)
+    return DIRECT if at_home or not ways.proxies() else ways
 
 
 def _with_key(

@@ -16,6 +16,7 @@ from llm_gateway.dialects.error_topics import UNKNOWN, About, By, Topic
 from llm_gateway.domain import Candidate, Offer
 from llm_gateway.frozen import frozen
 from llm_gateway.limits.provider_refusals import ProviderRefusal
+from llm_gateway.network.outbound_proxy import REFUSED
 from llm_gateway.routing.health import (
     DISABLED_FOR,
     MODEL_GONE_FOR,
@@ -52,7 +53,7 @@ class FailedAttempt:
     """One attempt that failed, as the transport saw it."""
 
     kind: str
-    """`status`, `judged`, `connect`, `connect timeout`, `cannot resolve`, `tls`,
+    """`status`, `judged`, `outbound proxy`, `connect`, `connect timeout`, `cannot resolve`, `tls`,
     `closed before headers`, `no first byte`, `protocol error`, `deadline`."""
     message: str = ""
     status: int | None = None
@@ -123,6 +124,10 @@ def classify(
     request yet.
     """
     kind = failed.kind
+    if kind == "outbound proxy":  # nobody's fault who is asked by way of it
+        return FailureVerdict(
+            NextStep.NEXT_CANDIDATE, Penalty.NOTHING, _reason(failed), counted=False
+        )
     if kind in _CONNECTION or (kind == _CLOSED and failed.status is None):
         return FailureVerdict(
             NextStep.NEXT_CANDIDATE,
@@ -253,6 +258,10 @@ def _reason(failed: FailedAttempt) -> str:
         return (failed.message or "broken answer")[:80]
     if failed.kind == _CLOSED and failed.status is not None:
         return "closed before content"
+    if failed.kind == "outbound proxy":
+        return failed.message
+    if failed.kind == "connect" and failed.message.startswith(REFUSED):
+        return failed.message  # what a proxy on the way said of this host
     return failed.kind
 
 

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
-from mitmproxy import connection, http
-from mitmproxy.net.server_spec import ServerSpec
+from mitmproxy import http
 from mitmproxy.proxy import commands
-from mitmproxy.proxy.mode_specs import UpstreamMode
 
+from llm_gateway.config.proxy_url import ProxyServer
 from llm_gateway.domain import FailureKind
 
 MIB = 1 << 20
@@ -85,9 +84,8 @@ class AttemptPolicy:
     """The stream died after content went out: the bytes to send before a clean end (an SSE
     error event), made from the reason. None, or an answer with a content-length: the
     connection is closed (HTTP/1) or the stream reset (HTTP/2), so that the client knows."""
-    direct: bool = False
-    """Not by way of the proxy that mitmproxy's `upstream` mode names: it is on this
-    machine, where nobody else's proxy gets."""
+    proxy: ProxyServer | None = None
+    """The outbound proxy by way of which the upstream is reached; None: directly."""
     max_held: int = HELD_BYTES
     """More than this while holding is an answer by its size: it PASSes, and streams."""
     sent: bool = False
@@ -201,14 +199,6 @@ def note_target(request: http.Request) -> None:
 def is_absolute(request: http.Request) -> bool:
     """The client named a whole URL, as clients of a proxy do (HTTP/2 always does)."""
     return bool(getattr(request, _ABSOLUTE, False))
-
-
-def way_out(client: connection.Client, plan: AttemptPolicy | None) -> ServerSpec | None:
-    """The proxy by which we get out (`--mode upstream:…`), None: nobody's."""
-    mode = client.proxy_mode
-    if not isinstance(mode, UpstreamMode) or (plan is not None and plan.direct):
-        return None
-    return mode.scheme, mode.address
 
 
 def bare_502() -> http.Response:

@@ -13,6 +13,8 @@ from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import GetHttpConnection, HttpStream
 from mitmproxy.proxy.layers.http import _events as http_events
 
+from llm_gateway.config.proxy_url import ProxyServer
+
 # The codes became an enum in mitmproxy 12.
 _CODES: Any = getattr(http_events, "ErrorCode", None)
 CANCELLED: Any = _CODES.CANCEL if _CODES else 499
@@ -20,6 +22,7 @@ SERVER_ERROR: Any = _CODES.GENERIC_SERVER_ERROR if _CODES else 502
 
 
 _POOLED = "llm_gateway_pooled"
+_PROXY = "llm_gateway_proxy"
 
 
 def is_pooled(connection: Connection) -> bool:
@@ -29,6 +32,21 @@ def is_pooled(connection: Connection) -> bool:
 
 def mark_pooled(connection: Connection) -> None:
     setattr(connection, _POOLED, True)
+
+
+def proxy_of(connection: Connection) -> ProxyServer | None:
+    """The outbound proxy that it goes by way of, where that was said (`mark_proxy`)."""
+    proxy: ProxyServer | None = connection.__dict__.get(_PROXY)
+    return proxy
+
+
+def way_is_known(connection: Connection) -> bool:
+    return _PROXY in connection.__dict__
+
+
+def mark_proxy(connection: Connection, proxy: ProxyServer | None) -> None:
+    """None: directly, whatever the rules for all others are."""
+    connection.__dict__[_PROXY] = proxy
 
 
 class Broken(events.Event):
@@ -67,6 +85,8 @@ class ConnectUpstream(GetHttpConnection):
 
     pooled = False
     """See `Plan.pooled`: the two kinds of requests never share a connection."""
+    proxy: ProxyServer | None = None
+    """The outbound proxy by way of which; nothing opened another way serves."""
     fresh = False
     """Take no connection that exists."""
     server: Server | None = None
@@ -83,6 +103,7 @@ class ConnectUpstream(GetHttpConnection):
             and not connection.error
             and super().connection_spec_matches(connection)
             and is_pooled(connection) is self.pooled
+            and proxy_of(connection) == self.proxy
         )
 
 

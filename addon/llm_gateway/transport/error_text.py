@@ -11,6 +11,7 @@ from typing import Any
 from mitmproxy.net.http.status_codes import NO_RESPONSE, RESPONSES
 
 from llm_gateway.domain import FailureKind
+from llm_gateway.network.outbound_proxy import REFUSED, UNAVAILABLE
 
 STALLED = "no data for"
 """How our own words for a stream without a sign of life begin."""
@@ -51,6 +52,11 @@ def failure_kind(words: str) -> FailureKind:
     return FailureKind.CLOSED
 
 
+def says_nothing(words: str) -> bool:
+    """A handshake that the other end never answered, or broke off."""
+    return words == "timed out" or was_closed(words)
+
+
 def truncation_cause(words: str) -> str:
     """The end of an answer that was on its way to the client: see `Plan.died`."""
     if words.startswith(STALLED):
@@ -63,6 +69,10 @@ def kind_of_connect_error(words: str, *, tcp_connected: bool) -> FailureKind:
     """Why a connection could not be made."""
     if tcp_connected:
         return FailureKind.TLS
+    if words.startswith(UNAVAILABLE):
+        return FailureKind.PROXY
+    if words.startswith(REFUSED):
+        return FailureKind.CONNECT
     return FailureKind.RESOLVE if _UNRESOLVED.search(words) else FailureKind.CONNECT
 
 

@@ -41,6 +41,7 @@ from llm_gateway.transport.commands import (
     TimeUp,
     Told,
     mark_pooled,
+    mark_proxy,
 )
 from llm_gateway.transport.stream import GatewayStream
 
@@ -261,18 +262,20 @@ class GatewayHttpLayer(HttpLayer):
     def get_connection(
         self, event: GetHttpConnection, *, reuse: bool = True
     ) -> CommandGenerator[None]:
-        noted = not getattr(event, "pooled", False)
+        noted = type(event) is not ConnectUpstream or not (event.pooled or event.proxy)
         for command in super().get_connection(event, reuse=reuse):
             if not noted:
                 # It is registered, and not opened yet.
                 noted = True
-                self._mark_pooled(event)
+                self._mark(cast(ConnectUpstream, event))
             yield command
 
-    def _mark_pooled(self, event: GetHttpConnection) -> None:
+    def _mark(self, event: ConnectUpstream) -> None:
         for connection, waiting in self.waiting_for_establishment.items():
             if any(one is event for one in waiting):
-                mark_pooled(connection)
+                mark_proxy(connection, event.proxy)
+                if event.pooled:
+                    mark_pooled(connection)
 
     def _note_server(self, command: RegisterHttpConnection) -> None:
         for waiting in self.waiting_for_establishment.get(command.connection, ()):

@@ -4,12 +4,14 @@
 on mitmproxy reads where to listen before it loads a script.
 """
 
+import asyncio
 import logging
 import os
 import socket
+from collections.abc import Sequence
 from typing import Any
 
-from mitmproxy.proxy.mode_specs import ProxyMode
+from mitmproxy.proxy.mode_specs import ProxyMode, UpstreamMode
 
 from llm_gateway.mitm_compat import h2_version
 
@@ -40,6 +42,18 @@ def set_options(options: Any) -> None:
     options.update(**wanted)
 
 
+def call_off(master: Any) -> None:
+    """Call from `load`: mitmproxy is not to listen yet, `listen` will see to it.
+
+    From Python 3.12 on mitmproxy has read where to listen by then, and would, for as long
+    as it takes to read the configuration, answer on all interfaces. It has not bound a
+    socket yet: it waits for a thread that looks the address up.
+    """
+    for task in asyncio.all_tasks():
+        if task.get_name() == "setup_servers":
+            task.cancel()
+
+
 def raise_backlog(master: Any, backlog: int = BACKLOG) -> None:
     """Let more connections wait to be accepted than asyncio's 100, so that a burst of
     clients is not turned away. Listening again on a socket that listens changes just that.
@@ -56,12 +70,15 @@ async def listen(master: Any) -> None:
     """Listen where the options say. Await it in the add-on's `running`, before `slim`.
 
     From Python 3.12 on mitmproxy reads `listen_host` and `listen_port` before it loads a
-    script: what the script sets in `load` comes too late, and a gateway that means to
-    answer on 127.0.0.1 only would answer everybody.
+    script: what the script sets in `load` comes too late (`call_off`).
     """
     servers = master.addons.get("proxyserver").servers
     wanted = [ProxyMode.parse(mode) for mode in master.options.mode]
-    right = [s.mode for s in servers if _listens_as_told(s, master.options)]
+    right = [
+        s.mode
+        for s in servers
+        if s.mode in wanted and _listens_as_told(s, master.options)
+    ]
     if len(right) < len(wanted):
         for server in list(servers):
             if not server.is_running:  # nothing to stop
@@ -101,3 +118,22 @@ class SuppressBindErrors(logging.Filter):
     def over(self) -> None:
         for handler in self.handlers:
             handler.removeFilter(self)
+
+
+def without_upstream_mode(modes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """mitmproxy's modes with `regular` in place of each `upstream:URL`, and the URLs: it
+    is the gateway that opens connections by way of a proxy (transport/connecting.py)."""
+    kept, urls = [], []
+    for text in modes:
+        mode = ProxyMode.parse(text)
+        if isinstance(mode, UpstreamMode):
+            urls.append(f"{mode.scheme}://{_place(*mode.address)}")
+            _, at, listening = text.rpartition("@")
+            own = mode.custom_listen_port is not None
+            text = f"regular@{listening}" if at and own else "regular"
+        kept.append(text)
+    return kept, list(dict.fromkeys(urls))
+
+
+def _place(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

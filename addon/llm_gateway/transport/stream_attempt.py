@@ -33,9 +33,10 @@ from mitmproxy.proxy.layers.http._events import (
 )
 
 from llm_gateway.domain import FailureKind
+from llm_gateway.network.outbound_proxy import UNAVAILABLE
 from llm_gateway.transport import error_text as words
 from llm_gateway.transport import framing
-from llm_gateway.transport.attempt_policy import AttemptPolicy, way_out
+from llm_gateway.transport.attempt_policy import AttemptPolicy
 from llm_gateway.transport.commands import (
     CANCELLED,
     Broken,
@@ -240,10 +241,10 @@ class AttemptStream(HttpStream):
         get = ConnectUpstream(
             (request.host, request.port),
             request.scheme == "https",
-            way_out(self.context.client, plan),
+            None,
             self.flow.server_conn.transport_protocol,
         )
-        get.pooled = plan.pooled
+        get.pooled, get.proxy = plan.pooled, plan.proxy
         # HTTP/2 clients never share an HTTP/1 connection: no use in waiting for one.
         get.fresh = fresh or (self.context.client.alpn == b"h2" and not get.tls)
         yield from self.enter(Phase.CONNECTING)
@@ -263,9 +264,16 @@ class AttemptStream(HttpStream):
     ) -> tuple[FailureKind, str]:
         server = get.server
         connected = server is not None and server.timestamp_tcp_setup is not None
+        if plan.proxy is not None and connected and words.says_nothing(error):
+            # Between a proxy that went silent and an upstream that did nobody can tell.
+            tunnel = f"{UNAVAILABLE}{plan.proxy.name} opened a tunnel"
+            return FailureKind.PROXY, f"{tunnel}, and nothing came through it"
         if error != "timed out":
             kind = words.kind_of_connect_error(error, tcp_connected=connected)
             return kind, error
+        if plan.proxy is not None and not connected:
+            silent = f"{UNAVAILABLE}{plan.proxy.name} does not answer"
+            return FailureKind.PROXY, silent
         if self.layer.now() >= plan.deadline:
             return FailureKind.DEADLINE, "the deadline passed while connecting"
         step = "TLS handshake" if connected else "connection"

@@ -1,0 +1,95 @@
+"""Outbound proxy address: from a URL to a `ProxyServer`, or a reason.
+
+What lives here: the only parser of `network.proxy`, a provider's `proxy`, `HTTPS_PROXY` and
+its like. A `ValueError` is a clause that follows the key or variable in a sentence; it
+never repeats the address, which may hold a password. What this file does not know: which
+connection goes by way of it (network/proxy_rules.py), sockets.
+"""
+
+import re
+from dataclasses import field
+from typing import Literal, cast
+from urllib.parse import unquote, urlsplit
+
+from llm_gateway.config.urls import parse_host
+from llm_gateway.frozen import frozen
+
+Scheme = Literal["http", "https", "socks5", "socks5h"]
+PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+EXAMPLE = "write it like http://user:password@proxy.example.com:3128"
+_LONGEST = 255
+"""Bytes of a name or a password in SOCKS (RFC 1929)."""
+
+
+@frozen
+class ProxyServer:
+    """A proxy by way of which connections are opened. Equal ones are the same way."""
+
+    scheme: Scheme
+    """http, https: CONNECT. socks5: we look the host's name up; socks5h: it does."""
+    host: str
+    port: int
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+    @property
+    def name(self) -> str:
+        """For a log or a message: `10.0.0.1:3128`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def shown(self) -> str:
+        """As a URL, without who we are there: `http://10.0.0.1:3128`."""
+        return f"{self.scheme}://{self.name}"
+
+    @property
+    def resolves(self) -> bool:
+        """It looks names up: the gateway asks no DNS for what goes by way of it."""
+        return self.scheme != "socks5"
+
+
+def parse_proxy_url(text: str, *, from_environment: bool = False) -> ProxyServer:
+    """Raises `ValueError` with a reason.
+
+    from_environment: without a scheme it is an HTTP proxy, as for everybody who reads
+    these variables.
+    """
+    if not text or any(not "!" <= ch <= "~" for ch in text):
+        raise ValueError(f"is empty or has spaces or odd characters; {EXAMPLE}")
+    if from_environment and "://" not in text:
+        text = f"http://{text}"
+    scheme, found, _ = text.partition("://")
+    scheme = scheme.lower()
+    if not found or scheme not in PORTS:
+        raise ValueError(
+            "does not begin with http://, https://, socks5:// or socks5h://; " + EXAMPLE
+        )
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"has no host and port that can be read; {EXAMPLE}") from None
+    if parts.path not in ("", "/") or "?" in text or "#" in text or "\\" in text:
+        raise ValueError(f"has something after host and port; {EXAMPLE}")
+    if not parts.hostname:
+        raise ValueError(f"has no host; {EXAMPLE}")
+    if port is not None and not 1 <= port <= 65535:
+        raise ValueError("has a port outside of 1 to 65535")
+    if parts.netloc.count("@") > 1 or re.search(r"%(?![0-9A-Fa-f]{2})", parts.netloc):
+        raise ValueError(
+            "has an odd character in its user or password; write e.g. %40 for @"
+        )
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if any(not " " <= ch <= "~" for ch in user + password):
+        raise ValueError(
+            "has a user or password that is not of visible ASCII characters"
+        )
+    if scheme.startswith("socks") and max(len(user), len(password)) > _LONGEST:
+        raise ValueError(f"has a user or password of more than {_LONGEST} characters")
+    if scheme.startswith("http") and ":" in user:
+        raise ValueError("has a colon in its user, which HTTP knows no way to say")
+    host = parse_host(parts.hostname)
+    return ProxyServer(
+        cast(Scheme, scheme), host, port or PORTS[scheme], user, password
+    )

@@ -1,0 +1,1 @@
+"""Outgoing connections: happy eyeballs, outbound proxies, sleep. No mitmproxy here."""

@@ -1,0 +1,73 @@
+"""By way of which proxy a connection goes: environment, config, this machine."""
+
+import pytest
+
+from llm_gateway.network.proxy_rules import configured, from_environment
+
+A, B, C = "http://a:1", "socks5h://b:2", "http://c:3"
+
+
+@pytest.mark.parametrize(
+    ("env", "scheme", "host", "way"),
+    [
+        ({}, "https", "x.test", None),
+        ({"HTTPS_PROXY": A}, "https", "x.test", A),
+        ({"https_proxy": A, "HTTPS_PROXY": B}, "https", "x.test", A),
+        ({"https_proxy": "", "HTTPS_PROXY": B}, "https", "x.test", B),
+        ({"HTTPS_PROXY": A}, "http", "x.test", None),
+        ({"HTTP_PROXY": A}, "http", "x.test", A),
+        ({"HTTP_PROXY": A}, "https", "x.test", None),
+        ({"ALL_PROXY": B}, "https", "x.test", B),
+        ({"ALL_PROXY": B}, "http", "x.test", B),
+        ({"all_proxy": C, "HTTPS_PROXY": A}, "https", "x.test", A),
+        ({"all_proxy": C, "HTTPS_PROXY": A}, "http", "x.test", C),
+        ({"HTTPS_PROXY": "a:1"}, "https", "x.test", A),
+        ({"HTTPS_PROXY": A, "NO_PROXY": "x.test"}, "https", "x.test", None),
+        ({"HTTPS_PROXY": A, "NO_PROXY": "x.test"}, "https", "y.test", A),
+        ({"HTTPS_PROXY": A, "no_proxy": "y.test", "NO_PROXY": "x.test"}, "https", "x.test", A),
+        ({"HTTPS_PROXY": A, "NO_PROXY": "*"}, "https", "x.test", None),
+        ({"HTTPS_PROXY": A}, "https", "localhost", None),
+        ({"HTTPS_PROXY": A}, "https", "127.0.0.1", None),
+        ({"HTTPS_PROXY": A}, "https", "::1", None),
+        ({"HTTPS_PROXY": A}, "https", "169.254.1.1", None),
+        ({"HTTPS_PROXY": A}, "https", "10.0.0.1", A),
+        ({"HTTPS_PROXY": "nonsense://x"}, "https", "x.test", None),
+    ],
+)  # fmt: skip
+def test_the_environment(
+    env: dict[str, str], scheme: str, host: str, way: str | None
+) -> None:
+    rules, complaints = from_environment(env)
+    chosen = rules.choose(scheme, host, 443)
+    assert (chosen and chosen.shown) == way
+    assert bool(complaints) is ("nonsense://x" in env.values())
+
+
+@pytest.mark.parametrize(
+    ("setting", "without", "host", "way"),
+    [
+        ("none", (), "x.test", None),
+        ("env", (), "x.test", A),
+        ("env", ("x.test",), "x.test", None),
+        ("env", ("x.test",), "e.test", None),
+        (B, (), "x.test", B),
+        (B, (), "e.test", B),
+        (B, ("x.test",), "y.test", B),
+        (B, ("x.test",), "x.test", None),
+        (B, (), "localhost", None),
+    ],
+)
+def test_the_config_wins(
+    setting: str, without: tuple[str, ...], host: str, way: str | None
+) -> None:
+    env = {"HTTPS_PROXY": A, "NO_PROXY": "e.test"}
+    rules, _ = configured(setting, without, env)
+    chosen = rules.choose("https", host, 443)
+    assert (chosen and chosen.shown) == way
+
+
+def test_nobody_is_their_own_way_out() -> None:
+    rules, _ = from_environment({"HTTPS_PROXY": A, "HTTP_PROXY": C})
+    rest = rules.without_ours(lambda proxy: proxy.port == 1)
+    assert rest.choose("https", "x.test", 443) is None
+    assert rest.choose("http", "x.test", 80) == rules.http
