@@ -227,9 +227,8 @@ class GatewayStream(FailoverStream):
             return True
         self.flow.response = error_answer.make(self.flow, *problem)
         yield from self.respond_early(self.flow.response)
-        client = self.context.client
-        if client.alpn != b"h2" and client.state is not ConnectionState.CLOSED:
-            yield commands.CloseConnection(client)
+        if self.context.client.alpn != b"h2":
+            yield commands.CloseConnection(self.context.client)
         return True
 
     # the body
