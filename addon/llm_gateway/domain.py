@@ -233,6 +233,15 @@ class Offer:
         object.__setattr__(self, "key", (self.provider, self.account, self.model))
         object.__setattr__(self, "zero_cost", costs_nothing)
 
+    @property
+    def label(self) -> str:
+        """`groq#2/llama-3.3-70b`, for logs, events and messages."""
+        return offer_label(self.provider, self.account, self.model)
+
+
+def offer_label(provider: str, account: str, model: str) -> str:
+    return f"{provider}#{account}/{model}" if account else f"{provider}/{model}"
+
 
 @frozen
 class Extra:

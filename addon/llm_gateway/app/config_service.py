@@ -23,7 +23,7 @@ from llm_gateway.providers.registry import TYPES
 
 logger = logging.getLogger("llm_gateway")
 
-LOOK_EVERY = 0.25
+CONFIG_POLL_SECONDS = 0.25
 """Seconds between two looks at the file."""
 
 BASE_URLS = {name: row.base_url for name, row in TYPES.items() if row.base_url}
@@ -98,7 +98,7 @@ class ConfigService:
         loader = self.loader
         last = loader.seen
         while True:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(CONFIG_POLL_SECONDS)
             found = await asyncio.to_thread(loader.digest)
             if found is None or found == loader.seen:
                 continue

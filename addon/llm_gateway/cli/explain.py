@@ -20,7 +20,7 @@ from llm_gateway.cli.ask import Unreachable, ask, message_of, port_from_environm
 from llm_gateway.cli.init_check import default_config, read
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.dialects import SPECS
-from llm_gateway.domain import Dialect
+from llm_gateway.domain import Dialect, offer_label
 
 
 def explain(argv: list[str]) -> int:
@@ -138,8 +138,7 @@ def _mark(n: int, candidate: dict[str, Any]) -> str:
 
 
 def _name(candidate: dict[str, Any]) -> str:
-    account = f"#{candidate['account']}" if candidate["account"] else ""
-    return f"{candidate['provider']}{account}/{candidate['model']}"
+    return offer_label(candidate["provider"], candidate["account"], candidate["model"])
 
 
 def _price(candidate: dict[str, Any]) -> str:

@@ -37,7 +37,7 @@ from llm_gateway.domain import NANO, Dialect, Reset
 from ..dialects import SPECS
 from .urls import DEFAULT_PORTS, parse_base_url, parse_host
 
-MOST = 2**53
+MAX_NUMBER = 2**53
 """The largest whole number that every JSON reader and SQLite agree about."""
 
 
@@ -95,7 +95,11 @@ def _decimal(value: Any) -> Decimal | None:
 
 def _whole(value: Any) -> int:
     number = _decimal(value)
-    if number is None or abs(number) > MOST or number != number.to_integral_value():
+    if (
+        number is None
+        or abs(number) > MAX_NUMBER
+        or number != number.to_integral_value()
+    ):
         raise invalid("is not a whole number; write e.g. 1500, without quotes")
     return int(number)
 
@@ -111,7 +115,7 @@ def _money(value: Any) -> Decimal:
 
 def _number(value: Any) -> float:
     number = _decimal(value)
-    if number is None or abs(number) > MOST:
+    if number is None or abs(number) > MAX_NUMBER:
         raise invalid("is not a number; write e.g. 2.5, without quotes")
     return float(number)
 
@@ -284,7 +288,7 @@ def _host_or_network(value: object) -> str:
 Count = Annotated[
     int,
     BeforeValidator(_whole),
-    Field(ge=0, le=MOST),
+    Field(ge=0, le=MAX_NUMBER),
 ]
 """A whole number, 0 or more."""
 Dollars = Annotated[
