@@ -154,7 +154,7 @@ class ConfigService:
     async def check(
         self, body: bytes, *, as_text: bool, expected: str | None
     ) -> Loaded:
-        """Validate without writing. Raises as `write` does."""
+        """Validate without writing. Raises as `write` does, NotWritable included."""
         async with self._lock:
             loaded, _ = await asyncio.to_thread(self._checked, body, as_text)
             try:

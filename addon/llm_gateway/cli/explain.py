@@ -24,6 +24,7 @@ from llm_gateway.domain import Dialect, offer_label
 
 
 def explain(argv: list[str]) -> int:
+    """The exit code. Raises SystemExit for arguments, or a PORT, that are none."""
     parser = argparse.ArgumentParser(
         prog="llm-gateway explain",
         description="Who would answer for a model now, and why. Exit code 1 for an unknown model.",
