@@ -235,9 +235,12 @@ class Offer:
 
     @property
     def label(self) -> str:
-        """`groq#2/llama-3.3-70b`, for logs and events."""
-        account = f"#{self.account}" if self.account else ""
-        return f"{self.provider}{account}/{self.model}"
+        """`groq#2/llama-3.3-70b`, for logs, events and messages."""
+        return offer_label(self.provider, self.account, self.model)
+
+
+def offer_label(provider: str, account: str, model: str) -> str:
+    return f"{provider}#{account}/{model}" if account else f"{provider}/{model}"
 
 
 @frozen

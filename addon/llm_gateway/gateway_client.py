@@ -22,7 +22,7 @@ from llm_gateway import private_files
 
 TIMEOUT = 10.0
 """Seconds that the gateway may take."""
-LARGEST = 4 << 20
+MAX_ANSWER_BYTES = 4 << 20
 """Bytes of an answer that we read."""
 DEFAULT_PORT = 8080
 
@@ -130,7 +130,7 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedire
 
 def _answer(status: int, response: Any) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(status, response.read(LARGEST), headers)
+    return Answer(status, response.read(MAX_ANSWER_BYTES), headers)
 
 
 def admin_token() -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 POSIX = os.name == "posix"
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-LARGEST = 1 << 20
+MAX_FILE_BYTES = 1 << 20
 """Bytes of a file that are read."""
 
 _OPEN = (
@@ -80,7 +80,7 @@ def read(path: Path) -> bytes:
             _check_file(path, found)
             if found.st_mode & OTHERS and found.st_uid == os.geteuid():
                 os.fchmod(file.fileno(), 0o600)
-        return file.read(LARGEST)
+        return file.read(MAX_FILE_BYTES)
 
 
 def _check_file(path: Path, found: os.stat_result) -> None:

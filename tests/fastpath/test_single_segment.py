@@ -245,6 +245,8 @@ class Talk:
         await self.tell(events.OpenConnectionCompleted(command, None))
 
     def close(self, connection, half_close=False):
+        if connection.state is ConnectionState.CLOSED:
+            return  # closing what is closed changes nothing
         who = "client" if connection is self.handler.client else "upstream"
         self.closed.append((who, half_close))
         connection.state = ConnectionState.CLOSED

@@ -388,7 +388,7 @@ async def test_a_large_file_is_checked_while_requests_go_on(
     open_store, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(database_file, "CHECKED_AT_ONCE", 0)
-    monkeypatch.setattr("llm_gateway.ledger.writer.LOOK_EVERY", 0.01)
+    monkeypatch.setattr("llm_gateway.ledger.writer.FILE_CHECK_SECONDS", 0.01)
     store = open_store()
     history_with_a_mark(store, "MARK attempts")
     overwrite_the_page_with(tmp_path / "usage.db", b"MARK decisions")
@@ -556,7 +556,7 @@ def test_what_a_crash_left_in_flight_costs_what_it_reserved_once(open_store, tmp
 
 @pytest.mark.process
 async def test_a_file_that_was_removed_is_made_again(open_store, tmp_path, monkeypatch):
-    monkeypatch.setattr("llm_gateway.ledger.writer.LOOK_EVERY", 0.0)
+    monkeypatch.setattr("llm_gateway.ledger.writer.FILE_CHECK_SECONDS", 0.0)
     store = open_store()
     await store.begin(request("r1"))
     (tmp_path / "usage.db").unlink()

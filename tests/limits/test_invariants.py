@@ -94,7 +94,7 @@ def of(need: Charge, limit: Limit) -> int:
     return need.of(limit.metric)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(limits, steps)
 def test_no_sequence_exceeds_a_limit_and_waits_are_true(
     limits: tuple[Limit, ...], steps: list[tuple[object, ...]]

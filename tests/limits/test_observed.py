@@ -363,7 +363,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(moves, st.booleans())
 def test_waits_are_true_whatever_is_heard(
     moves: list[tuple[object, ...]], configured: bool

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.dialects import read_error
-from llm_gateway.limits.durations import LONGEST, SHORTEST
+from llm_gateway.limits.durations import MAX_WAIT_SECONDS, MIN_WAIT_SECONDS
 from llm_gateway.limits.ietf_headers import reset_of
 from llm_gateway.limits.reset_times import reset_in
 
@@ -50,8 +50,8 @@ TEXTS = [
     # the later one of several
     ("Try again in 20s. Your plan resets in 2 hours.", 7200),
     # bounds
-    ("Resets in 400 days", LONGEST),
-    ("Your limit will reset at 2020-01-01 00:00:00", SHORTEST),
+    ("Resets in 400 days", MAX_WAIT_SECONDS),
+    ("Your limit will reset at 2020-01-01 00:00:00", MIN_WAIT_SECONDS),
     # none
     ("Please wait before trying again.", None),
     ("Requests per day (RPD): Limit 1000", None),
@@ -108,7 +108,7 @@ def test_members(members: Mapping[str, object], seconds: float | None) -> None:
         ({"ratelimit": '"default";r=0'}, None),
         ({"ratelimit": "soon"}, None),
         ({"ratelimit-reset": "soon"}, None),
-        ({"ratelimit": '"x";r=0;t=999999999'}, LONGEST),
+        ({"ratelimit": '"x";r=0;t=999999999'}, MAX_WAIT_SECONDS),
         ({}, None),
     ],
 )
@@ -121,6 +121,6 @@ def test_fields_of_the_ietf(headers: Mapping[str, str], seconds: float | None) -
 def test_nothing_is_too_strange(text: str, value: str) -> None:
     for said in (text, f"try again in {text}", f"resets at {text}"):
         found = left({"message": said, "resets_at": value})
-        assert found is None or SHORTEST <= round(found, 3) <= LONGEST
+        assert found is None or MIN_WAIT_SECONDS <= round(found, 3) <= MAX_WAIT_SECONDS
     when = reset_of({"ratelimit": text, "ratelimit-reset": value}, NOW)
-    assert when is None or SHORTEST <= round(when - NOW, 3) <= LONGEST
+    assert when is None or MIN_WAIT_SECONDS <= round(when - NOW, 3) <= MAX_WAIT_SECONDS

@@ -3,7 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_gateway.routing.affinity import MOST, WARM_FOR, ConversationAffinity
+from llm_gateway.routing.affinity import (
+    MAX_CONVERSATIONS,
+    WARM_FOR,
+    ConversationAffinity,
+)
 
 ONE, TWO = ("a", "", "m"), ("b", "", "m")
 
@@ -35,8 +39,8 @@ def test_what_has_no_conversation_is_not_kept() -> None:
 
 def test_it_forgets_the_one_that_was_silent_longest() -> None:
     sticky = ConversationAffinity()
-    for n in range(MOST):
-        sticky.remember(str(n), ONE, float(n) / MOST)
+    for n in range(MAX_CONVERSATIONS):
+        sticky.remember(str(n), ONE, float(n) / MAX_CONVERSATIONS)
     sticky.remember("0", ONE, 1.0)
     sticky.remember("new", ONE, 1.0)
     assert sticky.lookup("0", 1.0) is not None

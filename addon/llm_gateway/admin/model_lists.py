@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
-MOST = 1000
+MAX_MODELS = 1000
 """Entries of one page at most; also what a page holds when no limit is asked for."""
 UNKNOWN_DATE = "1970-01-01T00:00:00Z"
 
@@ -51,9 +51,9 @@ def anthropic_page(names: Sequence[str], query: Mapping[str, str]) -> dict[str, 
 
     `query`: `limit` (1 to 1000), `after_id` or `before_id` (an id of a former page).
     """
-    text = query.get("limit", str(MOST))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
-        raise BadPage(f"limit: write a whole number from 1 to {MOST}.")
+    text = query.get("limit", str(MAX_MODELS))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_MODELS):
+        raise BadPage(f"limit: write a whole number from 1 to {MAX_MODELS}.")
     limit = int(text)
     ids = list(names)
     if (after := query.get("after_id")) is not None:

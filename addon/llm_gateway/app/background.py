@@ -15,7 +15,7 @@ from llm_gateway.dialects import DialectSpec
 from llm_gateway.domain import RequestRecord, Usage
 from llm_gateway.frozen import frozen
 
-MOST = 4096
+MAX_WAITING = 4096
 """Rows that are remembered; the oldest is forgotten first."""
 
 
@@ -42,7 +42,7 @@ class Background:
         if is_pending is None or not is_pending(answer) or not isinstance(name, str):
             return
         self._waiting[name] = waiting
-        while len(self._waiting) > MOST:
+        while len(self._waiting) > MAX_WAITING:
             self._waiting.popitem(last=False)
 
     def fetches(self, method: str, path: str) -> str | None:

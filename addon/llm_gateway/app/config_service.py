@@ -27,7 +27,7 @@ from llm_gateway.providers.registry import TYPES
 
 logger = logging.getLogger("llm_gateway")
 
-LOOK_EVERY = 0.25
+CONFIG_POLL_SECONDS = 0.25
 """Seconds between two looks at the file."""
 
 OWN_PORT = (
@@ -128,7 +128,7 @@ class ConfigService:
         loader = self.loader
         last = loader.seen
         while True:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(CONFIG_POLL_SECONDS)
             found = await asyncio.to_thread(loader.digest)
             if found is None or found == loader.seen:
                 continue
@@ -184,7 +184,7 @@ class ConfigService:
     async def check(
         self, body: bytes, *, as_text: bool, expected: str | None
     ) -> Loaded:
-        """Validate without writing. Raises as `write` does."""
+        """Validate without writing. Raises as `write` does, NotWritable included."""
         async with self._lock:
             loaded, _ = await asyncio.to_thread(self._checked, body, as_text)
             try:

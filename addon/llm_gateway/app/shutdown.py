@@ -15,9 +15,9 @@ from llm_gateway.app.state import AppState
 
 logger = logging.getLogger("llm_gateway")
 
-PATIENCE = 25.0
+DRAIN_SECONDS = 25.0
 """Seconds that running requests may still take."""
-LOOK_EVERY = 0.05
+DRAIN_POLL_SECONDS = 0.05
 CLOSED_WITHIN = 1.0
 """Seconds in which the last bytes are sent to clients that take them."""
 
@@ -59,9 +59,9 @@ class GracefulShutdown:
 
     async def _wait(self) -> None:
         loop = asyncio.get_running_loop()
-        until = loop.time() + PATIENCE
+        until = loop.time() + DRAIN_SECONDS
         while self.runtime.in_flight and loop.time() < until:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(DRAIN_POLL_SECONDS)
         if self.runtime.in_flight:
             logger.warning("%d requests are cut off.", self.runtime.in_flight)
         await self._end()
@@ -79,5 +79,5 @@ class GracefulShutdown:
         loop = asyncio.get_running_loop()
         until = loop.time() + CLOSED_WITHIN
         while proxy.connections and loop.time() < until:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(DRAIN_POLL_SECONDS)
         self.master.shutdown()

@@ -20,10 +20,11 @@ from llm_gateway.cli.ask import Unreachable, ask, message_of, port_from_environm
 from llm_gateway.cli.init_check import default_config, read
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.dialects import SPECS
-from llm_gateway.domain import Dialect
+from llm_gateway.domain import Dialect, offer_label
 
 
 def explain(argv: list[str]) -> int:
+    """The exit code. Raises SystemExit for arguments, or a PORT, that are none."""
     parser = argparse.ArgumentParser(
         prog="llm-gateway explain",
         description="Who would answer for a model now, and why. Exit code 1 for an unknown model.",
@@ -138,8 +139,7 @@ def _mark(n: int, candidate: dict[str, Any]) -> str:
 
 
 def _name(candidate: dict[str, Any]) -> str:
-    account = f"#{candidate['account']}" if candidate["account"] else ""
-    return f"{candidate['provider']}{account}/{candidate['model']}"
+    return offer_label(candidate["provider"], candidate["account"], candidate["model"])
 
 
 def _price(candidate: dict[str, Any]) -> str:

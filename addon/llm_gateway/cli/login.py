@@ -37,6 +37,7 @@ NOTICE = (
 
 
 def login(argv: list[str]) -> int:
+    """The exit code. Raises SystemExit for arguments, or a PORT, that are none."""
     parser = argparse.ArgumentParser(
         prog="llm-gateway login", description="Sign in to a provider."
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 Version = tuple[int, int, int]
 
 FIRST = "22.21 or 24"
-PATIENCE = 5.0
+NODE_TIMEOUT_SECONDS = 5.0
 """Seconds for `node --version`; slower than that nobody waits for it."""
 _NODE = re.compile(r"(?:node|nodejs)(?:\.exe)?")
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
@@ -61,7 +61,7 @@ def version_of(node: str) -> Version | None:
             [node, "--version"],
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=NODE_TIMEOUT_SECONDS,
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError):

@@ -106,6 +106,10 @@ def write_bundle(ca: Path) -> Path:
 
     Roots of the user's own come from SSL_CERT_FILE; in a shell that has been prepared by
     us that is the bundle itself, which has them already.
+
+    Raises:
+        NotPrivate: others may write the state folder.
+        OSError: it cannot be written, or a root cannot be read.
     """
     bundle = state_folder(os.environ) / "ca-bundle.pem"
     system = ssl.get_default_verify_paths()

@@ -9,6 +9,7 @@ from llm_gateway.cli.ask import Unreachable, ask, message_of, port_from_environm
 
 
 def simulate(argv: list[str]) -> int:
+    """The exit code. Raises SystemExit for arguments, or a PORT, that are none."""
     parser = argparse.ArgumentParser(
         prog="llm-gateway simulate",
         description="Post simulated usage to a running gateway until stopped.",

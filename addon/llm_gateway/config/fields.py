@@ -38,7 +38,7 @@ from ..dialects import SPECS
 from .proxy_url import parse_proxy_url
 from .urls import DEFAULT_PORTS, parse_base_url, parse_host
 
-MOST = 2**53
+MAX_NUMBER = 2**53
 """The largest whole number that every JSON reader and SQLite agree about."""
 
 
@@ -103,7 +103,11 @@ def _decimal(value: Any) -> Decimal | None:
 
 def _whole(value: Any) -> int:
     number = _decimal(value)
-    if number is None or abs(number) > MOST or number != number.to_integral_value():
+    if (
+        number is None
+        or abs(number) > MAX_NUMBER
+        or number != number.to_integral_value()
+    ):
         raise invalid("is not a whole number; write e.g. 1500, without quotes")
     return int(number)
 
@@ -119,7 +123,7 @@ def _money(value: Any) -> Decimal:
 
 def _number(value: Any) -> float:
     number = _decimal(value)
-    if number is None or abs(number) > MOST:
+    if number is None or abs(number) > MAX_NUMBER:
         raise invalid("is not a number; write e.g. 2.5, without quotes")
     return float(number)
 
@@ -322,7 +326,7 @@ def _no_proxy(value: Any) -> str:
 Count = Annotated[
     int,
     BeforeValidator(_whole),
-    Field(ge=0, le=MOST),
+    Field(ge=0, le=MAX_NUMBER),
 ]
 """A whole number, 0 or more."""
 Dollars = Annotated[

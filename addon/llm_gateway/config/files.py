@@ -120,7 +120,12 @@ def _expect(path: Path, content: bytes | None, expected: str | None) -> None:
 
 
 def check_unchanged(path: Path, expected: str | None) -> None:
-    """What `write_config` would say of `expected`, without writing."""
+    """What `write_config` would say of `expected`, without writing.
+
+    Raises:
+        Conflict: the file is at another revision.
+        OSError: it cannot be read.
+    """
     _expect(path, path.read_bytes() if path.exists() else None, expected)
 
 

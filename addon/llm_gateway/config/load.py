@@ -171,7 +171,11 @@ def _problem(text: str, tree: Node, name: str, said: UnlocatedProblem) -> Proble
 def locate(
     text: str, complaints: Iterable[UnlocatedProblem], name: str = "config.jsonc"
 ) -> ConfigError:
-    """Complaints of later stages (the catalog's) as an error with lines and columns."""
+    """Complaints of later stages (the catalog's) as an error with lines and columns.
+
+    Raises:
+        ConfigError: the text is no JSONC, so that nothing has a place in it.
+    """
     tree = read_tree(text, name)
     problems = {_problem(text, tree, name, one): None for one in complaints}
     return ConfigError(*sorted(problems, key=lambda p: (p.line, p.column)))
@@ -228,7 +232,11 @@ def parse_config(
 
 
 def has_written_secrets(text: str, name: str = "config.jsonc") -> bool:
-    """Whether a secret stands in the text itself, not only as `${NAME}`."""
+    """Whether a secret stands in the text itself, not only as `${NAME}`.
+
+    Raises:
+        ConfigError: the text is no JSONC.
+    """
     tree = read_tree(text, name)
     return any(
         node.kind == "string"

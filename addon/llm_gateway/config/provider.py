@@ -264,7 +264,11 @@ class Provider(Section):
 
     @property
     def origin(self) -> Origin | None:
-        """Where `baseURL` points; None when it is left to the type."""
+        """Where `baseURL` points; None when it is left to the type.
+
+        Raises:
+            ValueError: it is no base URL; the text says what to write.
+        """
         if self.base_url is None:
             return None
         return parse_base_url(

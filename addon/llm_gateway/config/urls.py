@@ -26,7 +26,11 @@ _HOUSE_SUFFIXES = (".local", ".lan", ".internal", ".home.arpa")
 
 
 def parse_host(text: str) -> str:
-    """A host name or IP address (IPv6 without brackets), lower case and ASCII."""
+    """A host name or IP address (IPv6 without brackets), lower case and ASCII.
+
+    Raises:
+        ValueError: it is neither; the text is what a message says after the key's name.
+    """
     if not text.isascii():
         try:
             spelled = text.encode("idna").decode("ascii")

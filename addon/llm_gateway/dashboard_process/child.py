@@ -21,7 +21,7 @@ from llm_gateway.dashboard_process import command
 
 logger = logging.getLogger("llm_gateway")
 
-PATIENCE = 3.0
+STOP_SECONDS = 3.0
 """Seconds that the child may take to end before it is killed."""
 
 _LINK = re.compile(r"https?://\S+/-/auth-token\?token=\w+")
@@ -70,12 +70,12 @@ class DashboardProcess:
         if process is not None and process.poll() is None:
             process.terminate()
             try:
-                process.wait(PATIENCE)
+                process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
         if self._thread.is_alive():
-            self._thread.join(PATIENCE)
+            self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         try:

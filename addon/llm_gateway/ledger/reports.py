@@ -139,12 +139,15 @@ def spending(ledger: Asked, by: str, days: int, now: float) -> list[dict[str, An
     """Sums of the last `days` days (UTC, today included), per `by` of `SPENDING`.
 
     Money in US$; None where no price was known. Simulated requests are not in it.
+
+    Raises:
+        sqlite3.Error: the file cannot be read, or is no ledger.
     """
     return ledger.rows(SPENDING[by], {"since": _day(now, days)})
 
 
 def total(ledger: Asked, days: int, now: float) -> dict[str, Any] | None:
-    """The same over everything; None when there was nothing."""
+    """The same over everything; None when there was nothing. Raises sqlite3.Error."""
     return next(iter(ledger.rows(TOTAL, {"since": _day(now, days)})), None)
 
 

@@ -80,7 +80,11 @@ class Running(Protocol):
 
 
 def scope_columns(scope: Sequence[str]) -> tuple[str, str, str, str, str]:
-    """(scope, provider, account, model, client), '' where a scope has no such part."""
+    """(scope, provider, account, model, client), '' where a scope has no such part.
+
+    Raises:
+        ValueError: that is no limit's scope.
+    """
     match tuple(scope):
         case ("client", name):
             return ("client", "", "", "", name)

@@ -47,12 +47,12 @@ from llm_gateway.ledger.write_queue import (
     WriteQueue,
     finish,
 )
-from llm_gateway.ledger.writer import PATIENCE, Writer
+from llm_gateway.ledger.writer import COMMIT_WAIT_SECONDS, Writer
 from llm_gateway.limits.values import LimitStatus, SpentAttempt
 
 __all__ = ["GatewayState", "Store", "StoreError"]
 
-STUCK = 2.5 * PATIENCE
+STUCK = 2.5 * COMMIT_WAIT_SECONDS
 """Seconds that a transaction may take before it is said that the disk does not answer."""
 
 
@@ -307,7 +307,7 @@ class Store:
             return future
         self._outstanding.append((loop.time(), future))
         if self._watch is None:
-            self._watch = loop.call_later(PATIENCE, self._look, loop)
+            self._watch = loop.call_later(COMMIT_WAIT_SECONDS, self._look, loop)
         return future
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -315,10 +315,12 @@ class Store:
         waiting = self._outstanding
         while waiting and waiting[0][1].done():
             waiting.popleft()
-        if waiting and loop.time() - waiting[0][0] >= PATIENCE:
+        if waiting and loop.time() - waiting[0][0] >= COMMIT_WAIT_SECONDS:
             finish([future for _, future in waiting], False)
             waiting.clear()
         if not waiting:
             self._watch = None
             return
-        self._watch = loop.call_at(waiting[0][0] + PATIENCE, self._look, loop)
+        self._watch = loop.call_at(
+            waiting[0][0] + COMMIT_WAIT_SECONDS, self._look, loop
+        )

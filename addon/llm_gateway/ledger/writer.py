@@ -4,7 +4,7 @@
                   ▲            │
                   └── again ◀──┴─ locked, full, read-only, I/O error: degraded
 
-Rule 1: who waits for a commit waits for `PATIENCE` at most; then requests go on, and the
+Rule 1: who waits for a commit waits for `COMMIT_WAIT_SECONDS` at most; then requests go on, and the
         ledger is degraded until it has caught up.
 Rule 2: what cannot be written is held back, as much of it as the backlog takes, and
         written when it can be; what had to be dropped is counted and said.
@@ -39,14 +39,14 @@ from llm_gateway.ledger.write_queue import Batch, QueuedWrite, WriteQueue, resol
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 0.1
+COMMIT_WAIT_SECONDS = 0.1
 """Seconds that anybody waits for a commit."""
 RETRY_LOCKED = 0.02
 """Seconds between two tries against a lock, on top of SQLite's own patience."""
 QUIET = 0.05
 """Seconds without anything to write, after which upkeep may do a step."""
 UPKEEP_EVERY = 3600.0
-LOOK_EVERY = 5.0
+FILE_CHECK_SECONDS = 5.0
 """Seconds between two looks at whether the file is still there."""
 
 
@@ -136,7 +136,7 @@ class Writer(threading.Thread):
     def _turn(self) -> bool:
         """One batch, or one step of upkeep; False when all is done."""
         tidying = self._agenda is not None or time.monotonic() >= self._upkeep_due
-        batch = self._backlog.take(QUIET if tidying else LOOK_EVERY)
+        batch = self._backlog.take(QUIET if tidying else FILE_CHECK_SECONDS)
         if not batch and self._backlog.closing:
             return False
         if batch or self.error:
@@ -146,7 +146,7 @@ class Writer(threading.Thread):
             self._held = 0
         now = time.monotonic()
         if now > self._look_due:
-            self._look_due = now + LOOK_EVERY
+            self._look_due = now + FILE_CHECK_SECONDS
             self._check_file()
         # Without a single quiet moment, upkeep takes its turn between the batches.
         if not batch or now > self._upkeep_due + UPKEEP_EVERY:
@@ -301,7 +301,7 @@ class Writer(threading.Thread):
         """Seconds until the next try."""
         match blame(error):
             case ErrorCause.LOCK:
-                if time.monotonic() - began >= PATIENCE:
+                if time.monotonic() - began >= COMMIT_WAIT_SECONDS:
                     self._degrade(describe(error))
                 return RETRY_LOCKED
             case ErrorCause.DAMAGE:

@@ -17,11 +17,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-LONGEST = 31 * 86_400.0
+MAX_WAIT_SECONDS = 31 * 86_400.0
 """Seconds. No wait is believed to be longer than a month: what lies beyond is cut to it."""
-SHORTEST = 1.0
+MIN_WAIT_SECONDS = 1.0
 """Seconds. "At once" after a refusal would be asked for in a loop."""
-MOST = float(1 << 53)
+MAX_COUNT = float(1 << 53)
 """No count is believed to be larger."""
 
 _LONGEST_TEXT = 64
@@ -51,7 +51,7 @@ def number(text: str | None) -> float | None:
     if not _NUMBER.fullmatch(bare):
         return None
     value = float(bare)
-    return value if value <= MOST else None
+    return value if value <= MAX_COUNT else None
 
 
 def seconds(text: str) -> float | None:
@@ -79,7 +79,7 @@ def moment(text: str, now: float) -> float | None:
         when = _date(text.strip())
     if when is None:
         return None
-    return min(max(when, now), now + LONGEST)
+    return min(max(when, now), now + MAX_WAIT_SECONDS)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -95,7 +95,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         when = moment(headers.get("retry-after", ""), now)
     if when is None:
         return None
-    return min(max(when, now + SHORTEST), now + LONGEST)
+    return min(max(when, now + MIN_WAIT_SECONDS), now + MAX_WAIT_SECONDS)
 
 
 def _date(text: str) -> float | None:

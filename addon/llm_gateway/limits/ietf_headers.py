@@ -10,7 +10,12 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from llm_gateway.limits.durations import LONGEST, SHORTEST, moment, seconds
+from llm_gateway.limits.durations import (
+    MAX_WAIT_SECONDS,
+    MIN_WAIT_SECONDS,
+    moment,
+    seconds,
+)
 
 _PARAMETER = re.compile(r"[;,\s](r|t)=(\d{1,12})")
 _MEMBER = re.compile(r"\b(remaining|reset)=(\d{1,12})")
@@ -27,7 +32,7 @@ def reset_of(headers: Mapping[str, str], now: float) -> float | None:
     ends += [] if when is None else [when]
     if not ends:
         return None
-    return min(max(*ends, now + SHORTEST), now + LONGEST)
+    return min(max(*ends, now + MIN_WAIT_SECONDS), now + MAX_WAIT_SECONDS)
 
 
 def _fields(text: str) -> Iterator[tuple[int, float]]:

@@ -13,7 +13,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from llm_gateway.dialects.provider_errors import ProviderError
-from llm_gateway.limits.durations import LONGEST, SHORTEST, moment, seconds
+from llm_gateway.limits.durations import (
+    MAX_WAIT_SECONDS,
+    MIN_WAIT_SECONDS,
+    moment,
+    seconds,
+)
 
 _UNIT = r"(?:milliseconds?|msecs?|ms|minutes?|mins?|m|seconds?|secs?|s|hours?|hrs?|h|days?|d|weeks?|w)\b"
 _LENGTH = rf"\d{{1,9}}(?:\.\d{{1,12}})? ?(?:{_UNIT}|[dhm](?=\d))"
@@ -77,7 +82,11 @@ def reset_in(error: ProviderError, now: float) -> float | None:
     moments = [*_fields(error, now), *_lengths(error.text, now)]
     moments += _dates(error.text, now)
     when = max(moments, default=None)
-    return None if when is None else min(max(when, now + SHORTEST), now + LONGEST)
+    return (
+        None
+        if when is None
+        else min(max(when, now + MIN_WAIT_SECONDS), now + MAX_WAIT_SECONDS)
+    )
 
 
 def _fields(error: ProviderError, now: float) -> Iterator[float]:

@@ -22,7 +22,7 @@ __all__ = ["CredentialError", "Credentials", "TokenFile"]
 
 LOOK_AGAIN = 1.0
 """Seconds for which a token file is taken to be unchanged."""
-LONGEST = 64 * 1024
+MAX_FILE_BYTES = 64 * 1024
 
 
 class TokenFile:
@@ -53,7 +53,7 @@ class TokenFile:
             if stamp == self._stamp:
                 return
             with self.path.open("rb") as file:
-                text = file.read(LONGEST).decode().strip()
+                text = file.read(MAX_FILE_BYTES).decode().strip()
         except (OSError, UnicodeDecodeError) as e:
             raise CredentialError(
                 f"{self.path}: no access token ({_why(e)})", 401

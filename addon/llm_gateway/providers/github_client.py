@@ -51,6 +51,11 @@ class GitHub:
         return await asyncio.to_thread(self.send_blocking, request)
 
     def send_blocking(self, request: GitHubRequest) -> tuple[int, bytes]:
+        """The same, for a thread.
+
+        Raises:
+            OSError: GitHub cannot be reached; ConnectionError when it broke off.
+        """
         origin = parse_base_url(self.api if request.of_api else self.web)
         connection = _connection(origin)
         try:

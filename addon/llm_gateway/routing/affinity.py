@@ -10,7 +10,7 @@ from llm_gateway.frozen import frozen
 
 WARM_FOR = 1800.0
 """Seconds after which a conversation counts as cold."""
-MOST = 10_000
+MAX_CONVERSATIONS = 10_000
 
 
 @frozen
@@ -43,5 +43,5 @@ class ConversationAffinity:
         # Re-inserting moves it to the end: the first one is the longest untouched.
         self._warm.pop(conversation, None)
         self._warm[conversation] = AffinityEntry(offer, now, cached_share)
-        if len(self._warm) > MOST:
+        if len(self._warm) > MAX_CONVERSATIONS:
             del self._warm[next(iter(self._warm))]

@@ -305,7 +305,7 @@ def final_response(
         if _speaks_of_request(failed):
             return UpstreamError(failed)
     reasons = {name: _reason(failed) for name, failed in tried}
-    reasons |= {_name(c): c.reason for c in skipped}
+    reasons |= {c.offer.label: c.reason for c in skipped}
     why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
     why = why or "no provider is configured for it"
     for _, failed in reversed(tried):
@@ -379,9 +379,3 @@ def _speaks_of_request(failed: FailedAttempt) -> bool:
         and (refused is None or refused.kind == "too_large")
         and topic.about not in _NOT_THE_CLIENTS
     )
-
-
-def _name(candidate: Candidate) -> str:
-    offer = candidate.offer
-    account = f"#{offer.account}" if offer.account else ""
-    return f"{offer.provider}{account}/{offer.model}"
