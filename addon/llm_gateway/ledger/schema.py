@@ -238,6 +238,7 @@ CREATE TABLE quirks (
   model TEXT NOT NULL,
   dialect TEXT NOT NULL,
   quirk TEXT NOT NULL,
+  says TEXT NOT NULL,
   learned_at TEXT NOT NULL,
   wording INTEGER NOT NULL,
   words TEXT NOT NULL DEFAULT '',

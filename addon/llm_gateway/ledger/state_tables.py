@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from llm_gateway.adaptation.learned import LearnedQuirk
+from llm_gateway.adaptation.sentences import sentence
 from llm_gateway.adaptation.vocabulary import Quirk
 from llm_gateway.domain import Candidate, Limit, Metric, Offer, Origin, Price
 from llm_gateway.ledger.rows import Row, dollars, iso_or_none, storable
@@ -166,7 +167,7 @@ def gateway_state(state: GatewayState, degraded: Sequence[str]) -> TableSnapshot
 
 # -- what refusals taught ------------------------------------------------------------
 
-_QUIRKS = ("provider", "model", "dialect", "quirk", "learned_at", "wording")
+_QUIRKS = ("provider", "model", "dialect", "quirk", "says", "learned_at", "wording")
 _QUIRK_COLUMNS = (*_QUIRKS, "words", "address", "uses")
 ALL_QUIRKS = f"SELECT {', '.join(_QUIRK_COLUMNS)} FROM quirks ORDER BY learned_at"
 
@@ -175,7 +176,14 @@ def learned_quirks(lessons: Iterable[LearnedQuirk]) -> TableSnapshot:
     rows = tuple(
         (
             *(storable(x.provider), storable(x.model), x.dialect, str(x.quirk)),
-            *(iso(x.at), x.wording, storable(x.words), x.address, x.uses),
+            *(
+                storable(sentence(x.quirk)),
+                iso(x.at),
+                x.wording,
+                storable(x.words),
+                x.address,
+                x.uses,
+            ),
         )
         for x in lessons
     )
