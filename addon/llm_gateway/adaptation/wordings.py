@@ -31,7 +31,7 @@ WORDINGS: tuple[Wording, ...] = (
 )
 
 _STATUSES = frozenset().union(*(row.statuses for row in WORDINGS))
-_LENGTH = 6_000
+_LENGTH = 4_000
 """Characters of a refusal that are read."""
 
 
