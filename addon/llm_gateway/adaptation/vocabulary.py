@@ -31,6 +31,53 @@ is made from.
     sampling:temperature            left out; `=1`: this value alone
     limit:max_tokens<=8192          lowered to it; `limit:max_output_tokens>=16`: raised
     endpoint:tools_with_effort=responses  not served here, but there
+
+Messages and Responses, besides (of a list of values, `*` at the end of one stands for the rest):
+
+    member:*=metadata,top_k         all top-level members but the dialect's core and these
+    beta:fast-mode-*                a beta and its members are left out; `beta:*`: all of
+                                    them; `beta:*=a,b`: all but these
+    cache_control:scope             a member of every `cache_control`; `*`: the whole of it
+    block:tool_reference=text       a content block becomes a line of text; `out`; `unfit`
+    block:*=text,image              blocks of other types become text, or are unfit
+    source:url=unfit                where images and documents come from
+    item:reasoning                  items of a type are left out; `unfit`: they are needed
+    item:*=message,function_call    items of other types are left out
+    tool_type:server=out            tools that the provider would have to run
+    tool_type:custom=function       a freeform tool as a function with one string
+    tool_type:namespace=flat        its tools as functions with a longer name
+    tool_type:additional_tools=lifted    a list of tools in the input, among `tools`
+    tool_type:memory_*=out          declared tools of a type
+    tool_choice:none=no_tools       said by leaving the tools out
+    thinking:enabled=adaptive       a thinking type becomes another; `out`: the switch goes
+    thinking:untyped=enabled        a budget without a type
+    thinking:default=on             it thinks unless it is told not to
+    thinking:enabled_off=forced_tool    as `off`, for manual thinking alone
+    thinking:pending_lost=off       manual thinking, and the open tool turn has no thoughts
+    thinking:display=summarized     for a budget, where thoughts are not shown unasked
+    effort:out                      no effort; `effort:thinking_off=low,high`: of these
+                                    while it does not think; `=out`: none
+    sampling:top_p=alone            left out beside a temperature
+    sampling:thinking=limited       only what goes with thoughts while it thinks
+    role:last_thinking=user         as `last`, while it thinks
+    reasoning:as=plain              thoughts are plain text: foreign signatures go
+    reasoning:foreign=out           thoughts that another maker was seen to sign
+    reasoning:unsigned=out          thoughts without a signature
+    id:item=prefix                  ids of items begin as their type's do, or are left out;
+                                    `out`: none goes back
+    tools:paired                    calls meet results right behind them, or go
+    tools:batched                   nothing stands between calls and their outputs
+    tools:strict=false              no function is strict
+    call:input=object               inputs of calls are objects
+    call:namespace=wanted           of calls to tools that are declared in one
+    limit:tools<=128                more are unfit
+    state:thinking=out              of one conversation: its thinking blocks are left out
+    state:reasoning=out             … : encrypted reasoning and what hangs on it
+    state:block_binding=drop_block  … : the provider drops blocks that do not fit
+    state:calls=whole               … : orphans among calls and outputs go
+    state:followed=whole            … : reasoning that nothing follows goes
+    state:ids=out                   … : no ids of items
+    state:compaction=unfit          … : what stands for its past cannot be read there
 """
 
 import re
@@ -42,6 +89,8 @@ KINDS = frozenset(
         *("member", "message", "call", "part", "tool", "rename", "role", "content"),
         *("id", "reasoning", "signature", "tool_choice", "tools", "schema", "effort"),
         *("thinking", "sampling", "limit", "endpoint"),
+        *("beta", "block", "cache_control", "item", "source", "state"),
+        "tool_type",
     }
 )
 """What there are quirks of; of other kinds nothing is learned."""
@@ -49,7 +98,22 @@ KINDS = frozenset(
 MOST = 64
 """Quirks that are learned of one provider; a refusal beyond teaches nothing."""
 
-_FORM = re.compile(r"([a-z_]+):([^=<>]{1,80})(?:(=|<=|>=)(.{1,120}))?")
+_FORM = re.compile(r"([a-z_]+):([^=<>]{1,80})(?:(=|<=|>=)(.{1,400}))?")
+
+
+_PARTS = {
+    "id": "ids",
+    "role": "roles",
+    "tool_type": "tools",
+    "beta": "anthropic-beta",
+}
+_STATE_PARTS = {
+    "thinking": "reasoning",
+    "reasoning": "reasoning",
+    "block_binding": "thinking",
+    "ids": "ids",
+}
+"""Kinds and names -> parts that are called otherwise."""
 
 
 class Quirk(NamedTuple):
@@ -75,6 +139,12 @@ class Quirk(NamedTuple):
         return cls(kind, name, value or "", sign or "=")
 
     @property
+    def is_of_conversation(self) -> bool:
+        """It is about the history of one conversation: kept for that one, never for the
+        provider or its model."""
+        return self.kind == "state"
+
+    @property
     def part(self) -> str:
         """What of a request it changes, as `x-gateway-adapted` names it."""
         if self.kind in (
@@ -85,9 +155,14 @@ class Quirk(NamedTuple):
             "tool",
             "rename",
             "limit",
+            "block",
+            "item",
+            "sampling",
         ):
             return self.name if self.name != "*" else f"{self.kind}s"
-        return {"id": "ids", "role": "roles"}.get(self.kind, self.kind)
+        if self.kind == "state":
+            return _STATE_PARTS.get(self.name, "tools")
+        return _PARTS.get(self.kind, self.kind)
 
 
 class Quirks:

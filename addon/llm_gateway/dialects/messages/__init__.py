@@ -3,6 +3,7 @@
 import re
 
 from llm_gateway.dialects.billed import iterations, messages_classes
+from llm_gateway.dialects.messages.adapter import adapt
 from llm_gateway.dialects.messages.answer import STREAM_END, has_content, holds_answer
 from llm_gateway.dialects.messages.errors import error_body, stream_error
 from llm_gateway.dialects.messages.request import read_conversation
@@ -36,6 +37,7 @@ MESSAGES = DialectSpec(
         "max_tokens": 100,
         "messages": [{"role": "user", "content": "Hello!"}],
     },
+    adapt=adapt,
     event_has_content=has_content,
     holds_answer=holds_answer,
     stream_end=STREAM_END,

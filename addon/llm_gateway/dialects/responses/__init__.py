@@ -2,6 +2,7 @@
 
 from llm_gateway.dialects import openai_errors, openai_usage
 from llm_gateway.dialects.billed import openai_classes
+from llm_gateway.dialects.responses.adapter import adapt
 from llm_gateway.dialects.responses.answer import (
     STREAM_END,
     has_content,
@@ -27,6 +28,7 @@ RESPONSES = DialectSpec(
     read_conversation=read_conversation,
     least_output=16,
     example={"input": "Hello!"},
+    adapt=adapt,
     event_has_content=has_content,
     holds_answer=holds_answer,
     stream_end=STREAM_END,

@@ -1,0 +1,81 @@
+"""Top-level members of a request: left out, called otherwise, kept within limits."""
+
+import json
+
+from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.dialects.patterns import one_of
+from llm_gateway.dialects.request_draft import Draft
+
+NEVER_OUT = frozenset({"model", "messages", "input", "tools"})
+
+
+NOTHING_NEEDED: frozenset[str] = frozenset()
+
+
+def adapt_members(
+    draft: Draft,
+    quirks: Quirks,
+    core: frozenset[str],
+    needed: frozenset[str] = NOTHING_NEEDED,
+) -> None:
+    """core: members that stay under `member:*`; needed: those without which the request is
+    another one, unfit there."""
+    refused = quirks.names("member") - NEVER_OUT
+    for name in sorted(refused - {"*"}):
+        for each in [n for n in draft.names() if one_of(n, (name,))]:
+            _refuse(draft, each, quirks.value("member", name) or "")
+    if "*" in refused:
+        also = (quirks.value("member", "*") or "").split(",")
+        for name in draft.names():
+            if name not in core and name not in NEVER_OUT and not one_of(name, also):
+                _refuse(draft, name, "unfit" if name in needed else "")
+    for name in sorted(quirks.names("rename") - NEVER_OUT):
+        new = quirks.value("rename", name)
+        if new and new not in NEVER_OUT and name in draft.names():
+            value = draft.get(name)
+            draft.drop(name, name)
+            if new not in draft.names():
+                draft.put(new, value, name, new)
+
+
+def _refuse(draft: Draft, name: str, how: str) -> None:
+    """`how`: "" or `out`, `unfit`, or the only value that is taken, as JSON."""
+    given = draft.get(name)
+    if how == "unfit" and given not in (None, False):
+        draft.cannot(f"takes no {name}")
+    elif how in ("", "out", "unfit"):
+        draft.drop(name)
+    elif given != (only := _json(how)):
+        draft.put(name, only, name, how)
+
+
+def _json(text: str) -> object:
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        return text
+    return value
+
+
+def adapt_limits(draft: Draft, quirks: Quirks) -> None:
+    """Numbers are lowered or raised to what is taken."""
+    for quirk in sorted(q for q in quirks if q.kind == "limit" and q.name != "tools"):
+        given, bound = draft.get(quirk.name), _number(quirk.value)
+        if (
+            bound is None
+            or isinstance(given, bool)
+            or not isinstance(given, int | float)
+        ):
+            continue
+        if (quirk.sign == "<=" and given > bound) or (
+            quirk.sign == ">=" and given < bound
+        ):
+            draft.put(quirk.name, bound, quirk.name, quirk.value)
+
+
+def _number(text: str) -> int | float | None:
+    try:
+        value = float(text)
+        return int(value) if value.is_integer() else value
+    except (ValueError, OverflowError):
+        return None
