@@ -55,6 +55,8 @@ class Attempt:
     others: bool = False
     """Another candidate could answer instead."""
     strip_usage: bool = False
+    mended: set[str] = field(default_factory=set)
+    """Parts of the answer that did not reach the client as they came: `index`, `id`."""
     first_byte: float | None = None
     judge: "ResponseClassifier | None" = None
     quirks: Quirks = NO_QUIRKS
