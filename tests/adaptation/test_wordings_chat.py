@@ -273,6 +273,9 @@ NOTHING: list[Any] = [
     "[] is too short - 'messages'",
     "Invalid type for 'tools': expected an array of objects, but got a string instead.",
     "max_tokens must be at least 1",
+    "max_tokens must be less than or equal to 200000",
+    "tool_choice is not one of [1, 8192]",
+    "max_tokens is too large: 100000. This model supports at most 200000 completion tokens",
     "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, but got 0 instead.",
     # What did not stand there: a resend would be the same
     GROQ.format(2, "annotations"),
