@@ -232,6 +232,17 @@ CREATE TABLE gateway_state (
 """
 
 
+# Of signatures and encrypted blocks only a hash, and who issued them.
+OPAQUE = """
+CREATE TABLE opaque (
+  n INTEGER PRIMARY KEY,
+  hash TEXT NOT NULL UNIQUE,
+  maker TEXT NOT NULL,
+  ts TEXT NOT NULL
+) STRICT
+"""
+
+
 @MIGRATIONS()
 def m001_history(db: Database) -> None:
     """Requests, their attempts, why they went where they went, what else happened."""
@@ -264,6 +275,12 @@ def m004_views(db: Database) -> None:
 def m005_settled_later(db: Database) -> None:
     """Requests whose usage is known only after their end: sums follow."""
     db.execute(rollups.SETTLED_LATER)
+
+
+@MIGRATIONS()
+def m007_opaque(db: Database) -> None:
+    """Who issued a signed block that comes back in a later request."""
+    db.execute(OPAQUE)
 
 
 def names() -> tuple[str, ...]:

@@ -172,6 +172,10 @@ class Store:
         for whole in state_tables.running_config(catalog, clients):
             self._put(whole)
 
+    def signed_blocks(self, new: Iterable[tuple[str, str]], now: float) -> None:
+        """Hashes of signed blocks with their makers; the newest 50,000 are kept."""
+        self._put(state_tables.signed_blocks(new, now))
+
     def _later(self, *taken: tuple[Kind, Any]) -> None:
         self._backlog.put(QueuedWrite(taken), wake=not self._pace.schedule_unwaited())
 
@@ -213,6 +217,11 @@ class Store:
             return replay.spoken(connection)
         finally:
             connection.close()
+
+    def known_blocks(self) -> list[tuple[str, str]]:
+        """(hash, maker) of signed blocks, the oldest first. Blocks."""
+        rows = self.rows(state_tables.SIGNED_BLOCKS)
+        return [(row["hash"], row["maker"]) for row in rows]
 
     def used(self, since: Collection[float]) -> dict[float, Sums]:
         """What was used since each of these moments (unix seconds). Blocks.
