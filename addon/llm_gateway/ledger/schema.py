@@ -248,6 +248,16 @@ CREATE TABLE quirks (
 ) STRICT, WITHOUT ROWID
 """
 
+# Of signatures and encrypted blocks only a hash, and who issued them.
+OPAQUE = """
+CREATE TABLE opaque (
+  n INTEGER PRIMARY KEY,
+  hash TEXT NOT NULL UNIQUE,
+  maker TEXT NOT NULL,
+  ts TEXT NOT NULL
+) STRICT
+"""
+
 
 @MIGRATIONS()
 def m001_history(db: Database) -> None:
@@ -288,6 +298,12 @@ def m006_quirks(db: Database) -> None:
     """What refusals taught, and which parts of a request were written otherwise."""
     db.execute(QUIRKS)
     db.execute("ALTER TABLE requests ADD COLUMN adapted TEXT")
+
+
+@MIGRATIONS()
+def m007_opaque(db: Database) -> None:
+    """Who issued a signed block that comes back in a later request."""
+    db.execute(OPAQUE)
 
 
 def names() -> tuple[str, ...]:
