@@ -140,7 +140,7 @@ class FailureHandler:
         runtime.limiter.settle(attempt.reservation, Charge(requests=1), runtime.clock())
         record = attempt.record
         record.tokens = record.cost = 0
-        record.reason = "stale connection"
+        record.reason = "repaired: stale connection"
         self.settling.end_attempt(exchange, "repaired")
         exchange.repeat, exchange.fresh = attempt.candidate, True
         runtime.state_dirty = True
