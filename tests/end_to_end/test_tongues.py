@@ -6,7 +6,9 @@ One gateway and one fake that plays a script per provider, told apart by the pat
 import contextlib
 import gzip
 import json
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -204,6 +206,22 @@ def test_ever_new_words_are_bounded(stage: Stage) -> None:
         assert (status, "is unsupported" in said["error"]["message"]) == (400, True)
         assert len(stage.asked("words")) - at <= 4
     assert len(gateway.rows("select * from quirks where provider = 'words'")) <= 64
+
+
+def test_whoever_was_on_the_way_meanwhile_is_sent_again_too(stage: Stage) -> None:
+    everybody = threading.Barrier(6)
+
+    def script(body: dict[str, Any]) -> tuple[int, object] | None:
+        refused = refuses_members("channel")(body)
+        if refused is not None:
+            everybody.wait(20)  # nobody has learned before all have been refused
+        return refused
+
+    stage.serve(stage.provider("crowd", script))
+    with ThreadPoolExecutor(6) as pool:
+        got = list(pool.map(lambda _: stage.talk("m-crowd", channel="a"), range(6)))
+    assert [status for status, _, _ in got] == [200] * 6
+    assert len(stage.asked("crowd")) == 12
 
 
 @pytest.mark.parametrize("name", ["model", "messages", "tools"])
