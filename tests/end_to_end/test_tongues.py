@@ -6,13 +6,12 @@ One gateway and one fake that plays a script per provider, told apart by the pat
 import contextlib
 import gzip
 import json
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from fakes import Answer, FakeProvider, Received, answers
+from fakes import Answer, FakeProvider, Gate, Received, answers
 
 from gateway import GatewayProcess, provider
 
@@ -74,6 +73,7 @@ class Stage:
     def __init__(self, fake: FakeProvider) -> None:
         self.fake = fake
         self.scripts: dict[str, Refuses] = {}
+        self.doors: dict[str, Gate] = {}
         self.gateway: GatewayProcess
 
     def answer(self, request: Received) -> Answer:
@@ -86,7 +86,9 @@ class Stage:
         if isinstance(said, bytes):
             coded = (("content-encoding", "gzip"),)
             return Answer(status, (answers.JSON, *coded), (gzip.compress(said),))
-        return Answer(status, (answers.JSON,), (json.dumps(said).encode(),))
+        id = request.target.split("/")[1]
+        doors = [self.doors[id]] if id in self.doors else []
+        return Answer(status, (answers.JSON,), (*doors, json.dumps(said).encode()))
 
     def provider(self, id: str, script: Refuses | None = None, **more: Any) -> Any:
         """Asked for as `m-ID`, or as `model` says; `price` makes it come later."""
@@ -209,18 +211,13 @@ def test_ever_new_words_are_bounded(stage: Stage) -> None:
 
 
 def test_whoever_was_on_the_way_meanwhile_is_sent_again_too(stage: Stage) -> None:
-    everybody = threading.Barrier(6)
-
-    def script(body: dict[str, Any]) -> tuple[int, object] | None:
-        refused = refuses_members("channel")(body)
-        if refused is not None:
-            everybody.wait(20)  # nobody has learned before all have been refused
-        return refused
-
-    stage.serve(stage.provider("crowd", script))
+    door = stage.doors["crowd"] = Gate()
+    gateway = stage.serve(stage.provider("crowd", refuses_members("channel")))
     with ThreadPoolExecutor(6) as pool:
-        got = list(pool.map(lambda _: stage.talk("m-crowd", channel="a"), range(6)))
-    assert [status for status, _, _ in got] == [200] * 6
+        asked = [pool.submit(stage.talk, "m-crowd", channel="a") for _ in range(6)]
+        gateway.wait_for(lambda: door.arrived == 6, "six refusals")
+        door.open()
+    assert [one.result()[0] for one in asked] == [200] * 6
     assert len(stage.asked("crowd")) == 12
 
 
