@@ -147,7 +147,7 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     ("Penalty is not enabled for this model", ("sampling:frequency_penalty",)),
     # Effort
     ("Unsupported value: 'reasoning_effort' does not support 'high' with this model. Supported values are: 'medium'.", ("effort:allowed=medium",)),
-    ("Unsupported value: 'none' is not supported with the 'x' model. Supported values are: 'low', 'medium', and 'high'. (reasoning_effort)", None),  # type: ignore[list-item]
+    ({"error": {"message": "Unsupported value: 'none' is not supported with the 'x' model. Supported values are: 'low', 'medium', and 'high'.", "param": "reasoning_effort", "code": "unsupported_value"}}, ("effort:allowed=low,medium,high",)),
     ("`reasoning_effort` must be one of `none` or `default`", ("effort:allowed=none,default",)),
     ("This model does not support effort level 'high'.", ("effort:allowed=none,minimal,low,medium,xhigh,max",)),
     # Limits
@@ -189,6 +189,8 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     # Roles and order
     ((422, "Failed to deserialize the JSON body into the target type: messages[0].role: unknown variant `developer`, expected one of `system`, `user`", DEVELOPER), ("role:developer=system",)),
     ((422, {"detail": [{"loc": ["body", "messages", 0, "role"], "msg": "Input should be 'system', 'user' or 'assistant'", "type": "literal_error"}]}, DEVELOPER), ("role:developer=system",)),
+    ((400, {"error": {"message": "Unsupported value: 'messages[0].role' does not support 'developer' with this model.", "param": "messages[0].role", "code": "unsupported_value"}}, DEVELOPER), ("role:developer=system",)),
+    ("Unsupported value: 'messages[0].role' does not support 'system' with this model.", ("role:system=user",)),
     ("Unexpected role 'user' after role 'tool'", ("role:assistant=after_tool",)),
     ((500, "Jinja Exception: System message must be at the beginning.", SENT), ("role:system=first",)),
     ("Unexpected role 'system' after role 'user'", ("role:system=first",)),
@@ -218,11 +220,14 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     ("The model 'openai.gpt-5.4' does not support the '/v1/chat/completions' API", ("endpoint:any=responses",)),
     ((404, {"error": {"message": "No endpoints found that support tool use. To learn more about provider routing, visit: …", "code": 404}}, SENT), ("endpoint:tools",)),
     ('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set', ("endpoint:tools",)),
+    ("registry.ollama.ai/library/gemma3 does not support tools", ("endpoint:tools",)),
     ("json mode cannot be combined with tool/function calling", ("endpoint:tools_with_json",)),
     # Thinking
     ("parameter.enable_thinking must be set to false for non-streaming calls", ("thinking:plain=off",)),
     # The true error stands inside another
     ({"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": json.dumps({"message": GROQ.format(2, "reasoning_content")})}}}, ("message:reasoning_content", KIND)),
+    ({"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": json.dumps(detail("body", "messages", 2, "assistant", "refusal"))}}}, ("message:refusal", KIND)),
+    ({"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": json.dumps([{"error": {"message": "Function call is missing a thought_signature in functionCall parts."}}])}}}, ("signature:google",)),
 ]  # fmt: skip
 
 
@@ -281,6 +286,46 @@ NOTHING: list[Any] = [
     GROQ.format(2, "annotations"),
     "Unsupported: user",
     "property 'logprobs' is unsupported",
+    "Invalid value: 'xhigh'. Supported values are: 'low', 'medium', and 'high'.",
+    # Values that the client chose
+    {
+        "object": "error",
+        "message": {
+            "detail": [
+                {
+                    "type": "float_parsing",
+                    "loc": ["body", "temperature"],
+                    "msg": "Input should be a valid number, unable to parse string as a number",
+                    "input": "hot",
+                }
+            ]
+        },
+        "type": "invalid_request_error",
+    },
+    [
+        {
+            "error": {
+                "code": 400,
+                "message": "Invalid value at 'generation_config.temperature' (TYPE_FLOAT), \"hot\"",
+                "status": "INVALID_ARGUMENT",
+            }
+        }
+    ],
+    {
+        "errors": [
+            {
+                "message": "AiError: Bad input: Error: Type mismatch of '/temperature', 'string' not in 'number'",
+                "code": 5006,
+            }
+        ],
+        "success": False,
+    },
+    {
+        "title": "Bad Request",
+        "detail": "Validation: temperature must be a number, got 'hot'",
+    },
+    "Invalid 'messages[0].role': 'foo'. Input should be 'system', 'user' or 'assistant'",
+    "This model does not support tools when streaming is on",
     # Wanted, not refused
     "messages[2].reasoning_details is required",
     # About something else

@@ -50,7 +50,7 @@ def learn(
         return None
     text = "\n".join(
         (error.message, error.param, f"{error.code} {error.type}", error.text)
-    )[:_LENGTH]
+    )[:_LENGTH].replace('\\"', '"')
     for row in _rows(dialect, status):
         match = row.pattern.search(text)
         if match is None:
