@@ -277,8 +277,9 @@ class StreamMeter:
     def _observed(self, data: bytes, observer: StreamObserver) -> bytes:
         """Whole events, those that are mended as they go to the client."""
         said, out = self.first_content, []
-        for raw in raw_events(data):
-            if observer.wants(raw):
+        events = raw_events(data)
+        for raw in events:
+            if len(events) == 1 or observer.wants(raw):
                 inner = data_of(raw)
                 found = observer.read(inner, said)
                 # Behind an error nothing is said about an end that did not come.
