@@ -92,6 +92,7 @@ class Settlement:
             response.stream = undoing(undone, through)
         else:
             response.stream = overheard(undone, meter, lambda: self._tail(exchange))
+            attempt.mended = set()  # it reaches the client as it is compressed
             if (plan := plan_of(exchange.flow)) is not None:
                 plan.truncation_tail = None  # plain words cannot follow compressed ones
 
