@@ -4,11 +4,15 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from llm_gateway.adaptation.kept_state import nothing_kept
 from llm_gateway.adaptation.vocabulary import MOST, NO_QUIRKS, Quirks
 from llm_gateway.adaptation.wordings import WORDINGS, learn, wording
 from llm_gateway.dialects import ProviderError, read_error
 from llm_gateway.dialects.chat import CHAT
+from llm_gateway.dialects.chat.adapter import adapt
 
 CALL = {
     "id": "call_1",
@@ -64,6 +68,40 @@ SENT: dict[str, Any] = {
     "tool_choice": {"type": "function", "function": {"name": "add"}},
     "made_up": 3,
 }
+BAD = {**CALL, "id": "call-2!", "function": {"name": "add", "arguments": "{"}}
+BARE = {k: v for k, v in CALL.items() if k != "extra_content"}
+RICH: dict[str, Any] = {
+    **SENT,
+    "messages": [
+        {"role": "system", "content": "s"},
+        {"role": "system", "content": "t"},
+        {"role": "user", "content": "a"},
+        {"role": "user", "content": "b"},
+        {"role": "assistant", "content": "", "tool_calls": [BARE, BAD]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "1"},
+        {"role": "tool", "tool_call_id": "call-2!", "content": "2"},
+        {"role": "tool", "tool_call_id": "nobody's", "content": "3"},
+        {"role": "user", "content": "c"},
+        {"role": "system", "content": "u"},
+    ],
+    "tools": [
+        *SENT["tools"],
+        {
+            "type": "function",
+            "function": {
+                "name": "sub",
+                "parameters": {"anyOf": [{"type": "object"}], "type": "object"},
+            },
+        },
+        {"type": "function", "function": {"name": "now"}},
+    ],
+    "max_tokens": 100_000,
+    "response_format": {"type": "json_object"},
+    "reasoning_effort": "low",
+}
+"""Everything at once that some provider refuses."""
+FRONT = {"model": "m", "messages": RICH["messages"][:3]}
+LONG = {"model": "m", "messages": [{"role": "assistant", "content": "", "tool_calls": [{**CALL, "id": "c" * 41}]}]}  # fmt: skip
 PLAIN = {k: v for k, v in SENT.items() if k != "reasoning_effort"}
 NO_EFFORT = {**SENT, "reasoning_effort": "none"}
 IMAGE = {"model": "m", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}]}  # fmt: skip
@@ -147,7 +185,7 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     ("Penalty is not enabled for this model", ("sampling:frequency_penalty",)),
     # Effort
     ("Unsupported value: 'reasoning_effort' does not support 'high' with this model. Supported values are: 'medium'.", ("effort:allowed=medium",)),
-    ("Unsupported value: 'none' is not supported with the 'x' model. Supported values are: 'low', 'medium', and 'high'. (reasoning_effort)", None),  # type: ignore[list-item]
+    ((400, {"error": {"message": "Unsupported value: 'none' is not supported with the 'x' model. Supported values are: 'low', 'medium', and 'high'.", "param": "reasoning_effort", "code": "unsupported_value"}}, NO_EFFORT), ("effort:allowed=low,medium,high",)),
     ("`reasoning_effort` must be one of `none` or `default`", ("effort:allowed=none,default",)),
     ("This model does not support effort level 'high'.", ("effort:allowed=none,minimal,low,medium,xhigh,max",)),
     # Limits
@@ -157,19 +195,19 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     ("Invalid max_tokens value, the valid range of max_tokens is [1, 4096]", ("limit:max_tokens<=4096",)),
     ("max_tokens: 100000 > 64000, which is the maximum allowed number of output tokens for claude-x", ("limit:max_tokens<=64000",)),
     ("Unable to submit request because it has a maxOutputTokens value of 100000 but the supported range is from 1 (inclusive) to 65537 (exclusive).", ("limit:max_tokens<=65536",)),
-    ("Requests with max_tokens > 4096 must have stream=true", ("limit:plain_max_tokens<=4096",)),
+    ((400, "Requests with max_tokens > 4096 must have stream=true", RICH), ("limit:plain_max_tokens<=4096",)),
     ((400, "Invalid 'max_tokens': integer below minimum value. Expected a value >= 16, but got 1 instead.", SMALL), ("limit:max_tokens>=16",)),
     ("Invalid 'prompt_cache_key': string too long. Expected a string with maximum length 64, but got a string with length 80 instead.", ("limit:prompt_cache_key<=64",)),
     # Ids
     ({"object": "error", "message": "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9.", "code": "3280"}, ("id:call=[a-zA-Z0-9]{9}",)),
     ({"object": "error", "message": "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 12.", "code": "3280"}, ("id:call=[a-zA-Z0-9]{12}",)),
-    ("Invalid 'messages[2].tool_calls[0].id': string too long. Expected a string with maximum length 40, but got a string with length 41 instead.", ("id:call=[a-zA-Z0-9_-]{1,40}",)),
-    ("messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'", ("id:call=[a-zA-Z0-9_-]+",)),
+    ((400, "Invalid 'messages[2].tool_calls[0].id': string too long. Expected a string with maximum length 40, but got a string with length 41 instead.", LONG), ("id:call=[a-zA-Z0-9_-]{1,40}",)),
+    ((400, "messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'", RICH), ("id:call=[a-zA-Z0-9_-]+",)),
     # Thoughts and signatures
-    ("The reasoning_content in the thinking mode must be passed back to the API.", ("reasoning:wanted=reasoning_content",)),
-    ("The `reasoning_details` in the thinking mode must be passed back to the API.", ("reasoning:wanted=reasoning_details",)),
-    ("thinking is enabled but reasoning_content is missing in assistant tool call message at index 12", ("reasoning:wanted=reasoning_content",)),
-    ([{"error": {"code": 400, "message": "Function call is missing a thought_signature in functionCall parts. This is required for tools to work correctly. Additional data, function call `default_api:add` , position 9.", "status": "INVALID_ARGUMENT"}}], ("signature:google",)),
+    ((400, "The reasoning_content in the thinking mode must be passed back to the API.", RICH), ("reasoning:wanted=reasoning_content",)),
+    ((400, "The `reasoning_details` in the thinking mode must be passed back to the API.", RICH), ("reasoning:wanted=reasoning_details",)),
+    ((400, "thinking is enabled but reasoning_content is missing in assistant tool call message at index 12", RICH), ("reasoning:wanted=reasoning_content",)),
+    ((400, [{"error": {"code": 400, "message": "Function call is missing a thought_signature in functionCall parts. This is required for tools to work correctly. Additional data, function call `default_api:add` , position 9.", "status": "INVALID_ARGUMENT"}}], RICH), ("signature:google",)),
     ([{"error": {"code": 400, "message": "Corrupted thought signature."}}], ("signature:google=ours",)),
     # Tools
     ("Thinking mode does not support this tool_choice", ("thinking:off=forced_tool", "thinking:form=type")),
@@ -179,22 +217,24 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     ((400, "Tool choice must be auto", CHOICE_NONE), ("tool_choice:none=out",)),
     ("deepseek-reasoner does not support this tool_choice", ("tool_choice:forced=auto",)),
     ("Invalid tool_choice type: 'object'. Supported string values: none, auto, required", ("tool_choice:forced=string",)),
-    ("invalid params, function parameters is empty (2013)", ("tools:parameters",)),
-    ("Tools with mixed values for 'strict' are not allowed.", ("tools:one_strict",)),
-    ({"title": "Bad Request", "detail": "This model only supports single tool-calls at once!"}, ("tools:single",)),
-    ((500, "This model only supports single tool-calls at once!", SENT), ("tools:single",)),
-    ("invalid params, invalid function arguments json string (2013)", ("tools:arguments",)),
-    ("invalid params, tool result's tool id(call_x) not found (2013)", ("tools:paired",)),
-    ("tools.function.parameters is not a valid moonshot flavored json schema, details: <At path 'properties.a': type should be defined in anyOf items instead of the parent schema>", ("schema:type=beside_anyOf",)),
+    ((400, "invalid params, function parameters is empty (2013)", RICH), ("tools:parameters",)),
+    ((400, "Tools with mixed values for 'strict' are not allowed.", RICH), ("tools:one_strict",)),
+    ((400, {"title": "Bad Request", "detail": "This model only supports single tool-calls at once!"}, RICH), ("tools:single",)),
+    ((500, "This model only supports single tool-calls at once!", RICH), ("tools:single",)),
+    ((400, "invalid params, invalid function arguments json string (2013)", RICH), ("tools:arguments",)),
+    ((400, "invalid params, tool result's tool id(call_x) not found (2013)", RICH), ("tools:paired",)),
+    ((400, "tools.function.parameters is not a valid moonshot flavored json schema, details: <At path 'properties.a': type should be defined in anyOf items instead of the parent schema>", RICH), ("schema:type=beside_anyOf",)),
     # Roles and order
     ((422, "Failed to deserialize the JSON body into the target type: messages[0].role: unknown variant `developer`, expected one of `system`, `user`", DEVELOPER), ("role:developer=system",)),
     ((422, {"detail": [{"loc": ["body", "messages", 0, "role"], "msg": "Input should be 'system', 'user' or 'assistant'", "type": "literal_error"}]}, DEVELOPER), ("role:developer=system",)),
-    ("Unexpected role 'user' after role 'tool'", ("role:assistant=after_tool",)),
-    ((500, "Jinja Exception: System message must be at the beginning.", SENT), ("role:system=first",)),
-    ("Unexpected role 'system' after role 'user'", ("role:system=first",)),
-    ((500, "Jinja Exception: After the optional system message, conversation roles must alternate user/assistant/user/assistant/...", SENT), ("role:same=merged",)),
+    ((400, {"error": {"message": "Unsupported value: 'messages[0].role' does not support 'developer' with this model.", "param": "messages[0].role", "code": "unsupported_value"}}, DEVELOPER), ("role:developer=system",)),
+    ("Unsupported value: 'messages[0].role' does not support 'system' with this model.", ("role:system=user",)),
+    ((400, "Unexpected role 'user' after role 'tool'", RICH), ("role:assistant=after_tool",)),
+    ((500, "Jinja Exception: System message must be at the beginning.", RICH), ("role:system=first",)),
+    ((400, "Unexpected role 'system' after role 'user'", RICH), ("role:system=first",)),
+    ((500, "Jinja Exception: After the optional system message, conversation roles must alternate user/assistant/user/assistant/...", RICH), ("role:same=merged",)),
     ((400, "System role not supported", SENT), ("role:system=user",)),
-    ("invalid params, invalid chat setting (2013)", ("role:system=one",)),
+    ((400, "invalid params, invalid chat setting (2013)", RICH), ("role:system=one",)),
     ((400, "This model does not support assistant message prefill. The conversation must end with a user message.", PREFILL), ("role:last=user",)),
     ((400, "Requests ending with a model turn are not supported.", PREFILL), ("role:last=user",)),
     ((400, "Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant", PREFILL), ("role:last=prefix",)),
@@ -218,11 +258,14 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     ("The model 'openai.gpt-5.4' does not support the '/v1/chat/completions' API", ("endpoint:any=responses",)),
     ((404, {"error": {"message": "No endpoints found that support tool use. To learn more about provider routing, visit: …", "code": 404}}, SENT), ("endpoint:tools",)),
     ('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set', ("endpoint:tools",)),
-    ("json mode cannot be combined with tool/function calling", ("endpoint:tools_with_json",)),
+    ("registry.ollama.ai/library/gemma3 does not support tools", ("endpoint:tools",)),
+    ((400, "json mode cannot be combined with tool/function calling", RICH), ("endpoint:tools_with_json",)),
     # Thinking
     ("parameter.enable_thinking must be set to false for non-streaming calls", ("thinking:plain=off",)),
     # The true error stands inside another
     ({"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": json.dumps({"message": GROQ.format(2, "reasoning_content")})}}}, ("message:reasoning_content", KIND)),
+    ({"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": json.dumps(detail("body", "messages", 2, "assistant", "refusal"))}}}, ("message:refusal", KIND)),
+    ((400, {"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": json.dumps([{"error": {"message": "Function call is missing a thought_signature in functionCall parts."}}])}}}, RICH), ("signature:google",)),
 ]  # fmt: skip
 
 
@@ -256,6 +299,15 @@ def test_what_is_known_already_is_not_taught_again(
         assert not {*again} & {*expected}
 
 
+@pytest.mark.parametrize(("said", "expected"), LESSONS)
+def test_a_lesson_changes_what_is_sent(
+    said: Any, expected: tuple[str, ...] | None
+) -> None:
+    sent = said[2] if isinstance(said, tuple) else SENT
+    adapted = adapt(sent, Quirks.parse(*(expected or ())), nothing_kept)
+    assert adapted.unfit or adapted.changes
+
+
 NOTHING: list[Any] = [
     # What every request needs, and what a call is made of
     *(f"property '{k}' is unsupported" for k in ("model", "messages", "tools")),
@@ -273,11 +325,54 @@ NOTHING: list[Any] = [
     "[] is too short - 'messages'",
     "Invalid type for 'tools': expected an array of objects, but got a string instead.",
     "max_tokens must be at least 1",
+    "max_tokens must be less than or equal to 200000",
+    "tool_choice is not one of [1, 8192]",
+    "max_tokens is too large: 100000. This model supports at most 200000 completion tokens",
     "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, but got 0 instead.",
     # What did not stand there: a resend would be the same
     GROQ.format(2, "annotations"),
     "Unsupported: user",
     "property 'logprobs' is unsupported",
+    "Invalid value: 'xhigh'. Supported values are: 'low', 'medium', and 'high'.",
+    # Values that the client chose
+    {
+        "object": "error",
+        "message": {
+            "detail": [
+                {
+                    "type": "float_parsing",
+                    "loc": ["body", "temperature"],
+                    "msg": "Input should be a valid number, unable to parse string as a number",
+                    "input": "hot",
+                }
+            ]
+        },
+        "type": "invalid_request_error",
+    },
+    [
+        {
+            "error": {
+                "code": 400,
+                "message": "Invalid value at 'generation_config.temperature' (TYPE_FLOAT), \"hot\"",
+                "status": "INVALID_ARGUMENT",
+            }
+        }
+    ],
+    {
+        "errors": [
+            {
+                "message": "AiError: Bad input: Error: Type mismatch of '/temperature', 'string' not in 'number'",
+                "code": 5006,
+            }
+        ],
+        "success": False,
+    },
+    {
+        "title": "Bad Request",
+        "detail": "Validation: temperature must be a number, got 'hot'",
+    },
+    "Invalid 'messages[0].role': 'foo'. Input should be 'system', 'user' or 'assistant'",
+    "This model does not support tools when streaming is on",
     # Wanted, not refused
     "messages[2].reasoning_details is required",
     # About something else
@@ -305,19 +400,20 @@ def test_other_statuses_teach_nothing(status: int) -> None:
 def test_a_template_error_teaches_whatever_its_status() -> None:
     for status in (400, 422, 500):
         said = "Jinja Exception: System message must be at the beginning."
-        assert taught(said, status=status) == ("role:system=first",)
+        assert taught(said, RICH, status=status) == ("role:system=first",)
     assert taught(GROQ.format(2, "channel"), status=500) is None
 
 
 STEPS: list[tuple[str, dict[str, Any], tuple[str, ...], tuple[str, ...] | None]] = [
     ("Thinking mode does not support this tool_choice", SENT, ("thinking:off=forced_tool", "thinking:form=type"), ("tool_choice:forced=auto",)),
     ("Thinking mode does not support this tool_choice", SENT, ("thinking:off=forced_tool", "tool_choice:forced=auto"), None),
-    ("System message must be at the beginning", SENT, ("role:system=first",), ("role:system=one",)),
-    ("System message must be at the beginning", SENT, ("role:system=one",), ("role:system=user",)),
+    ("System message must be at the beginning", RICH, ("role:system=first",), ("role:system=one",)),
+    ("System message must be at the beginning", FRONT, (), ("role:system=one",)),
+    ("System message must be at the beginning", RICH, ("role:system=one",), ("role:system=user",)),
     ("System message must be at the beginning", SENT, ("role:system=user",), None),
     ("This model does not support effort level 'high'.", SENT, ("effort:allowed=low,high,max",), ("effort:allowed=low,max",)),
     ("This model does not support effort level 'high'.", SENT, ("effort:allowed=high",), None),
-    ("Unsupported parameter: 'top_p' is not supported with this model.", SENT, ("sampling:top_p=no_effort",), ("sampling:top_p",)),
+    ("Unsupported parameter: 'top_p' is not supported with this model.", PLAIN, ("sampling:top_p=no_effort",), ("sampling:top_p",)),
     (GROQ.format(2, "channel"), SENT, ("message:reasoning_content",), ("message:channel", KIND)),
     (GROQ.format(2, "reasoning"), SENT, (KIND, "reasoning:as=reasoning"), ("reasoning:out",)),
     (GROQ.format(2, "reasoning_content"), SENT, ("reasoning:wanted=reasoning_content",), None),
@@ -353,6 +449,33 @@ def test_long_words_are_read_quickly_and_nothing_raises() -> None:
         error = ProviderError(message=text * 600, text=text * 600, param=text * 9)
         learn(CHAT.name, 400, error, SENT, NO_QUIRKS)
         learn(CHAT.name, 400, error, {"messages": 1, "tools": {"a": []}}, NO_QUIRKS)
+
+
+WORDS = st.sampled_from(
+    [
+        *("property '", "' is unsupported", "Unknown parameter: '", "messages[", "2", "]."),
+        *("messages", "model", "tools", "input", "contents", "role", "content", "max_tokens"),
+        *("tool_calls[0].", "extra_content", "made_up", "'. ", ": Extra inputs are not "),
+        *("permitted", "body.", "\n", "Unsupported parameter(s): `", "`, `", '"loc": [', "],"),
+        *("must be passed back", "reasoning_content", "temperature", "Unknown name \"", "\""),
+        *(" must be less than or equal to ", "0", "99999999999", "Supported values are: 'a'"),
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(WORDS, max_size=12).map("".join), st.sampled_from([400, 404, 422, 500]))
+def test_no_words_take_away_what_every_request_needs(text: str, status: int) -> None:
+    error = ProviderError(message=text, text=text.lower())
+    lesson = learn(CHAT.name, status, error, SENT, NO_QUIRKS)
+    if lesson is None:
+        return
+    adapted = adapt(SENT, Quirks(lesson.quirks), nothing_kept)
+    assert adapted.unfit or adapted.changes, lesson
+    gone = adapted.dropped | adapted.renamed.keys()
+    assert not gone & {"model", "messages", "tools", "input", "contents"}
+    messages: Any = adapted.replaced.get("messages", SENT["messages"])
+    assert [m["role"] for m in messages][-3:] == ["user", "assistant", "tool"]
 
 
 @pytest.mark.parametrize("sent", [{}, {"messages": None}, {"messages": [1, None, {"role": 3, "tool_calls": 4, "content": {}}], "tools": ["x", {"function": 5}]}])  # fmt: skip

@@ -128,4 +128,5 @@ def test_names_of_migrations_are_known_without_a_file():
         "m006_billed_offers",
         "m007_bound_ids",
         "m008_quirks",
+        "m009_opaque",
     )

@@ -46,6 +46,7 @@ def test_every_table_is_strict_and_migrating_twice_changes_nothing(db):
         "providers", "models", "limits", "limit_state", "offer_state", "gateway_state",
         "billed_offers", "bound_ids",
         "quirks",
+        "opaque",
     }  # fmt: skip
     assert set(db.view_names()) == {
         "daily_cost", "provider_usage", "model_usage", "client_usage", "savings", "failures",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peculiar_streams import DONE, PECULIAR, START, calls, chunk, event, sse
+from peculiar_streams import DONE, PECULIAR, START, calls, chunk, event, sse, text
 from wire import STREAMS, cut, dialect_of, fed, places, recording
 
 from llm_gateway.adaptation.kept_state import CallKey, Kept
@@ -337,3 +337,86 @@ def test_whatever_comes_nothing_breaks(choices):
     data = START + event(choices) + event(choices) + DONE
     Mended([data])
     Mended([data], n=2)
+
+
+def pieces(text: str, size: int = 3) -> list[str]:
+    return [text[i : i + size] for i in range(0, len(text), size)]
+
+
+LONG = 'Say "role":"x", \\ and\n{"index":1} [DONE] \u00e9 and "content":[ thrice. ' * 3
+ARGUMENTS = json.dumps({"text": LONG, "n": [1, {"tool_calls": [{"index": 0}]}]})
+
+
+def long_stream(same_index: bool = False, tail: bool = False) -> list[bytes]:
+    """Hundreds of events, alike but for one string: two calls behind thoughts and text."""
+
+    def more(i: int) -> dict[str, str]:
+        return {"obfuscation": "x" * (i % 7)} if tail else {}
+
+    events = [START]
+    for i, piece in enumerate(pieces(LONG)):
+        events.append(chunk({"content": None, "reasoning_content": piece}, **more(i)))
+    for i, piece in enumerate(pieces(LONG)):
+        events.append(chunk({"content": piece}, **more(i)))
+    for position, id in enumerate(("call_a", "call_b")):
+        index = 0 if same_index else position
+        function = {"name": "say", "arguments": ""}
+        events.append(calls(_call(index=index, id=id, function=function)))
+        for i, piece in enumerate(pieces(ARGUMENTS)):
+            part = {"index": index, "function": {"arguments": piece}}
+            events.append(chunk({"tool_calls": [part]}, **more(i)))
+    return [*events, chunk({}, "tool_calls"), DONE]
+
+
+@pytest.mark.parametrize("tail", [False, True])
+@pytest.mark.parametrize("same_index", [False, True])
+@few
+@given(places=places)
+def test_a_long_stream_is_read_whole(same_index, tail, places):
+    events = long_stream(same_index, tail)
+    data = b"".join(events)
+    by_event = Mended(events)
+    for mended in (by_event, Mended(cut(data, places)), Mended([data])):
+        assert mended.bytes == by_event.bytes
+        assert mended.parts == ({"index"} if same_index else set())
+        assert mended.issued[-1].calls == tuple(
+            (CallKey(id, "say", ARGUMENTS), Kept(LONG)) for id in ("call_a", "call_b")
+        )
+    assert (by_event.bytes == data) is not same_index
+    got = sdk(by_event.bytes)
+    assert (got["content"], got["thoughts"]) == (LONG, LONG)
+    assert [call["arguments"] for call in got["calls"]] == [ARGUMENTS] * 2
+
+
+def test_fragments_in_turns_go_to_their_calls():
+    first, second = json.dumps({"a": LONG}), json.dumps({"b": LONG[::-1]})
+    events = [
+        START,
+        *(
+            calls(_call(index=i, id=f"c{i}", function={"name": "f", "arguments": ""}))
+            for i in (0, 1)
+        ),
+    ]
+    for one, other in zip(pieces(first), pieces(second), strict=True):
+        for i, piece in ((0, one), (1, other)):
+            events.append(calls({"index": i, "function": {"arguments": piece}}))
+    mended = Mended([*events, chunk({}, "tool_calls"), DONE])
+    assert mended.parts == set()
+    assert [call.arguments for call, _ in mended.issued[-1].calls] == [first, second]
+
+
+@pytest.mark.parametrize(
+    ("odd", "part"),
+    [
+        (chunk({"role": "assistant", "content": "x"}), "role"),
+        (chunk({"content": [text("x")]}), "content"),
+        (event([{"index": 1, "delta": {"content": "x"}}]), "choices"),
+        (event([{"index": 0, "message": {"content": "x"}}]), "message"),
+    ],
+)
+def test_an_odd_event_amid_those_alike(odd, part):
+    alike = [chunk({"content": f"word {i} "}) for i in range(20)]
+    mended = Mended([START, *alike, odd, *alike, chunk({}, "stop"), DONE])
+    assert mended.parts == {part}
+    assert mended.bytes.startswith(START + b"".join(alike))
+    assert mended.bytes.endswith(b"".join(alike) + chunk({}, "stop") + DONE)

@@ -75,13 +75,13 @@ class LearnedQuirks:
         return True
 
     def used(self, place: Place, parts: Iterable[str]) -> bool:
-        """An adapted request was answered: those of its quirks that changed `parts` have
-        helped. True: there were some."""
+        """An adapted request was answered: those of its quirks that changed `parts`, or may
+        have, have helped. True: there were some."""
         wanted = frozenset(parts)
         found = [
             lesson
             for lesson in self._all.get(place, {}).values()
-            if lesson.quirk.part in wanted
+            if lesson.quirk.part in wanted or lesson.quirk.name == "*"
         ]
         for lesson in found:
             lesson.uses += 1

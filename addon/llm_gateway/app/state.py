@@ -131,9 +131,15 @@ class AppState(RoutingContext):
             self.quirks.remember(lesson)
         self.quirks.forget_old(now)
         self.quirks.forget_moved(addresses_of(catalog))
+        self.kept.signed.load(self.store.known_blocks())
         missing = self.limiter.missing(tuple(catalog.limits()))
         if missing:
             self.limiter.replay(self.store.spent(now - LONGEST_WINDOW), missing, now)
+
+    def save_signed_blocks(self) -> None:
+        """Who issued what since this was last done, for the next start."""
+        if new := self.kept.signed.take_new():
+            self.store.signed_blocks(new, self.clock())
 
     async def activate(self, catalog: Catalog) -> None:
         """Swap in a new configuration; what was spent stays spent.

@@ -17,7 +17,7 @@ from pathlib import Path
 from llm_gateway.cli import doctor_machine
 from llm_gateway.cli.doctor_machine import Finding
 from llm_gateway.cli.doctor_providers import Reached, reach_all
-from llm_gateway.cli.quirks import in_words, learned
+from llm_gateway.cli.quirks import learned, printable
 from llm_gateway.config.load import Loaded, load_config, locate
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.providers import token_store
@@ -82,7 +82,7 @@ def _quirks(path: Path) -> Iterator[Finding]:
         return  # the ledger's own line says it
     found: dict[str, list[str]] = {}
     for row in rows:
-        found.setdefault(row["provider"], []).append(in_words(row["quirk"]))
+        found.setdefault(row["provider"], []).append(printable(row["says"]))
     for provider, said in found.items():
         some = "; ".join(dict.fromkeys(said[:3]))
         more = f", and {len(said) - 3} more" if len(said) > 3 else ""

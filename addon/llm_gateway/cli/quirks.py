@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from llm_gateway.adaptation.sentences import sentence
-from llm_gateway.adaptation.vocabulary import Quirk
 from llm_gateway.cli.ask import Unreachable, ask, message_of, own_token
 from llm_gateway.cli.ask import port_from_environment as usual_port
 from llm_gateway.ledger import database_file
@@ -65,20 +63,13 @@ def lines(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Three lines each: where and what; when and from which refusal; how often used."""
     found = []
     for row in rows:
-        said = in_words(row["quirk"])
+        said = printable(row["says"])
         dialect = row["dialect"]
         found.append(f"{row['provider']}/{row['model']} ({dialect}): {said}")
         found.append(f"    since {row['learned_at'][:16]}Z, used {row['uses']} times")
         if row["words"]:
             found.append(f"    it said: {printable(row['words'])}")
     return found
-
-
-def in_words(quirk: str) -> str:
-    try:
-        return sentence(Quirk.parse(quirk))
-    except ValueError:
-        return printable(quirk)
 
 
 def printable(text: str) -> str:

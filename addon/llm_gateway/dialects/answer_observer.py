@@ -70,7 +70,8 @@ class StreamObserver(Protocol):
     """Parts that did not pass as they came: `index`, `id`, `content`."""
 
     def wants(self, events: bytes) -> bool:
-        """The quick look at raw events: is there anything to read in one of them?"""
+        """The quick look at raw events: is there anything to read in one of them? Asked of
+        all events of a chunk, and of each where the answer was yes."""
 
     def read(self, data: bytes, said: bool) -> MendedEvent | None:
         """The data of one event that it wants; None: it passes as it came.

@@ -279,6 +279,7 @@ CREATE TABLE quirks (
   model TEXT NOT NULL,
   dialect TEXT NOT NULL,
   quirk TEXT NOT NULL,
+  says TEXT NOT NULL,
   learned_at TEXT NOT NULL,
   wording INTEGER NOT NULL,
   words TEXT NOT NULL DEFAULT '',
@@ -286,6 +287,16 @@ CREATE TABLE quirks (
   uses INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (provider, model, dialect, quirk)
 ) STRICT, WITHOUT ROWID
+"""
+
+# Of signatures and encrypted blocks only a hash, and who issued them.
+OPAQUE = """
+CREATE TABLE opaque (
+  n INTEGER PRIMARY KEY,
+  hash TEXT NOT NULL UNIQUE,
+  maker TEXT NOT NULL,
+  ts TEXT NOT NULL
+) STRICT
 """
 
 
@@ -341,6 +352,12 @@ def m008_quirks(db: Database) -> None:
     """What refusals taught, and which parts of a request were written otherwise."""
     db.execute(QUIRKS)
     db.execute("ALTER TABLE requests ADD COLUMN adapted TEXT")
+
+
+@MIGRATIONS()
+def m009_opaque(db: Database) -> None:
+    """Who issued a signed block that comes back in a later request."""
+    db.execute(OPAQUE)
 
 
 def names() -> tuple[str, ...]:

@@ -194,6 +194,10 @@ class Store:
         """What refusals taught; replaces what was there."""
         self._put(state_tables.learned_quirks(quirks))
 
+    def signed_blocks(self, new: Iterable[tuple[str, str]], now: float) -> None:
+        """Hashes of signed blocks with their makers; the newest 50,000 are kept."""
+        self._put(state_tables.signed_blocks(new, now))
+
     def _later(self, *taken: tuple[Kind, Any]) -> None:
         self._backlog.put(QueuedWrite(taken), wake=not self._pace.schedule_unwaited())
 
@@ -256,6 +260,11 @@ class Store:
     def quirks(self) -> list[LearnedQuirk]:
         """What refusals taught, of this run and earlier ones. Blocks."""
         return state_tables.read_quirks(self.rows(state_tables.ALL_QUIRKS))
+
+    def known_blocks(self) -> list[tuple[str, str]]:
+        """(hash, maker) of signed blocks, the oldest first. Blocks."""
+        rows = self.rows(state_tables.SIGNED_BLOCKS)
+        return [(row["hash"], row["maker"]) for row in rows]
 
     def used(self, since: Collection[float]) -> dict[float, Sums]:
         """What was used since each of these moments (unix seconds). Blocks.

@@ -12,7 +12,7 @@ from dataclasses import replace
 from llm_gateway.adaptation.adapted import UNCHANGED, Adapted
 from llm_gateway.adaptation.learned import LearnedQuirks
 from llm_gateway.adaptation.top_level import adapt_top_level
-from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DialectSpec
 from llm_gateway.domain import Adaptation, Decision, Offer
@@ -30,9 +30,7 @@ def known_quirks(
         upstream.type_info.type, dialect.name, upstream.sent_model(offer.model)
     )
     found = learned.of(offer.provider, offer.model, dialect.name)
-    if not found:
-        return row
-    return row | found if row else found
+    return row if found is NO_QUIRKS else row | found
 
 
 def adapt(
@@ -43,7 +41,7 @@ def adapt(
     quirks: Quirks,
 ) -> Adapted:
     """What of the client's body is written otherwise for this offer."""
-    if not quirks and not exchange.needs_look():
+    if quirks is NO_QUIRKS and not exchange.needs_look():
         return UNCHANGED
     adapter = exchange.dialect.adapt or adapt_top_level
     recall = runtime.recall(exchange.call, upstream, offer.model)

@@ -40,6 +40,7 @@ from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.stream_meter import StreamMeter
 
 Fields = tuple[tuple[bytes, bytes], ...]
+Taught = tuple[Quirk, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -116,14 +117,17 @@ class Exchange:
     repeat: Candidate | None = None
     """The same one again: with a fresh credential, or without what it rejects."""
     repeats: set[tuple[str, str]] = field(default_factory=set)
-    resends: dict[tuple[str, str, str], list[tuple[Quirk, ...]]] = field(
+    resends: dict[tuple[str, str, str], list[tuple[Taught, Taught]]] = field(
         default_factory=dict
     )
-    """Key of an offer -> what each of its refusals that was sent again has taught."""
+    """Key of an offer -> what each of its refusals that was sent again has taught, and
+    what of that was new."""
     unfit: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """Key of an offer -> why it cannot take this request."""
     refused_history: FailedAttempt | None = None
     """The first refusal that may be about the turns: one other maker is asked."""
+    refused_unfit: FailedAttempt | None = None
+    """The last refusal that showed its candidate to be unfit."""
     blamed: Offer | None = None
     """Whose error goes back."""
     fresh: bool = False

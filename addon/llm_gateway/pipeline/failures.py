@@ -12,14 +12,11 @@ from dataclasses import dataclass, replace
 
 from mitmproxy import http
 
-from llm_gateway.adaptation.adapted import Adapted
-from llm_gateway.adaptation.wordings import Lesson, learn
 from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import read_error
-from llm_gateway.dialects.error_shapes import in_shape, words_of_body
+from llm_gateway.dialects.error_shapes import in_shape
 from llm_gateway.dialects.error_topics import topic_of
-from llm_gateway.dialects.refused_part import has_history, names_own_parameter
 from llm_gateway.domain import (
     Charge,
     Decision,
@@ -33,11 +30,10 @@ from llm_gateway.limits.durations import retry_after
 from llm_gateway.limits.limiter import scopes_of
 from llm_gateway.limits.provider_refusals import read_refusal
 from llm_gateway.limits.reset_times import reset_in
-from llm_gateway.pipeline import lessons
 from llm_gateway.pipeline.access_log import quoted
-from llm_gateway.pipeline.adapting import adapt, known_quirks, sent_values
 from llm_gateway.pipeline.encoded_errors import decoded
 from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.refusals import Refusals, same_maker
 from llm_gateway.pipeline.response_headers import common_headers, error_headers
 from llm_gateway.pipeline.settlement import Settlement, lowercase_headers, who
 from llm_gateway.providers.dialect_support import nobody_takes
@@ -59,8 +55,6 @@ from llm_gateway.transport.local_response import (
 
 logger = logging.getLogger("llm_gateway")
 
-MOST_RESENDS = 3
-"""For one candidate and request. What one more refusal teaches is kept for the next."""
 JSON = "application/json"
 _OF_PATHS = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_MODEL, Penalty.DISABLE_ENDPOINT)
 
@@ -148,7 +142,7 @@ class FailureHandler:
         runtime.limiter.settle(attempt.reservation, Charge(requests=1), runtime.clock())
         record = attempt.record
         record.tokens = record.cost = 0
-        record.reason = "stale connection"
+        record.reason = "repaired: stale connection"
         self.settling.end_attempt(exchange, "repaired")
         exchange.repeat, exchange.fresh = attempt.candidate, True
         runtime.state_dirty = True
@@ -166,15 +160,11 @@ class FailureHandler:
         )
         judged = failure_policy.classify(failed, now, can_refresh=can_refresh)
         failed = replace(failed, offer=offer, adapted=exchange.record.adapted)
-        if failure_policy.may_teach(failed):
-            next_step = self._learn(exchange, attempt, failed)
-            if next_step is NextStep.RETRY_WITH_QUIRK:
-                self._resend(exchange, attempt, failed, now)
-                return True
-            if next_step is not None:
-                judged = replace(judged, next=next_step, penalty=Penalty.NOTHING)
-        if failure_policy.may_refuse_history(failed, judged):
-            judged = self._of_history(exchange, attempt, failed, judged)
+        refusals = Refusals(runtime, self.settling)
+        judged = refusals.judge(exchange, attempt, failed, judged)
+        if judged.next is NextStep.RETRY_WITH_QUIRK:
+            refusals.resend(exchange, attempt, failed, now)
+            return True
         if exchange.subpath and judged.penalty in _OF_PATHS:
             # It may not count tokens and still answer messages.
             judged = replace(judged, penalty=Penalty.NOTHING)
@@ -212,83 +202,6 @@ class FailureHandler:
             case NextStep.NEXT_CANDIDATE:
                 exchange.exclude.add(offer.key)
         return True
-
-    def _learn(
-        self, exchange: Exchange, attempt: Attempt, failed: FailedAttempt
-    ) -> NextStep | None:
-        """What the refusal's wording teaches is remembered. None: nothing that helps."""
-        offer = attempt.candidate.offer
-        assert failed.error is not None
-        lesson = learn(
-            exchange.dialect.name,
-            failed.status or 0,
-            failed.error,
-            sent_values(exchange, attempt),
-            attempt.quirks,
-        )
-        if lesson is None or not lesson.quirks:
-            return None
-        words = mask_of(exchange.catalog).text(words_of_body(failed.body))
-        new = lessons.remember(
-            self.runtime, attempt.upstream, offer, exchange.dialect.name, lesson, words
-        )
-        if not new:
-            return None
-        quirks = known_quirks(
-            self.runtime.quirks, attempt.upstream, offer, exchange.dialect
-        )
-        again = adapt(self.runtime, exchange, attempt.upstream, offer, quirks)
-        if again.unfit:
-            exchange.unfit[offer.key] = again.unfit
-            return NextStep.NEXT_CANDIDATE
-        taught = exchange.resends.setdefault(offer.key, [])
-        if len(taught) >= MOST_RESENDS:
-            return None
-        if not _differs(attempt, again, lesson):
-            lessons.take_back(self.runtime, offer, exchange.dialect.name, new)
-            return None
-        taught.append(new)
-        return NextStep.RETRY_WITH_QUIRK
-
-    def _resend(
-        self, exchange: Exchange, attempt: Attempt, failed: FailedAttempt, now: float
-    ) -> None:
-        """The same candidate at once, adapted. The refused request counts as a request,
-        and is a row of its own; nobody is to blame."""
-        runtime = self.runtime
-        offer = attempt.candidate.offer
-        runtime.health.release_probe(offer.key)
-        runtime.health.answered(offer.key, exchange.dialect.name)
-        runtime.limiter.settle(attempt.reservation, Charge(requests=1), now)
-        record = attempt.record
-        record.tokens = record.cost = 0
-        record.reason = ", ".join(map(str, exchange.resends[offer.key][-1]))
-        record.status = failed.status
-        self.settling.end_attempt(exchange, "repaired")
-        exchange.repeat = attempt.candidate
-        runtime.state_dirty = True
-
-    def _of_history(
-        self,
-        exchange: Exchange,
-        attempt: Attempt,
-        failed: FailedAttempt,
-        judged: failure_policy.FailureVerdict,
-    ) -> failure_policy.FailureVerdict:
-        """A refusal that no lesson mends: of the turns, or of the client's own mistake?
-
-        What was learned on the way here has not helped, and is taken back; but not where
-        the client's mistake has nothing to do with it.
-        """
-        members = [m.key for m in exchange.body.members]
-        if failed.error is not None and names_own_parameter(failed.error, members):
-            return judged
-        offer = attempt.candidate.offer
-        for taught in exchange.resends.get(offer.key, ()):
-            lessons.take_back(self.runtime, offer, exchange.dialect.name, taught)
-        if exchange.refused_history is not None or not has_history(exchange.values()):
-            return judged
-        return replace(judged, next=NextStep.ANOTHER_MAKER)
 
     def _remember(
         self,
@@ -384,8 +297,9 @@ class FailureHandler:
         skipped = [c for c in decision.candidates if c.verdict is Verdict.SKIPPED]
         shown = {c.offer.key for c in skipped if c.reason != "failed for this request"}
         answer: UpstreamError | GatewayError
-        if exchange.refused_history is not None:
-            answer = UpstreamError(exchange.refused_history)
+        refused = exchange.refused_history or exchange.refused_unfit
+        if refused is not None:
+            answer = UpstreamError(refused)
         else:
             answer = failure_policy.final_response(
                 exchange.tried,
@@ -416,6 +330,7 @@ class FailureHandler:
                     headers.append(("x-should-retry", "false"))
                 exchange.record.outcome = "error" if exchange.tried else "refused"
                 exchange.record.error = code
+                exchange.record.adapted = ""
                 body = exchange.dialect.error_body(status, code, message)
                 self._answer(
                     exchange, LocalResponse(status, body, headers=tuple(headers))
@@ -465,27 +380,6 @@ class FailureHandler:
         headers = (*answer.headers, *common_headers(exchange))
         set_response(exchange.flow, replace(answer, headers=headers))
         self.settling.close(exchange)
-
-
-def same_maker(exchange: Exchange, attempt: Attempt) -> set[tuple[str, str, str]]:
-    """Offers of whoever refused: the same type at the same address says the same."""
-    upstreams = exchange.catalog.upstreams
-    maker = attempt.upstream.type_info.type, attempt.upstream.origin
-    found = {attempt.candidate.offer.key}
-    for offer in (offer for rank in exchange.ranks for offer in rank):
-        other = upstreams.get((offer.provider, offer.account))
-        if other is not None and (other.type_info.type, other.origin) == maker:
-            found.add(offer.key)
-    return found
-
-
-def _differs(attempt: Attempt, again: Adapted, lesson: Lesson) -> bool:
-    """The resend is another body than the one that was refused."""
-    return again != attempt.adapted or any(
-        # What the gateway itself put in, or what routing lowers.
-        (q.kind, q.name) == ("member", "stream_options") or q.kind == "limit"
-        for q in lesson.quirks
-    )
 
 
 def _readable(exchange: Exchange, failure: Failure, encoding: str) -> bytes:

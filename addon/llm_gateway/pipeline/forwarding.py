@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from mitmproxy import http
 
+from llm_gateway.adaptation.adapted import UNCHANGED
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS
 from llm_gateway.app.state import AppState, committed
 from llm_gateway.domain import AttemptRecord, Candidate, Decision, RequestInfo
@@ -177,9 +178,11 @@ class Forwarder:
         record = exchange.record
         record.reserved_tokens = attempt.record.tokens
         record.reserved_cost = attempt.record.cost
-        record.adapted = ", ".join(attempt.adapted.parts)
-        if record.adapted and exchange.decision is not None:
-            exchange.decision = decision_with(exchange.decision, attempt)
+        record.adapted = ""
+        if attempt.adapted is not UNCHANGED:
+            record.adapted = ", ".join(attempt.adapted.parts)
+            if record.adapted and exchange.decision is not None:
+                exchange.decision = decision_with(exchange.decision, attempt)
         credential = None
         if attempt.upstream.needs_credential:
             try:

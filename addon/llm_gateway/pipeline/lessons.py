@@ -45,7 +45,7 @@ def remember(
     )
     if new:
         said = ", ".join(map(sentence, new))
-        message = f"from now on {said}: it refuses the other form ({words})"
+        message = f"from now on {said} (it refused: {words})"
         runtime.event("quirk", f"{offer.provider}/{offer.model}", message)
         runtime.save_quirks()
     return new

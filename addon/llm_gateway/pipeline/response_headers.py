@@ -52,6 +52,12 @@ def header_text(value: str) -> str:
     return quote(value, safe=_VISIBLE)
 
 
+@lru_cache(maxsize=1024)
+def adapted_text(parts: str) -> str:
+    """`ids, roles`; names that a refusal may have brought stay on their line."""
+    return quote(parts[:LONGEST_PASSED], safe=_VISIBLE + " ")
+
+
 def common_headers(exchange: "Exchange") -> tuple[tuple[str, str], ...]:
     """Who served or refused, in how many attempts, under which id, what was changed."""
     record = exchange.record
@@ -69,7 +75,7 @@ def common_headers(exchange: "Exchange") -> tuple[tuple[str, str], ...]:
         found.append(("x-gateway-provider", header_text(blamed.provider)))
         found.append(("x-gateway-model", header_text(blamed.model)))
     if record.adapted:
-        found.append(("x-gateway-adapted", record.adapted))
+        found.append(("x-gateway-adapted", adapted_text(record.adapted)))
     if exchange.closes:
         # The request that said so is rewritten by now: mitmproxy goes by the answer.
         found.append(("connection", "close"))

@@ -105,6 +105,7 @@ _SPEAKS_OF_REQUEST = {400, 406, 411, 413, 414, 415, 422, 431, 451}
 _GONE = {404, 405, 410}
 _NOT_THE_CLIENTS = {About.KEY, About.MONEY, About.MODEL, About.ENDPOINT}
 """Topics that whoever runs the gateway can do something about, and no client."""
+_OUT = ("disabled", "not configured")
 _TEACHES = frozenset({400, 404, 413, 422, 500})
 _REFUSES_HISTORY = frozenset({400, 422})
 _DISABLES = {
@@ -325,7 +326,8 @@ def final_response(
             f"No provider of {model!r} answers in this API format: {why}. Set the app to"
             " another format, or add a provider that speaks this one.",
         )
-    if not tried and skipped and all(c.reason.startswith(CANNOT_TAKE) for c in skipped):
+    unfit = [c for c in skipped if c.reason.startswith(CANNOT_TAKE)]
+    if unfit and not tried and all(c in unfit or c.state in _OUT for c in skipped):
         return GatewayError(
             400,
             "unsupported_request",

@@ -58,6 +58,7 @@ class StreamMeter:
     ) -> None:
         self._dialect = dialect
         self._observer = observer
+        self._wants = None if observer is None else observer.wants
         self._usage_event = dialect.usage_event if strip_usage else None
         """What is taken out, if anything."""
         self._usage_key = dialect.usage_key
@@ -104,8 +105,9 @@ class StreamMeter:
         seen = frames.tail + chunk if frames.tail else chunk
         tells = self._mask is not None and _SPEAKS_OF_AN_ERROR in seen
         whole = frames.push(chunk)
-        if self._observer is not None and not frames.size and not (waits or tells):
-            out = self._consume_events(whole)
+        if self._wants is not None and not frames.size:
+            out = self._consume_events(whole)[self._sent :]
+            self._sent = 0
         elif self._as_it_came and not waits and not tells:
             if whole:
                 self._consume_events(whole)
@@ -252,7 +254,7 @@ class StreamMeter:
         if not self._ended and self._may_end and self._may_end(data):
             self._look_for_end(data)
         self._last.append(data)
-        if self._observer is not None and self._observer.wants(data):
+        if self._wants is not None and self._wants(data) and self._observer is not None:
             data = self._observed(data, self._observer)
         for text in self._texts(data):
             # \\uXXXX takes six bytes and stands for two or three.
@@ -275,8 +277,9 @@ class StreamMeter:
     def _observed(self, data: bytes, observer: StreamObserver) -> bytes:
         """Whole events, those that are mended as they go to the client."""
         said, out = self.first_content, []
-        for raw in raw_events(data):
-            if observer.wants(raw):
+        events = raw_events(data)
+        for raw in events:
+            if len(events) == 1 or observer.wants(raw):
                 inner = data_of(raw)
                 found = observer.read(inner, said)
                 # Behind an error nothing is said about an end that did not come.

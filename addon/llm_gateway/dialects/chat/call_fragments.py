@@ -23,13 +23,14 @@ class Call:
     id: str
     name: str
     signature: str = ""
-    pieces: list[str] = field(default_factory=list)
+    pieces: list[str | bytes] = field(default_factory=list)
+    """Of its arguments; bytes are escaped as in JSON."""
 
     @property
     def arguments(self) -> str:
-        if len(self.pieces) > 1:
-            self.pieces = ["".join(self.pieces)]
-        return self.pieces[0] if self.pieces else ""
+        text = "".join(map(_unescaped, self.pieces))
+        self.pieces = [text]
+        return text
 
     @property
     def is_whole(self) -> bool:
@@ -39,6 +40,15 @@ class Call:
         except (ValueError, RecursionError):
             return False
         return True
+
+
+def _unescaped(piece: str | bytes) -> str:
+    if isinstance(piece, str):
+        return piece
+    try:
+        return str(json.loads(b'"' + piece + b'"'))
+    except ValueError:  # a control character: what the client reads is its own affair
+        return piece.decode("utf-8", "replace")
 
 
 class CallFragments:
@@ -53,6 +63,10 @@ class CallFragments:
         self._by_index: dict[int, Call] = {}
         self._by_id: dict[str, Call] = {}
         """By the ids that the provider gave."""
+
+    def at(self, index: object) -> Call | None:
+        """The call that a fragment with nothing but this index goes on with."""
+        return self._by_index.get(index) if isinstance(index, int) else None
 
     def take(self, fragment: Json) -> Json:
         """The fragment as the client gets it: the same object, or a mended one."""

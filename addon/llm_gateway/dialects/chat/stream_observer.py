@@ -18,7 +18,14 @@ from llm_gateway.dialects.answer_observer import (
     parsed,
     with_members,
 )
-from llm_gateway.dialects.chat.call_fragments import CallFragments
+from llm_gateway.dialects.chat.call_fragments import Call, CallFragments
+from llm_gateway.dialects.chat.event_shape import (
+    ARGUMENTS,
+    TEXT,
+    THOUGHTS,
+    EventShape,
+    shape_of,
+)
 from llm_gateway.dialects.chat.kept import beside
 from llm_gateway.dialects.chat.mend import message_frame, one_choice, text_content
 
@@ -36,6 +43,10 @@ _ROLE = re.compile(
 )
 """A role, with the comma that goes with it."""
 _DONE = b"[DONE]"
+_NEVER = b"\0"
+"""What no event begins with."""
+_MOST_SHAPES = 100
+"""Shapes that are learned of one stream: beyond, its envelope changes too often."""
 _HEAD: Json = {"object": "chat.completion.chunk"}
 
 
@@ -55,8 +66,50 @@ class ChatStream:
         self._head = _HEAD
         """What an event of this stream says beside its choices."""
         self._told = 0
+        self._text: EventShape | None = None
+        self._before = self._behind = _NEVER
+        self._start = self._rest = 0
+        self._thought: EventShape | None = None
+        self._argument: tuple[EventShape, Call] | None = None
+        self._learns = _MOST_SHAPES
 
     def wants(self, events: bytes) -> bool:
+        # The event of which there are hundreds: no quote but the one that ends its text.
+        if (
+            events.startswith(self._before)
+            and events.endswith(self._behind)
+            and events.find(b'"', self._start) == len(events) - self._rest
+        ):
+            return False
+        shape = self._text
+        if shape is not None and shape.string_in(events) is not None:
+            return False
+        if self._argument is not None:
+            shape, call = self._argument
+            if (piece := shape.string_in(events)) is not None:
+                call.pieces.append(piece)
+                return False
+        shape = self._thought
+        if shape is not None and shape.string_in(events) is not None:
+            self._hold(events)
+            return False
+        if self._is_odd(events):
+            return True
+        if self._learns:
+            self._learns -= 1
+            self._learn_text(events)
+        return False
+
+    def _learn_text(self, events: bytes) -> None:
+        begins = TEXT(events)
+        self._text = shape_of(events, begins)
+        if self._text is None or begins is None:
+            return
+        self._before, self._start = self._text.before, begins.end()
+        self._behind = events[events.find(self._text.behind, self._start) - 1 :]
+        self._rest = len(self._behind)
+
+    def _is_odd(self, events: bytes) -> bool:
         # Each of these is a search in C: less than one regular expression for all.
         return (
             b'"role"' in events
@@ -75,6 +128,10 @@ class ChatStream:
     def read(self, data: bytes, said: bool) -> MendedEvent | None:
         if b'"reasoning' in data or b'"thinking"' in data:
             self._hold(data)
+            if self._learns:
+                self._learns -= 1
+                raw = b"data: " + data + b"\n\n"
+                self._thought = shape_of(raw, THOUGHTS(raw))
         if _ODD(data) is None:
             if b'"role"' not in data:
                 return self._end(data, said) if data.strip() == _DONE else None
@@ -93,11 +150,29 @@ class ChatStream:
             self._head = {k: v for k, v in event.items() if k != "usage"}
         new = self._choices(choices, said)
         if new is None:
+            self._learn_arguments(data, choices)
             return None
+        self._argument = None
         return MendedEvent(with_members(data, {"choices": new}))
 
     def finish(self) -> None:
         self._tell()
+
+    def _learn_arguments(self, data: bytes, choices: list[Object]) -> None:
+        """The shape of events that go on with the same call, and need no mend."""
+        self._argument = None
+        if b'"tool_calls"' not in data or not self._learns or self._asked.n != 1:
+            return
+        found = objects(object_of(choices[0].get("delta")).get("tool_calls"))
+        calls = self._calls.get(0)
+        if len(found) != 1 or calls is None:
+            return
+        call = calls.at(found[0].get("index"))
+        event = b"data: " + data + b"\n\n"
+        shape = shape_of(event, ARGUMENTS(event))
+        if call is not None and shape is not None:
+            self._learns -= 1
+            self._argument = shape, call
 
     def _choices(self, choices: list[Object], said: bool) -> list[Object] | None:
         """Mended; None: they need nothing. Their calls are gathered in any case."""
@@ -170,8 +245,9 @@ class ChatStream:
             return
         self._told = size
         deltas: list[Json] = []
-        for data in self._thoughts:
-            for choice in objects((parsed(data) or {}).get("choices")):
+        for raw in self._thoughts:
+            whole = parsed(raw[raw.find(b"{") : raw.rfind(b"}") + 1]) or {}
+            for choice in objects(whole.get("choices")):
                 if delta := object_of(choice.get("delta")):
                     deltas.append(delta)
                 elif not deltas:

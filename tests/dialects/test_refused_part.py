@@ -1,0 +1,59 @@
+"""Is it the turns that are refused, or a parameter of the client's own?"""
+
+import pytest
+
+from llm_gateway.dialects.provider_errors import ProviderError
+from llm_gateway.dialects.refused_part import has_history, names_own_parameter
+
+ASKED = ("model", "messages", "temperature", "tools", "max_tokens", "stop", "user")
+
+
+@pytest.mark.parametrize(
+    ("message", "param", "own"),
+    [
+        ("Invalid type for 'temperature'", "temperature", True),
+        ("temperature must be at most 2", "", True),
+        ("Invalid value at 'generation_config.temperature' (TYPE_FLOAT)", "", True),
+        ("maxTokens must be positive", "", True),
+        ("body.max_tokens: Input should be greater than 0", "", True),
+        ("Invalid schema for function 'add'", "tools[0].function.parameters", True),
+        ("tools.0.function: field required", "", True),
+        ("'stop' is too long", "", True),
+        ("no such model", "model", True),
+        # about the turns
+        ("no", "messages[1]", False),
+        ("no", "messages.1.content", False),
+        ("temperature in messages[3] is unknown", "", False),
+        ("body.messages.2.tool_calls: Extra inputs are not permitted", "", False),
+        # words of plain sentences
+        ("Please stop: the user and the tools disagree", "", False),
+        ("Conversation state 0x1F7 cannot be resumed", "", False),
+        # not asked with it
+        ("top_p must be at most 1", "top_p", False),
+    ],
+)
+def test_whose_mistake(message: str, param: str, own: bool) -> None:
+    error = ProviderError(message=message, param=param, text=message.lower())
+    assert names_own_parameter(error, ASKED) is own
+
+
+@pytest.mark.parametrize(
+    ("values", "history"),
+    [
+        ({"messages": [{"role": "user"}]}, False),
+        ({"messages": [{"role": "system"}, {"role": "user"}]}, False),
+        ({"messages": [{"role": "user"}, {"role": "assistant"}]}, True),
+        ({"messages": [{"role": "tool"}]}, True),
+        ({"messages": "x"}, False),
+        ({"messages": [None, 3, {"role": None}]}, False),
+        ({"input": "hello"}, False),
+        ({"input": [{"type": "message", "role": "user"}]}, False),
+        ({"input": [{"type": "function_call_output"}]}, True),
+        ({"input": [{"type": "web_search_call"}]}, True),
+        ({"input": "go on", "previous_response_id": "r"}, True),
+        ({"contents": [{"role": "model"}]}, True),
+        ({}, False),
+    ],
+)
+def test_history(values: dict[str, object], history: bool) -> None:
+    assert has_history(values) is history
