@@ -227,7 +227,8 @@ def _sources() -> Iterator[Path]:
         if re.search(r"\bProviderType\(|^OPENAI = speaks\(", path.read_text(), re.M)
     }
     adaptation = PACKAGE / "adaptation"
-    rows |= {*adaptation.glob("wording*.py"), *adaptation.glob("*_lessons.py")}
+    tables = ("wording*.py", "*_lessons.py", "sentences.py", "sent_body.py")
+    rows |= {path for table in tables for path in adaptation.glob(table)}
     for path in sorted(PACKAGE.rglob("*.py")):
         if FOLDER not in path.parents and path not in rows:
             yield path

@@ -153,6 +153,11 @@ def efforts(refusal: Refusal) -> Iterator[str]:
         yield f"effort:allowed={','.join(allowed)}"
 
 
+def efforts_by_param(refusal: Refusal) -> Iterator[str]:
+    if "effort" in refusal.error.param:
+        yield from efforts(refusal)
+
+
 def not_this_effort(refusal: Refusal) -> Iterator[str]:
     """All but this one, of those that are not known to be refused."""
     if not _effort_sent(refusal.sent):
@@ -164,6 +169,11 @@ def not_this_effort(refusal: Refusal) -> Iterator[str]:
     left = [word for word in allowed if word != refused]
     if refused in allowed and left:
         yield f"effort:allowed={','.join(left)}"
+
+
+def no_tools(refusal: Refusal) -> Iterator[str]:
+    if refusal.sent.get("tools"):
+        yield "endpoint:tools"
 
 
 def tools_elsewhere(refusal: Refusal) -> Iterator[str]:
@@ -219,9 +229,31 @@ def choice_as_string(refusal: Refusal) -> Iterator[str]:
         yield "tool_choice:forced=string"
 
 
+def unpaired(refusal: Refusal) -> Iterator[str]:
+    """Ids that clients cut to the same look like calls without results."""
+    ids = [
+        call.get("id")
+        for message in _messages(refusal.sent)
+        if isinstance(calls := message.get("tool_calls"), list)
+        for call in calls
+        if isinstance(call, dict)
+    ]
+    said = [id for id in ids if isinstance(id, str)]
+    if len({*said}) == len(ids):
+        yield "tools:paired"
+    elif all(re.fullmatch("[a-zA-Z0-9]{9}", id) for id in said):
+        yield "id:call=[a-zA-Z0-9]{9}"
+    else:
+        yield "id:call=[a-zA-Z0-9_-]{1,64}"
+
+
 def developer(refusal: Refusal) -> Iterator[str]:
-    if "developer" in _roles(refusal.sent):
+    """One that does not know the system either has both as the user's text."""
+    roles = _roles(refusal.sent)
+    if "developer" in roles:
         yield "role:developer=system"
+    elif "system" in roles and "does not support" in refusal.match[0].lower():
+        yield "role:system=user"
 
 
 def prefill(refusal: Refusal) -> Iterator[str]:

@@ -96,13 +96,14 @@ def listed(shape: Shape, refusal: Refusal) -> Iterator[str]:
 def named(shape: Shape, refusal: Refusal, path: list[str]) -> Iterable[str]:
     """Quirks for the member at this path; a single word is looked for everywhere."""
     *above, name = [token for token in path if not token.isdigit()] or [""]
+    index = next((int(token) for token in path if token.isdecimal()), -1)
     places = frozenset(token.lower() for token in above)
     if shape.calls and shape.calls in places:
         return _of_calls(shape, refusal, name)
     if shape.turns in places:
         if "content" in places:
             return _of_parts(shape, refusal, name)
-        return _of_turns(shape, refusal, name)
+        return _of_turns(shape, refusal, name, index)
     if "tools" in places:
         if places & _SCHEMAS:
             return _of_schemas(refusal, name)
@@ -110,9 +111,10 @@ def named(shape: Shape, refusal: Refusal, path: list[str]) -> Iterable[str]:
     if places - {"body", "request"}:
         # Below a member of the top: `reasoning.effort`, `thinking.type`.
         return ()
+    if _spelled(name, refusal.sent) is not None:
+        return _of_top(shape, refusal, name)
     return (
-        _of_top(shape, refusal, name)
-        or _of_turns(shape, refusal, name)
+        _of_turns(shape, refusal, name)
         or _of_calls(shape, refusal, name)
         or _of_tools(shape, refusal, name)
         or _of_parts(shape, refusal, name)
@@ -144,8 +146,14 @@ def _sampling(refusal: Refusal, key: str) -> tuple[str, ...]:
     return (f"sampling:{key}",)
 
 
-def _of_turns(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
-    for turn in _dicts(refusal.sent.get(shape.turns)):
+def _of_turns(
+    shape: Shape, refusal: Refusal, name: str, index: int = -1
+) -> tuple[str, ...]:
+    """Of the turn that is named, where it stands there; else of any."""
+    turns = list(_dicts(refusal.sent.get(shape.turns)))
+    if 0 <= index < len(turns) and _spelled(name, turns[index]) is not None:
+        turns = turns[index : index + 1]
+    for turn in turns:
         key = _spelled(name, turn)
         if key is None:
             continue

@@ -17,8 +17,10 @@ from collections.abc import Mapping
 from functools import cache
 
 from llm_gateway.adaptation import wordings_chat, wordings_messages, wordings_responses
+from llm_gateway.adaptation.kept_state import nothing_kept
 from llm_gateway.adaptation.vocabulary import MOST, Quirk, Quirks
 from llm_gateway.adaptation.wording import NEEDED, Lesson, Refusal, Wording
+from llm_gateway.dialects import SPECS
 from llm_gateway.dialects.provider_errors import ProviderError
 from llm_gateway.domain import Dialect
 
@@ -31,7 +33,8 @@ WORDINGS: tuple[Wording, ...] = (
 )
 
 _STATUSES = frozenset().union(*(row.statuses for row in WORDINGS))
-_LENGTH = 6_000
+_STEPS = 4
+_LENGTH = 4_000
 """Characters of a refusal that are read."""
 
 
@@ -42,7 +45,8 @@ def learn(
     sent: Mapping[str, object],
     known: Quirks,
 ) -> Lesson | None:
-    """None: no wording fits, or what it teaches is known already and did not help.
+    """None: no wording fits, or what it teaches is known already and did not help, or would
+    change nothing of this body.
 
     sent: top-level values of the body as it left. known: quirks that it was adapted to.
     """
@@ -50,15 +54,39 @@ def learn(
         return None
     text = "\n".join(
         (error.message, error.param, f"{error.code} {error.type}", error.text)
-    )[:_LENGTH]
+    )[:_LENGTH].replace('\\"', '"')
     for row in _rows(dialect, status):
         match = row.pattern.search(text)
         if match is None:
             continue
-        new = _new(row.taught(Refusal(match, error, sent, known)), known)
+        new = _lesson(dialect, row, Refusal(match, error, sent, known))
         if new:
             return Lesson(new, row.number)
     return None
+
+
+def _lesson(dialect: Dialect, row: Wording, refusal: Refusal) -> tuple[Quirk, ...]:
+    """What the row teaches: of its steps the first after which something else is sent."""
+    known = refusal.known
+    for _ in range(_STEPS):
+        new = _new(row.taught(refusal._replace(known=known)), known)
+        if not new:
+            break
+        more = known | Quirks(new)
+        if _differs(dialect, refusal.sent, known, more):
+            return new
+        known = more
+    return ()
+
+
+def _differs(
+    dialect: Dialect, sent: Mapping[str, object], known: Quirks, more: Quirks
+) -> bool:
+    """Would a resend be another request?"""
+    adapt = SPECS[dialect].adapt
+    if adapt is None:
+        return True
+    return adapt(sent, more, nothing_kept) != adapt(sent, known, nothing_kept)
 
 
 def wording(number: int) -> Wording | None:

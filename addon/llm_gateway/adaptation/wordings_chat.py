@@ -77,7 +77,7 @@ _ENDPOINTS = (
         7,
         _CHAT,
         words(r"no endpoints found that support tool use"),
-        "endpoint:tools",
+        lessons.no_tools,
         "OpenRouter (404)",
         ELSEWHERE,
     ),
@@ -85,9 +85,10 @@ _ENDPOINTS = (
         8,
         _CHAT,
         words(
-            r"tool choice requires --enable-auto-tool-choice|does not support (?:tools|tool calling|tool use|function calling)\b"
+            r"tool choice requires --enable-auto-tool-choice|does not support (?:tools|tool calling|tool use|function calling)"
+            r"(?:[\s\W]{0,3}$|\W{0,2}\n|\W{0,2}(?:for|with|on) this model)"
         ),
-        "endpoint:tools",
+        lessons.no_tools,
         "vLLM, Ollama",
         ELSEWHERE,
     ),
@@ -152,6 +153,15 @@ _VALUES = (
         ),
         lessons.efforts,
         "OpenAI (unsupported_value), Groq, Kimi",
+    ),
+    Wording(
+        38,
+        _CHAT,
+        words(
+            r"unsupported value.{0,120}supported values are:?\W{1,3}(?P<values>[^.]{1,200})"
+        ),
+        lessons.efforts_by_param,
+        "OpenAI (unsupported_value), where only `param` names it",
     ),
     Wording(
         25,
@@ -391,7 +401,7 @@ _TOOLS = (
             r"|did not have response messages|must be a response to a prece?eding message with"
             r"|function response parts is equal to the number of function call parts"
         ),
-        "tools:paired",
+        lessons.unpaired,
         "MiniMax (2013), Mistral (3230), OpenAI, Gemini",
     ),
 )
@@ -401,7 +411,7 @@ _ROLES = (
         80,
         _CHAT,
         words(
-            r"(?:unknown variant|unexpected role|invalid role|unsupported role|role)\W{1,3}developer\b|[`'\"]developer[`'\"] is not (?:one of|supported|a valid)"
+            r"role[`'\"]? does not support [`'\"]?(?:developer|system)|(?:unknown variant|unexpected role|invalid role|unsupported role|role)\W{1,3}developer\b|[`'\"]developer[`'\"] is not (?:one of|supported|a valid)"
             r"|\brole\b.{0,200}input should be .{0,80}system"
         ),
         lessons.developer,

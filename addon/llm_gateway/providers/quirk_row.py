@@ -1,65 +1,36 @@
-"""Row of quirks: what a provider, or a model wherever it is served, takes otherwise, as data.
+"""Shape of a row of quirks: what is known of some models at some types of providers."""
 
-Tables of rows are made of groups. Of each group the first row that fits holds, so that a
-particular row stands in front of a general one; what the groups say is put together.
-"""
-
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.domain import Dialect
+
+ANY = "*"
+"""Types of a row that holds for a model wherever it is served."""
 
 
 class QuirkRow(NamedTuple):
-    """One row. It fits where type or host, and the model's name, do."""
+    """What is known of one kind of model at some types of providers."""
 
-    quirks: Quirks
-    types: tuple[str, ...] = ()
-    """Types of providers; neither these nor `hosts`: any provider."""
-    hosts: tuple[str, ...] = ()
-    """Hosts, whatever the type: `*` is a wildcard."""
-    models: tuple[str, ...] = ("*",)
-    """Names as they are sent, in lower case, behind a slash or not: `*`, `?` are wildcards."""
-    own_names: bool = False
-    """Its models are its own, whatever they are called: the rows of models do not hold."""
-    as_of: str = ""
-    """ISO date at which the source was read."""
-    source: str = ""
-
-    def fits(self, type: str, host: str, model: str) -> bool:
-        if self.types or self.hosts:
-            here = any(fnmatchcase(host, pattern) for pattern in self.hosts)
-            if type not in self.types and not here:
-                return False
-        names = (model, model.rpartition("/")[2])
-        return any(fnmatchcase(name, p) for p in self.models for name in names)
-
-
-class QuirkTable(NamedTuple):
-    """Rows of one dialect."""
-
+    types: str
+    """Types with commas between them, or ANY."""
     dialect: Dialect
-    providers: tuple[QuirkRow, ...]
-    models: tuple[QuirkRow, ...]
-    """Of models, wherever they are served."""
-    unknown: Quirks = NO_QUIRKS
-    """Where no row fits: nothing is known of the provider, nor of the model."""
+    models: str
+    """Names with commas between them, in lower case, without a publisher in front; `*` is a
+    wildcard, and a name behind `!` is left out."""
+    quirks: str
+    """As text, with spaces between them."""
+    source: str
+    as_of: str = "2026-11-28"
+    """ISO date at which the source was read."""
 
-    def of(self, type: str, host: str, model: str) -> Quirks:
-        model, host = model.lower(), host.lower()
-        provider = _first(self.providers, type, host, model)
-        named = None
-        if provider is None or not provider.own_names:
-            named = _first(self.models, type, host, model)
-        if provider is None and named is None:
-            return self.unknown
-        quirks = NO_QUIRKS if named is None else named.quirks
-        return quirks if provider is None else quirks | provider.quirks
-
-
-def _first(
-    rows: Iterable[QuirkRow], type: str, host: str, model: str
-) -> QuirkRow | None:
-    return next((row for row in rows if row.fits(type, host, model)), None)
+    def holds(self, type_: str, dialect: Dialect, bare: str) -> bool:
+        if dialect != self.dialect:
+            return False
+        if self.types != ANY and type_ not in self.types.split(","):
+            return False
+        names = self.models.split(",")
+        out = [name[1:] for name in names if name.startswith("!")]
+        return any(fnmatchcase(bare, name) for name in names) and not any(
+            fnmatchcase(bare, name) for name in out
+        )

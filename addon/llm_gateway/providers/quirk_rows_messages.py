@@ -6,8 +6,8 @@ block or tool then teaches its whole kind.
 """
 
 from llm_gateway.adaptation.vocabulary import Quirks
-from llm_gateway.dialects.messages import MESSAGES as _messages
-from llm_gateway.providers.quirk_row import QuirkRow, QuirkTable
+from llm_gateway.providers.provider_type import MESSAGES
+from llm_gateway.providers.quirk_table import QuirkTable, TableRow
 
 _AS_OF = "2026-11-28"
 _CLAUDE = (
@@ -40,10 +40,10 @@ _NO_FORCE = "tool_choice:forced=auto"
 _REST = "effort:thinking_off=low,medium,high"
 
 
-def _claude(names: tuple[str, ...], *quirks: str) -> QuirkRow:
+def _claude(names: tuple[str, ...], *quirks: str) -> TableRow:
     """Names with a number as `4?5`: some hosts write 4.5, and their own name before it."""
     models = tuple(f"*claude-{name}*" for name in names)
-    return QuirkRow(
+    return TableRow(
         Quirks.parse(*_GENUINE, *quirks), models=models, as_of=_AS_OF, source=_CLAUDE
     )
 
@@ -133,8 +133,8 @@ def _vendor(
     *quirks: str,
     models: tuple[str, ...] = ("*",),
     source: str = _DOCS,
-) -> QuirkRow:
-    return QuirkRow(
+) -> TableRow:
+    return TableRow(
         Quirks.parse(*_FOREIGN, *quirks),
         types,
         hosts,
@@ -209,14 +209,14 @@ VENDORS = (
         *_NO_SEARCH,
         source="vllm, its server's code (2026-08)",
     ),
-    QuirkRow(
+    TableRow(
         Quirks.parse("tool_type:tool_search_tool_*=out", "tool:defer_loading"),
         ("openrouter",),
         ("openrouter.ai",),
         as_of=_AS_OF,
         source="openrouter.ai, Claude Code; opencode",
     ),
-    QuirkRow(
+    TableRow(
         Quirks.parse("tool:eager_input_streaming", "cache_control:scope"),
         ("copilot",),
         ("api.*.githubcopilot.com", "api.githubcopilot.com"),
@@ -225,4 +225,4 @@ VENDORS = (
     ),
 )
 
-TABLE = QuirkTable(_messages.name, VENDORS, CLAUDE)
+TABLE = QuirkTable(MESSAGES, VENDORS, CLAUDE)

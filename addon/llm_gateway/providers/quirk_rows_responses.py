@@ -7,8 +7,8 @@ in silence what they do not know.
 """
 
 from llm_gateway.adaptation.vocabulary import Quirks
-from llm_gateway.dialects.responses import RESPONSES as _responses
-from llm_gateway.providers.quirk_row import QuirkRow, QuirkTable
+from llm_gateway.providers.provider_type import RESPONSES
+from llm_gateway.providers.quirk_table import QuirkTable, TableRow
 
 _AS_OF = "2026-11-28"
 _OPENAI = "platform.openai.com, models; models.dev, inspect_ai, litellm, openai/codex"
@@ -30,8 +30,8 @@ _WHILE_NOT_THINKING = (
 _NO_TEMPERATURE = ("sampling:temperature", "sampling:top_p")
 
 
-def _openai(names: tuple[str, ...], *quirks: str) -> QuirkRow:
-    return QuirkRow(
+def _openai(names: tuple[str, ...], *quirks: str) -> TableRow:
+    return TableRow(
         Quirks.parse(*_ITEMS_OF_OPENAI, *quirks),
         models=names,
         as_of=_AS_OF,
@@ -51,7 +51,7 @@ FORMS = (
 
 MODELS = (
     # Open weights, served by everybody.
-    QuirkRow(Quirks.parse(*FORMS), models=("gpt-oss*",), as_of=_AS_OF, source=_OPENAI),
+    TableRow(Quirks.parse(*FORMS), models=("gpt-oss*",), as_of=_AS_OF, source=_OPENAI),
     _openai(("gpt-4.1*", "gpt-4o*"), "member:reasoning"),
     _openai(("o3*", "o4-mini*"), "effort:allowed=low,medium,high", *_NO_TEMPERATURE),
     _openai(("gpt-5-pro*",), "effort:allowed=high", *_NO_TEMPERATURE),
@@ -101,8 +101,8 @@ def _vendor(
     *quirks: str,
     source: str,
     own_names: bool = True,
-) -> QuirkRow:
-    return QuirkRow(
+) -> TableRow:
+    return TableRow(
         Quirks.parse(*quirks),
         types,
         hosts,
@@ -235,4 +235,4 @@ VENDORS = (
     ),
 )
 
-TABLE = QuirkTable(_responses.name, VENDORS, MODELS, Quirks.parse(*FORMS))
+TABLE = QuirkTable(RESPONSES, VENDORS, MODELS, Quirks.parse(*FORMS))

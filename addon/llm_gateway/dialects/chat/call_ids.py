@@ -9,7 +9,7 @@ is the same in each later turn. Two ids never become one, and a result goes with
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -59,8 +59,9 @@ def _takes(found: re.Match[str], letter: str) -> bool:
     return re.fullmatch(found["chars"], letter, re.ASCII) is not None
 
 
+@lru_cache(maxsize=8192)
 def made(form: Form, text: str) -> str:
-    """The id that stands for a text."""
+    """The id that stands for a text. A history asks for the same ones each turn."""
     size = len(form.letters)
     need = size**form.length
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=64).digest()
