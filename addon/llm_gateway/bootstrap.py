@@ -339,6 +339,7 @@ class Bootstrap:
             self.simulator.stop()
         if self.dashboard is not None:
             self.dashboard.stop()
+        runtime.save_signed_blocks()
         runtime.store.close()
 
 

@@ -307,6 +307,18 @@ class Verdict(StrEnum):
 
 
 @frozen
+class Adaptation:
+    """What of a request is written otherwise for one candidate: parts, never content."""
+
+    dropped: tuple[tuple[str, str], ...] = ()
+    """(part, why)"""
+    approximated: tuple[tuple[str, str], ...] = ()
+    """(part, how)"""
+    pair: str | None = None
+    """`chat->messages` where it is translated; None: it stays in its dialect."""
+
+
+@frozen
 class Candidate:
     """An offer, weighed for one call."""
 
@@ -328,6 +340,8 @@ class Candidate:
     """Members of the body that would let somebody else answer, and are taken out."""
     max_tokens: int | None = None
     """What the answer's length is lowered to, so that it fits; None: as was asked."""
+    adaptation: Adaptation | None = None
+    """Known of those that were asked; None: it got the client's bytes, or was not asked."""
 
 
 @frozen
@@ -383,6 +397,8 @@ class RequestRecord:
     reserved_tokens: int = 0
     reserved_cost: int = 0
     known_client: str | None = None
+    adapted: str = ""
+    """Parts of the request that were written otherwise for the provider: `ids, roles`."""
 
 
 @dataclass(slots=True)
@@ -398,7 +414,7 @@ class AttemptRecord:
     model: str
     status: int | None = None
     outcome: str = "in_flight"
-    """ok, failed, truncated, cancelled, in_flight, lost."""
+    """ok, failed, repaired, truncated, cancelled, in_flight, lost."""
     reason: str = ""
     """A class of failure: `429 rate_limit_exceeded`, `connect refused`, `first byte timeout`."""
     retry_after: float | None = None

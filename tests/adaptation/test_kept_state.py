@@ -198,14 +198,14 @@ def test_signed_blocks_are_known_by_their_maker():
 
 
 def test_only_new_blocks_are_written_down():
-    told = []
-    blocks = SignedBlocks(3, lambda *new: told.append(new))
+    blocks = SignedBlocks(3)
     blocks.load([(block_hash("a" * 20), "anthropic")])
-    for letter in "abcdab":
+    for letter in "abcd":
         blocks.remember(letter * 20, "anthropic")
-    assert [digest for digest, _ in told] == [
-        block_hash(letter * 20) for letter in "bcdab"
-    ]
+    assert blocks.take_new() == tuple(
+        (block_hash(letter * 20), "anthropic") for letter in "bcd"
+    )
+    assert blocks.take_new() == ()
     assert len(blocks) == 3
     blocks.remember("short", "anthropic")
     assert blocks.maker("short") is None

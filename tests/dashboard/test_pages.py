@@ -266,6 +266,51 @@ async def test_the_datasette_pages_work_under_their_policy(
     assert rows[0]["total_tokens"] == 1200
 
 
+async def test_what_refusals_taught_stands_in_the_providers_card(
+    serve: Serve, ledger: Ledger
+) -> None:
+    ledger.provider("groq", "groq", base_url="https://api.groq.com/openai/v1")
+    ledger.model("groq", "llama")
+    for n, (quirk, says) in enumerate(
+        (
+            ("message:channel", "without messages[].channel"),
+            ("content:null", "with no null as content"),
+            ("id:call=[a-z]{9}", "with call ids that match [a-z]{9}"),
+        )
+    ):
+        ledger.put(
+            "quirks", provider="groq", model="llama", dialect="chat", quirk=quirk,
+            says=says, learned_at=f"2026-03-0{n + 1}T12:00:00.000Z", wording=n,
+            words="<script>alert(1)</script> is unsupported", uses=40 + n,
+        )  # fmt: skip
+    page = (await serve(ledger.path).get("/-/gateway/config")).text
+    for text in ("without messages[].channel", "with call ids that match [a-z]{9}",
+                 "2026-03-02 12:00", "&lt;script&gt;alert(1)&lt;/script&gt;", ">42<"):  # fmt: skip
+        assert text in page
+    assert "<script>alert(1)" not in page
+
+
+async def test_an_adapted_request_shows_what_was_changed(
+    serve: Serve, ledger: Ledger
+) -> None:
+    now = time.time()
+    asked = ledger.request(now, attempts=2, adapted="channel, ids")
+    ledger.attempt(asked, 1, now, outcome="repaired", reason="message:channel")
+    ledger.attempt(asked, 2, now + 0.1)
+    changed = {
+        "pair": None,
+        "dropped": [{"part": "channel", "why": "not taken there"}],
+        "approximated": [{"part": "ids", "how": "nine letters"}],
+    }
+    ledger.decision(
+        asked, now, [candidate("groq", "llama-3.3-70b-versatile", adaptation=changed)]
+    )
+    page = (await serve(ledger.path).get(f"/-/gateway/requests/{asked}")).text
+    for text in ("channel, ids", "repaired", "message:channel",
+                 "adapted: without channel; ids: nine letters"):  # fmt: skip
+        assert text in page
+
+
 async def test_the_configuration_is_shown_to_everyone_without_secrets(
     serve: Serve, ledger: Ledger, gateway: FakeGateway
 ) -> None:

@@ -54,6 +54,7 @@ GOOD: dict[tuple[str, str], Good] = {
     ("POST", "/config"): Good(b'{"providers": []}', query="?dry_run=1"),
     ("POST", "/config/set"): Good(b'{"providers": []}', query="?dry_run=1"),
     ("POST", "/admin/reload"): Good(b"{}"),
+    ("POST", "/admin/quirks/forget"): Good(b'{"provider": "nobody"}'),
     ("POST", "/admin/logging/level"): Good(b'{"level": "info"}'),
     ("POST", "/api/copilot/auth/start"): Good(b"{}", 400),
     ("POST", "/api/copilot/auth/poll"): Good(b"{}", 400),

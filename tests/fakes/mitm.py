@@ -79,6 +79,7 @@ class MitmProcess:
 
     def start(self) -> "MitmProcess":
         """Returns when it accepts connections; raises with the log if it ends before."""
+        self._port_file.unlink(missing_ok=True)  # of an earlier run
         with self._log.open("wb") as out:
             self.process = subprocess.Popen(
                 self._command,

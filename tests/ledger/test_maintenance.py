@@ -125,4 +125,6 @@ def test_names_of_migrations_are_known_without_a_file():
         "m003_running_state",
         "m004_views",
         "m005_settled_later",
+        "m006_quirks",
+        "m007_opaque",
     )

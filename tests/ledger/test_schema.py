@@ -43,6 +43,8 @@ def test_every_table_is_strict_and_migrating_twice_changes_nothing(db):
         "requests", "attempts", "decisions", "events",
         "usage_minute", "usage_hour", "usage_day",
         "providers", "models", "limits", "limit_state", "offer_state", "gateway_state",
+        "quirks",
+        "opaque",
     }  # fmt: skip
     assert set(db.view_names()) == {
         "daily_cost", "provider_usage", "model_usage", "client_usage", "savings", "failures",

@@ -274,3 +274,18 @@ def test_a_reset_reads_as_the_config_writes_it():
         [Limit(("budget",), Metric.COST, Window.DAY, 1, Reset(3, 5, "Asia/Tokyo"))]
     )
     assert whole.rows[0][8] == "03:05 Asia/Tokyo"
+
+
+def test_signed_blocks_are_added_and_the_oldest_go(open_store, monkeypatch):
+    monkeypatch.setattr(state_tables, "MOST_BLOCKS", 5)
+    store = open_store()
+    store.signed_blocks([("h0", "anthropic"), ("h1", "anthropic")], AT)
+    store.signed_blocks([("h2", "openai a 1")], AT)  # before the first was written
+    assert store.flush().result(TIMEOUT)
+    for n in range(3, 8):
+        store.signed_blocks([(f"h{n}", "anthropic"), ("h2", "openai a 1")], AT + n)
+        assert store.flush().result(TIMEOUT)
+    assert store.known_blocks() == [
+        *((f"h{n}", "anthropic") for n in (6, 7)),
+        ("h2", "openai a 1"),
+    ]

@@ -70,6 +70,7 @@ def test_a_request_from_begin_to_end(open_store):
             "error": None,
             "simulated": 0,
             "config_revision": "c0ffee",
+            "adapted": None,
             "reserved_tokens": 100,
             "reserved_cost_usd": 0.000005,
             "cost_nano": 0,
@@ -110,6 +111,7 @@ def test_a_request_from_begin_to_end(open_store):
         "reason": "requests/day 20 of 20",
         "expected_cost": 0.00125,
         "headroom": 1.0,
+        "adaptation": None,
         "returns_at": "2026-03-01T12:35:56.789Z",
     }
     assert store.rows("SELECT requests, total_tokens, saved_usd FROM usage_day") == [

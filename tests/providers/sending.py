@@ -68,7 +68,7 @@ def sent(
     client_headers: tuple[tuple[bytes, bytes], ...] = (),
     credential: Any = None,
     request_id: str = "",
-    quirk: Any = None,
+    adapted: Any = None,
     below: str = "",
     query: str = "",
     intercepted: bool = False,
@@ -83,7 +83,7 @@ def sent(
     upstream = found.upstreams.get((offer.provider, offer.account))
     assert upstream is not None, offer.disabled_reason
     body = body_of(dialect, name, **members)
-    extra = {} if quirk is None else {"quirk": quirk}
+    extra = {} if adapted is None else {"adapted": adapted}
     return build(
         upstream,
         offer,

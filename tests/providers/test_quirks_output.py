@@ -2,11 +2,13 @@
 
 import pytest
 
-from llm_gateway.adaptation.quirks import Quirk, learn
+from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
+from llm_gateway.adaptation.wordings import learn
 from llm_gateway.dialects import CHAT, ProviderError
 from llm_gateway.domain import Offer, RequestInfo
 from llm_gateway.providers.catalog import _max_output
 from llm_gateway.providers.registry import TYPES
+from llm_gateway.routing.state import largest_output
 from llm_gateway.routing.worst_case import most_output
 
 SENTENCES = [
@@ -28,15 +30,18 @@ SENTENCES = [
 @pytest.mark.parametrize(("sentence", "most"), SENTENCES)
 def test_learned_from_a_refusal(sentence: str, most: int | None) -> None:
     error = ProviderError(message=sentence, type="invalid_request_error")
-    found = learn(400, error, {"max_tokens", "model"}, 100_000)
-    assert (found.max_output if found else None) == most
+    sent = {"model": "m", "messages": [], "max_tokens": 100_000}
+    found = learn(CHAT.name, 400, error, sent, NO_QUIRKS)
+    known = Quirks(found.quirks if found else ())
+    assert largest_output(known, CHAT.name) == most
 
 
-def test_the_newer_word_wins_and_is_said() -> None:
-    both = Quirk(max_output=9000) | Quirk(max_output=8000)
-    assert both.max_output == 8000
-    assert (both | Quirk(drop=frozenset({"seed"}))).max_output == 8000
-    assert str(both) == "asks for 8000 tokens at most"
+def test_the_newer_word_wins() -> None:
+    both = Quirks.parse("limit:max_tokens<=9000") | Quirks.parse(
+        "limit:max_tokens<=8000"
+    )
+    assert largest_output(both, CHAT.name) == 8000
+    assert largest_output(NO_QUIRKS, CHAT.name) is None
 
 
 @pytest.mark.parametrize(

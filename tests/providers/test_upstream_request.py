@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from llm_gateway.adaptation.quirks import Quirk
+from llm_gateway.adaptation.adapted import Adapted
 from llm_gateway.dialects import (
     CHAT,
     EMBEDDINGS,
@@ -362,17 +362,20 @@ def test_dialects_without_the_option_are_left_alone(dialect: DialectSpec) -> Non
     assert not out.strip_usage
 
 
-def test_quirks_change_the_body() -> None:
-    quirk = Quirk(
-        drop=frozenset({"stream_options"}),
-        rename={"max_tokens": "max_completion_tokens"},
+def test_what_was_adapted_leaves() -> None:
+    adapted = Adapted(
+        dropped=frozenset({"stream_options", "seed"}),
+        renamed={"max_tokens": "max_completion_tokens"},
+        replaced={"messages": [{"role": "user", "content": "é"}], "top_p": 1},
     )
-    out = sent(OPENAI, quirk=quirk, stream=True, max_tokens=5)
+    out = sent(OPENAI, adapted=adapted, stream=True, max_tokens=5, seed=3)
     body = json.loads(out.body)
     assert body["max_completion_tokens"] == 5
     assert "max_tokens" not in body
-    assert "stream_options" not in body
+    assert not {"stream_options", "seed"} & set(body)
     assert not out.strip_usage
+    assert '"messages": [{"role":"user","content":"é"}]'.encode() in out.body
+    assert body["top_p"] == 1
 
 
 def test_columns_of_a_row_change_the_body() -> None:

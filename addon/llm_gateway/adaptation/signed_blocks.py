@@ -7,7 +7,7 @@ next provider. The blocks themselves are never kept.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import blake2b
 
 MOST = 50_000
@@ -25,13 +25,11 @@ def block_hash(block: str) -> str:
 class SignedBlocks:
     """Hash of a block -> who made it, the newest `most`."""
 
-    def __init__(
-        self, most: int = MOST, on_new: Callable[[str, str], None] | None = None
-    ) -> None:
-        self.on_new = on_new
-        """Told (hash, maker) of each that was not known, to write it down."""
+    def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._makers: OrderedDict[str, str] = OrderedDict()
+        self._new: OrderedDict[str, str] = OrderedDict()
+        """Not written down yet."""
 
     def __len__(self) -> int:
         return len(self._makers)
@@ -49,8 +47,15 @@ class SignedBlocks:
         if self._makers.get(digest) == maker:
             return
         self._put(digest, maker)
-        if self.on_new is not None:
-            self.on_new(digest, maker)
+        self._new[digest] = maker
+        if len(self._new) > self._most:
+            self._new.popitem(last=False)
+
+    def take_new(self) -> tuple[tuple[str, str], ...]:
+        """(hash, maker) of those that came since this was last asked, to write down."""
+        new = tuple(self._new.items())
+        self._new.clear()
+        return new
 
     def maker(self, block: str) -> str | None:
         """None: nobody was seen to issue it."""

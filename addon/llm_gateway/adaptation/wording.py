@@ -58,6 +58,8 @@ class Wording(NamedTuple):
     source: str
     """Whose words they are, and where they were read."""
     statuses: frozenset[int] = REFUSED
+    must_change: bool = False
+    """A lesson after which this very body would be sent again is none: the next step is."""
 
     def taught(self, refusal: Refusal) -> tuple[str, ...]:
         if isinstance(self.teaches, str):

@@ -73,7 +73,7 @@ def _lesson(dialect: Dialect, row: Wording, refusal: Refusal) -> tuple[Quirk, ..
         if not new:
             break
         more = known | Quirks(new)
-        if _differs(dialect, refusal.sent, known, more):
+        if not row.must_change or _differs(dialect, refusal.sent, known, more):
             return new
         known = more
     return ()

@@ -673,14 +673,17 @@ _MEMBERS = (
     ),
 )
 
-WORDINGS: tuple[Wording, ...] = (
-    *_ENDPOINTS,
-    *_THOUGHTS,
-    *_VALUES,
-    *_IDS,
-    *_TOOLS,
-    *_ROLES,
-    *_CONTENT,
-    *_THINKING,
-    *_MEMBERS,
+WORDINGS: tuple[Wording, ...] = tuple(
+    row._replace(must_change=True)
+    for row in (
+        *_ENDPOINTS,
+        *_THOUGHTS,
+        *_VALUES,
+        *_IDS,
+        *_TOOLS,
+        *_ROLES,
+        *_CONTENT,
+        *_THINKING,
+        *_MEMBERS,
+    )
 )

@@ -280,6 +280,16 @@ class AdminRoutes:
         """What was warned of once, and how often it came since."""
         return answer_json({"notices": self.runtime.notices.as_json()})
 
+    def quirks_forget(self, asked: AdminRequest) -> LocalResponse:
+        """What refusals of a provider, or of one of its models, taught."""
+        said = asked.json()
+        provider, model = said.get("provider"), said.get("model")
+        if not isinstance(provider, str) or not provider:
+            raise BadRequest(400, 'Whose? {"provider": ID} and, if you like, "model".')
+        if model is not None and not isinstance(model, str):
+            raise BadRequest(400, "`model` is the name that the provider is sent.")
+        return answer_json({"forgotten": self.runtime.forget_quirks(provider, model)})
+
     def level_get(self, asked: AdminRequest) -> LocalResponse:
         return answer_json({"level": self.runtime.log_level})
 
@@ -313,6 +323,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/config/set"): Route(AdminRoutes.config_set, Area.ADMIN),
     ("POST", "/admin/reload"): Route(AdminRoutes.reload, Area.ADMIN),
     ("GET", "/admin/notices"): Route(AdminRoutes.notices, Area.ADMIN),
+    ("POST", "/admin/quirks/forget"): Route(AdminRoutes.quirks_forget, Area.ADMIN),
     ("GET", "/admin/logging/level"): Route(AdminRoutes.level_get, Area.ADMIN),
     ("POST", "/admin/logging/level"): Route(AdminRoutes.level_set, Area.ADMIN),
     ("POST", "/api/copilot/auth/start"): Route(AdminRoutes.login_start, Area.ADMIN),

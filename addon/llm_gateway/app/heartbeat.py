@@ -36,6 +36,9 @@ async def run_heartbeat(runtime: AppState) -> None:
         beat = now - last_beat >= HEARTBEAT
         if beat or now - last_moved < EVERY:
             last_beat = now
+            if runtime.quirks.forget_old(now) or runtime.quirks_dirty:
+                runtime.save_quirks()
+            runtime.save_signed_blocks()
             runtime.store.gateway_state(_state(runtime, started, now))
             if now - last_moved < MOVING_FOR or beat:
                 write_standings(runtime, now)

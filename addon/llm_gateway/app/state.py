@@ -25,6 +25,7 @@ from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.upstream import Upstream
+from llm_gateway.providers.upstream_request import address_of
 from llm_gateway.routing.affinity import ConversationAffinity
 from llm_gateway.routing.state import RoutingContext
 
@@ -43,6 +44,11 @@ LEVELS = {
 def committed(waiter: CommitFuture) -> Awaitable[bool]:
     """What the store gives on the event loop is always a future of that loop."""
     return cast("asyncio.Future[bool]", waiter)
+
+
+def addresses_of(catalog: Catalog) -> dict[str, str]:
+    """Provider -> where it is."""
+    return {key[0]: address_of(up.origin) for key, up in catalog.upstreams.items()}
 
 
 @dataclass(slots=True)
@@ -85,6 +91,8 @@ class AppState(RoutingContext):
     in_flight: int = 0
     state_dirty: bool = True
     """Something that the dashboard shows has moved since it was last written."""
+    quirks_dirty: bool = False
+    """A learned quirk was used since they were last written."""
     notices: Notices = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,9 +124,19 @@ class AppState(RoutingContext):
         dialect, out of the ledger. Blocks."""
         for provider, dialect in self.store.spoken():
             self.health.answered((provider,), dialect)
+        for lesson in self.store.quirks():
+            self.quirks.remember(lesson)
+        self.quirks.forget_old(now)
+        self.quirks.forget_moved(addresses_of(catalog))
+        self.kept.signed.load(self.store.known_blocks())
         missing = self.limiter.missing(tuple(catalog.limits()))
         if missing:
             self.limiter.replay(self.store.spent(now - LONGEST_WINDOW), missing, now)
+
+    def save_signed_blocks(self) -> None:
+        """Who issued what since this was last done, for the next start."""
+        if new := self.kept.signed.take_new():
+            self.store.signed_blocks(new, self.clock())
 
     async def activate(self, catalog: Catalog) -> None:
         """Swap in a new configuration; what was spent stays spent.
@@ -153,7 +171,8 @@ class AppState(RoutingContext):
         for provider in changed | {key[0] for key in old.keys() - catalog.upstreams}:
             self.health.forget(provider)
             self.credentials.forget(provider)
-            self.quirks.forget(provider)
+        if self.quirks.forget_moved(addresses_of(catalog)):
+            self.save_quirks()
         if catalog.config.log_level != self.catalog_log_level:
             self.catalog_log_level = catalog.config.log_level
             if not self.log_level_is_given:
@@ -163,6 +182,22 @@ class AppState(RoutingContext):
         self.loading = ConfigStatus(catalog.revision, now)
         self.state_dirty = True
         self.publish()
+
+    def save_quirks(self) -> None:
+        """What refusals taught, for the next start and for people to see."""
+        self.quirks_dirty = False
+        self.store.learned(self.quirks)
+
+    def forget_quirks(self, provider: str, model: str | None = None) -> int:
+        """By hand: of a provider, or of one of its models. How many there were."""
+        gone = self.quirks.forget(provider, model)
+        if gone:
+            subject = f"{provider}/{model}" if model else provider
+            self.event(
+                "quirk", subject, f"{len(gone)} learned quirks forgotten by hand"
+            )
+            self.save_quirks()
+        return len(gone)
 
     def publish(self) -> None:
         """The running configuration, without secrets, for SQL to join."""

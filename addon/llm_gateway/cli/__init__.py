@@ -33,6 +33,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "simulate",
         "steady fake usage, to watch limits and charts",
     ),
+    "quirks": (
+        "quirks",
+        "quirks",
+        "what providers' refusals taught: list, or forget PROVIDER [MODEL]",
+    ),
     "doctor": ("doctor", "doctor", "look for what is wrong, and say what to do"),
 }
 

@@ -9,6 +9,7 @@ What this file does not know: how anything is checked.
 import argparse
 import asyncio
 import os
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from llm_gateway.cli import doctor_machine
 from llm_gateway.cli.doctor_machine import Finding
 from llm_gateway.cli.doctor_providers import Reached, reach_all
+from llm_gateway.cli.quirks import learned, printable
 from llm_gateway.config.load import Loaded, load_config, locate
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.providers import token_store
@@ -62,12 +64,28 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
     port = 8001 if catalog is None else catalog.config.dashboard.port
     yield doctor_machine.dashboard_port(port)
     yield from doctor_machine.ledger(options.db)
+    yield from _quirks(options.db)
     yield from doctor_machine.trust(
         options.confdir.expanduser(), os.environ, options.port
     )
     if catalog is not None:
         yield from _dialects(catalog)
         yield from _providers(catalog, home, offline=options.offline)
+
+
+def _quirks(path: Path) -> Iterator[Finding]:
+    """What refusals taught, a line for each provider; the command that shows all of it."""
+    try:
+        rows = learned(path)
+    except (OSError, sqlite3.Error):
+        return  # the ledger's own line says it
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["provider"], []).append(printable(row["says"]))
+    for provider, said in found.items():
+        some = "; ".join(dict.fromkeys(said[:3]))
+        more = f", and {len(said) - 3} more" if len(said) > 3 else ""
+        yield Finding("note", "quirks", f"{provider}: requests go {some}{more}")
 
 
 def _config(loaded: Loaded, path: Path) -> Iterator[Finding]:

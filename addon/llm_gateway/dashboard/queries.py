@@ -35,6 +35,11 @@ SELECT provider, model, name, aliases, enabled, reason, free,
 FROM models ORDER BY provider, model, name
 """
 
+QUIRKS = """
+SELECT provider, model, dialect, quirk, says, learned_at, words, uses
+FROM quirks ORDER BY learned_at DESC
+"""
+
 OFFERS = """
 SELECT provider, account, model, state, reason, returns_at
 FROM offer_state ORDER BY provider, model, account

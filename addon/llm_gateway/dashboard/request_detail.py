@@ -97,6 +97,9 @@ def running(ask: Ask) -> list[Json]:
     for row in ask(queries.LIMITS, {}):
         if row["scope"] in ("provider", "model") and row["account"] in ("", "1"):
             limits[row["provider"], row["model"]].append(_limit(row))
+    learned: dict[str, list[Json]] = defaultdict(list)
+    for row in _quirks(ask):
+        learned[row["provider"]].append(_timed(row, "learned_at"))
     models: dict[str, dict[str, Json]] = defaultdict(dict)
     for row in ask(queries.MODELS, {}):
         found = models[row["provider"]].setdefault(
@@ -119,9 +122,18 @@ def running(ask: Ask) -> list[Json]:
             else "",
             "limits": limits[row["id"], ""],
             "models": list(models[row["id"]].values()),
+            "learned": learned[row["id"]],
         }
         for row in ask(queries.PROVIDERS, {})
     ]
+
+
+def _quirks(ask: Ask) -> list[sqlite3.Row]:
+    """What refusals taught; nothing in a ledger of a gateway that did not learn yet."""
+    try:
+        return ask(queries.QUIRKS, {})
+    except sqlite3.OperationalError:
+        return []
 
 
 def _limit(row: sqlite3.Row) -> str:
@@ -176,8 +188,16 @@ def _candidates(text: str, attempts: list[Json]) -> list[Json]:
             else dollars(candidate["expected_cost"])
         )
         candidate["left"] = f"{candidate.get('headroom', 0):.0%}"
+        candidate["changed"] = _changed(candidate.get("adaptation") or {})
         candidate["returns"] = moment(candidate.get("returns_at"))
     return found
+
+
+def _changed(adaptation: Json) -> str:
+    """What was written otherwise for it: `without channel; ids: hashed`."""
+    said = [f"without {one['part']}" for one in adaptation.get("dropped", ())]
+    rest = adaptation.get("approximated", ())
+    return "; ".join([*said, *(f"{one['part']}: {one['how']}" for one in rest)])
 
 
 def _length(row: Mapping[str, Any], attempts: list[Json], began: float) -> float:
@@ -205,5 +225,5 @@ def _try(found: Json, began: float, length: float) -> Json:
     }
 
 
-def _timed(row: sqlite3.Row) -> Json:
-    return {**dict(row), "at": moment(row["ts"])}
+def _timed(row: sqlite3.Row, when: str = "ts") -> Json:
+    return {**dict(row), "at": moment(row[when])}

@@ -29,7 +29,9 @@ _unprintable = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").searc
 _READ = frozenset({"model", "stream", "stream_options"})
 """Top-level members that are read, besides a dialect's `counts`."""
 _USAGE_OPTION = b'"include_usage":true'
+_ASK_USAGE = b'"stream_options":{' + _USAGE_OPTION + b"}"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_AS_THEY_ARE: Mapping[str, object] = MappingProxyType({})
 
 
 @frozen
@@ -51,6 +53,11 @@ class RequestBody:
     raw: bytes
     members: tuple[Member, ...] = field(default=(), repr=False)
 
+    def values(self) -> dict[str, object]:
+        """The top-level values. Reads the whole body again: for what is rare."""
+        members, found = scan(self.raw.decode())
+        return {m.key: value for m, value in zip(members, found, strict=True)}
+
     def rewritten(
         self,
         *,
@@ -58,6 +65,7 @@ class RequestBody:
         include_usage: bool = False,
         drop: frozenset[str] = frozenset(),
         rename: Mapping[str, str] = _NOTHING,
+        replace: Mapping[str, object] = _AS_THEY_ARE,
         max_tokens: int | None = None,
     ) -> bytes:
         """The client's bytes with these changes; the very same object if there are none.
@@ -68,12 +76,15 @@ class RequestBody:
         drop           top-level members that are taken out; never `model`
         rename         top-level members that get another name; one whose new name is
                        taken already is dropped
+        replace        top-level members that get this JSON value; one that is missing is
+                       put in
         """
         edits: list[tuple[int, int, bytes]] = []
+        added: list[bytes] = []
         names = {m.key for m in self.members}
         drop = drop - {"model"}
         if model is not None and "model" not in names:
-            edits.append(self._put_in(b'"model":' + json.dumps(model).encode(), drop))
+            added.append(b'"model":' + json.dumps(model).encode())
         elif model is not None and model != self.ask.model:
             value = json.dumps(model).encode()
             edits += [(m.start, m.end, value) for m in self.members if m.key == "model"]
@@ -84,16 +95,37 @@ class RequestBody:
                 for m in self.members
                 if m.key in rename and m.key not in drop
             ]
+        if replace:
+            replace = {k: v for k, v in replace.items() if k not in drop | {"model"}}
+            if max_tokens is not None:
+                replace = self._bounded(replace, max_tokens)
+            edits += [
+                (m.start, m.end, _written(replace[m.key]))
+                for m in self.members
+                if m.key in replace
+            ]
+            added += [
+                json.dumps(rename.get(key, key)).encode() + b":" + _written(value)
+                for key, value in replace.items()
+                if key not in names
+            ]
         if max_tokens is not None:
-            edits += self._lowered(max_tokens, drop)
+            edits += self._lowered(max_tokens, drop.union(replace))
         if (
             include_usage
             and self.ask.stream
             and not self.ask.wants_usage
             and self.dialect.usage_event is not None
             and "stream_options" not in drop
+            and "stream_options" not in replace
         ):
-            edits.append(self._usage_asked(drop))
+            edit = self._usage_asked()
+            if edit is None:
+                added.append(_ASK_USAGE)
+            else:
+                edits.append(edit)
+        if added:
+            edits.append(self._put_in(b",".join(added), drop))
         if drop:
             edits += self._cuts(drop)
         return splice(self.raw, edits) if edits else self.raw
@@ -122,9 +154,18 @@ class RequestBody:
                     edits.append((m.start, m.end, value))
         return edits
 
-    def _usage_asked(self, drop: frozenset[str]) -> tuple[int, int, bytes]:
-        """The edit after which `stream_options` asks for usage."""
-        whole = b'"stream_options":{' + _USAGE_OPTION + b"}"
+    def _bounded(
+        self, replace: Mapping[str, object], most: int
+    ) -> Mapping[str, object]:
+        """The same, where nothing asks for more than `most` tokens."""
+        limits = self.dialect.output_limits
+        return {
+            k: most if k in limits and not 0 <= count(v) <= most else v
+            for k, v in replace.items()
+        }
+
+    def _usage_asked(self) -> tuple[int, int, bytes] | None:
+        """The edit after which `stream_options` asks for usage; None: there is none."""
         for m in self.members:
             if m.key != "stream_options":
                 continue
@@ -132,20 +173,20 @@ class RequestBody:
             try:
                 inner, _ = scan(value.decode())
             except NotAnObject:  # null, or nothing that a provider will take
-                return m.key_start, m.end, whole
+                return m.key_start, m.end, _ASK_USAGE
             for option in inner:
                 if option.key == "include_usage":
                     start, end = m.start + option.start, m.start + option.end
                     return start, end, b"true"
             comma = b"," if inner else b""
             return m.start + 1, m.start + 1, _USAGE_OPTION + comma
-        return self._put_in(whole, drop)
+        return None
 
-    def _put_in(self, member: bytes, drop: frozenset[str]) -> tuple[int, int, bytes]:
-        """The edit that adds a member in front of all others."""
+    def _put_in(self, members: bytes, drop: frozenset[str]) -> tuple[int, int, bytes]:
+        """The edit that adds members in front of all others."""
         start = self.raw.index(b"{") + 1
         comma = b"," if any(m.key not in drop for m in self.members) else b""
-        return start, start, member + comma
+        return start, start, members + comma
 
     def _cuts(self, drop: frozenset[str]) -> list[tuple[int, int, bytes]]:
         """Each dropped member goes with one comma: the one before it, or, for those
@@ -268,6 +309,14 @@ def _twice(dialect: DialectSpec, members: list[Member]) -> str | None:
             return m.key
         seen.add(m.key)
     return None
+
+
+def _written(value: object) -> bytes:
+    """Compact JSON; characters as they are, but for halves of pairs, which UTF-8 has not."""
+    try:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _bad(message: str, param: str | None = None) -> RequestError:

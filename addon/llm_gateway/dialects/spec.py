@@ -20,6 +20,7 @@ from re import Pattern
 from typing import Any, NamedTuple, Protocol
 
 from llm_gateway.adaptation.adapted import Adapter
+from llm_gateway.dialects.answer_observer import HistoryCalls, Observe, ReadPlain
 from llm_gateway.dialects.billed import Classes
 from llm_gateway.dialects.conversation import Conversation
 from llm_gateway.dialects.paths import PathInfo, deployment_in
@@ -186,6 +187,17 @@ class DialectSpec:
     """Where an answer names its model …"""
     model_holder: str = ""
     """… and the object in which a stream's events nest it; "": at the top only."""
+
+    # -- what an answer leaves for the next request, and what of it is mended
+
+    observe: Observe | None = None
+    """Of a stream. None: its events pass as they come, and nothing is kept."""
+    read_plain: ReadPlain | None = None
+    """The same of a plain answer."""
+    history_member: str = ""
+    """Top-level member of a request that holds the conversation so far."""
+    history_calls: HistoryCalls | None = None
+    """The calls of a request's earlier turns."""
 
     # -- usage
 

@@ -74,6 +74,11 @@ _KNOWN_CLIENT = (
     " ELSE (SELECT known_client FROM requests WHERE id = new.request) END"
 )
 _BY_REQUEST = {"request": "new.request"}
+# A request that went on to another candidate may have been adapted to it, too.
+_LATER_DECISION = (
+    "(request) DO UPDATE SET candidates = excluded.candidates"
+    " WHERE candidates <> excluded.candidates"
+)
 
 VIEW = "CREATE TEMP VIEW intake AS SELECT " + ", ".join(f"NULL AS {n}" for n in _ALL)
 TRIGGER = "\n  ".join(
@@ -91,7 +96,7 @@ TRIGGER = "\n  ".join(
             _BY_REQUEST | {"client": _KNOWN_CLIENT},
             f"(request, n) {_completed('attempts', 'n', Part.ATTEMPT)}",
         ),
-        _insert(Part.DECISION, "decisions", _BY_REQUEST),
+        _insert(Part.DECISION, "decisions", _BY_REQUEST, _LATER_DECISION),
         _insert(Part.EVENT, "events", {}),
         "END",
     )

@@ -175,7 +175,10 @@ def _open(path: Path, durability: str) -> Opened:
 
 def check(connection: sqlite3.Connection) -> None:
     """Raises what SQLite raises for a damaged file, whichever way it says so."""
-    found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    try:
+        found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except UnicodeDecodeError:  # what is damaged is named, and its name is no text
+        found = "malformed database schema"
     if found != "ok":
         error = sqlite3.DatabaseError(found.splitlines()[-1])
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT

@@ -65,7 +65,7 @@ def _carry(
                     carried += db.conn.execute(insert, row).rowcount
                 except sqlite3.IntegrityError:
                     continue  # the damage is inside this row
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):  # or its words are damaged, too
         return carried, False
     return carried, True
 

@@ -18,7 +18,7 @@ from operator import attrgetter, itemgetter
 from types import NoneType
 from typing import Any
 
-from llm_gateway.domain import NANO, Candidate, Decision, Event
+from llm_gateway.domain import NANO, Adaptation, Candidate, Decision, Event
 from llm_gateway.timestamps import iso
 
 Value = str | int | float | None
@@ -131,6 +131,7 @@ REQUEST_COLUMNS = {
     "error": "error",
     "simulated": "simulated",
     "config_revision": "config_revision",
+    "adapted": "adapted",
     "reserved_tokens": "reserved_tokens",
     "cost_nano": "cost",
     "saved_nano": "saved",
@@ -162,11 +163,13 @@ _REQUEST_NUMBERS = _places_of(
     *("reserved_tokens", "cost_nano", "saved_nano", "reserved_cost_nano"),
 )
 _HOST = tuple(REQUEST_COLUMNS).index("host")
+_ADAPTED = tuple(REQUEST_COLUMNS).index("adapted")
 
 
 def _request(taken: tuple[Any, ...]) -> tuple[str, Row]:
     row = [iso(taken[1]), *all_storable(taken[2:], _REQUEST_NUMBERS(taken))]
     row[_HOST] = row[_HOST] or None
+    row[_ADAPTED] = row[_ADAPTED] or None
     return taken[0], tuple(row)
 
 
@@ -212,6 +215,7 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
         "state": candidate.state,
         "reason": candidate.reason,
         "headroom": round(candidate.headroom, 4),
+        "adaptation": _adaptation(candidate.adaptation),
     }
     if offer.account:
         shown["account"] = offer.account
@@ -220,6 +224,16 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
     if candidate.returns_at is not None:
         shown["returns_at"] = iso(candidate.returns_at)
     return shown
+
+
+def _adaptation(found: Adaptation | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "pair": found.pair,
+        "dropped": [{"part": part, "why": why} for part, why in found.dropped],
+        "approximated": [{"part": p, "how": how} for p, how in found.approximated],
+    }
 
 
 DECISION_COLUMNS = ("ts", "model", "policy", "chosen", "candidates")

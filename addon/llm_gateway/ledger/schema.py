@@ -232,6 +232,33 @@ CREATE TABLE gateway_state (
 """
 
 
+QUIRKS = """
+CREATE TABLE quirks (
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  dialect TEXT NOT NULL,
+  quirk TEXT NOT NULL,
+  says TEXT NOT NULL,
+  learned_at TEXT NOT NULL,
+  wording INTEGER NOT NULL,
+  words TEXT NOT NULL DEFAULT '',
+  address TEXT NOT NULL DEFAULT '',
+  uses INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (provider, model, dialect, quirk)
+) STRICT, WITHOUT ROWID
+"""
+
+# Of signatures and encrypted blocks only a hash, and who issued them.
+OPAQUE = """
+CREATE TABLE opaque (
+  n INTEGER PRIMARY KEY,
+  hash TEXT NOT NULL UNIQUE,
+  maker TEXT NOT NULL,
+  ts TEXT NOT NULL
+) STRICT
+"""
+
+
 @MIGRATIONS()
 def m001_history(db: Database) -> None:
     """Requests, their attempts, why they went where they went, what else happened."""
@@ -264,6 +291,19 @@ def m004_views(db: Database) -> None:
 def m005_settled_later(db: Database) -> None:
     """Requests whose usage is known only after their end: sums follow."""
     db.execute(rollups.SETTLED_LATER)
+
+
+@MIGRATIONS()
+def m006_quirks(db: Database) -> None:
+    """What refusals taught, and which parts of a request were written otherwise."""
+    db.execute(QUIRKS)
+    db.execute("ALTER TABLE requests ADD COLUMN adapted TEXT")
+
+
+@MIGRATIONS()
+def m007_opaque(db: Database) -> None:
+    """Who issued a signed block that comes back in a later request."""
+    db.execute(OPAQUE)
 
 
 def names() -> tuple[str, ...]:

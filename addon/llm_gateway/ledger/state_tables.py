@@ -10,13 +10,17 @@ What this file does not know: files, threads, when something is written.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from llm_gateway.adaptation.learned import LearnedQuirk
+from llm_gateway.adaptation.sentences import sentence
+from llm_gateway.adaptation.signed_blocks import MOST as MOST_BLOCKS
+from llm_gateway.adaptation.vocabulary import Quirk
 from llm_gateway.domain import Candidate, Limit, Metric, Offer, Origin, Price
 from llm_gateway.ledger.rows import Row, dollars, iso_or_none, storable
 from llm_gateway.limits.values import LimitStatus
-from llm_gateway.timestamps import iso
+from llm_gateway.timestamps import iso, unix
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,28 @@ class TableSnapshot:
         names = ", ".join(f'"{c}"' for c in self.columns)
         marks = ", ".join("?" * len(self.columns))
         return f"INSERT OR REPLACE INTO {self.table} ({names}) VALUES ({marks})"
+
+    def after(self, earlier: "TableSnapshot | None") -> "TableSnapshot":
+        """What is to be written when `earlier` was not written yet: the newer alone."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class AddedRows(TableSnapshot):
+    """Rows that are added to a table of which only the newest are kept, by its `n`."""
+
+    most: int
+
+    @property
+    def clearing(self) -> str:
+        # Of the rows that are to come, each takes the place of one.
+        place = f"(SELECT max(n) FROM {self.table})"
+        return f"DELETE FROM {self.table} WHERE n <= {place} - {self.most - len(self.rows)}"
+
+    def after(self, earlier: TableSnapshot | None) -> TableSnapshot:
+        if earlier is None:
+            return self
+        return replace(self, rows=(*earlier.rows, *self.rows)[-self.most :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +186,54 @@ def gateway_state(state: GatewayState, degraded: Sequence[str]) -> TableSnapshot
         "detail": json.dumps(dict(state.detail)),
     }
     return TableSnapshot("gateway_state", tuple(row), (tuple(row.values()),))
+
+
+# -- what refusals taught ------------------------------------------------------------
+
+_QUIRKS = ("provider", "model", "dialect", "quirk", "says", "learned_at", "wording")
+_QUIRK_COLUMNS = (*_QUIRKS, "words", "address", "uses")
+ALL_QUIRKS = f"SELECT {', '.join(_QUIRK_COLUMNS)} FROM quirks ORDER BY learned_at"
+
+
+def learned_quirks(lessons: Iterable[LearnedQuirk]) -> TableSnapshot:
+    rows = tuple(
+        (
+            *(storable(x.provider), storable(x.model), x.dialect, str(x.quirk)),
+            *(
+                storable(sentence(x.quirk)),
+                iso(x.at),
+                x.wording,
+                storable(x.words),
+                x.address,
+                x.uses,
+            ),
+        )
+        for x in lessons
+    )
+    return TableSnapshot("quirks", _QUIRK_COLUMNS, rows)
+
+
+def read_quirks(rows: Iterable[Mapping[str, Any]]) -> list[LearnedQuirk]:
+    """Rows of another version, whose quirks mean nothing here, are left out."""
+    found = []
+    for row in rows:
+        try:
+            quirk, at = Quirk.parse(row["quirk"]), unix(row["learned_at"])
+        except ValueError:
+            continue
+        place = row["provider"], row["model"], row["dialect"]
+        more = row["wording"], row["words"], row["address"], row["uses"]
+        found.append(LearnedQuirk(*place, quirk, at, *more))
+    return found
+
+
+SIGNED_BLOCKS = "SELECT hash, maker FROM opaque ORDER BY n"
+
+
+def signed_blocks(known: Iterable[tuple[str, str]], now: float) -> TableSnapshot:
+    """Hashes of signed blocks with their makers, the newest last."""
+    rows = tuple((digest, storable(maker), iso(now)) for digest, maker in known)
+    return AddedRows("opaque", ("hash", "maker", "ts"), rows, MOST_BLOCKS)
 
 
 # -- the running configuration -------------------------------------------------------

@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from llm_gateway.adaptation.learned import LearnedQuirk
 from llm_gateway.domain import (
     AttemptRecord,
     Candidate,
@@ -172,6 +173,14 @@ class Store:
         for whole in state_tables.running_config(catalog, clients):
             self._put(whole)
 
+    def learned(self, quirks: Iterable[LearnedQuirk]) -> None:
+        """What refusals taught; replaces what was there."""
+        self._put(state_tables.learned_quirks(quirks))
+
+    def signed_blocks(self, new: Iterable[tuple[str, str]], now: float) -> None:
+        """Hashes of signed blocks with their makers; the newest 50,000 are kept."""
+        self._put(state_tables.signed_blocks(new, now))
+
     def _later(self, *taken: tuple[Kind, Any]) -> None:
         self._backlog.put(QueuedWrite(taken), wake=not self._pace.schedule_unwaited())
 
@@ -213,6 +222,15 @@ class Store:
             return replay.spoken(connection)
         finally:
             connection.close()
+
+    def quirks(self) -> list[LearnedQuirk]:
+        """What refusals taught, of this run and earlier ones. Blocks."""
+        return state_tables.read_quirks(self.rows(state_tables.ALL_QUIRKS))
+
+    def known_blocks(self) -> list[tuple[str, str]]:
+        """(hash, maker) of signed blocks, the oldest first. Blocks."""
+        rows = self.rows(state_tables.SIGNED_BLOCKS)
+        return [(row["hash"], row["maker"]) for row in rows]
 
     def used(self, since: Collection[float]) -> dict[float, Sums]:
         """What was used since each of these moments (unix seconds). Blocks.

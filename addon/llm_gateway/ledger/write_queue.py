@@ -97,7 +97,8 @@ class WriteQueue:
     def put_whole(self, whole: TableSnapshot) -> None:
         """Replaces an earlier version that was not written yet."""
         with self._changed:
-            self._wholes[whole.table] = whole
+            earlier = self._wholes.get(whole.table)
+            self._wholes[whole.table] = whole.after(earlier)
             self._changed.notify()
 
     def bring_back(self, wholes: Iterable[TableSnapshot]) -> None:

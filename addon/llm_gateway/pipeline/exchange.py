@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from mitmproxy import http
 
+from llm_gateway.adaptation.adapted import UNCHANGED, Adapted
+from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirk, Quirks
 from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import Identity
 from llm_gateway.config.models import Routing
@@ -38,6 +40,7 @@ from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.stream_meter import StreamMeter
 
 Fields = tuple[tuple[bytes, bytes], ...]
+Taught = tuple[Quirk, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -53,8 +56,13 @@ class Attempt:
     others: bool = False
     """Another candidate could answer instead."""
     strip_usage: bool = False
+    mended: set[str] = field(default_factory=set)
+    """Parts of the answer that did not reach the client as they came: `index`, `id`."""
     first_byte: float | None = None
     judge: "ResponseClassifier | None" = None
+    quirks: Quirks = NO_QUIRKS
+    """What was known of its provider's model when the request left."""
+    adapted: Adapted = UNCHANGED
 
 
 @frozen
@@ -107,6 +115,19 @@ class Exchange:
     repeat: Candidate | None = None
     """The same one again: with a fresh credential, or without what it rejects."""
     repeats: set[tuple[str, str]] = field(default_factory=set)
+    resends: dict[tuple[str, str, str], list[tuple[Taught, Taught]]] = field(
+        default_factory=dict
+    )
+    """Key of an offer -> what each of its refusals that was sent again has taught, and
+    what of that was new."""
+    unfit: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """Key of an offer -> why it cannot take this request."""
+    refused_history: FailedAttempt | None = None
+    """The first refusal that may be about the turns: one other maker is asked."""
+    refused_unfit: FailedAttempt | None = None
+    """The last refusal that showed its candidate to be unfit."""
+    blamed: Offer | None = None
+    """Whose error goes back."""
     fresh: bool = False
     """The next attempt takes a new connection: a kept one turned out closed."""
     meter: StreamMeter | AnswerMeter | None = None
@@ -116,6 +137,22 @@ class Exchange:
     finished: bool = False
     recorded: bool = False
     """Its row is in the ledger."""
+
+    _values: dict[str, object] | None = None
+    _look: bool | None = None
+
+    def values(self) -> dict[str, object]:
+        """Top-level values of the client's body: read once, and only where wanted."""
+        if self._values is None:
+            self._values = self.body.values()
+        return self._values
+
+    def needs_look(self) -> bool:
+        """The body may hold what is mended for everybody, without a quirk."""
+        if self._look is None:
+            look = self.dialect.needs_look
+            self._look = look is not None and look(self.body.raw)
+        return self._look
 
     @property
     def dialect(self) -> DialectSpec:

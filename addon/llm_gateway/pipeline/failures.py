@@ -10,10 +10,10 @@ What this file does not know: how the next attempt is made.
 import logging
 from dataclasses import dataclass, replace
 
-from llm_gateway.adaptation.quirks import learn
 from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import read_error
+from llm_gateway.dialects.error_shapes import in_shape
 from llm_gateway.dialects.error_topics import topic_of
 from llm_gateway.domain import (
     Charge,
@@ -31,6 +31,7 @@ from llm_gateway.limits.reset_times import reset_in
 from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.pipeline.encoded_errors import decoded
 from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.refusals import Refusals, same_maker
 from llm_gateway.pipeline.response_headers import common_headers, error_headers
 from llm_gateway.pipeline.settlement import Settlement, lowercase_headers, who
 from llm_gateway.providers.dialect_support import nobody_takes
@@ -52,6 +53,7 @@ from llm_gateway.transport.local_response import (
 
 logger = logging.getLogger("llm_gateway")
 
+JSON = "application/json"
 _OF_PATHS = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_MODEL, Penalty.DISABLE_ENDPOINT)
 
 
@@ -133,7 +135,7 @@ class FailureHandler:
         record = attempt.record
         record.tokens = record.cost = 0
         record.reason = "repaired: stale connection"
-        self.settling.end_attempt(exchange, "failed")
+        self.settling.end_attempt(exchange, "repaired")
         exchange.repeat, exchange.fresh = attempt.candidate, True
         runtime.state_dirty = True
 
@@ -149,7 +151,12 @@ class FailureHandler:
             and ("refresh", offer.provider) not in exchange.repeats
         )
         judged = failure_policy.classify(failed, now, can_refresh=can_refresh)
-        judged = self._learn_quirk(exchange, attempt, failed, judged)
+        failed = replace(failed, offer=offer, adapted=exchange.record.adapted)
+        refusals = Refusals(runtime, self.settling)
+        judged = refusals.judge(exchange, attempt, failed, judged)
+        if judged.next is NextStep.RETRY_WITH_QUIRK:
+            refusals.resend(exchange, attempt, failed, now)
+            return True
         if exchange.subpath and judged.penalty in _OF_PATHS:
             # It may not count tokens and still answer messages.
             judged = replace(judged, penalty=Penalty.NOTHING)
@@ -172,9 +179,12 @@ class FailureHandler:
         runtime.state_dirty = True
         match judged.next:
             case NextStep.RETURN_ERROR:
-                self._pass_error(exchange, failed)
+                self._pass_error(exchange, exchange.refused_history or failed)
                 return False
-            case NextStep.RETRY_WITH_QUIRK | NextStep.REFRESH_CREDENTIAL:
+            case NextStep.ANOTHER_MAKER:
+                exchange.refused_history = failed
+                exchange.exclude |= same_maker(exchange, attempt)
+            case NextStep.REFRESH_CREDENTIAL:
                 exchange.tried.pop()
                 exchange.repeat = attempt.candidate
             case NextStep.LARGER_CONTEXT:
@@ -184,38 +194,6 @@ class FailureHandler:
             case NextStep.NEXT_CANDIDATE:
                 exchange.exclude.add(offer.key)
         return True
-
-    def _learn_quirk(
-        self,
-        exchange: Exchange,
-        attempt: Attempt,
-        failed: FailedAttempt,
-        judged: failure_policy.FailureVerdict,
-    ) -> failure_policy.FailureVerdict:
-        """A 400 about a member that we can do without is repeated once without it."""
-        offer = attempt.candidate.offer
-        key = ("quirk", f"{offer.provider}/{offer.model}")
-        if (
-            judged.next is not NextStep.RETURN_ERROR
-            or failed.error is None
-            or key in exchange.repeats
-        ):
-            return judged
-        known = self.runtime.quirks.of(offer.provider, offer.model)
-        asked = set(known.applied([m.key for m in exchange.body.members]))
-        if attempt.strip_usage:
-            asked.add("stream_options")
-        quirk = learn(
-            failed.status or 0, failed.error, asked, exchange.call.ask.max_tokens
-        )
-        if quirk is None:
-            return judged
-        exchange.repeats.add(key)
-        self.runtime.quirks.remember(offer.provider, offer.model, quirk)
-        self.runtime.event(
-            "quirk", f"{offer.provider}/{offer.model}", f"from now on {quirk}"
-        )
-        return replace(judged, next=NextStep.RETRY_WITH_QUIRK, counted=False)
 
     def _remember(
         self,
@@ -310,12 +288,17 @@ class FailureHandler:
     ) -> None:
         skipped = [c for c in decision.candidates if c.verdict is Verdict.SKIPPED]
         shown = {c.offer.key for c in skipped if c.reason != "failed for this request"}
-        answer = failure_policy.final_response(
-            exchange.tried,
-            [c for c in skipped if c.offer.key in shown],
-            model=exchange.call.ask.model,
-            now=now,
-        )
+        answer: UpstreamError | GatewayError
+        refused = exchange.refused_history or exchange.refused_unfit
+        if refused is not None:
+            answer = UpstreamError(refused)
+        else:
+            answer = failure_policy.final_response(
+                exchange.tried,
+                [c for c in skipped if c.offer.key in shown],
+                model=exchange.call.ask.model,
+                now=now,
+            )
         if (
             isinstance(answer, GatewayError)
             and answer.code == failure_policy.UNSUPPORTED_DIALECT
@@ -339,6 +322,7 @@ class FailureHandler:
                     headers.append(("x-should-retry", "false"))
                 exchange.record.outcome = "error" if exchange.tried else "refused"
                 exchange.record.error = code
+                exchange.record.adapted = ""
                 body = exchange.dialect.error_body(status, code, message)
                 self._answer(
                     exchange, LocalResponse(status, body, headers=tuple(headers))
@@ -365,16 +349,26 @@ class FailureHandler:
         return exchange.passthrough
 
     def _pass_error(self, exchange: Exchange, failed: FailedAttempt) -> None:
-        """The provider's own error, body and status as they came; but no key in it."""
-        exchange.record.error = f"{failed.status} {failed.code}".strip()
-        exchange.record.outcome = "error"
+        """The provider's own error: its status and words, in the dialect's shape; but no key
+        in it."""
+        record = exchange.record
+        record.error = f"{failed.status} {failed.code}".strip()
+        record.outcome = "error"
+        record.adapted = failed.adapted
+        if (offer := failed.offer) is not None:
+            exchange.blamed = offer
+            record.provider, record.account, record.model = offer.key
         masked = mask_of(exchange.catalog).data
         status = failed.status or 502
         advice = tuple(
             (name, masked(value.encode()).decode("ascii", "replace"))
             for name, value in failed.advice
         )
-        answer = LocalResponse(status, masked(failed.body), failed.content_type, advice)
+        body, kind = failed.body, failed.content_type
+        if failed.error is not None:
+            body = in_shape(exchange.dialect, status, body, failed.error)
+            kind = kind if body is failed.body else JSON
+        answer = LocalResponse(status, masked(body), kind, advice)
         self._answer(exchange, answer)
 
     def _answer(self, exchange: Exchange, answer: LocalResponse) -> None:

@@ -14,11 +14,14 @@ from collections.abc import Callable
 
 from mitmproxy import http
 
+from llm_gateway.adaptation.adapted import UNCHANGED
+from llm_gateway.adaptation.vocabulary import NO_QUIRKS
 from llm_gateway.app.state import AppState, committed
 from llm_gateway.config.addresses import is_here
 from llm_gateway.domain import AttemptRecord, Candidate, Decision, RequestInfo
 from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.limits.limiter import LimitRefusal, scopes_of
+from llm_gateway.pipeline.adapting import adapt, decision_with, known_quirks
 from llm_gateway.pipeline.classifier import ResponseClassifier
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.failures import FailureHandler
@@ -77,8 +80,13 @@ class Forwarder:
             out_of_tries = len(exchange.tried) >= routing.max_attempts
             if out_of_tries or loop.time() >= exchange.deadline:
                 break
+            unfit = len(exchange.unfit)
             taken = self._reserve(exchange, decision, view)
+            if len(exchange.unfit) > unfit and not exchange.recorded:
+                exchange.decision = self._decide(exchange, view)
             if taken is None:
+                if len(exchange.unfit) > unfit:
+                    continue
                 break
             if await self._prepare(exchange, taken):
                 return
@@ -102,6 +110,7 @@ class Forwarder:
             affinity=view.warm,
             tie_break=self.tie_break,
             exclude=frozenset(exchange.exclude),
+            unfit=exchange.unfit,
             min_context_window=exchange.larger_than,
         )
 
@@ -117,6 +126,12 @@ class Forwarder:
             exchange.repeat = None
         for candidate in ready:
             offer = candidate.offer
+            upstream = exchange.catalog.upstreams[offer.provider, offer.account]
+            quirks = known_quirks(runtime.quirks, upstream, offer, exchange.dialect)
+            adapted = adapt(runtime, exchange, upstream, offer, quirks)
+            if adapted.unfit:
+                exchange.unfit[offer.key] = adapted.unfit
+                continue
             n = exchange.record.attempts + 1
             need = view.need(offer, exchange.call.ask)
             reserved = runtime.limiter.reserve(
@@ -140,14 +155,20 @@ class Forwarder:
             )
             exchange.record.attempts = n
             runtime.health.record_dispatch(offer.key, now)
-            upstream = exchange.catalog.upstreams[offer.provider, offer.account]
             started = asyncio.get_running_loop().time()
             routing = exchange.catalog.config.routing
             others = len(exchange.tried) + 1 < routing.max_attempts and any(
                 other.offer.key != offer.key for other in ready
             )
             return Attempt(
-                candidate, upstream, record, reserved, started, others=others
+                candidate,
+                upstream,
+                record,
+                reserved,
+                started,
+                others=others,
+                quirks=quirks,
+                adapted=adapted,
             )
         return None
 
@@ -158,6 +179,11 @@ class Forwarder:
         record = exchange.record
         record.reserved_tokens = attempt.record.tokens
         record.reserved_cost = attempt.record.cost
+        record.adapted = ""
+        if attempt.adapted is not UNCHANGED:
+            record.adapted = ", ".join(attempt.adapted.parts)
+            if record.adapted and exchange.decision is not None:
+                exchange.decision = decision_with(exchange.decision, attempt)
         credential = None
         if attempt.upstream.needs_credential:
             try:
@@ -177,7 +203,9 @@ class Forwarder:
             exchange.body,
             client_headers=exchange.headers,
             streamed=ask.stream,
-            quirk=runtime.quirks.of(offer.provider, offer.model),
+            include_usage=attempt.quirks is NO_QUIRKS
+            or attempt.quirks.value("member", "stream_options") is None,
+            adapted=attempt.adapted,
             credential=credential,
             request_id=exchange.call.id,
             below=exchange.subpath,
@@ -201,6 +229,8 @@ class Forwarder:
         """Its rows, with what is reserved."""
         store = self.runtime.store
         if exchange.recorded:
+            if exchange.record.adapted and exchange.decision is not None:
+                store.decision(exchange.record, exchange.decision)
             return store.attempt(attempt.record)
         exchange.recorded = True
         return store.begin(exchange.record, attempt.record, exchange.decision)

@@ -49,8 +49,14 @@ def header_text(value: str) -> str:
     return quote(value, safe=_VISIBLE)
 
 
+@lru_cache(maxsize=1024)
+def adapted_text(parts: str) -> str:
+    """`ids, roles`; names that a refusal may have brought stay on their line."""
+    return quote(parts[:LONGEST_PASSED], safe=_VISIBLE + " ")
+
+
 def common_headers(exchange: "Exchange") -> tuple[tuple[str, str], ...]:
-    """Who served, in how many attempts, under which id."""
+    """Who served or refused, in how many attempts, under which id, what was changed."""
     record = exchange.record
     found = [
         ("x-gateway-request-id", exchange.call.id),
@@ -62,6 +68,11 @@ def common_headers(exchange: "Exchange") -> tuple[tuple[str, str], ...]:
         offer = attempt.candidate.offer
         found.append(("x-gateway-provider", header_text(offer.provider)))
         found.append(("x-gateway-model", header_text(offer.model)))
+    elif (blamed := exchange.blamed) is not None:
+        found.append(("x-gateway-provider", header_text(blamed.provider)))
+        found.append(("x-gateway-model", header_text(blamed.model)))
+    if record.adapted:
+        found.append(("x-gateway-adapted", adapted_text(record.adapted)))
     if exchange.closes:
         # The request that said so is rewritten by now: mitmproxy goes by the answer.
         found.append(("connection", "close"))

@@ -21,6 +21,7 @@ from llm_gateway.dialects import DialectSpec, ProviderError, renamed_answer
 from llm_gateway.domain import NANO, AttemptRecord, Charge, Offer, Usage
 from llm_gateway.limits.headers import read_headers
 from llm_gateway.limits.limiter import scopes_of
+from llm_gateway.pipeline import issued
 from llm_gateway.pipeline.access_log import log_line
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.response_headers import common_headers, passed_headers
@@ -78,6 +79,7 @@ class Settlement:
             bills=attempt.upstream.type_info.bills,
             rename_model=exchange.call.ask.model if renames else None,
             mask=mask_of(exchange.catalog).data,
+            observer=issued.observer(self.runtime, exchange, attempt),
         )
         # Events may be taken out or put in: the length is not the provider's.
         response.headers.pop("content-length", None)
@@ -90,6 +92,7 @@ class Settlement:
             response.stream = undoing(undone, through)
         else:
             response.stream = overheard(undone, meter, lambda: self._tail(exchange))
+            attempt.mended = set()  # it reaches the client as it is compressed
             if (plan := plan_of(exchange.flow)) is not None:
                 plan.truncation_tail = None  # plain words cannot follow compressed ones
 
@@ -222,7 +225,9 @@ class Settlement:
         record.outcome = outcome
         response = exchange.flow.response
         if response and not response.stream and outcome == "ok":
-            self._plain(exchange)
+            self._plain(exchange, attempt)
+        elif isinstance(exchange.meter, AnswerMeter) and outcome == "ok":
+            issued.read_whole(self.runtime, exchange, attempt, exchange.meter.whole())
         self._attempt_over(exchange, outcome)
         self.close(exchange, attempt.record)
 
@@ -244,6 +249,10 @@ class Settlement:
         runtime = self.runtime
         offer = attempt.candidate.offer
         ask = exchange.call.ask
+        if attempt.adapted.changes:
+            place = offer.provider, offer.model, ask.dialect
+            if runtime.quirks.used(place, attempt.adapted.parts):
+                runtime.quirks_dirty = True
         if runtime.health.record_success(
             offer.key, now, asker=exchange.call.client, dialect=ask.dialect
         ):
@@ -366,10 +375,12 @@ class Settlement:
         message = "this key is billed though free (the quota is none of a free tier)"
         self.runtime.event("billed", who(offer), message, until=until)
 
-    def _plain(self, exchange: Exchange) -> None:
-        """What is known only once a plain answer is whole: its cost, its model's name."""
+    def _plain(self, exchange: Exchange, attempt: Attempt) -> None:
+        """What is known only once a plain answer is whole: its calls, its cost, its
+        model's name."""
         response = exchange.flow.response
         assert response is not None
+        issued.mend(self.runtime, exchange, attempt, response)
         if exchange.catalog.config.routing.answer_model == "requested":
             self._rename(exchange, response)
         cost = exchange.record.cost

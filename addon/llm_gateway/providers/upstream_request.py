@@ -12,7 +12,7 @@ from dataclasses import field
 from urllib.parse import parse_qsl, quote, urlencode
 
 from llm_gateway import __version__
-from llm_gateway.adaptation.quirks import NO_QUIRK, Quirk
+from llm_gateway.adaptation.adapted import UNCHANGED, Adapted
 from llm_gateway.dialects import SPECS, DialectSpec, RequestBody
 from llm_gateway.dialects.spec import Action, Headers, ModelPlace
 from llm_gateway.domain import Offer, Origin, RequestInfo
@@ -73,7 +73,7 @@ def build(
     client_headers: Headers,
     streamed: bool,
     include_usage: bool = True,
-    quirk: Quirk = NO_QUIRK,
+    adapted: Adapted = UNCHANGED,
     credential: Credential | None = None,
     request_id: str = "",
     below: str = "",
@@ -89,6 +89,7 @@ def build(
     `below`: path under the dialect's own, e.g. `/count_tokens`.
     `query`: the client's; of it only what the row names passes.
     `intercepted`: the app addressed another host, with a key of its own.
+    `adapted`: what the quirks of this provider's model make of the body.
     `drop`, `max_tokens`: members to take out, and what the answer's length is lowered to.
     """
     origin = upstream.origin
@@ -119,7 +120,7 @@ def build(
         model,
         streamed,
         include_usage,
-        quirk,
+        adapted,
         drop,
         max_tokens,
     )
@@ -162,6 +163,11 @@ def model_list(
         b"",
         strip_usage=False,
     )
+
+
+def address_of(origin: Origin) -> str:
+    """`https://api.groq.com/openai`: where a provider is, without its dialects' paths."""
+    return f"{origin.scheme}://{authority(origin)}{origin.path}"
 
 
 def authority(origin: Origin) -> str:
@@ -254,13 +260,13 @@ def _body(
     model: str,
     streamed: bool,
     include_usage: bool,
-    quirk: Quirk,
+    adapted: Adapted,
     drop: frozenset[str],
     max_tokens: int | None,
 ) -> tuple[bytes, bool]:
     """The body that leaves, and whether its usage chunk is ours to take out."""
     row = upstream.type_info
-    drop = drop | row.drops | quirk.drop
+    drop = drop | row.drops | adapted.dropped
     if row.stream_usage == "reject":
         drop |= {"stream_options"}
     ask_usage = (
@@ -275,7 +281,8 @@ def _body(
         model=model if dialect.model_place is ModelPlace.BODY else None,
         include_usage=ask_usage,
         drop=drop,
-        rename={**row.renames, **quirk.rename},
+        rename={**row.renames, **adapted.renamed} if adapted.renamed else row.renames,
+        replace=adapted.replaced,
         max_tokens=max_tokens,
     )
     return sent, ask_usage

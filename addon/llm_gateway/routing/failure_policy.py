@@ -13,7 +13,7 @@ from enum import Enum
 
 from llm_gateway.dialects import ProviderError, word_of
 from llm_gateway.dialects.error_topics import UNKNOWN, About, By, Topic
-from llm_gateway.domain import Candidate
+from llm_gateway.domain import Candidate, Offer
 from llm_gateway.frozen import frozen
 from llm_gateway.limits.provider_refusals import ProviderRefusal
 from llm_gateway.routing.health import (
@@ -22,13 +22,15 @@ from llm_gateway.routing.health import (
     NOT_SPOKEN,
     OPEN_MOST,
 )
+from llm_gateway.routing.selection import CANNOT_TAKE
 
 
 class NextStep(Enum):
     NEXT_CANDIDATE = "another candidate"
     LARGER_CONTEXT = "a candidate with a larger context window"
     REFRESH_CREDENTIAL = "the same one with a fresh credential"
-    RETRY_WITH_QUIRK = "the same one without what it rejects"
+    RETRY_WITH_QUIRK = "the same one, adapted to what it refused"
+    ANOTHER_MAKER = "a candidate of another maker, once"
     RETURN_ERROR = "the client's own error goes back"
 
 
@@ -68,6 +70,10 @@ class FailedAttempt:
     """The provider may have seen the request."""
     refused: ProviderRefusal | None = None
     """What a 402, 403, 413 or 429 says of limits and money."""
+    offer: Offer | None = None
+    """Whose it was."""
+    adapted: str = ""
+    """Parts of the request that were written otherwise for it."""
 
     @property
     def code(self) -> str:
@@ -98,6 +104,9 @@ _SPEAKS_OF_REQUEST = {400, 406, 411, 413, 414, 415, 422, 431, 451}
 _GONE = {404, 405, 410}
 _NOT_THE_CLIENTS = {About.KEY, About.MONEY, About.MODEL, About.ENDPOINT}
 """Topics that whoever runs the gateway can do something about, and no client."""
+_OUT = ("disabled", "not configured")
+_TEACHES = frozenset({400, 404, 413, 422, 500})
+_REFUSES_HISTORY = frozenset({400, 422})
 _DISABLES = {
     About.MODEL: Penalty.DISABLE_MODEL,
     About.ENDPOINT: Penalty.DISABLE_ENDPOINT,
@@ -129,6 +138,26 @@ def classify(
             NextStep.NEXT_CANDIDATE, mark, _reason(failed), counted=failed.sent
         )
     return _judge_status(failed, now, can_refresh)
+
+
+def may_teach(failed: FailedAttempt) -> bool:
+    """A refusal whose words may say how the body has to differ."""
+    return (
+        failed.kind == "status"
+        and failed.status in _TEACHES
+        and failed.error is not None
+        and failed.topic.about not in (About.TOO_LONG, About.KEY, About.MONEY)
+        and (failed.refused is None or failed.refused.kind == "too_large")
+    )
+
+
+def may_refuse_history(failed: FailedAttempt, judged: FailureVerdict) -> bool:
+    """An error that would go back, and may be about turns that another one takes."""
+    return (
+        judged.next is NextStep.RETURN_ERROR
+        and failed.status in _REFUSES_HISTORY
+        and failed.topic.about is not About.FLAGGED
+    )
 
 
 def _judge_status(
@@ -287,6 +316,13 @@ def final_response(
             UNSUPPORTED_DIALECT,
             f"No provider of {model!r} answers in this API format: {why}. Set the app to"
             " another format, or add a provider that speaks this one.",
+        )
+    unfit = [c for c in skipped if c.reason.startswith(CANNOT_TAKE)]
+    if unfit and not tried and all(c in unfit or c.state in _OUT for c in skipped):
+        return GatewayError(
+            400,
+            "unsupported_request",
+            f"No provider of {model!r} can take this request: {why}.",
         )
     soonest = min((c.returns_at for c in skipped if c.returns_at), default=None)
     states = {c.state for c in skipped}

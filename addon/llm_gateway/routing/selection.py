@@ -8,7 +8,8 @@ What this file does not know: clocks, sockets, the config's text. Limits and hea
 are asked through the small `RoutingState` protocol.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from llm_gateway.domain import (
@@ -31,6 +32,10 @@ from llm_gateway.routing.health import Unavailable
 
 NEAR_LIMIT_HEADROOM = 0.25
 """Headroom at or below which an offer is called near its limit (75 % used)."""
+
+CANNOT_TAKE = "cannot take it: "
+"""How the reason of a candidate begins that this very request is not for."""
+_NOBODY: Mapping[tuple[str, str, str], str] = MappingProxyType({})
 
 
 class RoutingState(Protocol):
@@ -67,19 +72,24 @@ def decide(
     affinity: tuple[str, str, str] | None = None,
     tie_break: Callable[[], float],
     exclude: frozenset[tuple[str, str, str]] = frozenset(),
+    unfit: Mapping[tuple[str, str, str], str] = _NOBODY,
     min_context_window: int | None = None,
 ) -> Decision:
     """Weigh every offer for this call.
 
     `ranks` holds those that have the asked name exactly, then by alias, then by
     wildcard: among offers that cost alike, an exact name beats an alias and an alias
-    beats a wildcard. `exclude` holds offers that failed for this call already; `min_context_window` asks for a
-    known context window above that many tokens; `tie_break` breaks ties.
+    beats a wildcard. `exclude` holds offers that failed for this call already, `unfit` those that
+    cannot take it, and why; `min_context_window` asks for a known context window above
+    that many tokens; `tie_break` breaks ties.
     """
     ready: list[tuple[tuple[float, ...], Candidate]] = []
     skipped: list[Candidate] = []
     for rank, offers in enumerate(ranks):
         for offer in offers:
+            if unfit and (why := unfit.get(offer.key)):
+                skipped.append(_skip(offer, CANNOT_TAKE + why, "ready"))
+                continue
             found = _weigh(call, offer, standings, exclude, min_context_window)
             if found.verdict is Verdict.SKIPPED:
                 skipped.append(found)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from llm_gateway.adaptation.quirks import Quirks
+from llm_gateway.adaptation.learned import LearnedQuirks
+from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects import SPECS
 from llm_gateway.domain import (
     Charge,
@@ -51,6 +52,12 @@ def tightest(*policies: Policy | None) -> Policy:
     return min((p for p in policies if p is not None), key=_TIGHTNESS.__getitem__)
 
 
+def largest_output(quirks: Quirks, dialect: Dialect) -> int | None:
+    """What `max_tokens`, or what the dialect calls it, may be at most."""
+    found = (quirks.value("limit", name, "<=") for name in SPECS[dialect].output_limits)
+    return min((int(n) for n in found if n and n.isdecimal()), default=None)
+
+
 @dataclass(slots=True)
 class RoutingContext:
     """What a decision is made of: who offers, what is used, who is well."""
@@ -60,7 +67,7 @@ class RoutingContext:
     health: HealthTracker = field(default_factory=HealthTracker)
     estimator: Estimator = field(default_factory=Estimator)
 
-    quirks: Quirks = field(default_factory=Quirks)
+    quirks: LearnedQuirks = field(default_factory=LearnedQuirks)
 
     def need(
         self,
@@ -90,7 +97,8 @@ class RoutingContext:
         """What `max_tokens` comes down to there, by the provider's row or its refusals."""
         if ask.max_tokens is None:
             return None
-        learned = self.quirks.of(offer.provider, offer.model).max_output
+        quirks = self.quirks.of(offer.provider, offer.model, ask.dialect)
+        learned = largest_output(quirks, ask.dialect) if quirks else None
         known = [n for n in (offer.max_output, learned) if n is not None]
         return most_output(ask, min(known)) if known else None
 

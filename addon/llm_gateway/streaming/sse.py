@@ -156,6 +156,24 @@ def data_of(raw: bytes) -> bytes:
     return b"\n".join(_value(line) for line in lines if _is(line, b"data"))
 
 
+def with_data(raw: bytes, data: bytes, new: bytes) -> bytes:
+    """The raw event with other data, all else as it is. data: as `data_of` gave it."""
+    if new == data:
+        return raw
+    if data in raw:
+        return raw.replace(data, new, 1)
+    # Several lines of data: their first takes the new one.
+    lines, out, done = raw.splitlines(keepends=True), [], False
+    for line in lines:
+        if not _is(line.removeprefix(BOM), b"data"):
+            out.append(line)
+        elif not done:
+            end = line[len(line.rstrip(b"\r\n")) :]
+            out.append(b"data: " + new + end)
+            done = True
+    return b"".join(out)
+
+
 def event_of(raw: bytes) -> SSEvent | None:
     """One raw event, read; None when it holds no data."""
     event = b""

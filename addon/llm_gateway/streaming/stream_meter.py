@@ -1,13 +1,16 @@
 """A meter on a stream: bytes go through, usage stays behind.
 
-The rule is that the client gets the bytes as they came, when they came. Two things may
-be asked for that bend it:
+The rule is that the client gets the bytes as they came, when they came. Three things
+may be asked for that bend it:
 
 strip_usage   The gateway asked for usage, the client did not: the one event that holds
               usage and no choice is taken out. Only while an unfinished event could
               still become that one (it has shown no choice yet) it is held back, which
               no client can notice: an event counts when its blank line has come.
 rename_model  Each event's `model` is replaced, so events go out whole.
+observer      The dialect reads what is issued and mends what would break its client. An
+              unfinished event waits for its blank line; one that needs no mend passes as
+              it came.
 
 And events that speak of an error are held until they are whole, and go out without the
 keys that a provider may repeat in them (`mask`).
@@ -22,11 +25,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from llm_gateway.accounting.usage import UsageCollector
 from llm_gateway.dialects import renamed_answer
+from llm_gateway.dialects.answer_observer import StreamObserver
 from llm_gateway.dialects.billed import Bill
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.domain import Usage
 from llm_gateway.streaming.large_event import LargeEvent
-from llm_gateway.streaming.sse import LONGEST, Framer, data_of, raw_events
+from llm_gateway.streaming.sse import LONGEST, Framer, data_of, raw_events, with_data
 
 _HELD = 16_384
 """Bytes of an unfinished event that are held back at most, when stripping."""
@@ -50,15 +54,20 @@ class StreamMeter:
         bills: Sequence[Bill] = (),
         rename_model: str | None = None,
         mask: Callable[[bytes], bytes] | None = None,
+        observer: StreamObserver | None = None,
     ) -> None:
         self._dialect = dialect
+        self._observer = observer
+        self._wants = None if observer is None else observer.wants
         self._usage_event = dialect.usage_event if strip_usage else None
         """What is taken out, if anything."""
         self._usage_key = dialect.usage_key
         self._usage_object = dialect.usage_object.search
         self._rename = rename_model
         self._mask = mask
-        self._as_it_came = self._usage_event is None and rename_model is None
+        self._as_it_came = (
+            self._usage_event is None and rename_model is None and observer is None
+        )
         self._tally = UsageCollector(
             dialect, reasoning_excluded=reasoning_excluded, bills=bills
         )
@@ -96,7 +105,10 @@ class StreamMeter:
         seen = frames.tail + chunk if frames.tail else chunk
         tells = self._mask is not None and _SPEAKS_OF_AN_ERROR in seen
         whole = frames.push(chunk)
-        if self._as_it_came and not waits and not tells:
+        if self._wants is not None and not frames.size:
+            out = self._consume_events(whole)[self._sent :]
+            self._sent = 0
+        elif self._as_it_came and not waits and not tells:
             if whole:
                 self._consume_events(whole)
             out = chunk
@@ -149,9 +161,11 @@ class StreamMeter:
             self._large = None
             return b""
         rest = self._frames.take()
+        out = self._consume_events(rest) if rest else b""
+        if self._observer is not None:
+            self._observer.finish()
         if not rest:
             return b""
-        out = self._consume_events(rest)
         if self._sent:
             return out[self._sent :]
         # Held back: an event that broke off is no event, and would only hide from the
@@ -222,7 +236,11 @@ class StreamMeter:
             return True
         if self._sent or self._as_it_came:
             return False
-        if self._rename is not None or self._usage_event is None:
+        if (
+            self._rename is not None
+            or self._usage_event is None
+            or self._observer is not None
+        ):
             return True
         begun = self._usage_event.has_begun_otherwise
         return frames.size <= _HELD and not begun(frames.open)
@@ -236,6 +254,8 @@ class StreamMeter:
         if not self._ended and self._may_end and self._may_end(data):
             self._look_for_end(data)
         self._last.append(data)
+        if self._wants is not None and self._wants(data) and self._observer is not None:
+            data = self._observed(data, self._observer)
         for text in self._texts(data):
             # \\uXXXX takes six bytes and stands for two or three.
             self._text_bytes += len(text) - 3 * text.count(b"\\u")
@@ -252,6 +272,21 @@ class StreamMeter:
             if event is not None and ours is not None and ours(event):
                 continue
             out.append(raw if self._rename is None else self._renamed(raw))
+        return b"".join(out)
+
+    def _observed(self, data: bytes, observer: StreamObserver) -> bytes:
+        """Whole events, those that are mended as they go to the client."""
+        said, out = self.first_content, []
+        events = raw_events(data)
+        for raw in events:
+            if len(events) == 1 or observer.wants(raw):
+                inner = data_of(raw)
+                found = observer.read(inner, said)
+                # Behind an error nothing is said about an end that did not come.
+                if found is not None and not (found.before and self._broke()):
+                    raw = found.before + with_data(raw, inner, found.data)
+            said = said or any(self._texts(raw))
+            out.append(raw)
         return b"".join(out)
 
     def _masked(self, data: bytes) -> bytes:
@@ -276,7 +311,7 @@ class StreamMeter:
         data = data_of(raw) or raw
         if self._rename is None or data not in raw:
             return raw
-        return raw.replace(data, renamed_answer(self._dialect, data, self._rename), 1)
+        return with_data(raw, data, renamed_answer(self._dialect, data, self._rename))
 
 
 def _parsed(data: bytes) -> Mapping[str, object] | None:

@@ -26,6 +26,8 @@ export class Cards {
     this.draft = structuredClone(config);
     this.changed = changed;
     this.inputs = new Map();
+    // What refusals taught is no part of the configuration: it stays as the server drew it.
+    this.learned = new Map([...parent.querySelectorAll("[data-learned]")].map((node) => [node.dataset.learned, node]));
     this.draw();
   }
 
@@ -61,7 +63,8 @@ export class Cards {
       ...(provider.models ?? []).map((model, n) => el("div", { class: "scope" },
         el("span", { class: "model-name" }, el("b", {}, model.name), model.mappedName && model.mappedName !== model.name ? el("span", { class: "alias" }, `as ${model.mappedName}`) : null,
           model.aliases?.length ? el("span", { class: "alias" }, `also ${model.aliases.join(", ")}`) : null),
-        el("div", {}, this.limits(model, [...path, "models", n]), this.prices(model, provider, [...path, "models", n])))));
+        el("div", {}, this.limits(model, [...path, "models", n]), this.prices(model, provider, [...path, "models", n])))),
+      this.learned.get(provider.id) ?? null);
   }
 
   toggle(label, owner, key, otherwise) {

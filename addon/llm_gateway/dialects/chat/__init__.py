@@ -3,7 +3,9 @@
 from llm_gateway.dialects import choices, openai_errors, openai_usage
 from llm_gateway.dialects.billed import openai_classes
 from llm_gateway.dialects.chat.adapter import adapt, needs_look
+from llm_gateway.dialects.chat.kept import history_calls, read_plain
 from llm_gateway.dialects.chat.request import read_conversation
+from llm_gateway.dialects.chat.stream_observer import ChatStream
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.stream_patterns import open_strings, strings
 from llm_gateway.domain import Dialect
@@ -35,6 +37,10 @@ CHAT = DialectSpec(
     stream_text=strings(*TEXT),
     open_text=open_strings(*TEXT),
     content_member="choices",
+    observe=ChatStream,
+    read_plain=read_plain,
+    history_member="messages",
+    history_calls=history_calls,
     find_usage=openai_usage.find_usage,
     read_usage=openai_usage.read_usage,
     usage_event=choices.USAGE_EVENT,

@@ -6,7 +6,9 @@ from llm_gateway.dialects.billed import iterations, messages_classes
 from llm_gateway.dialects.messages.adapter import adapt
 from llm_gateway.dialects.messages.answer import STREAM_END, has_content, holds_answer
 from llm_gateway.dialects.messages.errors import error_body, stream_error
+from llm_gateway.dialects.messages.kept import history_calls, read_plain
 from llm_gateway.dialects.messages.request import read_conversation
+from llm_gateway.dialects.messages.stream_observer import MessagesStream
 from llm_gateway.dialects.messages.usage import read_usage, usage_whole
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.stream_patterns import open_strings, strings
@@ -45,6 +47,10 @@ MESSAGES = DialectSpec(
     open_text=open_strings(*TEXT),
     content_member="content",
     model_holder="message",
+    observe=MessagesStream,
+    read_plain=read_plain,
+    history_member="messages",
+    history_calls=history_calls,
     find_usage=find_held_usage,
     read_usage=read_usage,
     usage_whole=usage_whole,

@@ -10,6 +10,11 @@ from llm_gateway.dialects.responses.answer import (
     is_pending,
 )
 from llm_gateway.dialects.responses.errors import stream_error
+from llm_gateway.dialects.responses.kept import (
+    ResponsesStream,
+    history_calls,
+    read_plain,
+)
 from llm_gateway.dialects.responses.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.stream_patterns import open_strings, strings
@@ -36,6 +41,10 @@ RESPONSES = DialectSpec(
     open_text=open_strings(*TEXT),
     content_member="output",
     model_holder="response",
+    observe=ResponsesStream,
+    read_plain=read_plain,
+    history_member="input",
+    history_calls=history_calls,
     find_usage=find_held_usage,
     read_usage=openai_usage.read_usage_whole,
     read_classes=openai_classes,

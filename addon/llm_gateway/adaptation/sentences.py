@@ -1,0 +1,59 @@
+"""A quirk as the end of a sentence that a person reads: "from now on " + `sentence(quirk)`.
+
+For the log, events, `llm-gateway quirks` and the pages. What is named in it may come from
+a provider's refusal: it is bounded by the vocabulary's form, and pages escape it.
+"""
+
+from llm_gateway.adaptation.vocabulary import Quirk
+
+_FORMS = {
+    "member": "without `{name}`",
+    "message": "without messages[].{name}",
+    "call": "without {name} in calls",
+    "tool": "without {name} in tools",
+    "rename": "with `{name}` as `{value}`",
+    "schema": "without {name} in schemas",
+    "sampling": "without `{name}`",
+    "effort": "with an effort of {value}",
+}
+_SPECIAL = {
+    ("message", "*"): "with the core members of messages only",
+    ("call", "*"): "with the core members of calls only",
+    ("role", "system", "first"): "with the system message first",
+    ("role", "system", "one"): "with one system message",
+    ("role", "assistant", "after_tool"): "with an assistant turn after a tool's",
+    ("role", "last", "user"): "with nothing after the user's last turn",
+    ("content", "text"): "with text contents as strings",
+    ("content", "null"): "with no null as content",
+    ("content", "empty"): "without empty turns",
+    ("reasoning", "out"): "without earlier thoughts",
+    ("signature", "google"): "with a signature on calls",
+    ("tool_choice", "forced", "auto"): "with an instruction for a forced tool",
+    ("tool_choice", "forced", "string"): "with a forced tool as a string",
+    ("tool_choice", "forced", "out"): "without forced tools",
+    ("tools", "parameters"): "with parameters in each tool",
+    ("tools", "one_strict"): "with one `strict` for all tools",
+    ("tools", "single"): "with parallel calls one by one",
+    ("thinking", "off", "forced_tool"): "without thinking beside a forced tool",
+    ("endpoint", "tools_with_effort", "responses"): "no tools beside an effort",
+}
+
+
+def sentence(quirk: Quirk) -> str:
+    """`without messages[].reasoning_content`, `with call ids that match [a-z]{9}`."""
+    kind, name, value, sign = quirk
+    said = _SPECIAL.get((kind, name, value)) or _SPECIAL.get((kind, name))
+    if said is not None:
+        return said
+    if kind == "id":
+        return f"with {name} ids that match {value}"
+    if kind == "role":
+        return f"with the role {name} as {value}"
+    if kind == "reasoning":
+        return f"with thoughts as {value or name}"
+    if kind == "limit":
+        return f"with `{name}` {'at most' if sign == '<=' else 'at least'} {value}"
+    if kind == "sampling" and value:
+        return f"with `{name}` {value} alone"
+    form = _FORMS.get(kind)
+    return form.format(name=name, value=value) if form else f"with {quirk}"

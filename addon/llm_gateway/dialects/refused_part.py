@@ -1,0 +1,98 @@
+"""Whether a refusal is about the conversation's history or about a parameter of the client's own.
+
+A history that one provider refuses may be what another one takes: it is asked. A wrong
+temperature, limit or schema of a tool is the client's mistake everywhere: it goes back.
+Pure; the words are a stranger's, and nothing is remembered of them.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+
+from llm_gateway.dialects.provider_errors import ProviderError
+
+HISTORY = ("messages", "input", "contents")
+"""Top-level members that hold the turns."""
+_NOT_OWN = frozenset({*HISTORY, "model", "system", "stream", "instructions"})
+_ASSISTANT = frozenset({"assistant", "model", "tool", "function"})
+_ITEMS = re.compile(
+    r"function_call|custom_tool|reasoning|compaction|item_reference|.+_call(?:_output)?"
+)
+_OF_HISTORY = re.compile(
+    r"\b(?:messages?|input|contents|body\.messages)[`'\"]?(?:\.\d|\[\d|/\d|\.content|[`'\"])"
+)
+"""`messages.1`, `messages[1]`, `/messages/1/content`, `'messages'`"""
+_TOOLS_SHAPE = re.compile(
+    r"schema for (?:function|tool)|function_?declarations|\btools?(?:\.\d|\[\d|/\d)",
+    re.IGNORECASE,
+)
+_WORDS = frozenset(
+    [
+        "stop",
+        "user",
+        "tools",
+        "n",
+        "store",
+        "include",
+        "text",
+        "metadata",
+        "reasoning",
+        "prompt",
+        "functions",
+        "audio",
+        "modalities",
+        "thinking",
+        "truncation",
+        "seed",
+    ]
+)
+"""Names that are words of plain sentences, too: they count where they stand as names."""
+
+
+def has_history(values: Mapping[str, object]) -> bool:
+    """A turn of the assistant or of a tool stands in the request."""
+    if values.get("previous_response_id") or values.get("conversation"):
+        return True
+    return any(
+        _is_answered(turn)
+        for key in HISTORY
+        if isinstance(turns := values.get(key), list)
+        for turn in turns
+    )
+
+
+def _is_answered(turn: object) -> bool:
+    if not isinstance(turn, dict):
+        return False
+    kind = turn.get("type")
+    role = turn.get("role")
+    return (isinstance(role, str) and role in _ASSISTANT) or (
+        isinstance(kind, str) and _ITEMS.fullmatch(kind) is not None
+    )
+
+
+def names_own_parameter(error: ProviderError, members: Collection[str]) -> bool:
+    """The refusal is about one of these top-level members, and not about the turns."""
+    if error.param:
+        top = re.split(r"[.\[/]", error.param.removeprefix("body.").strip("/"))[0]
+        if top in _NOT_OWN:
+            return top not in HISTORY and top in members
+        if top in members:
+            return True
+    text = error.text or error.message
+    if _OF_HISTORY.search(text):
+        return False
+    if "tools" in members and _TOOLS_SHAPE.search(text):
+        return True
+    return any(_named(name, text) for name in members if name not in _NOT_OWN)
+
+
+def _named(name: str, text: str) -> bool:
+    """In lower case, as an API spells it, or in CamelCase's words."""
+    low = re.escape(name.lower())
+    if name in _WORDS:
+        return (
+            re.search(rf"[`'\"/]{low}[`'\"/.\[]|^(?:body\.)?{low}\s*:", text, re.M)
+            is not None
+        )
+    camel = re.escape(name.lower().replace("_", ""))
+    return re.search(rf"(?<![a-z_])(?:{low}|{camel})(?![a-z])", text) is not None

@@ -1,0 +1,111 @@
+"""Answers on their way to a client: mended by their dialect, what they issue is kept.
+
+Calls, thoughts and signatures of every answer that goes through are remembered for who
+asked, whatever the provider, before the client can send the next request.
+"""
+
+from collections.abc import Callable
+
+from mitmproxy import http
+
+from llm_gateway.adaptation.kept_state import CallKey, asker_of, fingerprint
+from llm_gateway.app.state import AppState
+from llm_gateway.dialects.answer_observer import (
+    Answered,
+    Issued,
+    StreamObserver,
+    parsed,
+)
+from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.streaming.content_coding import BadCoding, decoded
+
+
+def observer(
+    runtime: AppState, exchange: Exchange, attempt: Attempt
+) -> StreamObserver | None:
+    """For the meter of a stream; None where the dialect has none."""
+    observe = exchange.dialect.observe
+    if observe is None or exchange.subpath:
+        return None
+    found = observe(_answered(runtime, exchange, attempt))
+    attempt.mended = found.mended
+    return found
+
+
+def mend(
+    runtime: AppState, exchange: Exchange, attempt: Attempt, response: http.Response
+) -> None:
+    """A plain answer that is held. What is changed is compressed no more."""
+    coding = response.headers.get("content-encoding", "")
+    try:
+        body = decoded(response.raw_content or b"", coding)
+    except BadCoding:
+        return
+    new = read_whole(runtime, exchange, attempt, body)
+    if new is not body:
+        response.headers.pop("content-encoding", None)
+        response.content = new
+
+
+def read_whole(
+    runtime: AppState, exchange: Exchange, attempt: Attempt, body: bytes
+) -> bytes:
+    """The body of a plain answer as it goes to the client; its calls are kept."""
+    read_plain = exchange.dialect.read_plain
+    if read_plain is None or exchange.subpath or not body:
+        return body
+    asked = _answered(runtime, exchange, attempt)
+    found = read_plain(body, asked)
+    if found.issued.calls or found.issued.signed:
+        asked.keep(found.issued)
+    attempt.mended |= found.mended
+    return found.body
+
+
+def _answered(runtime: AppState, exchange: Exchange, attempt: Attempt) -> Answered:
+    def keep(what: Issued) -> None:
+        _keep(runtime, exchange, attempt, what)
+
+    def history() -> bytes:
+        body = exchange.body
+        where = exchange.dialect.history_member
+        return b"".join(
+            body.raw[m.start : m.end] for m in body.members if m.key == where
+        )
+
+    return Answered(history, exchange.call.ask.n, keep)
+
+
+def _keep(
+    runtime: AppState, exchange: Exchange, attempt: Attempt, what: Issued
+) -> None:
+    call, kept = exchange.call, runtime.kept
+    maker = attempt.upstream.maker(attempt.candidate.offer.model)
+    for block in what.signed:
+        kept.signed.remember(block, maker)
+    if what.calls:
+        kept.remember(
+            asker_of(call.known_client, call.client),
+            maker,
+            what.calls,
+            conversation=call.ask.opening,
+            earlier=_earlier(exchange),
+        )
+
+
+def _earlier(exchange: Exchange) -> Callable[[CallKey], int]:
+    """How often a call stands in the history that was answered; reads it when asked."""
+    read = exchange.dialect.history_calls
+
+    def count(call: CallKey) -> int:
+        values = parsed(exchange.body.raw)
+        if read is None or values is None:
+            return 0
+        which = call.id, fingerprint(call.name, call.arguments)
+        return sum(
+            (one.id, fingerprint(one.name, one.arguments)) == which
+            for one in read(values)
+            if one.id == call.id
+        )
+
+    return count

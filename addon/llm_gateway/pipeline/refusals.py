@@ -1,0 +1,160 @@
+"""Refusals that teach or are about a history: adapted and sent again, or another maker is asked.
+
+What lives here: `Refusals`. A wording of the table teaches a quirk, and the same candidate
+gets the request again, at most `MOST_RESENDS` times; what nothing mends, and may be about
+the turns of a conversation, goes to another maker once.
+
+What this file does not know: other failures (failures.py), what a wording says.
+"""
+
+from dataclasses import dataclass, replace
+
+from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.adaptation.wordings import Lesson, learn
+from llm_gateway.app.log_redaction import mask_of
+from llm_gateway.app.state import AppState
+from llm_gateway.dialects.error_shapes import words_of_body
+from llm_gateway.dialects.refused_part import has_history, names_own_parameter
+from llm_gateway.domain import Charge
+from llm_gateway.pipeline import lessons
+from llm_gateway.pipeline.adapting import adapt, known_quirks, sent_values
+from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.settlement import Settlement
+from llm_gateway.routing.failure_policy import (
+    FailedAttempt,
+    FailureVerdict,
+    NextStep,
+    Penalty,
+    may_refuse_history,
+    may_teach,
+)
+
+MOST_RESENDS = 3
+"""For one candidate and request. What one more refusal teaches is kept for the next."""
+
+
+@dataclass(slots=True)
+class Refusals:
+    runtime: AppState
+    settling: Settlement
+
+    def judge(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        failed: FailedAttempt,
+        judged: FailureVerdict,
+    ) -> FailureVerdict:
+        """The verdict, or what comes of it where the refusal teaches or is about turns."""
+        helped = False
+        if may_teach(failed):
+            step, helped = self._learn(exchange, attempt, failed)
+            if step is not None:
+                return replace(judged, next=step, penalty=Penalty.NOTHING)
+        if may_refuse_history(failed, judged):
+            return self._of_history(exchange, attempt, failed, judged, helped=helped)
+        return judged
+
+    def _learn(
+        self, exchange: Exchange, attempt: Attempt, failed: FailedAttempt
+    ) -> tuple[NextStep | None, bool]:
+        """What the refusal's wording teaches is remembered.
+
+        What comes of it, None: nothing; and whether there was a lesson that may help,
+        the next request at least.
+        """
+        offer, dialect = attempt.candidate.offer, exchange.dialect
+        assert failed.error is not None
+        lesson = learn(
+            dialect.name,
+            failed.status or 0,
+            failed.error,
+            sent_values(exchange, attempt),
+            attempt.quirks,
+        )
+        if lesson is None:
+            return None, False
+        words = mask_of(exchange.catalog).text(words_of_body(failed.body))
+        new = lessons.remember(
+            self.runtime, attempt.upstream, offer, dialect.name, lesson, words
+        )
+        # Another request may have been taught the same while this one was on its way.
+        quirks = known_quirks(self.runtime.quirks, attempt.upstream, offer, dialect)
+        again = adapt(self.runtime, exchange, attempt.upstream, offer, quirks)
+        if again.unfit:
+            exchange.unfit[offer.key] = again.unfit
+            exchange.refused_unfit = failed
+            return NextStep.NEXT_CANDIDATE, True
+        taught = exchange.resends.setdefault(offer.key, [])
+        if len(taught) >= MOST_RESENDS:
+            return None, True
+        if again == attempt.adapted and not _changes_more(lesson, quirks):
+            lessons.take_back(self.runtime, offer, dialect.name, new)
+            return None, False
+        taught.append((lesson.quirks, new))
+        return NextStep.RETRY_WITH_QUIRK, True
+
+    def resend(
+        self, exchange: Exchange, attempt: Attempt, failed: FailedAttempt, now: float
+    ) -> None:
+        """The same candidate at once, adapted. The refused request counts as a request,
+        and is a row of its own; nobody is to blame."""
+        runtime = self.runtime
+        offer = attempt.candidate.offer
+        runtime.health.release_probe(offer.key)
+        runtime.health.answered(offer.key, exchange.dialect.name)
+        runtime.limiter.settle(attempt.reservation, Charge(requests=1), now)
+        record = attempt.record
+        record.tokens = record.cost = 0
+        taught, _ = exchange.resends[offer.key][-1]
+        record.reason = ", ".join(map(str, taught))
+        record.status = failed.status
+        self.settling.end_attempt(exchange, "repaired")
+        exchange.repeat = attempt.candidate
+        runtime.state_dirty = True
+
+    def _of_history(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        failed: FailedAttempt,
+        judged: FailureVerdict,
+        *,
+        helped: bool,
+    ) -> FailureVerdict:
+        """A refusal that no lesson mends: of the turns, or of the client's own mistake?
+
+        What was learned on the way here has not helped, and is taken back; but not where
+        the client's mistake has nothing to do with it, or another lesson came.
+        """
+        members = [m.key for m in exchange.body.members]
+        if failed.error is not None and names_own_parameter(failed.error, members):
+            return judged
+        offer = attempt.candidate.offer
+        for _, new in () if helped else exchange.resends.get(offer.key, ()):
+            lessons.take_back(self.runtime, offer, exchange.dialect.name, new)
+        if exchange.refused_history is not None or not has_history(exchange.values()):
+            return judged
+        return replace(judged, next=NextStep.ANOTHER_MAKER)
+
+
+def same_maker(exchange: Exchange, attempt: Attempt) -> set[tuple[str, str, str]]:
+    """Offers of whoever refused: the same type at the same address says the same."""
+    upstreams = exchange.catalog.upstreams
+    maker = attempt.upstream.type_info.type, attempt.upstream.origin
+    found = {attempt.candidate.offer.key}
+    for offer in (offer for rank in exchange.ranks for offer in rank):
+        other = upstreams.get((offer.provider, offer.account))
+        if other is not None and (other.type_info.type, other.origin) == maker:
+            found.add(offer.key)
+    return found
+
+
+def _changes_more(lesson: Lesson, known: Quirks) -> bool:
+    """It changes what the gateway itself put in, or what routing lowers."""
+    held = frozenset(known)
+    return any(
+        quirk in held
+        and (quirk.kind == "limit" or quirk[:2] == ("member", "stream_options"))
+        for quirk in lesson.quirks
+    )

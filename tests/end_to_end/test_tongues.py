@@ -1,0 +1,477 @@
+"""Providers of one dialect speak different tongues: refusals teach, histories move on, errors are readable.
+
+One gateway and one fake that plays a script per provider, told apart by the path.
+"""
+
+import contextlib
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from fakes import Answer, FakeProvider, Gate, Received, answers
+
+from gateway import GatewayProcess, provider
+
+from .conftest import Start
+from .failing import error, priced
+
+CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+CALL = {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": "{}"}}  # fmt: skip
+MANY = ("store", "metadata", "service_tier", "user", "parallel_tool_calls")
+KEY = "sk-CANARY-shape"
+
+Refuses = Callable[[dict[str, Any]], tuple[int, object] | None]
+"""Body -> (status, error body), or None: it is taken."""
+
+
+def unsupported(name: str) -> tuple[int, object]:
+    words = f"'messages.1' : for 'role:assistant' the following must be satisfied[('messages.1' : property '{name}' is unsupported)]"
+    return 400, error(words, "invalid_request_error")
+
+
+def unknown(name: str) -> tuple[int, object]:
+    found = {
+        "message": f"Unknown parameter: '{name}'.",
+        "type": "invalid_request_error",
+    }
+    return 400, {"error": {**found, "param": name, "code": "unknown_parameter"}}
+
+
+def refuses_members(*names: str) -> Refuses:
+    def look(body: dict[str, Any]) -> tuple[int, object] | None:
+        found = [n for m in body["messages"] for n in names if n in m]
+        return unsupported(found[0]) if found else None
+
+    return look
+
+
+def refuses_top(*names: str) -> Refuses:
+    def look(body: dict[str, Any]) -> tuple[int, object] | None:
+        found = [name for name in names if name in body]
+        return unknown(found[0]) if found else None
+
+    return look
+
+
+def mystery(body: dict[str, Any]) -> tuple[int, object] | None:
+    """What no table knows, about every history."""
+    if len(body["messages"]) < 2:
+        return None
+    return 422, {"error": {"message": "Dialog part three is not admissible."}}
+
+
+def always(status: int, body: object) -> Refuses:
+    return lambda _: (status, body)
+
+
+class Stage:
+    """Providers at one fake, told apart by their path; a model of each one's own."""
+
+    def __init__(self, fake: FakeProvider) -> None:
+        self.fake = fake
+        self.scripts: dict[str, Refuses] = {}
+        self.doors: dict[str, Gate] = {}
+        self.gateway: GatewayProcess
+
+    def answer(self, request: Received) -> Answer:
+        body = json.loads(request.body)
+        script = self.scripts.get(request.target.split("/")[1])
+        refused = script(body) if script else None
+        if refused is None:
+            return answers.ok("fine")(request)
+        status, said = refused
+        if isinstance(said, bytes):
+            coded = (("content-encoding", "gzip"),)
+            return Answer(status, (answers.JSON, *coded), (gzip.compress(said),))
+        id = request.target.split("/")[1]
+        doors = [self.doors[id]] if id in self.doors else []
+        return Answer(status, (answers.JSON,), (*doors, json.dumps(said).encode()))
+
+    def provider(self, id: str, script: Refuses | None = None, **more: Any) -> Any:
+        """Asked for as `m-ID`, or as `model` says; `price` makes it come later."""
+        if script is not None:
+            self.scripts[id] = script
+        name, price = more.pop("model", f"m-{id}"), more.pop("price", 1)
+        models = [
+            {**priced(price, "up")[0], "mappedName": name, **more.pop("of_model", {})}
+        ]
+        entry = provider(self.fake, id, **more)
+        return {**entry, "baseURL": f"{self.fake.base_url}/{id}/v1", "models": models}
+
+    def asked(self, id: str) -> list[dict[str, Any]]:
+        found = [r for r in self.fake.requests if r.target.startswith(f"/{id}/")]
+        return [json.loads(r.body) for r in found]
+
+    def serve(self, *providers: Any) -> GatewayProcess:
+        self.gateway.write_config({"providers": list(providers)})
+        status, _, said = self.gateway.ask(
+            "POST", "/admin/reload", headers=self.gateway.admin
+        )
+        assert status == 200, said
+        return self.gateway
+
+    def talk(self, model: str, **turn: Any) -> tuple[int, dict[str, str], Any]:
+        """A user's text, a turn with a call, its result; `turn`: further members of it."""
+        return self.gateway.post(CHAT, {"model": model, "messages": history(**turn)})
+
+
+def history(**turn: Any) -> list[dict[str, Any]]:
+    return [
+        {"role": "user", "content": "Hello!"},
+        {"role": "assistant", "content": "", "tool_calls": [CALL], **turn},
+        {"role": "tool", "tool_call_id": "call_1", "content": "3"},
+    ]
+
+
+@pytest.fixture(scope="module")
+def stage(start_shared: Start) -> Iterator[Stage]:
+    with contextlib.ExitStack() as stack:
+        found: Stage
+        fake = stack.enter_context(FakeProvider(lambda r: found.answer(r)))
+        found = Stage(fake)
+        found.gateway = start_shared({"providers": []})
+        yield found
+
+
+def attempts(gateway: GatewayProcess, headers: dict[str, str]) -> list[dict[str, Any]]:
+    id = headers["x-gateway-request-id"]
+    gateway.ended_one(id)
+    return gateway.rows("select * from attempts where request = ? order by n", id)
+
+
+def row(gateway: GatewayProcess, headers: dict[str, str]) -> dict[str, Any]:
+    return gateway.ended_one(headers["x-gateway-request-id"])[0]
+
+
+# -- resends
+
+
+def test_a_resend_is_a_row_and_counts(stage: Stage) -> None:
+    limits = {"of_model": {"limits": {"requestsPerDay": 4}}}
+    gateway = stage.serve(stage.provider("rows", refuses_members("channel"), **limits))
+    status, headers, _ = stage.talk("m-rows", channel="analysis", refusal=None)
+    assert (status, headers["x-gateway-attempts"]) == (200, "2")
+    assert "channel" in headers["x-gateway-adapted"]
+    first, second = attempts(gateway, headers)
+    assert (first["outcome"], first["status"], first["counted"]) == ("repaired", 400, 1)
+    assert first["reason"].startswith("message:")
+    assert (first["tokens"], first["cost_nano"]) == (0, 0)
+    assert second["outcome"] == "ok"
+    found = row(gateway, headers)
+    assert found["adapted"] == headers["x-gateway-adapted"]
+    # from the first byte on, without a refusal, and without the name where it is not sent
+    status, headers, _ = stage.talk("m-rows", channel="analysis")
+    assert (status, headers["x-gateway-attempts"]) == (200, "1")
+    status, headers, _ = gateway.chat("m-rows")
+    assert (status, headers.get("x-gateway-adapted")) == (200, None)
+    assert len(stage.asked("rows")) == 4
+    assert gateway.chat("m-rows")[0] == 429
+
+
+def test_no_resend_passes_a_limit(stage: Stage) -> None:
+    limits = {"of_model": {"limits": {"requestsPerDay": 1}}}
+    first = stage.provider("tight", refuses_members("channel"), model="m-t", **limits)
+    gateway = stage.serve(first, stage.provider("tight-2", model="m-t", price=5))
+    status, headers, _ = stage.talk("m-t", channel="analysis")
+    assert (status, headers["x-gateway-provider"]) == (200, "tight-2")
+    assert len(stage.asked("tight")) == 1
+    assert [a["outcome"] for a in attempts(gateway, headers)] == ["repaired", "ok"]
+
+
+def test_three_resends_at_most_and_what_the_last_refusal_taught_is_kept(
+    stage: Stage,
+) -> None:
+    gateway = stage.serve(stage.provider("four", refuses_top(*MANY[:4])))
+    asked = dict.fromkeys(MANY[:4], "x")
+    status, headers, said = gateway.chat("m-four", **asked)
+    outcomes = [a["outcome"] for a in attempts(gateway, headers)]
+    assert (status, outcomes) == (400, ["repaired"] * 3 + ["failed"])
+    assert "Unknown parameter" in said["error"]["message"]
+    status, headers, _ = gateway.chat("m-four", **asked)
+    assert (status, headers["x-gateway-attempts"]) == (200, "1")
+    assert not set(asked) & set(stage.asked("four")[-1])
+
+
+def test_ever_new_words_are_bounded(stage: Stage) -> None:
+    words = iter(range(10_000))
+
+    def script(body: dict[str, Any]) -> tuple[int, object]:
+        return 400, error(f"'x{next(words)}' is unsupported", "")
+
+    gateway = stage.serve(stage.provider("words", script))
+    for _ in range(3):
+        at = len(stage.asked("words"))
+        status, _, said = stage.talk("m-words", channel="a")
+        assert (status, "is unsupported" in said["error"]["message"]) == (400, True)
+        assert len(stage.asked("words")) - at <= 4
+    assert len(gateway.rows("select * from quirks where provider = 'words'")) <= 64
+
+
+def test_whoever_was_on_the_way_meanwhile_is_sent_again_too(stage: Stage) -> None:
+    door = stage.doors["crowd"] = Gate()
+    gateway = stage.serve(stage.provider("crowd", refuses_members("channel")))
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(stage.talk, "m-crowd", channel="a") for _ in range(6)]
+        gateway.wait_for(lambda: door.arrived == 6, "six refusals")
+        door.open()
+    assert [one.result()[0] for one in asked] == [200] * 6
+    assert len(stage.asked("crowd")) == 12
+
+
+@pytest.mark.parametrize("name", ["model", "messages", "tools"])
+def test_what_every_request_needs_is_never_taken_away(stage: Stage, name: str) -> None:
+    gateway = stage.serve(stage.provider(f"need-{name}", always(*unknown(name))))
+    status, headers, _ = gateway.chat(f"m-need-{name}", tools=[])
+    assert (status, headers["x-gateway-attempts"]) == (400, "1")
+    sql = "select * from quirks where provider = ?"
+    assert gateway.rows(sql, f"need-{name}") == []
+
+
+def test_the_decision_says_what_was_changed(stage: Stage) -> None:
+    gateway = stage.serve(stage.provider("told", refuses_members("channel")))
+    for _ in range(2):
+        _, headers, _ = stage.talk("m-told", channel="SECRET-CONTENT")
+        id = row(gateway, headers)["id"]
+        text = gateway.rows("select candidates from decisions where request = ?", id)[
+            0
+        ]["candidates"]
+        [candidate] = json.loads(text)
+        found = candidate["adaptation"]
+        assert found["pair"] is None
+        assert [sorted(one) for one in found["dropped"]] == [["part", "why"]] * len(
+            found["dropped"]
+        )
+        assert any(
+            "channel" in one["part"] or one["part"] == "messages"
+            for one in found["dropped"]
+        )
+        assert "SECRET-CONTENT" not in text
+    _, headers, _ = gateway.chat("m-told")
+    id = row(gateway, headers)["id"]
+    [text] = gateway.rows("select candidates from decisions where request = ?", id)
+    assert json.loads(text["candidates"])[0]["adaptation"] is None
+
+
+def test_without_quirks_no_byte_changes(stage: Stage) -> None:
+    stage.serve(stage.provider("bytes"))
+    body = b'{ "model" : "up",\n"messages":[{"role":"user","content":"\\u00e9 \xc3\xa9", "x" : 1.0e2}] ,"temperature":0.70}'
+    assert stage.gateway.post(CHAT, body.replace(b"up", b"m-bytes"))[0] == 200
+    [request] = [r for r in stage.fake.requests if r.target.startswith("/bytes/")]
+    assert request.body == body
+
+
+# -- what is learned is kept
+
+
+def test_the_ledger_the_log_and_the_events_say_it_once(stage: Stage) -> None:
+    script = refuses_members("channel")
+    gateway = stage.serve(stage.provider("said", script))
+    for _ in range(3):
+        assert stage.talk("m-said", channel="a")[0] == 200
+    found = gateway.wait_rows(
+        "select * from quirks where provider = 'said' order by quirk desc",
+        lambda rows: bool(rows) and all(row["uses"] == 3 for row in rows),
+    )
+    assert {(q["model"], q["dialect"]) for q in found} == {("up", "chat")}
+    assert {q["quirk"] for q in found} == {"message:channel", "message:*"}
+    assert all("is unsupported" in q["words"] for q in found)
+    events = gateway.rows(
+        "select * from events where kind = 'quirk' and subject = 'said/up'"
+    )
+    assert len(events) == 1
+    line = f"said/up: from now on {', '.join(q['says'] for q in found)} (it refused: "
+    assert line in gateway.log()
+
+
+def test_forgotten_by_hand_or_when_the_address_changes(stage: Stage) -> None:
+    def refusals() -> int:
+        at = len(stage.asked("moved"))
+        assert stage.talk("m-moved", channel="a")[0] == 200
+        return len(stage.asked("moved")) - at - 1
+
+    entry = stage.provider("moved", refuses_members("channel"))
+    gateway = stage.serve(entry)
+    assert [refusals(), refusals()] == [1, 0]
+    path = "/admin/quirks/forget"
+    assert gateway.post(path, {"provider": "moved"})[0] == 401
+    assert gateway.post(path, {"model": "up"}, gateway.admin)[0] == 400
+    _, _, said = gateway.post(path, {"provider": "moved", "model": "x"}, gateway.admin)
+    assert said == {"forgotten": 0}
+    _, _, said = gateway.post(path, {"provider": "moved"}, gateway.admin)
+    assert said["forgotten"] > 0
+    assert [refusals(), refusals()] == [1, 0]
+    stage.serve({**entry, "apiKey": "sk-CANARY-another"})
+    assert refusals() == 0
+    stage.serve({**entry, "baseURL": f"{entry['baseURL']}/"[:-3] + "elsewhere/v1"})
+    assert refusals() == 1
+
+
+# -- refused histories
+
+
+def test_a_refused_history_moves_on_once_and_nobody_is_blamed(stage: Stage) -> None:
+    second = stage.provider("taker", model="m-h", price=5)
+    gateway = stage.serve(stage.provider("refuser", mystery, model="m-h"), second)
+    for _ in range(6):  # five strikes in a row would open a circuit
+        status, headers, _ = stage.talk("m-h")
+        assert (status, headers["x-gateway-provider"]) == (200, "taker")
+    assert stage.asked("taker") == stage.asked("refuser")
+    status, headers, _ = gateway.chat("m-h")
+    assert (status, headers["x-gateway-provider"]) == (200, "refuser")
+
+
+@pytest.mark.parametrize(
+    ("name", "second", "third_asked"),
+    [
+        ("both refuse", mystery, False),
+        ("the second is down", always(503, error("busy", "busy")), True),
+    ],
+)
+def test_the_first_refusal_goes_back_or_a_third_is_asked(
+    stage: Stage, name: str, second: Refuses, third_asked: bool
+) -> None:
+    slug = name.replace(" ", "-")
+    first = always(400, error("Conversation 0x1F7 is stuck.", "E77"))
+    gateway = stage.serve(
+        stage.provider(f"1-{slug}", first, model=slug),
+        stage.provider(f"2-{slug}", second, model=slug, price=5),
+        stage.provider(f"3-{slug}", model=slug, price=9),
+    )
+    status, headers, said = stage.talk(slug)
+    assert len(stage.asked(f"3-{slug}")) == third_asked
+    if third_asked:
+        assert (status, headers["x-gateway-provider"]) == (200, f"3-{slug}")
+        return
+    assert (status, said["error"]["code"]) == (400, "E77")
+    assert headers["x-gateway-provider"] == f"1-{slug}"
+    assert row(gateway, headers)["provider"] == f"1-{slug}"
+
+
+def test_the_same_maker_is_not_asked_again(stage: Stage) -> None:
+    first = stage.provider("maker", mystery, model="m-k")
+    twin = {**first, "id": "twin", "models": [{**first["models"][0], "name": "up2"}]}
+    stage.serve(first, twin, stage.provider("other-maker", model="m-k", price=5))
+    status, headers, _ = stage.talk("m-k")
+    assert (status, headers["x-gateway-provider"]) == (200, "other-maker")
+    assert len(stage.asked("maker")) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "param"),
+    [
+        ("Invalid value for 'temperature': expected a number.", "temperature"),
+        ("temperature must be between 0 and 2", None),
+        ("Invalid schema for function 'add': x", "tools[0].function.parameters"),
+    ],
+)
+def test_a_mistake_of_the_clients_own_goes_back_at_once(
+    stage: Stage, words: str, param: str | None
+) -> None:
+    said = {
+        "error": {"message": words, "type": "invalid_request_error", "param": param}
+    }
+    first = stage.provider("own", always(400, said), model="m-own")
+    gateway = stage.serve(first, stage.provider("behind", model="m-own", price=5))
+    body = {"model": "m-own", "messages": history(), "temperature": 9, "tools": [{}]}
+    status, headers, found = gateway.post(CHAT, body)
+    assert (status, found) == (400, said)
+    assert headers["x-gateway-attempts"] == "1"
+    assert stage.asked("behind") == []
+
+
+def test_without_a_history_a_refusal_goes_back_at_once(stage: Stage) -> None:
+    first = stage.provider("plain", always(400, error("No.", "E1")), model="m-p")
+    gateway = stage.serve(first, stage.provider("behind-p", model="m-p", price=5))
+    assert gateway.chat("m-p")[0] == 400
+    assert stage.asked("behind-p") == []
+
+
+# -- errors in the dialect's own shape
+
+WORDS = 'Input should be a number, "hot" is none'
+SHAPES: dict[str, tuple[int, object]] = {
+    "mistral": (422, {"object": "error", "message": {"detail": [{"type": "float_parsing", "loc": ["body", "temperature"], "msg": WORDS}]}, "type": "invalid_request_error", "param": None, "code": None}),
+    "gemini": (400, [{"error": {"code": 400, "message": WORDS, "status": "INVALID_ARGUMENT"}}]),
+    "cloudflare": (400, {"errors": [{"message": WORDS, "code": 5006}], "success": False, "result": {}}),
+    "nim": (400, {"type": "urn:x:bad-request", "title": "Bad Request", "status": 400, "detail": WORDS}),
+    "on top": (422, {"message": WORDS, "type": "invalid_request_error", "param": "temperature", "code": "wrong"}),
+    "fastapi": (422, {"detail": [{"loc": ["body", "temperature"], "msg": WORDS, "type": "x"}]}),
+    "openrouter": (400, {"error": {"code": 400, "message": "Provider returned error", "metadata": {"raw": json.dumps({"error": {"message": WORDS}})}}}),
+    "text": (400, {"error": WORDS}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+@pytest.mark.parametrize("name", SHAPES)
+def test_errors_have_the_dialects_shape(stage: Stage, name: str, path: str) -> None:
+    status, body = SHAPES[name]
+    id = f"{name.replace(' ', '-')}-{len(path)}"
+    spoken = {"dialects": ["chat", "messages"]}
+    gateway = stage.serve(stage.provider(id, always(status, body), **spoken))
+    asked = {"model": f"m-{id}", "messages": [{"role": "user", "content": "x"}], "max_tokens": 9, "temperature": "hot"}  # fmt: skip
+    got, headers, said = gateway.post(path, asked)
+    assert got == status
+    assert WORDS in said["error"]["message"]
+    assert isinstance(said["error"]["type"], str)
+    assert said.get("type") == ("error" if path == MESSAGES else None)
+    if path == CHAT:
+        assert all(isinstance(said["error"][k], str | None) for k in ("param", "code"))
+    assert headers["x-gateway-provider"] == id
+    assert headers["content-type"].startswith("application/json")
+    found = row(gateway, headers)
+    assert (found["provider"], found["outcome"]) == (id, "error")
+    assert f"-> {id}/up: error {status}" in gateway.log()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": f"bad {KEY}", "type": "x"}},
+        {"message": {"detail": [{"loc": ["body"], "msg": f"bad {KEY}"}]}},
+        json.dumps({"message": f"bad {KEY}"}).replace("-", "\\u002d").encode(),
+    ],
+)
+def test_keys_are_masked_in_any_shape(stage: Stage, body: object) -> None:
+    gateway = stage.serve(stage.provider("shape", always(400, body)))
+    status, _, said = gateway.chat("m-shape")
+    assert (status, said["error"]["message"].split()[-1]) == (400, "***")
+
+
+# -- who cannot take it at all
+
+
+def test_a_model_that_is_not_for_this_request_is_skipped_with_the_reason(
+    stage: Stage,
+) -> None:
+    words = "Function tools with reasoning_effort are not supported for gpt-5.4 in /v1/chat/completions. Please use /v1/responses instead."
+
+    def script(body: dict[str, Any]) -> tuple[int, object] | None:
+        both = "tools" in body and "reasoning_effort" in body
+        return (400, error(words, "unsupported")) if both else None
+
+    tool = {"type": "function", "function": {"name": "add", "parameters": {}}}
+    gateway = stage.serve(stage.provider("there", script))
+    asked = {"tools": [tool], "reasoning_effort": "low"}
+    status, _, said = gateway.chat("m-there", **asked)
+    assert (status, said["error"]["message"]) == (400, words)
+    status, _, said = gateway.chat("m-there", **asked)
+    assert (status, said["error"]["code"]) == (400, "unsupported_request")
+    assert "there/up: cannot take it: " in said["error"]["message"]
+    assert len(stage.asked("there")) == 1
+    assert gateway.chat("m-there", tools=[tool])[0] == 200
+
+
+# -- a restart
+
+
+def test_a_restart_keeps_what_was_learned(stage: Stage) -> None:
+    gateway = stage.serve(stage.provider("kept", refuses_members("channel")))
+    assert stage.talk("m-kept", channel="a")[0] == 200
+    gateway.stop()
+    gateway.start()
+    status, headers, _ = stage.talk("m-kept", channel="a")
+    assert (status, headers["x-gateway-attempts"]) == (200, "1")
+    assert len(stage.asked("kept")) == 3
