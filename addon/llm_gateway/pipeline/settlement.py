@@ -85,7 +85,7 @@ class Settlement:
         response.headers.pop("content-length", None)
         if undone is None:
             response.stream = metered(meter, lambda: self._tail(exchange))
-        elif renames:
+        elif renames or attempt.adapted.restore is not None:
             # What is changed cannot stay compressed.
             response.headers.pop("content-encoding", None)
             through = metered(meter, lambda: self._tail(exchange))
