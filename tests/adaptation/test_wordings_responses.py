@@ -347,44 +347,45 @@ def test_the_clients_own_mistakes_teach_nothing(message, body):
     assert lesson(message, body) == []
 
 
+TRAILING = {"input": [USER, THOUGHT, USER]}
 STEPS = [
     (
         "Item 'rs_1' of type 'reasoning' was provided without its required following item.",
-        LOOP,
-        ["state:followed=whole"],
-        ["state:reasoning=out"],
+        (TRAILING, ["state:followed=whole"]),
+        (LOOP, ["state:reasoning=out"]),
     ),
     (
         "Invalid 'input[1].id': 'fc_1'. Expected an ID that begins with 'ctc'.",
-        LOOP,
-        ["id:item=prefix"],
-        ["id:item=out"],
+        ({"input": [{**CALL, "id": "x"}]}, ["id:item=prefix"]),
+        (LOOP, ["id:item=out"]),
     ),
     (
         "Unsupported parameter: 'temperature' is not supported with this model.",
-        {"temperature": 0, **effort("low")},
-        ["sampling:temperature=no_effort"],
-        ["sampling:temperature"],
+        ({"temperature": 0, **effort("low")}, ["sampling:temperature=no_effort"]),
+        ({"temperature": 0}, ["sampling:temperature"]),
     ),
     (
         "Cannot determine type of 'item'",
-        LOOP,
-        [*FORMS, WITH_REASONING, "content:null", "message:*"],
-        [ITEMS],
+        (
+            items("custom_tool_call"),
+            [*FORMS, WITH_REASONING, "content:null", "message:*"],
+        ),
+        (LOOP, [ITEMS]),
     ),
     (
         "Invalid Responses API request",
-        CODEX,
-        [*FORMS, "tool_type:*=function", "content:null"],
-        [WITH_REASONING, "message:*"],
+        (CODEX, [*FORMS, "tool_type:*=function", "content:null"]),
+        (items("agent_message"), [WITH_REASONING, "message:*"]),
     ),
 ]
 
 
-@pytest.mark.parametrize(("message", "body", "first", "second"), STEPS)
-def test_one_step_after_the_other(message, body, first, second):
-    assert lesson(message, body) == first
-    assert lesson(message, body, Quirks.parse(*first)) == second
+@pytest.mark.parametrize(("message", "first", "second"), STEPS)
+def test_one_step_after_the_other(message, first, second):
+    body, quirks = first
+    assert lesson(message, body) == quirks
+    body, others = second
+    assert lesson(message, body, Quirks.parse(*quirks)) == others
 
 
 def test_a_place_is_named_in_a_member_of_its_own():

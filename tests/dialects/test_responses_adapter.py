@@ -523,6 +523,12 @@ def test_a_foreign_compaction_is_unfit():
     assert found.unfit == "cannot read the compaction of another provider"
 
 
+def test_a_compaction_goes_back_to_its_issuer():
+    body = {"input": [{**COMPACTION, "encrypted_content": "O" * 40}]}
+    assert adapted(body, "item:compaction*=unfit", recall=FOREIGN)[1] == UNCHANGED
+    assert adapted(body, "item:compaction*=unfit")[1].unfit
+
+
 def test_no_ciphertext_where_plain_text_is_read():
     """What nobody was seen to issue is no plain text for sure."""
     unknown = {**THOUGHT, "encrypted_content": "U" * 40}

@@ -15,6 +15,7 @@ from typing import cast
 
 from pydantic import SecretStr
 
+from llm_gateway.adaptation.conversation_quirks import ConversationQuirks
 from llm_gateway.adaptation.kept_state import KeptState, Recall, asker_of
 from llm_gateway.app.background import Background
 from llm_gateway.app.notices import Notices
@@ -74,6 +75,7 @@ class AppState(RoutingContext):
     """Who wants to know of a new configuration."""
     on_shutdown: list[Callable[[], None]] = field(default_factory=list)
     """Who settles what is still open when the gateway ends."""
+    conversation_quirks: ConversationQuirks = field(default_factory=ConversationQuirks)
     kept: KeptState = field(default_factory=KeptState)
     affinity: ConversationAffinity = field(default_factory=ConversationAffinity)
     background: Background = field(default_factory=Background)

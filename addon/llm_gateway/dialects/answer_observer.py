@@ -61,6 +61,8 @@ class MendedEvent(NamedTuple):
     data: bytes
     before: bytes = b""
     """A server-sent event, or several, that stand before it."""
+    name: str = ""
+    """Another one for its `event:` line; "": it stays."""
 
 
 class StreamObserver(Protocol):

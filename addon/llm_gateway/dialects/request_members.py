@@ -57,6 +57,14 @@ def _json(text: str) -> object:
     return value
 
 
+def refuse_endpoint(draft: Draft, quirks: Quirks, name: str) -> None:
+    """The model is served in another dialect, or without tools in this one."""
+    if (where := quirks.value("endpoint", "any")) is not None:
+        draft.cannot(f"is not served in {name}" + (where and f"; in {where} it is"))
+    if quirks.value("endpoint", "tools") is not None and draft.get("tools"):
+        draft.cannot(f"takes no tools in {name}")
+
+
 def adapt_limits(draft: Draft, quirks: Quirks) -> None:
     """Numbers are lowered or raised to what is taken."""
     for quirk in sorted(q for q in quirks if q.kind == "limit" and q.name != "tools"):

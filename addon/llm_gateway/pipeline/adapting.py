@@ -9,12 +9,12 @@ What this file does not know: what a refusal means (failures.py), limits, the le
 
 from dataclasses import replace
 
-from llm_gateway.adaptation.adapted import UNCHANGED, Adapted
-from llm_gateway.adaptation.learned import LearnedQuirks
+from llm_gateway.adaptation.adapted import UNCHANGED, Adapted, Change
+from llm_gateway.adaptation.conversation_quirks import Talk
+from llm_gateway.adaptation.kept_state import asker_of
 from llm_gateway.adaptation.top_level import adapt_top_level
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.app.state import AppState
-from llm_gateway.dialects import DialectSpec
 from llm_gateway.domain import Adaptation, Decision, Offer
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.providers.quirk_rows import quirks_of
@@ -22,15 +22,35 @@ from llm_gateway.providers.upstream import Upstream
 
 
 def known_quirks(
-    learned: LearnedQuirks, upstream: Upstream, offer: Offer, dialect: DialectSpec
+    runtime: AppState, exchange: Exchange, upstream: Upstream, offer: Offer
 ) -> Quirks:
-    """Those of the provider's row and those that its refusals have taught; the learned
-    ones win."""
+    """Those of the provider's row, those that its refusals have taught, and those of this
+    conversation; the later ones win."""
+    dialect = exchange.dialect.name
     row = quirks_of(
-        upstream.type_info.type, dialect.name, upstream.sent_model(offer.model)
+        upstream.type_info.type,
+        dialect,
+        upstream.sent_model(offer.model),
+        upstream.origin.host,
     )
-    found = learned.of(offer.provider, offer.model, dialect.name)
-    return row if found is NO_QUIRKS else row | found
+    found = runtime.quirks.of(offer.provider, offer.model, dialect)
+    known = row if found is NO_QUIRKS else row | found
+    if runtime.conversation_quirks:
+        own = runtime.conversation_quirks.of(talk_of(exchange, offer))
+        return known if own is NO_QUIRKS else known | own
+    return known
+
+
+def talk_of(exchange: Exchange, offer: Offer) -> Talk:
+    """The conversation that this request belongs to, with this offer's model."""
+    call = exchange.call
+    return Talk(
+        asker_of(call.known_client, call.client),
+        call.ask.opening,
+        offer.provider,
+        offer.model,
+        exchange.dialect.name,
+    )
 
 
 def adapt(
@@ -45,7 +65,22 @@ def adapt(
         return UNCHANGED
     adapter = exchange.dialect.adapt or adapt_top_level
     recall = runtime.recall(exchange.call, upstream, offer.model)
-    return adapter(exchange.values(), quirks, recall)
+    found = adapter(exchange.values(), quirks, recall)
+    return _with_headers(found, exchange) if found.headers else found
+
+
+def _with_headers(adapted: Adapted, exchange: Exchange) -> Adapted:
+    """List headers of the client's that are edited are parts, too."""
+    changes = adapted.changes
+    for edit in adapted.headers:
+        name = edit.name.encode()
+        given = b",".join(v for k, v in exchange.headers if k.lower() == name)
+        names = [each.strip() for each in given.decode("latin-1").split(",")]
+        if any(each and not edit.keeps(each) for each in names):
+            changes = (*changes, Change(edit.name))
+        elif set(edit.add) - set(names):
+            changes = (*changes, Change(edit.name, ", ".join(edit.add)))
+    return adapted._replace(changes=changes)
 
 
 def sent_values(exchange: Exchange, attempt: Attempt) -> dict[str, object]:

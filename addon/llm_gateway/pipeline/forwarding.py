@@ -126,7 +126,7 @@ class Forwarder:
         for candidate in ready:
             offer = candidate.offer
             upstream = exchange.catalog.upstreams[offer.provider, offer.account]
-            quirks = known_quirks(runtime.quirks, upstream, offer, exchange.dialect)
+            quirks = known_quirks(runtime, exchange, upstream, offer)
             adapted = adapt(runtime, exchange, upstream, offer, quirks)
             if adapted.unfit:
                 exchange.unfit[offer.key] = adapted.unfit

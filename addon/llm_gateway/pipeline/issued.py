@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from mitmproxy import http
 
+from llm_gateway.adaptation.adapted import AnswerNames
 from llm_gateway.adaptation.kept_state import CallKey, asker_of, fingerprint
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects.answer_observer import (
@@ -15,7 +16,9 @@ from llm_gateway.dialects.answer_observer import (
     Issued,
     StreamObserver,
     parsed,
+    with_members,
 )
+from llm_gateway.dialects.restoring_observer import RestoringObserver
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.streaming.content_coding import BadCoding, decoded
 
@@ -24,10 +27,15 @@ def observer(
     runtime: AppState, exchange: Exchange, attempt: Attempt
 ) -> StreamObserver | None:
     """For the meter of a stream; None where the dialect has none."""
-    observe = exchange.dialect.observe
-    if observe is None or exchange.subpath:
+    observe, restore = exchange.dialect.observe, attempt.adapted.restore
+    if exchange.subpath or (observe is None and restore is None):
         return None
-    found = observe(_answered(runtime, exchange, attempt))
+    found = (
+        observe(_answered(runtime, exchange, attempt)) if observe is not None else None
+    )
+    if restore is not None:
+        found = RestoringObserver(restore(), found)
+    assert found is not None
     attempt.mended = found.mended
     return found
 
@@ -51,6 +59,9 @@ def read_whole(
     runtime: AppState, exchange: Exchange, attempt: Attempt, body: bytes
 ) -> bytes:
     """The body of a plain answer as it goes to the client; its calls are kept."""
+    restore = attempt.adapted.restore
+    if restore is not None and body and not exchange.subpath:
+        body = _restored(restore(), body)
     read_plain = exchange.dialect.read_plain
     if read_plain is None or exchange.subpath or not body:
         return body
@@ -60,6 +71,16 @@ def read_whole(
         asked.keep(found.issued)
     attempt.mended |= found.mended
     return found.body
+
+
+def _restored(names: AnswerNames, body: bytes) -> bytes:
+    answer = parsed(body)
+    if answer is None:
+        return body
+    made = names.answer(answer)
+    if made is answer:
+        return body
+    return with_members(body, {k: v for k, v in made.items() if v != answer.get(k)})
 
 
 def _answered(runtime: AppState, exchange: Exchange, attempt: Attempt) -> Answered:

@@ -11,26 +11,36 @@ from llm_gateway.adaptation.sentences import sentence
 from llm_gateway.adaptation.vocabulary import Quirk
 from llm_gateway.adaptation.wordings import Lesson
 from llm_gateway.app.state import AppState
-from llm_gateway.domain import Dialect, Offer
+from llm_gateway.domain import Offer
+from llm_gateway.pipeline.adapting import talk_of
+from llm_gateway.pipeline.exchange import Exchange
 from llm_gateway.providers.upstream import Upstream
 from llm_gateway.providers.upstream_request import address_of
 
 
 def remember(
     runtime: AppState,
+    exchange: Exchange,
     upstream: Upstream,
     offer: Offer,
-    dialect: Dialect,
     lesson: Lesson,
     words: str,
 ) -> tuple[Quirk, ...]:
     """The quirks that are new. `words`: the refusal, masked."""
     now = runtime.clock()
     words = _short(words)
+    dialect, talk = exchange.dialect.name, talk_of(exchange, offer)
+    own = tuple(
+        quirk
+        for quirk in lesson.quirks
+        if quirk.is_of_conversation
+        and runtime.conversation_quirks.remember(talk, quirk)
+    )
     new = tuple(
         quirk
         for quirk in lesson.quirks
-        if runtime.quirks.remember(
+        if not quirk.is_of_conversation
+        and runtime.quirks.remember(
             LearnedQuirk(
                 offer.provider,
                 offer.model,
@@ -48,13 +58,21 @@ def remember(
         message = f"from now on {said} (it refused: {words})"
         runtime.event("quirk", f"{offer.provider}/{offer.model}", message)
         runtime.save_quirks()
-    return new
+    if own:
+        said = ", ".join(map(sentence, own))
+        message = f"for one conversation {said} (it refused: {words})"
+        runtime.event("quirk", f"{offer.provider}/{offer.model}", message)
+    return new + own
 
 
 def take_back(
-    runtime: AppState, offer: Offer, dialect: Dialect, quirks: Iterable[Quirk]
+    runtime: AppState, exchange: Exchange, offer: Offer, quirks: Iterable[Quirk]
 ) -> None:
-    place = offer.provider, offer.model, dialect
+    quirks = tuple(quirks)
+    for quirk in quirks:
+        if quirk.is_of_conversation:
+            runtime.conversation_quirks.forget(talk_of(exchange, offer), quirk)
+    place = offer.provider, offer.model, exchange.dialect.name
     gone = runtime.quirks.take_back(place, quirks)
     if gone:
         said = ", ".join(sentence(lesson.quirk) for lesson in gone)

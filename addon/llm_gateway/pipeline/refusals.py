@@ -76,10 +76,10 @@ class Refusals:
             return None, False
         words = mask_of(exchange.catalog).text(words_of_body(failed.body))
         new = lessons.remember(
-            self.runtime, attempt.upstream, offer, dialect.name, lesson, words
+            self.runtime, exchange, attempt.upstream, offer, lesson, words
         )
         # Another request may have been taught the same while this one was on its way.
-        quirks = known_quirks(self.runtime.quirks, attempt.upstream, offer, dialect)
+        quirks = known_quirks(self.runtime, exchange, attempt.upstream, offer)
         again = adapt(self.runtime, exchange, attempt.upstream, offer, quirks)
         if again.unfit:
             exchange.unfit[offer.key] = again.unfit
@@ -89,7 +89,7 @@ class Refusals:
         if len(taught) >= MOST_RESENDS:
             return None, True
         if again == attempt.adapted and not _changes_more(lesson, quirks):
-            lessons.take_back(self.runtime, offer, dialect.name, new)
+            lessons.take_back(self.runtime, exchange, offer, new)
             return None, False
         taught.append((lesson.quirks, new))
         return NextStep.RETRY_WITH_QUIRK, True
@@ -132,7 +132,7 @@ class Refusals:
             return judged
         offer = attempt.candidate.offer
         for _, new in () if helped else exchange.resends.get(offer.key, ()):
-            lessons.take_back(self.runtime, offer, exchange.dialect.name, new)
+            lessons.take_back(self.runtime, exchange, offer, new)
         if exchange.refused_history is not None or not has_history(exchange.values()):
             return judged
         return replace(judged, next=NextStep.ANOTHER_MAKER)

@@ -11,17 +11,30 @@ from functools import lru_cache
 
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.domain import Dialect
-from llm_gateway.providers import quirk_rows_chat
+from llm_gateway.providers import (
+    quirk_rows_chat,
+    quirk_rows_messages,
+    quirk_rows_responses,
+)
 from llm_gateway.providers.quirk_row import QuirkRow
 
 ROWS: tuple[QuirkRow, ...] = (*quirk_rows_chat.ROWS,)
 
 
+TABLES = {
+    table.dialect: table
+    for table in (quirk_rows_messages.TABLE, quirk_rows_responses.TABLE)
+}
+"""Of dialects whose rows know hosts, too: few types of providers speak them, many hosts."""
+
+
 @lru_cache(maxsize=4096)
-def quirks_of(type_: str, dialect: Dialect, model: str) -> Quirks:
-    """All that its rows say; of two that disagree the later one holds."""
+def quirks_of(type_: str, dialect: Dialect, model: str, host: str = "") -> Quirks:
+    """All that its rows say; of two that disagree the later one holds. host: where its
+    requests go, whatever its type."""
     bare = model.rpartition("/")[2].lower()
-    found = NO_QUIRKS
+    table = TABLES.get(dialect)
+    found = NO_QUIRKS if table is None else table.of(type_, host, model)
     for row in ROWS:
         if row.holds(type_, dialect, bare):
             found |= Quirks.parse(*row.quirks.split())

@@ -104,6 +104,12 @@ def build(
     headers.update(dialect.headers)
     allowed = _allowed(upstream, dialect, intercepted)
     headers.update(_forwarded(client_headers, allowed, dialect.forwarded_prefix))
+    for edit in adapted.headers:
+        name_ = edit.name.encode()
+        if (left := edit.of(headers.get(name_, b"").decode("latin-1"))) != "":
+            headers[name_] = left.encode("latin-1")
+        else:
+            headers.pop(name_, None)
     for name in upstream.type_info.request_headers:
         if (value := PER_REQUEST[name](body.ask, request_id)) is not None:
             headers[name.encode()] = value.encode()

@@ -156,6 +156,14 @@ def data_of(raw: bytes) -> bytes:
     return b"\n".join(_value(line) for line in lines if _is(line, b"data"))
 
 
+_NAME = re.compile(rb"^event:[^\r\n]*", re.M)
+
+
+def with_name(raw: bytes, name: str) -> bytes:
+    """The raw event with another name, if it has one."""
+    return _NAME.sub(b"event: " + name.encode(), raw, count=1)
+
+
 def with_data(raw: bytes, data: bytes, new: bytes) -> bytes:
     """The raw event with other data, all else as it is. data: as `data_of` gave it."""
     if new == data:

@@ -30,7 +30,14 @@ from llm_gateway.dialects.billed import Bill
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.domain import Usage
 from llm_gateway.streaming.large_event import LargeEvent
-from llm_gateway.streaming.sse import LONGEST, Framer, data_of, raw_events, with_data
+from llm_gateway.streaming.sse import (
+    LONGEST,
+    Framer,
+    data_of,
+    raw_events,
+    with_data,
+    with_name,
+)
 
 _HELD = 16_384
 """Bytes of an unfinished event that are held back at most, when stripping."""
@@ -284,7 +291,10 @@ class StreamMeter:
                 found = observer.read(inner, said)
                 # Behind an error nothing is said about an end that did not come.
                 if found is not None and not (found.before and self._broke()):
-                    raw = found.before + with_data(raw, inner, found.data)
+                    raw = with_data(raw, inner, found.data)
+                    if found.name:
+                        raw = with_name(raw, found.name)
+                    raw = found.before + raw
             said = said or any(self._texts(raw))
             out.append(raw)
         return b"".join(out)

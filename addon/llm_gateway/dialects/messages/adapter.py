@@ -23,7 +23,11 @@ from llm_gateway.dialects.messages.thinking import (
 from llm_gateway.dialects.messages.thoughts import plan_of
 from llm_gateway.dialects.messages.tool_forms import adapt_choice, adapt_tools
 from llm_gateway.dialects.request_draft import Draft
-from llm_gateway.dialects.request_members import adapt_limits, adapt_members
+from llm_gateway.dialects.request_members import (
+    adapt_limits,
+    adapt_members,
+    refuse_endpoint,
+)
 
 CORE = frozenset(
     {
@@ -47,6 +51,7 @@ def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapt
         return UNCHANGED
     quirks = with_members(quirks)
     draft = Draft(values)
+    refuse_endpoint(draft, quirks, "Messages")
     adapt_members(draft, quirks, CORE)
     retype(draft, quirks)
     adapt_tools(draft, quirks)

@@ -12,7 +12,11 @@ from llm_gateway.adaptation.adapted import UNCHANGED, Adapted, AnswerNames
 from llm_gateway.adaptation.kept_state import Recall
 from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.request_draft import Draft
-from llm_gateway.dialects.request_members import adapt_limits, adapt_members
+from llm_gateway.dialects.request_members import (
+    adapt_limits,
+    adapt_members,
+    refuse_endpoint,
+)
 from llm_gateway.dialects.responses.answer_names import RestoredNames
 from llm_gateway.dialects.responses.items import adapt_items
 from llm_gateway.dialects.responses.reasoning import (
@@ -40,6 +44,7 @@ def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapt
     if not quirks:
         return UNCHANGED
     draft = Draft(values)
+    refuse_endpoint(draft, quirks, "Responses")
     adapt_members(draft, quirks, CORE, NEEDED)
     forms = forms_of(quirks)
     names = adapt_tools(draft, quirks, forms)

@@ -145,6 +145,8 @@ class _Walk:
             if needed and (self._past_unfit or foreign):
                 self._draft.cannot(f"cannot read the {kind} of another provider")
             return True
+        if (value == "unfit" or needed) and self._is_own(item):
+            return True
         if value == "unfit" or needed:
             self._draft.cannot(f"takes no {kind}, which holds what came before")
         self._draft.note(kind)
@@ -177,6 +179,10 @@ class _Walk:
             return None
         self._loose = False
         return self._written(item, "reasoning")
+
+    def _is_own(self, item: Item) -> bool:
+        blob = item.get("encrypted_content")
+        return isinstance(blob, str) and issued(self._recall, blob) is True
 
     def _is_foreign(self, item: Item) -> bool:
         blob = item.get("encrypted_content")

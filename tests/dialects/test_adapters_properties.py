@@ -1,0 +1,391 @@
+"""What holds of every adapter of Messages and Responses, whatever comes: properties."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_gateway.adaptation.kept_state import Kept, nothing_kept
+from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.dialects.messages.adapter import adapt as adapt_messages
+from llm_gateway.dialects.responses.adapter import adapt as adapt_responses
+from llm_gateway.providers import quirk_rows_messages, quirk_rows_responses
+
+
+class Recalled:
+    """Kept state that knows some calls and blocks, the same ones always."""
+
+    def __call__(self, call, n=0):
+        return Kept(f"about {call.id} {n}") if call.id.endswith("1") else None
+
+    def issued(self, block):
+        return {"o": True, "f": False}.get(block[:1])
+
+
+RECALLED = Recalled()
+
+
+def quirks_in(table):
+    rows = [row.quirks for row in (*table.providers, *table.models)]
+    return sorted({str(quirk) for row in rows for quirk in row})
+
+
+MESSAGES_QUIRKS = [
+    *quirks_in(quirk_rows_messages.TABLE),
+    *("state:thinking=out", "state:block_binding=drop_block", "beta:fast-mode-*"),
+    *("tools:paired", "content:empty", "message:*", "part:*", "cache_control:*"),
+    *("tool_choice:forced=out", "thinking:enabled=out", "reasoning:out"),
+    *("block:image=unfit", "block:thinking=out", "member:thinking", "tools:parameters"),
+    *("thinking:block_binding=out", "effort:thinking_off=out", "role:system=first"),
+]
+RESPONSES_QUIRKS = [
+    *quirks_in(quirk_rows_responses.TABLE),
+    *("state:reasoning=out", "state:ids=out", "state:calls=whole", "tools:paired"),
+    *("state:followed=whole", "state:compaction=unfit", "content:output=text"),
+    *("call:namespace=wanted", "message:*", "part:*", "tool:*", "tools:strict=false"),
+    *("item:*=message,function_call,function_call_output", "member:*", "content:null"),
+    *("tool_choice:forced=auto", "role:developer=system", "effort:out"),
+    *("content:assistant=output_text", "block:*=input_text,output_text", "item:x=out"),
+]
+
+
+def some(pool):
+    return st.lists(st.sampled_from(pool), max_size=8).map(
+        lambda texts: Quirks.parse(*texts)
+    )
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 99)
+    | st.floats(-1, 2)
+    | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+WORDS = st.sampled_from(["a", "b", "call_1", "call_2", "o" * 20, "f" * 20, ""])
+ODD = WORDS | JSON
+
+
+def objects(kinds, members):
+    """Objects of known types with known members, of which each may be anything."""
+    return st.builds(
+        lambda kind, rest: {**({"type": kind} if kind else {}), **rest},
+        st.sampled_from([*kinds, ""]),
+        st.fixed_dictionaries({}, optional=dict.fromkeys(members, ODD)),
+    )
+
+
+def around(inner, *names):
+    """The same objects with contents that are lists of objects."""
+    return st.builds(
+        lambda outer, name, held: {**outer, name: held},
+        inner,
+        st.sampled_from(names),
+        st.lists(inner | JSON, max_size=3),
+    )
+
+
+BLOCKS = objects(
+    (
+        *("text", "thinking", "redacted_thinking", "tool_use", "tool_result", "image"),
+        *("document", "tool_reference", "server_tool_use", "search_result"),
+    ),
+    (
+        *(
+            "text",
+            "thinking",
+            "signature",
+            "data",
+            "id",
+            "name",
+            "input",
+            "tool_use_id",
+        ),
+        *("content", "source", "cache_control", "tool_name", "caller", "title"),
+    ),
+)
+TURNS = st.builds(
+    lambda role, content: {"role": role, "content": content},
+    st.sampled_from(["user", "assistant", "system", "", None]),
+    st.lists(BLOCKS | around(BLOCKS, "content", "source", "input") | JSON, max_size=3)
+    | ODD,
+)
+MESSAGES_BODIES = st.fixed_dictionaries(
+    {"messages": st.lists(TURNS | JSON, max_size=4) | JSON},
+    optional={
+        "thinking": objects(
+            ("enabled", "disabled", "adaptive", "between_tools"),
+            ("budget_tokens", "display", "block_binding"),
+        )
+        | JSON,
+        "output_config": st.fixed_dictionaries(
+            {},
+            optional={
+                "effort": st.sampled_from(["max", "low", None, 1]),
+                "format": JSON,
+            },
+        )
+        | JSON,
+        "tool_choice": objects(("any", "tool", "none", "auto"), ("name",)) | JSON,
+        "tools": st.lists(
+            objects(
+                ("custom", "web_search_1", "memory_1"),
+                ("name", "input_schema", "strict"),
+            )
+            | JSON,
+            max_size=3,
+        )
+        | JSON,
+        "system": ODD | st.lists(BLOCKS, max_size=2),
+        "max_tokens": JSON,
+        "temperature": JSON,
+        "top_p": JSON,
+        "top_k": JSON,
+        "cache_control": objects(("ephemeral",), ("scope", "ttl")) | JSON,
+        "anthropic_beta": st.lists(ODD, max_size=2) | JSON,
+        "context_management": JSON,
+        "odd": JSON,
+    },
+)
+ITEMS = objects(
+    (
+        *(
+            "message",
+            "reasoning",
+            "function_call",
+            "function_call_output",
+            "compaction",
+        ),
+        *("custom_tool_call", "custom_tool_call_output", "additional_tools", "x_call"),
+    ),
+    (
+        *(
+            "role",
+            "content",
+            "id",
+            "call_id",
+            "name",
+            "namespace",
+            "arguments",
+            "input",
+        ),
+        *("output", "encrypted_content", "summary", "tools", "phase"),
+    ),
+)
+DECLARED = objects(
+    ("function", "custom", "namespace", "web_search", "mcp"),
+    ("name", "parameters", "description", "format", "tools", "strict"),
+)
+RESPONSES_BODIES = st.fixed_dictionaries(
+    {
+        "input": st.lists(
+            ITEMS | around(ITEMS, "content", "output", "tools") | JSON, max_size=5
+        )
+        | ODD
+    },
+    optional={
+        "tools": st.lists(DECLARED | around(DECLARED, "tools") | JSON, max_size=3)
+        | JSON,
+        "tool_choice": objects(
+            ("function", "custom", "allowed_tools", "mcp"),
+            ("name", "namespace", "tools"),
+        )
+        | st.sampled_from(["auto", "required"])
+        | JSON,
+        "reasoning": st.fixed_dictionaries(
+            {}, optional={"effort": st.sampled_from(["max", "none", None, 1])}
+        )
+        | JSON,
+        "max_output_tokens": JSON,
+        "temperature": JSON,
+        "instructions": ODD,
+        "store": JSON,
+        "previous_response_id": ODD,
+        "prompt_cache_key": st.text(min_size=60, max_size=70) | JSON,
+        "odd": JSON,
+    },
+)
+
+
+def after(body, found):
+    kept = {k: v for k, v in body.items() if k not in found.dropped}
+    return {**kept, **found.replaced}
+
+
+def told(adapt, body, quirks, recall):
+    """Never raises, gives JSON, changes nothing in place, and says the same again."""
+    body = {"model": "m", **body}
+    before = json.dumps(body)
+    found = adapt(body, quirks, recall)
+    assert json.dumps(body) == before
+    assert adapt(json.loads(before), quirks, recall)._replace(restore=None) == (
+        found._replace(restore=None)
+    )
+    made = after(body, found)
+    json.dumps(made)
+    assert "model" in made
+    if found.unfit:
+        assert (found.replaced, found.dropped, found.changes) == ({}, frozenset(), ())
+    elif not found.changes:
+        assert made == body
+    return made, found
+
+
+@given(MESSAGES_BODIES, some(MESSAGES_QUIRKS))
+def test_messages_of_any_form(body, quirks):
+    made, found = told(adapt_messages, body, quirks, RECALLED)
+    if not found.unfit:
+        again = adapt_messages(made, quirks, RECALLED)
+        assert again.unfit or (after(made, again), again.changes) == (made, ())
+
+
+@given(RESPONSES_BODIES, some(RESPONSES_QUIRKS))
+def test_responses_of_any_form(body, quirks):
+    made, found = told(adapt_responses, body, quirks, RECALLED)
+    if found.restore is not None:
+        names = found.restore()
+        names.answer(body)
+        names.event({"type": "response.output_item.added", "item": body["input"]})
+    if not found.unfit:
+        again = adapt_responses(made, quirks, RECALLED)
+        assert again.unfit or (after(made, again), again.changes) == (made, ())
+
+
+@given(
+    JSON,
+    JSON,
+    st.sampled_from(["response.completed", "response.output_item.done", None]),
+)
+def test_answers_of_any_form(answer, inner, kind):
+    body = {"input": [], "tools": [{"type": "custom", "name": "a"}]}
+    names = adapt_responses(
+        body, Quirks.parse("tool_type:custom=function"), nothing_kept
+    )
+    assert names.restore is not None
+    one = names.restore()
+    for event in (
+        answer,
+        {"type": kind, "item": inner, "response": inner, "output": inner},
+    ):
+        if isinstance(event, dict):
+            json.dumps(one.event(event))
+            json.dumps(one.answer(event))
+
+
+# -- histories of agents
+
+
+def talk(turns):
+    """A Messages history: (thoughts, calls, thanks) of each turn of the assistant."""
+    messages = [{"role": "user", "content": "Hello!"}]
+    for n, (thoughts, calls, system) in enumerate(turns):
+        ids = [f"call:{n}.{i}" for i in range(calls)]
+        content = [
+            *(
+                {"type": "thinking", "thinking": "T", "signature": sig * 20}
+                for sig in thoughts
+            ),
+            {"type": "text", "text": f"turn {n}"},
+            *(
+                {"type": "tool_use", "id": i, "name": "add", "input": {"n": n}}
+                for i in ids
+            ),
+        ]
+        messages.append({"role": "assistant", "content": content})
+        results = [
+            {"type": "tool_result", "tool_use_id": i, "content": "2"} for i in ids
+        ] or [{"type": "text", "text": "Go on"}]
+        messages.append({"role": "user", "content": results})
+        if system:
+            messages.append({"role": "system", "content": "Brief."})
+    return messages
+
+
+TALKS = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from("ofu"), max_size=2), st.integers(0, 2), st.booleans()
+    ),
+    min_size=2,
+    max_size=4,
+)
+STABLE = sorted({*MESSAGES_QUIRKS, "role:system=user"} - {"role:system=first"})
+"""System messages that move up change what stands before all turns."""
+
+
+@given(TALKS, some(STABLE))
+def test_history_of_messages_is_written_the_same_as_it_grows(turns, quirks):
+    def sent(turns):
+        made, found = told(
+            adapt_messages, {"messages": talk(turns), "max_tokens": 9}, quirks, RECALLED
+        )
+        return None if found.unfit else made["messages"]
+
+    for n in range(1, len(turns)):
+        first, whole = sent(turns[:n]), sent(turns)
+        if first is not None and whole is not None:
+            assert whole[: len(first)] == first
+
+
+@given(TALKS, some(MESSAGES_QUIRKS))
+def test_calls_of_messages_meet_their_results(turns, quirks):
+    made, found = told(adapt_messages, {"messages": talk(turns)}, quirks, RECALLED)
+    if not found.unfit:
+        calls, results = [], []
+        for message in made["messages"]:
+            for block in (
+                message["content"] if isinstance(message["content"], list) else ()
+            ):
+                if block["type"] == "tool_use":
+                    calls.append(block["id"])
+                if block["type"] == "tool_result":
+                    results.append(block["tool_use_id"])
+        assert calls == results
+        assert len(calls) == sum(calls for _, calls, _ in turns)
+
+
+def steps(turns):
+    """A Responses history of the same."""
+    items = [{"type": "message", "role": "user", "content": "Hello!"}]
+    for n, (thoughts, calls, custom) in enumerate(turns):
+        items += [
+            {"type": "reasoning", "id": f"rs_{n}{i}", "encrypted_content": sig * 20}
+            for i, sig in enumerate(thoughts)
+        ]
+        kind = "custom_tool_call" if custom else "function_call"
+        ids = [f"call_{n}{i}{'x' * 70}" for i in range(calls)]
+        items += [
+            {"type": kind, "id": "fc_1", "call_id": i, "name": "add", "input": "x"}
+            for i in ids
+        ]
+        items += [{"type": f"{kind}_output", "call_id": i, "output": "2"} for i in ids]
+        items.append(
+            {"type": "message", "role": "assistant", "id": "msg_1", "content": "ok"}
+        )
+        items.append({"type": "message", "role": "user", "content": "Go on"})
+    return items
+
+
+@given(TALKS, some(RESPONSES_QUIRKS))
+def test_history_of_responses_is_written_the_same_as_it_grows(turns, quirks):
+    def sent(turns):
+        made, found = told(adapt_responses, {"input": steps(turns)}, quirks, RECALLED)
+        return None if found.unfit else made["input"]
+
+    for n in range(1, len(turns)):
+        first, whole = sent(turns[:n]), sent(turns)
+        if first is not None and whole is not None:
+            assert whole[: len(first)] == first
+
+
+@given(TALKS, some(RESPONSES_QUIRKS))
+def test_calls_of_responses_meet_their_outputs(turns, quirks):
+    made, found = told(adapt_responses, {"input": steps(turns)}, quirks, RECALLED)
+    if not found.unfit:
+        calls = [i["call_id"] for i in made["input"] if i["type"].endswith("_call")]
+        outs = [i["call_id"] for i in made["input"] if i["type"].endswith("_output")]
+        assert calls == outs
