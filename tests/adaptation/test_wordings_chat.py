@@ -214,7 +214,7 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     ("tool_choice 'specified' is incompatible with thinking enabled", ("thinking:off=forced_tool", "thinking:form=type")),
     ("The tool_choice parameter does not support being set to required or object in thinking mode", ("thinking:off=forced_tool", "thinking:form=enable_thinking")),
     ("Tool choice must be auto", ("tool_choice:forced=auto",)),
-    ((400, "Tool choice must be auto", CHOICE_NONE), ("tool_choice:none=out",)),
+    ((400, "Tool choice must be auto", CHOICE_NONE), ("tool_choice:none=no_tools",)),
     ("deepseek-reasoner does not support this tool_choice", ("tool_choice:forced=auto",)),
     ("Invalid tool_choice type: 'object'. Supported string values: none, auto, required", ("tool_choice:forced=string",)),
     ((400, "invalid params, function parameters is empty (2013)", RICH), ("tools:parameters",)),

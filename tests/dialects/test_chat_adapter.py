@@ -210,7 +210,7 @@ SETTINGS: list[tuple[str, tuple[str, ...], Body, Body]] = [
     ("never sent", ("tool_choice:forced=out",), {"tool_choice": "required", "messages": [user("a")]}, {"messages": [user(f"a\n\n{SAY_ONE}")]}),
     ("never sent, auto", ("tool_choice:forced=out",), {"tool_choice": "auto", "messages": [user("a")]}, {"messages": [user("a")]}),
     ("auto stays", ("tool_choice:forced=auto",), {"tool_choice": "auto"}, {"tool_choice": "auto"}),
-    ("none", ("tool_choice:none=out",), {"tools": [tool()], "tool_choice": "none", "parallel_tool_calls": True}, {}),
+    ("none", ("tool_choice:none=no_tools",), {"tools": [tool()], "tool_choice": "none", "parallel_tool_calls": True}, {}),
 ]  # fmt: skip
 
 

@@ -219,7 +219,7 @@ def forced_while_thinking(form: str) -> Teach:
 def choice_of_auto(refusal: Refusal) -> Iterator[str]:
     choice = refusal.sent.get("tool_choice")
     if choice == "none":
-        yield "tool_choice:none=out"
+        yield "tool_choice:none=no_tools"
     elif _forced(refusal.sent):
         yield "tool_choice:forced=auto"
 

@@ -14,10 +14,14 @@ is made from.
     role:developer=system           a role is called otherwise
     role:system=first               only at the start; `one`: one message; `user`: as a user's text
     role:assistant=after_tool       an assistant turn stands between a tool's and a user's
-    role:last=user                  nothing follows the last user (or tool) turn
+    role:last=user                  nothing follows the last user (or tool) turn; `prefix`: but a
+                                    beginning of the answer that is marked as one
+    role:same=merged                two turns of a role are one
+    role:user=wanted                at least one turn is a user's
     content:text                    lists of text parts as one string
     content:null                    no null and no absent content: ""
     content:empty                   turns without content are left out
+    content:images                  with images a request is unfit
     id:call=[a-zA-Z0-9]{9}          the pattern that call ids have to match
     reasoning:out                   thoughts of earlier turns are left out
     reasoning:as=reasoning_content  … are called so
@@ -25,10 +29,15 @@ is made from.
     signature:google                a signature on the first call of a turn
     tool_choice:forced=auto         with an instruction; `string`, `out`
     tools:parameters                each tool has them; `one_strict`, `single` (calls one by one)
+    tools:properties                … and no object is without properties
+    tools:arguments                 of calls in history: a JSON object
     schema:$schema                  a word of JSON schema is left out
     effort:allowed=low,medium,high  the nearest of these
     thinking:off=forced_tool        the switch is off beside a forced tool
-    sampling:temperature            left out; `=1`: this value alone
+    thinking:form=type              how it is written where none is there; `enable_thinking`
+    thinking:plain=off              the switch is off unless streamed
+    sampling:temperature            left out; `=1`: this value alone; `=no_effort`: unless no
+                                    effort is asked for; `=with_none`: but with an explicit none
     limit:max_tokens<=8192          lowered to it; `limit:max_output_tokens>=16`: raised
     endpoint:tools_with_effort=responses  not served here, but there
 

@@ -66,7 +66,7 @@ ROWS = (
         "zai",
         CHAT,
         "*",
-        "role:user=wanted tool_choice:forced=auto tool_choice:none=out tool:strict",
+        "role:user=wanted tool_choice:forced=auto tool_choice:none=no_tools tool:strict",
         "docs.z.ai, error 1214; hermes-agent#20154, pi#4178",
     ),
     QuirkRow(
@@ -227,7 +227,7 @@ ROWS = (
         "ollama",
         CHAT,
         "*",
-        "tool_choice:forced=auto tool_choice:none=out",
+        "tool_choice:forced=auto tool_choice:none=no_tools",
         "ollama#17921",
     ),
     QuirkRow("lmstudio", CHAT, "*", "tool_choice:forced=string", "poolside pool#9"),

@@ -5,7 +5,7 @@
     tools:one_strict        `strict` goes where not all have the same
     schema:$schema          a word of JSON schema is left out; `type=beside_anyOf`: only there
     tool_choice:forced      `string`, `auto` with an instruction, `out`: never sent
-    tool_choice:none=out    the tools are left out in its stead
+    tool_choice:none=no_tools    the tools are left out in its stead
 
 A forced choice that is not taken becomes an instruction, the last thing in the request.
 """
@@ -163,7 +163,7 @@ def adapt_choice(
     """Changes `tool_choice` in the values; the instruction that has to follow, or ""."""
     choice = values.get("tool_choice")
     forced = quirks.value("tool_choice", "forced")
-    none = forced == "out" or quirks.value("tool_choice", "none") == "out"
+    none = forced == "out" or quirks.value("tool_choice", "none") == "no_tools"
     if choice == "none" and none:
         for name in ("tools", "tool_choice", "parallel_tool_calls"):
             values.pop(name, None)
