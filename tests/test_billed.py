@@ -1,13 +1,19 @@
 """Dollars of answers, as providers report them: what is booked equals what is billed."""
 
+import gzip
 import json
+import zlib
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+import brotli
 import pytest
+import zstandard
 
 from llm_gateway.accounting import price_rules, prices
 from llm_gateway.accounting.prices import CLASSES, Charge, charge, cost, known_price
-from llm_gateway.accounting.usage import usage_of
+from llm_gateway.accounting.usage import read_answer, usage_of
 from llm_gateway.dialects import (
     CHAT,
     EMBEDDINGS,
@@ -19,7 +25,8 @@ from llm_gateway.dialects.billed import Bill, billed, tariff
 from llm_gateway.domain import NANO, Price, Usage
 from llm_gateway.providers.registry import TYPES
 from llm_gateway.streaming import generate_content
-from llm_gateway.streaming.content_coding import decoder
+from llm_gateway.streaming.answer_meter import AnswerMeter
+from llm_gateway.streaming.content_coding import decoded, decoder
 from llm_gateway.streaming.stream_meter import StreamMeter
 
 NOW = 1_795_000_000.0
@@ -100,36 +107,82 @@ def price(type_: str, model: str) -> tuple[str | None, Price | None]:
     return vendor, prices.find_price(vendor, model, NOW)
 
 
-def booked(type_: str, usage: Usage, model: str) -> float | None:
+def booked(type_: str, usage: Usage, model: str) -> int | None:
+    """Nano-dollars."""
     vendor, listed = price(type_, model)
-    amount = charge(usage, listed, vendor=vendor, model=model, now=NOW).amount
-    return None if amount is None else amount / NANO
+    return charge(usage, listed, vendor=vendor, model=model, now=NOW).amount
 
 
+def nano(dollars: float | None) -> int | None:
+    """Exactly what is written: a bill has no rounding of its own."""
+    if dollars is None:
+        return None
+    exact = Decimal(str(dollars)) * NANO
+    assert exact == int(exact)
+    return int(exact)
+
+
+CODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+    "zstd": zstandard.ZstdCompressor().compress,
+}
+
+
+def as_stream(dialect: DialectSpec, answer: dict[str, Any]) -> bytes:
+    event: dict[str, Any] = answer
+    if dialect is RESPONSES:
+        event = {"type": "response.completed", "response": answer}
+    elif dialect is MESSAGES:
+        start = {"model": answer["model"]} if "model" in answer else {}
+        begin = {"type": "message_start", "message": {**start, "usage": {}}}
+        event = {"type": "message_delta", **answer}
+        return sse(begin) + sse(event)
+    return sse(event)
+
+
+def sse(event: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(event).encode() + b"\n\n"
+
+
+@pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize(
     ("type_", "dialect", "model", "answer", "dollars"),
     [a[1:] for a in ANSWERS],
     ids=[a[0] for a in ANSWERS],
 )
 def test_what_is_billed_is_booked(
-    type_: str, dialect: DialectSpec, model: str, answer: Any, dollars: float | None
+    type_: str,
+    dialect: DialectSpec,
+    model: str,
+    answer: Any,
+    dollars: float | None,
+    coding: str,
 ) -> None:
-    bills = TYPES[type_].bills
-    plain = usage_of(dialect, answer, bills=bills, prompt_estimate=999)
-    assert plain.source == "reported"
-    assert booked(type_, plain, model) == pytest.approx(dollars, abs=1e-9)
-    if dialect is RESPONSES:
-        event: Any = {"type": "response.completed", "response": answer}
-    elif dialect is MESSAGES:
-        event = {"type": "message_delta", **answer}
-    else:
-        event = answer
-    meter = StreamMeter(dialect, strip_usage=False, bills=bills)
-    meter.feed(b"data: " + json.dumps(event).encode() + b"\n\n")
-    streamed = meter.usage(prompt_estimate=999)
-    if dialect is MESSAGES and "model" in answer:
-        streamed = usage_of(dialect, answer, bills=bills, prompt_estimate=999)
-    assert booked(type_, streamed, model) == pytest.approx(dollars, abs=1e-9)
+    """Read whole, as a routed answer is; passing by, plain and as a stream."""
+    bills, said = TYPES[type_].bills, json.dumps(answer).encode()
+    squeezed = CODINGS[coding](said)
+    whole = read_answer(
+        dialect, decoded(squeezed, coding), bills=bills, prompt_estimate=999
+    )
+    meters: list[tuple[AnswerMeter | StreamMeter, bytes]] = [
+        (AnswerMeter(dialect, bills=bills), squeezed)
+    ]
+    if dialect.event_has_content is not None:
+        stream = CODINGS[coding](as_stream(dialect, answer))
+        meters.append((StreamMeter(dialect, strip_usage=False, bills=bills), stream))
+    found = [whole]
+    for meter, body in meters:
+        undone = decoder(coding)
+        for at in range(0, len(body), 7):
+            piece = body[at : at + 7]
+            meter.feed(piece if undone is None else undone.feed(piece))
+        meter.finish()
+        found.append(meter.usage(prompt_estimate=999))
+    assert {usage.source for usage in found} == {"reported"}
+    assert {booked(type_, usage, model) for usage in found} == {nano(dollars)}
 
 
 def test_tokens_of_several_calls_are_their_sum() -> None:

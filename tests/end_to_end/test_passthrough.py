@@ -21,7 +21,12 @@ def authority(tmp_path: Path) -> Authority:
 
 
 def ask(
-    gateway: GatewayProcess, own: FakeProvider, target: str, body: bytes, method: str
+    gateway: GatewayProcess,
+    own: FakeProvider,
+    target: str,
+    body: bytes,
+    method: str,
+    more: tuple[tuple[str, str], ...] = (),
 ) -> Answered:
     """One request to the app's own host, through CONNECT."""
 
@@ -29,7 +34,7 @@ def ask(
         async with reach(
             Way.CONNECT_H1, gateway.port, ca=gateway.ca, host=HOST, port=own.port
         ) as session:
-            answered = await session.ask(target, body, OWN, method)
+            answered = await session.ask(target, body, (*OWN, *more), method)
             await answered.body()
             return answered
 
@@ -156,6 +161,68 @@ def test_only_what_is_free_passes(start: Start, authority, settings) -> None:
         rows = gateway.ended(len(FREE) + len(REFUSED))
         refused = [r for r in rows if r["outcome"] == "refused"]
         assert [r["error"] for r in refused] == ["may_be_billed"] * len(REFUSED)
+
+
+WEBSOCKET = (
+    ("connection", "Upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+)
+ROUTED = [
+    "/v1/responses",
+    "/v1/responses?model=gpt-5",
+    "//v1/responses/",
+    "/responses",
+    "/v1/chat/completions",
+    "/v1/messages?beta=true",
+    "/v1/embeddings",
+]
+UNROUTED = ["/v1/realtime?model=gpt-realtime", "/v1/audio/live", "/ws", "/v1/models"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"policy": "free-only"}], ids=["all", "free-only"]
+)
+def test_nothing_is_upgraded_where_requests_are_routed(
+    start: Start, authority, settings
+) -> None:
+    """On the base URL and on an intercepted host: 426 makes apps go on by POST."""
+    with FakeProvider(tls=authority.server_context()) as own:
+        gateway = start(config(**settings), trust=authority.ca)
+        for path in ROUTED:
+            for spelled in ("websocket", "WebSocket", "h2c, websocket"):
+                more = (*WEBSOCKET[:1], ("upgrade", spelled), *WEBSOCKET[2:])
+                answered = ask(gateway, own, path, b"", "GET", more)
+                assert answered.status == 426, path
+                assert json.loads(answered.got)["error"]["message"]
+                status, headers, _ = gateway.ask("GET", path, headers=dict(more))
+                assert (status, headers["upgrade"]) == (426, "HTTP/1.1"), path
+        assert own.requests == []
+
+
+@pytest.mark.parametrize("asked", ["free-only", "passthrough"])
+def test_no_socket_is_opened_where_only_what_is_free_passes(
+    start: Start, authority, asked: str
+) -> None:
+    with FakeProvider(tls=authority.server_context()) as own:
+        settings = config(**({"policy": asked} if asked == "free-only" else {}))
+        if asked == "passthrough":
+            settings["intercept"]["passthrough"] = "free"
+        gateway = start(settings, trust=authority.ca)
+        h2c = (("connection", "Upgrade"), ("upgrade", "h2c"))
+        for more, said in ((WEBSOCKET, "WebSocket"), (h2c, "a protocol switch")):
+            for path in UNROUTED:
+                answered = ask(gateway, own, path, b"", "GET", more)
+                error = json.loads(answered.got)["error"]
+                assert (answered.status, error["code"]) == (403, "may_be_billed"), path
+                assert said in error["message"]
+        assert ask(gateway, own, "/v1/realtime", b"", "GET").status == 403
+        assert own.requests == []
+        rows = gateway.ended(2 * len(UNROUTED) + 1)
+        assert {(r["outcome"], r["error"]) for r in rows} == {
+            ("refused", "may_be_billed")
+        }
 
 
 def test_answers_in_the_background_are_settled_when_fetched(

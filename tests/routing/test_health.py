@@ -323,6 +323,47 @@ def test_a_new_configuration_is_a_new_beginning() -> None:
     assert free(health, NOW, (B,)) == []
 
 
+@pytest.mark.parametrize(
+    ("served", "dialect", "out"),
+    [
+        # (who was served, in which dialect, how many seconds ago)
+        ([], "", True),
+        ([("bad", "chat", 1)], "", True),
+        ([("good", "chat", 1)], "", False),
+        ([("good", "chat", 61)], "", True),
+        ([("good", "chat", 2), ("bad", "chat", 1)], "", False),
+        ([("bad", "chat", 2), ("good", "chat", 1)], "", False),
+        ([("good", "chat", 3), ("bad", "chat", 2), ("bad", "chat", 1)], "", False),
+        ([("good", "responses", 1)], "", False),
+        # not in this dialect: only those count who are served in it
+        ([("good", "responses", 1)], "chat", True),
+        ([("good", "chat", 1)], "chat", False),
+    ],
+)
+def test_a_model_that_one_asker_is_refused_stays_for_who_is_served(
+    served: list[tuple[str, str, float]], dialect: str, out: bool
+) -> None:
+    health = HealthTracker()
+    for asker, spoken, ago in served:
+        health.record_success(A, NOW - ago, asker=asker, dialect=spoken)
+    until = NOW + 600
+    assert health.disable(A, until, "404", dialect=dialect, asker="bad", now=NOW) is out
+    assert (health.unavailable(A, NOW, "chat") is not None) is out
+
+
+def test_a_model_that_nobody_is_served_any_more_is_gone_at_once() -> None:
+    health = HealthTracker()
+    for asker in ("one", "two"):
+        health.record_success(A, NOW, asker=asker, dialect="chat")
+    assert health.disable(A, NOW + 600, "404", asker="one", now=NOW + 1) is False
+    assert health.disable(A, NOW + 600, "404", asker="one", now=NOW + 2) is False
+    # Somebody was served in between: it is still one asker's own trouble.
+    health.record_success(A, NOW + 3, asker="two", dialect="chat")
+    assert health.disable(A, NOW + 600, "404", asker="two", now=NOW + 4) is False
+    assert health.disable(A, NOW + 600, "404", asker="one", now=NOW + 5) is True
+    assert health.unavailable(A, NOW + 5) is not None
+
+
 def test_a_bill_is_known_until_it_is_over_or_forgotten() -> None:
     health = HealthTracker()
     health.bill(A, NOW + 60)

@@ -115,3 +115,16 @@ def test_the_whole_is_bounded_too(name, monkeypatch):
     for at in range(0, len(coded), 7):
         found.feed(coded[at : at + 7])
     assert found.full
+
+
+@pytest.mark.parametrize("name", CODINGS)
+@pytest.mark.parametrize("step", [7, 65_536])
+def test_what_is_squeezed_hard_comes_back_whole(name: str, step: int) -> None:
+    """Far more than is decoded at once, out of a few bytes."""
+    body = b"hello " * 160_000
+    coded = CODINGS[name](body)
+    found = decoder(name)
+    assert found is not None
+    out = [found.feed(coded[at : at + step]) for at in range(0, len(coded), step)]
+    assert b"".join(out) == body
+    assert not found.full

@@ -55,7 +55,8 @@ def extras(
     to be kept (`5m`, `1h`), "" when nothing asks for that.
     """
     named = values.keys() & MEMBERS
-    if not (named or cached or weight.audio or weight.files):
+    later = _later_tools(values.get("input"))
+    if not (named or later or cached or weight.audio or weight.files):
         return ()
     found: dict[tuple[str, str], Extra] = {}
     for times, word in ((weight.audio, "audio"), (weight.files, "file")):
@@ -68,7 +69,18 @@ def extras(
             found.setdefault((member, word), Extra(member, word, times))
             if len(found) >= MOST:
                 return tuple(found.values())
-    return tuple(found.values())
+    for word, times in _tools(later):
+        found.setdefault(("tools", word), Extra("tools", word, times))
+    return tuple(found.values())[:MOST]
+
+
+def _later_tools(items: object) -> list[object]:
+    """Tools that come with the turns of a conversation, as `additional_tools` do."""
+    found: list[object] = []
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and isinstance(tools := item.get("tools"), list):
+            found += tools
+    return found
 
 
 def _words(member: str, value: object) -> Iterator[tuple[str, int]]:
@@ -92,9 +104,12 @@ def _words(member: str, value: object) -> Iterator[tuple[str, int]]:
 
 def _tools(value: object) -> Iterator[tuple[str, int]]:
     """Types of tools that are not the client's own to run."""
-    for tool in value if isinstance(value, list) else ():
+    todo = list(value) if isinstance(value, list) else []
+    for tool in todo:  # grows while it is walked
         if not isinstance(tool, dict):
             continue
+        if isinstance(inner := tool.get("tools"), list):
+            todo.extend(inner)  # a namespace of tools
         kind = tool.get("type")
         if kind is None:
             # Anthropic's client tools have no type; Gemini's have their kind for a name.

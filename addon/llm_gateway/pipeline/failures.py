@@ -261,16 +261,18 @@ class FailureHandler:
                 )
             case Penalty.DISABLE_MODEL:
                 until = judged.until or now + MODEL_GONE_FOR
-                health.disable(offer.key, until, f"model not found ({reason})")
-                runtime.event(
-                    "disabled", name, f"model not found ({reason})", until=until
-                )
+                message, asker = f"model not found ({reason})", exchange.call.client
+                if health.disable(offer.key, until, message, asker=asker, now=now):
+                    runtime.event("disabled", name, message, until=until)
             case Penalty.DISABLE_ENDPOINT:
                 until = judged.until or now + MODEL_GONE_FOR
                 dialect = exchange.dialect.name
                 message = f"not served in {dialect} ({reason})"
-                health.disable(offer.key, until, message, dialect=dialect)
-                runtime.event("disabled", name, message, until=until)
+                asker = exchange.call.client
+                if health.disable(
+                    offer.key, until, message, dialect=dialect, asker=asker, now=now
+                ):
+                    runtime.event("disabled", name, message, until=until)
             case Penalty.DISABLE_DIALECT:
                 until = judged.until or now + MODEL_GONE_FOR
                 if health.disable_dialect(offer.key, exchange.dialect.name, until):

@@ -5,8 +5,9 @@ follows from it. A cooldown is a provider's word (429); a circuit is our own (st
 a disabled account or model is an answer that will not change by itself soon (401, 402,
 404); a dialect that a provider never answered in is left alone for a while (404, 405).
 
-No request takes a provider away from others: strikes of one asker alone open no circuit
-while others are served, and who has once answered in a dialect speaks it.
+No request takes a provider away from others: while others are served, strikes of one
+asker alone open no circuit, and a model that is not found for one asker stays for them;
+and who has once answered in a dialect speaks it.
 
 What this file does not know: clocks (`now` is an argument; one that is set back lengthens
 nothing), limits, prices, sockets.
@@ -94,8 +95,10 @@ class HealthTracker:
         """(provider, dialect) that never answered -> when it is asked again."""
         self._spoken: set[Key] = set()
         """(provider, dialect) that has answered, for as long as the process runs."""
-        self._served: dict[Key, _Result] = {}
-        """The last good answer of an offer without a circuit."""
+        self._served: dict[Key, dict[str, tuple[_Result, ...]]] = {}
+        """Offer -> dialect -> its last good answer, and the last one to somebody else."""
+        self._doubted: dict[Key, _Result] = {}
+        """What one asker was told that nobody was told before; (…, dialect) for one."""
         self._mark = 0.0
         self._billed: dict[Key, float] = {}
         """Whose rest is for a bill, and until when."""
@@ -148,8 +151,12 @@ class HealthTracker:
         self._cooled.pop(offer, None)
         self.answered(offer, dialect)
         good = _Result(now, False, asker)
-        if offer not in self._circuits:
-            self._served[offer] = good
+        served = self._served.get(offer)
+        if served is None:
+            served = self._served[offer] = {}
+        before = served.get(dialect, ())
+        others = [result for result in before if result.asker != asker]
+        served[dialect] = (good, *others[:1])
         if not self._circuits:
             return False
         self._tick(now)
@@ -192,7 +199,7 @@ class HealthTracker:
         circuit = self._circuits.get(key)
         if circuit is None:
             circuit = self._circuits[key] = _Circuit()
-            if served := self._served.pop(key, None):
+            for served in self._good_answers(key, now):
                 circuit.recent.append(served)
         tested = circuit.half_open_probe is not None
         self.release_probe(offer)
@@ -241,12 +248,36 @@ class HealthTracker:
         *,
         account: bool = False,
         dialect: str = "",
-    ) -> None:
+        asker: str = "",
+        now: float | None = None,
+    ) -> bool:
         """The model is of no use now: at all, or in this dialect only; or, with `account`,
-        everything of its account."""
+        everything of its account.
+
+        False, and it stays: it was `asker` alone who was told so, and others were served
+        within the minute before `now`.
+        """
         self.release_probe(offer)
         key = offer[:2] if account else (*offer, dialect) if dialect else offer
+        if now is not None and asker:
+            self._tick(now)
+            found = self._good_answers(offer, now, dialect)
+            if any(result.asker != asker for result in found):
+                doubted = self._doubted.get(key)
+                if doubted is None or doubted.at < found[-1].at:
+                    doubted = self._doubted[key] = _Result(now, True, asker)
+                if doubted.asker == asker:
+                    return False
+        self._doubted.pop(key, None)
         self._rest(key, _Unavailability(until, "disabled", reason))
+        return True
+
+    def _good_answers(self, offer: Key, now: float, dialect: str = "") -> list[_Result]:
+        """Those of the last minute that are remembered, the oldest first."""
+        served = self._served.get(offer, {})
+        kept = [served.get(dialect, ())] if dialect else served.values()
+        found = [one for some in kept for one in some if one.at >= now - MINUTE]
+        return sorted(found)
 
     def bill(self, offer: Key, until: float, *, account: bool = False) -> None:
         """It was billed though it counts as free: the model, or with `account` its key."""
@@ -292,6 +323,7 @@ class HealthTracker:
             self._silent,
             self._served,
             self._billed,
+            self._doubted,
         )
         for table in tables:
             for key in [k for k in table if k[0] == provider]:
@@ -318,6 +350,7 @@ class HealthTracker:
             for key in until:
                 until[key] -= back
         self._served.clear()
+        self._doubted.clear()
 
 
 def _levels(offer: Key) -> Iterator[Key]:
