@@ -9,6 +9,7 @@ import json
 import os
 import re
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -34,8 +35,14 @@ from .conftest import Start
 MIB = 1 << 20
 SIZE = int(os.environ.get("LLM_GATEWAY_TEST_MB", "128")) * MIB
 HELD = 32 * MIB
-ROOM = 40 * MIB
-"""What Python's allocator, buffers of sockets and the test's own noise may take."""
+ROOM = 24 * MIB
+"""What is no buffer of ours: code that is loaded at first use, free lists of Python and of
+the C library (pieces of 64 KB are too small to be given back to the system at once), 0 to
+10 MB as a rule."""
+MOST_FOR_HELD = HELD + ROOM if sys.version_info >= (3, 12) else 2 * HELD + 32 * MIB
+"""For an answer that was held and then goes out. Each piece is forgotten once it is handed
+to asyncio, which keeps it as it is until the client takes it; in Python 3.11 it copies all
+that waits into one buffer, while the C library still has the pages of the pieces."""
 JSON = ("content-type", "application/json")
 KEY = "ck-bob-1234567890abcdef"
 USAGE = (
@@ -159,7 +166,7 @@ def test_a_large_plain_answer_streams(
     assert got.startswith(START)
     assert got.endswith(USAGE)
     assert headers["x-gateway-provider"] == "a"
-    assert memory.more < 2 * HELD + ROOM
+    assert memory.more < MOST_FOR_HELD
     row = gateway.ended(rows + 1)[-1]
     assert (row["outcome"], row["usage_source"]) == ("ok", "reported")
     assert (row["input_tokens"], row["output_tokens"]) == (7, 5)

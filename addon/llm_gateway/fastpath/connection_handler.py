@@ -158,8 +158,9 @@ class EventBatch:
         elif sum(map(len, pieces)) <= JOINED:
             io.writer.write(b"".join(pieces))
         else:
-            for piece in pieces:
-                io.writer.write(piece)
+            pieces.reverse()
+            while pieces:  # each is forgotten once the transport has it
+                io.writer.write(pieces.pop())
 
     def hook(self, command: commands.StartHook) -> None:
         if command in self.begun:

@@ -296,8 +296,9 @@ class GatewayStream(FailoverStream):
             yield from self.enter(Phase.PASSED)
         else:
             self.phase = Phase.QUIET
-        for event in held:
-            yield from self.server_state(event)
+        held.reverse()
+        while held:  # each is forgotten when it is on its way: they may be 32 MB
+            yield from self.server_state(held.pop())
 
     def after_response_head(
         self, hook: StartHook, body: list[HttpEvent]
