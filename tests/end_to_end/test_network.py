@@ -1,15 +1,22 @@
-"""The network as people have it: dead addresses beside living ones."""
+"""The network as people have it: dead addresses beside living ones, connections that died
+without a word."""
 
+import http.client
 import json
+import signal
+import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import FakeProvider
 from fakes.black_hole import black_hole
+from fakes.deaf import deafen
 
-from gateway import GatewayProcess, provider
+from gateway import GatewayProcess, chat, provider
 
 from .conftest import Start
 
@@ -59,3 +66,89 @@ def test_a_name_with_a_dead_address_is_answered(
     assert took[0] < 2
     assert min(took[1:]) < 0.2
     assert not gateway.rows("select * from events where kind = 'circuit'")
+
+
+# Connections that died without a word
+
+IDLE_AT_ONCE = str(Path(__file__).with_name("idle_at_once.py"))
+
+
+@pytest.fixture(scope="module")
+def sleeper(start_shared: Start, alive: FakeProvider) -> GatewayProcess:
+    config = {"providers": [provider(alive, "p", "m")]}
+    return start_shared(config, arguments=("-s", IDLE_AT_ONCE))
+
+
+def wires(fake: FakeProvider) -> list[socket.socket]:
+    """Sockets of the connections that are open to it."""
+    return [wire.transport.get_extra_info("socket")._sock for wire in fake._wires]
+
+
+class Client:
+    """One that keeps its connection, or takes a new one each time."""
+
+    def __init__(self, gateway: GatewayProcess, *, kept: bool) -> None:
+        self.gateway, self.kept = gateway, kept
+        self.wire = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+
+    def chat(self) -> tuple[int, str, float]:
+        if not self.kept:
+            self.wire.close()
+        began = time.monotonic()
+        head = {"content-type": "application/json"}
+        self.wire.request("POST", "/v1/chat/completions", json.dumps(chat()), head)
+        answer = self.wire.getresponse()
+        answer.read()
+        attempts = answer.headers["x-gateway-attempts"]
+        return answer.status, attempts, time.monotonic() - began
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wire.close()
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs socket filters")
+
+
+@linux
+@pytest.mark.parametrize("kept", [True, False], ids=["kept client", "new clients"])
+def test_a_connection_that_died_silently_costs_two_seconds(
+    sleeper: GatewayProcess, alive: FakeProvider, kept: bool
+) -> None:
+    with Client(sleeper, kept=kept) as client:
+        assert client.chat()[0] == 200
+        sent = len(alive.requests)
+        for wire in wires(alive):
+            deafen(wire)
+        status, attempts, took = client.chat()
+        assert (status, attempts) == (200, "2")
+        assert took < 3.5
+        assert len(alive.requests) == sent + 1  # only once did anybody see it
+        rows = sleeper.wait_rows(
+            "select * from attempts where reason = 'repaired: stale connection'"
+            " order by ts desc limit 1"
+        )
+        assert rows[0]["provider"] == "p"
+        assert not sleeper.rows("select * from events where kind = 'circuit'")
+        assert client.chat()[:2] == (200, "1")
+
+
+@linux
+@pytest.mark.parametrize("kept", [True, False], ids=["kept client", "new clients"])
+def test_after_sleep_no_connection_is_used_again(
+    sleeper: GatewayProcess, alive: FakeProvider, kept: bool
+) -> None:
+    with Client(sleeper, kept=kept) as client:
+        assert client.chat()[0] == 200
+        process: Any = sleeper.process
+        before = sleeper.log().count("This machine slept")
+        opened = len([e for e in alive.journal if e.kind == "open"])
+        process.send_signal(signal.SIGUSR1)
+        sleeper.wait_for(
+            lambda: sleeper.log().count("This machine slept") > before,
+            "word of the sleep",
+        )
+        assert client.chat()[:2] == (200, "1")
+        assert len([e for e in alive.journal if e.kind == "open"]) == opened + 1
