@@ -49,6 +49,7 @@ from llm_gateway.domain import Origin
 from llm_gateway.ledger.store import Store, StoreError
 from llm_gateway.mitm_compat import fingerprints, required_names
 from llm_gateway.mitm_compat.sites import GROUPS, VERIFIED
+from llm_gateway.network.clocks import WallClock
 from llm_gateway.network.proxy_rules import ProxyRules
 from llm_gateway.packaged_files import example_config
 from llm_gateway.pipeline.access_control import AccessControl
@@ -163,9 +164,10 @@ class Bootstrap:
         check_state(home)
         check_ca(Path(ctx.options.confdir).expanduser())
         path = self._config_path()
-        clock = time.time
+        clock = WallClock()
         simulator = Simulator()
-        catalog_loader = CatalogLoader(path, home, env, clock, simulator.port)
+        # Read in threads, where nobody may hear of a clock that was set.
+        catalog_loader = CatalogLoader(path, home, env, time.time, simulator.port)
         catalog_loader.forced = self._upstream_mode()
         catalog_loader.own_ports = frozenset((ctx.options.listen_port or 8080,))
         loaded, catalog = catalog_loader.load()
@@ -198,6 +200,7 @@ class Bootstrap:
             keys_required=bool(keys_required),
             port=ctx.options.listen_port or 8080,
         )
+        clock.on_step.append(runtime.clock_set)
         self.config_service = ConfigService(catalog_loader, runtime)
         login = CopilotLogin(home, runtime.credentials.github, clock)
         self.admin_routes = AdminRoutes(

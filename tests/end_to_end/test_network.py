@@ -70,13 +70,29 @@ def test_a_name_with_a_dead_address_is_answered(
 
 # Connections that died without a word
 
+CLOCK_STEPS = [3600, -3600, 86400, -86400]
 IDLE_AT_ONCE = str(Path(__file__).with_name("idle_at_once.py"))
 
 
 @pytest.fixture(scope="module")
-def sleeper(start_shared: Start, alive: FakeProvider) -> GatewayProcess:
-    config = {"providers": [provider(alive, "p", "m")]}
-    return start_shared(config, arguments=("-s", IDLE_AT_ONCE))
+def clock_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clock") / "off"
+
+
+@pytest.fixture(scope="module")
+def sleeper(
+    start_shared: Start, alive: FakeProvider, clock_file: Path
+) -> GatewayProcess:
+    limited = {"limits": {"requestsPerMinute": 5, "requestsPerDay": 5}}
+    config = {
+        "providers": [
+            provider(alive, "p", "m"),
+            *(provider(alive, f"p{s}", f"m{s}", **limited) for s in CLOCK_STEPS),
+        ]
+    }
+    return start_shared(
+        config, arguments=("-s", IDLE_AT_ONCE), env={"CLOCK_FILE": str(clock_file)}
+    )
 
 
 def wires(fake: FakeProvider) -> list[socket.socket]:
@@ -152,3 +168,29 @@ def test_after_sleep_no_connection_is_used_again(
         )
         assert client.chat()[:2] == (200, "1")
         assert len([e for e in alive.journal if e.kind == "open"]) == opened + 1
+
+
+@pytest.mark.parametrize("step", CLOCK_STEPS)
+def test_a_clock_that_is_set_lets_no_more_out(
+    sleeper: GatewayProcess, alive: FakeProvider, clock_file: Path, step: int
+) -> None:
+    process: Any = sleeper.process
+
+    def set_clock(off: int) -> None:
+        before = len(sleeper.rows("select * from events where kind = 'clock'"))
+        clock_file.write_text(str(off))
+        process.send_signal(signal.SIGUSR2)
+        sleeper.wait_rows(
+            "select * from events where kind = 'clock'",
+            lambda rows: len(rows) > before,
+        )
+
+    model = f"m{step}"
+    sent = len(alive.requests)
+    assert [sleeper.chat(model)[0] for _ in range(3)] == [200] * 3
+    set_clock(step)
+    assert [sleeper.chat(model)[0] for _ in range(4)] == [200, 200, 429, 429]
+    set_clock(0)
+    assert sleeper.chat(model)[0] == 429
+    assert len(alive.requests) == sent + 5
+    assert sleeper.chat("m")[0] == 200

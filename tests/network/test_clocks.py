@@ -22,7 +22,7 @@ def test_a_step_is_told_before_the_new_time(step: float) -> None:
     wall, steady = Hands(1_000_000.0), Hands(50.0)
     clock = WallClock(wall, steady)
     told: list[float] = []
-    clock.on_step.append(told.append)
+    clock.on_step.append(lambda step, now: told.append(step))
     for _ in range(100):
         wall.at += 0.5
         steady.at += 0.5
@@ -39,7 +39,7 @@ def test_time_that_passes_unlooked_at_is_no_step() -> None:
     wall, steady = Hands(1_000_000.0), Hands(50.0)
     clock = WallClock(wall, steady)
     told: list[float] = []
-    clock.on_step.append(told.append)
+    clock.on_step.append(lambda step, now: told.append(step))
     for pause in (3600.0, 86_400.0, 10.0):
         wall.at += pause
         steady.at += pause
@@ -51,7 +51,7 @@ def test_a_clock_that_is_a_little_fast_is_not_set() -> None:
     wall, steady = Hands(1_000_000.0), Hands(50.0)
     clock = WallClock(wall, steady)
     told: list[float] = []
-    clock.on_step.append(told.append)
+    clock.on_step.append(lambda step, now: told.append(step))
     for _ in range(100):
         wall.at += 60.03  # 500 ppm
         steady.at += 60.0

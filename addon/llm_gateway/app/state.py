@@ -87,6 +87,13 @@ class AppState(RoutingContext):
     def __post_init__(self) -> None:
         self.notices = Notices(self._notice, self.clock)
 
+    def clock_set(self, seconds: float, now: float) -> None:
+        """Somebody set the wall clock forward by so much (backward: less than 0)."""
+        self.limiter.clock_set(seconds, now)
+        self.health.clock_set(seconds, now)
+        self.affinity.clock_set(seconds)
+        self.event("clock", "wall clock", f"set by {seconds:+.0f} s; limits hold on")
+
     def _notice(self, kind: str, subject: str, message: str) -> None:
         if kind == "private host":
             # Nothing is wrong: it is how the app was set up.

@@ -55,9 +55,9 @@ class WallClock:
         self, wall: Clock = lambda: time.time(), elapsed: Clock = elapsed
     ) -> None:
         self.wall, self.elapsed = wall, elapsed
-        self.on_step: list[Callable[[float], None]] = []
-        """Told by how many seconds it was set forward (backward: less than 0), before
-        anybody gets to see the new time."""
+        self.on_step: list[Callable[[float, float], None]] = []
+        """Told by how many seconds it was set forward (backward: less than 0) and what it
+        says now, before anybody else gets to see the new time."""
         self._last = wall()
         self._offset = self._last - elapsed()
 
@@ -72,5 +72,6 @@ class WallClock:
         offset = now - self.elapsed()
         step, self._offset = offset - self._offset, offset
         if abs(step) > STEP_SECONDS:
+            self._last = now  # for whoever asks for the time meanwhile
             for tell in self.on_step:
-                tell(step)
+                tell(step, now)
