@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from llm_gateway.app.background import Background
 from llm_gateway.app.notices import Notices
+from llm_gateway.app.outbound_proxies import OutboundProxies
 from llm_gateway.domain import Event
 from llm_gateway.ledger.spent import LONGEST_WINDOW
 from llm_gateway.ledger.store import Store
@@ -83,9 +84,18 @@ class AppState(RoutingContext):
     state_dirty: bool = True
     """Something that the dashboard shows has moved since it was last written."""
     notices: Notices = field(init=False)
+    proxies: OutboundProxies = field(init=False)
 
     def __post_init__(self) -> None:
         self.notices = Notices(self._notice, self.clock)
+        self.proxies = OutboundProxies(
+            lambda subject, message: self.event("degraded", subject, message)
+        )
+
+    @property
+    def degraded(self) -> list[str]:
+        """What does not work as it should, in sentences."""
+        return [*self.store.degraded, *self.proxies.degraded]
 
     def clock_set(self, seconds: float, now: float) -> None:
         """Somebody set the wall clock forward by so much (backward: less than 0)."""
