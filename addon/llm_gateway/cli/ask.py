@@ -79,7 +79,8 @@ def _ask(
             with _DIRECT.open(request, timeout=timeout) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as e:
-            return e.code, json.loads(e.read())
+            with e:
+                return e.code, json.loads(e.read())
     except (ValueError, http.client.HTTPException):
         raise Unreachable(f"another program listens on port {port}; {START}") from None
     except urllib.error.URLError as e:
