@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeProvider
+from fakes.binds import binds_of, bound
 from fakes.black_hole import black_hole
 from fakes.deaf import deafen
 
@@ -194,3 +195,35 @@ def test_a_clock_that_is_set_lets_no_more_out(
     assert sleeper.chat(model)[0] == 429
     assert len(alive.requests) == sent + 5
     assert sleeper.chat("m")[0] == 200
+
+
+# Where it listens
+
+
+class Unspoken(GatewayProcess):
+    """Started without `--listen-host`, as the README has it; a bind of every kind is noted."""
+
+    def __init__(self, *args: Any, mode: str = "", **more: Any) -> None:
+        super().__init__(*args, **more)
+        at = self._command.index("--listen-host")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self._command[at : at + 4] = ["--listen-port", str(port)]
+        if mode:
+            self._command += ["--mode", mode]
+
+
+@pytest.mark.parametrize("mode", ["", "upstream:http://127.0.0.1:9"])
+def test_the_port_is_never_open_to_others(
+    tmp_path: Path, confdir: Path, mode: str
+) -> None:
+    """Not for the moments either until the configuration has been read."""
+    config = {
+        "providers": [{"id": "s", "type": "simulator", "models": [{"name": "m"}]}]
+    }
+    env = binds_of(tmp_path)
+    with Unspoken(tmp_path, config, confdir=confdir, env=env, mode=mode) as gateway:
+        assert gateway.chat("m")[0] == 200
+    addresses = bound(tmp_path)
+    assert "127.0.0.1" in addresses
+    assert set(addresses) <= {"127.0.0.1", "::1"}
