@@ -36,14 +36,16 @@ def gateway(start_shared: Start, alive: FakeProvider) -> Iterator[GatewayProcess
     names = {
         "twofold.localhost": ["127.0.0.2", "127.0.0.1"],
         "mixed.localhost": ["::1", "127.0.0.1"],
+        "tunnel.test": ["127.0.0.2", "127.0.0.1"],
     }
     config = {
+        "server": {"allowedTunnels": ["127.0.0.0/8"]},
         "providers": [
             provider(
                 alive, name, name, baseURL=f"http://{name}.localhost:{alive.port}/v1"
             )
             for name in ("twofold", "mixed")
-        ]
+        ],
     }
     with black_hole("127.0.0.2", alive.port), black_hole("::1", alive.port):
         yield start_shared(
@@ -67,6 +69,18 @@ def test_a_name_with_a_dead_address_is_answered(
     assert took[0] < 2
     assert min(took[1:]) < 0.2
     assert not gateway.rows("select * from events where kind = 'circuit'")
+
+
+def test_a_tunnel_to_such_a_name_is_open_soon(
+    gateway: GatewayProcess, alive: FakeProvider
+) -> None:
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", gateway.port), 20) as wire:
+        wire.sendall(b"CONNECT tunnel.test:%d HTTP/1.1\r\nhost: x\r\n\r\n" % alive.port)
+        assert wire.recv(65536).startswith(b"HTTP/1.1 200")
+        wire.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        assert wire.recv(65536).startswith(b"HTTP/1.1 ")
+    assert time.monotonic() - began < 2
 
 
 # Connections that died without a word

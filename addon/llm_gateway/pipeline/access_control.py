@@ -49,6 +49,7 @@ from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.pipeline.ingress import Ingress
 from llm_gateway.providers.hosts import PRIVATE_HOSTS, is_known_host, matches
 from llm_gateway.transport.attempt_policy import is_absolute
+from llm_gateway.transport.connecting import mark_addresses
 from llm_gateway.transport.local_response import LocalResponse
 
 logger = logging.getLogger("llm_gateway")
@@ -122,6 +123,10 @@ class AccessControl:
             connection.Client, dict[tuple[str, int, bool], str]
         ] = WeakKeyDictionary()
         """Where the hosts lead that a client named: judged once, then kept to."""
+        self.judged: WeakKeyDictionary[
+            connection.Client, dict[tuple[str, int], tuple[str, ...]]
+        ] = WeakKeyDictionary()
+        """All addresses of such a host, by the one that was taken: one may be dead."""
         self._origins: tuple[object, Collection[tuple[str, int]]] = (None, ())
 
     # -- connections -----------------------------------------------------------
@@ -232,6 +237,8 @@ class AccessControl:
             if judged != host:
                 server.address = (judged, port)
                 host = judged
+        if others := self.judged.get(client, {}).get((host, port)):
+            mark_addresses(server, others)
         if port == self.runtime.port and (
             reach_of(host) is Reach.MACHINE or _is_loopback(host)
         ):
@@ -280,23 +287,26 @@ class AccessControl:
             scheme = "http" if plain else "https"
             way = self.runtime.catalog.ways.choose(scheme, host, port)
             resolves = way is None or not way.resolves
-            judged = await self._judged(host, port, plain=plain, resolves=resolves)
+            found = await self._judged(host, port, plain=plain, resolves=resolves)
+            judged = best(found)
             if len(pinned) < MOST_PINNED:
                 pinned[host, port, plain] = judged
+                if len(found) > 1:
+                    self.judged.setdefault(client, {})[judged, port] = found
         return judged
 
     async def _judged(
         self, host: str, port: int, *, plain: bool, resolves: bool
-    ) -> str:
-        """resolves: it is us who look names up, not another proxy."""
+    ) -> tuple[str, ...]:
+        """At least one. resolves: it is us who look names up, not another proxy."""
         config = self.runtime.catalog.config
         allowed = config.server.allowed_tunnels
         name = host.lower().rstrip(".")
         if (name, port) in self._providers() or matches(host, _names(allowed)):
-            return host
+            return (host,)
         listed = matches(host, config.intercept.hosts)
         if listed and not plain:
-            return host
+            return (host,)
         is_address = parsed(host) is not None
         found = (host,) if is_address or not resolves else await resolve(host, port)
         if not found:
@@ -308,7 +318,7 @@ class AccessControl:
             here = parsed(address)
             if not any(here in network for network in _networks(allowed)):
                 raise Inside(host)
-        return best(found)
+        return found
 
     def _providers(self) -> Collection[tuple[str, int]]:
         catalog = self.runtime.catalog

@@ -10,7 +10,7 @@ to the upstream itself, and needs to know no more.
 import asyncio
 import functools
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -26,6 +26,13 @@ from llm_gateway.network.way_out import current
 from llm_gateway.transport.commands import proxy_of, way_is_known
 
 ANSWER_SECONDS = 1.0
+_ADDRESSES = "llm_gateway_addresses"
+
+
+def mark_addresses(connection: Server, addresses: tuple[str, ...]) -> None:
+    """It leads to any of these: they are all of one name, and were looked at."""
+    connection.__dict__[_ADDRESSES] = addresses
+
 
 _opening: ContextVar[Server | None] = ContextVar("opening", default=None)
 """The connection that a task opens: mitmproxy tells us no more than its address."""
@@ -48,11 +55,14 @@ class Opener:
         port: int,
         proxy: ProxyServer | None,
         *,
+        addresses: Sequence[str] = (),
         local_addr: tuple[str, int] | None = None,
     ) -> Streams:
-        """Raises OSError."""
+        """`addresses`: of the host, where they are known. Raises OSError."""
         if proxy is None:
-            return await self.eyeballs.open(host, port, local_addr=local_addr)
+            return await self.eyeballs.open(
+                host, port, addresses=addresses, local_addr=local_addr
+            )
         try:
             streams = await open_by_way_of(
                 proxy,
@@ -89,11 +99,14 @@ async def open_connection(
 ) -> Streams:
     """In place of asyncio's. Raises OSError."""
     server = _opening.get()
+    addresses = server.__dict__.get(_ADDRESSES, ()) if server is not None else ()
     if server is not None and way_is_known(server):
         proxy = proxy_of(server)
     else:
         proxy = current.rules.choose("https", host, port)
-    return await opener.open(host, port, proxy, local_addr=local_addr)
+    return await opener.open(
+        host, port, proxy, addresses=addresses, local_addr=local_addr
+    )
 
 
 def install() -> None:
