@@ -49,6 +49,8 @@ from llm_gateway.domain import Origin
 from llm_gateway.ledger.store import Store, StoreError
 from llm_gateway.mitm_compat import fingerprints, required_names
 from llm_gateway.mitm_compat.sites import GROUPS, VERIFIED
+from llm_gateway.network import way_out
+from llm_gateway.network.clocks import WallClock
 from llm_gateway.network.proxy_rules import ProxyRules
 from llm_gateway.packaged_files import example_config
 from llm_gateway.pipeline.access_control import AccessControl
@@ -102,6 +104,8 @@ class Bootstrap:
         self.made_config = False
         self.not_yet: listeners.SuppressBindErrors | None = None
         self.dashboard: Any = None
+        self.own_trust = False
+        """mitmproxy was not told whom to trust."""
         self.upstream_urls: list[str] = []
         """What `--mode upstream:URL` named: the same as `network.proxy`."""
 
@@ -139,6 +143,10 @@ class Bootstrap:
             options.update(listen_host="127.0.0.1")
         if modes != list(options.mode):
             options.update(mode=modes)
+        self.own_trust = not (
+            options.ssl_verify_upstream_trusted_ca
+            or options.ssl_verify_upstream_trusted_confdir
+        )
         port = os.environ.get("PORT", "")
         if options.listen_port is None and port.isdecimal() and 0 < int(port) < 65536:
             options.update(listen_port=int(port))
@@ -169,9 +177,10 @@ class Bootstrap:
         check_state(home)
         check_ca(Path(ctx.options.confdir).expanduser())
         path = self._config_path()
-        clock = time.time
+        clock = WallClock()
         simulator = Simulator()
-        catalog_loader = CatalogLoader(path, home, env, clock, simulator.port)
+        # Read in threads, where nobody may hear of a clock that was set.
+        catalog_loader = CatalogLoader(path, home, env, time.time, simulator.port)
         catalog_loader.forced = self._upstream_mode()
         catalog_loader.own_ports = frozenset((ctx.options.listen_port or 8080,))
         loaded, catalog = catalog_loader.load()
@@ -204,6 +213,7 @@ class Bootstrap:
             keys_required=bool(keys_required),
             port=ctx.options.listen_port or 8080,
         )
+        clock.on_step.append(runtime.clock_set)
         self.config_service = ConfigService(catalog_loader, runtime)
         login = CopilotLogin(home, runtime.credentials.github, clock)
         self.admin_routes = AdminRoutes(
@@ -213,6 +223,7 @@ class Bootstrap:
         )
         runtime.on_config_change.append(self._follow_network)
         self._follow_network(catalog)
+        opener.on_proxy = runtime.proxies.record
         runtime.replay(catalog, now)
         runtime.on_config_change.append(lambda new: simulator.configure(new.config))
         simulator.configure(config)
@@ -243,7 +254,15 @@ class Bootstrap:
         return ProxyRules(proxy, proxy, source="--mode upstream", own_tls=True)
 
     def _follow_network(self, catalog: Catalog) -> None:
-        opener.rules = catalog.ways
+        """Which ways lead out, what is trusted there, and who hears how proxies do."""
+        runtime = self.runtime
+        way_out.current.rules = catalog.ways
+        way_out.current.roots = roots = self.config_service.loader.roots
+        options: Any = ctx.options
+        if self.own_trust and roots is not None:
+            options.update(ssl_verify_upstream_trusted_ca=str(roots))
+        if runtime is not None:
+            runtime.proxies.keep(proxies_of(catalog))
 
     def _check_environment(self, env: Mapping[str, str]) -> None:
         """What is given there is meant: a mistake in it is no reason for a default."""
@@ -457,6 +476,12 @@ async def load_prices() -> None:
     from llm_gateway.accounting import prices
 
     await asyncio.to_thread(prices.known_price, "openai", "gpt-4o-mini", time.time())
+
+
+def proxies_of(catalog: Catalog) -> set[ProxyServer]:
+    """Every outbound proxy of a configuration."""
+    ways = (catalog.ways, *(up.ways for up in catalog.upstreams.values()))
+    return {proxy for way in ways for proxy in way.proxies()}
 
 
 def origins_of(catalog: Catalog) -> list[tuple[Origin, ProxyServer | None]]:

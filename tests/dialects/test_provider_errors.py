@@ -215,7 +215,9 @@ def test_depth_is_no_danger():
     for _ in range(50_000):
         deep = [deep]
     found = error_in({"error": {"message": deep, "code": "c"}})
-    assert words(found) == ("c", "", "")
+    # Whether it can be written down at all depends on Python's own stack.
+    assert (found.code, found.type) == ("c", "")
+    assert found.message in ("", "[" * MESSAGE_LENGTH)
 
 
 def test_a_huge_body_is_no_error_body():

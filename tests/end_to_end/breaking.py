@@ -56,7 +56,8 @@ def places(name: str) -> Iterator[tuple[Any, str, Any]]:
 def names() -> Iterator[str]:
     for name, module in sorted(ours().items()):
         for key, value in vars(module).items():
-            if getattr(value, "__module__", None) != name:
+            # Python's own (`__annotate__`) are nobody's to break.
+            if getattr(value, "__module__", None) != name or key.startswith("__"):
                 continue
             if inspect.isfunction(value):
                 yield f"{name}:{key}"

@@ -234,7 +234,8 @@ def pages_of(port: int) -> Iterator[tuple[str, bytes]]:
             with fetch(base + path, timeout=20) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as e:
-            return bytes(e.read())
+            with e:
+                return bytes(e.read())
 
     meta = (
         "metadata",

@@ -1,15 +1,23 @@
-"""The network as people have it: dead addresses beside living ones."""
+"""The network as people have it: dead addresses beside living ones, connections that died
+without a word."""
 
+import http.client
 import json
+import signal
+import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import FakeProvider
+from fakes.binds import binds_of, bound
 from fakes.black_hole import black_hole
+from fakes.deaf import deafen
 
-from gateway import GatewayProcess, provider
+from gateway import GatewayProcess, chat, provider
 
 from .conftest import Start
 
@@ -28,14 +36,16 @@ def gateway(start_shared: Start, alive: FakeProvider) -> Iterator[GatewayProcess
     names = {
         "twofold.localhost": ["127.0.0.2", "127.0.0.1"],
         "mixed.localhost": ["::1", "127.0.0.1"],
+        "tunnel.test": ["127.0.0.2", "127.0.0.1"],
     }
     config = {
+        "server": {"allowedTunnels": ["127.0.0.0/8"]},
         "providers": [
             provider(
                 alive, name, name, baseURL=f"http://{name}.localhost:{alive.port}/v1"
             )
             for name in ("twofold", "mixed")
-        ]
+        ],
     }
     with black_hole("127.0.0.2", alive.port), black_hole("::1", alive.port):
         yield start_shared(
@@ -59,3 +69,175 @@ def test_a_name_with_a_dead_address_is_answered(
     assert took[0] < 2
     assert min(took[1:]) < 0.2
     assert not gateway.rows("select * from events where kind = 'circuit'")
+
+
+def test_a_tunnel_to_such_a_name_is_open_soon(
+    gateway: GatewayProcess, alive: FakeProvider
+) -> None:
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", gateway.port), 20) as wire:
+        wire.sendall(b"CONNECT tunnel.test:%d HTTP/1.1\r\nhost: x\r\n\r\n" % alive.port)
+        assert wire.recv(65536).startswith(b"HTTP/1.1 200")
+        wire.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        assert wire.recv(65536).startswith(b"HTTP/1.1 ")
+    assert time.monotonic() - began < 2
+
+
+# Connections that died without a word
+
+CLOCK_STEPS = [3600, -3600, 86400, -86400]
+IDLE_AT_ONCE = str(Path(__file__).with_name("idle_at_once.py"))
+
+
+@pytest.fixture(scope="module")
+def clock_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clock") / "off"
+
+
+@pytest.fixture(scope="module")
+def sleeper(
+    start_shared: Start, alive: FakeProvider, clock_file: Path
+) -> GatewayProcess:
+    limited = {"limits": {"requestsPerMinute": 5, "requestsPerDay": 5}}
+    config = {
+        "providers": [
+            provider(alive, "p", "m"),
+            *(provider(alive, f"p{s}", f"m{s}", **limited) for s in CLOCK_STEPS),
+        ]
+    }
+    return start_shared(
+        config, arguments=("-s", IDLE_AT_ONCE), env={"CLOCK_FILE": str(clock_file)}
+    )
+
+
+def wires(fake: FakeProvider) -> list[socket.socket]:
+    """Sockets of the connections that are open to it."""
+    return [wire.transport.get_extra_info("socket")._sock for wire in fake._wires]
+
+
+class Client:
+    """One that keeps its connection, or takes a new one each time."""
+
+    def __init__(self, gateway: GatewayProcess, *, kept: bool) -> None:
+        self.gateway, self.kept = gateway, kept
+        self.wire = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+
+    def chat(self) -> tuple[int, str, float]:
+        if not self.kept:
+            self.wire.close()
+        began = time.monotonic()
+        head = {"content-type": "application/json"}
+        self.wire.request("POST", "/v1/chat/completions", json.dumps(chat()), head)
+        answer = self.wire.getresponse()
+        answer.read()
+        attempts = answer.headers["x-gateway-attempts"]
+        return answer.status, attempts, time.monotonic() - began
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wire.close()
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs socket filters")
+
+
+@linux
+@pytest.mark.parametrize("kept", [True, False], ids=["kept client", "new clients"])
+def test_a_connection_that_died_silently_costs_two_seconds(
+    sleeper: GatewayProcess, alive: FakeProvider, kept: bool
+) -> None:
+    with Client(sleeper, kept=kept) as client:
+        assert client.chat()[0] == 200
+        sent = len(alive.requests)
+        for wire in wires(alive):
+            deafen(wire)
+        status, attempts, took = client.chat()
+        assert (status, attempts) == (200, "2")
+        assert took < 3.5
+        assert len(alive.requests) == sent + 1  # only once did anybody see it
+        rows = sleeper.wait_rows(
+            "select * from attempts where reason = 'repaired: stale connection'"
+            " order by ts desc limit 1"
+        )
+        assert rows[0]["provider"] == "p"
+        assert not sleeper.rows("select * from events where kind = 'circuit'")
+        assert client.chat()[:2] == (200, "1")
+
+
+@linux
+@pytest.mark.parametrize("kept", [True, False], ids=["kept client", "new clients"])
+def test_after_sleep_no_connection_is_used_again(
+    sleeper: GatewayProcess, alive: FakeProvider, kept: bool
+) -> None:
+    with Client(sleeper, kept=kept) as client:
+        assert client.chat()[0] == 200
+        process: Any = sleeper.process
+        before = sleeper.log().count("This machine slept")
+        opened = len([e for e in alive.journal if e.kind == "open"])
+        process.send_signal(signal.SIGUSR1)
+        sleeper.wait_for(
+            lambda: sleeper.log().count("This machine slept") > before,
+            "word of the sleep",
+        )
+        assert client.chat()[:2] == (200, "1")
+        assert len([e for e in alive.journal if e.kind == "open"]) == opened + 1
+
+
+@pytest.mark.parametrize("step", CLOCK_STEPS)
+def test_a_clock_that_is_set_lets_no_more_out(
+    sleeper: GatewayProcess, alive: FakeProvider, clock_file: Path, step: int
+) -> None:
+    process: Any = sleeper.process
+
+    def set_clock(off: int) -> None:
+        before = len(sleeper.rows("select * from events where kind = 'clock'"))
+        clock_file.write_text(str(off))
+        process.send_signal(signal.SIGUSR2)
+        sleeper.wait_rows(
+            "select * from events where kind = 'clock'",
+            lambda rows: len(rows) > before,
+        )
+
+    model = f"m{step}"
+    sent = len(alive.requests)
+    assert [sleeper.chat(model)[0] for _ in range(3)] == [200] * 3
+    set_clock(step)
+    assert [sleeper.chat(model)[0] for _ in range(4)] == [200, 200, 429, 429]
+    set_clock(0)
+    assert sleeper.chat(model)[0] == 429
+    assert len(alive.requests) == sent + 5
+    assert sleeper.chat("m")[0] == 200
+
+
+# Where it listens
+
+
+class Unspoken(GatewayProcess):
+    """Started without `--listen-host`, as the README has it; a bind of every kind is noted."""
+
+    def __init__(self, *args: Any, mode: str = "", **more: Any) -> None:
+        super().__init__(*args, **more)
+        at = self._command.index("--listen-host")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self._command[at : at + 4] = ["--listen-port", str(port)]
+        if mode:
+            self._command += ["--mode", mode]
+
+
+@pytest.mark.parametrize("mode", ["", "upstream:http://127.0.0.1:9"])
+def test_the_port_is_never_open_to_others(
+    tmp_path: Path, confdir: Path, mode: str
+) -> None:
+    """Not for the moments either until the configuration has been read."""
+    config = {
+        "providers": [{"id": "s", "type": "simulator", "models": [{"name": "m"}]}]
+    }
+    env = binds_of(tmp_path)
+    with Unspoken(tmp_path, config, confdir=confdir, env=env, mode=mode) as gateway:
+        assert gateway.chat("m")[0] == 200
+    addresses = bound(tmp_path)
+    assert "127.0.0.1" in addresses
+    assert set(addresses) <= {"127.0.0.1", "::1"}

@@ -246,6 +246,7 @@ def test_a_proxys_failure_is_the_proxys(
             said = json.dumps(body)
             assert status == 502, said
             assert f"outbound proxy 127.0.0.1:{proxy.port}" in said
+            assert setting.gateway.get("/health")[2]["degraded"]
             if fault in FAULTS and not (kind == "socks5h" and fault == "407"):
                 assert FAULTS[fault] in said
     finally:
@@ -255,6 +256,8 @@ def test_a_proxys_failure_is_the_proxys(
     # No strike: asked again at once, and it answers.
     status, headers, body = setting.gateway.chat("tls-model")
     assert (status, headers["x-gateway-attempts"]) == (200, "1"), body
+    assert setting.gateway.get("/health")[2]["degraded"] == []
+    assert not setting.gateway.rows("select * from events where kind = 'circuit'")
 
 
 @pytest.mark.parametrize("kind", ["http", "socks5h"])

@@ -458,3 +458,15 @@ def test_a_half_open_circuit_lets_one_through(
         now += 1
     health.record_dispatch(offer, now)
     assert health.unavailable(offer, now) is not None
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0, 86_400.0, -86_400.0])
+def test_a_clock_that_is_set_neither_ends_nor_lengthens_a_rest(step: float) -> None:
+    health = HealthTracker()
+    offer = ("p", "", "m")
+    now = 1_000_000.0
+    health.start_cooldown(offer, now, now + 30, "429")
+    now += step
+    health.clock_set(step, now)
+    assert health.unavailable(offer, now + 29) is not None
+    assert health.unavailable(offer, now + 31) is None

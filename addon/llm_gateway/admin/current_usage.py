@@ -20,4 +20,4 @@ async def current_usage(state: AppState, now: float) -> dict[str, object]:
             provider: {window: sums[at] for window, at in windows.items()}
             for provider, windows in began.items()
         }
-    return status.usage(state, of_ledger, state.store.degraded, now)
+    return status.usage(state, of_ledger, state.degraded, now)

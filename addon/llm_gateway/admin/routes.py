@@ -143,7 +143,7 @@ class AdminRoutes:
 
     def health(self, asked: AdminRequest) -> LocalResponse:
         runtime = self.runtime
-        degraded = list(runtime.store.degraded)
+        degraded = runtime.degraded
         status = "draining" if runtime.draining else "degraded" if degraded else "ok"
         loading = runtime.loading
         return answer_json(

@@ -18,9 +18,10 @@ from llm_gateway.app.state import AppState
 from llm_gateway.config import edit, files
 from llm_gateway.config.load import Loaded, load_config, locate, parse_config
 from llm_gateway.config.no_proxy import no_proxy
-from llm_gateway.config.problems import ConfigError, Problem
+from llm_gateway.config.problems import ConfigError, Problem, UnlocatedProblem
 from llm_gateway.network.own_addresses import is_this_machine
 from llm_gateway.network.proxy_rules import ProxyRules, configured
+from llm_gateway.network.trust import write_roots
 from llm_gateway.providers import catalog, token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError
 from llm_gateway.providers.registry import TYPES
@@ -56,6 +57,8 @@ class CatalogLoader:
         self.simulator_port = simulator_port
         self.own_ports: frozenset[int] = frozenset()
         """Where this gateway listens: no way out of itself."""
+        self.roots: Path | None = None
+        """Whom outgoing TLS trusts, by the configuration that was read last."""
         self.forced: ProxyRules | None = None
         """What mitmproxy's upstream mode says of the way out; it wins over the config."""
         self._said: set[str] = set()
@@ -92,6 +95,11 @@ class CatalogLoader:
         )
         if self.forced is not None:
             ways = replace(self.forced, without=no_proxy(network.no_proxy))
+        try:
+            self.roots = write_roots(self.home, network.ca_file, self.env)
+        except (OSError, ValueError) as e:
+            problem = UnlocatedProblem(("network", "caFile"), f"cannot be used: {e}")
+            raise locate(loaded.text, [problem], str(self.path)) from e
         kept = ways.without_ours(
             lambda proxy: proxy.port in self.own_ports and is_this_machine(proxy.host)
         )

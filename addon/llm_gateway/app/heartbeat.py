@@ -76,6 +76,9 @@ def _state(runtime: AppState, started: float, now: float) -> GatewayState:
         config_revision=loading.revision,
         config_loaded_at=loading.loaded_at,
         config_error=loading.error,
-        degraded=["draining"] if runtime.draining else [],
+        degraded=[
+            *(["draining"] if runtime.draining else []),
+            *runtime.proxies.degraded,
+        ],
         detail={"in_flight": runtime.in_flight},
     )

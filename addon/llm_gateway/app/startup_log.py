@@ -48,6 +48,8 @@ def log_startup_summary(
     )
     for _, line in summary(usable):
         logger.info("%s", line)
+    for way in catalog.ways.proxies():
+        logger.info("The way out: %s (%s)", way.shown, catalog.ways.source)
     # A user without a password is no user to Bun and undici.
     proxy = base.replace("//", "//CLIENT-KEY:x@", 1) if runtime.keys_required else base
     logger.info("Proxy: HTTPS_PROXY=%s; or: llm-gateway run -- CMD", proxy)

@@ -19,6 +19,7 @@ from llm_gateway.adaptation.conversation_quirks import ConversationQuirks
 from llm_gateway.adaptation.kept_state import KeptState, Recall, asker_of
 from llm_gateway.app.background import Background
 from llm_gateway.app.notices import Notices
+from llm_gateway.app.outbound_proxies import OutboundProxies
 from llm_gateway.domain import Event, GatewayRequest, Offer
 from llm_gateway.ledger.spent import LONGEST_WINDOW
 from llm_gateway.ledger.store import Store
@@ -97,9 +98,25 @@ class AppState(RoutingContext):
     quirks_dirty: bool = False
     """A learned quirk was used since they were last written."""
     notices: Notices = field(init=False)
+    proxies: OutboundProxies = field(init=False)
 
     def __post_init__(self) -> None:
         self.notices = Notices(self._notice, self.clock)
+        self.proxies = OutboundProxies(
+            lambda subject, message: self.event("degraded", subject, message)
+        )
+
+    @property
+    def degraded(self) -> list[str]:
+        """What does not work as it should, in sentences."""
+        return [*self.store.degraded, *self.proxies.degraded]
+
+    def clock_set(self, seconds: float, now: float) -> None:
+        """Somebody set the wall clock forward by so much (backward: less than 0)."""
+        self.limiter.clock_set(seconds, now)
+        self.health.clock_set(seconds, now)
+        self.affinity.clock_set(seconds)
+        self.event("clock", "wall clock", f"set by {seconds:+.0f} s; limits hold on")
 
     def _notice(self, kind: str, subject: str, message: str) -> None:
         if kind == "private host":

@@ -16,10 +16,14 @@ from pathlib import Path
 
 from llm_gateway.cli import doctor_machine
 from llm_gateway.cli.doctor_machine import Finding
+from llm_gateway.cli.doctor_network import outbound_proxies
 from llm_gateway.cli.doctor_providers import Reached, reach_all
 from llm_gateway.cli.quirks import learned, printable
 from llm_gateway.config.load import Loaded, load_config, locate
 from llm_gateway.config.problems import ConfigError
+from llm_gateway.network import way_out
+from llm_gateway.network.own_addresses import is_this_machine
+from llm_gateway.network.proxy_rules import configured
 from llm_gateway.providers import token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError, build
 from llm_gateway.providers.credentials import Credentials
@@ -51,7 +55,7 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
     else:
         try:
             loaded = load_config(options.config, os.environ)
-            catalog = _catalog(loaded, options.config, home)
+            catalog = _catalog(loaded, options.config, home, options.port)
         except ConfigError as e:
             yield from (
                 Finding("fix", "config", str(problem)) for problem in e.problems
@@ -69,6 +73,7 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
         options.confdir.expanduser(), os.environ, options.port
     )
     if catalog is not None:
+        yield from outbound_proxies(catalog, offline=options.offline)
         yield from _dialects(catalog)
         yield from _free_keys(catalog)
         yield from _providers(catalog, home, offline=options.offline)
@@ -96,13 +101,20 @@ def _config(loaded: Loaded, path: Path) -> Iterator[Finding]:
     yield Finding("ok", "config", f"{path}, {count} providers")
 
 
-def _catalog(loaded: Loaded, path: Path, home: Path) -> Catalog:
+def _catalog(loaded: Loaded, path: Path, home: Path, port: int) -> Catalog:
+    network = loaded.config.network
+    ways, _ = configured(network.proxy.get_secret_value(), network.no_proxy, os.environ)
+    ways = ways.without_ours(lambda p: p.port == port and is_this_machine(p.host))
+    way_out.current.rules = ways
+    if network.ca_file:
+        way_out.current.roots = Path(network.ca_file).expanduser()
     try:
         return build(
             loaded.config,
             loaded.revision,
             now=time.time(),
             signed_in=token_store.stored(home),
+            ways=ways,
         )
     except CatalogError as e:
         raise locate(loaded.text, e.complaints, str(path)) from e

@@ -13,11 +13,12 @@ import json
 import socket
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import certifi
+from dataclasses import dataclass, replace
 
 from llm_gateway.config.suggestions import nearest
+from llm_gateway.network import way_out
+from llm_gateway.network.outbound_proxy import ProxyRefused, ProxyUnavailable
+from llm_gateway.network.proxy_rules import ProxyRules
 from llm_gateway.providers.credentials import CredentialError, Credentials
 from llm_gateway.providers.upstream import Upstream
 from llm_gateway.providers.upstream_request import Outbound, model_list
@@ -73,10 +74,14 @@ async def reach(
         if out is None:
             await asyncio.to_thread(_connect, upstream)
             return Reached(who, said="reachable (it lists no models)")
-        status, body = await asyncio.to_thread(_get, out)
+        status, body = await asyncio.to_thread(_get, out, upstream.ways)
     except (OSError, http.client.HTTPException) as e:
         return Reached(who, problem=f"{upstream.origin.host}: {_why(e)}")
-    return _judge(who, status, body, models)
+    found = _judge(who, status, body, models)
+    proxy = upstream.proxy_for(out.scheme, out.host, out.port)
+    if proxy is not None and found.said:
+        return replace(found, said=f"{found.said}, by way of {proxy.name}")
+    return found
 
 
 def _judge(who: str, status: int, body: bytes, models: Sequence[str]) -> Reached:
@@ -128,25 +133,17 @@ def _has(offered: frozenset[str], name: str) -> bool:
     return any(spelling in offered for spelling in spellings)
 
 
-def _connection(scheme: str, host: str, port: int) -> http.client.HTTPConnection:
-    if scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
-    trust = ssl.create_default_context()
-    trust.load_verify_locations(certifi.where())
-    return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=trust)
-
-
 def _connect(upstream: Upstream) -> None:
     origin = upstream.origin
-    connection = _connection(origin.scheme, origin.host, origin.port)
-    try:
-        connection.connect()
-    finally:
-        connection.close()
+    way_out.http_connection(
+        origin.scheme, origin.host, origin.port, timeout=TIMEOUT, ways=upstream.ways
+    ).close()
 
 
-def _get(out: Outbound) -> tuple[int, bytes]:
-    connection = _connection(out.scheme, out.host, out.port)
+def _get(out: Outbound, ways: ProxyRules) -> tuple[int, bytes]:
+    connection = way_out.http_connection(
+        out.scheme, out.host, out.port, timeout=TIMEOUT, ways=ways
+    )
     try:
         connection.putrequest(
             "GET", out.path, skip_host=True, skip_accept_encoding=True
@@ -162,8 +159,10 @@ def _get(out: Outbound) -> tuple[int, bytes]:
 
 def _why(error: OSError | http.client.HTTPException) -> str:
     match error:
+        case ProxyUnavailable() | ProxyRefused():
+            return str(error)
         case ssl.SSLCertVerificationError():
-            return f"its certificate is not trusted ({error.verify_message}); is something in between?"
+            return f"its certificate is not trusted ({error.verify_message}); is something in between? A company's root goes into network.caFile"
         case ssl.SSLError():
             return f"no TLS ({error.reason or 'handshake failed'}); check baseURL"
         case socket.gaierror():

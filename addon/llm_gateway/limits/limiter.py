@@ -318,6 +318,13 @@ class Limiter:
         self._mark = now
         return now
 
+    def clock_set(self, seconds: float, now: float) -> None:
+        """The clock was set forward by so much (backward: less than 0), and says `now`:
+        no time has passed by it, so nothing that was used comes back."""
+        self._book.follow_clock(seconds, now)
+        self._changes += 1
+        self._mark = now
+
     def _plan(
         self, limits: Sequence[Limit], scopes: Sequence[Scope], now: float
     ) -> LimitSet:

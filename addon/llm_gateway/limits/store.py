@@ -178,6 +178,10 @@ class WindowStore:
         for window in self.windows.values():
             window.shift_clock(seconds)
 
+    def follow_clock(self, seconds: float, now: float) -> None:
+        for window in self.windows.values():
+            window.follow_clock(seconds, now)
+
 
 def scope_of(word: LimitObservation, scopes: Sequence[Scope]) -> Scope | None:
     """Which of an attempt's scopes a word is about."""

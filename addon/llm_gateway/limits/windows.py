@@ -175,6 +175,10 @@ class RollingWindow:
         if self.heard is not None:
             self.heard.shift_clock(seconds)
 
+    def follow_clock(self, seconds: float, now: float) -> None:
+        """The clock was set forward by so much: everything keeps its age."""
+        self.shift_clock(-seconds)
+
 
 class CalendarWindow:
     """A day or a month by a provider's clock. Never goes back to an earlier one."""
@@ -269,6 +273,24 @@ class CalendarWindow:
         if self.heard is not None:
             self.heard.shift_clock(seconds)
 
+    def follow_clock(self, seconds: float, now: float) -> None:
+        """The clock was set forward by so much (backward: less than 0), to `now`.
+
+        A day that only the clock has passed was not a day for the provider: its use
+        stays. Shortly after an end the clock may be set back before it; that end is
+        not passed twice.
+        """
+        self.shift_clock(-seconds)
+        bounds = span(self.window, self.when, now)
+        assert bounds is not None
+        if bounds[1] < self.end and -seconds < SMALL_STEP:
+            return
+        self.start, self.end = bounds
+        self.next_expiry = self.end
+
+
+SMALL_STEP = 7_200.0
+"""Seconds; a clock that is set back by less keeps the end of its calendar windows."""
 
 AnyWindow = RollingWindow | CalendarWindow
 

@@ -51,6 +51,7 @@ from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.pipeline.ingress import Ingress
 from llm_gateway.providers.hosts import PRIVATE_HOSTS, is_known_host, matches
 from llm_gateway.transport.attempt_policy import is_absolute
+from llm_gateway.transport.connecting import mark_addresses
 from llm_gateway.transport.local_response import LocalResponse
 
 logger = logging.getLogger("llm_gateway")
@@ -144,6 +145,10 @@ class AccessControl:
             connection.Client, dict[tuple[str, int, Spoken], str]
         ] = WeakKeyDictionary()
         """Where the hosts lead that a client named: judged once, then kept to."""
+        self.judged: WeakKeyDictionary[
+            connection.Client, dict[tuple[str, int], tuple[str, ...]]
+        ] = WeakKeyDictionary()
+        """All addresses of such a host, by the one that was taken: one may be dead."""
         self._origins: tuple[object, Collection[tuple[str, int]]] = (None, ())
 
     # -- connections -----------------------------------------------------------
@@ -257,6 +262,8 @@ class AccessControl:
             if judged != host:
                 server.address = (judged, port)
                 host = judged
+        if others := self.judged.get(client, {}).get((host, port)):
+            mark_addresses(server, others)
         if port == self.runtime.port and (
             reach_of(host) is Reach.MACHINE or _is_loopback(host)
         ):
@@ -307,29 +314,32 @@ class AccessControl:
             scheme = "https" if spoken is Spoken.TLS else "http"
             way = self.runtime.catalog.ways.choose(scheme, host, port)
             resolves = way is None or not way.resolves
-            judged = await self._judged(host, port, spoken, resolves=resolves)
+            found = await self._judged(host, port, spoken, resolves=resolves)
+            judged = best(found)
             if len(pinned) < MOST_PINNED:
                 pinned[host, port, spoken] = judged
+                if len(found) > 1:
+                    self.judged.setdefault(client, {})[judged, port] = found
         return judged
 
     async def _judged(
         self, host: str, port: int, spoken: Spoken, *, resolves: bool
-    ) -> str:
-        """resolves: it is us who look names up, not another proxy."""
+    ) -> tuple[str, ...]:
+        """At least one. resolves: it is us who look names up, not another proxy."""
         config = self.runtime.catalog.config
         allowed = config.server.allowed_tunnels
         name = host.lower().rstrip(".")
         if matches(host, _names(allowed)):
-            return host
+            return (host,)
         is_provider = (name, port) in self._providers()
         is_address = parsed(host) is not None
         if spoken is Spoken.OTHER and (is_provider or self.intercepts(host)):
             if is_address and _is_in(host, _networks(allowed)):
-                return host
+                return (host,)
             raise Inside(host, spoken=spoken)
         listed = matches(host, config.intercept.hosts)
         if is_provider or (listed and spoken is Spoken.TLS):
-            return host
+            return (host,)
         found = (host,) if is_address or not resolves else await resolve(host, port)
         if not found:
             raise Inside(host, known=False)
@@ -339,7 +349,7 @@ class AccessControl:
                 continue
             if not _is_in(address, _networks(allowed)):
                 raise Inside(host)
-        return best(found)
+        return found
 
     def _providers(self) -> Collection[tuple[str, int]]:
         catalog = self.runtime.catalog

@@ -17,9 +17,16 @@ from mitmproxy import http
 from llm_gateway.adaptation.adapted import UNCHANGED
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS
 from llm_gateway.app.state import AppState, committed
-from llm_gateway.domain import AttemptRecord, Candidate, Decision, RequestInfo
+from llm_gateway.domain import (
+    AttemptRecord,
+    Candidate,
+    Decision,
+    FailureKind,
+    RequestInfo,
+)
 from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.limits.limiter import LimitRefusal, scopes_of
+from llm_gateway.network.outbound_proxy import UNAVAILABLE
 from llm_gateway.pipeline.adapting import adapt, decision_with, known_quirks
 from llm_gateway.pipeline.classifier import ResponseClassifier
 from llm_gateway.pipeline.exchange import Attempt, Exchange
@@ -34,8 +41,10 @@ from llm_gateway.transport.attempt_policy import (
     Action,
     AttemptPolicy,
     Failure,
+    plan_of,
     set_plan,
 )
+from llm_gateway.transport.connecting import answers_at_all
 
 
 class Forwarder:
@@ -58,6 +67,7 @@ class Forwarder:
 
     async def failed(self, exchange: Exchange, failure: Failure) -> None:
         """An attempt failed before the client saw a byte: another one, or the last word."""
+        await note_proxy(self.runtime, failure)
         if failure.stale:
             self.setbacks.stale(exchange)
             await self._next(exchange)
@@ -273,6 +283,21 @@ class Forwarder:
         if not attempt.others:
             return exchange.deadline
         return attempt.started + (exchange.deadline - attempt.started) / 2
+
+
+async def note_proxy(runtime: AppState, failure: Failure) -> None:
+    """Was it the outbound proxy? Then it is said so, of it and of nobody else."""
+    plan = plan_of(failure.flow)
+    if plan is None or plan.proxy is None:
+        return
+    if failure.kind is FailureKind.CLOSED and failure.status is None:
+        # All its tunnels break when a proxy dies, and the first to see it are these.
+        if await answers_at_all(plan.proxy):
+            return
+        failure.kind = FailureKind.PROXY
+        failure.message = f"{UNAVAILABLE}{plan.proxy.name} went away"
+    if failure.kind is FailureKind.PROXY:
+        runtime.proxies.record(plan.proxy, failure.message)
 
 
 def rewrite_request(request: http.Request, out: Outbound) -> None:

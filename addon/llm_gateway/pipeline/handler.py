@@ -38,7 +38,7 @@ from llm_gateway.pipeline.access_control import (
     refusal,
 )
 from llm_gateway.pipeline.exchange import Exchange
-from llm_gateway.pipeline.forwarding import Forwarder, restore_request
+from llm_gateway.pipeline.forwarding import Forwarder, note_proxy, restore_request
 from llm_gateway.pipeline.free_passage import billable
 from llm_gateway.pipeline.ingress import (
     BODY_BYTES,
@@ -439,6 +439,7 @@ class RequestHandler:
                 self.passing.again(found)
                 failure.action = Action.RETRY
             else:
+                await note_proxy(self.runtime, failure)
                 self.passing.failed(found, failure)
 
     def _guarded(

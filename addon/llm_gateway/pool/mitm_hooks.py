@@ -33,10 +33,13 @@ from OpenSSL import SSL
 from llm_gateway.config.proxy_url import ProxyServer
 from llm_gateway.mitm_compat.fingerprints import is_known
 from llm_gateway.mitm_compat.sites import POOL
+from llm_gateway.network import clocks
 from llm_gateway.pool.idle_check import find, is_done, is_empty, key_of, unwrap
 from llm_gateway.pool.pool import ConnectionPool, IdleConnection, Origin, OriginKey
 from llm_gateway.pool.preconnect import HTTP1, open_ahead
 from llm_gateway.transport.commands import is_pooled
+from llm_gateway.transport.connecting import opener
+from llm_gateway.transport.stale_connection import moved
 
 logger = logging.getLogger(__name__)
 
@@ -99,10 +102,13 @@ class PoolAddon:
 
     def __init__(self, master: Master) -> None:
         self.tasks: set[asyncio.Task[None]] = set()
+        self.sleep = clocks.SleepDetector()
         self.pool = ConnectionPool(
             lambda key: open_ahead(master, key),
-            now=asyncio.get_running_loop().time,
+            now=clocks.elapsed,
             start=self._start,
+            slept=self._slept,
+            moved=lambda parked: moved(parked.writer.get_extra_info("socket")),
         )
         self._start(self.pool.run())
 
@@ -113,6 +119,19 @@ class PoolAddon:
             for server in list(handler.transports):
                 if isinstance(server, Server):
                     self.park(handler, server)
+
+    def _slept(self) -> float:
+        """Also those that clients' connections hold on to are not asked again."""
+        asleep = self.sleep.slept()
+        if asleep:
+            opener.eyeballs.forget()
+            logger.info("This machine slept for %.0f s: all connections anew.", asleep)
+            proxy: Any = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
+            for handler in list(proxy.connections.values()):
+                for server in list(handler.transports):
+                    if isinstance(server, Server):
+                        server.error = server.error or "this machine slept"
+        return asleep
 
     def done(self) -> None:
         for task in self.tasks:
@@ -167,7 +186,7 @@ class PoolAddon:
             mine[key] = server
             carried = getattr(http_layer, "used_connections", None)
             if carried is not None:
-                carried.add(server)
+                carried[server] = parked.since
         return parked
 
 

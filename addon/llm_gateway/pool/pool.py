@@ -41,6 +41,8 @@ PER_ORIGIN = 32
 IN_ALL = 128
 RECENT_SECONDS = 300.0
 """For so long after its last use an origin is worth a spare connection."""
+FRESH_SECONDS = 5.0
+"""One that lay for longer is looked at before it is used again."""
 STEADY_SECONDS = 10.0
 """An origin that closes an idle connection sooner than this gets no spare one."""
 SWEEP_SECONDS = 2.0
@@ -177,7 +179,7 @@ Open = Callable[[OriginKey], Coroutine[Any, Any, IdleConnection | None]]
 
 
 class ConnectionPool:
-    """All parked connections of one gateway. `now` is the event loop's clock."""
+    """All parked connections of one gateway. `now` is a clock that goes on in sleep."""
 
     def __init__(
         self,
@@ -185,10 +187,15 @@ class ConnectionPool:
         *,
         now: Callable[[], float],
         start: Callable[[Coroutine[Any, Any, None]], object],
+        slept: Callable[[], float] = lambda: 0.0,
+        moved: Callable[[IdleConnection], bool] = lambda parked: False,
     ) -> None:
+        """`slept`: seconds that the machine slept since it was asked last. `moved`: this
+        connection began in another network."""
         self.open_one = open_one
         self.now = now
         self.start = start
+        self.slept, self.moved = slept, moved
         self.origins: frozenset[tuple[str, int, bool, ProxyServer | None]] = frozenset()
         self.places: OrderedDict[OriginKey, PoolEntry] = OrderedDict()
         self.closed = False
@@ -218,6 +225,7 @@ class ConnectionPool:
         """A connection to this origin, or None. It belongs to the caller."""
         if not self.serves(key):
             return None
+        self.drop_after_sleep()
         now = self.now()
         place = self._place(key)
         place.used_repeatedly = now - place.used <= RECENT_SECONDS
@@ -225,7 +233,12 @@ class ConnectionPool:
         taken = None
         while place.parked and taken is None:
             parked = place.parked.pop()
-            if parked.alive and now - parked.since < IDLE_SECONDS:
+            idle = now - parked.since
+            if (
+                parked.alive
+                and idle < IDLE_SECONDS
+                and (idle < FRESH_SECONDS or not self.moved(parked))
+            ):
                 parked.release()
                 taken = parked
             else:
@@ -253,8 +266,16 @@ class ConnectionPool:
             self._drop(place.parked)
             place.parked = []
 
+    def drop_after_sleep(self) -> None:
+        """A machine that slept has only dead connections, which do not say so."""
+        if self.slept():
+            for place in self.places.values():
+                self._drop(place.parked)
+                place.parked = []
+
     def sweep(self) -> None:
         """Let go of what lies too long; see that origins in use have one ahead."""
+        self.drop_after_sleep()
         now = self.now()
         for key, place in list(self.places.items()):
             old = [p for p in place.parked if now - p.since >= IDLE_SECONDS]

@@ -8,6 +8,7 @@ What this file does not know: requests, what the keys are sent with.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -115,7 +116,8 @@ class Credentials:
         # Somebody else may have made it while the file was read.
         session = self._sessions.get(key)
         if session is None or session.oauth_token != token:
-            session = self._sessions[key] = CopilotSession(token, self.github)
+            github = replace(self.github, ways=upstream.ways)
+            session = self._sessions[key] = CopilotSession(token, github)
         return session
 
 

@@ -1,7 +1,7 @@
 """One HTTPS request to GitHub, in a thread.
 
 What lives here: `GitHub`, which sends a `GitHubRequest` and returns status and body.
-No redirects, no proxy of the environment (which may be this gateway), bounded answers.
+No redirects, bounded answers; by way of the outbound proxy, if there is one.
 What the answers mean is `copilot_protocol.py`'s.
 
 `LLM_GATEWAY_GITHUB_URL` and `LLM_GATEWAY_GITHUB_API_URL` point it at a GitHub
@@ -10,14 +10,12 @@ Enterprise host, or at a loopback server.
 
 import asyncio
 import http.client
-import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-import certifi
+from dataclasses import dataclass, field
 
 from llm_gateway.config.urls import parse_base_url
-from llm_gateway.domain import Origin
+from llm_gateway.network import way_out
+from llm_gateway.network.proxy_rules import ProxyRules
 from llm_gateway.providers.copilot_protocol import GITHUB, GITHUB_API, GitHubRequest
 
 TIMEOUT = 10.0
@@ -30,6 +28,8 @@ LIMIT = 256 * 1024
 class GitHub:
     web: str = GITHUB
     api: str = GITHUB_API
+    ways: ProxyRules | None = field(default=None, compare=False)
+    """Outbound proxies of a provider of its own; None: the gateway's."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "GitHub":
@@ -44,7 +44,7 @@ class GitHub:
                 parse_base_url(found[name])
             except ValueError as reason:
                 raise ValueError(f"{name} {reason}") from None
-        return cls(*found.values())
+        return cls(found["LLM_GATEWAY_GITHUB_URL"], found["LLM_GATEWAY_GITHUB_API_URL"])
 
     async def send(self, request: GitHubRequest) -> tuple[int, bytes]:
         """Status and body. Raises OSError when GitHub cannot be reached."""
@@ -57,7 +57,9 @@ class GitHub:
             OSError: GitHub cannot be reached; ConnectionError when it broke off.
         """
         origin = parse_base_url(self.api if request.of_api else self.web)
-        connection = _connection(origin)
+        connection = way_out.http_connection(
+            origin.scheme, origin.host, origin.port, timeout=TIMEOUT, ways=self.ways
+        )
         try:
             connection.request(
                 request.method,
@@ -73,14 +75,3 @@ class GitHub:
             ) from e
         finally:
             connection.close()
-
-
-def _connection(origin: Origin) -> http.client.HTTPConnection:
-    if origin.scheme == "http":
-        return http.client.HTTPConnection(origin.host, origin.port, timeout=TIMEOUT)
-    trust = ssl.create_default_context()
-    # Some Pythons come without roots; certifi's are added to those of the system.
-    trust.load_verify_locations(certifi.where())
-    return http.client.HTTPSConnection(
-        origin.host, origin.port, timeout=TIMEOUT, context=trust
-    )

@@ -6,6 +6,8 @@ it never blocks failover.
 What this file does not know: clocks (`now` is an argument), texts (a hash comes in).
 """
 
+from dataclasses import replace
+
 from llm_gateway.frozen import frozen
 
 WARM_FOR = 1800.0
@@ -30,6 +32,11 @@ class ConversationAffinity:
         if warm is None or now - warm.at > WARM_FOR:
             return None
         return warm
+
+    def clock_set(self, seconds: float) -> None:
+        """The clock was set forward by so much: everything keeps its age."""
+        for key, warm in self._warm.items():
+            self._warm[key] = replace(warm, at=warm.at + seconds)
 
     def remember(
         self,

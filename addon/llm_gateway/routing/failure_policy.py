@@ -7,6 +7,7 @@ last word once nothing more can be tried.
 What this file does not know: sockets, mitmproxy, clocks, who the next candidate is.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
@@ -261,6 +262,8 @@ def _reason(failed: FailedAttempt) -> str:
         return "closed before content"
     if failed.kind == "outbound proxy":
         return failed.message
+    if failed.kind == "tls" and _UNTRUSTED.search(failed.message):
+        return UNTRUSTED
     if failed.kind == "connect" and failed.message.startswith(REFUSED):
         return failed.message  # what a proxy on the way said of this host
     return failed.kind
@@ -283,6 +286,12 @@ class GatewayError:
     retry_at: float | None = None
     """Unix time of the soonest return."""
 
+
+UNTRUSTED = (
+    "tls: its certificate is not trusted; if a company reads TLS here, name the company's "
+    "root in network.caFile"
+)
+_UNTRUSTED = re.compile(r"local issuer|self.?signed|unable to get issuer", re.I)
 
 UNSUPPORTED_DIALECT = "unsupported_dialect"
 """Code of our own 400 where nothing but the API format is in the way."""

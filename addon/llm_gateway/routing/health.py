@@ -336,7 +336,16 @@ class HealthTracker:
         if back <= JITTER:
             self._mark = max(self._mark, now)
             return
+        self._shift(back)
         self._mark = now
+
+    def clock_set(self, seconds: float, now: float) -> None:
+        """The clock was set forward by so much (backward: less than 0), and says `now`:
+        everything keeps the time that it has left."""
+        self._shift(-seconds)
+        self._mark = now
+
+    def _shift(self, back: float) -> None:
         for circuit in self._circuits.values():
             circuit.open_until -= back
             if circuit.half_open_probe is not None:

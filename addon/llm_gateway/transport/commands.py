@@ -112,7 +112,7 @@ class Surroundings(Protocol):
 
     now: Callable[[], float]
     streams: dict[int, HttpStream]
-    used_connections: set[Connection]
+    used_connections: dict[Connection, float]
     command_sources: dict[commands.Command, Any]
 
     def new_id(self, stream: HttpStream) -> int: ...

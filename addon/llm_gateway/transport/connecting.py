@@ -9,9 +9,8 @@ to the upstream itself, and needs to know no more.
 
 import asyncio
 import functools
-import ssl
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -23,8 +22,17 @@ from mitmproxy.proxy import server as mitmproxy_server
 from llm_gateway.config.proxy_url import ProxyServer
 from llm_gateway.network.happy_eyeballs import HappyEyeballs, Streams
 from llm_gateway.network.outbound_proxy import ProxyUnavailable, open_by_way_of
-from llm_gateway.network.proxy_rules import DIRECT, ProxyRules
+from llm_gateway.network.way_out import current
 from llm_gateway.transport.commands import proxy_of, way_is_known
+
+ANSWER_SECONDS = 1.0
+_ADDRESSES = "llm_gateway_addresses"
+
+
+def mark_addresses(connection: Server, addresses: tuple[str, ...]) -> None:
+    """It leads to any of these: they are all of one name, and were looked at."""
+    connection.__dict__[_ADDRESSES] = addresses
+
 
 _opening: ContextVar[Server | None] = ContextVar("opening", default=None)
 """The connection that a task opens: mitmproxy tells us no more than its address."""
@@ -34,10 +42,6 @@ _opening: ContextVar[Server | None] = ContextVar("opening", default=None)
 class Opener:
     """What all connections that leave have in common."""
 
-    rules: ProxyRules = DIRECT
-    """For connections of which nobody said which way they go: tunnels of apps."""
-    trust: Callable[[], ssl.SSLContext] = ssl.create_default_context
-    """What a proxy's own certificate is checked against."""
     eyeballs: HappyEyeballs = field(
         default_factory=lambda: HappyEyeballs(lambda: asyncio.get_running_loop().time())
     )
@@ -51,18 +55,21 @@ class Opener:
         port: int,
         proxy: ProxyServer | None,
         *,
+        addresses: Sequence[str] = (),
         local_addr: tuple[str, int] | None = None,
     ) -> Streams:
-        """Raises OSError."""
+        """`addresses`: of the host, where they are known. Raises OSError."""
         if proxy is None:
-            return await self.eyeballs.open(host, port, local_addr=local_addr)
+            return await self.eyeballs.open(
+                host, port, addresses=addresses, local_addr=local_addr
+            )
         try:
             streams = await open_by_way_of(
                 proxy,
                 host,
                 port,
                 eyeballs=self.eyeballs,
-                trust=self.trust,
+                trust=current.context,
                 local_addr=local_addr,
             )
         except ProxyUnavailable as e:
@@ -76,16 +83,30 @@ opener = Opener()
 """The one of this process."""
 
 
+async def answers_at_all(proxy: ProxyServer) -> bool:
+    """Does anybody listen there?"""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            _, writer = await opener.eyeballs.open(proxy.host, proxy.port)
+    except OSError:  # TimeoutError is one
+        return False
+    writer.close()
+    return True
+
+
 async def open_connection(
     host: str, port: int, *, local_addr: tuple[str, int] | None = None
 ) -> Streams:
     """In place of asyncio's. Raises OSError."""
     server = _opening.get()
+    addresses = server.__dict__.get(_ADDRESSES, ()) if server is not None else ()
     if server is not None and way_is_known(server):
         proxy = proxy_of(server)
     else:
-        proxy = opener.rules.choose("https", host, port)
-    return await opener.open(host, port, proxy, local_addr=local_addr)
+        proxy = current.rules.choose("https", host, port)
+    return await opener.open(
+        host, port, proxy, addresses=addresses, local_addr=local_addr
+    )
 
 
 def install() -> None:

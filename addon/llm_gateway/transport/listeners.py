@@ -11,6 +11,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
+from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.proxy.mode_specs import ProxyMode, UpstreamMode
 
 from llm_gateway.mitm_compat import h2_version
@@ -50,7 +51,8 @@ def call_off(master: Any) -> None:
     socket yet: it waits for a thread that looks the address up.
     """
     for task in asyncio.all_tasks():
-        if task.get_name() == "setup_servers":
+        code = getattr(task.get_coro(), "cr_code", None)
+        if code is Proxyserver.setup_servers.__code__:
             task.cancel()
 
 

@@ -33,9 +33,10 @@ from mitmproxy.proxy.layers.http._events import (
 )
 
 from llm_gateway.domain import FailureKind
+from llm_gateway.network.clocks import elapsed
 from llm_gateway.network.outbound_proxy import UNAVAILABLE
 from llm_gateway.transport import error_text as words
-from llm_gateway.transport import framing
+from llm_gateway.transport import framing, stale_connection
 from llm_gateway.transport.attempt_policy import AttemptPolicy
 from llm_gateway.transport.commands import (
     CANCELLED,
@@ -284,8 +285,12 @@ class AttemptStream(HttpStream):
 
     def connected(self, server: Connection) -> None:
         """The request is about to be sent there."""
-        self.reused = server in self.layer.used_connections
-        self.layer.used_connections.add(server)
+        used, now = self.layer.used_connections, elapsed()
+        last = used.get(server)
+        used[server] = now
+        self.reused = last is not None
+        if last is not None and now - last > stale_connection.IDLE_SECONDS:
+            stale_connection.watch(self.context.client, server)
         self.carrying = True
         if self.plan is not None:
             self.plan.sent = True

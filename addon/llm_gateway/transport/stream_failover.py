@@ -47,6 +47,7 @@ from llm_gateway.transport.attempt_policy import (
 from llm_gateway.transport.body_limit import request_limit
 from llm_gateway.transport.commands import SERVER_ERROR, ConnectOwn, Told, no, nothing
 from llm_gateway.transport.serializer import Unwritable
+from llm_gateway.transport.stale_connection import found_dead
 from llm_gateway.transport.stream_attempt import AttemptStream, Phase
 
 logger = logging.getLogger(__name__)
@@ -286,7 +287,10 @@ class FailoverStream(AttemptStream):
             and self.reused
             and not self.consumed
             and words.was_closed(message)
-            and self.layer.now() - self.sent_at < STALE_SECONDS
+            and (
+                self.layer.now() - self.sent_at < STALE_SECONDS
+                or found_dead(self.context.server)
+            )
         )
 
     def _upstream_died(self, event: ResponseProtocolError) -> CommandGenerator[None]:

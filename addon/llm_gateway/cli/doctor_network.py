@@ -1,0 +1,49 @@
+"""What `llm-gateway doctor` says of the way out: which outbound proxies there are, and whether
+anybody listens there, and the file of a company's root certificate."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from llm_gateway.cli.doctor_machine import Finding
+from llm_gateway.config.proxy_url import ProxyServer
+from llm_gateway.network.outbound_proxy import why
+from llm_gateway.network.trust import certificates
+from llm_gateway.providers.catalog import Catalog
+
+TIMEOUT = 3.0
+
+
+def outbound_proxies(catalog: Catalog, *, offline: bool) -> Iterator[Finding]:
+    ca_file = catalog.config.network.ca_file
+    if ca_file:
+        try:
+            count = len(certificates(Path(ca_file).expanduser()))
+            yield Finding("ok", "caFile", f"{count} certificates in {ca_file}")
+        except (OSError, ValueError) as e:
+            yield Finding("fix", "caFile", f"cannot be used: {e}")
+    users: dict[ProxyServer, list[str]] = {}
+    for proxy in catalog.ways.proxies():
+        users.setdefault(proxy, []).append(catalog.ways.source)
+    for upstream in catalog.upstreams.values():
+        if upstream.ways.always:
+            for proxy in upstream.ways.proxies():
+                users.setdefault(proxy, []).append(upstream.provider)
+    if not users:
+        yield Finding("ok", "way out", "directly, without an outbound proxy")
+    for proxy, named in users.items():
+        said = f"{proxy.shown} ({', '.join(dict.fromkeys(named))})"
+        trouble = "" if offline else _trouble(proxy)
+        if trouble:
+            yield Finding("fix", "way out", f"{said}: the outbound proxy {trouble}")
+        else:
+            yield Finding("ok", "way out", said)
+
+
+def _trouble(proxy: ProxyServer) -> str:
+    """Why nobody answers there, as a clause; "" when somebody does."""
+    try:
+        socket.create_connection((proxy.host, proxy.port), TIMEOUT).close()
+    except OSError as e:
+        return why(e)
+    return ""
