@@ -7,6 +7,12 @@ a provider's refusal: it is bounded by the vocabulary's form, and pages escape i
 from llm_gateway.adaptation.vocabulary import Quirk
 
 _FORMS = {
+    "beta": "without the beta {name} and its members",
+    "cache_control": "without {name} in cache_control",
+    "thinking": "with {name} thinking as {value}",
+    "tool_type": "without tools of type {name}",
+    "item": "without items of type {name}",
+    "part": "without {name} in contents",
     "member": "without `{name}`",
     "message": "without messages[].{name}",
     "call": "without {name} in calls",
@@ -17,6 +23,19 @@ _FORMS = {
     "effort": "with an effort of {value}",
 }
 _SPECIAL = {
+    ("beta", "*"): "without betas it does not know",
+    ("item", "*"): "with the items of input that it reads only",
+    ("block", "*"): "with other content blocks as text",
+    ("tools", "paired"): "with results right behind their calls",
+    ("tools", "batched"): "with nothing between calls and their outputs",
+    ("state", "thinking"): "without thinking blocks",
+    ("state", "reasoning"): "without encrypted reasoning",
+    ("state", "ids"): "without ids of items",
+    ("state", "block_binding"): "with blocks that do not fit dropped by their maker",
+    ("tool_type", "custom"): "with custom tools as functions",
+    ("tool_type", "namespace"): "with namespaces as part of a tool's name",
+    ("tool_type", "additional_tools"): "with additional tools among the others",
+    ("sampling", "top_p", "alone"): "without `top_p` beside a temperature",
     ("message", "*"): "with the core members of messages only",
     ("call", "*"): "with the core members of calls only",
     ("role", "system", "first"): "with the system message first",
