@@ -62,6 +62,9 @@ class Site:
     ) -> None:
         self.gateway, self.plain, self.tls = gateway, plain, tls
         self.checked = {id(plain): 0, id(tls): 0}
+        self.late: set[bytes] = set()
+        """Nonces of the client that has just left: on a busy machine a request of its own
+        may still be on its way."""
         self.faults = 0
         """Those that tests asked for."""
 
@@ -78,13 +81,13 @@ class Site:
             self.checked[id(upstream)] += len(new)
             found += new
         for request in found:
-            assert request.nonces <= own, request
+            assert request.nonces <= own or request.nonces <= self.late, request
             if is_keyed(request):
                 assert dict(request.headers)[b"authorization"] == b"Bearer " + KEY
                 assert request.text.count(KEY) == 1, request
                 assert request.target.endswith(b"/completions"), request
                 assert len(request.nonces) <= 1, request
-        return found
+        return [request for request in found if request.nonces <= own]
 
     def victim(self) -> None:
         """Another client, with a key of the gateway's and a prompt of its own."""
@@ -331,6 +334,7 @@ def test_http1(site: Site, data: st.DataObject) -> None:
             time.sleep(0.001)
         until_quiet(wire, last)
     site.look({*nonces, last})
+    site.late = {*nonces, last}
     site.victim()
 
 
@@ -365,6 +369,7 @@ def test_http2(site: Site, authority: Authority, data: st.DataObject) -> None:
     for nonce in nonces:
         assert sum(nonce in request.text for request in found) <= 1
     assert len(found) <= len(nonces)
+    site.late = set(nonces)
     site.victim()
 
 

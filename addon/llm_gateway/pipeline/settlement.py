@@ -84,7 +84,7 @@ class Settlement:
         renames = exchange.catalog.config.routing.answer_model == "requested"
         meter = exchange.meter = StreamMeter(
             exchange.dialect,
-            strip_usage=attempt.strip_usage,
+            strip_usage=attempt.strip_usage and undone is None,
             reasoning_excluded=attempt.upstream.type_info.reasoning_excluded,
             bills=attempt.upstream.type_info.bills,
             rename_model=exchange.call.ask.model if renames else None,
@@ -93,12 +93,18 @@ class Settlement:
         )
         # Events may be taken out or put in: the length is not the provider's.
         response.headers.pop("content-length", None)
-        through = metered(meter, lambda: self._tail(exchange))
-        if undone is not None:
-            # Nobody asked for it, and what may be changed cannot stay compressed.
+        if undone is None:
+            response.stream = metered(meter, lambda: self._tail(exchange))
+        elif renames or attempt.adapted.restore is not None:
+            # What is changed cannot stay compressed.
             response.headers.pop("content-encoding", None)
-            through = undoing(undone, through)
-        response.stream = through
+            through = metered(meter, lambda: self._tail(exchange))
+            response.stream = undoing(undone, through)
+        else:
+            response.stream = overheard(undone, meter, lambda: self._tail(exchange))
+            attempt.mended = set()  # it reaches the client as it is compressed
+            if (plan := plan_of(exchange.flow)) is not None:
+                plan.truncation_tail = None  # plain words cannot follow compressed ones
 
     def _streams_by(
         self,
@@ -532,15 +538,20 @@ def undoing(
 def overheard(
     undone: Decoder, meter: StreamMeter | AnswerMeter, ended: Callable[[], object]
 ) -> Callable[[bytes], tuple[bytes, ...]]:
-    """For `response.stream`: each chunk as it came; a copy is decoded for the meter."""
+    """For `response.stream`: each chunk as it came; a copy is decoded for the meter.
+
+    Chunks wait while the meter holds an error event, and where it found a key in one the
+    stream ends: what is compressed cannot be changed.
+    """
     readable = True
+    waiting: list[bytes] = []
 
     def through(chunk: bytes) -> tuple[bytes, ...]:
         nonlocal readable
         if not chunk:
             meter.finish()
             ended()
-            return ()
+            return () if meter.masked else tuple(waiting)
         if readable:
             try:
                 meter.feed(undone.feed(chunk))
@@ -549,7 +560,14 @@ def overheard(
             if undone.full or not readable:
                 readable = False
                 meter.blind()
-        return (chunk,)
+        if meter.masked:
+            return ()
+        waiting.append(chunk)
+        if meter.holds:
+            return ()
+        out = tuple(waiting)
+        waiting.clear()
+        return out
 
     return through
 

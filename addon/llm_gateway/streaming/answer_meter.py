@@ -32,6 +32,7 @@ class AnswerMeter:
 
     separator = b""
     end_error = ""
+    masked = holds = False
     ended = False
     """Nothing in a plain answer says that it is whole before it ends."""
 

@@ -72,6 +72,8 @@ class StreamMeter:
         self._usage_object = dialect.usage_object.search
         self._rename = rename_model
         self._mask = mask
+        self.masked = False
+        """A key was taken out of an event."""
         self._as_it_came = (
             self._usage_event is None and rename_model is None and observer is None
         )
@@ -131,6 +133,11 @@ class StreamMeter:
             self._large = LargeEvent(frames.take())
             self._sent = 0
         return out
+
+    @property
+    def holds(self) -> bool:
+        """A part of the open event has not gone out yet."""
+        return self._frames.size > self._sent
 
     def _feed_large(self, large: LargeEvent, chunk: bytes) -> bytes:
         """More of an event that is too large to be held: it passes as it comes."""
@@ -306,7 +313,8 @@ class StreamMeter:
         for raw in raw_events(data):
             if _SPEAKS_OF_AN_ERROR in raw:
                 # What has been sent of it stays, or the rest would begin elsewhere.
-                raw = raw[:sent] + self._mask(raw[sent:])
+                clean = raw[:sent] + self._mask(raw[sent:])
+                self.masked, raw = self.masked or clean != raw, clean
             out.append(raw)
             sent = 0
         return b"".join(out)
