@@ -13,6 +13,7 @@ from llm_gateway.fastpath import shortcuts
 
 CATALOG = SimpleNamespace(
     upstreams={},
+    ways=SimpleNamespace(proxies=lambda: ()),
     config=SimpleNamespace(providers=()),
     clients=(SimpleNamespace(key=SecretStr("the client's key")),),
 )

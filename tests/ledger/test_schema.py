@@ -76,7 +76,16 @@ def test_an_older_file_is_brought_up_to_date_with_its_sums():
     old.close()
 
 
-STAGES = ("m002_rollups", "m003_running_state", "m004_views", "m005_settled_later")
+STAGES = (
+    "m002_rollups",
+    "m003_running_state",
+    "m004_views",
+    "m005_settled_later",
+    "m006_billed_offers",
+    "m007_bound_ids",
+    "m008_quirks",
+    "m009_opaque",
+)
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -79,7 +79,7 @@ def costs(type_: str, values: dict[str, Any]) -> list[str]:
         found.append("speed")
     if (values.get("inference_geo") or "").startswith(("us", "eu")):
         found.append("inference_geo")
-    if isinstance(values.get("prompt"), dict):
+    if isinstance(stored := values.get("prompt"), dict) and stored:
         found.append("prompt")
     return found
 
