@@ -2,6 +2,7 @@
 
 import pytest
 
+from llm_gateway.adaptation.adapted import Adapted, Change
 from llm_gateway.adaptation.learned import KEPT, LearnedQuirk, LearnedQuirks
 from llm_gateway.adaptation.sentences import sentence
 from llm_gateway.adaptation.vocabulary import MOST, NO_QUIRKS, Quirk, Quirks
@@ -78,8 +79,12 @@ def test_forgotten_when_old_or_when_the_provider_moved() -> None:
 
 def test_taken_back_only_where_it_never_helped() -> None:
     quirks = taught(lesson("member:a"), lesson("message:x"), lesson("member:c"))
-    assert quirks.used(PLACE, ["a", "b"])
-    assert not quirks.used(PLACE, ["b"])
+    assert quirks.used(
+        PLACE, Adapted(dropped=frozenset("ab"), changes=(Change("a"), Change("b")))
+    )
+    assert not quirks.used(
+        PLACE, Adapted(dropped=frozenset("b"), changes=(Change("b"),))
+    )
     gone = quirks.take_back(PLACE, Quirks.parse("member:a", "message:x"))
     assert [str(one.quirk) for one in gone] == ["message:x"]
     assert quirks.of(*PLACE) == Quirks.parse("member:a", "member:c")

@@ -17,7 +17,7 @@ class Change(NamedTuple):
     """One thing that is not as the client wrote it."""
 
     part: str
-    """Under the name of the vocabulary (`Quirk.part`): never content."""
+    """A member's name, or a word for several (`ids`, `roles`, `tools`); never content."""
     how: str = ""
     """What stands there instead; "": it was dropped."""
 

@@ -11,6 +11,8 @@ What this file does not know: clocks, disks, refusals.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from llm_gateway.adaptation.adapted import Adapted
+from llm_gateway.adaptation.uses import has_changed
 from llm_gateway.adaptation.vocabulary import MOST, NO_QUIRKS, Quirk, Quirks
 
 KEPT = 30 * 86_400.0
@@ -74,14 +76,13 @@ class LearnedQuirks:
         self._rebuild(lesson.place)
         return True
 
-    def used(self, place: Place, parts: Iterable[str]) -> bool:
-        """An adapted request was answered: those of its quirks that changed `parts`, or may
+    def used(self, place: Place, adapted: Adapted) -> bool:
+        """An adapted request was answered: those of its quirks that changed it, or may
         have, have helped. True: there were some."""
-        wanted = frozenset(parts)
         found = [
             lesson
             for lesson in self._all.get(place, {}).values()
-            if lesson.quirk.part in wanted or lesson.quirk.name == "*"
+            if has_changed(lesson.quirk, adapted)
         ]
         for lesson in found:
             lesson.uses += 1

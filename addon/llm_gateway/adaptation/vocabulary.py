@@ -110,21 +110,6 @@ MOST = 64
 _FORM = re.compile(r"([a-z_]+):([^=<>]{1,80})(?:(=|<=|>=)(.{1,400}))?")
 
 
-_PARTS = {
-    "id": "ids",
-    "role": "roles",
-    "tool_type": "tools",
-    "beta": "anthropic-beta",
-}
-_STATE_PARTS = {
-    "thinking": "reasoning",
-    "reasoning": "reasoning",
-    "block_binding": "thinking",
-    "ids": "ids",
-}
-"""Kinds and names -> parts that are called otherwise."""
-
-
 class Quirk(NamedTuple):
     """One difference. Raises ValueError from `parse` for text that is none."""
 
@@ -152,26 +137,6 @@ class Quirk(NamedTuple):
         """It is about the history of one conversation: kept for that one, never for the
         provider or its model."""
         return self.kind == "state"
-
-    @property
-    def part(self) -> str:
-        """What of a request it changes, as `x-gateway-adapted` names it."""
-        if self.kind in (
-            "member",
-            "message",
-            "call",
-            "part",
-            "tool",
-            "rename",
-            "limit",
-            "block",
-            "item",
-            "sampling",
-        ):
-            return self.name if self.name != "*" else f"{self.kind}s"
-        if self.kind == "state":
-            return _STATE_PARTS.get(self.name, "tools")
-        return _PARTS.get(self.kind, self.kind)
 
 
 class Quirks:

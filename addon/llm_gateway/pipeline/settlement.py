@@ -263,7 +263,7 @@ class Settlement:
         ask = exchange.call.ask
         if attempt.adapted.changes:
             place = offer.provider, offer.model, ask.dialect
-            if runtime.quirks.used(place, attempt.adapted.parts):
+            if runtime.quirks.used(place, attempt.adapted):
                 runtime.quirks_dirty = True
         if runtime.health.record_success(
             offer.key, now, asker=exchange.call.client, dialect=ask.dialect
