@@ -1,5 +1,6 @@
 """Streams with their makers' oddities, put together by the official SDKs' own helpers."""
 
+import gzip
 import json
 from collections.abc import Iterator
 
@@ -39,6 +40,9 @@ def peculiar(request: Received) -> Answer:
             headers=(JSON,), body=(json.dumps(body | {"choices": [choice]}).encode(),)
         )
     stream = PECULIAR[BY_MODEL[model]]
+    if request.json().get("user") == "gzip":
+        coded = (SSE, ("content-encoding", "gzip"))
+        return Answer(headers=coded, body=(gzip.compress(stream.bytes),))
     return Answer(headers=(SSE,), body=stream.events, framing="chunked")
 
 
@@ -156,3 +160,39 @@ def test_usage_is_counted_wherever_it_stands(
         model,
     )
     assert rows[0] == {"n": 11, "usage_source": "reported"}
+
+
+def mended_in_answer(gateway: GatewayProcess, model: str, **more: object) -> list[str]:
+    """Parts that the decision's row says were mended, of one request."""
+    status, headers, _ = gateway.chat(model, **more)
+    id = headers["x-gateway-request-id"]
+    assert (status, gateway.ended_one(id)[0]["adapted"]) == (200, None)
+    sql = "select candidates from decisions where request = ?"
+    [candidate] = json.loads(gateway.rows(sql, id)[0]["candidates"])
+    found = candidate["adaptation"]
+    if found is None:
+        return []
+    assert {one["how"] for one in found["approximated"]} == {"mended in the answer"}
+    assert (found["dropped"], found["pair"]) == ([], None)
+    return [one["part"] for one in found["approximated"]]
+
+
+@pytest.mark.parametrize("model", BY_MODEL, ids=BY_MODEL.values())
+def test_the_decision_lists_what_was_mended(
+    gateway: GatewayProcess, model: str
+) -> None:
+    expected = sorted(PECULIAR[BY_MODEL[model]].mended)
+    assert mended_in_answer(gateway, model, stream=True) == expected
+
+
+def test_the_decision_lists_what_was_mended_in_a_plain_answer(
+    gateway: GatewayProcess,
+) -> None:
+    assert mended_in_answer(gateway, "m0") == ["content", "id"]
+
+
+def test_what_passes_compressed_is_not_said_to_be_mended(
+    gateway: GatewayProcess,
+) -> None:
+    model = next(m for m, name in BY_MODEL.items() if name == "without an index")
+    assert mended_in_answer(gateway, model, stream=True, user="gzip") == []

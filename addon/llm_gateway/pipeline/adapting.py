@@ -20,6 +20,9 @@ from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.providers.quirk_rows import quirks_of
 from llm_gateway.providers.upstream import Upstream
 
+MENDED = "mended in the answer"
+"""What the client's SDK would have broken on, in a decision."""
+
 
 def known_quirks(
     runtime: AppState, exchange: Exchange, upstream: Upstream, offer: Offer
@@ -98,7 +101,7 @@ def sent_values(exchange: Exchange, attempt: Attempt) -> dict[str, object]:
 
 
 def decision_with(decision: Decision, attempt: Attempt) -> Decision:
-    """The same, with what was changed for the candidate of this attempt."""
+    """The same, with what was changed for the candidate of this attempt, and in its answer."""
     shown = adaptation_of(attempt)
     key = attempt.candidate.offer.key
     return replace(
@@ -118,4 +121,5 @@ def adaptation_of(attempt: Attempt) -> Adaptation:
             approximated.append((part, how))
         else:
             dropped.append((part, "not taken there"))
+    approximated += [(part, MENDED) for part in sorted(attempt.mended)]
     return Adaptation(tuple(dropped), tuple(approximated))

@@ -31,6 +31,7 @@ from llm_gateway.limits.headers import read_headers
 from llm_gateway.limits.limiter import scopes_of
 from llm_gateway.pipeline import issued
 from llm_gateway.pipeline.access_log import log_line
+from llm_gateway.pipeline.adapting import decision_with
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.response_headers import common_headers, passed_headers
 from llm_gateway.routing.state import name_key
@@ -236,6 +237,10 @@ class Settlement:
             self._plain(exchange, attempt)
         elif isinstance(exchange.meter, AnswerMeter) and outcome == "ok":
             issued.read_whole(self.runtime, exchange, attempt, exchange.meter.whole())
+            attempt.mended = set()  # it has reached the client as it came
+        if attempt.mended and exchange.decision is not None:
+            exchange.decision = decision_with(exchange.decision, attempt)
+            runtime.store.decision(record, exchange.decision)
         self._attempt_over(exchange, outcome)
         self.close(exchange, attempt.record)
         peek = attempt.judge.peek if attempt.judge is not None else None
