@@ -18,7 +18,7 @@ from gateway import GatewayProcess, provider
 from .conftest import Start
 from .failing import error, priced
 
-CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
 CALL = {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": "{}"}}  # fmt: skip
 MANY = ("store", "metadata", "service_tier", "user", "parallel_tool_calls")
 KEY = "sk-CANARY-shape"
@@ -475,3 +475,93 @@ def test_a_restart_keeps_what_was_learned(stage: Stage) -> None:
     status, headers, _ = stage.talk("m-kept", channel="a")
     assert (status, headers["x-gateway-attempts"]) == (200, "1")
     assert len(stage.asked("kept")) == 3
+
+
+# -- statuses that speak of a key or a broken server, about a body
+
+ITEM_ID = "input item ID does not belong to this connection"
+NOT_AN_OBJECT = "'ClaudeContentBlockToolResult' object has no attribute 'id'"
+ITEMS = [
+    {"role": "user", "content": "Hello!"},
+    {"type": "function_call", "id": "odd_1", "call_id": "call_1", "name": "add", "arguments": "{}"},
+    {"type": "function_call_output", "call_id": "call_1", "output": "3"},
+]  # fmt: skip
+BLOCKS = [
+    {"role": "user", "content": "Hello!"},
+    {"role": "assistant", "content": [{"type": "tool_use", "id": "t_1", "name": "add", "input": []}]},
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t_1", "content": "3"}]},
+]  # fmt: skip
+Body = dict[str, Any]
+FAULTS: dict[str, tuple[int, object, str, Body, Callable[[Body], bool], str]] = {
+    f"{status} about an item's id, {shape}": (
+        status,
+        body,
+        RESPONSES,
+        {"input": ITEMS},
+        lambda body: any("id" in item for item in body["input"]),
+        "id:item=out",
+    )
+    for status in (400, 401)
+    for shape, body in (
+        ("an error", {"error": {"message": ITEM_ID, "code": "invalid_request_body"}}),
+        ("a message", {"message": ITEM_ID}),
+        ("a text", {"error": ITEM_ID}),
+    )
+} | {
+    "500 with Python's words": (
+        500,
+        {"type": "error", "error": {"type": "api_error", "message": NOT_AN_OBJECT}},
+        MESSAGES,
+        {"messages": BLOCKS, "max_tokens": 9},
+        lambda body: isinstance(body["messages"][1]["content"][0]["input"], list),
+        "call:input=object",
+    )
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_status_of_another_fault_teaches_and_nobody_is_blamed(
+    stage: Stage, name: str
+) -> None:
+    status, said, path, body, refused, quirk = FAULTS[name]
+    id = f"fault-{list(FAULTS).index(name)}"
+    stage.scripts[id] = lambda body: (status, said) if refused(body) else None
+    dialects = ["chat", "messages", "responses"]
+    gateway = stage.serve(stage.provider(id, dialects=dialects))
+    asked = {"model": f"m-{id}", **body}
+    for outcomes in (["repaired", "ok"], ["ok"]):
+        got, headers, _ = gateway.post(path, asked)
+        assert got == 200
+        found = attempts(gateway, headers)
+        assert [one["outcome"] for one in found] == outcomes
+    sql = "select quirk from quirks where provider = ?"
+    assert gateway.wait_rows(sql, bool, id) == [{"quirk": quirk}]
+    events = "select kind from events where subject like ? || '%'"
+    assert gateway.rows(events, id) == [{"kind": "quirk"}]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, ITEM_ID),
+        (500, NOT_AN_OBJECT),
+        (500, "'>' not supported between instances of 'int' and 'NoneType'"),
+        (500, "Jinja Exception: Conversation roles must alternate"),
+    ],
+)
+def test_where_nothing_helps_another_is_asked_and_nobody_is_blamed(
+    stage: Stage, status: int, words: str
+) -> None:
+    id = f"broken-{status}-{len(words)}"
+    dialects = ["chat", "messages", "responses"]
+    script = always(status, {"error": {"message": words}})
+    first = stage.provider(id, script, model=id, dialects=dialects)
+    second = stage.provider(f"{id}-2", model=id, price=5, dialects=dialects)
+    gateway = stage.serve(first, second)
+    for n in range(6):  # five strikes in a row would open a circuit
+        asked = {"model": id, "input": [*ITEMS, {"role": "user", "content": str(n)}]}
+        got, headers, _ = gateway.post(RESPONSES, asked)
+        assert (got, headers["x-gateway-provider"]) == (200, f"{id}-2")
+        assert len(stage.asked(id)) > n
+    events = "select kind from events where subject like ? || '%' and kind <> 'quirk'"
+    assert gateway.rows(events, id) == []

@@ -23,6 +23,7 @@ from llm_gateway.routing.failure_policy import (
     UpstreamError,
     classify,
     final_response,
+    may_teach,
 )
 
 NOW = 1_800_000_000.0
@@ -477,6 +478,28 @@ def test_session_is_renewed_once() -> None:
     assert verdict(refused, can_refresh=True).penalty is NOTHING
     assert verdict(refused).penalty is ACCOUNT
     assert verdict(answered(403), can_refresh=True).penalty is ACCOUNT
+    ids = answered(401, error("input item ID does not belong to this connection"))
+    for can_refresh in (False, True):
+        found = verdict(ids, can_refresh=can_refresh)
+        assert (found.next, found.penalty) == (ON, NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("failed", "may"),
+    [
+        (answered(400, error("Unknown parameter: 'x'")), True),
+        (answered(401, error("input item ID does not belong to this connection")), True),
+        (answered(401, error("No.", "invalid_api_key")), False),
+        (answered(402, error("Insufficient credits")), False),
+        (answered(405, error("not a chat model")), True),
+        (answered(500, error("'X' object has no attribute 'id'")), True),
+        (answered(400, error("Prompt is too long")), False),
+        (answered(429, error("Rate limit reached")), False),
+        (FailedAttempt("judged", "x", 200, error=read_error(b'{"error": "x"}')), False),
+    ],
+)  # fmt: skip
+def test_what_may_teach(failed: FailedAttempt, may: bool) -> None:
+    assert may_teach(failed) is may
 
 
 def test_reason_is_a_class_and_a_code() -> None:

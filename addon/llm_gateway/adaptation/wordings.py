@@ -1,6 +1,6 @@
 """Wordings of refusals and what each teaches, as a table of data with sources.
 
-`learn` reads a provider's refusal (400, 404, 413, 422, or a template error as 500) and the
+`learn` reads a provider's refusal (its status is one of `STATUSES`) and the
 body that was refused, and says which quirks the model has. What every request needs
 (`model`, `messages`, `input`, `contents`, `tools`) is never taken away on its word, and only
 what the vocabulary knows is changed: the rest is the client's own mistake.
@@ -24,7 +24,7 @@ from llm_gateway.dialects import SPECS
 from llm_gateway.dialects.provider_errors import ProviderError
 from llm_gateway.domain import Dialect
 
-__all__ = ["WORDINGS", "Lesson", "Wording", "learn", "wording"]
+__all__ = ["STATUSES", "WORDINGS", "Lesson", "Wording", "learn", "wording"]
 
 WORDINGS: tuple[Wording, ...] = (
     *wordings_chat.WORDINGS,
@@ -32,7 +32,8 @@ WORDINGS: tuple[Wording, ...] = (
     *wordings_responses.WORDINGS,
 )
 
-_STATUSES = frozenset().union(*(row.statuses for row in WORDINGS))
+STATUSES = frozenset().union(*(row.statuses for row in WORDINGS))
+"""Of refusals that may teach something."""
 _STEPS = 4
 _LENGTH = 4_000
 """Characters of a refusal that are read."""
@@ -50,7 +51,7 @@ def learn(
 
     sent: top-level values of the body as it left. known: quirks that it was adapted to.
     """
-    if status not in _STATUSES or len(known) >= MOST:
+    if status not in STATUSES or len(known) >= MOST:
         return None
     text = "\n".join(
         (error.message, error.param, f"{error.code} {error.type}", error.text)

@@ -10,7 +10,7 @@ What this file does not know: other failures (failures.py), what a wording says.
 from dataclasses import dataclass, replace
 
 from llm_gateway.adaptation.vocabulary import Quirks
-from llm_gateway.adaptation.wordings import Lesson, learn
+from llm_gateway.adaptation.wordings import STATUSES, Lesson, learn
 from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects.error_shapes import words_of_body
@@ -47,7 +47,7 @@ class Refusals:
     ) -> FailureVerdict:
         """The verdict, or what comes of it where the refusal teaches or is about turns."""
         helped = False
-        if may_teach(failed):
+        if failed.status in STATUSES and may_teach(failed):
             step, helped = self._learn(exchange, attempt, failed)
             if step is not None:
                 return replace(judged, next=step, penalty=Penalty.NOTHING)

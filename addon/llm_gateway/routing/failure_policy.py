@@ -107,7 +107,6 @@ _GONE = {404, 405, 410}
 _NOT_THE_CLIENTS = {About.KEY, About.MONEY, About.MODEL, About.ENDPOINT}
 """Topics that whoever runs the gateway can do something about, and no client."""
 _OUT = ("disabled", "not configured")
-_TEACHES = frozenset({400, 404, 413, 422, 500})
 _REFUSES_HISTORY = frozenset({400, 422})
 _DISABLES = {
     About.MODEL: Penalty.DISABLE_MODEL,
@@ -147,10 +146,10 @@ def classify(
 
 
 def may_teach(failed: FailedAttempt) -> bool:
-    """A refusal whose words may say how the body has to differ."""
+    """A refusal whose words may say how the body has to differ. With which status, the
+    wordings say: a 401 may be about ids, a 500 about a template."""
     return (
         failed.kind == "status"
-        and failed.status in _TEACHES
         and failed.error is not None
         and failed.topic.about not in (About.TOO_LONG, About.KEY, About.MONEY)
         and (failed.refused is None or failed.refused.kind == "too_large")
