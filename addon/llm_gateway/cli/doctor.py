@@ -85,13 +85,14 @@ def _quirks(path: Path) -> Iterator[Finding]:
         rows = learned(path)
     except (OSError, sqlite3.Error):
         return  # the ledger's own line says it
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}
     for row in rows:
-        found.setdefault(row["provider"], []).append(printable(row["says"]))
-    for provider, said in found.items():
-        some = "; ".join(dict.fromkeys(said[:3]))
+        found.setdefault(row["provider"], {})[printable(row["says"])] = None
+    for provider, said in sorted(found.items()):
+        some = "; ".join([*said][:3])
         more = f", and {len(said) - 3} more" if len(said) > 3 else ""
-        yield Finding("note", "quirks", f"{provider}: requests go {some}{more}")
+        shown = f"{printable(provider)}: requests go {some}{more}"
+        yield Finding("note", "quirks", f"{shown} (llm-gateway quirks)")
 
 
 def _config(loaded: Loaded, path: Path) -> Iterator[Finding]:

@@ -10,44 +10,50 @@ import os
 import sqlite3
 import sys
 from collections.abc import Sequence
+from contextlib import closing
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from llm_gateway.cli.ask import Unreachable, ask, message_of, own_token
 from llm_gateway.cli.ask import port_from_environment as usual_port
+from llm_gateway.config.suggestions import nearest
 from llm_gateway.ledger import database_file
-from llm_gateway.ledger.database_file import StoreError
+from llm_gateway.ledger.database_file import InUse, StoreError
 from llm_gateway.ledger.state_tables import ALL_QUIRKS
 
 NONE = "Nothing was learned: no provider has refused what another form would mend."
+HEAD = ("provider", "model", "dialect", "learned", "used", "requests go")
+Row = dict[str, Any]
 
 
 def quirks(argv: Sequence[str]) -> int:
     """0; 1 when there is no ledger to be read, or nothing could be forgotten."""
     options = _options(argv)
     try:
+        if options.action == "forget":
+            return _forget(options)
         rows = learned(options.db)
-    except FileNotFoundError:
-        print(f"llm-gateway: there is no {options.db}; --db FILE", file=sys.stderr)
+    except FileNotFoundError as error:
+        _complain(f"{error}; is the gateway started elsewhere? --db FILE")
         return 1
     except sqlite3.Error as error:
-        print(f"llm-gateway: {options.db} is not a ledger: {error}", file=sys.stderr)
+        _complain(f"{options.db} is not a ledger: {error}")
         return 1
-    if options.action == "forget":
-        return _forget(options, rows)
     if options.json:
         print(json.dumps(rows, indent=2))
-    elif not rows:
-        print(NONE)
     else:
-        print("\n".join(lines(rows)))
+        print(table(rows) if rows else NONE)
     return 0
 
 
-def learned(path: Path) -> list[dict[str, Any]]:
-    """The rows of `quirks`; none in a ledger that an older version wrote."""
-    if not path.exists():
-        raise FileNotFoundError(path)
+def learned(path: Path) -> list[Row]:
+    """The rows of `quirks`; none in a ledger that an older version wrote.
+
+    Raises FileNotFoundError where there is no file, sqlite3.Error where it is no ledger.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist")
     connection = database_file.read_only(path)
     try:
         return [dict(row) for row in connection.execute(ALL_QUIRKS).fetchall()]
@@ -59,17 +65,34 @@ def learned(path: Path) -> list[dict[str, Any]]:
         connection.close()
 
 
-def lines(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Three lines each: where and what; when and from which refusal; how often used."""
-    found = []
-    for row in rows:
-        said = printable(row["says"])
-        dialect = row["dialect"]
-        found.append(f"{row['provider']}/{row['model']} ({dialect}): {said}")
-        found.append(f"    since {row['learned_at'][:16]}Z, used {row['uses']} times")
-        if row["words"]:
-            found.append(f"    it said: {printable(row['words'])}")
-    return found
+def table(rows: Sequence[Row]) -> str:
+    """A line for each lesson, provider by provider; below those that one refusal taught,
+    what it said."""
+    ordered = sorted(rows, key=lambda row: (row["provider"], row["model"]))
+    cells = [HEAD, *map(_cells, ordered)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths[-1] = len(HEAD[-1])
+    lines = [_line(HEAD, widths), _line(["-" * width for width in widths], widths)]
+    for (*_, words), group in groupby(ordered, key=_refusal):
+        lines += [_line(_cells(row), widths) for row in group]
+        if words:
+            lines.append(f"    it had refused: {printable(words)}")
+    return "\n".join(lines)
+
+
+def _refusal(row: Row) -> tuple[str, ...]:
+    return tuple(row[name] for name in ("provider", "model", "dialect", "words"))
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    names = (printable(row[name]) for name in ("provider", "model", "dialect"))
+    return (*names, row["learned_at"][:10], f"{row['uses']:,}", printable(row["says"]))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+    padded[-2] = cells[-2].rjust(widths[-2])
+    return "  ".join(padded).rstrip()
 
 
 def printable(text: str) -> str:
@@ -77,47 +100,72 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def _forget(options: argparse.Namespace, rows: Sequence[dict[str, Any]]) -> int:
+def _complain(text: str) -> None:
+    print(f"llm-gateway: {text}", file=sys.stderr)
+
+
+def _forget(options: argparse.Namespace) -> int:
     provider, model = options.provider, options.model
-    wanted: dict[str, Any] = {"provider": provider}
-    if model is not None:
-        wanted["model"] = model
+    wanted = {"provider": provider} | ({"model": model} if model is not None else {})
+    token = own_token()
     try:
-        status, answer = ask(
-            options.port, "/admin/quirks/forget", post=wanted, token=own_token()
-        )
-        if status != 200:
-            print(f"llm-gateway: {message_of(answer)}", file=sys.stderr)
-            return 1
-        count = int(answer.get("forgotten", 0))
+        path = "/admin/quirks/forget"
+        status, answer = ask(options.port, path, post=wanted, token=token)
     except Unreachable:
         try:
             count = _forget_in_file(options.db, provider, model)
-        except (StoreError, sqlite3.Error) as error:
-            print(f"llm-gateway: {error}", file=sys.stderr)
+        except StoreError as error:
+            is_elsewhere = isinstance(error, InUse)
+            where = "the gateway that writes to it listens elsewhere: --port PORT"
+            _complain(f"{options.db}: {where}" if is_elsewhere else str(error))
             return 1
-    who = f"{provider}/{model}" if model else provider
-    if not count:
-        known = ", ".join(sorted({row["provider"] for row in rows})) or "nobody"
-        print(f"llm-gateway: nothing is known of {who}; of {known}", file=sys.stderr)
-        return 1
-    print(f"{count} forgotten of {who}.")
-    return 0
+    else:
+        if status != 200:
+            _complain(message_of(answer))
+            return 1
+        count = int(answer.get("forgotten", 0))
+    who = f"{provider}/{model}" if model is not None else provider
+    if count:
+        print(f"{count} forgotten of {who}.")
+        return 0
+    try:
+        rows = learned(options.db)
+    except (OSError, sqlite3.Error):
+        rows = []  # of a gateway that was started elsewhere
+    _complain(f"nothing was learned of {printable(who)}{_known(provider, model, rows)}")
+    return 1
+
+
+def _known(provider: str, model: str | None, rows: Sequence[Row]) -> str:
+    """The rest of the sentence: which name was probably meant, or whose there are."""
+    names = {row["model"] for row in rows if row["provider"] == provider}
+    asked = model or ""
+    if not names:
+        names, asked = {row["provider"] for row in rows}, provider
+    if not names:
+        return ", nor of anybody else"
+    if (near := nearest(asked, sorted(names))) is not None:
+        return f'; did you mean "{printable(near)}"?'
+    return f", only of {', '.join(map(printable, sorted(names)))}"
 
 
 def _forget_in_file(path: Path, provider: str, model: str | None) -> int:
-    """No gateway answers: the file is ours for a moment. Raises StoreError, where one
-    that listens elsewhere has it."""
-    with database_file.lock(path):
-        connection = sqlite3.connect(path)
-        try:
-            with connection:
-                sql = (
-                    "DELETE FROM quirks WHERE provider = ? AND (? IS NULL OR model = ?)"
-                )
-                return connection.execute(sql, (provider, model, model)).rowcount
-        finally:
-            connection.close()
+    """No gateway answers: the file is ours for a moment.
+
+    Raises StoreError where one that listens elsewhere has it, and as `learned` does.
+    """
+    if not any(
+        row["provider"] == provider and model in (None, row["model"])
+        for row in learned(path)
+    ):
+        return 0
+    sql = "DELETE FROM quirks WHERE provider = ? AND (? IS NULL OR model = ?)"
+    with (
+        database_file.lock(path),
+        closing(sqlite3.connect(path)) as connection,
+        connection,
+    ):
+        return connection.execute(sql, (provider, model, model)).rowcount
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:

@@ -53,6 +53,10 @@ class StoreError(Exception):
     """The ledger cannot be opened. Its text is one line, ready for a person."""
 
 
+class InUse(StoreError):
+    """Another gateway writes to it."""
+
+
 @dataclass(slots=True)
 class Opened:
     db: Database
@@ -81,7 +85,7 @@ def read_only(path: Path) -> sqlite3.Connection:
 def lock(path: Path) -> IO[str]:
     """Hold the file for this process, until the handle is closed (or we are killed).
 
-    Raises StoreError when another gateway has it, or nothing can be written there.
+    Raises InUse when another gateway has it, StoreError when nothing can be written there.
     """
     name = path.with_name(path.name + ".lock")
     try:
@@ -100,7 +104,7 @@ def lock(path: Path) -> IO[str]:
         holder = handle.read(20).strip()
         handle.close()
         who = f" (process {holder})" if holder else ""
-        raise StoreError(
+        raise InUse(
             f"{path}: another gateway{who} writes to it; stop that one, or give this one"
             " its own file with --set gateway_db=FILE"
         ) from error
