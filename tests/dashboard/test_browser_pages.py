@@ -18,7 +18,13 @@ def test_names_from_outside_come_out_as_text(stage: Stage) -> None:
     asked = ledger.request(time.time(), client=EVIL, requested_model=EVIL, provider=EVIL,
                            model=EVIL, error=EVIL, outcome="error")  # fmt: skip
     ledger.attempt(asked, 1, time.time(), provider=EVIL, model=EVIL, outcome="failed", reason=EVIL)  # fmt: skip
-    ledger.decision(asked, time.time(), [candidate(EVIL, EVIL, "taken", reason=EVIL)])
+    changed = {
+        "dropped": [{"part": EVIL}],
+        "approximated": [{"part": EVIL, "how": EVIL}],
+    }
+    ledger.decision(asked, time.time(), [candidate(EVIL, EVIL, "taken", reason=EVIL, adaptation=changed)])  # fmt: skip
+    ledger.put("quirks", provider="groq", model=EVIL, dialect="chat", quirk=EVIL, says=EVIL,
+               learned_at="2026-03-01T12:00:00.000Z", wording=1, words=EVIL)  # fmt: skip
     ledger.event(time.time(), "config", EVIL, EVIL)
     live = stage.open("/-/gateway")
     expect(live.locator("#ticker .hop").first).to_have_text(EVIL)
@@ -33,6 +39,10 @@ def test_names_from_outside_come_out_as_text(stage: Stage) -> None:
         stage.open("/usage/requests"),
     ]
     expect(pages[1].locator("#legend")).to_contain_text(EVIL)
+    expect(pages[2].locator(".adapted")).to_have_text(
+        f"adapted: without {EVIL}; {EVIL}: {EVIL}"
+    )
+    expect(pages[3].locator(".learned td").nth(2)).to_have_text(EVIL)
     for page in pages:
         page.wait_for_timeout(300)
         assert page.locator("img[src='x']").count() == 0
@@ -70,3 +80,30 @@ def test_a_ticker_line_leads_to_the_reasons(stage: Stage) -> None:
     page.locator("#ticker a").click()
     expect(page.locator("h1")).to_have_text(f"gpt-4o-mini → groq / {MODEL}")
     expect(page.locator("article")).to_contain_text("most headroom, 70% left")
+
+
+def test_what_was_learned_and_changed_is_read_on_a_phone(stage: Stage) -> None:
+    """Without scrolling sideways, in a card as in its form."""
+    ledger, now = stage.ledger, time.time()
+    for n in range(3):
+        ledger.put("quirks", provider="groq", model=MODEL, dialect="chat", quirk=f"message:x{n}",
+                   says=f"without messages[].x{n}", learned_at=f"2026-03-0{n + 1}T12:00:00.000Z",
+                   wording=n, words="the words of a refusal, " * 6, uses=1240 + n)  # fmt: skip
+    asked = ledger.request(now, adapted="channel")
+    changed = {
+        "dropped": [{"part": f"member_{n}"} for n in range(9)],
+        "approximated": [],
+    }
+    ledger.decision(asked, now, [candidate("groq", MODEL, "taken", adaptation=changed)])
+    for sign_in in (True, False):
+        page = stage.open("/-/gateway/config", sign_in=sign_in)
+        page.set_viewport_size({"width": 390, "height": 844})
+        learned = page.locator("[data-learned=groq]")
+        expect(learned.locator("tbody tr")).to_have_count(3)
+        expect(learned).to_contain_text("1,242")
+        assert learned.evaluate("e => e.scrollWidth <= e.clientWidth")
+    page = stage.open(f"/-/gateway/requests/{asked}")
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator(".adapted")).to_contain_text("member_8")
+    box = page.locator(".adapted").bounding_box()
+    assert box["x"] + box["width"] <= 390

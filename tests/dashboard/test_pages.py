@@ -281,11 +281,11 @@ async def test_what_refusals_taught_stands_in_the_providers_card(
         ledger.put(
             "quirks", provider="groq", model="llama", dialect="chat", quirk=quirk,
             says=says, learned_at=f"2026-03-0{n + 1}T12:00:00.000Z", wording=n,
-            words="<script>alert(1)</script> is unsupported", uses=40 + n,
+            words="<script>alert(1)</script> is unsupported", uses=1240 + n,
         )  # fmt: skip
     page = (await serve(ledger.path).get("/-/gateway/config")).text
     for text in ("without messages[].channel", "with call ids that match [a-z]{9}",
-                 "2026-03-02 12:00", "&lt;script&gt;alert(1)&lt;/script&gt;", ">42<"):  # fmt: skip
+                 "2026-03-02 12:00", "&lt;script&gt;alert(1)&lt;/script&gt;", ">1,242<"):  # fmt: skip
         assert text in page
     assert "<script>alert(1)" not in page
 
@@ -299,15 +299,23 @@ async def test_an_adapted_request_shows_what_was_changed(
     ledger.attempt(asked, 2, now + 0.1)
     changed = {
         "pair": None,
-        "dropped": [{"part": "channel", "why": "not taken there"}],
-        "approximated": [{"part": "ids", "how": "nine letters"}],
+        "dropped": [
+            {"part": "channel", "why": "not taken there"},
+            {"part": "<i>user", "why": "not taken there"},
+        ],
+        "approximated": [
+            {"part": "ids", "how": "nine letters"},
+            {"part": "index", "how": "mended in the answer"},
+            {"part": "role", "how": "mended in the answer"},
+        ],
     }
     ledger.decision(
         asked, now, [candidate("groq", "llama-3.3-70b-versatile", adaptation=changed)]
     )
     page = (await serve(ledger.path).get(f"/-/gateway/requests/{asked}")).text
     for text in ("channel, ids", "repaired", "message:channel",
-                 "adapted: without channel; ids: nine letters"):  # fmt: skip
+                 "adapted: without channel, &lt;i&gt;user; ids: nine letters; "
+                 "index, role: mended in the answer"):  # fmt: skip
         assert text in page
 
 

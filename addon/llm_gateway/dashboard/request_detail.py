@@ -194,10 +194,15 @@ def _candidates(text: str, attempts: list[Json]) -> list[Json]:
 
 
 def _changed(adaptation: Json) -> str:
-    """What was written otherwise for it: `without channel; ids: hashed`."""
-    said = [f"without {one['part']}" for one in adaptation.get("dropped", ())]
-    rest = adaptation.get("approximated", ())
-    return "; ".join([*said, *(f"{one['part']}: {one['how']}" for one in rest)])
+    """What was written otherwise for it: `without channel, user; ids: hashed; index, role:
+    mended in the answer`."""
+    left_out = [one["part"] for one in adaptation.get("dropped", ())]
+    became: dict[str, list[str]] = defaultdict(list)
+    for one in adaptation.get("approximated", ()):
+        became[one["how"]].append(one["part"])
+    said = [f"without {', '.join(left_out)}"] if left_out else []
+    said += [f"{', '.join(parts)}: {how}" for how, parts in became.items()]
+    return "; ".join(said)
 
 
 def _length(row: Mapping[str, Any], attempts: list[Json], began: float) -> float:
