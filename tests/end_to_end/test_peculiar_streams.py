@@ -89,9 +89,10 @@ def gateway(start_shared: Start) -> Iterator[GatewayProcess]:
 
 
 @pytest.fixture(scope="module")
-def client(gateway: GatewayProcess) -> openai.OpenAI:
+def client(gateway: GatewayProcess) -> Iterator[openai.OpenAI]:
     base_url = f"http://127.0.0.1:{gateway.port}/v1"
-    return openai.OpenAI(base_url=base_url, api_key="none", max_retries=0)
+    with openai.OpenAI(base_url=base_url, api_key="none", max_retries=0) as client:
+        yield client
 
 
 def read(client: openai.OpenAI, model: str) -> dict[str, object]:
