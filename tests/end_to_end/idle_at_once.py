@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+from llm_gateway import addon
 from llm_gateway.network import clocks
 from llm_gateway.pool import mitm_hooks, pool
 from llm_gateway.transport import stale_connection
@@ -36,5 +37,5 @@ def set_clock(*_: object) -> None:
     _off[0] = float(Path(os.environ["CLOCK_FILE"]).read_text())
 
 
-time.time = lambda: _time() + _off[0]
+addon._state["starting"].runtime.clock.wall = lambda: _time() + _off[0]
 signal.signal(signal.SIGUSR2, set_clock)

@@ -11,6 +11,7 @@ not know: limits, connections.
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 Clock = Callable[[], float]
 STEP_SECONDS = 1.0
@@ -21,7 +22,7 @@ SLEEP_SECONDS = 5.0
 
 def _reader(name: str) -> Clock:
     number = getattr(time, name, None)
-    return time.monotonic if number is None else lambda: time.clock_gettime(number)
+    return time.monotonic if number is None else partial(time.clock_gettime, number)
 
 
 if sys.platform == "darwin":
@@ -51,9 +52,7 @@ class WallClock:
     Called often: while nothing odd happens it looks at one clock only.
     """
 
-    def __init__(
-        self, wall: Clock = lambda: time.time(), elapsed: Clock = elapsed
-    ) -> None:
+    def __init__(self, wall: Clock = time.time, elapsed: Clock = elapsed) -> None:
         self.wall, self.elapsed = wall, elapsed
         self.on_step: list[Callable[[float, float], None]] = []
         """Told by how many seconds it was set forward (backward: less than 0) and what it

@@ -103,7 +103,7 @@ class ConnectUpstream(GetHttpConnection):
             and not connection.error
             and super().connection_spec_matches(connection)
             and is_pooled(connection) is self.pooled
-            and proxy_of(connection) == self.proxy
+            and connection.__dict__.get(_PROXY) == self.proxy
         )
 
 
