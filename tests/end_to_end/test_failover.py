@@ -23,6 +23,11 @@ DISABLED = {"event": "disabled", "back_in": (HOUR, HOUR)}
 COOLING = {"event": "cooldown", "status": 429}
 BILLED = {"counted": True, "billed": True}
 
+UNTRUSTED = (
+    "tls: its certificate is not trusted; if a company reads TLS here, name the "
+    "company's root in network.caFile"
+)
+
 RETRY_AFTER = {
     "seconds": (7, 7),
     "date": (MONTH, MONTH),
@@ -42,7 +47,7 @@ ROWS = [
     # before a request can be sent
     Row("refused", None, "connect", sent=False),
     Row("no tls", None, "tls", sent=False),
-    Row("untrusted", None, "tls", sent=False),
+    Row("untrusted", None, UNTRUSTED, sent=False),
     Row("wrong name", None, "tls", sent=False),
     # before the headers
     Row("close", answers.close(), "closed before headers"),

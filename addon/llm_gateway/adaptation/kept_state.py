@@ -14,6 +14,7 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
@@ -130,7 +131,10 @@ class _Asker:
                 del self.newest[key[1:3]]
 
     def drop_oldest(self) -> None:
-        self.drop(next(iter(self.kept)))
+        key, (_, size) = self.kept.popitem(last=False)
+        self.bytes -= size
+        if self.newest.get(key[1:3]) == key:
+            del self.newest[key[1:3]]
 
 
 class KeptState:
@@ -203,8 +207,13 @@ class KeptState:
             if n or key is None or not _RANDOM_END.search(call.id):
                 return None
         assert key is not None
-        mine.kept.move_to_end(key)
-        return mine.kept[key][0]
+        found = mine.kept.get(key)
+        if found is None:
+            return None
+        # A large history is looked up on a thread: this one may be gone meanwhile.
+        with suppress(KeyError):
+            mine.kept.move_to_end(key)
+        return found[0]
 
     def _make_room(self, mine: _Asker) -> None:
         while mine.kept and (

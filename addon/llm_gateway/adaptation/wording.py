@@ -29,6 +29,8 @@ class Lesson(NamedTuple):
     quirks: tuple[Quirk, ...]
     wording: int
     """Number of the wording, for the ledger and `doctor`."""
+    words: str = ""
+    """What of the refusal it matched."""
 
 
 class Refusal(NamedTuple):

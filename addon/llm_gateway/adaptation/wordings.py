@@ -62,7 +62,7 @@ def learn(
             continue
         new = _lesson(dialect, row, Refusal(match, error, sent, known))
         if new:
-            return Lesson(new, row.number)
+            return Lesson(new, row.number, match[0])
     return None
 
 

@@ -88,11 +88,14 @@ def names_own_parameter(error: ProviderError, members: Collection[str]) -> bool:
 
 def _named(name: str, text: str) -> bool:
     """In lower case, as an API spells it, or in CamelCase's words."""
-    low = re.escape(name.lower())
+    low = name.lower()
+    camel = low.replace("_", "")
+    if low not in text and camel not in text:
+        return False  # a request may have as many members as it likes
+    low, camel = re.escape(low), re.escape(camel)
     if name in _WORDS:
         return (
             re.search(rf"[`'\"/]{low}[`'\"/.\[]|^(?:body\.)?{low}\s*:", text, re.M)
             is not None
         )
-    camel = re.escape(name.lower().replace("_", ""))
     return re.search(rf"(?<![a-z_])(?:{low}|{camel})(?![a-z])", text) is not None

@@ -7,6 +7,7 @@ lookups and gets the client's bytes.
 What this file does not know: what a refusal means (failures.py), limits, the ledger.
 """
 
+import asyncio
 from dataclasses import replace
 
 from llm_gateway.adaptation.adapted import UNCHANGED, Adapted, Change
@@ -17,6 +18,7 @@ from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.app.state import AppState
 from llm_gateway.domain import Adaptation, Decision, Offer
 from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.ingress import INLINE_BYTES
 from llm_gateway.providers.quirk_rows import quirks_of
 from llm_gateway.providers.upstream import Upstream
 
@@ -64,12 +66,40 @@ def adapt(
     quirks: Quirks,
 ) -> Adapted:
     """What of the client's body is written otherwise for this offer."""
-    if quirks is NO_QUIRKS and not exchange.needs_look():
+    if not is_touched(exchange, quirks):
         return UNCHANGED
+    made = exchange.adapted.get(offer.key)
+    if made is not None and made[0] == quirks:
+        return made[1]
     adapter = exchange.dialect.adapt or adapt_top_level
     recall = runtime.recall(exchange.call, upstream, offer.model)
     found = adapter(exchange.values(), quirks, recall)
     return _with_headers(found, exchange) if found.headers else found
+
+
+def is_touched(exchange: Exchange, quirks: Quirks) -> bool:
+    """Something may be written otherwise: the body has to be read."""
+    return quirks is not NO_QUIRKS or exchange.needs_look()
+
+
+def is_late(exchange: Exchange, offer: Offer, quirks: Quirks) -> bool:
+    """To adapt it here and now would hold up everybody else: the body is large."""
+    if len(exchange.body.raw) <= INLINE_BYTES or not is_touched(exchange, quirks):
+        return False
+    made = exchange.adapted.get(offer.key)
+    return made is None or made[0] != quirks
+
+
+async def adapt_aside(
+    runtime: AppState,
+    exchange: Exchange,
+    upstream: Upstream,
+    offer: Offer,
+    quirks: Quirks,
+) -> None:
+    """The same as `adapt`, on a thread; `adapt` finds what came of it."""
+    found = await asyncio.to_thread(adapt, runtime, exchange, upstream, offer, quirks)
+    exchange.adapted[offer.key] = quirks, found
 
 
 def _with_headers(adapted: Adapted, exchange: Exchange) -> Adapted:

@@ -140,6 +140,8 @@ class Exchange:
     recorded: bool = False
     """Its row is in the ledger."""
 
+    adapted: dict[tuple[str, ...], tuple[Quirks, Adapted]] = field(default_factory=dict)
+    """Of a large body: offer -> what was made of it on a thread, for these quirks."""
     _values: dict[str, object] | None = None
     _look: bool | None = None
 

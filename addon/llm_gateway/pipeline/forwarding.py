@@ -27,10 +27,17 @@ from llm_gateway.domain import (
 from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.limits.limiter import LimitRefusal, scopes_of
 from llm_gateway.network.outbound_proxy import UNAVAILABLE
-from llm_gateway.pipeline.adapting import adapt, decision_with, known_quirks
+from llm_gateway.pipeline.adapting import (
+    adapt,
+    adapt_aside,
+    decision_with,
+    is_late,
+    known_quirks,
+)
 from llm_gateway.pipeline.classifier import ResponseClassifier
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.failures import FailureHandler
+from llm_gateway.pipeline.ingress import INLINE_BYTES
 from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.providers.credentials import CredentialError
 from llm_gateway.providers.upstream_request import Outbound, build
@@ -68,6 +75,8 @@ class Forwarder:
     async def failed(self, exchange: Exchange, failure: Failure) -> None:
         """An attempt failed before the client saw a byte: another one, or the last word."""
         await note_proxy(self.runtime, failure)
+        if failure.status is not None and len(exchange.body.raw) > INLINE_BYTES:
+            await asyncio.to_thread(exchange.values)  # for what the refusal may teach
         if failure.stale:
             self.setbacks.stale(exchange)
             await self._next(exchange)
@@ -89,6 +98,8 @@ class Forwarder:
             out_of_tries = len(exchange.tried) >= routing.max_attempts
             if out_of_tries or loop.time() >= exchange.deadline:
                 break
+            if await self._adapted_aside(exchange, decision):
+                continue  # it took a while: how do things stand now?
             unfit = len(exchange.unfit)
             taken = self._reserve(exchange, decision, view)
             if len(exchange.unfit) > unfit and not exchange.recorded:
@@ -100,6 +111,19 @@ class Forwarder:
             if await self._prepare(exchange, taken):
                 return
         self.setbacks.respond_exhausted(exchange, decision, now)
+
+    async def _adapted_aside(self, exchange: Exchange, decision: Decision) -> bool:
+        """A large body was adapted to whoever comes next, on a thread."""
+        candidate = exchange.repeat or next(iter(decision.ready), None)
+        if candidate is None:
+            return False
+        offer = candidate.offer
+        upstream = exchange.catalog.upstreams[offer.provider, offer.account]
+        quirks = known_quirks(self.runtime, exchange, upstream, offer)
+        if not is_late(exchange, offer, quirks):
+            return False
+        await adapt_aside(self.runtime, exchange, upstream, offer, quirks)
+        return True
 
     def _view(self, exchange: Exchange, now: float) -> RoutingView:
         """How things stand for this call at this moment."""

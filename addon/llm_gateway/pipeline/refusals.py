@@ -15,7 +15,7 @@ from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects.error_shapes import words_of_body
 from llm_gateway.dialects.refused_part import has_history, names_own_parameter
-from llm_gateway.domain import Charge
+from llm_gateway.domain import Charge, Offer
 from llm_gateway.pipeline import lessons
 from llm_gateway.pipeline.adapting import adapt, known_quirks, sent_values
 from llm_gateway.pipeline.exchange import Attempt, Exchange
@@ -74,6 +74,8 @@ class Refusals:
         )
         if lesson is None:
             return None, False
+        if self._takes_the_model(exchange, offer, lesson):
+            return None, False
         words = mask_of(exchange.catalog).text(words_of_body(failed.body))
         new = lessons.remember(
             self.runtime, exchange, attempt.upstream, offer, lesson, words
@@ -93,6 +95,21 @@ class Refusals:
             return None, False
         taught.append((lesson.quirks, new))
         return NextStep.RETRY_WITH_QUIRK, True
+
+    def _takes_the_model(
+        self, exchange: Exchange, offer: Offer, lesson: Lesson
+    ) -> bool:
+        """It would keep the model from everybody, on the word of one request: others are
+        served with it meanwhile, or the words are the request's own, repeated."""
+        if not any(quirk[:2] == ("endpoint", "any") for quirk in lesson.quirks):
+            return False
+        runtime, asker = self.runtime, exchange.call.client
+        return exchange.body.says(lesson.words.lower()) or (
+            bool(asker)
+            and runtime.health.is_told_alone(
+                offer.key, exchange.dialect.name, asker, runtime.clock()
+            )
+        )
 
     def resend(
         self, exchange: Exchange, attempt: Attempt, failed: FailedAttempt, now: float

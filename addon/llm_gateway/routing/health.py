@@ -259,18 +259,29 @@ class HealthTracker:
         """
         self.release_probe(offer)
         key = offer[:2] if account else (*offer, dialect) if dialect else offer
-        if now is not None and asker:
-            self._tick(now)
-            found = self._good_answers(offer, now, dialect)
-            if any(result.asker != asker for result in found):
-                doubted = self._doubted.get(key)
-                if doubted is None or doubted.at < found[-1].at:
-                    doubted = self._doubted[key] = _Result(now, True, asker)
-                if doubted.asker == asker:
-                    return False
+        told = now is not None and bool(asker)
+        if told and self._is_told_alone(key, offer, dialect, asker, now or 0.0):
+            return False
         self._doubted.pop(key, None)
         self._rest(key, _Unavailability(until, "disabled", reason))
         return True
+
+    def is_told_alone(self, offer: Key, dialect: str, asker: str, now: float) -> bool:
+        """`asker` alone is told that the model is of no use in this dialect, while others
+        were served within the minute before `now`: it may be the request's own doing."""
+        return self._is_told_alone((*offer, dialect), offer, dialect, asker, now)
+
+    def _is_told_alone(
+        self, key: Key, offer: Key, dialect: str, asker: str, now: float
+    ) -> bool:
+        self._tick(now)
+        found = self._good_answers(offer, now, dialect)
+        if not any(result.asker != asker for result in found):
+            return False
+        doubted = self._doubted.get(key)
+        if doubted is None or doubted.at < found[-1].at:
+            doubted = self._doubted[key] = _Result(now, True, asker)
+        return doubted.asker == asker
 
     def _good_answers(self, offer: Key, now: float, dialect: str = "") -> list[_Result]:
         """Those of the last minute that are remembered, the oldest first."""
