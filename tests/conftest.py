@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import NoHttp2
+from http2_missing import NoHttp2
 from hypothesis import HealthCheck, settings
 
 from llm_gateway.mitm_compat.h2_version import too_old

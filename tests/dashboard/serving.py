@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fakes import default_interrupt
+from child_processes import default_interrupt
 
 ADDON = Path(__file__).parents[2] / "addon"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import child
+from child_processes import child
 
 from llm_gateway.dashboard_process import command
 from llm_gateway.dashboard_process.child import DashboardProcess

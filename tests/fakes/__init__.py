@@ -40,9 +40,10 @@ CONNECT_H2. Addresses that fail: `refused_port()`, `unanswered_port()`, UNRESOLV
 UNENCODABLE. All bad days of a provider are functions in `answers`.
 """
 
+from child_processes import child, default_interrupt
+
 from . import answers
 from .certs import Authority, client_context
-from .children import child, default_interrupt
 from .clients import (
     Answered,
     Gone,

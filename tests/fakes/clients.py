@@ -20,6 +20,7 @@ import h2.connection
 import h2.errors
 import h2.events
 import h2.settings
+from http2_missing import NoHttp2
 
 from .certs import client_context
 from .steps import TIMEOUT
@@ -77,10 +78,6 @@ class Answered:
 
     async def json(self) -> Any:
         return json.loads(await self.body())
-
-
-class NoHttp2(Exception):
-    """A client wanted HTTP/2 and did not get it."""
 
 
 class Session(Protocol):

@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from .children import default_interrupt
+from child_processes import default_interrupt
+
 from .steps import TIMEOUT
 
 _ANNOUNCE = Path(__file__).with_name("scripts") / "announce.py"
