@@ -167,6 +167,11 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     ("Invalid JSON payload received. Unknown name \"exclusiveMinimum\" at 'tools[0].function_declarations[0].parameters.properties[0].value': Cannot find field.", ("schema:exclusiveMinimum",)),
     # … of the top
     ("Additional properties are not allowed ('store' was unexpected)", ("member:store",)),
+    ("Argument not supported on this model: store", ("member:store",)),
+    ("parallel_tool_calls is not supported by this model", ("member:parallel_tool_calls",)),
+    ((400, "presence_penalty is not supported", {**PLAIN, "presence_penalty": 1}), ("sampling:presence_penalty",)),
+    ("messages[1].content: expected string, received array", ("content:text", "content:null")),
+    ((400, "Last message must have role `user` or `tool`.", PREFILL), ("role:last=user",)),
     # Ids and contents in other words
     ("Tool call IDs should be alphanumeric strings with length 9!", ("id:call=[a-zA-Z0-9]{9}",)),
     ((500, "Tool call ids must be alphanumeric strings of length 12", SENT), ("id:call=[a-zA-Z0-9]{12}",)),

@@ -407,9 +407,12 @@ def test_the_clients_own_words_in_a_refusal_teach_nothing(
     tool = {"type": "function", "function": {"name": "add", "parameters": {}}}
     url = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
     body = {
-        **{"model": "m-quotes", "messages": [{"role": "user", "content": [url]}]},
-        **{"tools": [tool, tool], "max_tokens": 50, "seed": 1},
-        **{"response_format": {"type": "json_object"}},
+        "model": "m-quotes",
+        "messages": [{"role": "user", "content": [url]}],
+        "tools": [tool, tool],
+        "max_tokens": 50,
+        "seed": 1,
+        "response_format": {"type": "json_object"},
     }
     before = len(stage.asked("quotes"))
     status, headers, found = gateway.post(CHAT, {**body, "user": words})

@@ -45,7 +45,7 @@ SCHEMA_WORDS = frozenset(
 ) - {"$ref", "$defs"}
 """Words of JSON schema, in lower case, without which a schema means nearly the same."""
 
-_NUMBERS = {
+_NUMBERS: Mapping[str, tuple[float, float]] = {
     "temperature": (0, 2),
     "top_p": (0, 1),
     "top_k": (-1, inf),
@@ -155,11 +155,12 @@ def _of_top(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
 
 def _is_off(key: str, value: object) -> bool:
     """Whoever refuses such a value may well take the member."""
-    least, most = _NUMBERS.get(key, (None, None))
-    if least is None or most is None or value is None:
+    if key not in _NUMBERS or value is None:
         return False
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return not (is_number and least <= value <= most)
+    least, most = _NUMBERS[key]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return True
+    return not least <= value <= most
 
 
 def _sampling(refusal: Refusal, key: str) -> tuple[str, ...]:

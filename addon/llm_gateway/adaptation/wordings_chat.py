@@ -481,7 +481,7 @@ _ROLES = (
         _CHAT,
         words(
             r"does not support assistant message prefill|requests ending with a model turn are not supported"
-            r"|expected last role user or tool|must end with a user message|prefill is (?:incompatible|not supported)"
+            r"|expected last role user or tool|last message must have role [`'\"]?user|must end with a user message|prefill is (?:incompatible|not supported)"
         ),
         lessons.prefill,
         "Claude, Gemini 3.6, Mistral (3230), llama.cpp",
@@ -520,7 +520,7 @@ _CONTENT = (
         102,
         _CHAT,
         words(
-            r"\bcontent\b.{0,120}(?:must be a string|value must be a string|valid string|expected a string|should be a string|cannot be null|can't be null|must not be null|none is not an allowed value)"
+            r"\bcontent\b.{0,120}(?:must be a string|value must be a string|valid string|expected a string|should be a string|expected string, received (?:array|null)|cannot be null|can't be null|must not be null|none is not an allowed value)"
             r"|input should be a valid string, field: [`'\"]?messages\W\d+\W{1,2}content\b"
         ),
         lessons.content_as_string,
@@ -656,6 +656,22 @@ _MEMBERS = (
         words(r"extra inputs are not permitted: " + _NAME),
         _left_out,
         "several",
+    ),
+    Wording(
+        135,
+        _CHAT,
+        words(
+            r"(?:argument|parameter|field)s? not supported(?: (?:on|by|for|with) this model)?: (?P<names>[^\n:;()]{1,300})"
+        ),
+        _left_out,
+        "xAI",
+    ),
+    Wording(
+        136,
+        _CHAT,
+        words(rf"(?<![\w.\[\]-])(?P<name>[a-z]+(?:_[a-z]+)+) (?:is|are) {_NOT_TAKEN}"),
+        _left_out,
+        "several, without quotes",
     ),
     Wording(
         128,
