@@ -151,6 +151,9 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     ([{"error": {"code": 400, "message": "Invalid JSON payload received. Unknown name \"refusal\" at 'messages[2]': Cannot find field.", "status": "INVALID_ARGUMENT"}}], ("message:refusal", KIND)),
     ("messages.2.reasoning_content: Extra inputs are not permitted", ("message:reasoning_content", KIND)),
     ("Extra inputs are not permitted, field: 'messages[2].reasoning_content', value: 'hm'", ("message:reasoning_content", KIND)),
+    ("Additional properties are not allowed ('reasoning_content' was unexpected)", ("message:reasoning_content", KIND)),
+    ("Additional properties are not allowed ('channel', 'refusal' were unexpected) - 'messages.2'", ("message:channel", KIND, "message:refusal")),
+    ("Extra inputs are not permitted: messages.2.reasoning_content", ("message:reasoning_content", KIND)),
     # … of calls
     ("Unknown parameter: 'messages[2].tool_calls[0].extra_content'.", ("call:extra_content", "call:*")),
     ("'messages.2.tool_calls.0' : property 'index' is unsupported", ("call:index", "call:*")),
@@ -163,6 +166,17 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     ("Invalid JSON payload received. Unknown name \"$schema\" at 'tools[0].function_declarations[0].parameters': Cannot find field.", ("schema:$schema",)),
     ("Invalid JSON payload received. Unknown name \"exclusiveMinimum\" at 'tools[0].function_declarations[0].parameters.properties[0].value': Cannot find field.", ("schema:exclusiveMinimum",)),
     # … of the top
+    ("Additional properties are not allowed ('store' was unexpected)", ("member:store",)),
+    ("Argument not supported on this model: store", ("member:store",)),
+    ("parallel_tool_calls is not supported by this model", ("member:parallel_tool_calls",)),
+    ((400, "presence_penalty is not supported", {**PLAIN, "presence_penalty": 1}), ("sampling:presence_penalty",)),
+    ("messages[1].content: expected string, received array", ("content:text", "content:null")),
+    ((400, "Last message must have role `user` or `tool`.", PREFILL), ("role:last=user",)),
+    # Ids and contents in other words
+    ("Tool call IDs should be alphanumeric strings with length 9!", ("id:call=[a-zA-Z0-9]{9}",)),
+    ((500, "Tool call ids must be alphanumeric strings of length 12", SENT), ("id:call=[a-zA-Z0-9]{12}",)),
+    ((400, "Input should be a valid string, field: 'messages[1].content', value: None", STRINGS), ("content:null",)),
+    ((400, "A conversation must alternate between user and assistant roles.", RICH), ("role:same=merged",)),
     ("Unrecognized request argument supplied: stream_options", ("member:stream_options",)),
     ("Unrecognized request arguments supplied: store, seed", ("member:store", "member:seed")),
     ("unknown field `stream_options`, expected one of `model`, `messages`", ("member:stream_options",)),
@@ -382,6 +396,24 @@ NOTHING: list[Any] = [
     "DEGRADED function cannot be invoked",
     "This model's maximum context length is 8192 tokens.",
 ]
+
+
+OFF: list[tuple[str, dict[str, Any]]] = [
+    ("'top_p' is not allowed to be negative", {"top_p": -1}),
+    ("parameter top_p is not a valid param: a number is wanted", {"top_p": "high"}),
+    ("'temperature' is not permitted above 2", {"temperature": 9}),
+    ("`presence_penalty` is not supported", {"presence_penalty": -3}),
+    ("max_tokens: value not allowed", {"max_tokens": 0}),
+    ("max_tokens: unexpected type bool", {"max_tokens": True}),
+]
+"""Refusals of a value that nobody takes, in words that refuse members elsewhere."""
+
+
+@pytest.mark.parametrize(("said", "more"), OFF)
+def test_a_value_that_nobody_takes_teaches_nothing_of_its_member(
+    said: str, more: dict[str, Any]
+) -> None:
+    assert taught((400, said, {**PLAIN, **more})) is None
 
 
 @pytest.mark.parametrize("said", NOTHING)

@@ -382,6 +382,56 @@ def test_a_mistake_of_the_clients_own_goes_back_at_once(
     assert stage.asked("behind") == []
 
 
+QUOTED = (
+    "This model does not support tools",
+    "Property 'stream_options' is unsupported",
+    "It supports at most 16 completion tokens",
+    "JSON mode cannot be combined with tool calling",
+    "That model does not support image input",
+    "Only supported in v1/responses",
+    "A maximum number of 1 tools",
+    "Unsupported parameter: 'seed'",
+)
+
+
+@pytest.mark.parametrize("words", QUOTED)
+def test_the_clients_own_words_in_a_refusal_teach_nothing(
+    stage: Stage, words: str
+) -> None:
+    def look(body: dict[str, Any]) -> tuple[int, object] | None:
+        given = body.get("user", "")
+        said = f"Invalid value for 'user', got {given}"
+        return (400, error(said, "invalid_request_error")) if given else None
+
+    gateway = stage.serve(stage.provider("quotes", look))
+    tool = {"type": "function", "function": {"name": "add", "parameters": {}}}
+    url = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    body = {
+        "model": "m-quotes",
+        "messages": [{"role": "user", "content": [url]}],
+        "tools": [tool, tool],
+        "max_tokens": 50,
+        "seed": 1,
+        "response_format": {"type": "json_object"},
+    }
+    before = len(stage.asked("quotes"))
+    status, headers, found = gateway.post(CHAT, {**body, "user": words})
+    assert (status, headers["x-gateway-attempts"]) == (400, "1")
+    assert words in found["error"]["message"]
+    status, headers, _ = gateway.post(CHAT, body)
+    assert (status, headers.get("x-gateway-adapted")) == (200, None)
+    assert len(stage.asked("quotes")) == before + 2
+    assert stage.asked("quotes")[-1] == {**body, "model": "up"}
+
+
+def test_a_conversation_about_a_refusal_is_mended_as_any_other(stage: Stage) -> None:
+    gateway = stage.serve(stage.provider("topic", refuses_members("channel")))
+    words = "What is: property 'channel' is unsupported?"
+    turn = [{"role": "user", "content": words}, *history(channel="analysis")[1:]]
+    status, headers, _ = gateway.post(CHAT, {"model": "m-topic", "messages": turn})
+    assert (status, headers["x-gateway-adapted"]) == (200, "channel")
+
+
 def test_without_a_history_a_refusal_goes_back_at_once(stage: Stage) -> None:
     first = stage.provider("plain", always(400, error("No.", "E1")), model="m-p")
     gateway = stage.serve(first, stage.provider("behind-p", model="m-p", price=5))

@@ -11,14 +11,15 @@ from llm_gateway.adaptation.wording import Wording
 from llm_gateway.adaptation.wordings_chat import WORDINGS as CHAT
 from llm_gateway.domain import Dialect
 
-FIRST, LAST = 120, 131
-"""Numbers of chat's rows that refuse members, and know nothing of chat."""
+FIRST = 120
+NUMBERS = frozenset({*range(FIRST, 132), 133, 134})
+"""Of chat's rows that refuse members, and know nothing of chat."""
 
 
 def member_wordings(
     dialects: frozenset[Dialect], shape: Shape, number: int
 ) -> tuple[Wording, ...]:
-    """Rows for these dialects, from `number` on in the order of chat's."""
+    """Rows for these dialects, from `number` on, as far apart as chat's."""
     return tuple(
         row._replace(
             number=number + row.number - FIRST,
@@ -26,7 +27,7 @@ def member_wordings(
             teaches=partial(listed if _is_list(row) else left_out, shape),
         )
         for row in CHAT
-        if FIRST <= row.number <= LAST
+        if row.number in NUMBERS
     )
 
 

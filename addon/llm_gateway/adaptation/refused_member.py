@@ -17,6 +17,7 @@ is the client's own mistake; members of assistant turns are not, since providers
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from math import inf
 from typing import NamedTuple
 
 from llm_gateway.adaptation.wording import NEEDED, Refusal
@@ -43,6 +44,21 @@ SCHEMA_WORDS = frozenset(
     }
 ) - {"$ref", "$defs"}
 """Words of JSON schema, in lower case, without which a schema means nearly the same."""
+
+_NUMBERS: Mapping[str, tuple[float, float]] = {
+    "temperature": (0, 2),
+    "top_p": (0, 1),
+    "top_k": (-1, inf),
+    "min_p": (0, 1),
+    "presence_penalty": (-2, 2),
+    "frequency_penalty": (-2, 2),
+    "repetition_penalty": (0, inf),
+    "max_tokens": (1, inf),
+    "max_completion_tokens": (1, inf),
+    "max_output_tokens": (1, inf),
+    "top_logprobs": (0, inf),
+}
+"""Members whose value is a number: the least and the largest that anybody takes."""
 
 
 class Shape(NamedTuple):
@@ -123,7 +139,7 @@ def named(shape: Shape, refusal: Refusal, path: list[str]) -> Iterable[str]:
 
 def _of_top(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
     key = _spelled(name, refusal.sent)
-    if key is None or key in NEEDED:
+    if key is None or key in NEEDED or _is_off(key, refusal.sent[key]):
         return ()
     if key in shape.sampling:
         return _sampling(refusal, key)
@@ -135,6 +151,16 @@ def _of_top(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
     if other is None or other in refusal.sent:
         return (f"member:{key}",)
     return (f"rename:{key}={other}",)
+
+
+def _is_off(key: str, value: object) -> bool:
+    """Whoever refuses such a value may well take the member."""
+    if key not in _NUMBERS or value is None:
+        return False
+    least, most = _NUMBERS[key]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return True
+    return not least <= value <= most
 
 
 def _sampling(refusal: Refusal, key: str) -> tuple[str, ...]:

@@ -232,6 +232,16 @@ _IDS = (
         "Mistral (3280), its models on other hosts",
     ),
     Wording(
+        44,
+        _CHAT,
+        words(
+            r"tool call ids? (?:should|must) be (?:an )?alphanumeric strings? (?:with|of) (?:a )?length (?:of )?(?P<length>\d{1,2})\b"
+        ),
+        r"id:call=[a-zA-Z0-9]{\g<length>}",
+        "chat templates of Mistral's models (vLLM, llama.cpp, TGI)",
+        TEMPLATE,
+    ),
+    Wording(
         41,
         _CHAT,
         words(
@@ -460,7 +470,7 @@ _ROLES = (
         85,
         _CHAT,
         words(
-            r"roles must alternate|function call turn comes immediately after a user turn"
+            r"roles must alternate|conversation must alternate between|function call turn comes immediately after a user turn"
         ),
         steps("role:same=merged", "role:system=user"),
         "vLLM, llama.cpp (templates), Gemini",
@@ -471,7 +481,7 @@ _ROLES = (
         _CHAT,
         words(
             r"does not support assistant message prefill|requests ending with a model turn are not supported"
-            r"|expected last role user or tool|must end with a user message|prefill is (?:incompatible|not supported)"
+            r"|expected last role user or tool|last message must have role [`'\"]?user|must end with a user message|prefill is (?:incompatible|not supported)"
         ),
         lessons.prefill,
         "Claude, Gemini 3.6, Mistral (3230), llama.cpp",
@@ -510,7 +520,8 @@ _CONTENT = (
         102,
         _CHAT,
         words(
-            r"\bcontent\b.{0,120}(?:must be a string|value must be a string|valid string|expected a string|should be a string|cannot be null|can't be null|must not be null|none is not an allowed value)"
+            r"\bcontent\b.{0,120}(?:must be a string|value must be a string|valid string|expected a string|should be a string|expected string, received (?:array|null)|cannot be null|can't be null|must not be null|none is not an allowed value)"
+            r"|input should be a valid string, field: [`'\"]?messages\W\d+\W{1,2}content\b"
         ),
         lessons.content_as_string,
         "Groq, FastAPI servers, OpenAI",
@@ -629,6 +640,38 @@ _MEMBERS = (
         ),
         _left_out,
         "servers that check with zod",
+    ),
+    Wording(
+        133,
+        _CHAT,
+        words(
+            r"additional properties are not allowed \((?P<names>[^()\n]{1,300}?) (?:was|were) unexpected\)"
+        ),
+        _left_out,
+        "servers that check a JSON schema in Python",
+    ),
+    Wording(
+        134,
+        _CHAT,
+        words(r"extra inputs are not permitted: " + _NAME),
+        _left_out,
+        "several",
+    ),
+    Wording(
+        135,
+        _CHAT,
+        words(
+            r"(?:argument|parameter|field)s? not supported(?: (?:on|by|for|with) this model)?: (?P<names>[^\n:;()]{1,300})"
+        ),
+        _left_out,
+        "xAI",
+    ),
+    Wording(
+        136,
+        _CHAT,
+        words(rf"(?<![\w.\[\]-])(?P<name>[a-z]+(?:_[a-z]+)+) (?:is|are) {_NOT_TAKEN}"),
+        _left_out,
+        "several, without quotes",
     ),
     Wording(
         128,

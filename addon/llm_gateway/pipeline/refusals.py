@@ -9,7 +9,7 @@ What this file does not know: other failures (failures.py), what a wording says.
 
 from dataclasses import dataclass, replace
 
-from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.adaptation.vocabulary import Quirk, Quirks
 from llm_gateway.adaptation.wordings import STATUSES, Lesson, learn
 from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
@@ -31,6 +31,8 @@ from llm_gateway.routing.failure_policy import (
 
 MOST_RESENDS = 3
 """For one candidate and request. What one more refusal teaches is kept for the next."""
+SHORTEST_QUOTE = 20
+"""Characters: fewer stand in any prompt (`not supported`) without being quoted."""
 
 
 @dataclass(slots=True)
@@ -74,7 +76,9 @@ class Refusals:
         )
         if lesson is None:
             return None, False
-        if self._takes_the_model(exchange, offer, lesson):
+        if _repeats_the_request(exchange, lesson) or self._takes_the_model(
+            exchange, offer, lesson
+        ):
             return None, False
         words = mask_of(exchange.catalog).text(words_of_body(failed.body))
         new = lessons.remember(
@@ -99,16 +103,13 @@ class Refusals:
     def _takes_the_model(
         self, exchange: Exchange, offer: Offer, lesson: Lesson
     ) -> bool:
-        """It would keep the model from everybody, on the word of one request: others are
-        served with it meanwhile, or the words are the request's own, repeated."""
+        """It would keep the model from everybody, on the word of one request, while others
+        are served with it."""
         if not any(quirk[:2] == ("endpoint", "any") for quirk in lesson.quirks):
             return False
         runtime, asker = self.runtime, exchange.call.client
-        return exchange.body.says(lesson.words.lower()) or (
-            bool(asker)
-            and runtime.health.is_told_alone(
-                offer.key, exchange.dialect.name, asker, runtime.clock()
-            )
+        return bool(asker) and runtime.health.is_told_alone(
+            offer.key, exchange.dialect.name, asker, runtime.clock()
         )
 
     def resend(
@@ -165,6 +166,26 @@ def same_maker(exchange: Exchange, attempt: Attempt) -> set[tuple[str, str, str]
         if other is not None and (other.type_info.type, other.origin) == maker:
             found.add(offer.key)
     return found
+
+
+def _repeats_the_request(exchange: Exchange, lesson: Lesson) -> bool:
+    """The words are the request's own, quoted by the provider (`got "this model does not
+    support tools"`): they are nobody's word about the model. A lesson after which other
+    requests say as much as before is taken anyway: conversations about such refusals, and
+    their code, hold the same words."""
+    # A pattern may take a mark or the line's end along, which the provider wrote.
+    words = lesson.words.lower().strip(" \n\t\"'`.,:;()[]")
+    if len(words) < SHORTEST_QUOTE or all(map(_loses_nothing, lesson.quirks)):
+        return False
+    return exchange.body.says(words)
+
+
+def _loses_nothing(quirk: Quirk) -> bool:
+    return (
+        quirk.is_of_conversation
+        or quirk.kind in ("message", "call", "id")
+        or (quirk.kind == "content" and quirk.name in ("text", "null", "empty"))
+    )
 
 
 def _changes_more(lesson: Lesson, known: Quirks) -> bool:
