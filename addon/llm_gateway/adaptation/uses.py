@@ -8,10 +8,11 @@ from collections.abc import Iterable
 
 from llm_gateway.adaptation.adapted import Adapted
 from llm_gateway.adaptation.vocabulary import Quirk
+from llm_gateway.dialects.refused_part import HISTORY
 
 _TOP = frozenset({"member", "rename", "sampling", "limit"})
 """Kinds that are about members at the top of a body."""
-_HISTORY = frozenset({"messages", "input"})
+_HISTORY = frozenset(HISTORY)
 _NEEDED = _HISTORY | {"tools"}
 """They stay, whatever changes in them."""
 _HOLDERS = {
