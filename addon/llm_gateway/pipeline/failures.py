@@ -35,7 +35,7 @@ from llm_gateway.pipeline.encoded_errors import decoded
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.refusals import Refusals, same_maker
 from llm_gateway.pipeline.response_headers import common_headers, error_headers
-from llm_gateway.pipeline.settlement import Settlement, lowercase_headers, who
+from llm_gateway.pipeline.settlement import Settlement, lowercase_headers
 from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.routing import failure_policy
 from llm_gateway.routing.failure_policy import (
@@ -183,7 +183,7 @@ class FailureHandler:
         attempt.record.reason = judged.reason
         attempt.record.status = failed.status
         self.settling.end_attempt(exchange, "failed")
-        exchange.tried.append((who(offer), failed))
+        exchange.tried.append((offer.label, failed))
         runtime.state_dirty = True
         match judged.next:
             case NextStep.RETURN_ERROR:
@@ -214,7 +214,7 @@ class FailureHandler:
         runtime = self.runtime
         health = runtime.health
         offer = attempt.candidate.offer
-        name = who(offer)
+        name = offer.label
         reason = judged.reason
         if failed.refused is not None:
             attempt.record.retry_after = failed.refused.until
@@ -291,7 +291,7 @@ class FailureHandler:
         reason = judged.reason
         until = self.runtime.health.start_cooldown(offer.key, now, judged.until, reason)
         message = f"{reason}, back in {until - now:.0f} s"
-        self.runtime.event("cooldown", who(offer), message, until=until)
+        self.runtime.event("cooldown", offer.label, message, until=until)
 
     def respond_exhausted(
         self, exchange: Exchange, decision: Decision, now: float

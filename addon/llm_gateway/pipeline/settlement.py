@@ -228,7 +228,7 @@ class Settlement:
             )
             if until is not None:
                 message = f"failing (stream cut), tried again in {until - now:.0f} s"
-                runtime.event("circuit", who(offer), message, until=until)
+                runtime.event("circuit", offer.label, message, until=until)
         else:
             runtime.health.release_probe(offer.key)
         record.outcome = outcome
@@ -273,7 +273,7 @@ class Settlement:
         if runtime.health.record_success(
             offer.key, now, asker=exchange.call.client, dialect=ask.dialect
         ):
-            runtime.event("circuit", who(offer), "works again")
+            runtime.event("circuit", offer.label, "works again")
         if found.source == "reported":
             for key in (offer.key, name_key(ask)):
                 runtime.estimator.learn(key, ask.input_estimate, found.prompt)
@@ -585,8 +585,3 @@ def lowercase_headers(headers: http.Headers | None) -> dict[str, str]:
         name.decode("ascii", "replace").lower(): value.decode("utf-8", "replace")
         for name, value in headers.fields
     }
-
-
-def who(offer: Offer) -> str:
-    """`groq#2/llama-3.3-70b`, for logs and events."""
-    return offer.label
