@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks import contenders as who
 from benchmarks import native
-from benchmarks.contenders import BARE, CONTENDERS, Contender, Site
+from benchmarks.contenders import BARE, BEFORE, CONTENDERS, NOW, Contender, Site
 from benchmarks.measure import (
     BUILD,
     GATEWAY_CPU,
@@ -141,7 +141,7 @@ def table(row: Row, visits: Sequence[Visit]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     base = {v.round: v.cpu_ms for v in visits if v.contender == BARE}
-    for name in (c.name for c in CONTENDERS):
+    for name in (*(c.name for c in CONTENDERS), BEFORE):
         mine = [v for v in visits if v.contender == name]
         if not mine:
             continue
@@ -157,7 +157,16 @@ def table(row: Row, visits: Sequence[Visit]) -> str:
             f"| {spread([v.cpu_ms for v in mine])} | {p50:.2f} | {p99:.2f} "
             f"| {rate:.0f} | {errors}{status} |"
         )
+    if paired := ratios_to_before(visits):
+        lines += ["", f"Now ÷ before, CPU of the same round: {spread(paired, 3)}"]
     return "\n".join([*lines, ""])
+
+
+def ratios_to_before(visits: Sequence[Visit]) -> list[float]:
+    """CPU of this checkout ÷ CPU of the other one, round by round."""
+    then = {v.round: v.cpu_ms for v in visits if v.contender == BEFORE}
+    now = [v for v in visits if v.contender == NOW]
+    return [v.cpu_ms / then[v.round] for v in now if v.round in then]
 
 
 def install_peers() -> None:
@@ -180,6 +189,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--raw", type=Path, help="append every visit to this file, as JSON"
     )
+    parser.add_argument(
+        "--before", type=Path, help="another checkout, to compare this one with"
+    )
     parser.add_argument("--install-peers", action="store_true")
     asked = parser.parse_args(argv)
     if asked.install_peers:
@@ -192,9 +204,12 @@ def main(argv: Sequence[str]) -> int:
         c
         for c in CONTENDERS
         if c.name == BARE
-        or (not asked.only and not (asked.quick and c.peer))
+        or (not asked.only and not asked.before and not (asked.quick and c.peer))
         or any(a in c.name for a in asked.only or ())
     ]
+    if asked.before:
+        chosen += [c for c in CONTENDERS if c.name == NOW and c not in chosen]
+        chosen.append(who.before(asked.before.resolve()))
     BUILD.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         upstream = stack.enter_context(native.upstream())

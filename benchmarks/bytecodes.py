@@ -2,6 +2,7 @@
 
     python -m benchmarks.bytecodes            # kept connections
     python -m benchmarks.bytecodes --new      # a new connection for each request
+    python -m benchmarks.bytecodes --calls    # calls instead: what most of the time goes by
 
 The gateway runs in mitmdump with `counting.py` as its script, where `sys.monitoring` counts
 each instruction, by function, for some hundred requests. What C does (sockets, SQLite, JSON)
@@ -46,8 +47,8 @@ AREAS = (
 """What a function belongs to, by its file; the first that fits."""
 
 
-def measure(new: bool) -> list[tuple[str, str, float]]:
-    """(file, function, bytecodes per request), the most first."""
+def measure(new: bool, event: str) -> list[tuple[str, str, float]]:
+    """(file, function, events per request), the most first."""
     folder = BUILD / "bytecodes"
     folder.mkdir(parents=True, exist_ok=True)
     counts = folder / "counts.json"
@@ -55,7 +56,7 @@ def measure(new: bool) -> list[tuple[str, str, float]]:
     with native.upstream() as upstream:
         site = Site(free_port(), upstream, folder)
         argv, env = _gateway(str(BIN / "mitmdump"), "-s", str(SCRIPT))(site)
-        env |= {"BENCH_COUNTS": str(counts)}
+        env |= {"BENCH_COUNTS": str(counts), "BENCH_EVENT": event}
         env["PYTHONPATH"] += os.pathsep + str(Path(__file__).parents[1])
         request = folder / "request"
         native.write_request(
@@ -88,14 +89,16 @@ def _wait_for(port: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bytecodes")
     parser.add_argument("--new", action="store_true", help="a connection per request")
+    parser.add_argument("--calls", action="store_true", help="calls, not bytecodes")
     parser.add_argument("--top", type=int, default=0, help="functions to list")
     options = parser.parse_args()
-    found = measure(options.new)
+    event, what = ("CALL", "calls") if options.calls else ("INSTRUCTION", "bytecodes")
+    found = measure(options.new, event)
     areas = dict.fromkeys((title for title, _ in AREAS), 0.0)
     for file, _, count in found:
         title = next(title for title, form in AREAS if re.search(form, file))
         areas[title] += count
-    print("| | bytecodes per request |\n| --- | --- |")
+    print(f"| | {what} per request |\n| --- | --- |")
     for title, count in areas.items():
         print(f"| {title} | {count:,.0f} |")
     print(f"| all | {sum(areas.values()):,.0f} |")

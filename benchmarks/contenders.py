@@ -147,6 +147,20 @@ def _gateway(*command: str) -> Start:
     return start
 
 
+NOW, BEFORE = "gateway, mitmdump -s", "gateway, before"
+
+
+def before(checkout: Path) -> Contender:
+    """The gateway of another checkout, on this one's libraries and interpreter."""
+    begin = _gateway(str(BIN / "mitmdump"), "-s", str(checkout / "addon/gateway.py"))
+
+    def start(site: Site) -> tuple[list[str], dict[str, str]]:
+        argv, env = begin(site)
+        return argv, env | {"PYTHONPATH": str(checkout / "addon")}
+
+    return Contender(BEFORE, start, fails_over=True)
+
+
 def _litellm(site: Site) -> tuple[list[str], dict[str, str]]:
     def entry(name: str, sent: str) -> str:
         return (
@@ -205,7 +219,7 @@ CONTENDERS = (
         "bare, lean, warm", _mitmdump(ROOT / "benchmarks/bare_lean.py", BENCH_WARM="1")
     ),
     Contender(
-        "gateway, mitmdump -s",
+        NOW,
         _gateway(str(BIN / "mitmdump"), "-s", str(ROOT / "addon/gateway.py")),
         fails_over=True,
     ),

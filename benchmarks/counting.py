@@ -22,8 +22,8 @@ class Count:
         self.answered += 1
         if self.answered == WARM_UP:
             sys.monitoring.use_tool_id(4, "count")
-            event = sys.monitoring.events.INSTRUCTION
-            sys.monitoring.register_callback(4, event, self.instruction)
+            event = getattr(sys.monitoring.events, os.environ["BENCH_EVENT"])
+            sys.monitoring.register_callback(4, event, self.count)
             sys.monitoring.set_events(4, event)
         elif self.answered == WARM_UP + REQUESTS:
             sys.monitoring.set_events(4, 0)
@@ -33,7 +33,7 @@ class Count:
             ]
             Path(os.environ["BENCH_COUNTS"]).write_text(json.dumps(found))
 
-    def instruction(self, code: object, offset: int) -> None:
+    def count(self, code: object, offset: int, *_: object) -> None:
         self.counts[code] += 1
 
 

@@ -118,7 +118,7 @@ def identify(
             return Identity(found.name, app, found, authenticated=True)
     if user and (found := named(user)):
         return Identity(found.name, app, found)
-    return Identity(_printable(user) or app, app)
+    return Identity((user and _printable(user)) or app, app)
 
 
 def _printable(user: str) -> str:

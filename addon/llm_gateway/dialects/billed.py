@@ -12,6 +12,7 @@ What this file does not know: prices, providers, and how the plain counts are re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
+from llm_gateway.dialects.token_counts import MOST, count_of
 from llm_gateway.domain import NANO, Usage
 from llm_gateway.frozen import frozen
 
@@ -19,7 +20,6 @@ Counts = Mapping[str, object]
 Classes = tuple[tuple[str, int], ...]
 Tariff = tuple[tuple[str, str], ...]
 
-MOST = 2**53
 STANDARD = frozenset(
     {"", "default", "standard", "auto", "on_demand", "global", "not_available"}
 )
@@ -58,18 +58,34 @@ def billed(usage: Counts, bills: Sequence[Bill]) -> int | None:
     return found
 
 
+_TARIFF = frozenset({"service_tier", "speed", "inference_geo"})
+"""Members that name the tariff that was served."""
+
+
 def tariff(usage: Counts, answer: Counts) -> Tariff:
     """The tariff that was served, where the answer names one that is not the usual."""
+    if _TARIFF.isdisjoint(usage) and _TARIFF.isdisjoint(answer):
+        return ()
     found = []
-    for name in ("service_tier", "speed", "inference_geo"):
+    for name in sorted(_TARIFF):
         value = usage.get(name, answer.get(name))
         if isinstance(value, str) and (word := value[:40].lower()) not in STANDARD:
             found.append((name, word))
     return tuple(found)
 
 
+_PLAIN = frozenset(
+    {"prompt_tokens", "completion_tokens", "total_tokens", "input_tokens"}
+    | {"output_tokens", "cost", "queue_time", "prompt_time", "completion_time"}
+    | {"total_time", "prompt_cache_hit_tokens", "prompt_cache_miss_tokens"}
+)
+"""Members of a usage object that no class of its own stands in."""
+
+
 def openai_classes(usage: Counts, answer: Counts, counted: Usage) -> Classes:
     """Of chat, completions and responses. `counted` bounds each class of tokens."""
+    if _PLAIN.issuperset(usage) and "output" not in answer:
+        return ()
     prompt = _object(usage, "prompt_tokens_details", "input_tokens_details")
     completion = _object(usage, "completion_tokens_details", "output_tokens_details")
     cached = _object(prompt, "cached_tokens_details")
@@ -85,8 +101,10 @@ def openai_classes(usage: Counts, answer: Counts, counted: Usage) -> Classes:
         taken = min(count(completion.get(f"{name}_tokens")), outputs)
         found.append((f"output_{name}", taken))
         outputs -= taken
-    found += _fees(usage)
-    found += _calls(answer.get("output"))
+    if not _FEES.isdisjoint(usage):
+        found += _fees(usage)
+    if "output" in answer:
+        found += _calls(answer["output"])
     return _kept(found)
 
 
@@ -113,11 +131,7 @@ def iterations(usage: Counts) -> tuple[Counts, ...]:
 
 def count(value: object) -> int:
     """A whole number, 0 when it is none."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if type(value) is not int or value < 0:
-        return 0
-    return min(value, MOST)
+    return 0 if value is None else count_of(value) or 0
 
 
 _OUTPUTS: Mapping[str, str] = {
@@ -151,6 +165,13 @@ _SERVER_TOOLS: Mapping[str, str] = {
     "tool_search_requests": "",
     "code_execution_requests": "code_execution",
 }
+
+
+_FEES = frozenset(
+    {"server_tool_use", "num_search_queries", "num_sources_used"}
+    | {"server_side_tool_usage", "server_side_tool_usage_details"}
+)
+"""Members of a usage object in which uses of tools are counted."""
 
 
 def _fees(usage: Counts) -> Iterable[tuple[str, int]]:

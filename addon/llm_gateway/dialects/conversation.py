@@ -5,6 +5,7 @@ read as absent, since the provider will say so better than we could; the few fie
 which routing and limits rest are checked in request_body.py before.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -57,24 +58,23 @@ def texts_in(content: object) -> list[str]:
 
 def conversation_hash(system: object, first: object) -> str:
     """A short hash, "" when there is nothing to tell one talk from another by."""
-    texts = [*texts_in(system), "\0", *texts_in(first)]
-    if len(texts) == 1:
-        return ""
-    digest = blake2b(digest_size=8)
-    for text in texts:
-        digest.update(text[:_HASHED].encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    return talk_hashes(texts_in(system), first)[0]
 
 
-def opening_hash(first: object) -> str:
-    """The same for the first user text alone."""
-    texts = texts_in(first)
-    if not texts:
-        return ""
+def talk_hashes(instructions: Sequence[str], first: object) -> tuple[str, str]:
+    """Short hashes that tell one talk from another: (of all, of the first user text).
+
+    "" where there is no text.
+    """
     digest = blake2b(digest_size=8)
-    for text in texts:
-        digest.update(text[:_HASHED].encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    opening = ""
+    if texts := texts_in(first):
+        for text in texts:
+            digest.update(text[:_HASHED].encode("utf-8", "surrogatepass"))
+        opening = digest.hexdigest()
+    for text in instructions:
+        digest.update(b"\0" + text[:_HASHED].encode("utf-8", "surrogatepass"))
+    return digest.hexdigest() if instructions else opening, opening
 
 
 def weigh_messages(messages: list[object]) -> PromptSize:

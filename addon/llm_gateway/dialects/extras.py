@@ -122,8 +122,14 @@ def _tools(value: object) -> Iterator[tuple[str, int]]:
         yield kind[:WORD].lower(), most if type(most) is int and most > 0 else 1
 
 
+_BUDGETS = frozenset({"thinking", "reasoning", "thinking_config", "thinking_budget"})
+"""Top-level members that one stands in."""
+
+
 def thinking_budget(values: Values) -> int:
     """Tokens of the answer that the body sets aside for thinking; 0: none."""
+    if _BUDGETS.isdisjoint(values):
+        return 0
     for member, name in (
         ("thinking", "budget_tokens"),
         ("reasoning", "max_tokens"),

@@ -98,7 +98,8 @@ class Forwarder:
             out_of_tries = len(exchange.tried) >= routing.max_attempts
             if out_of_tries or loop.time() >= exchange.deadline:
                 break
-            if await self._adapted_aside(exchange, decision):
+            large = len(exchange.body.raw) > INLINE_BYTES
+            if large and await self._adapted_aside(exchange, decision):
                 continue  # it took a while: how do things stand now?
             unfit = len(exchange.unfit)
             taken = self._reserve(exchange, decision, view)
@@ -190,8 +191,10 @@ class Forwarder:
             runtime.health.record_dispatch(offer.key, now)
             started = asyncio.get_running_loop().time()
             routing = exchange.catalog.config.routing
-            others = len(exchange.tried) + 1 < routing.max_attempts and any(
-                other.offer.key != offer.key for other in ready
+            others = (
+                len(ready) > 1
+                and len(exchange.tried) + 1 < routing.max_attempts
+                and any(other.offer.key != offer.key for other in ready)
             )
             return Attempt(
                 candidate,

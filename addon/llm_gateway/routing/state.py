@@ -125,8 +125,8 @@ class RoutingView:
     def need(self, offer: Offer, ask: RequestInfo) -> Charge:
         found = self.needs.get(id(offer))
         if found is None:
-            most = self.runtime.most_output(offer, ask)
-            price = self.price(offer, ask)
+            most = self.runtime.most_output(offer, ask) if ask.max_tokens else None
+            price = self.price(offer, ask) if ask.extras else offer.price
             found = self.runtime.need(offer, ask, price, most)
             self.needs[id(offer)] = found
         return found

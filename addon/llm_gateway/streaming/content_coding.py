@@ -98,6 +98,8 @@ def decoder(content_encoding: str, *, most: int | None = None) -> Decoder | None
     most: bytes that the body may become, WHOLE_BYTES unless told. Raises BadCoding for a
     coding that is not known.
     """
+    if not content_encoding:
+        return None
     names = [n for part in content_encoding.split(",") if (n := part.strip().lower())]
     names = [name for name in names if name != "identity"]
     if not names:

@@ -76,7 +76,10 @@ _ODD = (
 def _is_odd(body: bytes) -> bool:
     if b'"tool_calls"' in body and _CALLS(body):
         return True
-    return b'"finish_reason"' not in body or any(mark in body for mark in _ODD)
+    for mark in _ODD:
+        if mark in body:
+            return True
+    return b'"finish_reason"' not in body
 
 
 def read_plain(body: bytes, asked: Answered) -> PlainAnswer:

@@ -4,9 +4,8 @@ from llm_gateway.dialects.conversation import (
     Conversation,
     as_list,
     content_of,
-    conversation_hash,
-    opening_hash,
     role_of,
+    talk_hashes,
     texts_in,
     weigh_messages,
 )
@@ -24,11 +23,12 @@ def read_conversation(values: Values) -> Conversation:
             break
         if role in ("system", "developer"):
             system += texts_in(content_of(message))
+    conversation, opening = talk_hashes(system, first)
     last = role_of(messages[-1]) if messages else ""
     return Conversation(
         weigh_messages(messages),
         len(messages),
-        conversation_hash([{"text": text} for text in system], first),
+        conversation,
         "agent" if last in ("assistant", "tool", "function") else "user",
-        opening_hash(first),
+        opening,
     )

@@ -4,9 +4,9 @@ from llm_gateway.dialects.conversation import (
     Conversation,
     as_list,
     content_of,
-    conversation_hash,
-    opening_hash,
     role_of,
+    talk_hashes,
+    texts_in,
     weigh_messages,
 )
 from llm_gateway.dialects.prompt_size import (
@@ -25,12 +25,13 @@ def read_conversation(values: Values) -> Conversation:
         isinstance(part, dict) and part.get("type") == "tool_result"
         for part in as_list(content_of(last))
     )
+    conversation, opening = talk_hashes(texts_in(system), first)
     weight = weigh_messages(messages)
     head = weigh(system)
     return Conversation(
         weight._replace(text=weight.text + head.text),
         len(messages) + (1 if system else 0),
-        conversation_hash(system, first),
+        conversation,
         "agent" if answers_tool or role_of(last) == "assistant" else "user",
-        opening_hash(first),
+        opening,
     )

@@ -4,9 +4,8 @@ from llm_gateway.dialects.conversation import (
     Conversation,
     as_list,
     content_of,
-    conversation_hash,
-    opening_hash,
     role_of,
+    talk_hashes,
     texts_in,
     weigh_messages,
 )
@@ -23,11 +22,12 @@ def read_conversation(values: Values) -> Conversation:
     instructions = values.get("instructions")
     head = weigh(instructions)
     if isinstance(given, str):
+        conversation, opening = talk_hashes(texts_in(instructions), given)
         return Conversation(
             PromptSize(head.text + size(given)),
             1 + (1 if instructions else 0),
-            conversation_hash(instructions, given),
-            opening=opening_hash(given),
+            conversation,
+            opening=opening,
         )
     items = as_list(given)
     system = texts_in(instructions)
@@ -39,12 +39,13 @@ def read_conversation(values: Values) -> Conversation:
             break
         if role in ("system", "developer"):
             system += texts_in(content_of(item))
+    conversation, opening = talk_hashes(system, first)
     weight = weigh_messages(items)
     last = role_of(items[-1]) if items else "user"
     return Conversation(
         weight._replace(text=weight.text + head.text),
         len(items) + (1 if instructions else 0),
-        conversation_hash([{"text": text} for text in system], first),
+        conversation,
         "agent" if last in ("", "assistant") else "user",
-        opening_hash(first),
+        opening,
     )
