@@ -23,7 +23,10 @@ class Mended:
         self.issued: list[Issued] = []
         observer = dialect.observe(Answered(lambda: history, n, self.issued.append))
         meter = StreamMeter(
-            dialect, strip_usage=more.pop("strip_usage", False), observer=observer
+            dialect,
+            strip_usage=more.pop("strip_usage", False),
+            mask=more.pop("mask", None),
+            observer=observer,
         )
         self.bytes = fed(meter.feed, chunks) + meter.finish()
         self.parts = observer.mended
@@ -420,3 +423,17 @@ def test_an_odd_event_amid_those_alike(odd, part):
     assert mended.parts == {part}
     assert mended.bytes.startswith(START + b"".join(alike))
     assert mended.bytes.endswith(b"".join(alike) + chunk({}, "stop") + DONE)
+
+
+@few
+@given(texts=st.lists(st.text(max_size=12), min_size=3, max_size=9), at=st.data())
+def test_text_is_counted_and_passed_alike_however_it_is_cut(texts, at):
+    choice = {"index": 0, "delta": {"content": ""}, "finish_reason": None}
+    events = [sse({"choices": [choice | {"delta": {"content": t}}]}) for t in texts]
+    whole = b"".join(events)
+    place = at.draw(st.integers(0, len(whole)))
+    ways = events, [whole], [whole[:place], whole[place:]]
+    end = chunk({}, "stop") + DONE
+    found = [Mended([*way, end], strip_usage=True, mask=bytes) for way in ways]
+    assert {each.bytes for each in found} == {whole + end}
+    assert len({each.meter.usage(prompt_estimate=1) for each in found}) == 1

@@ -71,6 +71,11 @@ class StreamObserver(Protocol):
     mended: set[str]
     """Parts that did not pass as they came: `index`, `id`, `content`."""
 
+    @property
+    def text_in(self) -> Callable[[bytes], int] | None:
+        """Bytes of text in what is one raw event that adds text and does nothing else, of
+        a form that this stream had before; -1: look closer. None: never so."""
+
     def wants(self, events: bytes) -> bool:
         """The quick look at raw events: is there anything to read in one of them? Asked of
         all events of a chunk, and of each where the answer was yes."""

@@ -22,6 +22,8 @@ class RestoringObserver:
         self._inner = inner
         self.mended: set[str] = inner.mended if inner is not None else set()
 
+    text_in = None
+
     def wants(self, events: bytes) -> bool:
         return b"function_call" in events or (
             self._inner is not None and self._inner.wants(events)

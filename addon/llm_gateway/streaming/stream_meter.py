@@ -66,6 +66,9 @@ class StreamMeter:
         self._dialect = dialect
         self._observer = observer
         self._wants = None if observer is None else observer.wants
+        self._text_in = (
+            None if observer is None or rename_model is not None else observer.text_in
+        )
         self._usage_event = dialect.usage_event if strip_usage else None
         """What is taken out, if anything."""
         self._usage_key = dialect.usage_key
@@ -110,6 +113,15 @@ class StreamMeter:
         if self._blind:
             return chunk
         frames = self._frames
+        if (
+            self._text_in is not None
+            and not frames.size
+            and not (self._mask is not None and _SPEAKS_OF_AN_ERROR in chunk)
+            and (text := self._text_in(chunk)) >= 0
+        ):
+            self._text_bytes += text - 3 * chunk.count(b"\\u")
+            self._last.append(chunk)
+            return chunk
         waits = frames.size > self._sent
         seen = frames.tail + chunk if frames.tail else chunk
         tells = self._mask is not None and _SPEAKS_OF_AN_ERROR in seen

@@ -73,13 +73,16 @@ class ChatStream:
         self._argument: tuple[EventShape, Call] | None = None
         self._learns = _MOST_SHAPES
 
-    def wants(self, events: bytes) -> bool:
+    def text_in(self, events: bytes) -> int:
         # The event of which there are hundreds: no quote but the one that ends its text.
-        if (
-            events.startswith(self._before)
-            and events.endswith(self._behind)
-            and events.find(b'"', self._start) == len(events) - self._rest
-        ):
+        if events.startswith(self._before) and events.endswith(self._behind):
+            end = len(events) - self._rest
+            if events.find(b'"', self._start) == end:
+                return end - self._start
+        return -1
+
+    def wants(self, events: bytes) -> bool:
+        if self.text_in(events) >= 0:
             return False
         shape = self._text
         if shape is not None and shape.string_in(events) is not None:

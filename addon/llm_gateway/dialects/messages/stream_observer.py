@@ -34,6 +34,8 @@ class MessagesStream:
         self._held: list[bytes] = []
         self._size = 0
 
+    text_in = None
+
     def wants(self, events: bytes) -> bool:
         return (
             b"thinking" in events

@@ -87,6 +87,8 @@ class ResponsesStream:
         self._items: list[Json] = []
         self._size = 0
 
+    text_in = None
+
     def wants(self, events: bytes) -> bool:
         return b"output_item.done" in events or b'"response.completed"' in events
 
