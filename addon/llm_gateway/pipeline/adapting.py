@@ -16,9 +16,10 @@ from llm_gateway.adaptation.kept_state import asker_of
 from llm_gateway.adaptation.top_level import adapt_top_level
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.app.state import AppState
-from llm_gateway.domain import Adaptation, Decision, Offer
+from llm_gateway.domain import Adaptation, Decision, Dialect, Offer
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.ingress import INLINE_BYTES
+from llm_gateway.pipeline.request_form import RequestForm
 from llm_gateway.providers.quirk_rows import quirks_of
 from llm_gateway.providers.upstream import Upstream
 
@@ -27,11 +28,14 @@ MENDED = "mended in the answer"
 
 
 def known_quirks(
-    runtime: AppState, exchange: Exchange, upstream: Upstream, offer: Offer
+    runtime: AppState,
+    exchange: Exchange,
+    dialect: Dialect,
+    upstream: Upstream,
+    offer: Offer,
 ) -> Quirks:
     """Those of the provider's row, those that its refusals have taught, and those of this
-    conversation; the later ones win."""
-    dialect = exchange.dialect.name
+    conversation, for what is written in `dialect`; the later ones win."""
     row = quirks_of(
         upstream.type_info.type,
         dialect,
@@ -41,12 +45,12 @@ def known_quirks(
     found = runtime.quirks.of(offer.provider, offer.model, dialect)
     known = row if found is NO_QUIRKS else row | found
     if runtime.conversation_quirks:
-        own = runtime.conversation_quirks.of(talk_of(exchange, offer))
+        own = runtime.conversation_quirks.of(talk_of(exchange, dialect, offer))
         return known if own is NO_QUIRKS else known | own
     return known
 
 
-def talk_of(exchange: Exchange, offer: Offer) -> Talk:
+def talk_of(exchange: Exchange, dialect: Dialect, offer: Offer) -> Talk:
     """The conversation that this request belongs to, with this offer's model."""
     call = exchange.call
     return Talk(
@@ -54,52 +58,58 @@ def talk_of(exchange: Exchange, offer: Offer) -> Talk:
         call.ask.opening,
         offer.provider,
         offer.model,
-        exchange.dialect.name,
+        dialect,
     )
 
 
 def adapt(
     runtime: AppState,
     exchange: Exchange,
+    form: RequestForm,
     upstream: Upstream,
     offer: Offer,
     quirks: Quirks,
 ) -> Adapted:
-    """What of the client's body is written otherwise for this offer."""
-    if not is_touched(exchange, quirks):
+    """What of this form's body is written otherwise for this offer."""
+    if not is_touched(form, quirks):
         return UNCHANGED
-    made = exchange.adapted.get(offer.key)
+    made = exchange.adapted.get((form, offer.key))
     if made is not None and made[0] == quirks:
         return made[1]
-    adapter = exchange.dialect.adapt or adapt_top_level
+    adapter = form.dialect.adapt or adapt_top_level
     recall = runtime.recall(exchange.call, upstream, offer.model)
-    found = adapter(exchange.values(), quirks, recall)
+    found = adapter(form.values(), quirks, recall)
     return _with_headers(found, exchange) if found.headers else found
 
 
-def is_touched(exchange: Exchange, quirks: Quirks) -> bool:
+def is_touched(form: RequestForm, quirks: Quirks) -> bool:
     """Something may be written otherwise: the body has to be read."""
-    return quirks is not NO_QUIRKS or exchange.needs_look()
+    return quirks is not NO_QUIRKS or form.needs_look()
 
 
-def is_late(exchange: Exchange, offer: Offer, quirks: Quirks) -> bool:
+def is_late(
+    exchange: Exchange, form: RequestForm, offer: Offer, quirks: Quirks
+) -> bool:
     """To adapt it here and now would hold up everybody else: the body is large."""
-    if len(exchange.body.raw) <= INLINE_BYTES or not is_touched(exchange, quirks):
+    if len(form.body.raw) <= INLINE_BYTES or not is_touched(form, quirks):
         return False
-    made = exchange.adapted.get(offer.key)
+    made = exchange.adapted.get((form, offer.key))
     return made is None or made[0] != quirks
 
 
 async def adapt_aside(
     runtime: AppState,
     exchange: Exchange,
+    form: RequestForm,
     upstream: Upstream,
     offer: Offer,
     quirks: Quirks,
 ) -> None:
     """The same as `adapt`, on a thread; `adapt` finds what came of it."""
-    found = await asyncio.to_thread(adapt, runtime, exchange, upstream, offer, quirks)
-    exchange.adapted[offer.key] = quirks, found
+    found = await asyncio.to_thread(
+        adapt, runtime, exchange, form, upstream, offer, quirks
+    )
+    exchange.adapted[form, offer.key] = quirks, found
 
 
 def _with_headers(adapted: Adapted, exchange: Exchange) -> Adapted:
@@ -116,10 +126,10 @@ def _with_headers(adapted: Adapted, exchange: Exchange) -> Adapted:
     return adapted._replace(changes=changes)
 
 
-def sent_values(exchange: Exchange, attempt: Attempt) -> dict[str, object]:
+def sent_values(attempt: Attempt) -> dict[str, object]:
     """Top-level values of the body as it left."""
     row, adapted = attempt.upstream.type_info, attempt.adapted
-    values = {**exchange.values(), **adapted.replaced}
+    values = {**attempt.form.values(), **adapted.replaced}
     gone = adapted.dropped | row.drops | attempt.candidate.drops
     if row.stream_usage == "reject":
         gone |= {"stream_options"}
@@ -152,4 +162,9 @@ def adaptation_of(attempt: Attempt) -> Adaptation:
         else:
             dropped.append((part, "not taken there"))
     approximated += [(part, MENDED) for part in sorted(attempt.mended)]
-    return Adaptation(tuple(dropped), tuple(approximated))
+    if (translation := attempt.form.translation) is None:
+        return Adaptation(tuple(dropped), tuple(approximated))
+    made = translation.adaptation
+    return Adaptation(
+        (*made.dropped, *dropped), (*made.approximated, *approximated), made.pair
+    )

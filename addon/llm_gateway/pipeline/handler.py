@@ -321,16 +321,16 @@ class RequestHandler:
             )
             return
         catalog = self.runtime.catalog
-        ranks = tuple(
-            tuple(o for o in rank if dialect.name in o.dialects)
-            for rank in catalog.names.match_tiers(body.ask.model)
-        )
+        translate = not below and calls.translates(self.runtime, request)
+        ranks = catalog.names.able(body.ask.model, dialect.name, translate=translate)
         if not dialect.interchangeable:
             ranks = same_embedding_model(ranks)
         if not any(ranks):
             self._unknown_model(flow, way, body, identity)
             return
-        exchange = calls.new_exchange(self.runtime, flow, way, body, identity, ranks)
+        exchange = calls.new_exchange(
+            self.runtime, flow, way, body, identity, ranks, translate=translate
+        )
         if below:
             # Counting tokens is a request that takes none, and costs nothing.
             ask = replace(body.ask, input_estimate=0, max_tokens=0)

@@ -145,6 +145,9 @@ class ProviderType:
     empty_path: str = ""
     """What a `baseURL` without a path gets."""
     variants: tuple[Variant, ...] = ()
+    takes: frozenset[str] = frozenset()
+    """Parts that it takes in a dialect that knows them, and not everybody does:
+    `documents`, `audio`."""
     local: bool = False
     """Runs on the user's own machine: at a loopback address nobody sends a bill."""
     builtin: bool = False
