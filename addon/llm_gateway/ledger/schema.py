@@ -364,6 +364,7 @@ def m009_opaque(db: Database) -> None:
 def m010_translated(db: Database) -> None:
     """Requests that were answered by somebody who speaks another dialect, by pair."""
     db.execute("ALTER TABLE requests ADD COLUMN translated TEXT")
+    db.execute(views.TRANSLATIONS_INDEX)
     db.execute(views.TRANSLATIONS)
 
 

@@ -154,9 +154,9 @@ class Exchange:
     recorded: bool = False
     """Its row is in the ledger."""
 
-    adapted: dict[
-        tuple[RequestForm, tuple[str, str, str]], tuple[Quirks, Adapted]
-    ] = field(default_factory=dict)
+    adapted: dict[tuple[RequestForm, tuple[str, str, str]], tuple[Quirks, Adapted]] = (
+        field(default_factory=dict)
+    )
     """Of a large body: (form, key of an offer) -> what was made of it on a thread, for
     these quirks."""
 
@@ -205,7 +205,8 @@ def translates(runtime: AppState, request: http.Request) -> bool:
     """
     if not runtime.catalog.config.routing.translate:
         return False
-    return request.headers.get("x-gateway-translate", "").strip().lower() != "never"
+    said: str = request.headers.get("x-gateway-translate", "")
+    return said.strip().lower() != "never"
 
 
 def passes_unserved(routing: Routing, policy: Policy) -> bool:

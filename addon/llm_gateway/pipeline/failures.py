@@ -161,7 +161,12 @@ class FailureHandler:
             and ("refresh", offer.provider) not in exchange.repeats
         )
         judged = failure_policy.classify(failed, now, can_refresh=can_refresh)
-        failed = replace(failed, offer=offer, adapted=exchange.record.adapted, translated=exchange.record.translated)
+        failed = replace(
+            failed,
+            offer=offer,
+            adapted=exchange.record.adapted,
+            translated=exchange.record.translated,
+        )
         refusals = Refusals(runtime, self.settling)
         judged = refusals.judge(exchange, attempt, failed, judged)
         if judged.next is NextStep.RETRY_WITH_QUIRK:

@@ -140,7 +140,8 @@ class Settlement:
         streamed: bool,
     ) -> None:
         """An answer that goes by while it is translated."""
-        translator, peek = attempt.translator, attempt.judge and attempt.judge.peek
+        translator = attempt.translator
+        peek = attempt.judge.peek if attempt.judge is not None else None
         assert translator is not None
         translated_answers.set_form(response, streamed=exchange.call.ask.stream)
         if peek is None:

@@ -141,11 +141,9 @@ def _weigh(
         state = "not configured" if reason.startswith("not configured") else "disabled"
         return _skip(offer, reason, state)
     ask, dialect = call.ask, None
-    rest = None
-    if ask.dialect in offer.dialects:
-        rest = standings.unavailable(offer, ask.dialect)
-        if exclude and (*offer.key, ask.dialect) in exclude:
-            rest = rest or _FAILED_IN_DIALECT
+    rest = standings.unavailable(offer, ask.dialect)
+    if rest is None and exclude and (*offer.key, ask.dialect) in exclude:
+        rest = _FAILED_IN_DIALECT
     if rest.of_dialect if rest is not None else ask.dialect not in offer.dialects:
         dialect, found = _translated(call, offer, standings, exclude)
         if dialect is not None:
