@@ -8,6 +8,7 @@ What this file does not know: what a refusal means (failures.py), limits, the le
 """
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 
 from llm_gateway.adaptation.adapted import UNCHANGED, Adapted, Change
@@ -142,7 +143,7 @@ def sent_values(attempt: Attempt) -> dict[str, object]:
 
 def decision_with(decision: Decision, attempt: Attempt) -> Decision:
     """The same, with what was changed for the candidate of this attempt, and in its answer."""
-    shown = adaptation_of(attempt)
+    shown = adaptation_of(attempt.form, attempt.adapted, attempt.mended)
     key = attempt.candidate.offer.key
     return replace(
         decision,
@@ -153,16 +154,18 @@ def decision_with(decision: Decision, attempt: Attempt) -> Decision:
     )
 
 
-def adaptation_of(attempt: Attempt) -> Adaptation:
-    """Parts only, never content."""
+def adaptation_of(
+    form: RequestForm, adapted: Adapted, mended: Collection[str] = ()
+) -> Adaptation:
+    """Of the request, and of its answer what was mended. Parts only, never content."""
     dropped, approximated = [], []
-    for part, how in dict.fromkeys(attempt.adapted.changes):
+    for part, how in dict.fromkeys(adapted.changes):
         if how:
             approximated.append((part, how))
         else:
             dropped.append((part, "not taken there"))
-    approximated += [(part, MENDED) for part in sorted(attempt.mended)]
-    if (translation := attempt.form.translation) is None:
+    approximated += [(part, MENDED) for part in sorted(mended)]
+    if (translation := form.translation) is None:
         return Adaptation(tuple(dropped), tuple(approximated))
     made = translation.adaptation
     return Adaptation(

@@ -47,6 +47,7 @@ from llm_gateway.routing.failure_policy import (
     UpstreamError,
 )
 from llm_gateway.routing.health import DISABLED_FOR, MODEL_GONE_FOR, NOT_SPOKEN
+from llm_gateway.routing.state import name_key
 from llm_gateway.transport.attempt_policy import Failure
 from llm_gateway.transport.local_response import (
     LocalResponse,
@@ -57,6 +58,7 @@ from llm_gateway.transport.local_response import (
 logger = logging.getLogger("llm_gateway")
 
 JSON = "application/json"
+ESTIMATED = ("x-gateway-estimated", "true")
 _OF_DIALECT = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_ENDPOINT)
 _OF_PATHS = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_MODEL, Penalty.DISABLE_ENDPOINT)
 
@@ -341,6 +343,8 @@ class FailureHandler:
             model, offers = exchange.call.ask.model, exchange.catalog.offers
             message = nobody_takes(exchange.dialect.name, model, having, offers)
             answer = replace(answer, message=message)
+        if isinstance(answer, GatewayError) and self._counted(exchange):
+            return
         if self._exhausted_passes(exchange, answer):
             return
         match answer:
@@ -363,6 +367,19 @@ class FailureHandler:
                 logger.info(
                     "%s %s: %s", status, quoted(exchange.call.ask.model), message
                 )
+
+    def _counted(self, exchange: Exchange) -> bool:
+        """A request that counts tokens, and nobody can be asked: the gateway's own
+        estimate is the answer. It takes no quota and no attempt."""
+        count = exchange.dialect.count_answer
+        if not exchange.subpath or count is None:
+            return False
+        ask = exchange.body.ask
+        estimate = self.runtime.estimator.tokens_in(ask.input_estimate, name_key(ask))
+        exchange.record.outcome = "ok"
+        answer = LocalResponse(200, count(estimate), JSON, (ESTIMATED,))
+        self._answer(exchange, answer)
+        return True
 
     def _exhausted_passes(
         self, exchange: Exchange, answer: UpstreamError | GatewayError

@@ -33,6 +33,7 @@ from llm_gateway.pipeline import translating
 from llm_gateway.pipeline.adapting import (
     adapt,
     adapt_aside,
+    adaptation_of,
     decision_with,
     is_late,
     known_quirks,
@@ -76,6 +77,35 @@ class Forwarder:
         """Send the request to the first candidate, or answer it right here."""
         self.runtime.in_flight += 1
         await self._next(exchange)
+
+    def judge(self, exchange: Exchange) -> Decision:
+        """The decision about a request that is not sent: of each candidate what would
+        be written otherwise, or why it cannot be asked. The order of the config breaks
+        ties, so that asking twice gives one answer."""
+        view = self._view(exchange, self.runtime.clock())
+        shown: dict[tuple[str, str, str], Candidate] = {}
+        for candidate in self._decide(exchange, view, lambda: 0.0).ready:
+            offer = candidate.offer
+            upstream = exchange.catalog.upstreams[offer.provider, offer.account]
+            fitting = self._fitting(exchange, upstream, candidate, view)
+            if isinstance(fitting, str):
+                exchange.unfit[offer.key] = fitting
+                continue
+            candidate, form, _, adapted = fitting
+            if form.translation is not None or adapted.changes:
+                notes = adaptation_of(form, adapted)
+                candidate = replace(candidate, adaptation=notes)
+            shown[offer.key] = candidate
+        found = self._decide(exchange, view, lambda: 0.0)
+        return replace(
+            found,
+            candidates=tuple(
+                replace(c, dialect=made.dialect, adaptation=made.adaptation)
+                if (made := shown.get(c.offer.key))
+                else c
+                for c in found.candidates
+            ),
+        )
 
     async def failed(self, exchange: Exchange, failure: Failure) -> None:
         """An attempt failed before the client saw a byte: another one, or the last word."""
@@ -150,13 +180,18 @@ class Forwarder:
                 view.warm, view.warm_share = warm.offer, warm.cache_hit_ratio
         return view
 
-    def _decide(self, exchange: Exchange, view: RoutingView) -> Decision:
+    def _decide(
+        self,
+        exchange: Exchange,
+        view: RoutingView,
+        tie_break: Callable[[], float] | None = None,
+    ) -> Decision:
         return decide(
             exchange.call,
             exchange.ranks,
             view,
             affinity=view.warm,
-            tie_break=self.tie_break,
+            tie_break=tie_break or self.tie_break,
             exclude=exchange.exclude,
             unfit=exchange.unfit,
             min_context_window=exchange.larger_than,

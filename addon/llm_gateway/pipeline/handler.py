@@ -10,13 +10,14 @@ served (forwarding.py), what the management routes answer (admin/routes.py).
 
 import asyncio
 import logging
-from collections.abc import Awaitable, MutableMapping
+from collections.abc import Awaitable, Mapping, MutableMapping
 from dataclasses import replace
 
 from mitmproxy import http
 
 from llm_gateway import ids
 from llm_gateway.admin.guard import Allowed
+from llm_gateway.admin.json_responses import AdminRequest
 from llm_gateway.admin.routes import AdminRoutes
 from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import Identity
@@ -28,8 +29,9 @@ from llm_gateway.dialects import (
     match,
     match_stored,
     match_subpath,
+    written,
 )
-from llm_gateway.domain import Policy
+from llm_gateway.domain import Decision, Policy
 from llm_gateway.pipeline import exchange as calls
 from llm_gateway.pipeline.access_control import (
     ASK_FOR_KEY,
@@ -42,6 +44,7 @@ from llm_gateway.pipeline.forwarding import Forwarder, note_proxy, restore_reque
 from llm_gateway.pipeline.free_passage import billable
 from llm_gateway.pipeline.ingress import (
     BODY_BYTES,
+    INLINE_BYTES,
     SMALL_BODY,
     BadBody,
     Ingress,
@@ -106,6 +109,7 @@ class RequestHandler:
         self.settling = settling
         self.passing = passing
         self.stored = stored
+        management.judge = self.judge
 
     # -- heads -----------------------------------------------------------------
 
@@ -325,7 +329,13 @@ class RequestHandler:
         ranks = catalog.names.able(body.ask.model, dialect.name, translate=translate)
         if not dialect.interchangeable:
             ranks = same_embedding_model(ranks)
-        if not any(ranks):
+        if (earlier := _continued(body)) and any(ranks):
+            bound = await self.stored.ranks(dialect, earlier, identity, ranks)
+            if isinstance(bound, str):
+                self._refuse(flow, dialect, 400, "account_gone", bound)
+                return
+            ranks = bound
+        if not any(ranks) and not (below and self._counts_here(body)):
             self._unknown_model(flow, way, body, identity)
             return
         exchange = calls.new_exchange(
@@ -340,6 +350,44 @@ class RequestHandler:
         await self.serving.begin(exchange)
         if exchange.passthrough:
             self._pass_instead(exchange)
+
+    def _counts_here(self, body: RequestBody) -> bool:
+        """Its tokens may be estimated: the model is here, if only for translation."""
+        dialect, names = body.dialect, self.runtime.catalog.names
+        if dialect.count_answer is None:
+            return False
+        return any(names.able(body.ask.model, dialect.name))
+
+    async def judge(
+        self, asked: AdminRequest, dialect: DialectSpec, values: Mapping[str, object]
+    ) -> Decision | RequestError | None:
+        """`POST /route`: the decision about a request that nobody sends."""
+        flow = asked.flow
+        assert flow is not None
+        try:
+            body = await understood(dialect, written(values), "")
+        except BadBody as e:
+            return RequestError(e.status, "invalid_request", str(e))
+        if isinstance(body, RequestError):
+            return body
+        translate = calls.translates(self.runtime, flow.request)
+        names = self.runtime.catalog.names
+        ranks = names.able(body.ask.model, dialect.name, translate=translate)
+        if not any(ranks):
+            return None
+        identity = self.admission.identity(flow, Ingress.BASE_URL)
+        exchange = calls.new_exchange(
+            self.runtime,
+            flow,
+            Ingress.BASE_URL,
+            body,
+            identity,
+            ranks,
+            translate=translate,
+        )
+        if len(body.raw) <= INLINE_BYTES:
+            return self.serving.judge(exchange)
+        return await asyncio.to_thread(self.serving.judge, exchange)
 
     def _lets_pass(self, flow: http.HTTPFlow, way: Ingress, identity: Identity) -> bool:
         """An intercepted request that we cannot serve or read: may its own host?"""
@@ -486,6 +534,15 @@ class RequestHandler:
             LocalResponse(answer.status, answer.body, headers=(*answer.headers, *ours)),
         )
         make_readable(flow, self.admission.cors_origin_for(flow))
+
+
+def _continued(body: RequestBody) -> str:
+    """The id of the kept answer that a request goes on from; "" for none."""
+    stored = body.dialect.stored
+    if stored is None or not any(m.key == stored.continued for m in body.members):
+        return ""
+    named = body.values().get(stored.continued)
+    return named if isinstance(named, str) else ""
 
 
 def internal_error(flow: http.HTTPFlow) -> None:
