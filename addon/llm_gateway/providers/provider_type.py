@@ -82,6 +82,9 @@ class ProviderType:
     config has to give `baseURL`."""
     paths: Mapping[Dialect, str] = field(default_factory=dict)
     """Path after the base for each dialect it speaks."""
+    bases: Mapping[Dialect, str] = field(default_factory=dict)
+    """Dialects that are spoken beside the base URL: what stands in place of its path, on
+    hosts whose base has the path of `base_url` (`/anthropic/v1` for `/v1`)."""
     auth: str = "bearer"
     """`bearer`, `none`, or the header that carries the key."""
     auth_for: Mapping[Dialect, str] = field(default_factory=dict)
