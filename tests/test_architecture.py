@@ -60,12 +60,15 @@ VALUES = {
         "adaptation.adapted",
         "adaptation.kept_state",
         "adaptation.vocabulary",
-        "translation.answer_events",
-        "translation.carried",
-        "translation.codec",
-        "translation.conversation",
-        "translation.settings",
-        "translation.tools",
+        "adaptation.marked_state",
+        *(
+            f"translation.{name}"
+            for name in (
+                *("answer_events", "base64_text", "carried", "codec", "conversation"),
+                *("efforts", "foreign", "made_ids", "numbers", "opaque_text"),
+                *("settings", "tools"),
+            )
+        ),
     }
 }
 """Package -> modules further up that are its vocabulary: they import no dialect."""

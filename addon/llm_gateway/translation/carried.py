@@ -30,6 +30,8 @@ class PartName(StrEnum):
     AUDIO = "audio"
     CITATIONS = "citations"
     PREFILL = "beginning of the answer"
+    ASSISTANT_FIRST = "first turn of the assistant"
+    REFERENCE = "reference to a tool or a search result"
     UNKNOWN_PART = "part of an unknown type"
     # tools
     TOOL = "tool"
@@ -67,7 +69,9 @@ class PartName(StrEnum):
     PENALTIES = "penalties"
     SEVERAL = "several answers"
     LOGPROBS = "logprobs"
+    LOGIT_BIAS = "logit_bias"
     USER = "user"
+    METADATA = "metadata"
     CACHE_MARKS = "cache_control"
     CACHE_KEY = "prompt_cache_key"
     # what is the provider's own

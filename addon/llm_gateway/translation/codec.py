@@ -54,6 +54,10 @@ class AnswerContext:
     """The client asked for a stream."""
     wants_usage: bool = True
     shows_thoughts: bool = True
+    keeps_state: bool = True
+    """The client takes opaque state for a later turn, whether or not it reads thoughts."""
+    input_estimate: int = 0
+    """Tokens of the prompt, for dialects that say so before the upstream does."""
     tools: Mapping[str, ToolOrigin] = field(default_factory=dict)
     """Only those that are written otherwise than they were declared."""
     seed: str = ""
@@ -83,8 +87,7 @@ class RequestWriter(Protocol):
     def __call__(
         self, conversation: Conversation, target: Target, notes: Notes
     ) -> "Written":
-        """Neutral form -> body in the canonical form of the dialect, without model and
-        stream options; what was done otherwise goes to `notes`."""
+        """Neutral form -> body in the canonical form of the dialect, without model; what was done otherwise goes to `notes`."""
 
 
 class Written(NamedTuple):

@@ -24,7 +24,8 @@ class Opaque:
     maker: str = ""
     """As `adaptation.makers` names them; "": nobody said, it came unmarked."""
     form: str = "signature"
-    """`signature` of readable text, or `redacted`: the thought itself, unreadable."""
+    """`signature` of readable text; `redacted`: the thought itself, unreadable; `plain`:
+    nothing but the maker's name."""
     id: str = ""
     """Of the item that it came in, where its maker knows it by one."""
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from llm_gateway.domain import Adaptation
 from llm_gateway.streaming.sse import Framer, data_of, event_of, raw_events
-from llm_gateway.translation.answer_events import Event, Failed
+from llm_gateway.translation.answer_events import Event, Failed, Ping
 from llm_gateway.translation.carried import CannotCarry, Notes
 from llm_gateway.translation.codec import AnswerContext, Codecs, Target
 from llm_gateway.translation.conversation import (
@@ -69,6 +69,8 @@ def translate_request(
         stream=settings.stream,
         wants_usage=settings.wants_usage,
         shows_thoughts=settings.reasoning.shown is not False,
+        keeps_state=settings.reasoning.shown is not False
+        or settings.reasoning.mode in ("manual", "adaptive"),
         tools=written.tools,
         seed=_seed(conversation),
         maker=about.maker,
@@ -172,6 +174,8 @@ class AnswerTranslator:
                 events += read("", data_of(raw))
             elif (event := event_of(raw)) is not None:
                 events += read(event.event, event.data.encode("utf-8", "replace"))
+            elif raw.lstrip(b"\r\n").startswith(b":"):
+                events.append(Ping())
         return self._write(self._order.feed(events))
 
     def _write(self, events: Iterable[Event]) -> bytes:

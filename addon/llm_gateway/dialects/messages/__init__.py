@@ -5,6 +5,7 @@ import re
 from llm_gateway.dialects.billed import iterations, messages_classes
 from llm_gateway.dialects.messages.adapter import adapt
 from llm_gateway.dialects.messages.answer import STREAM_END, has_content, holds_answer
+from llm_gateway.dialects.messages.codecs import CODECS
 from llm_gateway.dialects.messages.errors import error_body, stream_error
 from llm_gateway.dialects.messages.kept import history_calls, read_plain
 from llm_gateway.dialects.messages.request import read_conversation
@@ -57,6 +58,7 @@ MESSAGES = DialectSpec(
     usage_whole=usage_whole,
     read_classes=messages_classes,
     usage_parts=iterations,
+    codecs=CODECS,
     error_body=error_body,
     stream_error=stream_error,
 )
