@@ -4,6 +4,7 @@ The client reads its own dialect, plain and streamed; the provider gets its own;
 the headers and the decision say that it was translated, and what became of each part.
 """
 
+import http.client
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -93,9 +94,7 @@ def called(request: Received) -> Answer:
     if request.json().get("stream_options"):
         events.append({"id": "c", "model": "m", "choices": [], "usage": usage})
     steps = [answers.event(event) for event in events]
-    return Answer(
-        200, (answers.SSE,), (*steps, b"data: [DONE]\n\n"), framing="chunked"
-    )
+    return Answer(200, (answers.SSE,), (*steps, b"data: [DONE]\n\n"), framing="chunked")
 
 
 def events_of(body: bytes) -> list[dict[str, Any]]:
@@ -147,7 +146,7 @@ def gateway(
                 provider(native, "claude", "mixed", dialects=["messages"], **free),
                 provider(native, "paid", "dear", dialects=["messages"]),
                 provider(chat_only, "cheap", "dear", dialects=["chat"], **free),
-                provider(other, "any", "unsaid", **free),
+                provider(other, "any", "unsaid", dialects=["messages", "chat"], **free),
                 provider(other, "vectors", "v", dialects=["embeddings"], **free),
             ]
         }
@@ -217,7 +216,8 @@ def test_a_stream_with_a_call(gateway: GatewayProcess, chat_only: FakeProvider) 
     assert "".join(
         e["delta"]["partial_json"]
         for e in events
-        if e["type"] == "content_block_delta" and e["delta"]["type"] == "input_json_delta"
+        if e["type"] == "content_block_delta"
+        and e["delta"]["type"] == "input_json_delta"
     ) == ('{"command": "ls"}')
     assert events[-2]["delta"]["stop_reason"] == "tool_use"
     assert events[-2]["usage"]["output_tokens"] == 5
@@ -328,8 +328,6 @@ def test_a_chunk_goes_out_when_it_comes_in(
 ) -> None:
     gate = Gate()
     chat_only.then(answers.stream(["one", "two"], gate=gate))
-    import http.client
-
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
     body = json.dumps({**AGENT, "model": "m", "stream": True})
     connection.request("POST", MESSAGES, body, {"content-type": "application/json"})
@@ -379,9 +377,7 @@ def test_what_nobody_can_carry_is_said(
     assert status == 200, judged
     assert judged["chosen"] is None
     assert judged["candidates"][0]["reason"].startswith("cannot carry: PDF")
-    status, _, judged = gateway.post(
-        "/route", {**asked_of, "model": "mixed"}
-    )
+    status, _, judged = gateway.post("/route", {**asked_of, "model": "mixed"})
     assert judged["chosen"]["provider"] == "claude"
 
 
@@ -423,13 +419,12 @@ def test_a_dialect_that_turns_out_unspoken_is_translated(
         return Answer(200, (answers.JSON,), (answers.chat_body("hi"),))
 
     other.default = chat_alone
-    body = {"model": "unsaid", "input": "Hello!"}
     for attempts in ("2", "1"):
-        status, headers, answer = gateway.post("/v1/responses", body)
+        status, headers, answer = ask(gateway, "unsaid")
         assert status == 200, answer
-        assert headers["x-gateway-translated"] == "responses>chat"
+        assert headers["x-gateway-translated"] == "messages>chat"
         assert headers["x-gateway-attempts"] == attempts
-        assert answer["object"] == "response"
+        assert answer["type"] == "message"
 
 
 def test_vectors_are_not_translated(gateway: GatewayProcess) -> None:
