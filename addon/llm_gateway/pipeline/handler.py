@@ -336,7 +336,7 @@ class RequestHandler:
                 return
             ranks = bound
         if not any(ranks) and not (below and self._counts_here(body)):
-            self._unknown_model(flow, way, body, identity)
+            self._unknown_model(flow, way, body, identity, translate=translate)
             return
         exchange = calls.new_exchange(
             self.runtime, flow, way, body, identity, ranks, translate=translate
@@ -398,7 +398,13 @@ class RequestHandler:
         return way is not Ingress.BASE_URL and calls.passes_unserved(routing, policy)
 
     def _unknown_model(
-        self, flow: http.HTTPFlow, way: Ingress, body: RequestBody, identity: Identity
+        self,
+        flow: http.HTTPFlow,
+        way: Ingress,
+        body: RequestBody,
+        identity: Identity,
+        *,
+        translate: bool,
     ) -> None:
         """Nobody has it, or not in this dialect: the app's own host answers, or we refuse."""
         dialect, name = body.dialect, body.ask.model
@@ -414,7 +420,9 @@ class RequestHandler:
         if is_here:
             having = [offer for rank in names.match_tiers(name) for offer in rank]
             status, code = 400, "unsupported_dialect"
-            message = nobody_takes(dialect.name, name, having, offers)
+            message = nobody_takes(
+                dialect.name, name, having, offers, translate=translate
+            )
         else:
             status, code = 404, "model_not_found"
             message = f"The model {name!r} does not exist here."

@@ -213,7 +213,9 @@ def missing(runtime: RoutingContext, name: str, dialect: Dialect | None) -> str:
         return f"The model {name!r} does not exist here."
     ranks = runtime.catalog.names.match_tiers(name)
     having = [offer for rank in ranks for offer in rank]
-    return nobody_takes(dialect, name, having, runtime.catalog.offers)
+    translate = runtime.catalog.config.routing.translate
+    offers = runtime.catalog.offers
+    return nobody_takes(dialect, name, having, offers, translate=translate)
 
 
 def route(
