@@ -72,11 +72,6 @@ def test_row(source, target, part):
     json.dumps(found.body)
 
 
-def unmarked(turns):
-    """Without makers: on the way to its own maker a signature stands as it is."""
-    return repr(turns).replace(MAKER, "")
-
-
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_what_is_carried_comes_back(source, target):
     """There and back again: the neutral form of both is the same in what is carried there."""
@@ -86,6 +81,8 @@ def test_what_is_carried_comes_back(source, target):
         here, there = CODECS[source].fates[part], CODECS[target].fates[part]
         if not here.kind is there.kind is Kind.CARRIED:
             continue
+        if part is PartName.OWN_STATE:
+            continue  # on the way to its maker it is not marked any more
         body = sample(source, part)
         first = CODECS[source].read_request(body)
         found = translated(source, target, body)
@@ -93,7 +90,7 @@ def test_what_is_carried_comes_back(source, target):
         if found.adaptation.dropped or found.adaptation.approximated:
             continue
         back = CODECS[target].read_request(found.body)
-        assert unmarked(back.turns) == unmarked(first.turns), part
+        assert back.turns == first.turns, part
         assert back.tools == first.tools, part
         if part in (PartName.MAX_TOKENS, PartName.TEMPERATURE, PartName.TOP_P):
             name = part.value
