@@ -135,3 +135,5 @@ class Codecs:
     """Parts that a request of it can hold."""
     fates: Fates
     """What becomes of each part of any dialect when it is written in this one."""
+    calls_are_objects: bool = False
+    """Clients parse arguments of calls while they come, and break on what is no object."""
