@@ -7,9 +7,6 @@ has a table by dialect or knows a dialect's name. Rows are compared by identity.
 
 The functions of a row are plain ones: bind them once per request, call them per event.
 They get what a stranger sent (parsed JSON, raw bytes) and never raise on it.
-
-What a row has no column for yet belongs here too when it comes: reader and writer of
-requests and answers for translation.
 """
 
 import re
@@ -34,6 +31,7 @@ from llm_gateway.dialects.request_settings import (
     read_settings,
 )
 from llm_gateway.domain import Dialect, Usage
+from llm_gateway.translation.codec import Codecs
 
 Json = Mapping[str, object]
 """A JSON object as `json.loads` gives it."""
@@ -91,6 +89,8 @@ class Stored(NamedTuple):
     """Those ends whose answer is the kept one, with its usage."""
     query: frozenset[str] = frozenset()
     """Parameters that may pass."""
+    continued: str = ""
+    """Top-level member of a request that names a kept answer, which it goes on from."""
 
 
 def nothing_apart(usage: Json, answer: Json, counted: Usage) -> Classes:
@@ -130,6 +130,9 @@ class DialectSpec:
     """Requests that are routed with it, take no tokens and cost nothing, as counting
     tokens: end of the client's path -> what follows `path` upstream (`/count_tokens`), or
     `:WORD`, which stands in place of `{action}`."""
+    count_answer: Callable[[int], bytes] | None = None
+    """(tokens) -> body of an answer to a request at one of its `free_paths` that counts
+    them, where nobody can be asked. None: there is none."""
     path: str
     """What follows a base URL, unless a provider's row says otherwise. `{model}` stands
     for the name that is sent, `{action}` for the word in `actions`."""
@@ -238,6 +241,11 @@ class DialectSpec:
 
     stored: Stored | None = None
     """None: no provider keeps answers in it."""
+
+    # -- translation
+
+    codecs: Codecs | None = None
+    """Its requests and answers in neutral form, and back. None: it is not translated."""
 
     # -- errors
 
