@@ -135,3 +135,6 @@ class Codecs:
     """Parts that a request of it can hold."""
     fates: Fates
     """What becomes of each part of any dialect when it is written in this one."""
+    repeated: Callable[[Json], Json] | None = None
+    """Top-level values of a request -> what its answer repeats of them (`AnswerContext.echo`).
+    None: nothing."""

@@ -10,6 +10,7 @@ from llm_gateway.dialects.responses.answer import (
     holds_answer,
     is_pending,
 )
+from llm_gateway.dialects.responses.codecs import CODECS
 from llm_gateway.dialects.responses.errors import stream_error
 from llm_gateway.dialects.responses.kept import (
     ResponsesStream,
@@ -51,6 +52,7 @@ RESPONSES = DialectSpec(
     read_classes=openai_classes,
     is_pending=is_pending,
     stored=STORED,
+    codecs=CODECS,
     error_body=openai_errors.error_body,
     stream_error=stream_error,
 )
