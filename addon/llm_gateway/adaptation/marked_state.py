@@ -12,6 +12,8 @@ from typing import NamedTuple
 _PREFIX = b"llm-gateway\0"
 """A multiple of three bytes: its base64 is the beginning of every mark."""
 _BEGIN = b64encode(_PREFIX).decode()
+IN_BODY = _BEGIN.encode()
+"""Bytes without which a body holds no mark."""
 
 
 class Mark(NamedTuple):
@@ -31,9 +33,13 @@ def marked(maker: str, form: str, data: str, id: str = "") -> str:
     return b64encode(_PREFIX + said).decode()
 
 
+def is_marked(text: str) -> bool:
+    return text.startswith(_BEGIN)
+
+
 def read_mark(text: str) -> Mark | None:
     """None: it is no state that we have marked."""
-    if not text.startswith(_BEGIN):
+    if not is_marked(text):
         return None
     try:
         whole = b64decode(text.translate(_STANDARD), validate=True)

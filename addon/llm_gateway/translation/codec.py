@@ -138,3 +138,5 @@ class Codecs:
     repeated: Callable[[Json], Json] | None = None
     """Top-level values of a request -> what its answer repeats of them (`AnswerContext.echo`).
     None: nothing."""
+    calls_are_objects: bool = False
+    """Clients parse arguments of calls while they come, and break on what is no object."""

@@ -117,7 +117,7 @@ class AnswerTranslator:
         self._reader = target.answer_reader(context)
         self._writer = source.answer_writer(context)
         self._frames = Framer()
-        self._order = InOrder()
+        self._order = InOrder(wants_objects=source.calls_are_objects)
         self._collected: list[Event] = []
         self._size = 0
         self._begun = False

@@ -57,6 +57,7 @@ class ChatAnswerWriter:
         self._usage: Usage | None = None
         self._refused = False
         self._thought: list[str] = []
+        self._details = 0
 
     def plain(self, events: Iterable[Event]) -> bytes:
         builder = AnswerBuilder(self._context)
@@ -83,6 +84,9 @@ class ChatAnswerWriter:
                 if not self._context.keeps_state:
                     return b""
                 detail = opaque_detail(text, state, self._context)
+                # Stream helpers join lists by the index of their entries.
+                detail = {"index": self._details, **detail}
+                self._details += 1
                 return self._delta({"reasoning_details": [detail]})
             case RefusalDelta(text):
                 self._refused = True

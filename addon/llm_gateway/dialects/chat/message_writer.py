@@ -91,7 +91,7 @@ class MessageWriter:
             else:
                 texts += [str(one["text"]) for one in self._content((part,))]
         text = BETWEEN.join(texts)
-        if result.is_error and not text.startswith("Error"):
+        if result.is_error and not text.startswith("Error:"):
             self._notes.use(PartName.RESULT_ERROR)
             text = f"Error: {text}"
         if media:

@@ -16,4 +16,5 @@ CODECS = Codecs(
     answer_writer=MessagesAnswerWriter,
     says=SAYS,
     fates=FATES,
+    calls_are_objects=True,
 )
