@@ -201,7 +201,7 @@ ITEMS = {
             "type": "reasoning",
             "id": "rs_1",
             "summary": [],
-            "encrypted_content": sealed(SIGNED, ""),
+            "encrypted_content": sealed(SIGNED, "", shown=True),
         },
         SIGNED,
     ),
@@ -209,7 +209,7 @@ ITEMS = {
         {
             "type": "reasoning",
             "summary": [],
-            "encrypted_content": sealed(Thought("Hidden"), "deepseek"),
+            "encrypted_content": sealed(Thought("Hidden"), "deepseek", shown=False),
         },
         Thought("Hidden", Opaque("", "deepseek", "plain")),
     ),
@@ -756,7 +756,7 @@ def marked(value):
         new = {name: marked(each) for name, each in value.items()}
         if new.get("type") == "reasoning":
             state = Opaque(new["encrypted_content"], "me", "redacted")
-            new["encrypted_content"] = sealed(Thought("", state), "")
+            new["encrypted_content"] = sealed(Thought("", state), "", shown=True)
         return new
     return value
 

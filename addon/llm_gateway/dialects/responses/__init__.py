@@ -17,6 +17,7 @@ from llm_gateway.dialects.responses.kept import (
     history_calls,
     read_plain,
 )
+from llm_gateway.dialects.responses.marked_items import may_have_marks
 from llm_gateway.dialects.responses.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.stream_patterns import open_strings, strings
@@ -40,6 +41,7 @@ RESPONSES = DialectSpec(
     least_output=16,
     example={"input": "Hello!"},
     adapt=adapt,
+    needs_look=may_have_marks,
     event_has_content=has_content,
     holds_answer=holds_answer,
     stream_end=STREAM_END,

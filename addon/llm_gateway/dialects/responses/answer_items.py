@@ -141,9 +141,9 @@ class Reasoning:
                 part=summary_part(text),
             )
         shown = [summary_part(text)] if self._growth is not None else []
-        # Without a state, what is shown comes back by itself.
-        kept = text if self.state is not None or not self._shown else ""
-        item = self._item(shown, sealed(Thought(kept, self.state), self._maker))
+        thought = Thought(text, self.state)
+        kept = sealed(thought, self._maker, shown=bool(shown))
+        item = self._item(shown, kept)
         self._place.item("done", item)
         return item
 

@@ -13,16 +13,17 @@ _WITH_TEXT = "+text"
 """End of the form's name where the thought's text is in it, too."""
 
 
-def sealed(thought: Thought, maker: str) -> str:
-    """For the client; "" where there is nothing to be kept. maker: of a thought that has no
-    state of its own."""
+def sealed(thought: Thought, maker: str, *, shown: bool) -> str:
+    """For the client. Where it is shown a thought without a state, the maker alone.
+
+    maker: of a thought that has no state of its own.
+    """
     state = thought.state or Opaque("", maker, "plain")
-    if not thought.text:
-        return (
-            marked(state.maker, state.form, state.data, state.id) if state.data else ""
-        )
-    data = json.dumps([state.data, thought.text], separators=(",", ":"))
-    return marked(state.maker, state.form + _WITH_TEXT, data, state.id)
+    form, data = state.form, state.data
+    if thought.text and (data or not shown):
+        form += _WITH_TEXT
+        data = json.dumps([data, thought.text], separators=(",", ":"))
+    return marked(state.maker or maker, form, data, state.id)
 
 
 def opened(text: str, id: str = "") -> Thought:
