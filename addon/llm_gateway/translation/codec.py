@@ -135,5 +135,8 @@ class Codecs:
     """Parts that a request of it can hold."""
     fates: Fates
     """What becomes of each part of any dialect when it is written in this one."""
+    repeated: Callable[[Json], Json] | None = None
+    """Top-level values of a request -> what its answer repeats of them (`AnswerContext.echo`).
+    None: nothing."""
     calls_are_objects: bool = False
     """Clients parse arguments of calls while they come, and break on what is no object."""

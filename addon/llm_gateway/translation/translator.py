@@ -75,6 +75,7 @@ def translate_request(
         seed=_seed(conversation),
         maker=about.maker,
         wants_object=written.wants_object,
+        echo=source.repeated(body) if source.repeated is not None else {},
     )
     made = {"model": about.model or context.model, **written.body}
     adaptation = Adaptation(

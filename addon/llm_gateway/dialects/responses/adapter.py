@@ -19,6 +19,7 @@ from llm_gateway.dialects.request_members import (
 )
 from llm_gateway.dialects.responses.answer_names import RestoredNames
 from llm_gateway.dialects.responses.items import adapt_items
+from llm_gateway.dialects.responses.marked_items import MARKS_OUT, has_marks
 from llm_gateway.dialects.responses.reasoning import (
     adapt_effort,
     adapt_forced_tool,
@@ -41,6 +42,8 @@ NEEDED = frozenset({"previous_response_id", "conversation", "prompt", "backgroun
 
 
 def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapted:
+    if has_marks(values):
+        quirks = MARKS_OUT | quirks
     if not quirks:
         return UNCHANGED
     draft = Draft(values)
