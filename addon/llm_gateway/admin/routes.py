@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote
 
@@ -33,18 +33,24 @@ from llm_gateway.admin.model_lists import (
     anthropic_entry,
     anthropic_page,
     asked_model,
+    listed_model,
+    version_of,
 )
 from llm_gateway.admin.simulated_usage import simulate
 from llm_gateway.app.state import LEVELS, AppState
 from llm_gateway.dialects import (
     DEFAULT,
     SPECS,
+    DialectSpec,
     is_request_path,
+    lists_models_as,
     match,
     models_list,
     plain_path,
     spoken_with,
+    unrouted,
 )
+from llm_gateway.dialects.spec import ModelLists
 from llm_gateway.domain import Decision, Dialect
 from llm_gateway.frozen import frozen
 from llm_gateway.ledger.reports import BadParameter, usage_historical
@@ -128,6 +134,10 @@ class AdminRoutes:
                     f"{asked.path} takes {' and '.join(sorted(known))}.",
                     headers=(("allow", ", ".join(sorted(known))),),
                 )
+            if other := unrouted(asked.path):
+                spoken, message = other
+                body = spoken.error_body(501, "not_routed", message)
+                return LocalResponse(501, body)
             return failure(
                 404,
                 f"There is no {asked.path} here; see /health, /v1/models, /usage/current, /route.",
@@ -166,6 +176,10 @@ class AdminRoutes:
 
     def models(self, asked: AdminRequest) -> LocalResponse:
         """The list, or one of it; aliases have an entry of their own, too."""
+        name = listed_model(asked.path)
+        own = lists_models_as(version_of(asked.path), asked.headers)
+        if own is not None:
+            return self._own_models(*own, name or "", asked.query)
         name = asked_model(asked.path)
         spoken = spoken_with(asked.headers)
         anthropic = spoken is not DEFAULT
@@ -187,6 +201,29 @@ class AdminRoutes:
             return answer_json(anthropic_entry(name))
         [only] = json.loads(models_list([name]))["data"]
         return answer_json(only)
+
+    def _own_models(
+        self,
+        spoken: DialectSpec,
+        lists: ModelLists,
+        name: str,
+        query: Mapping[str, str],
+    ) -> LocalResponse:
+        """The list, or one of it, in a dialect's own form."""
+        if not name:
+            try:
+                return answer_json(
+                    lists.page(self.runtime.catalog.model_names(), query)
+                )
+            except ValueError as e:
+                body = spoken.error_body(400, "invalid_request", str(e))
+                return LocalResponse(400, body)
+        if not any(self.runtime.catalog.names.match_tiers(name)):
+            message = f"The model {name!r} does not exist here."
+            return LocalResponse(
+                404, spoken.error_body(404, "model_not_found", message)
+            )
+        return answer_json(lists.entry(name))
 
     async def usage_current(self, asked: AdminRequest) -> LocalResponse:
         return answer_json(await current_usage(self.runtime, self.runtime.clock()))
@@ -368,7 +405,7 @@ def _route(method: str, path: str) -> Route | None:
     if found is None and method == "GET":
         if path.startswith(USAGE_MODEL):
             return USAGE_OF_MODEL
-        if asked_model(path) is not None:
+        if listed_model(path) is not None:
             return MODELS
     return found
 

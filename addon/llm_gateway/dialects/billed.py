@@ -61,8 +61,12 @@ def billed(usage: Counts, bills: Sequence[Bill]) -> int | None:
 def tariff(usage: Counts, answer: Counts) -> Tariff:
     """The tariff that was served, where the answer names one that is not the usual."""
     found = []
-    for name in ("service_tier", "speed", "inference_geo"):
-        value = usage.get(name, answer.get(name))
+    for name, kin in (
+        ("service_tier", "serviceTier"),
+        ("speed", "speed"),
+        ("inference_geo", "inference_geo"),
+    ):
+        value = usage.get(name, answer.get(name, usage.get(kin)))
         if isinstance(value, str) and (word := value[:40].lower()) not in STANDARD:
             found.append((name, word))
     return tuple(found)
