@@ -127,6 +127,10 @@ class AdminRoutes:
         method = "GET" if asked.method == "HEAD" else asked.method
         found = _route(asked.method, asked.path) or _route(method, asked.path)
         if found is None:
+            if other := unrouted(asked.path):
+                spoken, message = other
+                body = spoken.error_body(501, "not_routed", message)
+                return LocalResponse(501, body)
             known = _methods(asked.path)
             if known:
                 return failure(
@@ -134,10 +138,6 @@ class AdminRoutes:
                     f"{asked.path} takes {' and '.join(sorted(known))}.",
                     headers=(("allow", ", ".join(sorted(known))),),
                 )
-            if other := unrouted(asked.path):
-                spoken, message = other
-                body = spoken.error_body(501, "not_routed", message)
-                return LocalResponse(501, body)
             return failure(
                 404,
                 f"There is no {asked.path} here; see /health, /v1/models, /usage/current, /route.",
