@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
+from llm_gateway.adaptation.marked_state import is_marked
 from llm_gateway.adaptation.signed_blocks import SignedBlocks
 
 
@@ -57,8 +58,11 @@ def nothing_kept(call: CallKey, n: int = 0) -> Kept | None:
 def issued(recall: Recall, block: str) -> bool | None:
     """Did the maker that `recall` is for issue this signature or encrypted block?
 
-    False: another maker did. None: nobody was seen to issue it.
+    False: another maker did, or it is marked as ours, which no maker reads. None: nobody was
+    seen to issue it.
     """
+    if is_marked(block):
+        return False
     known = getattr(recall, "issued", None)
     return None if known is None else known(block)
 

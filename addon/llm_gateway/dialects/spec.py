@@ -7,9 +7,6 @@ has a table by dialect or knows a dialect's name. Rows are compared by identity.
 
 The functions of a row are plain ones: bind them once per request, call them per event.
 They get what a stranger sent (parsed JSON, raw bytes) and never raise on it.
-
-What a row has no column for yet belongs here too when it comes: reader and writer of
-requests and answers for translation.
 """
 
 import re
@@ -34,6 +31,7 @@ from llm_gateway.dialects.request_settings import (
     read_settings,
 )
 from llm_gateway.domain import Dialect, Usage
+from llm_gateway.translation.codec import Codecs
 
 Json = Mapping[str, object]
 """A JSON object as `json.loads` gives it."""
@@ -267,6 +265,11 @@ class DialectSpec:
 
     stored: Stored | None = None
     """None: no provider keeps answers in it."""
+
+    # -- translation
+
+    codecs: Codecs | None = None
+    """Its requests and answers in neutral form, and back. None: it is not translated."""
 
     # -- errors
 

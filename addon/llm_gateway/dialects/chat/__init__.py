@@ -3,6 +3,7 @@
 from llm_gateway.dialects import choices, openai_errors, openai_usage
 from llm_gateway.dialects.billed import openai_classes
 from llm_gateway.dialects.chat.adapter import adapt, needs_look
+from llm_gateway.dialects.chat.codecs import CODECS
 from llm_gateway.dialects.chat.kept import history_calls, read_plain
 from llm_gateway.dialects.chat.request import read_conversation
 from llm_gateway.dialects.chat.stream_observer import ChatStream
@@ -45,6 +46,7 @@ CHAT = DialectSpec(
     read_usage=openai_usage.read_usage,
     usage_event=choices.USAGE_EVENT,
     read_classes=openai_classes,
+    codecs=CODECS,
     error_body=openai_errors.error_body,
     stream_error=openai_errors.stream_error,
 )

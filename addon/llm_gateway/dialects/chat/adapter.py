@@ -15,11 +15,12 @@ from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.chat.call_ids import fit_ids
 from llm_gateway.dialects.chat.call_pairs import adapt_calls
 from llm_gateway.dialects.chat.contents import adapt_content, adapt_members
+from llm_gateway.dialects.chat.marked_state import may_have_marks, without_marks
 from llm_gateway.dialects.chat.roles import (
     adapt_order,
     adapt_roles,
+    has_odd_roles,
     mended,
-    needs_look,
 )
 from llm_gateway.dialects.chat.settings import adapt_settings, renames
 from llm_gateway.dialects.chat.thoughts import adapt_thoughts
@@ -30,13 +31,18 @@ from llm_gateway.dialects.chat.unfit import why_unfit
 __all__ = ["adapt", "needs_look"]
 
 
+def needs_look(raw: bytes) -> bool:
+    """May anything be mended in these bytes? A quick look, before any quirk is known of."""
+    return has_odd_roles(raw) or may_have_marks(raw)
+
+
 def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapted:
     """Edits of the top level for one provider's quirks. Never raises on any JSON."""
     notes: Notes = {}
     new = dict(values)
     messages = values.get("messages")
     if isinstance(messages, list):
-        new["messages"] = mended(messages, notes)
+        new["messages"] = without_marks(mended(messages, notes), notes)
     if quirks:
         if unfit := why_unfit(new, quirks):
             return Adapted(unfit=unfit)

@@ -33,8 +33,8 @@ _REPEATED = re.compile(r"(?:assistant)*")
 _LOOK = re.compile(rb'"role"\s*:\s*(?:""|null|"(?:assistant){2,}")')
 
 
-def needs_look(raw: bytes) -> bool:
-    """May a role be mended in these bytes? A quick look, before any quirk is known of."""
+def has_odd_roles(raw: bytes) -> bool:
+    """May a role be mended in these bytes? A quick look."""
     return _LOOK.search(raw) is not None
 
 

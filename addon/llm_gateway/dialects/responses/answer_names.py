@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from llm_gateway.dialects.conversation import as_list
-from llm_gateway.dialects.responses.tool_names import Origin, ToolNames, unwrapped
+from llm_gateway.dialects.tool_names import Origin, ToolNames, unwrapped
 
 Json = Mapping[str, object]
 

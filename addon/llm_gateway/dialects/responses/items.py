@@ -14,7 +14,7 @@ from llm_gateway.dialects.responses.contents import Contents
 from llm_gateway.dialects.responses.item_ids import is_own
 from llm_gateway.dialects.responses.item_pairs import batched, followed, paired
 from llm_gateway.dialects.responses.tool_forms import CARRIERS, Forms
-from llm_gateway.dialects.responses.tool_names import ToolNames, wrapped
+from llm_gateway.dialects.tool_names import ToolNames, wrapped
 
 CORE = frozenset(
     {

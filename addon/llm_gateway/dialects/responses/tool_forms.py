@@ -10,7 +10,7 @@ from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.conversation import as_list
 from llm_gateway.dialects.patterns import one_of
 from llm_gateway.dialects.request_draft import Draft
-from llm_gateway.dialects.responses.tool_names import INPUT_SCHEMA, ToolNames
+from llm_gateway.dialects.tool_names import INPUT_SCHEMA, ToolNames
 
 CORE = frozenset({"type", "name", "description", "parameters", "strict"})
 """Members of a function that everybody knows."""

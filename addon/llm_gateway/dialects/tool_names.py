@@ -1,4 +1,4 @@
-"""Tools of Responses under other names: namespaces as part of a name, freeform tools as functions.
+"""Tool names that everybody takes: namespaces as part of a name, freeform tools as functions.
 
 A provider that knows functions alone gets each tool as one, under a name that is a function
 of namespace and name; `ToolNames` knows the way back, so that the client sees its own tools.

@@ -1,0 +1,167 @@
+"""Reads chat completions answers, plain or streamed, as generously as providers write them.
+
+Calls are recognised by index and id together, usage is found wherever it stands, reasoning
+under any of its names, several choices are one. An answer with calls ended for them,
+whatever the provider called it.
+"""
+
+import json
+
+from llm_gateway.dialects import openai_usage
+from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
+from llm_gateway.dialects.chat.call_fragments import CallFragments
+from llm_gateway.dialects.chat.reasoning import (
+    signature_of,
+    thoughts_of,
+    visible_text,
+)
+from llm_gateway.dialects.choices import event_failed
+from llm_gateway.dialects.failed_answer import failure_of
+from llm_gateway.domain import Usage
+from llm_gateway.translation.answer_events import (
+    ArgumentsDelta,
+    CallStarted,
+    Ended,
+    EndReason,
+    Event,
+    Failed,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    ThoughtDelta,
+)
+from llm_gateway.translation.codec import AnswerContext
+from llm_gateway.translation.conversation import Opaque
+from llm_gateway.translation.made_ids import made_id
+
+REASONS: dict[str, EndReason] = {
+    "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "content_filter": "filtered",
+    "safety": "filtered",
+    "refusal": "refusal",
+    "stop_sequence": "stop_sequence",
+}
+"""Of all others an answer with calls waits for their results, and one without is done."""
+
+
+class ChatAnswerReader:
+    """See `AnswerReader`."""
+
+    def __init__(self, context: AnswerContext) -> None:
+        self._context = context
+        self._started = False
+        self._said = False
+        self._refused = False
+        self._reason = ""
+        self._done = False
+        self._fragments = CallFragments(self._make_id)
+        self._begun: set[int] = set()
+
+    def plain(self, answer: Json) -> list[Event]:
+        if event_failed(answer):
+            return [failure_of(answer)]
+        if not objects(answer.get("choices")):
+            return [Failed("The provider's answer holds no choices.")]
+        self._done = True
+        return [*self._read(answer), *self.end()]
+
+    def event(self, name: str, data: bytes) -> list[Event]:
+        try:
+            event = json.loads(data)
+        except (ValueError, RecursionError):
+            event = None
+        if not isinstance(event, dict):
+            if data.strip() == b"[DONE]":
+                return self._end()
+            return [Failed("The provider's stream holds an event that is no JSON.")]
+        if event_failed(event):
+            return [failure_of(event)]
+        return self._read(event)
+
+    def end(self) -> list[Event]:
+        if self._done or self._reason:
+            return self._end()
+        return [Failed("The provider's stream ended before its answer did.")]
+
+    def _end(self) -> list[Event]:
+        begun: list[Event] = [] if self._started else [Started()]
+        return [*begun, Ended(self._end_reason())]
+
+    def _end_reason(self) -> EndReason:
+        if (reason := REASONS.get(self._reason.lower())) is not None:
+            return reason
+        if self._begun:
+            return "tools"
+        return "refusal" if self._refused else "stop"
+
+    def _read(self, value: Json) -> list[Event]:
+        out: list[Event] = []
+        if not self._started:
+            self._started = True
+            created = value.get("created")
+            date = int(created) if isinstance(created, int | float) else 0
+            out.append(
+                Started(text_of(value.get("id")), text_of(value.get("model")), date)
+            )
+        for choice in objects(value.get("choices")):
+            delta = choice.get("delta")
+            if isinstance(delta, dict) and delta:
+                self._message(delta, out)
+            elif isinstance(message := choice.get("message"), dict) and not self._said:
+                self._message(message, out, is_whole=True)
+            if reason := text_of(choice.get("finish_reason")):
+                self._reason = reason
+        if (usage := self._usage(value)) is not None:
+            out.append(usage)
+        return out
+
+    def _usage(self, value: Json) -> Usage | None:
+        found = openai_usage.find_usage(value, value)
+        if found is None:
+            return None
+        return openai_usage.read_usage(found, self._context.reasoning_excluded)
+
+    def _message(
+        self, message: Json, out: list[Event], *, is_whole: bool = False
+    ) -> None:
+        before = len(out)
+        content = message.get("content")
+        if len(message) > 1 or not isinstance(content, str):
+            if thought := thoughts_of(message):
+                out.append(ThoughtDelta(thought))
+            if isinstance(content, list):
+                content = visible_text(content)
+        if isinstance(content, str) and content:
+            out.append(TextDelta(content))
+        if refusal := text_of(message.get("refusal")):
+            self._refused = True
+            out.append(RefusalDelta(refusal))
+        for position, call in enumerate(objects(message.get("tool_calls"))):
+            self._call({"index": position, **call} if is_whole else call, out)
+        if function := object_of(message.get("function_call")):
+            self._call({"index": 0, "function": function}, out)
+        self._said = self._said or len(out) > before
+
+    def _call(self, call: Json, out: list[Event]) -> None:
+        call = self._fragments.take(call)
+        index = call["index"]
+        assert isinstance(index, int)
+        function = object_of(call.get("function"))
+        if index not in self._begun:
+            self._begun.add(index)
+            signature = signature_of(call)
+            out.append(
+                CallStarted(
+                    index,
+                    text_of(call.get("id")),
+                    text_of(function.get("name")),
+                    state=Opaque(signature, self._context.maker) if signature else None,
+                )
+            )
+        if arguments := text_of(function.get("arguments")):
+            out.append(ArgumentsDelta(index, arguments))
+
+    def _make_id(self, position: int, name: str) -> str:
+        return made_id("call_", self._context.seed, position, name)

@@ -1,0 +1,1 @@
+"""Translation between API formats: one neutral form, which each dialect reads and writes."""
