@@ -85,9 +85,12 @@ class ProviderType:
     paths: Mapping[Dialect, str] = field(default_factory=dict)
     """Path after the base for each dialect it speaks. `{model}` stands for the name that is
     sent; with `{publisher}` before it, for what follows the name's slash."""
+    bases: Mapping[Dialect, str] = field(default_factory=dict)
+    """Dialects that are spoken beside the base URL: what stands in place of its path, on
+    hosts whose base has the path of `base_url` (`/anthropic/v1` for `/v1`)."""
     cut_base: Mapping[Dialect, str] = field(default_factory=dict)
-    """What the base ends in for the other dialects, and this one's paths do not follow:
-    `/openai` of an API whose own form is one level up. A base without it stays whole."""
+    """Dialects that are spoken above the base URL: the end of its path that theirs has not
+    (`/openai`). A base without that end stays whole."""
     native: Dialect | None = None
     """What apps of its hosts speak first, and expect errors in; None: the first of `paths`."""
     auth: str = "bearer"
@@ -153,6 +156,9 @@ class ProviderType:
     empty_path: str = ""
     """What a `baseURL` without a path gets."""
     variants: tuple[Variant, ...] = ()
+    takes: frozenset[str] = frozenset()
+    """Parts that it takes in a dialect that knows them, and not everybody does:
+    `documents`, `audio`."""
     local: bool = False
     """Runs on the user's own machine: at a loopback address nobody sends a bill."""
     builtin: bool = False

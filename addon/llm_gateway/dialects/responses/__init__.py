@@ -30,6 +30,10 @@ RESPONSES = DialectSpec(
     endpoint="OpenAI's /v1/responses",
     apps=("Codex", "AI SDK", "Agents SDK", "n8n"),
     ends=("/responses",),
+    free_paths={"/responses/input_tokens": "/input_tokens"},
+    count_answer=lambda tokens: (
+        b'{"object": "response.input_tokens", "input_tokens": %d}' % tokens
+    ),
     path="/responses",
     read_conversation=read_conversation,
     least_output=16,
