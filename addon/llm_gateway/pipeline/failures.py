@@ -411,7 +411,10 @@ class FailureHandler:
         status = failed.status or 502
         body, kind = failed.body, failed.content_type
         if failed.error is not None:
-            body = in_shape(exchange.dialect, status, body, failed.error)
+            foreign = bool(failed.translated)
+            body = in_shape(
+                exchange.dialect, status, body, failed.error, foreign=foreign
+            )
             kind = kind if body is failed.body else JSON
         answer = LocalResponse(status, body, kind, failed.advice)
         self._answer(exchange, answer)

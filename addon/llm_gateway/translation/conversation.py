@@ -25,7 +25,7 @@ class Opaque:
     """As `adaptation.makers` names them; "": nobody said, it came unmarked."""
     form: str = "signature"
     """`signature` of readable text; `redacted`: the thought itself, unreadable; `plain`:
-    nothing but the maker's name."""
+    nothing but the maker's name; `details`: a chat provider's own, as JSON."""
     id: str = ""
     """Of the item that it came in, where its maker knows it by one."""
 
@@ -71,6 +71,8 @@ class Document:
     file: str = ""
     name: str = ""
     """Title or file name."""
+    citations: bool = False
+    """The answer is to cite it."""
     cache: str = ""
 
 

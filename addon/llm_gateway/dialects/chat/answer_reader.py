@@ -11,6 +11,7 @@ from llm_gateway.dialects import openai_usage
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
 from llm_gateway.dialects.chat.call_fragments import CallFragments
 from llm_gateway.dialects.chat.reasoning import (
+    details_of,
     signature_of,
     thoughts_of,
     visible_text,
@@ -29,6 +30,7 @@ from llm_gateway.translation.answer_events import (
     Started,
     TextDelta,
     ThoughtDelta,
+    ThoughtSigned,
 )
 from llm_gateway.translation.codec import AnswerContext
 from llm_gateway.translation.conversation import Opaque
@@ -58,6 +60,8 @@ class ChatAnswerReader:
         self._done = False
         self._fragments = CallFragments(self._make_id)
         self._begun: set[int] = set()
+        self._details: list[Json] = []
+        """Messages with reasoning details, until the thought is over."""
 
     def plain(self, answer: Json) -> list[Event]:
         if event_failed(answer):
@@ -86,8 +90,19 @@ class ChatAnswerReader:
         return [Failed("The provider's stream ended before its answer did.")]
 
     def _end(self) -> list[Event]:
-        begun: list[Event] = [] if self._started else [Started()]
-        return [*begun, Ended(self._end_reason())]
+        out: list[Event] = [] if self._started else [Started()]
+        self._sign(out)
+        return [*out, Ended(self._end_reason())]
+
+    def _sign(self, out: list[Event]) -> None:
+        """The thought is over: its details are state, where they hold more than text."""
+        if not self._details:
+            return
+        details = details_of(self._details)
+        self._details = []
+        if any(one.get("signature") or one.get("data") for one in details):
+            said = json.dumps(details, separators=(",", ":"))
+            out.append(ThoughtSigned(Opaque(said, self._context.maker, "details")))
 
     def _end_reason(self) -> EndReason:
         if (reason := REASONS.get(self._reason.lower())) is not None:
@@ -131,13 +146,18 @@ class ChatAnswerReader:
         if len(message) > 1 or not isinstance(content, str):
             if thought := thoughts_of(message):
                 out.append(ThoughtDelta(thought))
+            if message.get("reasoning_details"):
+                self._details.append(message)
             if isinstance(content, list):
                 content = visible_text(content)
         if isinstance(content, str) and content:
+            self._sign(out)
             out.append(TextDelta(content))
         if refusal := text_of(message.get("refusal")):
             self._refused = True
             out.append(RefusalDelta(refusal))
+        if self._details and message.get("tool_calls"):
+            self._sign(out)
         for position, call in enumerate(objects(message.get("tool_calls"))):
             self._call({"index": position, **call} if is_whole else call, out)
         if function := object_of(message.get("function_call")):

@@ -1,7 +1,9 @@
 """Writes turns as chat messages: text as one string, results right behind their calls."""
 
+import json
 from collections.abc import Iterable
 
+from llm_gateway.dialects.answer_observer import objects
 from llm_gateway.dialects.chat.media_writer import file_part, image_part, titled_text
 from llm_gateway.dialects.chat.thoughts import with_signature
 from llm_gateway.dialects.tool_names import ToolNames, wrapped
@@ -130,11 +132,17 @@ class MessageWriter:
         return message
 
     def _thoughts(self, message: Message, thoughts: list[Thought]) -> None:
+        details = []
         for thought in thoughts:
-            if thought.state is not None and thought.state.data:
-                own = thought.state.maker == self._target.maker != ""
-                if not own or not self._thoughts_as:
-                    self._notes.use(PartName.FOREIGN_STATE)
+            if (state := thought.state) is None or not state.data:
+                continue
+            if state.form == "details" and state.maker == self._target.maker != "":
+                details += objects(json.loads(state.data))
+            else:
+                self._notes.use(PartName.FOREIGN_STATE)
+        if details:
+            message["reasoning_details"] = details
+            return
         text = BETWEEN.join(thought.text for thought in thoughts if thought.text)
         if not text:
             return
@@ -174,6 +182,8 @@ class MessageWriter:
                 case Image():
                     made.append(image_part(part))
                 case Document(data, _, text, url, file):
+                    if part.citations:
+                        self._notes.use(PartName.CITATIONS)
                     if text or not (data or url or file):
                         self._notes.use(PartName.TEXT_DOCUMENT)
                         made.append(text_part(titled_text(part)))

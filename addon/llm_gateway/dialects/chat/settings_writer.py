@@ -60,6 +60,8 @@ def _reasoning(
     form = target.quirks.value("thinking", "form")
     allowed = (target.quirks.value("effort", "allowed") or "").split(",")
     effort = reasoning.effort
+    if reasoning.summary:
+        notes.use(PartName.SHOWN)
     if reasoning.mode == "off":
         if form == "type":
             body["thinking"] = {"type": "disabled"}

@@ -11,13 +11,20 @@ The path names the model and says whether the answer streams; members may be spe
 
 import re
 
+from llm_gateway.dialects.generate_content.adapter import adapt, may_have_marks
 from llm_gateway.dialects.generate_content.answer import (
     STREAM_END,
     has_content,
     holds_answer,
     is_last,
 )
+from llm_gateway.dialects.generate_content.codecs import CODECS
 from llm_gateway.dialects.generate_content.errors import error_body, stream_error
+from llm_gateway.dialects.generate_content.kept import (
+    GenerateContentStream,
+    history_calls,
+    read_plain,
+)
 from llm_gateway.dialects.generate_content.model_list import model_entry, model_page
 from llm_gateway.dialects.generate_content.request import (
     read_conversation,
@@ -64,6 +71,7 @@ GENERATE_CONTENT = DialectSpec(
     apps=("Gemini CLI", "google-genai", "LangChain's and AI SDK's Google classes"),
     ends=(":generateContent", ":streamGenerateContent"),
     free_paths={":countTokens": ":countTokens"},
+    count_answer=lambda tokens: b'{"totalTokens": %d}' % tokens,
     unrouted=_UNROUTED,
     path="/models/{model}:{action}",
     actions=(Action("generateContent"), Action("streamGenerateContent", "alt=sse")),
@@ -85,6 +93,8 @@ GENERATE_CONTENT = DialectSpec(
     ),
     schemas=frozenset({"tools", "generationConfig", "generation_config"}),
     example={"contents": [{"role": "user", "parts": [{"text": "Hello!"}]}]},
+    adapt=adapt,
+    needs_look=may_have_marks,
     event_has_content=has_content,
     holds_answer=holds_answer,
     stream_end=STREAM_END,
@@ -92,13 +102,17 @@ GENERATE_CONTENT = DialectSpec(
     open_text=open_strings(*TEXT),
     content_member="candidates",
     model_member="modelVersion",
+    observe=GenerateContentStream,
+    read_plain=read_plain,
     history_member="contents",
+    history_calls=history_calls,
     usage_key=b'"usageMetadata"',
     usage_object=re.compile(rb'"usageMetadata"\s*:\s*\{'),
     find_usage=find_usage,
     read_usage=read_usage,
     usage_whole=is_last,
     read_classes=read_classes,
+    codecs=CODECS,
     error_body=error_body,
     stream_error=stream_error,
 )

@@ -122,6 +122,8 @@ class BlockWriter:
         return {"type": "image", "source": source}
 
     def _document(self, document: Document) -> Block | None:
+        if document.citations:
+            self._notes.use(PartName.CITATIONS)
         if document.file:
             self._notes.use(PartName.DOCUMENT_FILE)
             return None

@@ -87,23 +87,28 @@ def _image(block: Json) -> Part:
 def _document(block: Json) -> Part:
     source, cache = object_of(block.get("source")), cache_mark(block)
     name, kind = text_of(block.get("title")), text_of(source.get("media_type"))
+    cites = object_of(block.get("citations")).get("enabled") is True
     match source.get("type"):
         case "base64":
             data = standard_base64(text_of(source.get("data")))
-            return Document(data, kind, name=name, cache=cache)
+            return Document(data, kind, name=name, cache=cache, citations=cites)
         case "text":
             text = text_of(source.get("data"))
-            return Document(text=text, media_type=kind, name=name, cache=cache)
+            return Document(
+                text=text, media_type=kind, name=name, cache=cache, citations=cites
+            )
         case "content":
             inner = read_content(source.get("content"))
             if all(isinstance(part, Text) for part in inner):
                 text = "\n\n".join(p.text for p in inner if isinstance(p, Text))
-                return Document(text=text, name=name, cache=cache)
+                return Document(text=text, name=name, cache=cache, citations=cites)
         case "url":
-            return Document(url=text_of(source.get("url")), name=name, cache=cache)
+            return Document(
+                url=text_of(source.get("url")), name=name, cache=cache, citations=cites
+            )
         case "file":
             file = text_of(source.get("file_id"))
-            return Document(file=file, name=name, cache=cache)
+            return Document(file=file, name=name, cache=cache, citations=cites)
     return Foreign("document", block)
 
 

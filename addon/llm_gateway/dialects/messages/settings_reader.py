@@ -51,6 +51,7 @@ def _reasoning(body: Json) -> Reasoning:
         budget=budget if mode == "manual" else None,
         mode=mode,
         shown=mode in ("manual", "adaptive") and thinking.get("display") != "omitted",
+        summary=text_of(thinking.get("display")),
     )
 
 
