@@ -24,7 +24,6 @@ from llm_gateway.dialects import (
 from llm_gateway.dialects.billed import Bill, billed, tariff
 from llm_gateway.domain import NANO, Price, Usage
 from llm_gateway.providers.registry import TYPES
-from llm_gateway.streaming import generate_content
 from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.content_coding import decoded, decoder
 from llm_gateway.streaming.stream_meter import StreamMeter
@@ -264,57 +263,6 @@ def test_rules_agree_with_the_library_where_it_lists_the_same() -> None:
     rates = dict(sonnet.classes)
     assert rates["cache_write_1h"] == 2 * sonnet.input
     assert cost(Usage(classes=(("web_search", 1),)), sonnet) == NANO // 100
-
-
-# --- Gemini's own API, which only passes
-
-USAGE = {
-    "promptTokenCount": 1000,
-    "cachedContentTokenCount": 400,
-    "candidatesTokenCount": 50,
-    "thoughtsTokenCount": 30,
-    "toolUsePromptTokenCount": 5,
-    "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 100}],
-}
-PART = {"candidates": [{}], "modelVersion": "gemini-2.5-flash"}
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        json.dumps(PART | {"usageMetadata": USAGE}),
-        json.dumps([PART | {"usageMetadata": {}}, PART | {"usageMetadata": USAGE}]),
-        f"data: {json.dumps(PART)}\r\n\r\ndata: {json.dumps({'usageMetadata': USAGE})}\r\n\r\n",
-    ],
-    ids=["plain", "list", "events"],
-)
-def test_generate_content(body: str) -> None:
-    usage = generate_content.read_answer(body.encode())
-    assert usage == Usage(
-        605, 400, 0, 50, 30, "reported", "gemini-2.5-flash", (("input_audio", 100),)
-    )
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b"<html>", b"[" * 9999, b"data: x\n\n"]
-)
-def test_generate_content_without_usage(body: bytes) -> None:
-    assert generate_content.read_answer(body).source == "unknown"
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "model"),
-    [
-        ("POST", "/v1beta/models/gemini-2.5-flash:generateContent", "gemini-2.5-flash"),
-        ("POST", "/v1beta/models/g%2Fx:streamGenerateContent?alt=sse", "g/x"),
-        ("POST", "/v1/publishers/google/models/g:generateContent/", "g"),
-        ("GET", "/v1beta/models/g:generateContent", None),
-        ("POST", "/v1beta/models/g:countTokens", None),
-        ("POST", "/v1beta/models/g:embedContent", None),
-    ],
-)
-def test_generate_content_paths(method: str, path: str, model: str | None) -> None:
-    assert generate_content.model_in(method, path) == model
 
 
 def test_every_class_has_a_place() -> None:

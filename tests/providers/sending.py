@@ -2,12 +2,14 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 from llm_gateway.config.models import Config
 from llm_gateway.dialects import (
     CHAT,
     COMPLETIONS,
     EMBEDDINGS,
+    GENERATE_CONTENT,
     MESSAGES,
     RESPONSES,
     DialectSpec,
@@ -30,6 +32,7 @@ BODIES: dict[DialectSpec, dict[str, Any]] = {
         "max_tokens": 9,
         "messages": [{"role": "user", "content": "Hi"}],
     },
+    GENERATE_CONTENT: {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]},
 }
 
 
@@ -50,7 +53,8 @@ def body_of(
     dialect: DialectSpec = CHAT, model: str = "m", **members: Any
 ) -> RequestBody:
     text = json.dumps({"model": model, **BODIES[dialect], **members})
-    found = read(dialect, text.encode())
+    path = f"/v1beta/models/{quote(model, safe='')}:generateContent"
+    found = read(dialect, text.encode(), path=path)
     assert isinstance(found, RequestBody), found
     return found
 

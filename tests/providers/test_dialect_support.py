@@ -41,6 +41,8 @@ def test_summary_names_the_apps_that_are_left_out() -> None:
         "embeddings: gemini": True,
         "responses: nobody, so no Codex, AI SDK, Agents SDK, n8n": False,
         "messages: nobody, so no Claude Code": False,
+        "generateContent: nobody, so no Gemini CLI, google-genai, LangChain's and AI "
+        "SDK's Google classes": False,
     }
     lines = dict((line, answered) for answered, line in summary([ROUTER]))
     assert lines["messages: router"] is True

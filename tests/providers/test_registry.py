@@ -17,6 +17,7 @@ from llm_gateway.dialects import (
     CHAT,
     COMPLETIONS,
     EMBEDDINGS,
+    GENERATE_CONTENT,
     MESSAGES,
     RESPONSES,
     SPECS,
@@ -38,6 +39,7 @@ class Case:
     auth: dict[str, str] = field(
         default_factory=lambda: {"authorization": "Bearer KEY"}
     )
+    auth_for: dict[DialectSpec, dict[str, str]] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
     usage: str = "ask"
     """What a streamed chat does about usage: ask, always or reject."""
@@ -70,7 +72,20 @@ CASES = {
         keyed("google"),
         openai_paths(
             "https://generativelanguage.googleapis.com/v1beta/openai", CHAT, EMBEDDINGS
-        ),
+        )
+        | {
+            GENERATE_CONTENT: "https://generativelanguage.googleapis.com/v1beta"
+            "/models/m:generateContent"
+        },
+        auth_for={GENERATE_CONTENT: {"x-goog-api-key": "KEY"}},
+    ),
+    "google, by way of a relay": Case(
+        keyed("google", baseURL="https://relay.test/gemini/v1beta"),
+        openai_paths("https://relay.test/gemini/v1beta", CHAT, EMBEDDINGS)
+        | {
+            GENERATE_CONTENT: "https://relay.test/gemini/v1beta/models/m:generateContent"
+        },
+        auth_for={GENERATE_CONTENT: {"x-goog-api-key": "KEY"}},
     ),
     "mistral": Case(
         keyed("mistral"),
@@ -130,7 +145,10 @@ CASES = {
         },
         {
             CHAT: "https://us-central1-aiplatform.googleapis.com/v1/projects/my-project"
-            "/locations/us-central1/endpoints/openapi/chat/completions"
+            "/locations/us-central1/endpoints/openapi/chat/completions",
+            GENERATE_CONTENT: "https://us-central1-aiplatform.googleapis.com/v1/projects"
+            "/my-project/locations/us-central1/publishers/google/models"
+            "/gemini-2.5-flash:generateContent",
         },
         model="google/gemini-2.5-flash",
         sent_model="google/gemini-2.5-flash",
@@ -144,8 +162,12 @@ CASES = {
         },
         {
             CHAT: "https://aiplatform.googleapis.com/v1/projects/my-project"
-            "/locations/global/endpoints/openapi/chat/completions"
+            "/locations/global/endpoints/openapi/chat/completions",
+            GENERATE_CONTENT: "https://aiplatform.googleapis.com/v1/projects/my-project"
+            "/locations/global/publishers/google/models/m:generateContent",
         },
+        model="google/m",
+        sent_model="google/m",
     ),
     "azure": Case(
         keyed("azure", resourceName="contoso"),
@@ -336,11 +358,12 @@ def test_request_as_documented(case: Case, dialect: DialectSpec) -> None:
         "content-type": "application/json",
         "user-agent": f"llm-gateway/{__version__}",
         **({"anthropic-version": "2023-06-01"} if dialect is MESSAGES else {}),
-        **case.auth,
+        **case.auth_for.get(dialect, case.auth),
         **case.extra,
     }
     assert headers(out) == expected
-    assert json.loads(out.body)["model"] == case.sent_model
+    named = None if dialect is GENERATE_CONTENT else case.sent_model
+    assert json.loads(out.body).get("model") == named
     assert not out.strip_usage
 
 

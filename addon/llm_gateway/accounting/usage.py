@@ -27,12 +27,16 @@ def read_answer(
 ) -> Usage:
     """The usage of a plain answer: reported, else estimated from its text.
 
-    `unknown` when the body is no JSON object at all.
+    A list is a stream's events in one body. `unknown` when the body is neither.
     """
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         return Usage()
+    if isinstance(answer, list):
+        return _usage_of_events(
+            dialect, answer, reasoning_excluded, bills, prompt_estimate
+        )
     if not isinstance(answer, dict):
         return Usage()
     return usage_of(
@@ -59,6 +63,25 @@ def usage_of(
         return Usage(model=tally.model)
     tally.final = True
     text = 0 if tally.reported else weigh(_content(dialect, answer)).text
+    return tally.usage(prompt_estimate=prompt_estimate, text_bytes=text)
+
+
+def _usage_of_events(
+    dialect: DialectSpec,
+    events: Sequence[object],
+    reasoning_excluded: bool,
+    bills: Sequence[Bill],
+    prompt_estimate: int,
+) -> Usage:
+    tally = UsageCollector(dialect, reasoning_excluded=reasoning_excluded, bills=bills)
+    text = 0
+    found = [event for event in events if isinstance(event, dict)]
+    if not found:
+        return Usage()
+    for event in found:
+        tally.add(event)
+        text += weigh(_content(dialect, event)).text
+    tally.final = True
     return tally.usage(prompt_estimate=prompt_estimate, text_bytes=text)
 
 

@@ -34,7 +34,8 @@ is made from.
     schema:$schema                  a word of JSON schema is left out
     effort:allowed=low,medium,high  the nearest of these
     thinking:off=forced_tool        the switch is off beside a forced tool
-    thinking:form=type              how it is written where none is there; `enable_thinking`
+    thinking:form=type              how it is written where none is there; `enable_thinking`,
+                                    `level`
     thinking:plain=off              the switch is off unless streamed
     sampling:temperature            left out; `=1`: this value alone; `=no_effort`: unless no
                                     effort is asked for; `=with_none`: but with an explicit none

@@ -18,7 +18,9 @@ MAX_MODELS = 1000
 UNKNOWN_DATE = "1970-01-01T00:00:00Z"
 
 _models = re.compile(r"((?:/[^/]+)*?)/models(?:/(.+))?").fullmatch
-_OTHER_FORM = ("v1beta", "v1alpha", "v1internal")
+_PRIVATE = "v1internal"
+"""Version of an API that is private to a product."""
+_OTHER_FORM = ("v1beta", "v1alpha", _PRIVATE)
 """Versions of Google's own API, whose lists look different."""
 
 
@@ -35,6 +37,20 @@ def asked_model(path: str) -> str | None:
     if found is None or found[1].rpartition("/")[2] in _OTHER_FORM:
         return None
     return unquote(found[2] or "")
+
+
+def listed_model(path: str) -> str | None:
+    """The same, whatever form the list has there."""
+    found = _models(path)
+    if found is None or found[1].rpartition("/")[2] == _PRIVATE:
+        return None
+    return unquote(found[2] or "")
+
+
+def version_of(path: str) -> str:
+    """What stands before `/models`: `v1`, `v1beta`, "" for nothing."""
+    found = _models(path)
+    return found[1].rpartition("/")[2] if found is not None else ""
 
 
 def anthropic_entry(name: str) -> dict[str, object]:

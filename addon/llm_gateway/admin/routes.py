@@ -33,6 +33,8 @@ from llm_gateway.admin.model_lists import (
     anthropic_entry,
     anthropic_page,
     asked_model,
+    listed_model,
+    version_of,
 )
 from llm_gateway.admin.simulated_usage import simulate
 from llm_gateway.app.state import LEVELS, AppState
@@ -42,11 +44,14 @@ from llm_gateway.dialects import (
     DialectSpec,
     RequestError,
     is_request_path,
+    lists_models_as,
     match,
     models_list,
     plain_path,
     spoken_with,
+    unrouted,
 )
+from llm_gateway.dialects.spec import ModelLists
 from llm_gateway.domain import Decision, Dialect
 from llm_gateway.frozen import frozen
 from llm_gateway.ledger.reports import BadParameter, usage_historical
@@ -133,6 +138,10 @@ class AdminRoutes:
         method = "GET" if asked.method == "HEAD" else asked.method
         found = _route(asked.method, asked.path) or _route(method, asked.path)
         if found is None:
+            if other := unrouted(asked.path):
+                spoken, message = other
+                body = spoken.error_body(501, "not_routed", message)
+                return LocalResponse(501, body)
             known = _methods(asked.path)
             if known:
                 return failure(
@@ -178,6 +187,10 @@ class AdminRoutes:
 
     def models(self, asked: AdminRequest) -> LocalResponse:
         """The list, or one of it; aliases have an entry of their own, too."""
+        name = listed_model(asked.path)
+        own = lists_models_as(version_of(asked.path), asked.headers)
+        if own is not None:
+            return self._own_models(*own, name or "", asked.query)
         name = asked_model(asked.path)
         spoken = spoken_with(asked.headers)
         anthropic = spoken is not DEFAULT
@@ -199,6 +212,29 @@ class AdminRoutes:
             return answer_json(anthropic_entry(name))
         [only] = json.loads(models_list([name]))["data"]
         return answer_json(only)
+
+    def _own_models(
+        self,
+        spoken: DialectSpec,
+        lists: ModelLists,
+        name: str,
+        query: Mapping[str, str],
+    ) -> LocalResponse:
+        """The list, or one of it, in a dialect's own form."""
+        if not name:
+            try:
+                return answer_json(
+                    lists.page(self.runtime.catalog.model_names(), query)
+                )
+            except ValueError as e:
+                body = spoken.error_body(400, "invalid_request", str(e))
+                return LocalResponse(400, body)
+        if not any(self.runtime.catalog.names.match_tiers(name)):
+            message = f"The model {name!r} does not exist here."
+            return LocalResponse(
+                404, spoken.error_body(404, "model_not_found", message)
+            )
+        return answer_json(lists.entry(name))
 
     async def usage_current(self, asked: AdminRequest) -> LocalResponse:
         return answer_json(await current_usage(self.runtime, self.runtime.clock()))
@@ -405,7 +441,7 @@ def _route(method: str, path: str) -> Route | None:
     if found is None and method == "GET":
         if path.startswith(USAGE_MODEL):
             return USAGE_OF_MODEL
-        if asked_model(path) is not None:
+        if listed_model(path) is not None:
             return MODELS
     return found
 

@@ -23,6 +23,7 @@ from llm_gateway.dialects.answer_model import renamed_answer
 from llm_gateway.dialects.chat import CHAT
 from llm_gateway.dialects.completions import COMPLETIONS
 from llm_gateway.dialects.embeddings import EMBEDDINGS
+from llm_gateway.dialects.generate_content import GENERATE_CONTENT
 from llm_gateway.dialects.messages import MESSAGES
 from llm_gateway.dialects.model_list import models_list
 from llm_gateway.dialects.paths import plain_path
@@ -34,7 +35,7 @@ from llm_gateway.dialects.provider_errors import (
 )
 from llm_gateway.dialects.request_body import RequestBody, RequestError, read, written
 from llm_gateway.dialects.responses import RESPONSES
-from llm_gateway.dialects.spec import DialectSpec
+from llm_gateway.dialects.spec import DialectSpec, ModelLists
 from llm_gateway.domain import Dialect
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "error_in",
     "first_of",
     "is_request_path",
+    "lists_models_as",
     "match",
     "match_stored",
     "match_subpath",
@@ -59,11 +61,12 @@ __all__ = [
     "renamed_answer",
     "spoken_with",
     "translations",
+    "unrouted",
     "word_of",
     "written",
 ]
 
-_ROWS = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES)
+_ROWS = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES, GENERATE_CONTENT)
 
 _specs: dict[Dialect, DialectSpec] = {}
 SPECS: Mapping[Dialect, DialectSpec] = MappingProxyType(_specs)
@@ -160,11 +163,36 @@ def match_stored(method: str, path: str) -> StoredPath | None:
     return None
 
 
+def unrouted(path: str) -> tuple[DialectSpec, str] | None:
+    """The dialect whose API has this path, though it is not routed, and what to tell who
+    asks for it. None: nobody's."""
+    path = plain_path(path)
+    for spec in _specs.values():
+        if spec.unrouted is not None and spec.unrouted.paths.fullmatch(path):
+            return spec, f"{path[:100]} {spec.unrouted.message}"
+    return None
+
+
 def is_request_path(path: str) -> bool:
-    """The path (lower case, no query) ends as one that a dialect is asked at."""
-    return path.endswith(_request_ends) or any(
-        match_stored(method, path) for method in ("GET", "POST", "DELETE")
+    """The path (lower case, no query) ends as one that a dialect is asked at, or is
+    another one of its API."""
+    return (
+        path.endswith(_request_ends)
+        or any(match_stored(method, path) for method in ("GET", "POST", "DELETE"))
+        or unrouted(path) is not None
     )
+
+
+def lists_models_as(
+    version: str, headers: Container[str]
+) -> tuple[DialectSpec, ModelLists] | None:
+    """Whose form a list of models has: `version` stands before `/models` in its path.
+    None: nobody's own."""
+    for spec in _specs.values():
+        lists = spec.model_lists
+        if lists is not None and (version in lists.versions or lists.header in headers):
+            return spec, lists
+    return None
 
 
 def spoken_with(headers: Container[str]) -> DialectSpec:

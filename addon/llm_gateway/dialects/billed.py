@@ -58,7 +58,7 @@ def billed(usage: Counts, bills: Sequence[Bill]) -> int | None:
     return found
 
 
-_TARIFF = frozenset({"service_tier", "speed", "inference_geo"})
+_TARIFF = frozenset({"service_tier", "serviceTier", "speed", "inference_geo"})
 """Members that name the tariff that was served."""
 
 
@@ -67,8 +67,12 @@ def tariff(usage: Counts, answer: Counts) -> Tariff:
     if _TARIFF.isdisjoint(usage) and _TARIFF.isdisjoint(answer):
         return ()
     found = []
-    for name in sorted(_TARIFF):
-        value = usage.get(name, answer.get(name))
+    for name, kin in (
+        ("service_tier", "serviceTier"),
+        ("speed", "speed"),
+        ("inference_geo", "inference_geo"),
+    ):
+        value = usage.get(name, answer.get(name, usage.get(kin)))
         if isinstance(value, str) and (word := value[:40].lower()) not in STANDARD:
             found.append((name, word))
     return tuple(found)

@@ -7,6 +7,7 @@ them means is a column of the provider's row (`providers/paid_extras.py`).
 What this file does not know: any provider, any price.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
 from llm_gateway.dialects.prompt_size import PromptSize
@@ -35,6 +36,9 @@ MEMBERS = frozenset(
         "speed",
         "inference_geo",
         "modalities",
+        "serviceTier",
+        "generationConfig",
+        "generation_config",
     }
 )
 """Top-level members that are looked at."""
@@ -44,6 +48,9 @@ MOST = 64
 """Extras of one body that are told apart."""
 _CLIENT_TOOLS = frozenset({"function", "custom"})
 """Run by the client, everywhere: nobody bills them."""
+_DECLARATIONS = frozenset({"functionDeclarations", "function_declarations"})
+"""The same, where a tool has its kinds for names of members."""
+_humps = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 def extras(
@@ -65,8 +72,8 @@ def extras(
     if cached:
         found["cache_control", cached] = Extra("cache_control", cached)
     for member in sorted(named):
-        for word, times in _words(member, values[member]):
-            found.setdefault((member, word), Extra(member, word, times))
+        for name, word, times in _said(member, values[member]):
+            found.setdefault((name, word), Extra(name, word, times))
             if len(found) >= MOST:
                 return tuple(found.values())
     for word, times in _tools(later):
@@ -81,6 +88,19 @@ def _later_tools(items: object) -> list[object]:
         if isinstance(item, dict) and isinstance(tools := item.get("tools"), list):
             found += tools
     return found
+
+
+def _said(member: str, value: object) -> Iterator[tuple[str, str, int]]:
+    """(member as the tables name it, word, times)."""
+    if member == "serviceTier":
+        member = "service_tier"
+    elif member in ("generationConfig", "generation_config"):
+        if not isinstance(value, dict):
+            return
+        value = value.get("responseModalities", value.get("response_modalities"))
+        member = "modalities"
+    for word, times in _words(member, value):
+        yield member, word, times
 
 
 def _words(member: str, value: object) -> Iterator[tuple[str, int]]:
@@ -112,10 +132,14 @@ def _tools(value: object) -> Iterator[tuple[str, int]]:
             todo.extend(inner)  # a namespace of tools
         kind = tool.get("type")
         if kind is None:
-            # Anthropic's client tools have no type; Gemini's have their kind for a name.
+            # Anthropic's client tools have no type; Gemini's have their kinds for names.
             if "name" in tool or "function" in tool:
                 continue
-            kind = next((k for k in tool if isinstance(k, str)), "")
+            kinds = [k for k in tool if k not in _DECLARATIONS]
+            if kinds or not tool:
+                for name in kinds or [""]:
+                    yield _humps.sub("_", str(name))[:WORD].lower(), 1
+            continue
         if not isinstance(kind, str) or kind in _CLIENT_TOOLS:
             continue
         most = tool.get("max_uses")
@@ -140,5 +164,14 @@ def thinking_budget(values: Values) -> int:
             budget = inner.get(name)
             if type(budget) is int and budget > 0:
                 return budget
+    for member, inner, name in (
+        ("generationConfig", "thinkingConfig", "thinkingBudget"),
+        ("generation_config", "thinking_config", "thinking_budget"),
+    ):
+        outer = values.get(member)
+        config = outer.get(inner) if isinstance(outer, dict) else None
+        budget = config.get(name) if isinstance(config, dict) else None
+        if type(budget) is int and budget > 0:
+            return budget
     budget = values.get("thinking_budget")
     return budget if type(budget) is int and budget > 0 else 0

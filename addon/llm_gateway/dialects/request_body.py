@@ -82,7 +82,8 @@ class RequestBody:
         edits: list[tuple[int, int, bytes]] = []
         added: list[bytes] = []
         names = {m.key for m in self.members}
-        drop = drop - {"model"}
+        if self.dialect.model_place is ModelPlace.BODY:
+            drop = drop - {"model"}
         if model is not None and "model" not in names:
             added.append(b'"model":' + json.dumps(model).encode())
         elif model is not None and model != self.ask.model:
@@ -147,11 +148,18 @@ class RequestBody:
         """The edits after which nothing asks for more than `most` tokens."""
         value = str(most).encode()
         edits = []
+        limits = self.dialect.output_limits
         for m in self.members:
-            if m.key in self.dialect.output_limits and m.key not in drop:
+            if m.key in drop:
+                continue
+            if m.key in limits:
                 asked = count(json.loads(self.raw[m.start : m.end]))
                 if not 0 <= asked <= most:
                     edits.append((m.start, m.end, value))
+                continue
+            inside = f"{m.key}."
+            if names := [n[len(inside) :] for n in limits if n.startswith(inside)]:
+                edits += _lowered_inside(self.raw, m, names, most)
         return edits
 
     def _bounded(
@@ -159,10 +167,7 @@ class RequestBody:
     ) -> Mapping[str, object]:
         """The same, where nothing asks for more than `most` tokens."""
         limits = self.dialect.output_limits
-        return {
-            k: most if k in limits and not 0 <= count(v) <= most else v
-            for k, v in replace.items()
-        }
+        return {k: _bounded(k, v, limits, most) for k, v in replace.items()}
 
     def _usage_asked(self) -> tuple[int, int, bytes] | None:
         """The edit after which `stream_options` asks for usage; None: there is none."""
@@ -205,6 +210,35 @@ class RequestBody:
         return cuts
 
 
+def _bounded(name: str, value: object, limits: tuple[str, ...], most: int) -> object:
+    """A member's new value, or the one inside it, no larger than `most`."""
+    if name in limits:
+        return value if 0 <= count(value) <= most else most
+    if not isinstance(value, dict):
+        return value
+    too_much = {
+        k: most
+        for k, v in value.items()
+        if f"{name}.{k}" in limits and not 0 <= count(v) <= most
+    }
+    return value | too_much if too_much else value
+
+
+def _lowered_inside(
+    raw: bytes, outer: Member, names: list[str], most: int
+) -> list[tuple[int, int, bytes]]:
+    """The same for members of a top-level object."""
+    try:
+        inner, values = scan(raw[outer.start : outer.end].decode())
+    except NotAnObject:
+        return []
+    return [
+        (outer.start + m.start, outer.start + m.end, str(most).encode())
+        for m, value in zip(inner, values, strict=True)
+        if m.key in names and not 0 <= count(value) <= most
+    ]
+
+
 def read(
     dialect: DialectSpec, body: bytes, *, path: str = ""
 ) -> RequestBody | RequestError:
@@ -233,7 +267,9 @@ def read(
     else:
         said = dialect.read_path(path)
         model = said.model
-    if (problem := _bad_model(model)) or (problem := _bad_numbers(dialect, values)):
+    if (problem := _bad_model(dialect, model)) or (
+        problem := _bad_numbers(dialect, values)
+    ):
         return problem
     cached = ""
     if b'"cache_control"' in body:
@@ -242,7 +278,13 @@ def read(
     return RequestBody(dialect, ask, body, tuple(members))
 
 
-def _bad_model(model: object) -> RequestError | None:
+def _bad_model(dialect: DialectSpec, model: object) -> RequestError | None:
+    if model is None and dialect.model_place is ModelPlace.PATH:
+        form = dialect.path.replace("{model}", "NAME")
+        form = form.replace(
+            "{action}", dialect.actions[0].word if dialect.actions else ""
+        )
+        return _bad(f"The path names no model; write e.g. {form}.", "model")
     if model is None:
         return _bad('`model` is missing; write e.g. "model": "gpt-4o-mini".', "model")
     if not isinstance(model, str) or not model:
@@ -305,7 +347,11 @@ def _is_count(value: object) -> bool:
 def _twice(dialect: DialectSpec, members: list[Member]) -> str | None:
     seen: set[str] = set()
     for m in members:
-        if m.key in seen and (m.key in _READ or m.key in dialect.counts):
+        if m.key in seen and (
+            m.key in _READ
+            or m.key in dialect.counts
+            or any(name.startswith(f"{m.key}.") for name in dialect.output_limits)
+        ):
             return m.key
         seen.add(m.key)
     return None

@@ -10,7 +10,7 @@ They get what a stranger sent (parsed JSON, raw bytes) and never raise on it.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from re import Pattern
@@ -78,6 +78,28 @@ class UsageEvent(NamedTuple):
     """The event holds usage and nothing else."""
 
 
+class Unrouted(NamedTuple):
+    """Paths of the same API that are not routed, and what a client of the base URL is
+    told who asks for one."""
+
+    paths: Pattern[str]
+    """Whole paths, without their query."""
+    message: str
+    """Follows the path: `is not routed here: …`."""
+
+
+class ModelLists(NamedTuple):
+    """The list of models in the dialect's own form, at paths that end in `/models`."""
+
+    versions: frozenset[str]
+    """What stands before `/models` where nobody else's list is meant: `v1beta`."""
+    header: str
+    """One that only its clients send, at whatever path."""
+    page: Callable[[Sequence[str], Mapping[str, str]], dict[str, object]]
+    """(names, query) -> a page. Raises ValueError, with what to write instead."""
+    entry: Callable[[str], dict[str, object]]
+
+
 class Stored(NamedTuple):
     """Answers that a provider keeps: they are asked for again below the dialect's path."""
 
@@ -130,6 +152,7 @@ class DialectSpec:
     """Requests that are routed with it, take no tokens and cost nothing, as counting
     tokens: end of the client's path -> what follows `path` upstream (`/count_tokens`), or
     `:WORD`, which stands in place of `{action}`."""
+    unrouted: Unrouted | None = None
     count_answer: Callable[[int], bytes] | None = None
     """(tokens) -> body of an answer to a request at one of its `free_paths` that counts
     them, where nobody can be asked. None: there is none."""
@@ -138,6 +161,11 @@ class DialectSpec:
     for the name that is sent, `{action}` for the word in `actions`."""
     actions: tuple[Action, Action] | None = None
     """Of a plain and of a streamed request, where the path tells them apart."""
+    array_unless: str = ""
+    """What the query of a client holds that takes server-sent events: without it, a stream
+    is a JSON array of them. "": streams are always events."""
+    model_lists: ModelLists | None = None
+    """None: the list of models has no form of its own in it."""
     model_place: ModelPlace = ModelPlace.BODY
     read_path: Callable[[str], PathInfo] = deployment_in
     """Asked when the path names the model, or may."""
@@ -151,7 +179,8 @@ class DialectSpec:
     counts: tuple[str, ...] = COUNTS
     """Top-level members that have to be whole numbers, and are given once."""
     output_limits: tuple[str, ...] = OUTPUT_LIMITS
-    """Top-level members that bound the answer's tokens: what is lowered to fit."""
+    """Members that bound the answer's tokens: what is lowered to fit. At the top, or one
+    level further down: `generationConfig.maxOutputTokens`."""
     least_output: int = 1
     """The smallest bound that is taken there."""
     schemas: frozenset[str] = SCHEMAS
@@ -265,8 +294,10 @@ class DialectSpec:
     def _faults(self) -> list[str]:
         """What is wrong with this row by itself."""
         faults = []
-        if not re.fullmatch("[a-z][a-z0-9_-]*", self.name):
-            faults.append("`name` is no word; write lower-case letters, e.g. 'chat'")
+        if not re.fullmatch("[a-z][A-Za-z0-9_-]*", self.name):
+            faults.append(
+                "`name` is no word; write letters, the first a small one, e.g. 'chat'"
+            )
         if not self.ends:
             faults.append("`ends` is empty; write what its paths end in")
         places = (*self.ends, *self.foreign_ends, *self.free_paths)

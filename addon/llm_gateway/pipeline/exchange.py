@@ -39,6 +39,7 @@ from llm_gateway.providers.upstream import Upstream
 from llm_gateway.routing.failure_policy import FailedAttempt
 from llm_gateway.routing.state import tightest
 from llm_gateway.streaming.answer_meter import AnswerMeter
+from llm_gateway.streaming.json_array import JsonArray
 from llm_gateway.streaming.stream_meter import StreamMeter
 from llm_gateway.translation.translator import AnswerTranslator
 
@@ -149,6 +150,8 @@ class Exchange:
     """The next attempt takes a new connection: a kept one turned out closed."""
     meter: StreamMeter | AnswerMeter | None = None
     """Of an answer that streams by."""
+    array: JsonArray | None = None
+    """Of a stream whose client takes one JSON array of its events."""
     truncated_by: str = ""
     """How the upstream broke off after content went out."""
     finished: bool = False

@@ -63,7 +63,6 @@ from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.pipeline.stored_answers import StoredAnswers, StoredRequest
 from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.routing.selection import same_embedding_model
-from llm_gateway.streaming import generate_content
 from llm_gateway.transport.attempt_policy import Action, Failure
 from llm_gateway.transport.local_response import (
     LocalResponse,
@@ -448,15 +447,9 @@ class RequestHandler:
             self.runtime, host or flow.request.host, dialect, body, identity
         )
         started = asyncio.get_running_loop().time()
-        native = None
-        if dialect is None:
-            native = generate_content.model_in(flow.request.method, flow.request.path)
-            record.requested_model = native or ""
         line = flow.request.method, flow.request.path
         fetched = None if dialect else self.runtime.background.fetches(*line)
-        passage = PassthroughRequest(
-            flow, record, started, dialect, body, native, fetched
-        )
+        passage = PassthroughRequest(flow, record, started, dialect, body, fetched)
         self.exchanges[flow] = passage
         self.passing.begin(passage)
 

@@ -24,7 +24,6 @@ from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.pipeline.settlement import metered, overheard
 from llm_gateway.providers.hosts import matches
 from llm_gateway.providers.registry import TYPES
-from llm_gateway.streaming import generate_content
 from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.content_coding import (
     WHOLE_BYTES,
@@ -93,8 +92,6 @@ class PassthroughRequest:
     dialect: DialectSpec | None = None
     """None: not one of the requests that are routed (files, audio, images …)."""
     body: RequestBody | None = None
-    native: str | None = None
-    """The model that a path of Gemini's own API names; None: it is another path."""
     fetched: str | None = None
     """The id of an answer made in the background, which this one fetches."""
     meter: StreamMeter | AnswerMeter | None = None
@@ -143,7 +140,7 @@ class Passthrough:
         passage.first_byte = asyncio.get_running_loop().time()
         passage.record.status = response.status_code
         response.stream = True
-        seen = passage.dialect or passage.native or passage.fetched
+        seen = passage.dialect or passage.fetched
         if seen is None:
             return
         streamed = "event-stream" in response.headers.get("content-type", "")
@@ -268,8 +265,6 @@ class Passthrough:
         body = passage.copy.whole() if passage.copy is not None else b""
         if not body:
             return None
-        if passage.native is not None:
-            return generate_content.read_answer(body)
         name = passage.fetched
         dialect = self.runtime.background.dialect_of(name) if name else None
         if dialect is None:
@@ -301,5 +296,7 @@ def _bills(host: str) -> tuple[Bill, ...]:
 
 def native(host: str) -> DialectSpec:
     """The dialect that apps of this host speak first, and expect errors in."""
-    rows = (row for row in TYPES.values() if matches(host, row.hosts))
-    return next((SPECS[name] for row in rows for name in row.paths), DEFAULT)
+    for row in TYPES.values():
+        if matches(host, row.hosts) and row.paths:
+            return SPECS[row.native or next(iter(row.paths))]
+    return DEFAULT

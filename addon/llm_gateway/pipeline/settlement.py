@@ -37,6 +37,7 @@ from llm_gateway.pipeline.response_headers import common_headers, passed_headers
 from llm_gateway.routing.state import name_key
 from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.content_coding import BadCoding, Decoder, decoded, decoder
+from llm_gateway.streaming.json_array import JsonArray, as_array
 from llm_gateway.streaming.stream_meter import StreamMeter
 from llm_gateway.translation.translator import AnswerTranslator
 from llm_gateway.transport.attempt_policy import plan_of
@@ -98,9 +99,10 @@ class Settlement:
         )
         # Events may be taken out or put in: the length is not the provider's.
         response.headers.pop("content-length", None)
+        array = exchange.array = array_for(exchange)
         if undone is None:
             response.stream = metered(meter, lambda: self._tail(exchange))
-        elif renames or attempt.adapted.restore is not None:
+        elif renames or attempt.adapted.restore is not None or array is not None:
             # What is changed cannot stay compressed.
             response.headers.pop("content-encoding", None)
             through = metered(meter, lambda: self._tail(exchange))
@@ -110,6 +112,9 @@ class Settlement:
             attempt.mended = set()  # it reaches the client as it is compressed
             if (plan := plan_of(exchange.flow)) is not None:
                 plan.truncation_tail = None  # plain words cannot follow compressed ones
+        if array is not None:
+            response.headers["content-type"] = "application/json"
+            response.stream = as_array(array, response.stream)
 
     def _stream_meter(
         self,
@@ -162,6 +167,10 @@ class Settlement:
                 bills=attempt.upstream.type_info.bills,
             )
             through = translated_answers.collected(meter, translator)
+        array = exchange.array = array_for(exchange)
+        if array is not None:
+            response.headers["content-type"] = "application/json"
+            through = as_array(array, through)
         response.stream = through if undone is None else undoing(undone, through)
 
     def _streams_by(
@@ -191,6 +200,11 @@ class Settlement:
 
     def truncation_event(self, exchange: Exchange, message: str) -> bytes:
         """The stream died after content went out: what the client is told."""
+        told = self._told(exchange, message)
+        array = exchange.array
+        return told if array is None else array.feed(told) + array.finish()
+
+    def _told(self, exchange: Exchange, message: str) -> bytes:
         meter, how = exchange.meter, exchange.truncated_by or message
         translator = exchange.attempt.translator if exchange.attempt else None
         if meter is None:
@@ -588,6 +602,18 @@ def _cut_short(dialect: DialectSpec, how: str) -> bytes:
 
 def _ended_early(how: str) -> str:
     return f"The provider's stream ended before its end ({how})."
+
+
+def array_for(exchange: Exchange) -> JsonArray | None:
+    """Its client takes a stream as a JSON array; None: as events."""
+    events = exchange.dialect.array_unless
+    if (
+        not events
+        or not exchange.call.ask.stream
+        or events in exchange.query.split("&")
+    ):
+        return None
+    return JsonArray()
 
 
 def metered(

@@ -19,6 +19,7 @@ from llm_gateway.dialects import (
     translations,
     written,
 )
+from llm_gateway.dialects.spec import ModelPlace
 from llm_gateway.domain import Candidate, Dialect, Offer
 from llm_gateway.pipeline.adapting import known_quirks
 from llm_gateway.pipeline.exchange import Exchange
@@ -90,10 +91,13 @@ def _translated(
     source, target = exchange.dialect.codecs, spec.codecs
     assert source is not None
     assert target is not None
-    found = translate_request(source, target, exchange.form.values(), about)
+    ask = exchange.call.ask
+    said = exchange.form.values()
+    if exchange.dialect.model_place is ModelPlace.PATH:
+        said = {**said, "model": ask.model, "stream": ask.stream}
+    found = translate_request(source, target, said, about)
     if isinstance(found, CannotCarry):
         return str(found)
-    ask = exchange.call.ask
     body = read(
         spec, written(found.body), path=_path(spec, about.model, streamed=ask.stream)
     )

@@ -16,6 +16,7 @@ from llm_gateway.dialects.billed import Bill
 from llm_gateway.dialects.chat import CHAT as _chat
 from llm_gateway.dialects.completions import COMPLETIONS as _completions
 from llm_gateway.dialects.embeddings import EMBEDDINGS as _embeddings
+from llm_gateway.dialects.generate_content import GENERATE_CONTENT as _generate_content
 from llm_gateway.dialects.messages import MESSAGES as _messages
 from llm_gateway.dialects.responses import RESPONSES as _responses
 from llm_gateway.domain import Dialect, Metric, Reset, Window
@@ -25,6 +26,7 @@ StreamUsage = Literal["ask", "always", "reject"]
 
 CHAT, COMPLETIONS, EMBEDDINGS = _chat.name, _completions.name, _embeddings.name
 RESPONSES, MESSAGES = _responses.name, _messages.name
+GENERATE_CONTENT = _generate_content.name
 """Names of the dialects, for the rows."""
 
 
@@ -81,10 +83,16 @@ class ProviderType:
     """Stands before the dialect's path; `{key}` is filled from the config. Empty: the
     config has to give `baseURL`."""
     paths: Mapping[Dialect, str] = field(default_factory=dict)
-    """Path after the base for each dialect it speaks."""
+    """Path after the base for each dialect it speaks. `{model}` stands for the name that is
+    sent; with `{publisher}` before it, for what follows the name's slash."""
     bases: Mapping[Dialect, str] = field(default_factory=dict)
     """Dialects that are spoken beside the base URL: what stands in place of its path, on
     hosts whose base has the path of `base_url` (`/anthropic/v1` for `/v1`)."""
+    cut_base: Mapping[Dialect, str] = field(default_factory=dict)
+    """Dialects that are spoken above the base URL: the end of its path that theirs has not
+    (`/openai`). A base without that end stays whole."""
+    native: Dialect | None = None
+    """What apps of its hosts speak first, and expect errors in; None: the first of `paths`."""
     auth: str = "bearer"
     """`bearer`, `none`, or the header that carries the key."""
     auth_for: Mapping[Dialect, str] = field(default_factory=dict)

@@ -13,12 +13,16 @@ from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.domain import Dialect
 from llm_gateway.providers import (
     quirk_rows_chat,
+    quirk_rows_generate_content,
     quirk_rows_messages,
     quirk_rows_responses,
 )
 from llm_gateway.providers.quirk_row import QuirkRow
 
-ROWS: tuple[QuirkRow, ...] = (*quirk_rows_chat.ROWS,)
+ROWS: tuple[QuirkRow, ...] = (
+    *quirk_rows_chat.ROWS,
+    *quirk_rows_generate_content.ROWS,
+)
 
 
 TABLES = {

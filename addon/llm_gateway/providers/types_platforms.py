@@ -11,6 +11,7 @@ from llm_gateway.providers.provider_type import (
     CHAT,
     COMPLETIONS,
     EMBEDDINGS,
+    GENERATE_CONTENT,
     MESSAGES,
     OPENAI,
     RESPONSES,
@@ -28,7 +29,11 @@ PLATFORMS = (
         "Google Vertex AI",
         "https://{location}-aiplatform.googleapis.com/v1/projects/{project}"
         "/locations/{location}/endpoints/openapi",
-        speaks(CHAT),
+        {
+            **speaks(CHAT),
+            GENERATE_CONTENT: "/publishers/{publisher}/models/{model}:{action}",
+        },
+        cut_base={GENERATE_CONTENT: "/endpoints/openapi"},
         credential="token",
         limit_headers="google",
         maker="google",

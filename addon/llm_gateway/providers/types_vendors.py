@@ -6,10 +6,11 @@ Facts only; their meaning is in `row.py`, the whole table in `table.py`.
 from llm_gateway.dialects.billed import Bill
 from llm_gateway.domain import Reset
 from llm_gateway.providers import free_tiers
-from llm_gateway.providers.paid_extras import Paid
+from llm_gateway.providers.paid_extras import Paid, Unpaid
 from llm_gateway.providers.provider_type import (
     CHAT,
     EMBEDDINGS,
+    GENERATE_CONTENT,
     MESSAGES,
     OPENAI,
     ProviderType,
@@ -82,7 +83,17 @@ LABS = (
         "google",
         "Google AI Studio (Gemini)",
         "https://generativelanguage.googleapis.com/v1beta/openai",
-        speaks(CHAT, EMBEDDINGS),
+        speaks(CHAT, EMBEDDINGS, GENERATE_CONTENT),
+        cut_base={GENERATE_CONTENT: "/openai"},
+        native=GENERATE_CONTENT,
+        auth_for={GENERATE_CONTENT: "x-goog-api-key"},
+        unpaid=(
+            Unpaid(
+                "tools",
+                ("code_execution", "url_context"),
+                "billed as tokens only: ai.google.dev, code execution, URL context (2026)",
+            ),
+        ),
         limit_headers="google",
         maker="google",
         day=_PACIFIC,

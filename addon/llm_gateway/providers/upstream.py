@@ -239,6 +239,8 @@ def _bases(
     provider: Provider, row: ProviderType, origin: Origin
 ) -> Mapping[Dialect, str]:
     """Those of the row, where the address is laid out as the row's own is."""
+    if row.cut_base:
+        return {d: origin.path.removesuffix(end) for d, end in row.cut_base.items()}
     if not row.bases or origin.path != parse_base_url(row.base_url).path:
         return {}
     if provider.dialects is None:

@@ -286,6 +286,11 @@ def _path(
         query = "&".join(filter(None, (action.query, query)))
     if client_query and upstream.type_info.forwarded_query:
         query = _merged(query, client_query, upstream.type_info.forwarded_query)
+    if "{publisher}" in path:
+        publisher, _, model = model.rpartition("/")
+        path = path.replace("{publisher}", quote(publisher, safe=""))
+    if "/models/{model}" in path:
+        model = model.removeprefix("models/")  # as lists of models have it
     path = path.replace("{model}", quote(model, safe=""))
     return f"{path}{below}{'?' if query else ''}{query}"
 
@@ -315,6 +320,8 @@ def _body(
     """The body that leaves, and whether its usage chunk is ours to take out."""
     row = upstream.type_info
     drop = drop | row.drops | adapted.dropped
+    if dialect.model_place is ModelPlace.PATH:
+        drop |= {"model"}  # the path has it, and it may be another one there
     if row.stream_usage == "reject":
         drop |= {"stream_options"}
     ask_usage = (

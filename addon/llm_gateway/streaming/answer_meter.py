@@ -24,7 +24,7 @@ WHOLE = 1 << 20
 ENDS = 1 << 16
 """Bytes that are kept of either end of a larger one."""
 
-_model = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
+_NAMED = rb'"%b"\s*:\s*"([^"\\]{1,200})"'
 
 
 class AnswerMeter:
@@ -107,8 +107,10 @@ class AnswerMeter:
             return Usage()
         member = json.loads(self.dialect.usage_key)
         answer: dict[str, object] = {member: said}
-        if named := _model.search(first) or _model.search(last):
-            answer["model"] = named[1].decode("utf-8", "replace")
+        model = self.dialect.model_member
+        names = re.compile(_NAMED % re.escape(model.encode()))
+        if named := names.search(first) or names.search(last):
+            answer[model] = named[1].decode("utf-8", "replace")
         found = usage_of(
             self.dialect,
             answer,

@@ -8,12 +8,12 @@ kind stand, and how much lay between. Knows no dialect; never raises on what was
 import json
 import re
 from collections.abc import Iterator, Mapping
+from re import Pattern
 
 from llm_gateway.streaming.sse import first_boundary
 
 EDGE = 1 << 16
 
-_USAGE = re.compile(r'"usage"\s*:\s*(?=\{)')
 _KIND = re.compile(
     rb'(?:^event:\s*([\w.]+)\s*$|^data:\s*\{\s*(?:"sequence_number"\s*:\s*\d+\s*,\s*)?'
     rb'"type"\s*:\s*"([\w.]+)"|"type"\s*:\s*"([\w.]+)"\s*\}\s*\Z)',
@@ -53,13 +53,13 @@ class LargeEvent:
                 return (found[1] or found[2] or found[3]).decode()
         return ""
 
-    def usages(self) -> Iterator[Mapping[str, object]]:
-        """Every usage object at its two ends."""
+    def usages(self, begins: Pattern[bytes]) -> Iterator[Mapping[str, object]]:
+        """Every usage object at its two ends; `begins` ends with its brace."""
         for edge in self.edges:
-            text = edge.decode("utf-8", "replace")
-            for found in _USAGE.finditer(text):
+            for found in begins.finditer(edge):
+                text = edge[found.end() - 1 :].decode("utf-8", "replace")
                 try:
-                    value, _ = _reader.raw_decode(text, found.end())
+                    value, _ = _reader.raw_decode(text)
                 except (ValueError, RecursionError):
                     continue
                 if isinstance(value, dict):

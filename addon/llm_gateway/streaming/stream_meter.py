@@ -162,16 +162,19 @@ class StreamMeter:
 
     def _skim(self, large: LargeEvent) -> None:
         """Read what can be read of an event without its middle."""
-        for usage in large.usages():
-            self._tally.add({"type": large.kind, "usage": usage})
+        member = json.loads(self._usage_key)
+        ended = (end := self._end) is not None and (
+            end.reason is not None and any(map(end.reason.search, large.edges))
+        )
+        for usage in large.usages(self._dialect.usage_object):
+            self._tally.add({"type": large.kind, member: usage})
+            self._tally.final |= ended
         texts = self._texts(large.head)
         self._text_bytes += sum(map(len, texts))
         if self._dialect.open_text.search(large.head):
             self._text_bytes += large.between
-        if (end := self._end) is not None and not self._ended:
-            self._ended = end.is_last({"type": large.kind}) or (
-                end.reason is not None and any(map(end.reason.search, large.edges))
-            )
+        if end is not None and not self._ended:
+            self._ended = ended or end.is_last({"type": large.kind})
 
     def blind(self) -> None:
         """What follows cannot be read: bytes pass, and nothing is said about them."""

@@ -32,6 +32,11 @@ PARTS: Mapping[str, PartName] = {
     "item_reference": PartName.STATE,
     "compaction_summary": PartName.COMPACTION,
     "compaction_trigger": PartName.COMPACTION,
+    # generateContent
+    "executableCode": PartName.SERVER_CALL,
+    "codeExecutionResult": PartName.SERVER_CALL,
+    "toolCall": PartName.SERVER_CALL,
+    "toolResponse": PartName.SERVER_CALL,
 }
 MEMBERS: Mapping[str, PartName] = {
     # Messages
@@ -54,6 +59,12 @@ MEMBERS: Mapping[str, PartName] = {
     "metadata": PartName.METADATA,
     # generateContent
     "cachedContent": PartName.STATE,
+    "labels": PartName.METADATA,
+    "responseLogprobs": PartName.LOGPROBS,
+    "responseModalities": PartName.OTHER_OUTPUT,
+    "responseMimeType": PartName.OTHER_OUTPUT,
+    "speechConfig": PartName.OTHER_OUTPUT,
+    "imageConfig": PartName.OTHER_OUTPUT,
 }
 
 

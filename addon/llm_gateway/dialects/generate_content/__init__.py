@@ -1,0 +1,118 @@
+"""Google's generateContent: Gemini's own API, streamed as events or as a JSON array.
+
+    POST …/models/NAME:generateContent         an answer
+    POST …/models/NAME:streamGenerateContent   its events: `?alt=sse`, else a JSON array
+    POST …/models/NAME:countTokens             takes none
+    GET  …/v1beta/models[/NAME]                what can be asked
+
+The path names the model and says whether the answer streams; members may be spelled
+`systemInstruction` or `system_instruction`, as every JSON of a protocol buffer.
+"""
+
+import re
+
+from llm_gateway.dialects.generate_content.adapter import adapt, may_have_marks
+from llm_gateway.dialects.generate_content.answer import (
+    STREAM_END,
+    has_content,
+    holds_answer,
+    is_last,
+)
+from llm_gateway.dialects.generate_content.codecs import CODECS
+from llm_gateway.dialects.generate_content.errors import error_body, stream_error
+from llm_gateway.dialects.generate_content.kept import (
+    GenerateContentStream,
+    history_calls,
+    read_plain,
+)
+from llm_gateway.dialects.generate_content.model_list import model_entry, model_page
+from llm_gateway.dialects.generate_content.request import (
+    read_conversation,
+    read_path,
+    read_settings,
+)
+from llm_gateway.dialects.generate_content.usage import (
+    find_usage,
+    read_classes,
+    read_usage,
+)
+from llm_gateway.dialects.spec import (
+    Action,
+    DialectSpec,
+    ModelLists,
+    ModelPlace,
+    Unrouted,
+)
+from llm_gateway.dialects.stream_patterns import open_strings, strings
+from llm_gateway.domain import Dialect
+
+TEXT = ("text",)
+"""Members of events that hold text."""
+
+_UNROUTED = Unrouted(
+    re.compile(
+        r".*:(?:embedContent|batchEmbedContents|asyncBatchEmbedContent"
+        r"|batchGenerateContent|batchEmbedText|embedText|generateMessage|generateText"
+        r"|generateAnswer|predict|predictLongRunning|bidiGenerateContent)"
+        r"|(?:/upload)?/v1(?:beta|alpha)?"
+        r"/(?:files|cachedContents|tunedModels|corpora|batches|operations"
+        r"|fileSearchStores|interactions)(?:[/:].*)?"
+        r"|/ws/google\.ai\.generativelanguage\..*",
+        re.IGNORECASE,
+    ),
+    "is not routed here: of Google's API only generateContent, streamGenerateContent, "
+    "countTokens and the list of models are. Embeddings are routed as OpenAI's "
+    "/v1/embeddings; for files, caches, batches and live sessions ask Google itself.",
+)
+
+GENERATE_CONTENT = DialectSpec(
+    name=Dialect("generateContent"),
+    endpoint="Google's /v1beta/models/NAME:generateContent",
+    apps=("Gemini CLI", "google-genai", "LangChain's and AI SDK's Google classes"),
+    ends=(":generateContent", ":streamGenerateContent"),
+    free_paths={":countTokens": ":countTokens"},
+    count_answer=lambda tokens: b'{"totalTokens": %d}' % tokens,
+    unrouted=_UNROUTED,
+    path="/models/{model}:{action}",
+    actions=(Action("generateContent"), Action("streamGenerateContent", "alt=sse")),
+    array_unless="alt=sse",
+    model_place=ModelPlace.PATH,
+    model_lists=ModelLists(
+        versions=frozenset({"v1beta", "v1alpha"}),
+        header="x-goog-api-key",
+        page=model_page,
+        entry=model_entry,
+    ),
+    read_path=read_path,
+    read_conversation=read_conversation,
+    read_settings=read_settings,
+    counts=(),
+    output_limits=(
+        "generationConfig.maxOutputTokens",
+        "generation_config.max_output_tokens",
+    ),
+    schemas=frozenset({"tools", "generationConfig", "generation_config"}),
+    example={"contents": [{"role": "user", "parts": [{"text": "Hello!"}]}]},
+    adapt=adapt,
+    needs_look=may_have_marks,
+    event_has_content=has_content,
+    holds_answer=holds_answer,
+    stream_end=STREAM_END,
+    stream_text=strings(*TEXT),
+    open_text=open_strings(*TEXT),
+    content_member="candidates",
+    model_member="modelVersion",
+    observe=GenerateContentStream,
+    read_plain=read_plain,
+    history_member="contents",
+    history_calls=history_calls,
+    usage_key=b'"usageMetadata"',
+    usage_object=re.compile(rb'"usageMetadata"\s*:\s*\{'),
+    find_usage=find_usage,
+    read_usage=read_usage,
+    usage_whole=is_last,
+    read_classes=read_classes,
+    codecs=CODECS,
+    error_body=error_body,
+    stream_error=stream_error,
+)

@@ -1,0 +1,153 @@
+"""Adapter of generateContent: writes what a provider's quirks ask for into a request.
+
+signature:google      the first call of each of the model's turns has a signature: the
+                      client's, else what was kept, else the documented placeholder
+sampling:temperature  left out of `generationConfig`, or a fixed value
+role:last=user        unfit for a request whose last turn is the model's
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from llm_gateway.adaptation.adapted import Adapted
+from llm_gateway.adaptation.kept_state import CallKey, Recall
+from llm_gateway.adaptation.marked_state import IN_BODY, is_marked
+from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.dialects.conversation import as_list, role_of
+from llm_gateway.dialects.generate_content.kept import call_key
+from llm_gateway.dialects.generate_content.members import (
+    Json,
+    member,
+    objects_in,
+    snake,
+    text_in,
+)
+from llm_gateway.dialects.generate_content.part_reader import PLACEHOLDERS
+from llm_gateway.dialects.request_draft import Draft
+
+PLACEHOLDER = "skip_thought_signature_validator"
+"""Google's own word for a call that another model made."""
+_SAMPLING = (
+    "temperature",
+    "topP",
+    "topK",
+    "presencePenalty",
+    "frequencyPenalty",
+    "seed",
+)
+_SIGNATURES = ("thoughtSignature", "thought_signature")
+_CONFIGS = ("generationConfig", "generation_config")
+
+
+def may_have_marks(raw: bytes) -> bool:
+    """A quick look at the bytes of a body."""
+    return IN_BODY in raw
+
+
+def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapted:
+    draft = Draft(values)
+    for name in quirks.names("member"):
+        if name not in ("contents", *_CONFIGS):
+            draft.drop(name)
+    _sample(draft, quirks)
+    _unmark(draft)
+    contents = as_list(draft.get("contents"))
+    last = contents[-1] if contents else None
+    is_text = role_of(last) == "model" and not _calls(last)
+    if is_text and quirks.value("role", "last") == "user":
+        draft.cannot("does not go on from a text of the assistant")
+    if quirks.value("signature", "google") is not None:
+        _sign(draft, contents, recall)
+    return draft.adapted()
+
+
+def _unmark(draft: Draft) -> None:
+    """Opaque state that we have marked means nothing there, whoever is asked: thoughts go
+    with it, calls and texts stay."""
+    contents = as_list(draft.get("contents"))
+    made = [_unmarked(content) for content in contents]
+    if any(a is not b for a, b in zip(contents, made, strict=True)):
+        draft.put("contents", made, "signature")
+
+
+def _unmarked(content: object) -> object:
+    parts = objects_in(content, "parts")
+    if not isinstance(content, dict) or not any(map(_is_marked, parts)):
+        return content
+    kept = [
+        {k: v for k, v in part.items() if k not in _SIGNATURES}
+        if _is_marked(part)
+        else part
+        for part in parts
+        if not (_is_marked(part) and member(part, "thought") is True)
+    ]
+    return {**content, "parts": kept}
+
+
+def _is_marked(part: Json) -> bool:
+    return is_marked(text_in(part, "thoughtSignature"))
+
+
+def _sample(draft: Draft, quirks: Quirks) -> None:
+    names = quirks.names("sampling")
+    for member in _CONFIGS:
+        config = draft.get(member)
+        if not names or not isinstance(config, dict):
+            continue
+        kept = dict(config)
+        for name in _SAMPLING:
+            if snake(name) not in names or quirks.value("sampling", snake(name)):
+                continue
+            for spelled in {name, snake(name)} & kept.keys():
+                del kept[spelled]
+                draft.put(member, kept, spelled)
+
+
+def _sign(draft: Draft, contents: list[object], recall: Recall) -> None:
+    seen: Counter[CallKey] = Counter()
+    signed: list[object] = []
+    how: dict[str, None] = {}
+    for content in contents:
+        if isinstance(content, dict) and role_of(content) == "model":
+            signed.append(_signed(content, seen, recall, how))
+        else:
+            signed.append(content)
+    for word in how:
+        draft.put("contents", signed, "signature", word)
+
+
+def _signed(
+    content: dict[str, object],
+    seen: Counter[CallKey],
+    recall: Recall,
+    how: dict[str, None],
+) -> dict[str, object]:
+    parts = as_list(content.get("parts"))
+    first, changed = True, False
+    made = []
+    for part in parts:
+        key = call_key(part) if isinstance(part, dict) else None
+        if key is not None and isinstance(part, dict):
+            signature = text_in(part, "thoughtSignature")
+            n = seen[key]
+            seen[key] += 1
+            if not signature or signature in PLACEHOLDERS:
+                kept = recall(key, n) or recall(key._replace(id=""), n)
+                if kept is not None and kept.signature:
+                    signature, word = kept.signature, "as it was given"
+                elif first and not signature:
+                    signature, word = PLACEHOLDER, "the placeholder"
+                else:
+                    word = ""
+                if word:
+                    part = {**part, "thoughtSignature": signature}
+                    part.pop("thought_signature", None)
+                    how[word] = None
+                    changed = True
+            first = False
+        made.append(part)
+    return {**content, "parts": made} if changed else content
+
+
+def _calls(content: object) -> list[Json]:
+    return [p for p in objects_in(content, "parts") if call_key(p) is not None]

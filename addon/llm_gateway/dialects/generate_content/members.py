@@ -1,0 +1,48 @@
+"""Members of generateContent's JSON, in either of their spellings.
+
+Protocol buffers are read with `inlineData` as well as `inline_data`; Google's own examples
+and SDKs write both, sometimes in one body.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+Json = Mapping[str, object]
+
+_humps = re.compile("[A-Z]")
+
+
+@lru_cache(maxsize=256)
+def snake(name: str) -> str:
+    """`inlineData` -> `inline_data`."""
+    return _humps.sub(lambda found: "_" + found[0].lower(), name)
+
+
+def member(value: object, name: str) -> object:
+    """The member of this (camel case) name; None where there is none, or no object."""
+    if not isinstance(value, dict):
+        return None
+    found = value.get(name)
+    return value.get(snake(name)) if found is None else found
+
+
+def object_in(value: object, name: str) -> Json:
+    """The same where it is an object, else an empty one."""
+    found = member(value, name)
+    return found if isinstance(found, dict) else {}
+
+
+def objects_in(value: object, name: str) -> list[dict[str, object]]:
+    """The objects of a list; a single one stands for a list of one."""
+    found = member(value, name)
+    if isinstance(found, dict):
+        return [found]
+    if not isinstance(found, list):
+        return []
+    return [item for item in found if isinstance(item, dict)]
+
+
+def text_in(value: object, name: str) -> str:
+    found = member(value, name)
+    return found if isinstance(found, str) else ""

@@ -1,0 +1,106 @@
+"""Reads a generateContent request into neutral form."""
+
+from collections.abc import Iterator
+
+from llm_gateway.dialects.generate_content.members import (
+    Json,
+    member,
+    object_in,
+    objects_in,
+    snake,
+    text_in,
+)
+from llm_gateway.dialects.generate_content.part_reader import PartReader
+from llm_gateway.dialects.generate_content.schema_words import read_schema
+from llm_gateway.dialects.generate_content.settings_reader import (
+    other_settings,
+    read_settings,
+)
+from llm_gateway.translation.conversation import Conversation, Text, Turn
+from llm_gateway.translation.tools import (
+    FunctionTool,
+    Mode,
+    ServerTool,
+    Tool,
+    ToolChoice,
+)
+
+_READ = ("model", "stream", "contents", "systemInstruction", "tools", "toolConfig")
+READ = frozenset({*_READ, "generationConfig"})
+READ = READ | {snake(name) for name in READ}
+"""Top-level members that the neutral form has a place for."""
+_DECLARATIONS = ("functionDeclarations", "function_declarations")
+_MODES: dict[str, Mode] = {
+    "AUTO": "auto",
+    "VALIDATED": "auto",
+    "ANY": "required",
+    "NONE": "none",
+}
+
+
+def read_request(body: Json) -> Conversation:
+    """Top-level values, with the `model` and `stream` of the path. Never raises on any JSON."""
+    extras = {
+        _camel(name): value
+        for name, value in body.items()
+        if name not in READ and value not in (None, [], {})
+    }
+    return Conversation(
+        turns=tuple(_turns(body)),
+        tools=tuple(_tools(body)),
+        tool_choice=_tool_choice(object_in(body, "toolConfig")),
+        settings=read_settings(body),
+        extras={**extras, **other_settings(object_in(body, "generationConfig"))},
+    )
+
+
+def _turns(body: Json) -> Iterator[Turn]:
+    reader = PartReader()
+    system = member(body, "systemInstruction")
+    if isinstance(system, str) and system:
+        yield Turn("system", (Text(system),))
+    elif said := reader.read(object_in(body, "systemInstruction")):
+        yield Turn("system", said)
+    for content in objects_in(body, "contents"):
+        is_model = text_in(content, "role") in ("model", "assistant")
+        yield Turn("assistant" if is_model else "user", reader.read(content))
+
+
+def _tools(body: Json) -> Iterator[Tool]:
+    for tool in objects_in(body, "tools"):
+        for declared in objects_in(tool, "functionDeclarations"):
+            if name := text_in(declared, "name"):
+                yield FunctionTool(
+                    name, text_in(declared, "description"), _parameters(declared)
+                )
+        for kind, value in tool.items():
+            if kind not in _DECLARATIONS and value is not None:
+                yield ServerTool(_camel(kind), kind, {kind: value})
+
+
+def _parameters(declared: Json) -> Json | None:
+    if schema := object_in(declared, "parametersJsonSchema"):
+        return schema
+    schema = object_in(declared, "parameters")
+    return read_schema(schema) if schema else None
+
+
+def _tool_choice(config: Json) -> ToolChoice | None:
+    calling = object_in(config, "functionCallingConfig")
+    mode = _MODES.get(text_in(calling, "mode").upper())
+    if mode is None:
+        return None
+    names = member(calling, "allowedFunctionNames")
+    allowed = tuple(
+        name
+        for name in (names if isinstance(names, list) else ())
+        if isinstance(name, str)
+    )
+    if mode == "required" and len(allowed) == 1:
+        return ToolChoice("one", allowed[0])
+    return ToolChoice(mode, allowed=allowed if mode != "none" else ())
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
