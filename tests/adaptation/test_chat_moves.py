@@ -12,7 +12,7 @@ from llm_gateway.dialects import read_error
 from llm_gateway.dialects.chat import CHAT
 from llm_gateway.dialects.chat.adapter import adapt
 
-from .chat_profiles import PROFILES, Body, Profile
+from vendors.chat_refusals import PROFILES, Body, Profile
 
 THOUGHT = "The user wants two sums."
 MOST = 3

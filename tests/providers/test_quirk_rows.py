@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from adaptation.chat_profiles import PROFILES
+from vendors.chat_refusals import PROFILES
 from adaptation.test_chat_moves import HISTORIES, applied
 
 from llm_gateway.adaptation.vocabulary import KINDS, NO_QUIRKS, Quirks
