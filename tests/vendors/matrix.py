@@ -15,9 +15,10 @@ from gateway import GatewayProcess
 
 from .chat_vendors import VENDORS as CHAT
 from .clients import CLIENTS, Client
+from .messages_vendors import VENDORS as MESSAGES
 from .stage import VendorStage, moves, short_moves
 
-TABLES = {"chat": CHAT}
+TABLES = {"chat": CHAT, "messages": MESSAGES}
 
 
 def main() -> int:

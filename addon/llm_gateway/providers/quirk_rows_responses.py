@@ -19,7 +19,6 @@ _ITEMS_OF_OPENAI = (
     "id:prompt_cache_key=.{1,64}",
     "id:safety_identifier=.{1,64}",
     "id:item=prefix",
-    "reasoning:foreign=out",
 )
 """What holds for all of OpenAI's models."""
 _WHILE_NOT_THINKING = (
@@ -45,7 +44,6 @@ FORMS = (
     "tool_type:additional_tools=lifted",
     "tool_type:tool_search=out",
     "item:compaction*=unfit",
-    "reasoning:foreign=out",
 )
 """Functions alone, and no past that only its issuer can read."""
 
@@ -179,7 +177,6 @@ VENDORS = (
         "tool_type:additional_tools=lifted",
         "tool_type:tool_search=out",
         "item:compaction*=unfit",
-        "reasoning:foreign=out",
         *_STATELESS,
         "member:conversation=unfit",
         "member:prompt=unfit",

@@ -15,11 +15,12 @@ from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.chat.call_ids import fit_ids
 from llm_gateway.dialects.chat.call_pairs import adapt_calls
 from llm_gateway.dialects.chat.contents import adapt_content, adapt_members
+from llm_gateway.dialects.chat.foreign import may_hold_state, without_foreign
 from llm_gateway.dialects.chat.roles import (
     adapt_order,
     adapt_roles,
+    may_be_broken,
     mended,
-    needs_look,
 )
 from llm_gateway.dialects.chat.settings import adapt_settings, renames
 from llm_gateway.dialects.chat.thoughts import adapt_thoughts
@@ -30,13 +31,18 @@ from llm_gateway.dialects.chat.unfit import why_unfit
 __all__ = ["adapt", "needs_look"]
 
 
+def needs_look(raw: bytes) -> bool:
+    """May there be something in these bytes that is mended for everybody?"""
+    return may_be_broken(raw) or may_hold_state(raw)
+
+
 def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapted:
     """Edits of the top level for one provider's quirks. Never raises on any JSON."""
     notes: Notes = {}
     new = dict(values)
     messages = values.get("messages")
     if isinstance(messages, list):
-        new["messages"] = mended(messages, notes)
+        new["messages"] = without_foreign(mended(messages, notes), recall, notes)
     if quirks:
         if unfit := why_unfit(new, quirks):
             return Adapted(unfit=unfit)

@@ -33,7 +33,7 @@ _REPEATED = re.compile(r"(?:assistant)*")
 _LOOK = re.compile(rb'"role"\s*:\s*(?:""|null|"(?:assistant){2,}")')
 
 
-def needs_look(raw: bytes) -> bool:
+def may_be_broken(raw: bytes) -> bool:
     """May a role be mended in these bytes? A quick look, before any quirk is known of."""
     return _LOOK.search(raw) is not None
 

@@ -3,7 +3,7 @@
 import re
 
 from llm_gateway.dialects.billed import iterations, messages_classes
-from llm_gateway.dialects.messages.adapter import adapt
+from llm_gateway.dialects.messages.adapter import adapt, needs_look
 from llm_gateway.dialects.messages.answer import STREAM_END, has_content, holds_answer
 from llm_gateway.dialects.messages.errors import error_body, stream_error
 from llm_gateway.dialects.messages.kept import history_calls, read_plain
@@ -40,6 +40,7 @@ MESSAGES = DialectSpec(
         "messages": [{"role": "user", "content": "Hello!"}],
     },
     adapt=adapt,
+    needs_look=needs_look,
     event_has_content=has_content,
     holds_answer=holds_answer,
     stream_end=STREAM_END,

@@ -2,7 +2,7 @@
 
 from llm_gateway.dialects import openai_errors, openai_usage
 from llm_gateway.dialects.billed import openai_classes
-from llm_gateway.dialects.responses.adapter import adapt
+from llm_gateway.dialects.responses.adapter import adapt, needs_look
 from llm_gateway.dialects.responses.answer import (
     STORED,
     STREAM_END,
@@ -35,6 +35,7 @@ RESPONSES = DialectSpec(
     least_output=16,
     example={"input": "Hello!"},
     adapt=adapt,
+    needs_look=needs_look,
     event_has_content=has_content,
     holds_answer=holds_answer,
     stream_end=STREAM_END,

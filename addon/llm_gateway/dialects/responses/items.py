@@ -43,8 +43,13 @@ def adapt_items(
     given = draft.get("input")
     if not isinstance(given, list):
         return
-    if forms.is_plain and not any(
-        quirk.kind in _KINDS or quirk.name in ("paired", "batched") for quirk in quirks
+    if (
+        forms.is_plain
+        and not any(
+            quirk.kind in _KINDS or quirk.name in ("paired", "batched")
+            for quirk in quirks
+        )
+        and not any(isinstance(i, dict) and i.get("encrypted_content") for i in given)
     ):
         return
     walk = _Walk(draft, quirks, recall, forms, names)
@@ -108,7 +113,6 @@ class _Walk:
         self._reasoning_out = (
             "out" in reasoning or quirks.value("state", "reasoning") is not None
         )
-        self._foreign_out = "foreign" in reasoning
         self._unseen_out = "unseen" in reasoning
         self._plain = reasoning.get("as") == "plain"
         self._loose = False
@@ -141,7 +145,7 @@ class _Walk:
         )
         needed = one_of(kind, NEEDED)
         if value is None and (self._known is None or one_of(kind, self._known)):
-            foreign = self._foreign_out and self._is_foreign(item)
+            foreign = self._is_foreign(item)
             if needed and (self._past_unfit or foreign):
                 self._draft.cannot(f"cannot read the {kind} of another provider")
             return True
@@ -164,7 +168,7 @@ class _Walk:
         if sealed and not out:
             by = issued(self._recall, str(blob))
             strange = by is False or (self._unseen_out and by is not True)
-            if strange and (self._foreign_out or self._unseen_out or self._plain):
+            if strange:
                 item = {
                     k: v
                     for k, v in item.items()
