@@ -135,4 +135,66 @@ CLIENTS = (
     Client(
         "ai, openai-compatible", "chat", "ai_sdk_program.mjs", _AI_SDK, "compatible"
     ),
+    Client("anthropic", "messages", "anthropic_program.py", ("anthropic",), "none"),
+    Client(
+        "anthropic, a budget",
+        "messages",
+        "anthropic_program.py",
+        ("anthropic",),
+        "enabled",
+    ),
+    Client(
+        "anthropic, adaptive",
+        "messages",
+        "anthropic_program.py",
+        ("anthropic",),
+        "adaptive",
+    ),
+    Client(
+        "anthropic for Node",
+        "messages",
+        "anthropic_program.mjs",
+        ("@anthropic-ai/sdk",),
+    ),
+    Client(
+        "langchain-anthropic",
+        "messages",
+        "langchain_program.py",
+        ("langchain", "langchain_anthropic"),
+        "messages",
+    ),
+    Client(
+        "pydantic-ai, messages",
+        "messages",
+        "pydantic_ai_program.py",
+        ("pydantic_ai", "anthropic"),
+        "messages",
+    ),
+    Client("ai, anthropic", "messages", "ai_sdk_program.mjs", _AI_SDK, "messages"),
+    Client("openai, responses", "responses", "responses_program.py", _OPENAI),
+    Client("openai for Node, responses", "responses", "responses_program.mjs", _OPENAI),
+    Client(
+        "langchain, responses",
+        "responses",
+        "langchain_program.py",
+        _LANGCHAIN,
+        "responses",
+    ),
+    Client(
+        "pydantic-ai, responses",
+        "responses",
+        "pydantic_ai_program.py",
+        ("pydantic_ai",),
+        "responses",
+    ),
+    Client(
+        "openai-agents, responses",
+        "responses",
+        "agents_program.py",
+        ("agents",),
+        "responses",
+    ),
+    Client(
+        "ai, openai.responses", "responses", "ai_sdk_program.mjs", _AI_SDK, "responses"
+    ),
 )

@@ -16,9 +16,10 @@ from gateway import GatewayProcess
 from .chat_vendors import VENDORS as CHAT
 from .clients import CLIENTS, Client
 from .messages_vendors import VENDORS as MESSAGES
+from .responses_vendors import VENDORS as RESPONSES
 from .stage import VendorStage, moves, short_moves
 
-TABLES = {"chat": CHAT, "messages": MESSAGES}
+TABLES = {"chat": CHAT, "messages": MESSAGES, "responses": RESPONSES}
 
 
 def main() -> int:

@@ -19,6 +19,7 @@ _ITEMS_OF_OPENAI = (
     "id:prompt_cache_key=.{1,64}",
     "id:safety_identifier=.{1,64}",
     "id:item=prefix",
+    "reasoning:unsigned=out",
 )
 """What holds for all of OpenAI's models."""
 _WHILE_NOT_THINKING = (
@@ -130,6 +131,7 @@ VENDORS = (
         ("api.x.ai",),
         *FORMS,
         "content:null",
+        "reasoning:unsigned=out",
         "member:safety_identifier",
         "member:prompt_cache_retention",
         "tool:external_web_access",
@@ -168,6 +170,7 @@ VENDORS = (
         (),
         ("*.xiaomimimo.com",),
         *_FUNCTIONS,
+        "reasoning:wanted=reasoning",
         source="Xiaomi MiMo's refusals; cc-switch",
     ),
     _vendor(
@@ -204,6 +207,7 @@ VENDORS = (
         ("copilot",),
         ("api.*.githubcopilot.com", "api.githubcopilot.com"),
         "id:item=out",
+        "reasoning:unsigned=out",
         source="copilot-api",
         own_names=False,
     ),

@@ -13,6 +13,7 @@ from llm_gateway.dialects.request_draft import Draft
 from llm_gateway.dialects.responses.contents import Contents
 from llm_gateway.dialects.responses.item_ids import is_own
 from llm_gateway.dialects.responses.item_pairs import batched, followed, paired
+from llm_gateway.dialects.responses.thoughts import with_thoughts
 from llm_gateway.dialects.responses.tool_forms import CARRIERS, Forms
 from llm_gateway.dialects.responses.tool_names import ToolNames, wrapped
 
@@ -55,6 +56,11 @@ def adapt_items(
     walk = _Walk(draft, quirks, recall, forms, names)
     made = [new for item in given if (new := walk.item(item)) is not None]
     made = _in_order(draft, quirks, made, walk.removed)
+    if quirks.value("reasoning", "wanted") is not None:
+        whole = with_thoughts(made, recall)
+        if whole is not made:
+            draft.note("reasoning", "as it was thought, or a placeholder")
+            made = whole
     if len(made) != len(given) or any(
         a is not b for a, b in zip(made, given, strict=True)
     ):
@@ -114,6 +120,7 @@ class _Walk:
             "out" in reasoning or quirks.value("state", "reasoning") is not None
         )
         self._unseen_out = "unseen" in reasoning
+        self._plain_out = "unsigned" in reasoning
         self._plain = reasoning.get("as") == "plain"
         self._loose = False
         """Reasoning of this turn has gone: ids behind it go too."""
@@ -164,6 +171,8 @@ class _Walk:
         )
         blob = item.get("encrypted_content")
         out = refused or self._reasoning_out
+        if self._plain_out and not blob and item.get("content"):
+            out = True  # plain text, which its maker does not write
         sealed = isinstance(blob, str) and bool(blob)
         if sealed and not out:
             by = issued(self._recall, str(blob))
