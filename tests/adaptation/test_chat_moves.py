@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from vendors.chat_refusals import PROFILES, Body, Profile
 
 from llm_gateway.adaptation.kept_state import CallKey, Kept, nothing_kept
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
@@ -11,8 +12,6 @@ from llm_gateway.adaptation.wordings import learn
 from llm_gateway.dialects import read_error
 from llm_gateway.dialects.chat import CHAT
 from llm_gateway.dialects.chat.adapter import adapt
-
-from .chat_profiles import PROFILES, Body, Profile
 
 THOUGHT = "The user wants two sums."
 MOST = 3

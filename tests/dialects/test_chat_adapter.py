@@ -576,3 +576,61 @@ def test_calls_meet_their_results_and_none_is_lost(
 def test_no_quirk_no_change(talk: list[list[Body]]) -> None:
     body = {"messages": flat(talk), "tools": [tool()], "tool_choice": "required"}
     assert adapt(body, NO_QUIRKS, recall_some) is UNCHANGED
+
+
+class Seen:
+    """Kept state that knows who issued a block: F… another maker, O… this one."""
+
+    def __call__(self, call: CallKey, n: int = 0) -> None:
+        return None
+
+    def issued(self, block: str) -> bool | None:
+        return {"F": False, "O": True}.get(block[0])
+
+
+DETAIL = {"type": "reasoning.text", "text": "hm"}
+FOREIGN: dict[str, tuple[Body, Body]] = {
+    "on a call": (said(call("c", **signed("F"))), said(call("c"))),
+    "on the second": (
+        said(call("c"), call("d", 2, **signed("F"))),
+        said(call("c"), call("d", 2)),
+    ),
+    "on a turn": (said(call("c"), **signed("F")), said(call("c"))),
+    "beside something else": (
+        said(call("c", extra_content={"google": {"thought_signature": "F", "x": 1}})),
+        said(call("c", extra_content={"google": {"x": 1}})),
+    ),
+    "encrypted details": (
+        said(
+            call("c"),
+            reasoning_details=[DETAIL, {"type": "reasoning.encrypted", "data": "F"}],
+        ),
+        said(call("c"), reasoning_details=[DETAIL]),
+    ),
+    "signed details": (
+        said(call("c"), reasoning_details=[{**DETAIL, "signature": "F"}]),
+        said(call("c"), reasoning_details=[DETAIL]),
+    ),
+    "nothing else": (
+        said(call("c"), reasoning_details=[{"type": "x", "data": "F"}]),
+        said(call("c")),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_nobody_sees_what_another_maker_signed(name: str) -> None:
+    given, wanted = FOREIGN[name]
+    body = {"messages": [user(), given, result("c")]}
+    assert needs_look(json.dumps(body).encode())
+    got = sent(body, recall=Seen())
+    assert got["messages"] == [user(), wanted, result("c")]
+    for own in ("O", "?"):
+        text = json.dumps(body).replace('"F"', f'"{own}"')
+        assert adapt(json.loads(text), NO_QUIRKS, Seen()) is UNCHANGED
+
+
+def test_a_foreign_signature_makes_room_for_the_placeholder() -> None:
+    body = {"messages": [user(), said(call("c", **signed("F"))), result("c")]}
+    got = sent(body, "signature:google", recall=Seen())
+    assert got["messages"][1] == said(call("c", **signed(PLACEHOLDER)))

@@ -634,7 +634,7 @@ def test_foreign_thoughts_go_and_claudes_stay():
         USER,
     ]
     recall = Recalled(own=["S" * 40], foreign=["F" * 40])
-    made, found = adapted({"messages": history}, "reasoning:foreign=out", recall=recall)
+    made, found = adapted({"messages": history}, recall=recall)
     left = [b for m in made["messages"] for b in m["content"] if isinstance(b, dict)]
     assert [b["signature"][0] for b in left if b["type"] == "thinking"] == ["S", "T"]
     assert len(made["messages"]) == len(history)

@@ -515,13 +515,13 @@ OWN = {**THOUGHT, "id": "rs_2", "encrypted_content": "O" * 40}
 
 def test_reasoning_goes_back_to_its_issuer_alone():
     body = {"input": [USER, THOUGHT, CALL, OUT, OWN, SAID]}
-    made, _ = adapted(body, "reasoning:foreign=out", recall=FOREIGN)
+    made, _ = adapted(body, recall=FOREIGN)
     assert made["input"] == [USER, without(CALL, "id"), OUT, OWN, SAID]
-    assert adapted(body, "reasoning:foreign=out")[1] == UNCHANGED
+    assert adapted(body)[1] == UNCHANGED
 
 
 def test_a_foreign_compaction_is_unfit():
-    found = adapted({"input": [COMPACTION]}, "reasoning:foreign=out", recall=FOREIGN)[1]
+    found = adapted({"input": [COMPACTION]}, recall=FOREIGN)[1]
     assert found.unfit == "cannot read the compaction of another provider"
 
 

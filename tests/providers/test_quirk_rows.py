@@ -3,8 +3,8 @@
 import copy
 
 import pytest
-from adaptation.chat_profiles import PROFILES
 from adaptation.test_chat_moves import HISTORIES, applied
+from vendors.chat_refusals import PROFILES
 
 from llm_gateway.adaptation.vocabulary import KINDS, NO_QUIRKS, Quirks
 from llm_gateway.dialects import SPECS

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from llm_gateway.adaptation.refused_member import Shape
 from llm_gateway.adaptation.sent_body import (
+    Json,
     block_types,
     dicts,
     inner,
@@ -142,9 +143,20 @@ def prefill(refusal: Refusal) -> Iterator[str]:
 
 
 def unreadable_thoughts(refusal: Refusal) -> Iterator[str]:
-    """They go, one and all, in this conversation."""
-    if block_types(refusal.sent) & THOUGHTS:
+    """Whoever checks signatures takes no thoughts without one, ever; signed ones go, one and
+    all, in this conversation."""
+    if _has_unsigned(refusal.sent):
+        yield "reasoning:unsigned=out"
+    elif block_types(refusal.sent) & THOUGHTS:
         yield "state:thinking=out"
+
+
+def _has_unsigned(sent: Json) -> bool:
+    return any(
+        word(block, "type") == "thinking" and not word(block, "signature")
+        for message in dicts(sent.get("messages"))
+        for block in dicts(message.get("content"))
+    )
 
 
 def bound_thoughts(refusal: Refusal) -> Iterable[str]:

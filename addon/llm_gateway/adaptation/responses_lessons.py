@@ -115,17 +115,24 @@ def not_stored(refusal: Refusal) -> Iterator[str]:
 
 
 def unreadable(refusal: Refusal) -> Iterator[str]:
-    """Encrypted reasoning of another issuer; what is compacted cannot go."""
-    sealed = [
-        item
-        for item in dicts(refusal.sent.get("input"))
-        if item.get("encrypted_content")
-    ]
+    """Encrypted reasoning of another issuer; what is compacted cannot go. Whoever decrypts
+    reasoning reads none in plain text, ever."""
+    items = list(dicts(refusal.sent.get("input")))
+    sealed = [item for item in items if item.get("encrypted_content")]
     kinds = types_in(sealed)
-    if "reasoning" in kinds:
+    open_ = [i for i in items if i.get("content") and not i.get("encrypted_content")]
+    if "reasoning" in types_in(open_):
+        yield "reasoning:unsigned=out"
+    elif "reasoning" in kinds or (not kinds and "reasoning" in types_in(items)):
         yield "state:reasoning=out"
     elif kinds:
         yield "state:compaction=unfit"
+
+
+def thoughts_wanted(refusal: Refusal) -> Iterator[str]:
+    """Beside calls, in plain text."""
+    if {"function_call", "custom_tool_call"} & types_in(refusal.sent.get("input")):
+        yield "reasoning:wanted=reasoning"
 
 
 def item_id(refusal: Refusal) -> Iterable[str]:

@@ -71,8 +71,7 @@ Messages and Responses, besides (of a list of values, `*` at the end of one stan
     sampling:thinking=limited       only what goes with thoughts while it thinks
     role:last_thinking=user         as `last`, while it thinks
     reasoning:as=plain              thoughts are plain text: foreign signatures go
-    reasoning:foreign=out           thoughts that another maker was seen to sign
-    reasoning:unsigned=out          thoughts without a signature
+    reasoning:unsigned=out          thoughts without a signature, or not encrypted
     id:item=prefix                  ids of items begin as their type's do, or are left out;
                                     `out`: none goes back
     tools:paired                    calls meet results right behind them, or go

@@ -114,6 +114,12 @@ _REASONING = (
         ELSEWHERE,
     ),
     _row(
+        421,
+        r"reasoning_content\W.{0,60}must be passed back|reasoning_content is missing in",
+        lessons.thoughts_wanted,
+        "Xiaomi MiMo; DeepSeek's and Kimi's models on other hosts",
+    ),
+    _row(
         420,
         r"'content'\] is not an array",
         "item:reasoning",

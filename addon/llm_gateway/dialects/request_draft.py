@@ -6,7 +6,13 @@ values are never changed in place.
 
 from collections.abc import Callable, Mapping
 
-from llm_gateway.adaptation.adapted import Adapted, AnswerNames, Change, ListHeader
+from llm_gateway.adaptation.adapted import (
+    UNCHANGED,
+    Adapted,
+    AnswerNames,
+    Change,
+    ListHeader,
+)
 
 
 class Draft:
@@ -68,6 +74,8 @@ class Draft:
     def adapted(self) -> Adapted:
         if self.unfit:
             return Adapted(unfit=self.unfit)
+        if not (self._changes or self._headers or self.restore):
+            return UNCHANGED
         return Adapted(
             self._replaced,
             frozenset(self._dropped),

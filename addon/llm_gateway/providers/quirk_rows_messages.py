@@ -16,7 +16,6 @@ _CLAUDE = (
 )
 
 _GENUINE = (
-    "reasoning:foreign=out",
     "reasoning:unsigned=out",
     "id:call=[a-zA-Z0-9_-]+",
 )

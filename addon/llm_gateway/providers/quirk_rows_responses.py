@@ -19,7 +19,7 @@ _ITEMS_OF_OPENAI = (
     "id:prompt_cache_key=.{1,64}",
     "id:safety_identifier=.{1,64}",
     "id:item=prefix",
-    "reasoning:foreign=out",
+    "reasoning:unsigned=out",
 )
 """What holds for all of OpenAI's models."""
 _WHILE_NOT_THINKING = (
@@ -45,7 +45,6 @@ FORMS = (
     "tool_type:additional_tools=lifted",
     "tool_type:tool_search=out",
     "item:compaction*=unfit",
-    "reasoning:foreign=out",
 )
 """Functions alone, and no past that only its issuer can read."""
 
@@ -132,6 +131,7 @@ VENDORS = (
         ("api.x.ai",),
         *FORMS,
         "content:null",
+        "reasoning:unsigned=out",
         "member:safety_identifier",
         "member:prompt_cache_retention",
         "tool:external_web_access",
@@ -170,6 +170,7 @@ VENDORS = (
         (),
         ("*.xiaomimimo.com",),
         *_FUNCTIONS,
+        "reasoning:wanted=reasoning",
         source="Xiaomi MiMo's refusals; cc-switch",
     ),
     _vendor(
@@ -179,7 +180,6 @@ VENDORS = (
         "tool_type:additional_tools=lifted",
         "tool_type:tool_search=out",
         "item:compaction*=unfit",
-        "reasoning:foreign=out",
         *_STATELESS,
         "member:conversation=unfit",
         "member:prompt=unfit",
@@ -207,6 +207,7 @@ VENDORS = (
         ("copilot",),
         ("api.*.githubcopilot.com", "api.githubcopilot.com"),
         "id:item=out",
+        "reasoning:unsigned=out",
         source="copilot-api",
         own_names=False,
     ),

@@ -15,11 +15,12 @@ from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.chat.call_ids import fit_ids
 from llm_gateway.dialects.chat.call_pairs import adapt_calls
 from llm_gateway.dialects.chat.contents import adapt_content, adapt_members
-from llm_gateway.dialects.chat.marked_state import may_have_marks, without_marks
+from llm_gateway.dialects.chat.foreign import may_hold_state, without_foreign
+from llm_gateway.dialects.chat.marked_state import without_marks
 from llm_gateway.dialects.chat.roles import (
     adapt_order,
     adapt_roles,
-    has_odd_roles,
+    may_be_broken,
     mended,
 )
 from llm_gateway.dialects.chat.settings import adapt_settings, renames
@@ -32,8 +33,8 @@ __all__ = ["adapt", "needs_look"]
 
 
 def needs_look(raw: bytes) -> bool:
-    """May anything be mended in these bytes? A quick look, before any quirk is known of."""
-    return has_odd_roles(raw) or may_have_marks(raw)
+    """May there be something in these bytes that is mended for everybody?"""
+    return may_be_broken(raw) or may_hold_state(raw)
 
 
 def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapted:
@@ -42,7 +43,8 @@ def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapt
     new = dict(values)
     messages = values.get("messages")
     if isinstance(messages, list):
-        new["messages"] = without_marks(mended(messages, notes), notes)
+        unmarked = without_marks(mended(messages, notes), notes)
+        new["messages"] = without_foreign(unmarked, recall, notes)
     if quirks:
         if unfit := why_unfit(new, quirks):
             return Adapted(unfit=unfit)

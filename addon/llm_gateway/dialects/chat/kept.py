@@ -17,7 +17,12 @@ from llm_gateway.dialects.answer_observer import (
 )
 from llm_gateway.dialects.chat.call_fragments import Call
 from llm_gateway.dialects.chat.mend import mended_choices
-from llm_gateway.dialects.chat.reasoning import details_of, signature_of, thoughts_of
+from llm_gateway.dialects.chat.reasoning import (
+    OPAQUE,
+    details_of,
+    signature_of,
+    thoughts_of,
+)
 
 Json = Mapping[str, object]
 
@@ -25,15 +30,19 @@ Json = Mapping[str, object]
 def beside(calls: Iterable[Call], messages: list[Json]) -> Issued:
     """Calls with the thoughts of the message, or of the deltas, that made them."""
     thoughts = "".join(map(thoughts_of, messages))
-    details = details_of(messages) or None
+    calls = tuple(calls)
+    details = details_of(messages)
+    signed = [call.signature for call in calls]
+    signed += [text_of(one.get(name)) for one in details for name in OPAQUE]
     return Issued(
         tuple(
             (
                 CallKey(call.id, call.name, call.arguments),
-                Kept(thoughts, call.signature, opaque=details),
+                Kept(thoughts, call.signature, opaque=details or None),
             )
             for call in calls
-        )
+        ),
+        tuple(filter(None, signed)),
     )
 
 
@@ -101,7 +110,7 @@ def read_plain(body: bytes, asked: Answered) -> PlainAnswer:
     for choice in choices:
         message = object_of(choice.get("message"))
         found = beside(calls_of(message), [message])
-        issued = Issued(issued.calls + found.calls)
+        issued = Issued(issued.calls + found.calls, issued.signed + found.signed)
     if mended:
         body = with_members(body, {"choices": choices})
     return PlainAnswer(body, frozenset(mended), issued)

@@ -4,15 +4,10 @@ A client that was answered by another dialect's model carries it in `reasoning_d
 in `extra_content` of a call. It goes, whoever is asked; thoughts as text stay.
 """
 
-from llm_gateway.adaptation.marked_state import IN_BODY, is_marked
+from llm_gateway.adaptation.marked_state import is_marked
 from llm_gateway.dialects.answer_observer import objects, text_of
 from llm_gateway.dialects.chat.reasoning import signature_of
 from llm_gateway.dialects.chat.turns import Message, Messages, Notes, note
-
-
-def may_have_marks(raw: bytes) -> bool:
-    """A quick look at the bytes of a body."""
-    return IN_BODY in raw
 
 
 def without_marks(messages: Messages, notes: Notes) -> Messages:

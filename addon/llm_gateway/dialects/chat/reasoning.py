@@ -14,6 +14,8 @@ Json = Mapping[str, object]
 NAMES = ("reasoning_content", "reasoning", "reasoning_text")
 """Members that hold thoughts as text; where two say the same, the first."""
 
+OPAQUE = ("data", "signature")
+"""Members of reasoning details that mean something to their maker alone."""
 _PIECES = ("text", "summary", "data", "signature")
 """Members of reasoning details that come in pieces."""
 

@@ -33,8 +33,8 @@ _REPEATED = re.compile(r"(?:assistant)*")
 _LOOK = re.compile(rb'"role"\s*:\s*(?:""|null|"(?:assistant){2,}")')
 
 
-def has_odd_roles(raw: bytes) -> bool:
-    """May a role be mended in these bytes? A quick look."""
+def may_be_broken(raw: bytes) -> bool:
+    """May a role be mended in these bytes? A quick look, before any quirk is known of."""
     return _LOOK.search(raw) is not None
 
 

@@ -3,12 +3,11 @@
 import re
 
 from llm_gateway.dialects.billed import iterations, messages_classes
-from llm_gateway.dialects.messages.adapter import adapt
+from llm_gateway.dialects.messages.adapter import adapt, needs_look
 from llm_gateway.dialects.messages.answer import STREAM_END, has_content, holds_answer
 from llm_gateway.dialects.messages.codecs import CODECS
 from llm_gateway.dialects.messages.errors import error_body, stream_error
 from llm_gateway.dialects.messages.kept import history_calls, read_plain
-from llm_gateway.dialects.messages.marked_blocks import may_have_marks
 from llm_gateway.dialects.messages.request import read_conversation
 from llm_gateway.dialects.messages.stream_observer import MessagesStream
 from llm_gateway.dialects.messages.usage import read_usage, usage_whole
@@ -43,7 +42,7 @@ MESSAGES = DialectSpec(
         "messages": [{"role": "user", "content": "Hello!"}],
     },
     adapt=adapt,
-    needs_look=may_have_marks,
+    needs_look=needs_look,
     event_has_content=has_content,
     holds_answer=holds_answer,
     stream_end=STREAM_END,

@@ -7,7 +7,7 @@ data (`Quirks`); nothing here knows a provider.
 
 from collections.abc import Mapping
 
-from llm_gateway.adaptation.adapted import UNCHANGED, Adapted
+from llm_gateway.adaptation.adapted import Adapted
 from llm_gateway.adaptation.kept_state import Recall
 from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.conversation import as_list, role_of
@@ -47,11 +47,14 @@ CORE = frozenset(
 """Top-level members that every provider of the dialect takes."""
 
 
+def needs_look(raw: bytes) -> bool:
+    """May blocks stand in these bytes that mean something to their maker alone?"""
+    return b'"signature"' in raw or b'"redacted_thinking"' in raw
+
+
 def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapted:
     if has_marks(values):
         quirks = MARKS_OUT | quirks
-    if not quirks:
-        return UNCHANGED
     quirks = with_members(quirks)
     draft = Draft(values)
     refuse_endpoint(draft, quirks, "Messages")

@@ -3,17 +3,12 @@
 Whatever else is known of a provider, it cannot read them.
 """
 
-from llm_gateway.adaptation.marked_state import IN_BODY, is_marked
+from llm_gateway.adaptation.marked_state import is_marked
 from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.answer_observer import Json, objects, text_of
 
 MARKS_OUT = Quirks.parse("reasoning:foreign=out")
 """Unless the provider reads plain thoughts."""
-
-
-def may_have_marks(raw: bytes) -> bool:
-    """A quick look at the bytes of a body."""
-    return IN_BODY in raw
 
 
 def has_marks(values: Json) -> bool:

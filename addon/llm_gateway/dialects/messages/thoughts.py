@@ -21,8 +21,8 @@ class Plan(NamedTuple):
     """What is done about thoughts, the same for every turn."""
 
     all_out: bool = False
-    foreign: str = ""
-    """`out`; `plain`: their signature goes."""
+    foreign: str = "out"
+    """Blocks that another maker was seen to sign: `out`; `plain`: their signature goes."""
     unsigned_out: bool = False
     plain: bool = False
     wanted: bool = False
@@ -35,12 +35,11 @@ class Plan(NamedTuple):
 def plan_of(quirks: Quirks, *, bound: bool, thinks: bool) -> Plan:
     """bound: blocks do not fit this history, and the provider cannot drop them."""
     plain = quirks.value("reasoning", "as") == "plain"
-    foreign = quirks.value("reasoning", "foreign")
     return Plan(
         all_out=bound
         or quirks.value("state", "thinking") == "out"
         or quirks.value("reasoning", "out") is not None,
-        foreign="plain" if plain else (foreign or ""),
+        foreign="plain" if plain else "out",
         unsigned_out=quirks.value("reasoning", "unsigned") == "out",
         plain=plain,
         wanted=thinks and quirks.value("reasoning", "wanted") is not None,

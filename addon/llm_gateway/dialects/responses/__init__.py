@@ -2,7 +2,7 @@
 
 from llm_gateway.dialects import openai_errors, openai_usage
 from llm_gateway.dialects.billed import openai_classes
-from llm_gateway.dialects.responses.adapter import adapt
+from llm_gateway.dialects.responses.adapter import adapt, needs_look
 from llm_gateway.dialects.responses.answer import (
     STORED,
     STREAM_END,
@@ -17,7 +17,6 @@ from llm_gateway.dialects.responses.kept import (
     history_calls,
     read_plain,
 )
-from llm_gateway.dialects.responses.marked_items import may_have_marks
 from llm_gateway.dialects.responses.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.stream_patterns import open_strings, strings
@@ -41,7 +40,7 @@ RESPONSES = DialectSpec(
     least_output=16,
     example={"input": "Hello!"},
     adapt=adapt,
-    needs_look=may_have_marks,
+    needs_look=needs_look,
     event_has_content=has_content,
     holds_answer=holds_answer,
     stream_end=STREAM_END,

@@ -8,7 +8,7 @@ another name are put back in the answer (`Adapted.restore`).
 
 from collections.abc import Mapping
 
-from llm_gateway.adaptation.adapted import UNCHANGED, Adapted, AnswerNames
+from llm_gateway.adaptation.adapted import Adapted, AnswerNames
 from llm_gateway.adaptation.kept_state import Recall
 from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.request_draft import Draft
@@ -41,11 +41,14 @@ NEEDED = frozenset({"previous_response_id", "conversation", "prompt", "backgroun
 """Members without which the request is another one."""
 
 
+def needs_look(raw: bytes) -> bool:
+    """May encrypted items stand in these bytes, which mean something to their maker alone?"""
+    return b'"encrypted_content"' in raw
+
+
 def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapted:
     if has_marks(values):
         quirks = MARKS_OUT | quirks
-    if not quirks:
-        return UNCHANGED
     draft = Draft(values)
     refuse_endpoint(draft, quirks, "Responses")
     adapt_members(draft, quirks, CORE, NEEDED)

@@ -13,6 +13,7 @@ from llm_gateway.dialects.request_draft import Draft
 from llm_gateway.dialects.responses.contents import Contents
 from llm_gateway.dialects.responses.item_ids import is_own
 from llm_gateway.dialects.responses.item_pairs import batched, followed, paired
+from llm_gateway.dialects.responses.thoughts import with_thoughts
 from llm_gateway.dialects.responses.tool_forms import CARRIERS, Forms
 from llm_gateway.dialects.tool_names import ToolNames, wrapped
 
@@ -43,13 +44,23 @@ def adapt_items(
     given = draft.get("input")
     if not isinstance(given, list):
         return
-    if forms.is_plain and not any(
-        quirk.kind in _KINDS or quirk.name in ("paired", "batched") for quirk in quirks
+    if (
+        forms.is_plain
+        and not any(
+            quirk.kind in _KINDS or quirk.name in ("paired", "batched")
+            for quirk in quirks
+        )
+        and not any(isinstance(i, dict) and i.get("encrypted_content") for i in given)
     ):
         return
     walk = _Walk(draft, quirks, recall, forms, names)
     made = [new for item in given if (new := walk.item(item)) is not None]
     made = _in_order(draft, quirks, made, walk.removed)
+    if quirks.value("reasoning", "wanted") is not None:
+        whole = with_thoughts(made, recall)
+        if whole is not made:
+            draft.note("reasoning", "as it was thought, or a placeholder")
+            made = whole
     if len(made) != len(given) or any(
         a is not b for a, b in zip(made, given, strict=True)
     ):
@@ -108,8 +119,8 @@ class _Walk:
         self._reasoning_out = (
             "out" in reasoning or quirks.value("state", "reasoning") is not None
         )
-        self._foreign_out = "foreign" in reasoning
         self._unseen_out = "unseen" in reasoning
+        self._plain_out = "unsigned" in reasoning
         self._plain = reasoning.get("as") == "plain"
         self._loose = False
         """Reasoning of this turn has gone: ids behind it go too."""
@@ -141,7 +152,7 @@ class _Walk:
         )
         needed = one_of(kind, NEEDED)
         if value is None and (self._known is None or one_of(kind, self._known)):
-            foreign = self._foreign_out and self._is_foreign(item)
+            foreign = self._is_foreign(item)
             if needed and (self._past_unfit or foreign):
                 self._draft.cannot(f"cannot read the {kind} of another provider")
             return True
@@ -160,11 +171,13 @@ class _Walk:
         )
         blob = item.get("encrypted_content")
         out = refused or self._reasoning_out
+        if self._plain_out and not blob and item.get("content"):
+            out = True  # plain text, which its maker does not write
         sealed = isinstance(blob, str) and bool(blob)
         if sealed and not out:
             by = issued(self._recall, str(blob))
             strange = by is False or (self._unseen_out and by is not True)
-            if strange and (self._foreign_out or self._unseen_out or self._plain):
+            if strange:
                 item = {
                     k: v
                     for k, v in item.items()

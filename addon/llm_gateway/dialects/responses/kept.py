@@ -17,7 +17,7 @@ from llm_gateway.dialects.answer_observer import (
     with_members,
 )
 
-_CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
+CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
 """Kind of an item that is a call -> the member that holds what it is called with."""
 
 
@@ -28,7 +28,7 @@ def issued_by(items: Iterable[Json]) -> Issued:
     signed: list[str] = []
     for item in items:
         kind = text_of(item.get("type"))
-        if kind in _CALLS:
+        if kind in CALLS:
             calls.append(call_key(item))
         elif kind == "reasoning":
             reasoning.append(item)
@@ -49,7 +49,7 @@ def _text(item: Json) -> str:
 
 
 def call_key(item: Json) -> CallKey:
-    member = _CALLS.get(text_of(item.get("type")), "arguments")
+    member = CALLS.get(text_of(item.get("type")), "arguments")
     return CallKey(
         text_of(item.get("call_id")),
         text_of(item.get("name")),
@@ -62,7 +62,7 @@ def history_calls(values: Json) -> tuple[CallKey, ...]:
     return tuple(
         call_key(item)
         for item in objects(values.get("input"))
-        if text_of(item.get("type")) in _CALLS
+        if text_of(item.get("type")) in CALLS
     )
 
 

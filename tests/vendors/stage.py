@@ -1,0 +1,139 @@
+"""All vendors of a dialect on one fake, behind one gateway; what each saw and refused.
+
+Vendor n is asked as `smart-n-…` and `smart-…-n`. It reads the schedule in the user's text:
+when it is not its turn, it says that nobody is there (404), before it looks at
+anything else. Then it refuses what its kind refuses; and what the gateway should never have
+sent is written down.
+"""
+
+import collections
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from fakes import Answer, FakeProvider, Received, answers
+
+from gateway import GatewayProcess
+
+from .talk import Move, move_of
+
+AWAY = json.dumps({"error": {"message": "No instance is free.", "type": "away"}})
+"""Neither a strike nor a rest, and no request against a limit: the next one is asked."""
+Body = dict[str, Any]
+Refused = tuple[int, object] | None
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One row of a matrix."""
+
+    name: str
+    refuse: Callable[[Received, Body], Refused]
+    answer: Callable[[Body, bytes, Move, int], tuple[int, Callable[[], Answer]]]
+    """(body, bytes, schedule, own number) -> the turn that is asked for, and the answer."""
+    check: Callable[[Body, Move, int], list[str]]
+    """What is wrong with a request that it takes."""
+    type: str = "openai-compatible"
+    """Of its provider, where its rows are to hold."""
+    model: str = "up"
+    maker: str = ""
+    """Whose opaque state it may see; "": its own."""
+
+
+@dataclass
+class Seen:
+    requests: int = 0
+    away: int = 0
+    """It was not its turn."""
+    refused: "collections.Counter[str]" = field(default_factory=collections.Counter)
+    """Refusals, as their words."""
+    wrong: list[str] = field(default_factory=list)
+
+
+class VendorStage:
+    """The vendors of one dialect. `known`: under their own types, so that rows hold."""
+
+    def __init__(
+        self, vendors: tuple[Vendor, ...], dialect: str, *, known: bool
+    ) -> None:
+        self.vendors = vendors
+        self.dialect = dialect
+        self.known = known
+        self.fake = FakeProvider(self._answer)
+        self.seen = [Seen() for _ in vendors]
+        self._lock = threading.Lock()
+
+    def config(self) -> Body:
+        return {"providers": [self._entry(n) for n in range(len(self.vendors))]}
+
+    def _entry(self, n: int) -> Body:
+        vendor = self.vendors[n]
+        price = {"inputCostPerMillionTokens": n + 1, "outputCostPerMillionTokens": n}
+        return {
+            "id": f"v{n}-{vendor.name}",
+            "type": vendor.type if self.known else "openai-compatible",
+            "baseURL": f"{self.fake.base_url}/{n}/v1",
+            "apiKey": f"sk-CANARY-{n}",
+            "dialects": [self.dialect],
+            "models": [
+                {
+                    "name": vendor.model if self.known else "up",
+                    "aliases": [f"smart-{n}-*", f"smart-*-{n}"],
+                    "pricing": price,
+                    "limits": {"requestsPerDay": 1_000_000},
+                }
+            ],
+        }
+
+    def _answer(self, request: Received) -> Answer:
+        n = int(request.target.split("/")[1])
+        vendor, seen, body = self.vendors[n], self.seen[n], request.json()
+        move = move_of(request.body)
+        with self._lock:
+            seen.requests += 1
+        try:
+            turn, made = vendor.answer(body, request.body, move, n)
+        except Exception as e:
+            with self._lock:
+                seen.wrong.append(f"{move}: unreadable: {e!r}")
+            return answers.status(400, {"error": {"message": f"unreadable: {e!r}"}})
+        if move.answers(turn) != n:
+            with self._lock:
+                seen.away += 1
+            return Answer(404, (answers.JSON,), (AWAY.encode(),))
+        refused = vendor.refuse(request, body)
+        if refused is not None:
+            status, said = refused
+            text = json.dumps(said)
+            with self._lock:
+                seen.refused[text] += 1
+            return Answer(status, (answers.JSON,), (text.encode(),))
+        wrong = vendor.check(body, move, n)
+        if wrong:
+            with self._lock:
+                seen.wrong += [f"{move} turn {turn}: {one}" for one in wrong]
+        return made()
+
+
+@contextlib.contextmanager
+def served(
+    stage: VendorStage, start: Callable[..., GatewayProcess]
+) -> Iterator[GatewayProcess]:
+    with stage.fake:
+        yield start(stage.config())
+
+
+def moves(stage: VendorStage, first: int = 1) -> list[Move]:
+    """Every vendor to every other and back, and to itself."""
+    size = range(len(stage.vendors))
+    pairs = [(a, b) for a in size for b in size]
+    return [Move(a, b, first + i) for i, (a, b) in enumerate(pairs)]
+
+
+def short_moves(stage: VendorStage, first: int = 1) -> list[Move]:
+    """Each vendor once as a source and once as a target."""
+    size = len(stage.vendors)
+    return [Move(a, (a + 1) % size, first + a) for a in range(size)]
