@@ -21,6 +21,7 @@ TYPES = {
     "overview.js": "text/javascript",
     "live.js": "text/javascript",
     "rows.js": "text/javascript",
+    "rightnow.js": "text/javascript",
     "sidebar.js": "text/javascript",
     "history.js": "text/javascript",
     "plots.js": "text/javascript",

@@ -4,13 +4,21 @@ A view checks the permission, asks the board, and answers; texts for states with
 say what to do. What this file does not know: SQL, writes (actions.py).
 """
 
+import asyncio
+import gzip
 import json
 from typing import Any
 
 from datasette import Forbidden, NotFound, Response
 
 from llm_gateway import gateway_client
-from llm_gateway.dashboard import assets, compat, history, request_detail
+from llm_gateway.dashboard import (
+    assets,
+    compat,
+    history,
+    request_detail,
+    usage_sums,
+)
 from llm_gateway.dashboard.plugin_state import NoLedger, PluginState, board_of
 
 from .. import __version__
@@ -77,17 +85,25 @@ async def live_json(request: Any, datasette: Any) -> Any:
     if minutes not in WINDOWS:
         known = ", ".join(map(str, WINDOWS))
         return _problem(400, f"window is {text!r}; write one of {known}")
+    where = usage_sums.zone(request.args.get("tz"))
+    if where is None:
+        return _problem(400, _NO_ZONE.format(found=request.args.get("tz")))
     try:
         body = await board.live(
             minutes,
             simulated=request.args.get("sim") != "0",
             other=request.args.get("other") == "1",
+            where=where,
         )
     except NoLedger as error:
         return _problem(503, _NO_LEDGER.format(path=error), state="no ledger")
     except (NotReadable, TooSlow) as error:
         return _problem(503, f"The usage database: {error}", state="not readable")
-    return Response(body, headers=NO_STORE, content_type="application/json")
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        text = await asyncio.to_thread(gzip.decompress, body)
+        return Response(text, headers=NO_STORE, content_type="application/json")
+    headers = NO_STORE | {"content-encoding": "gzip", "vary": "accept-encoding"}
+    return Response(body, headers=headers, content_type="application/json")
 
 
 async def history_json(request: Any, datasette: Any) -> Any:
@@ -191,6 +207,7 @@ async def _page(
     return Response.html(html, headers=NO_STORE)
 
 
+_NO_ZONE = "tz is {found!r}; write the name of a time zone, e.g. Europe/Berlin"
 _NO_LEDGER = (
     "There is no usage database yet: {path} does not exist or is empty. "
     "It is made when the gateway starts."

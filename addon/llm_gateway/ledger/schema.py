@@ -20,7 +20,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-from llm_gateway.ledger import rollups, views
+from llm_gateway.ledger import rollups, unpriced, views
 
 MIGRATIONS = Migrations("llm_gateway")
 
@@ -358,6 +358,13 @@ def m008_quirks(db: Database) -> None:
 def m009_opaque(db: Database) -> None:
     """Who issued a signed block that comes back in a later request."""
     db.execute(OPAQUE)
+
+
+@MIGRATIONS()
+def m010_unpriced(db: Database) -> None:
+    """An answer without a price is one of ours: not what failed, not what passed through."""
+    for sql in unpriced.STATEMENTS:
+        db.execute(sql)
 
 
 def names() -> tuple[str, ...]:
