@@ -26,6 +26,7 @@ TYPES = {
     "history.js": "text/javascript",
     "plots.js": "text/javascript",
     "request.js": "text/javascript",
+    "requests.js": "text/javascript",
     "config.js": "text/javascript",
     "cards.js": "text/javascript",
     "editor.js": "text/javascript",

@@ -3,6 +3,7 @@
 import { Spark } from "./bars.js";
 import { amount, clock, count, duration, el, money, page, setAttr, setText } from "./base.js";
 
+const zone = new URLSearchParams({ tz: Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC" });
 const $ = (id) => document.getElementById(id);
 const ALERTS = 3;
 
@@ -33,6 +34,7 @@ function fill(one, value, note, level = "") {
 }
 
 const WINDOWS = { minute: "in any minute", hour: "in any hour", day: "in any 24 hours", month: "this month (UTC)" };
+const BRIEF = { minute: "a minute", hour: "an hour", day: "in 24 h", month: "a month" };
 const ORDER = ["day", "month", "hour", "minute"];
 
 // One thin bar for each window of the budget: what counts against it, not what a day is.
@@ -45,7 +47,7 @@ function budgetBars(node, bars) {
     used.style.width = `${Math.min(100, bar.limit > 0 ? ((bar.used + bar.reserved) / bar.limit) * 100 : 100).toFixed(1)}%`;
     const said = `${money(bar.used)} of ${money(bar.limit)} budget ${WINDOWS[bar.window]}`;
     return el("span", { class: "thin limit", "data-level": bar.level, title: said + (bar.reserved ? `, ${money(bar.reserved)} reserved` : "") },
-      el("span", { class: "track", "aria-hidden": "true" }, used), el("span", { class: "said" }, said));
+      el("span", { class: "track", "aria-hidden": "true" }, used), el("span", { class: "said" }, `${money(bar.used)} of ${money(bar.limit)} budget ${BRIEF[bar.window]}`));
   }));
 }
 
@@ -58,7 +60,7 @@ function spent(data) {
   if (!bars.length && gateway?.budget_set === false && gateway.policy !== "free-only" && hasPaid(data)) notes[0] = "no budget: paid use is unlimited";
   if (today.unknown) notes.push(`${count(today.unknown)} without a price`);
   if (today.passed) notes.push(`${count(today.passed)} passed through`);
-  const one = card("spent", "Spent today", { path: "/requests?paid=1&range=today" });
+  const one = card("spent", "Spent today", { path: `/requests?paid=1&range=today&${zone}` });
   const worst = bars.find((bar) => bar.level !== "ok");
   fill(one, money(today.cost ?? 0), notes.join(" · "), worst?.level ?? "");
   budgetBars(one.extra, bars);
@@ -123,7 +125,7 @@ export function alerts(data) {
 // Where a person can do or see something about it.
 function link(alert) {
   if (alert.kind === "key refused" || alert.kind === "gateway") return `${page.base}/config`;
-  if (alert.subject === "Budget") return `${page.base}/requests?paid=1&range=today`;
+  if (alert.subject === "Budget") return `${page.base}/requests?paid=1&range=today&${zone}`;
   const [provider, ...model] = alert.subject.split(" / ");
   const query = new URLSearchParams({ provider });
   if (model.length) query.set("model", model.join(" / "));
