@@ -37,7 +37,7 @@ def many(ledger: Ledger) -> Ledger:
             cost_nano=chance.choice((None, 0, 5_000)),
             error=None
             if outcome == "ok"
-            else chance.choice(("provider: 503 busy%", "limit")),  # fmt: skip
+            else chance.choice(("provider: 503 busy%", "limit")),
             simulated=int(chance.random() < 0.1),
             dialect="other" if chance.random() < 0.1 else "chat",
         )
