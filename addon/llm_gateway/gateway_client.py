@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llm_gateway import private_files
+from llm_gateway.packaged_files import activation as activation
 
 TIMEOUT = 10.0
 """Seconds that the gateway may take."""

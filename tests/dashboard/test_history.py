@@ -1,9 +1,13 @@
 """Series, totals, percentiles and their CSV."""
 
+import random
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from llm_gateway.dashboard.availability import stamp
 from llm_gateway.dashboard.history import (
     RANGES,
     Wanted,
@@ -17,6 +21,7 @@ from llm_gateway.dashboard.reader import Reader
 
 from .conftest import NOW, Serve
 from .ledgers import Ledger
+from .test_numbers import some_requests
 
 DAY = 86_400
 
@@ -49,6 +54,8 @@ async def test_every_range_ends_now_and_sums_up(ledger: Ledger, span: str) -> No
             "prompt": 1800,
             "completion": 600,
             "errors": 0,
+            "refused": 0,
+            "passed": 0,
             "unknown": 0,
         }
     ]
@@ -101,6 +108,11 @@ def test_percentile(values: list[int], share: float, expected: int | None) -> No
     [
         ({}, Wanted("7d", "provider", True)),
         ({"range": "1y", "by": "client", "sim": "0"}, Wanted("1y", "client", False)),
+        ({"tz": "Asia/Kolkata"}, Wanted("7d", "provider", True, "Asia/Kolkata")),
+        (
+            {"tz": "Mars/Base"},
+            "tz is 'Mars/Base'; write the name of a time zone, e.g. Europe/Berlin",
+        ),
         ({"range": "9d"}, "range is '9d'; write one of 6h, 24h, 7d, 30d, 90d, 1y"),
         ({"by": "id; drop"}, "by is 'id; drop'; write one of provider, model, client"),
     ],
@@ -149,3 +161,55 @@ async def test_over_http(serve: Serve, ledger: Ledger) -> None:
     bad = await client.get("/-/gateway/history.json?range=forever")
     assert bad.status_code == 400
     assert "forever" in bad.json()["error"]["message"]
+
+
+OVER_ROWS = """
+SELECT coalesce({by}, ''), count(*), sum(total_tokens), coalesce(sum(cost_nano), 0),
+  coalesce(sum(saved_nano), 0), sum(outcome IN ('error', 'truncated', 'lost')),
+  sum(outcome = 'refused'), sum(outcome = 'passthrough')
+FROM requests WHERE simulated = 0 AND ts >= ? AND ts < ? GROUP BY 1
+"""
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Auckland"]
+)
+@pytest.mark.parametrize("by", ["provider", "client"])
+@pytest.mark.parametrize(
+    "moment", ["2026-03-12T20:10:00+00:00", "2026-04-05T20:00:00+00:00"]
+)
+async def test_days_are_the_readers_and_sum_up_to_the_rows(
+    ledger: Ledger, zone: str, by: str, moment: str
+) -> None:
+    """Across a change of daylight saving in Los Angeles (March 8) and Auckland (April 5)."""
+    now = datetime.fromisoformat(moment).timestamp()
+    some_requests(ledger, random.Random(zone + moment), now)
+    reader = Reader(ledger.path, "test", seconds=5)
+    try:
+        found = await reader.run(lambda ask: history(ask, Wanted("30d", by, False, zone), now))  # fmt: skip
+    finally:
+        reader.close()
+    assert len(found["times"]) == 30
+    starts = [datetime.fromtimestamp(at, ZoneInfo(zone)) for at in found["times"]]
+    assert {(at.hour, at.minute) for at in starts} == {(0, 0)}
+    assert starts[-1].date() == datetime.fromtimestamp(now, ZoneInfo(zone)).date()
+    ends = [*found["times"][1:], now + 1]
+    series = {one["key"]: one for one in found["series"]}
+    seen = dict.fromkeys(("failed", "refused"), 0)
+    for n, (start, end) in enumerate(zip(found["times"], ends, strict=True)):
+        sql = ledger.db.execute(OVER_ROWS.format(by=by), (stamp(start), stamp(end)))
+        for key, requests, tokens, cost, saved, failed, refused, _ in sql:
+            one = series[key]
+            assert (one["requests"][n], one["tokens"][n]) == (requests, tokens)
+            assert one["cost"][n] == pytest.approx(cost / 1e9)
+            assert one["saved"][n] == pytest.approx(saved / 1e9)
+            seen["failed"] += failed
+            seen["refused"] += refused
+    [(rows,)] = ledger.db.execute(
+        "SELECT count(*) FROM requests WHERE simulated = 0 AND ts >= ?",
+        (stamp(found["times"][0]),),
+    ).fetchall()
+    assert sum(sum(one["requests"]) for one in found["series"]) == rows
+    assert sum(found["failures"]["errors"]) == seen["failed"]
+    assert sum(found["failures"]["refused"]) == seen["refused"]
+    assert sum(one["errors"] for one in found["totals"]) == seen["failed"]

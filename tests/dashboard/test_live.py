@@ -59,6 +59,7 @@ async def test_an_empty_ledger(ledger: Ledger) -> None:
         "cost": None,
         "saved": None,
         "unknown": 0,
+        "passed": 0,
     }
 
 

@@ -130,4 +130,5 @@ def test_names_of_migrations_are_known_without_a_file():
         "m008_quirks",
         "m009_opaque",
         "m010_translated",
+        "m012_unpriced",
     )

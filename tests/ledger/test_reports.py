@@ -112,15 +112,19 @@ def test_spending(ledger):
             "provider": "(none)",
             "requests": 2,
             "errors": 0,
+            "refused": 1,
+            "passthrough": 1,
             "tokens": 65,
             "cost_usd": None,
             "saved_usd": None,
-            "unknown_cost": 1,
+            "unknown_cost": 0,
         },
         {
             "provider": "groq",
             "requests": 2,
             "errors": 1,
+            "refused": 0,
+            "passthrough": 0,
             "tokens": 65,
             "cost_usd": 0.0,
             "saved_usd": 0.0015,
@@ -130,6 +134,8 @@ def test_spending(ledger):
             "provider": "openai",
             "requests": 1,
             "errors": 0,
+            "refused": 0,
+            "passthrough": 0,
             "tokens": 65,
             "cost_usd": 2.5,
             "saved_usd": None,
@@ -152,13 +158,15 @@ def test_the_report_is_a_table(ledger, capsys, monkeypatch):
     monkeypatch.setattr("llm_gateway.cli.report.time.time", lambda: AT)
     assert report(["--db", str(ledger.path), "--days", "1"]) == 0
     assert capsys.readouterr().out == (
-        "provider  requests  tokens     cost    saved  errors  cost unknown\n"
-        "--------  --------  ------  -------  -------  ------  ------------\n"
-        "(none)           2      65  unknown        -       0             1\n"
-        "groq             2      65    $0.00  $0.0015       1             0\n"
-        "openai           1      65    $2.50        -       0             0\n"
-        "--------  --------  ------  -------  -------  ------  ------------\n"
-        "total            5     195    $2.50  $0.0015       1             1\n"
+        "Today (UTC), by provider\n\n"
+        "provider  requests  tokens   cost    saved  failed  refused  passed  cost unknown\n"
+        "--------  --------  ------  -----  -------  ------  -------  ------  ------------\n"
+        "(none)           2      65      -        -       0        1       1             0\n"
+        "groq             2      65  $0.00  $0.0015       1        0       0             0\n"
+        "openai           1      65  $2.50        -       0        0       0             0\n"
+        "--------  --------  ------  -----  -------  ------  -------  ------  ------------\n"
+        "total            5     195  $2.50  $0.0015       1        1       1             0\n"
+        "\n(none): refused, or passed through to the app's own host\n"
     )
 
 

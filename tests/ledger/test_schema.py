@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from ledger.samples import migrated
-from llm_gateway.ledger import rollups, schema
+from llm_gateway.ledger import rollups, schema, unpriced
 
 MINUTE = "2026-03-01T12:34:56.789Z"
 
@@ -87,6 +87,7 @@ STAGES = (
     "m008_quirks",
     "m009_opaque",
     "m010_translated",
+    "m012_unpriced",
 )
 
 
@@ -181,9 +182,50 @@ def test_unknown_cost_is_counted_and_never_zero(db):
         "cost_usd": 2.0,
         "unknown_cost": 1,
     }
-    # a refused request asked nobody, so there is no price to know
-    db["requests"].insert(row("c", outcome="refused"))
+
+
+@pytest.mark.parametrize(
+    ("values", "counted"),
+    [
+        # an answer of a provider of ours
+        ({"outcome": "ok"}, 1),
+        ({"outcome": "truncated"}, 1),
+        ({"outcome": "cancelled"}, 1),
+        ({"outcome": "error", "output_tokens": 3}, 1),
+        # nobody bills these
+        ({"outcome": "error"}, 0),
+        ({"outcome": "refused", "provider": None, "model": None}, 0),
+        # on the app's own key, which is a column of its own
+        ({"outcome": "passthrough", "provider": None, "model": None}, 0),
+        ({"outcome": "passthrough", "provider": None, "model": "gpt-4o"}, 0),
+        ({"outcome": "ok", "cost_nano": 0}, 0),
+        ({"outcome": "ok", "simulated": 1}, 0),
+    ],
+)
+@pytest.mark.parametrize("older", [False, True])
+def test_only_an_answer_of_ours_can_lack_a_price(values, counted, older):
+    """In what the triggers count, and in what they had counted before."""
+    db = Database(memory=True)
+    if older:
+        schema.MIGRATIONS.apply(db, stop_before="m010_unpriced")
+    else:
+        schema.migrate(db)
+    db["requests"].insert(row("a", **{"provider": "p", "model": "m"} | values))
+    schema.migrate(db)
+    for period in rollups.PERIODS:
+        found = db.execute(f"SELECT sum(unknown_cost) FROM usage_{period}").fetchone()
+        assert found == (counted,)
+    assert db.execute(
+        f"SELECT count(*) FROM requests WHERE {unpriced.UNPRICED.format(row='')}"
+    ).fetchone() == (counted,)
+    db.close()
+
+
+def test_a_price_that_comes_later_takes_its_request_out(db):
+    db["requests"].insert(row("a", provider="p", model="m", usage_source="unknown"))
     assert db.execute("SELECT unknown_cost FROM daily_cost").fetchone() == (1,)
+    db.execute("UPDATE requests SET usage_source = 'reported', cost_nano = 5")
+    assert db.execute("SELECT unknown_cost FROM daily_cost").fetchone() == (0,)
 
 
 outcomes = st.sampled_from(
@@ -228,7 +270,7 @@ def test_triggers_add_up_to_what_one_query_over_all_rows_says(values, begun):
     db.execute("DELETE FROM usage_hour")
     db.execute("DELETE FROM usage_day")
     fill = [s for s in rollups.STATEMENTS if s.startswith("INSERT")]
-    for sql in fill:
+    for sql in (*fill, *(s for s in unpriced.STATEMENTS if s.startswith("UPDATE"))):
         db.execute(sql)
     filled = {p: list(db.query(f"SELECT * FROM usage_{p}")) for p in rollups.PERIODS}
     db.close()

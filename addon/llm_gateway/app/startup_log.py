@@ -10,6 +10,7 @@ from llm_gateway import __version__
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DEFAULT
 from llm_gateway.mitm_compat import h2_version
+from llm_gateway.packaged_files import activation
 from llm_gateway.providers.dialect_support import summary
 
 logger = logging.getLogger("llm_gateway")
@@ -56,6 +57,8 @@ def log_startup_summary(
     logger.info("Admin token: %s", home / "admin-token")
     if dashboard_port:
         logger.info("Dashboard: http://127.0.0.1:%d/-/gateway", dashboard_port)
+    if line := activation():
+        logger.info("For the command llm-gateway, first: %s", line)
     model = next((name for name in catalog.model_names()), "MODEL")
     asked = {"model": model, **DEFAULT.example}
     logger.info(

@@ -59,7 +59,9 @@ COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("tokens", lambda row: tokens(row["tokens"])),
     ("cost", _cost),
     ("saved", lambda row: dollars(row["saved_usd"])),
-    ("errors", lambda row: count(row["errors"])),
+    ("failed", lambda row: count(row["errors"])),
+    ("refused", lambda row: count(row["refused"])),
+    ("passed", lambda row: count(row["passthrough"])),
     ("cost unknown", lambda row: count(row["unknown_cost"])),
 )
 
@@ -129,5 +131,9 @@ def report(argv: Sequence[str]) -> int:
     elif sums is None:
         print(f"No requests in the last {options.days} days.")
     else:
+        days = "Today" if options.days == 1 else f"The last {options.days} days"
+        print(f"{days} (UTC), by {options.by}\n")
         print(table(options.by, rows, sums))
+        if any(row.get("provider") == "(none)" for row in rows):
+            print("\n(none): refused, or passed through to the app's own host")
     return 0

@@ -67,6 +67,8 @@ def register_routes() -> list[tuple[str, Any]]:
         (rf"{ours}/history$", views.history_page),
         (rf"{ours}/history\.json$", views.history_json),
         (rf"{ours}/history\.csv$", views.history_csv),
+        (rf"{ours}/requests$", views.requests_page),
+        (rf"{ours}/requests\.json$", views.requests_json),
         (rf"{ours}/requests/(?P<id>[^/]+)$", views.request_page),
         (rf"{ours}/offer\.json$", views.offer_json),
         (rf"{ours}/config$", views.config_page),
@@ -153,6 +155,7 @@ def render_cell(value: Any, column: str, table: str | None, datasette: Any) -> A
 def menu_links(datasette: Any) -> list[dict[str, str]]:
     pages = {
         "": "Gateway: live",
+        "/requests": "Requests",
         "/history": "History",
         "/config": "Providers & config",
     }

@@ -10,12 +10,21 @@ What this file does not know: SQLite, clocks (`now` is an argument), HTML.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from llm_gateway.dashboard.availability import NEAR, LimitBar, empty_at
+from llm_gateway.dashboard.availability import NEAR, OFF, LimitBar, empty_at, limit_name
+from llm_gateway.dashboard.limit_bars import LimitBars
 
 Json = dict[str, Any]
 Rates = Mapping[tuple[str, ...], Mapping[str, float]]
 
-SEVERITY = ("gateway", "full", "failing", "hot", "cooling down", "near")
+SEVERITY = (
+    "gateway",
+    "key refused",
+    "full",
+    "failing",
+    "hot",
+    "cooling down",
+    "near",
+)
 """Kinds of alerts, the most urgent first."""
 
 AT_MOST = 12
@@ -24,13 +33,12 @@ AT_MOST = 12
 def alerts(
     gateway: Json | None,
     providers: Sequence[Json],
-    bars: Mapping[tuple[str, ...], Sequence[LimitBar]],
-    budget: Sequence[LimitBar],
+    bars: LimitBars,
     rates: Rates,
     now: float,
 ) -> list[Json]:
     """Most urgent first. Each: {kind, subject, ...} as the functions below make them."""
-    found = [*_of_gateway(gateway), *_of_budget(budget, rates, now)]
+    found = [*_of_gateway(gateway), *_of_budget(bars.budget, rates, now)]
     for provider in providers:
         own = [
             *_of_states(provider),
@@ -63,35 +71,37 @@ def _of_gateway(gateway: Json | None) -> Iterator[Json]:
 def _of_states(provider: Json) -> Iterator[Json]:
     for model in provider["models"]:
         state = model["state"]
+        word = state["word"]
         # What was switched off on purpose has a `disabled` without a way back.
-        kind = "failing" if state["word"] == "disabled" else state["word"]
-        if kind not in ("failing", "cooling down"):
-            continue
-        if state["word"] == "disabled" and state["returns"] is None:
+        kind = "failing" if word == "disabled" and state["returns"] else word
+        if kind not in ("failing", "cooling down", "key refused"):
             continue
         yield {
             "kind": kind,
             "subject": f"{provider['id']} / {model['model']}",
-            "word": state["word"],
+            "word": word,
             "text": state["reason"],
             "returns": state["returns"],
         }
 
 
 def _of_bars(
-    provider: Json,
-    bars: Mapping[tuple[str, ...], Sequence[LimitBar]],
-    rates: Rates,
-    now: float,
+    provider: Json, bars: LimitBars, rates: Rates, now: float
 ) -> Iterator[Json]:
-    if provider["state"]["word"] in ("disabled", "not configured"):
+    if provider["state"]["word"] in OFF:
         return
     id_ = provider["id"]
-    yield from _bar_alerts(id_, bars.get((id_,), ()), rates.get((id_,), {}), now)
+    shared = bars.shared.get(id_, ())
+    yield from _bar_alerts(id_, shared, rates.get((id_,), {}), now)
     for model in provider["models"]:
+        if model["state"]["word"] in OFF:
+            continue
         key = (id_, model["model"])
         yield from _bar_alerts(
-            f"{id_} / {model['model']}", bars.get(key, ()), rates.get(key, {}), now
+            f"{id_} / {model['model']}",
+            bars.models.get(key, ()),
+            rates.get(key, {}),
+            now,
         )
 
 
@@ -111,6 +121,7 @@ def _bar_alerts(
             "subject": subject,
             "metric": bar.metric,
             "window": bar.window,
+            "limit": limit_name(bar),
             "ratio": round(bar.ratio, 4),
             "resets": bar.resets_at,
             "empty": empty,

@@ -1,4 +1,4 @@
-"""What a provider or a model can still do, in one of seven words.
+"""State of a provider or a model: what it can still do, in one of nine words.
 
 What lives here: the words, the fractions at which bars change colour, the arithmetic
 from rows of `limit_state` and `offer_state` to a bar, a word and a forecast.
@@ -6,9 +6,11 @@ from rows of `limit_state` and `offer_state` to a bar, a word and a forecast.
 What this file does not know: SQLite, clocks (`now` is an argument), HTML.
 
     ready → near limit (75 %, hot from 90 %) → at limit      what the limits say
-    cooling down, failing, disabled, not configured          what the gateway says
+    cooling down, failing, key refused, disabled             what the gateway says
+    excluded, not configured                                 what the configuration says
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,10 +21,26 @@ WORDS = (
     "at limit",
     "cooling down",
     "failing",
+    "key refused",
+    "excluded",
     "disabled",
     "not configured",
 )
 """Best first; the same words wherever the product speaks of a state."""
+
+OFF = ("excluded", "disabled", "not configured")
+"""Words of what is not in use, and is not counted among what could answer."""
+
+FREE_ONLY = "free-only"
+COSTS_MONEY = "costs money, and the policy is free-only"
+NO_PRICE = "its price is unknown, and a cost limit or budget holds"
+_EXCLUDES = ("the policy is free-only", "is unknown, and a cost limit or budget holds")
+"""How the router's reasons end for what the configuration rules out."""
+_KEY_REFUSED = re.compile(r"(?:disabled: )?(?:401|403)\b")
+_SPENT = re.compile(
+    r"(?:disabled: )?402\b|insufficient_quota|insufficient.balance", re.I
+)
+_SAID_TWICE = re.compile(r"^(?:disabled|failing|cooling down|at limit): ")
 
 NEAR = 0.75
 HOT = 0.90
@@ -49,6 +67,12 @@ class LimitBar:
     source: str
     accounts: int = 1
     """How many accounts are added up here."""
+    scope: str = "model"
+    """`provider`, `tier`, `model`, `client` or `budget`."""
+    model: str = ""
+    """The model, or what the models of a tier end with: `:free`."""
+    as_of: str = ""
+    """ISO date of a preset's source."""
 
     @property
     def ratio(self) -> float:
@@ -112,10 +136,10 @@ def fresh(bar: LimitBar, now: float) -> LimitBar:
 
 
 def add_up(bars: Iterable[LimitBar]) -> tuple[LimitBar, ...]:
-    """Bars of several accounts as one per metric and window, in reading order."""
-    sums: dict[tuple[str, str], LimitBar] = {}
+    """Bars of several accounts as one per scope, metric and window, in reading order."""
+    sums: dict[tuple[str, ...], LimitBar] = {}
     for bar in bars:
-        key = (bar.metric, bar.window)
+        key = (bar.scope, bar.model, bar.metric, bar.window)
         known = sums.get(key)
         sums[key] = bar if known is None else _plus(known, bar)
     return tuple(sorted(sums.values(), key=_order))
@@ -143,7 +167,7 @@ def standing(
         return Availability("at limit", best.reason, best.returns_at)
     if tightest is None:
         return Availability("ready")
-    reason = f"{tightest.metric} per {tightest.window}"
+    reason = limit_name(tightest)
     match tightest.level:
         case "full":
             return Availability("at limit", reason, tightest.resets_at)
@@ -154,7 +178,52 @@ def standing(
             return Availability("ready")
 
 
+def limit_name(bar: LimitBar) -> str:
+    """`requests per day`, `budget per day`, `requests per minute of all :free models`."""
+    if bar.scope == "budget":
+        return f"budget per {bar.window}"
+    whose = f" of all {bar.model} models" if bar.scope == "tier" else ""
+    return f"{bar.metric} per {bar.window}{whose}"
+
+
+def word_of(state: str, reason: str) -> str:
+    """The gateway's state and reason -> the word for people.
+
+    A refused key is something that only a person can mend, money that is gone is a limit,
+    and what the configuration rules out is neither ready nor broken.
+    """
+    if reason.endswith(_EXCLUDES):
+        return "excluded"
+    if state == "disabled":
+        if _KEY_REFUSED.match(reason):
+            return "key refused"
+        if _SPENT.search(reason):
+            return "at limit"
+    return state
+
+
+def clause(reason: str) -> str:
+    """The reason without the word that stands beside it anyway."""
+    return _SAID_TWICE.sub("", reason, count=1)
+
+
+def excluded(*, policy: str | None, free: bool, priced: bool, bounded: bool) -> str:
+    """Why the configuration rules a model out; "" when it does not.
+
+    `priced`: its price is known; `bounded`: a cost limit or budget holds for it, so that
+    what it costs would have to be reserved.
+    """
+    if free:
+        return ""
+    if policy == FREE_ONLY:
+        return COSTS_MONEY
+    return NO_PRICE if bounded and not priced else ""
+
+
 def off_word(reason: str) -> str:
+    """The word for the configuration's own reason why something is not in use."""
+    if reason.endswith(_EXCLUDES):
+        return "excluded"
     return "not configured" if reason.startswith("not configured") else "disabled"
 
 
@@ -189,12 +258,13 @@ LENGTH = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0, "month": 31 * 86_400.
 
 
 def _expired(offer: OfferState, now: float) -> OfferState:
-    """A pause that is over is no pause."""
-    if offer.state not in WORDS:
-        return OfferState("failing", offer.state, offer.returns_at)
+    """A pause that is over is no pause; the word is the one for people."""
     if offer.returns_at is not None and now > offer.returns_at + SLACK:
         return OfferState("ready", "", None)
-    return offer
+    word = word_of(offer.state, offer.reason)
+    if word not in WORDS:
+        return OfferState("failing", word, offer.returns_at)
+    return replace(offer, state=word, reason=clause(offer.reason))
 
 
 def _plus(a: LimitBar, b: LimitBar) -> LimitBar:
@@ -209,5 +279,6 @@ def _plus(a: LimitBar, b: LimitBar) -> LimitBar:
     )
 
 
-def _order(bar: LimitBar) -> tuple[int, int]:
-    return (METRICS.index(bar.metric), WINDOWS.index(bar.window))
+def _order(bar: LimitBar) -> tuple[bool, int, int]:
+    tier = bar.scope == "tier"
+    return (tier, METRICS.index(bar.metric), WINDOWS.index(bar.window))

@@ -2,9 +2,9 @@
 
 What lives here: the ranges, the questions to the rollups, and their answers as series
 that a chart, a table and a CSV file can be made of. Money is US$, times are unix
-seconds at which a column begins (UTC hours and days, as the rollups have them).
+seconds at which a column begins (hours of UTC, days of the reader).
 
-What this file does not know: charts, the reader's time zone.
+What this file does not know: charts, HTML.
 """
 
 import csv
@@ -14,9 +14,13 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from llm_gateway.dashboard import history_sums, usage_sums
 from llm_gateway.dashboard.availability import moment, stamp
+from llm_gateway.dashboard.history_sums import BY
 from llm_gateway.dashboard.plugin_state import HISTORY_TTL, PluginState
 
 from .reader import Ask, TooSlow
@@ -24,6 +28,7 @@ from .reader import Ask, TooSlow
 Json = dict[str, Any]
 
 DAY = 86_400
+UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,9 @@ RANGES = {
     "90d": Range("90 days", "day", 90 * DAY, DAY),
     "1y": Range("1 year", "day", 365 * DAY, DAY),
 }
-BY = ("provider", "model", "client")
 METRICS = ("requests", "tokens", "cost", "saved")
+FAILURES = ("errors", "refused")
+"""What did not end in an answer, as series of its own."""
 
 SERIES = 7
 """As many get a colour of their own; the rest is summed as `other`."""
@@ -54,27 +60,6 @@ SAMPLE = 40_000
 HEAT_DAYS = (7, 90)
 """The heat strip looks back at least and at most so many days."""
 NANO = 1e9
-
-# The only texts that are put into SQL: table and column names from the tables above.
-_SUMS = {
-    (period, by): f"""
-SELECT {period}, {by},
-  sum(requests + :sim * simulated_requests) AS requests,
-  sum(total_tokens + :sim * simulated_tokens) AS tokens,
-  sum(input_tokens + cached_tokens + cache_write_tokens) AS prompt_tokens,
-  sum(output_tokens + reasoning_tokens) AS completion_tokens,
-  sum(coalesce(cost_nano, 0) + :sim * coalesce(simulated_cost_nano, 0)) / 1e9 AS cost_usd,
-  sum(coalesce(saved_nano, 0)) / 1e9 AS saved_usd,
-  sum(errors) AS errors,
-  sum(unknown_cost) AS unknown_cost
-FROM usage_{period}
-WHERE {period} >= :since
-GROUP BY {period}, {by}
-ORDER BY {period}, {by}
-"""
-    for period in ("minute", "hour", "day")
-    for by in BY
-}
 
 _LATENCY = """
 SELECT ts, duration_ms, ttft_ms FROM requests
@@ -104,6 +89,8 @@ class Wanted:
     span: str
     by: str
     simulated: bool
+    zone: str = "UTC"
+    """Whose days the columns are."""
 
 
 def wanted(args: Mapping[str, str]) -> Wanted | str:
@@ -113,7 +100,10 @@ def wanted(args: Mapping[str, str]) -> Wanted | str:
         return f"range is {span!r}; write one of {', '.join(RANGES)}"
     if by not in BY:
         return f"by is {by!r}; write one of {', '.join(BY)}"
-    return Wanted(span, by, args.get("sim") != "0")
+    zone = args.get("tz") or "UTC"
+    if usage_sums.zone(zone) is None:
+        return f"tz is {zone[:60]!r}; write the name of a time zone, e.g. Europe/Berlin"
+    return Wanted(span, by, args.get("sim") != "0", zone)
 
 
 async def load(board: PluginState, asked: Wanted) -> Json:
@@ -139,54 +129,58 @@ async def load(board: PluginState, asked: Wanted) -> Json:
 def history(ask: Ask, asked: Wanted, now: float) -> Json:
     """Series per provider, model or client, their totals, and the hours' heat."""
     span = RANGES[asked.span]
-    start = math.floor(now / span.step) * span.step - span.seconds + span.step
-    times = list(range(start, math.floor(now) + 1, span.step))
-    columns = len(times)
+    where = usage_sums.zone(asked.zone) or UTC
+    times = history_sums.columns(now, span.period, span.seconds, span.step, where)
+    width = len(times)
     sim = int(asked.simulated)
-    rows = ask(
-        _SUMS[span.period, asked.by],
-        {"since": _bound(start, span.period), "sim": sim},
-    )
     series: dict[str, dict[str, list[float]]] = defaultdict(
-        lambda: {metric: [0] * columns for metric in METRICS}
+        lambda: {metric: [0] * width for metric in METRICS}
     )
-    totals: dict[str, Json] = defaultdict(
-        lambda: dict.fromkeys(
-            (*METRICS, "prompt", "completion", "errors", "unknown"), 0
-        )
-    )
-    for row in rows:
-        at = moment(row[span.period])
-        slot = math.floor(((at or 0) - start) / span.step)
-        if not 0 <= slot < columns or not (row["requests"] or row["tokens"]):
+    failures: dict[str, list[float]] = {name: [0] * width for name in FAILURES}
+    totals: dict[str, Json] = defaultdict(lambda: dict.fromkeys(_TOTALS, 0))
+    for slot, key, row in history_sums.sums(
+        ask, span.period, asked.by, times, simulated=asked.simulated
+    ):
+        if not 0 <= slot < width or not (row["requests"] or row["tokens"]):
             continue
-        values = {
-            "requests": row["requests"],
-            "tokens": row["tokens"],
-            "cost": row["cost_usd"],
-            "saved": row["saved_usd"],
-            "prompt": row["prompt_tokens"],
-            "completion": row["completion_tokens"],
-            "errors": row["errors"],
-            "unknown": row["unknown_cost"],
-        }
-        key = row[asked.by]
-        for name, value in values.items():
-            totals[key][name] += value
-            if name in METRICS:
-                series[key][name][slot] += value
-    ranked = sorted(totals, key=lambda key: (-totals[key]["requests"], key))
+        for name, column in _TOTALS.items():
+            totals[key][name] += row[column]
+        for metric in METRICS:
+            series[key][metric][slot] += row[_TOTALS[metric]]
+        for name in FAILURES:
+            failures[name][slot] += row[name]
+    for total in totals.values():
+        total |= {name: round(total[name], 9) for name in ("cost", "saved")}
+    shown = [key for key in totals if totals[key]["requests"] or totals[key]["tokens"]]
+    ranked = sorted(shown, key=lambda key: (-totals[key]["requests"], key))
     return {
         "range": asked.span,
         "by": asked.by,
+        "zone": asked.zone,
         "step": span.step,
-        "since": _bound(start, span.period),
+        "since": history_sums.bound(times[0], span.period),
         "times": times,
         "series": [{"key": key, **_rounded(series[key])} for key in ranked[:SERIES]]
-        + _others([series[key] for key in ranked[SERIES:]], columns),
+        + _others([series[key] for key in ranked[SERIES:]], width),
+        "failures": failures,
         "totals": [{"key": key, **totals[key]} for key in ranked],
         "heat": _heat(ask, span, sim, now),
     }
+
+
+_TOTALS = {
+    "requests": "requests",
+    "tokens": "tokens",
+    "cost": "cost_usd",
+    "saved": "saved_usd",
+    "prompt": "prompt_tokens",
+    "completion": "completion_tokens",
+    "errors": "errors",
+    "refused": "refused",
+    "passed": "passed",
+    "unknown": "unknown_cost",
+}
+"""Name of a total -> its column."""
 
 
 def _others(rest: list[dict[str, list[float]]], columns: int) -> list[Json]:
@@ -205,7 +199,9 @@ def _rounded(series: Mapping[str, list[float]]) -> dict[str, list[float]]:
 
 def _heat(ask: Ask, span: Range, sim: int, now: float) -> Json:
     days = min(max(span.seconds // DAY, HEAT_DAYS[0]), HEAT_DAYS[1])
-    rows = ask(_HEAT, {"since": _bound(now - days * DAY, "hour"), "sim": sim})
+    rows = ask(
+        _HEAT, {"since": history_sums.bound(now - days * DAY, "hour"), "sim": sim}
+    )
     return {
         "days": days,
         "hours": [[moment(row["hour"]), row["requests"]] for row in rows],
@@ -214,14 +210,14 @@ def _heat(ask: Ask, span: Range, sim: int, now: float) -> Json:
 
 def _latency(ask: Ask, asked: Wanted, found: Json) -> Json:
     """Per column: median and 95th percentile of the whole, median until the first byte."""
-    step, start = found["step"], found["times"][0]
+    times = found["times"]
     requests = sum(total["requests"] for total in found["totals"])
     every = max(1, math.ceil(requests / SAMPLE))
     durations: dict[int, list[int]] = defaultdict(list)
     firsts: dict[int, list[int]] = defaultdict(list)
-    params = {"since": stamp(start), "every": every, "sim": int(asked.simulated)}
+    params = {"since": stamp(times[0]), "every": every, "sim": int(asked.simulated)}
     for row in ask(_LATENCY, params):
-        slot = math.floor(((moment(row["ts"]) or 0) - start) / step)
+        slot = history_sums.slot_of(times, moment(row["ts"]) or 0)
         durations[slot].append(row["duration_ms"])
         if row["ttft_ms"] is not None:
             firsts[slot].append(row["ttft_ms"])
@@ -245,16 +241,21 @@ def questions(asked: Wanted, found: Json) -> dict[str, tuple[str, dict[str, str]
     """For people: the SQL behind each chart, with its parameters."""
     span = RANGES[asked.span]
     sim = str(int(asked.simulated))
+    where = usage_sums.zone(asked.zone) or UTC
+    local = datetime.fromtimestamp(found["times"][-1], where).utcoffset()
     return {
-        "sums": (
-            _SUMS[span.period, asked.by].strip(),
-            {"since": found["since"], "sim": sim},
+        "sums": history_sums.question(
+            span.period,
+            asked.by,
+            found["times"],
+            simulated=asked.simulated,
+            offset=local.total_seconds() if local else 0.0,
         ),
         "latency": (_LATENCY_FOR_PEOPLE.strip(), {"since": stamp(found["times"][0])}),
         "heat": (
             _HEAT.strip(),
             {
-                "since": _bound(
+                "since": history_sums.bound(
                     found["times"][-1] - found["heat"]["days"] * DAY, "hour"
                 ),
                 "sim": sim,
@@ -273,16 +274,18 @@ def as_csv(found: Json, asked: Wanted) -> str:
             values = [one[metric][n] for metric in METRICS]
             if any(values):
                 key = "other" if one["key"] is None else one["key"]
-                lines.writerow([stamp(at), spreadsheet_safe(key), *values])
+                lines.writerow([_csv_time(at, asked), spreadsheet_safe(key), *values])
     return out.getvalue()
+
+
+def _csv_time(at: float, asked: Wanted) -> str:
+    """UTC, or with the offset of the reader's zone."""
+    where = usage_sums.zone(asked.zone) or UTC
+    if where.key == "UTC":
+        return stamp(at)
+    return datetime.fromtimestamp(at, where).isoformat(timespec="seconds")
 
 
 def spreadsheet_safe(text: str) -> str:
     """Names come from clients: none may begin like a formula."""
     return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-def _bound(at: float, period: str) -> str:
-    """The rollup's own way of writing the period in which `at` lies."""
-    text = stamp(at)
-    return {"minute": text[:16], "hour": text[:13] + ":00", "day": text[:10]}[period]

@@ -10,26 +10,30 @@ import json
 import math
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from llm_gateway.dashboard import queries
+from llm_gateway.dashboard.alerts import alerts
 from llm_gateway.dashboard.availability import (
+    OFF,
     Availability,
     LimitBar,
     OfferState,
-    add_up,
     best_of,
-    fresh,
+    excluded,
     moment,
     standing,
 )
+from llm_gateway.dashboard.limit_bars import LimitBars, bars_json, limit_bars
+from llm_gateway.dashboard.reader import Ask
 from llm_gateway.dashboard.recent_requests import RecentRequests
+from llm_gateway.dashboard.served_names import USABLE, NamedOffer, names
+from llm_gateway.dashboard.traffic import SLOTS, Pair, Series, rates, series
+from llm_gateway.dashboard.usage_sums import today_and_month, unbilled_days
 
-from . import queries
-from .alerts import alerts
-from .reader import Ask
-from .traffic import SLOTS, Pair, Series, days, rates, series
-
+UTC = ZoneInfo("UTC")
 WINDOWS = (1, 5, 10, 30, 60)
 """Minutes that the page can show."""
 SILENT_AFTER = 8.0
@@ -46,19 +50,22 @@ def snapshot(
     simulated: bool,
     now: float,
     other: bool = False,
+    where: ZoneInfo = UTC,
 ) -> Json:
     """Everything that the live page shows, as of `now`.
 
     `minutes` is one of WINDOWS; `simulated` counts requests of /usage/simulate too;
-    `other` shows what apps ask their own hosts for besides answers.
+    `other` shows what apps ask their own hosts for besides answers; today and this month
+    begin at midnight in `where`.
     """
     step = minutes * 60 // SLOTS
     start = (math.floor(now / step) - SLOTS + 1) * step
     by_model, total, sums = series(ask, start, step, minutes, simulated, now)
-    bars, clients, budget = _bars(ask, now)
-    providers, ready, word_of = _providers(ask, bars, by_model, now)
-    pace = rates(ask, now)
+    bars = limit_bars(ask, now)
     gateway = _gateway(ask, now)
+    policy = gateway["policy"] if gateway else None
+    providers, ready, named = _providers(ask, bars, by_model, policy, now)
+    pace = rates(ask, now)
     return {
         "now": now,
         "window": minutes,
@@ -67,32 +74,18 @@ def snapshot(
         "gateway": gateway,
         "any": bool(ask(queries.ANY_REQUEST, {})[0]["found"]),
         "total": total.as_json() | {"sum": sums},
-        **days(ask, now),
-        "budget": [bar_json(bar) for bar in budget],
+        **today_and_month(ask, now, where),
+        "unbilled_days": unbilled_days(ask, now),
+        "budget": bars_json(bars.budget),
         "clients": [
-            {"name": name, "bars": [bar_json(bar) for bar in found]}
-            for name, found in sorted(clients.items())
+            {"name": name, "bars": bars_json(found)}
+            for name, found in sorted(bars.clients.items())
         ],
         "ready": ready,
         "providers": providers,
-        "names": _names(ask, word_of),
-        "alerts": alerts(gateway, providers, bars, budget, pace, now),
+        "names": names(named, policy),
+        "alerts": alerts(gateway, providers, bars, pace, now),
         "ticker": ticker.newest(ask, simulated=simulated, other=other),
-    }
-
-
-def bar_json(bar: LimitBar) -> Json:
-    """Used, reserved and limit in requests, tokens or US$."""
-    return {
-        "metric": bar.metric,
-        "window": bar.window,
-        "used": bar.used,
-        "reserved": bar.reserved,
-        "limit": bar.amount,
-        "resets": bar.resets_at,
-        "level": bar.level,
-        "source": bar.source,
-        "accounts": bar.accounts,
     }
 
 
@@ -105,90 +98,41 @@ def standing_json(found: Availability) -> Json:
     }
 
 
-Bars = dict[tuple[str, ...], tuple[LimitBar, ...]]
-"""(provider,) or (provider, model) -> its bars."""
-
-
-def _bars(
-    ask: Ask, now: float
-) -> tuple[Bars, dict[str, tuple[LimitBar, ...]], list[LimitBar]]:
-    """Bars of providers and models, of clients, of the budget."""
-    found: dict[tuple[str, ...], list[LimitBar]] = defaultdict(list)
-    clients: dict[str, list[LimitBar]] = defaultdict(list)
-    budget: list[LimitBar] = []
-    for row in ask(queries.LIMIT_STATE, {}):
-        bar = fresh(_bar(row), now)
-        match row["scope"]:
-            case "provider":
-                found[(row["provider"],)].append(bar)
-            case "model":
-                found[row["provider"], row["model"]].append(bar)
-            case "client":
-                clients[row["client"]].append(bar)
-            case _:
-                budget.append(bar)
-    return (
-        {key: add_up(bars) for key, bars in found.items()},
-        {name: add_up(bars) for name, bars in clients.items()},
-        list(add_up(budget)),
-    )
-
-
-def _bar(row: sqlite3.Row) -> LimitBar:
-    return LimitBar(
-        metric=row["metric"],
-        window=row["window"],
-        used=row["used"],
-        reserved=row["reserved"],
-        amount=row["amount"],
-        resets_at=moment(row["resets_at"]),
-        source=row["source"],
-    )
-
-
 def _providers(
-    ask: Ask, bars: Bars, by_model: Mapping[Pair, Series], now: float
-) -> tuple[list[Json], list[int], dict[Pair, Availability]]:
-    """Providers with their models; [ready, in use] models; each model's word."""
-    offers: dict[Pair, list[OfferState]] = defaultdict(list)
+    ask: Ask,
+    bars: LimitBars,
+    by_model: Mapping[Pair, Series],
+    policy: str | None,
+    now: float,
+) -> tuple[list[Json], list[int], list[NamedOffer]]:
+    """Providers with their models; [ready, in use] models; what answers to which name."""
+    offers: dict[Pair, list[sqlite3.Row]] = defaultdict(list)
     for row in ask(queries.OFFERS, {}):
-        offers[row["provider"], row["model"]].append(
-            OfferState(row["state"], row["reason"], moment(row["returns_at"]))
-        )
+        offers[row["provider"], row["model"]].append(row)
     models: dict[str, dict[str, list[sqlite3.Row]]] = defaultdict(dict)
     for row in ask(queries.MODELS, {}):
         models[row["provider"]].setdefault(row["model"], []).append(row)
     result: list[Json] = []
-    word_of: dict[Pair, Availability] = {}
+    named: list[NamedOffer] = []
     ready = in_use = 0
     for provider in ask(queries.PROVIDERS, {}):
         id_ = provider["id"]
         off = "" if provider["enabled"] else provider["reason"] or "disabled"
-        shared = bars.get((id_,), ())
-        rows = []
-        for model, names in models[id_].items():
-            own = bars.get((id_, model), ())
-            first = names[0]
-            off_here = off or (
-                "" if first["enabled"] else first["reason"] or "disabled"
-            )
-            found = standing(
-                offers.get((id_, model), ()), (*own, *shared), now, off=off_here
-            )
-            word_of[id_, model] = found
-            in_use += not off_here
-            ready += not off_here and found.state in ("ready", "near limit")
-            shown = by_model.get((id_, model)) or Series.empty()
+        rows, words = [], []
+        for model, known_as in models[id_].items():
+            accounts = offers.get((id_, model), ())
+            found = _standing(id_, model, known_as[0], off, accounts, bars, policy, now)
+            words.append(found)
+            in_use += found.state not in OFF
+            ready += found.state in USABLE
             rows.append(
-                {
-                    "model": model,
-                    "names": [row["name"] for row in names],
-                    "free": bool(first["free"]),
-                    "state": standing_json(found),
-                    "bars": [bar_json(bar) for bar in own],
-                    **shown.as_json(),
-                }
+                _model(model, known_as, found, bars.models.get((id_, model), ()))
+                | _columns(by_model.get((id_, model)))
             )
+            named += [
+                _named(row, found, _headroom(bars, accounts, id_, model), len(named))
+                for row in known_as
+            ]
         result.append(
             {
                 "id": id_,
@@ -196,47 +140,86 @@ def _providers(
                 "free": bool(provider["free"]),
                 "flat": provider["flat_rate_usd_per_month"],
                 "accounts": provider["accounts"],
-                "state": standing_json(
-                    best_of([word_of[id_, m] for m in models[id_]], off=off)
-                ),
-                "bars": [bar_json(bar) for bar in shared],
+                "state": standing_json(best_of(words, off=off)),
+                "bars": bars_json(bars.shared.get(id_, ())),
                 "models": rows,
             }
         )
-    return result, [ready, in_use], word_of
+    return result, [ready, in_use], named
 
 
-def _names(ask: Ask, word_of: Mapping[Pair, Availability]) -> list[Json]:
-    """What clients ask for, and who can serve it: free ones first, then the cheapest."""
-    by_name: dict[str, list[tuple[tuple[bool, float], Json]]] = defaultdict(list)
-    aliases: dict[str, list[str]] = defaultdict(list)
-    for row in ask(queries.MODELS, {}):
-        found = word_of.get((row["provider"], row["model"]))
-        if found is None:
-            continue
-        price = row["input_usd_per_million"]
-        rank = (not row["free"], math.inf if price is None else price)
-        by_name[row["name"]].append(
-            (
-                rank,
-                {
-                    "provider": row["provider"],
-                    "model": row["model"],
-                    "word": found.state,
-                },
-            )
-        )
-        for alias in json.loads(row["aliases"]):
-            if alias not in aliases[row["name"]]:
-                aliases[row["name"]].append(alias)
-    return [
-        {
-            "name": name,
-            "aliases": aliases[name],
-            "offers": [offer for _, offer in sorted(offers, key=lambda o: o[0])],
-        }
-        for name, offers in sorted(by_name.items())
+def _columns(found: Series | None) -> Json:
+    """Nothing for a model that did nothing: most of many models."""
+    return {} if found is None or found.idle else found.as_json()
+
+
+def _standing(
+    provider: str,
+    model: str,
+    row: sqlite3.Row,
+    off: str,
+    accounts: Sequence[sqlite3.Row],
+    bars: LimitBars,
+    policy: str | None,
+    now: float,
+) -> Availability:
+    free = bool(row["free"])
+    off = off or ("" if row["enabled"] else row["reason"] or "disabled")
+    off = off or excluded(
+        policy=policy,
+        free=free,
+        priced=row["price_source"] is not None,
+        bounded=not free and bars.bounded(provider, model),
+    )
+    said = [
+        OfferState(one["state"], one["reason"], moment(one["returns_at"]))
+        for one in accounts
     ]
+    return standing(said, bars.of(provider, model, free=free), now, off=off)
+
+
+def _model(
+    model: str,
+    known_as: Sequence[sqlite3.Row],
+    found: Availability,
+    bars: Sequence[LimitBar],
+) -> Json:
+    first = known_as[0]
+    return {
+        "model": model,
+        "names": [row["name"] for row in known_as],
+        "free": bool(first["free"]),
+        "price": None
+        if first["price_source"] is None
+        else [first["input_usd_per_million"], first["output_usd_per_million"]],
+        "state": standing_json(found),
+        "bars": bars_json(bars),
+    }
+
+
+def _headroom(
+    bars: LimitBars, accounts: Sequence[sqlite3.Row], provider: str, model: str
+) -> float:
+    """Of the best account."""
+    names = {row["account"] for row in accounts} or {""}
+    return max(bars.headroom(provider, account, model) for account in names)
+
+
+def _named(
+    row: sqlite3.Row, found: Availability, headroom: float, order: int
+) -> NamedOffer:
+    return NamedOffer(
+        provider=row["provider"],
+        model=row["model"],
+        name=row["name"],
+        aliases=tuple(json.loads(row["aliases"])),
+        free=bool(row["free"]),
+        input_price=row["input_usd_per_million"],
+        output_price=row["output_usd_per_million"],
+        standing=found,
+        headroom=headroom,
+        order=order,
+    )
 
 
 def _gateway(ask: Ask, now: float) -> Json | None:

@@ -8,6 +8,7 @@ What this file does not know: HTML, routes, what a snapshot holds.
 """
 
 import asyncio
+import gzip
 import json
 import os
 import time
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, ref
+from zoneinfo import ZoneInfo
 
 from llm_gateway import gateway_client
 from llm_gateway.dashboard import compat, live, queries
@@ -99,9 +101,9 @@ class PluginState:
             self._ds.add_database(Database(self._ds, path=str(path), is_mutable=True))
 
     async def live(
-        self, minutes: int, *, simulated: bool, other: bool = False
+        self, minutes: int, *, simulated: bool, other: bool, where: ZoneInfo
     ) -> bytes:
-        """The snapshot as JSON text. Raises NoLedger or NotReadable."""
+        """The snapshot as JSON text, compressed (gzip). Raises NoLedger or NotReadable."""
 
         async def build() -> bytes:
             def work(ask: Ask) -> bytes:
@@ -112,12 +114,15 @@ class PluginState:
                     simulated=simulated,
                     other=other,
                     now=time.time(),
+                    where=where,
                 )
-                return json.dumps(found, separators=(",", ":")).encode()
+                text = json.dumps(found, separators=(",", ":")).encode()
+                return gzip.compress(text, 1, mtime=0)
 
             return await self.ask("live", work, seconds=2.0)
 
-        found: bytes = await self.kept(("live", minutes, simulated, other), TTL, build)
+        key = ("live", minutes, simulated, other, where.key)
+        found: bytes = await self.kept(key, TTL, build)
         return found
 
     async def ask(self, purpose: str, work: Callable[[Ask], T], *, seconds: float) -> T:

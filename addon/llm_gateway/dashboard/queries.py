@@ -31,7 +31,8 @@ FROM providers
 
 MODELS = """
 SELECT provider, model, name, aliases, enabled, reason, free,
-  input_usd_per_million, output_usd_per_million
+  input_usd_per_million, output_usd_per_million, price_source,
+  list_input_usd_per_million, list_output_usd_per_million
 FROM models ORDER BY provider, model, name
 """
 
@@ -47,7 +48,7 @@ FROM offer_state ORDER BY provider, model, account
 
 LIMIT_STATE = """
 SELECT scope, provider, account, model, client, metric, "window",
-  used, reserved, amount, resets_at, source
+  used, reserved, amount, resets_at, source, as_of
 FROM limit_state
 """
 
@@ -103,15 +104,6 @@ SELECT provider, model,
 FROM usage_minute
 WHERE minute >= :since
 GROUP BY 1, 2
-"""
-
-DAYS = """
-SELECT day = :today AS today, sum(requests) AS requests,
-  sum(total_tokens) AS tokens, sum(cost_nano) AS cost, sum(saved_nano) AS saved,
-  sum(unknown_cost) AS unknown
-FROM usage_day
-WHERE day >= :month
-GROUP BY 1
 """
 
 ANY_REQUEST = "SELECT EXISTS (SELECT 1 FROM requests) AS found"

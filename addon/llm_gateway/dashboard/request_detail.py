@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llm_gateway.dashboard import queries
-from llm_gateway.dashboard.availability import WORDS, moment, stamp
+from llm_gateway.dashboard.availability import clause, moment, stamp, word_of
 from llm_gateway.dashboard.reader import Ask
 
 Json = dict[str, Any]
@@ -69,7 +69,7 @@ def request_detail(ask: Ask, id_: str) -> Json | None:
             (name, what, row[column]) for name, column, what in CLASSES if row[column]
         ],
         "money": {
-            "cost": dollars(row["cost_usd"]),
+            "cost": cost_of(row),
             "saved": dollars(row["saved_usd"]),
             "reserved": dollars(row["reserved_cost_usd"]),
         },
@@ -157,6 +157,21 @@ def dollars(value: float | None) -> str:
     return f"${whole}.{digits:0<2}" if digits else "<$0.000001"
 
 
+def cost_of(row: Mapping[str, Any]) -> str:
+    """What a request cost, for people: nobody bills what nobody answered."""
+    if row["cost_usd"] is not None:
+        return dollars(row["cost_usd"])
+    if row["outcome"] == "in_flight":
+        return "–"
+    if row["outcome"] == "passthrough":
+        return "on the app's own key"
+    if row["outcome"] == "refused" or (
+        row["outcome"] == "error" and not row["total_tokens"]
+    ):
+        return "$0"
+    return "unknown"
+
+
 def milliseconds(value: int | None) -> str:
     if value is None:
         return "–"
@@ -181,14 +196,18 @@ def _candidates(text: str, attempts: list[Json]) -> list[Json]:
     for candidate in found:
         key = (candidate["provider"], candidate.get("account", ""), candidate["model"])
         candidate["became"] = ", ".join(tried.get(key, ()))
-        word = candidate.get("state", "ready")
-        candidate["word"] = word if word in WORDS else "ready"
+        candidate["word"] = word_of(
+            candidate.get("state", "ready"), candidate["reason"]
+        )
+        candidate["reason"] = clause(candidate["reason"])
         candidate["cost"] = (
             ""
             if candidate.get("expected_cost") is None
             else dollars(candidate["expected_cost"])
         )
-        candidate["left"] = f"{candidate.get('headroom', 0):.0%}"
+        # Of one that was skipped nobody looked how much was left.
+        weighed = candidate["verdict"] != "skipped" and "headroom" in candidate
+        candidate["left"] = f"{candidate['headroom']:.0%}" if weighed else "–"
         adaptation = candidate.get("adaptation") or {}
         candidate["changed"] = _changed(adaptation)
         candidate["pair"] = shown_pair(adaptation.get("pair"))

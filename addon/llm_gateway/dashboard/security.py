@@ -198,7 +198,8 @@ _PAGE = re.compile(r"(?:/[^/.]*)*/?")
 """A path without a format: what ends in .json, .csv or .db is data, not a page."""
 
 _OUR_PAGE = re.compile(
-    re.escape(OURS) + r"(?:/(?:history|config|requests/[^/.]+))?/?|/-/auth-token"
+    re.escape(OURS)
+    + r"(?:/(?:history|config|receipt|requests|requests/[^/.]+))?/?|/-/auth-token"
 )
 
 

@@ -1,15 +1,12 @@
-"""How much went through, in the columns of a sparkline, today, and at which pace.
+"""How much went through, in the columns of a sparkline, and at which pace.
 
 What lives here: sums over the rows of a few minutes, or over the rollups for more.
 
 What this file does not know: limits, states, HTML.
 """
 
-import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from llm_gateway.dashboard.availability import stamp
@@ -46,6 +43,10 @@ class Series:
         self.requests[slot] += requests
         self.tokens[slot] += tokens
         self.cost[slot] += cost
+
+    @property
+    def idle(self) -> bool:
+        return not any(self.requests)
 
     def as_json(self) -> Json:
         return {
@@ -99,29 +100,3 @@ def rates(ask: Ask, now: float) -> dict[tuple[str, ...], dict[str, float]]:
             found[key]["tokens"] += row["tokens"] / PACE_SECONDS
             found[key]["cost"] += row["cost"] / NANO / PACE_SECONDS
     return dict(found)
-
-
-def days(ask: Ask, now: float) -> Json:
-    """{today, month}, in UTC days as the rollup has them; unknown money is None."""
-    day = datetime.fromtimestamp(now, UTC).date().isoformat()
-    rows = ask(queries.DAYS, {"today": day, "month": day[:8] + "01"})
-
-    def total(name: str, found: Iterable[sqlite3.Row]) -> float | None:
-        values = [row[name] for row in found if row[name] is not None]
-        return sum(values) if values else None
-
-    def dollars(name: str, found: Iterable[sqlite3.Row]) -> float | None:
-        value = total(name, found)
-        return None if value is None else round(value / NANO, 9)
-
-    today = [row for row in rows if row["today"]]
-    return {
-        "today": {
-            "requests": total("requests", today) or 0,
-            "tokens": total("tokens", today) or 0,
-            "cost": dollars("cost", today),
-            "saved": dollars("saved", today),
-            "unknown": total("unknown", today) or 0,
-        },
-        "month": {"cost": dollars("cost", rows), "saved": dollars("saved", rows)},
-    }

@@ -4,18 +4,30 @@ A view checks the permission, asks the board, and answers; texts for states with
 say what to do. What this file does not know: SQL, writes (actions.py).
 """
 
+import asyncio
+import gzip
 import json
+import time
 from typing import Any
 
 from datasette import Forbidden, NotFound, Response
 
 from llm_gateway import gateway_client
-from llm_gateway.dashboard import assets, compat, history, request_detail
+from llm_gateway.dashboard import (
+    assets,
+    compat,
+    history,
+    request_detail,
+    request_filters,
+    request_list,
+    usage_sums,
+)
+from llm_gateway.dashboard.availability import moment
 from llm_gateway.dashboard.plugin_state import NoLedger, PluginState, board_of
 
 from .. import __version__
 from .live import WINDOWS
-from .reader import NotReadable, TooSlow
+from .reader import Ask, NotReadable, TooSlow
 from .security import OURS
 
 Json = dict[str, Any]
@@ -46,17 +58,146 @@ async def config_page(request: Any, datasette: Any) -> Any:
     )
 
 
+async def requests_page(request: Any, datasette: Any) -> Any:
+    """The list of requests; filters that make no sense are said on the page, as 400."""
+    board, _ = await _looking(request, datasette)
+    now = time.time()
+    args = request_args(request)
+    problem, status = "", 200
+    try:
+        wanted = request_filters.filters(args, now)
+    except request_filters.BadFilter as error:
+        wanted, problem, status = request_filters.Filters(), str(error), 400
+    newer = wanted.after is not None
+
+    def work(ask: Ask) -> tuple[request_list.RequestPage, dict[str, list[str]]]:
+        page = request_list.find(ask, wanted, now, newer=newer)
+        if newer:
+            page.rows.reverse()
+        return page, request_list.choices(ask, now)
+
+    try:
+        page, choices = await board.ask("history", work, seconds=2.0)
+    except NoLedger as error:
+        page, choices, problem = _NOTHING, {}, _NO_LEDGER.format(path=error)
+    except (NotReadable, TooSlow) as error:
+        page, choices, problem = _NOTHING, {}, f"The usage database: {error}"
+    context = {
+        "rows": [request_list.shown(row) for row in page.rows],
+        "wanted": wanted,
+        "chips": request_filters.as_text(wanted),
+        "choices": choices,
+        "outcomes": OUTCOME_WORDS,
+        "ranges": RANGE_WORDS,
+        "query": wanted.query(),
+        "links": _paging(page, wanted, newer),
+        "looked": moment(page.looked_until) if page.looked_until else None,
+        "problem": problem,
+    }
+    return await _page(
+        request, datasette, "gateway_requests.html", "requests", context, status=status
+    )
+
+
+async def requests_json(request: Any, datasette: Any) -> Any:
+    """GET: the same list as JSON, {requests, older}; `older` is the next page's `before`."""
+    board, _ = await _looking(request, datasette)
+    now = time.time()
+    try:
+        wanted = request_filters.filters(request_args(request), now)
+        page = await board.ask(
+            "history", lambda ask: request_list.find(ask, wanted, now), seconds=2.0
+        )
+    except request_filters.BadFilter as error:
+        return _problem(400, str(error))
+    except NoLedger as error:
+        return _problem(503, _NO_LEDGER.format(path=error), state="no ledger")
+    except (NotReadable, TooSlow) as error:
+        return _problem(503, f"The usage database: {error}", state="not readable")
+    return _json(
+        {
+            "requests": [request_list.shown(row) for row in page.rows],
+            "older": str(page.older) if page.older else None,
+            "looked_until": page.looked_until or None,
+        }
+    )
+
+
+def request_args(request: Any) -> dict[str, str]:
+    """The query string, the first of each name."""
+    return {name: request.args[name] for name in request.args}
+
+
+def _paging(
+    page: request_list.RequestPage, wanted: request_filters.Filters, newer: bool
+) -> Json:
+    """Addresses (query strings) of the pages before and after this one."""
+    first, last = (page.rows[0], page.rows[-1]) if page.rows else (None, None)
+    older: object = page.older
+    if newer:
+        older = request_filters.Cursor(last["ts"], last["row"]) if last else ""
+    before = str(request_filters.Cursor(first["ts"], first["row"])) if first else ""
+    moved = wanted.before is not None or (newer and page.older is not None)
+    return {
+        "older": wanted.query(before=str(older)) if older else "",
+        "newer": wanted.query(after=before) if moved and before else "",
+        "newest": wanted.query() if wanted.before or newer else None,
+    }
+
+
+OUTCOME_WORDS = {
+    "": "any outcome",
+    "unanswered": "not answered",
+    "failed": "failed",
+    "refused": "refused",
+    "ok": "answered",
+    "truncated": "cut off",
+    "cancelled": "cancelled",
+    "passthrough": "passed through",
+    "in_flight": "on its way",
+}
+RANGE_WORDS = {
+    "": "any time",
+    "1h": "last hour",
+    "6h": "last 6 hours",
+    "today": "today",
+    "24h": "last 24 hours",
+    "7d": "last 7 days",
+    "30d": "last 30 days",
+    "90d": "last 90 days",
+}
+_NOTHING = request_list.RequestPage()
+
+
 async def request_page(request: Any, datasette: Any) -> Any:
     board, database = await _looking(request, datasette)
-    id_ = request.url_vars["id"]
+    id_, now = request.url_vars["id"], time.time()
     try:
-        found = await board.ask(
-            "live", lambda ask: request_detail.request_detail(ask, id_), seconds=2.0
-        )
+        wanted = request_filters.filters(request_args(request), now)
+    except request_filters.BadFilter:
+        wanted = request_filters.Filters()
+
+    def work(ask: Ask) -> tuple[Json | None, tuple[str | None, str | None]]:
+        story = request_detail.request_detail(ask, id_)
+        if story is None:
+            return None, (None, None)
+        place = request_list.place_of(ask, id_)
+        assert place is not None, "it was just read"
+        return story, request_list.neighbours(ask, wanted, place, now)
+
+    try:
+        found, (newer, older) = await board.ask("history", work, seconds=2.0)
     except (NoLedger, NotReadable):
-        found = None
+        found = newer = older = None
     if found is None:
-        raise NotFound(f"There is no request {id_} in the ledger")
+        return await _page(
+            request,
+            datasette,
+            "gateway_missing.html",
+            "requests",
+            {"id": id_},
+            status=404,
+        )
     rows = {
         table: datasette.urls.table(database, table)
         for table in ("requests", "attempts")
@@ -65,8 +206,14 @@ async def request_page(request: Any, datasette: Any) -> Any:
         request,
         datasette,
         "gateway_request.html",
-        "live",
-        {"story": found, "rows": rows},
+        "requests",
+        {
+            "story": found,
+            "rows": rows,
+            "newer": newer,
+            "older": older,
+            "query": wanted.query(),
+        },
     )
 
 
@@ -77,17 +224,25 @@ async def live_json(request: Any, datasette: Any) -> Any:
     if minutes not in WINDOWS:
         known = ", ".join(map(str, WINDOWS))
         return _problem(400, f"window is {text!r}; write one of {known}")
+    where = usage_sums.zone(request.args.get("tz"))
+    if where is None:
+        return _problem(400, _NO_ZONE.format(found=request.args.get("tz")))
     try:
         body = await board.live(
             minutes,
             simulated=request.args.get("sim") != "0",
             other=request.args.get("other") == "1",
+            where=where,
         )
     except NoLedger as error:
         return _problem(503, _NO_LEDGER.format(path=error), state="no ledger")
     except (NotReadable, TooSlow) as error:
         return _problem(503, f"The usage database: {error}", state="not readable")
-    return Response(body, headers=NO_STORE, content_type="application/json")
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        text = await asyncio.to_thread(gzip.decompress, body)
+        return Response(text, headers=NO_STORE, content_type="application/json")
+    headers = NO_STORE | {"content-encoding": "gzip", "vary": "accept-encoding"}
+    return Response(body, headers=headers, content_type="application/json")
 
 
 async def history_json(request: Any, datasette: Any) -> Any:
@@ -168,7 +323,13 @@ async def _looking(request: Any, datasette: Any) -> tuple[PluginState, str]:
 
 
 async def _page(
-    request: Any, datasette: Any, template: str, tab: str, context: Json
+    request: Any,
+    datasette: Any,
+    template: str,
+    tab: str,
+    context: Json,
+    *,
+    status: int = 200,
 ) -> Any:
     board, database = await _looking(request, datasette)
     base = datasette.urls.path(OURS)
@@ -184,13 +345,15 @@ async def _page(
         "admin": await compat.can_admin(datasette, request.actor),
         "gateway_url": await board.gateway_url(),
         "start_command": gateway_client.HOW_TO_START,
+        "activation": gateway_client.activation("mitmdump"),
     }
     html = await datasette.render_template(
         template, {"page": page, **context}, request=request
     )
-    return Response.html(html, headers=NO_STORE)
+    return Response.html(html, status=status, headers=NO_STORE)
 
 
+_NO_ZONE = "tz is {found!r}; write the name of a time zone, e.g. Europe/Berlin"
 _NO_LEDGER = (
     "There is no usage database yet: {path} does not exist or is empty. "
     "It is made when the gateway starts."

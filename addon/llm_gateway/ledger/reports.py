@@ -37,6 +37,8 @@ _SPENDING = """
 SELECT {what},
   sum(requests) AS requests,
   sum(errors) AS errors,
+  sum(refused) AS refused,
+  sum(passthrough) AS passthrough,
   sum(total_tokens) AS tokens,
   sum(cost_nano) / 1e9 AS cost_usd,
   sum(saved_nano) / 1e9 AS saved_usd,

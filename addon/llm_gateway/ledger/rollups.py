@@ -10,6 +10,8 @@ A simulated request is counted in the `simulated_*` columns and nowhere else.
 This is history of the schema, like a migration: once released, it is not edited.
 """
 
+from collections.abc import Mapping
+
 PERIODS = {
     "minute": "substr({row}ts, 1, 16)",
     "hour": "substr({row}ts, 1, 13) || ':00'",
@@ -87,14 +89,14 @@ def _added(name: str) -> str:
     return f"{name} = {name} + excluded.{name}"
 
 
-def _upsert(period: str) -> str:
-    names = (period, *KEY, *SUMS)
-    values = (PERIODS[period], *KEY.values(), *SUMS.values())
+def _upsert(period: str, sums: Mapping[str, str]) -> str:
+    names = (period, *KEY, *sums)
+    values = (PERIODS[period], *KEY.values(), *sums.values())
     filled = ", ".join(value.format(row="new.") for value in values)
     return (
         f"INSERT INTO usage_{period} ({', '.join(names)}) VALUES ({filled})"
         f" ON CONFLICT ({', '.join((period, *KEY))})"
-        f" DO UPDATE SET {', '.join(map(_added, SUMS))};"
+        f" DO UPDATE SET {', '.join(map(_added, sums))};"
     )
 
 
@@ -110,28 +112,39 @@ def _backfill(period: str) -> str:
     )
 
 
-_UPSERTS = "\n  ".join(map(_upsert, PERIODS))
-
-STATEMENTS = (
-    *map(_table, PERIODS),
-    *map(_backfill, PERIODS),
-    "CREATE TRIGGER requests_counted_at_once AFTER INSERT ON requests"
-    f" WHEN new.outcome <> 'in_flight' BEGIN\n  {_UPSERTS}\nEND",
-    "CREATE TRIGGER requests_counted_at_end AFTER UPDATE OF outcome ON requests"
-    " WHEN old.outcome = 'in_flight' AND new.outcome <> 'in_flight'"
-    f" BEGIN\n  {_UPSERTS}\nEND",
+TRIGGERS = (
+    "requests_counted_at_once",
+    "requests_counted_at_end",
+    "requests_settled_later",
 )
+
+
+def triggers(sums: Mapping[str, str]) -> tuple[str, ...]:
+    """CREATE statements of TRIGGERS, which add `sums` of each finished request."""
+    upserts = "\n  ".join(_upsert(period, sums) for period in PERIODS)
+    settled = "\n  ".join(_upsert_settled(period, sums) for period in PERIODS)
+    return (
+        "CREATE TRIGGER requests_counted_at_once AFTER INSERT ON requests"
+        f" WHEN new.outcome <> 'in_flight' BEGIN\n  {upserts}\nEND",
+        "CREATE TRIGGER requests_counted_at_end AFTER UPDATE OF outcome ON requests"
+        " WHEN old.outcome = 'in_flight' AND new.outcome <> 'in_flight'"
+        f" BEGIN\n  {upserts}\nEND",
+        "CREATE TRIGGER requests_settled_later AFTER UPDATE OF usage_source ON requests"
+        " WHEN old.outcome <> 'in_flight' AND old.usage_source = 'unknown'"
+        " AND new.usage_source <> 'unknown'"
+        f" BEGIN\n  {settled}\nEND",
+    )
 
 
 _SETTLED = (*TOKENS, "cost_nano", "saved_nano", "unknown_cost")
 """What a request may add after its end: its usage was unknown, and is reported now."""
 
 
-def _upsert_settled(period: str) -> str:
+def _upsert_settled(period: str, of: Mapping[str, str]) -> str:
     names = (period, *KEY, *_SETTLED)
     keys = [value.format(row="new.") for value in (PERIODS[period], *KEY.values())]
-    sums = [SUMS[name].format(row="new.") for name in _SETTLED[:-1]]
-    known = SUMS["unknown_cost"]
+    sums = [of[name].format(row="new.") for name in _SETTLED[:-1]]
+    known = of["unknown_cost"]
     sums.append(f"{known.format(row='new.')} - {known.format(row='old.')}")
     return (
         f"INSERT INTO usage_{period} ({', '.join(names)})"
@@ -141,11 +154,8 @@ def _upsert_settled(period: str) -> str:
     )
 
 
-_UPSERTS_SETTLED = "\n  ".join(map(_upsert_settled, PERIODS))
-SETTLED_LATER = (
-    "CREATE TRIGGER requests_settled_later AFTER UPDATE OF usage_source ON requests"
-    " WHEN old.outcome <> 'in_flight' AND old.usage_source = 'unknown'"
-    " AND new.usage_source <> 'unknown'"
-    f" BEGIN\n  {_UPSERTS_SETTLED}\nEND"
-)
-"""A migration of its own: answers made in the background are settled when fetched."""
+*_AT_END, SETTLED_LATER = triggers(SUMS)
+"""The last is a migration of its own: answers made in the background are settled when
+they are fetched."""
+
+STATEMENTS = (*map(_table, PERIODS), *map(_backfill, PERIODS), *_AT_END)

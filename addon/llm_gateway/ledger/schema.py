@@ -20,7 +20,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-from llm_gateway.ledger import rollups, views
+from llm_gateway.ledger import rollups, unpriced, views
 
 MIGRATIONS = Migrations("llm_gateway")
 
@@ -366,6 +366,13 @@ def m010_translated(db: Database) -> None:
     db.execute("ALTER TABLE requests ADD COLUMN translated TEXT")
     db.execute(views.TRANSLATIONS_INDEX)
     db.execute(views.TRANSLATIONS)
+
+
+@MIGRATIONS()
+def m012_unpriced(db: Database) -> None:
+    """An answer without a price is one of ours: not what failed, not what passed through."""
+    for sql in unpriced.STATEMENTS:
+        db.execute(sql)
 
 
 def names() -> tuple[str, ...]:

@@ -42,14 +42,15 @@ export class Spark {
 export class Bar {
   constructor(bar, name) {
     this.name = name;
-    this.key = `${bar.metric} ${bar.window}`;
+    this.tier = bar.tier ? `, all ${bar.tier} models` : "";
+    this.key = `${bar.metric} ${bar.window}${this.tier}`;
     this.used = el("i", { class: "used" });
     this.reserved = el("i", { class: "reserved" });
     this.track = el("span", { class: "track", role: "progressbar", "aria-valuemin": "0" }, this.used, this.reserved);
     this.value = el("span", { class: "value" });
     this.reset = el("span", { class: "reset" });
     this.node = el("div", { class: "limit" },
-      el("span", { class: "what" }, `${bar.metric}/${SHORT[bar.window]}`), this.track, this.value, this.reset);
+      el("span", { class: "what" }, `${bar.metric}/${SHORT[bar.window]}`, bar.tier ? el("em", {}, ` ${bar.tier}`) : null), this.track, this.value, this.reset);
   }
 
   show(bar, now) {
@@ -64,14 +65,14 @@ export class Bar {
     const left = bar.resets === null ? null : bar.resets - now;
     setText(this.reset, left !== null && left > 0 && bar.used + bar.reserved > 0 ? duration(left) : "");
     const unit = bar.metric === "cost" ? "US$" : bar.metric;
-    const text = `${exact(bar.used)} of ${exact(bar.limit)} ${unit} per ${bar.window}`
+    const text = `${exact(bar.used)} of ${exact(bar.limit)} ${unit} per ${bar.window}${this.tier}`
       + (bar.reserved ? `, ${exact(bar.reserved)} reserved` : "")
       + (left !== null && left > 0 ? `, resets ${clock(bar.resets, now)}` : "");
     setAttr(this.track, "aria-label", `${this.name} ${this.key}`);
     setAttr(this.track, "aria-valuemax", String(bar.limit));
     setAttr(this.track, "aria-valuenow", String(Math.min(bar.used, bar.limit)));
     setAttr(this.track, "aria-valuetext", text);
-    const origin = bar.source === "config" ? "" : ` · says ${bar.source}`;
+    const origin = bar.source === "config" ? "" : ` · says ${bar.source}${bar.as_of ? `, as of ${bar.as_of}` : ""}`;
     const accounts = bar.accounts > 1 ? ` · ${bar.accounts} accounts together` : "";
     setAttr(this.node, "title", `${text} (${Math.round(share * 100)} %)${origin}${accounts}`);
   }
@@ -87,7 +88,7 @@ export class Bars {
   }
 
   show(bars, now) {
-    const shape = bars.map((bar) => `${bar.metric} ${bar.window}`).join();
+    const shape = bars.map((bar) => `${bar.metric} ${bar.window} ${bar.tier ?? ""}`).join();
     if (shape !== this.shape) {
       this.shape = shape;
       this.bars = bars.map((bar) => new Bar(bar, this.name));
@@ -110,8 +111,7 @@ export class Word {
     setAttr(this.node, "data-hot", state.hot ? "1" : "0");
     setText(this.text, state.word);
     const left = state.returns === null ? 0 : state.returns - now;
-    const waits = state.word === "cooling down" || state.word === "failing" || state.word === "at limit"
-      || state.word === "disabled";
+    const waits = ["cooling down", "failing", "at limit", "disabled", "key refused"].includes(state.word);
     setText(this.more, waits && left > 0 ? duration(left) : "");
     setAttr(this.node, "title", state.reason || state.word);
   }

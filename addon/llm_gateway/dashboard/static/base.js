@@ -142,9 +142,23 @@ export function copyButton(text, label = "Copy") {
 }
 
 export function command(text) {
-  return el("div", { class: "command" }, el("code", {}, text), copyButton(text));
+  // Ours are found once the virtual environment is active: what is copied works as it is.
+  const first = page.activation && /^(mitmdump|llm-gateway)\b/.test(text) ? page.activation : "";
+  return el("div", { class: "command", title: first ? `Copied with “${first}” before it` : null },
+    el("code", {}, text), copyButton(first ? `${first} && ${text}` : text));
+}
+
+const briefTime = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const clockSeconds = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+// Today as a time, other days with their date.
+export function brief(at) {
+  const date = new Date(at * 1000);
+  return (date.toDateString() === new Date().toDateString() ? clockSeconds : briefTime).format(date);
 }
 
 for (const node of document.querySelectorAll("time[data-at]")) {
-  node.textContent = full(Number(node.dataset.at));
+  const at = Number(node.dataset.at);
+  node.textContent = node.dataset.brief ? brief(at) : full(at);
+  if (node.dataset.brief) node.title = full(at);
 }

@@ -69,6 +69,9 @@ async function load() {
   for (const input of $("tabs").querySelectorAll("input")) input.disabled = false;
   cards = new Cards($("cards"), loaded.config, changed);
   editor = new Editor($("text"), loaded.text, changed);
+  // Nothing is a draft any more, so neither part waits for the other.
+  cards.lock(false);
+  editor.lock(false);
   $("simulate").replaceChildren(simulateForm(loaded.config));
   pending(null);
 }

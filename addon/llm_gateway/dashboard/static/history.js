@@ -10,6 +10,8 @@ const METRICS = {
   cost: { title: "Spent", format: money },
   saved: { title: "Saved", format: money },
 };
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+const FAILURES = [{ key: "errors", name: "failed", colour: "--full", outcome: "failed" }, { key: "refused", name: "refused", colour: "--near", outcome: "refused" }];
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const query = new URLSearchParams(location.search);
 const state = {
@@ -25,7 +27,7 @@ const state = {
 async function load() {
   state.asking?.abort();
   const asking = state.asking = new AbortController();
-  const search = new URLSearchParams({ range: state.range, by: state.by });
+  const search = new URLSearchParams({ range: state.range, by: state.by, tz: ZONE });
   if (state.hideSimulated) search.set("sim", "0");
   document.body.setAttribute("aria-busy", "true");
   try {
@@ -53,7 +55,7 @@ function draw() {
     return el("li", {}, dot, nameOf(one));
   }));
   const panels = Object.entries(METRICS).map(([metric, how]) => chartPanel(metric, how, series, data));
-  panels.push(latencyPanel(data), heatPanel(data), totalsPanel(data));
+  panels.push(failurePanel(data), latencyPanel(data), heatPanel(data), totalsPanel(data));
   $("charts").replaceChildren(...panels.map((one) => one.node));
   const sync = newSync();
   for (const one of panels) if (one.paint) state.plots.push(one.paint(sync));
@@ -87,7 +89,7 @@ function chartPanel(metric, { title, format }, series, data) {
   const values = series.map((one) => ({ ...one, values: one[metric] }));
   const total = data.totals.reduce((sum, one) => sum + one[metric], 0);
   const unknown = metric === "cost" ? data.totals.reduce((sum, one) => sum + one.unknown, 0) : 0;
-  const note = unknown ? `and ${count(unknown)} requests at unknown prices` : "";
+  const note = unknown ? `and ${count(unknown)} answers without a price` : "";
   const found = panel(metric, title, format(total), [csv(), sql("sums")], note);
   found.withTable(() => grid(
     ["", ...series.map(nameOf)],
@@ -98,7 +100,36 @@ function chartPanel(metric, { title, format }, series, data) {
     return found;
   }
   return { ...found, paint: (sync) => stacked(found.body, {
-    times: data.times, step: data.step, series: values, format, label: nameOf, sync }) };
+    times: data.times, step: data.step, series: values, format, label: nameOf, sync, pick: open(data) }) };
+}
+
+// Requests of one column, or of one line of the table.
+function requestsLink(query) {
+  const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined));
+  if (state.hideSimulated) search.set("sim", "0");
+  return `${page.base}/requests?${search}`;
+}
+
+const iso = (at) => new Date(at * 1000).toISOString().replace(".000Z", "Z");
+const endOf = (data, n) => data.times[n + 1] ?? data.times[n] + data.step;
+const open = (data, more = {}) => (n) => { location.href = requestsLink({ from: iso(data.times[n]), to: iso(endOf(data, n)), ...more }); };
+// The page's own range, as the Requests page calls it.
+const span = (data) => ({ from: iso(data.times[0]) });
+
+function failurePanel(data) {
+  const values = FAILURES.map((one) => ({ ...one, values: data.failures[one.key] }));
+  const sums = values.map((one) => one.values.reduce((a, b) => a + b, 0));
+  const total = sums[0] + sums[1];
+  const links = [el("a", { href: requestsLink({ outcome: "unanswered", ...span(data) }) }, "Requests"), sql("sums")];
+  const found = panel("failures", "Not answered", total ? exact(total) : "", links, total ? `${exact(sums[0])} failed, ${exact(sums[1])} refused` : "");
+  found.withTable(() => grid(["", ...FAILURES.map((one) => one.name)],
+    data.times.map((at, n) => [when(at, data.step), ...values.map((one) => exact(one.values[n]))]).filter((_, n) => values.some((one) => one.values[n]))));
+  if (!total) {
+    found.body.append(el("p", { class: "empty" }, "Every request was answered in this time."));
+    return found;
+  }
+  return { ...found, paint: (sync) => stacked(found.body, {
+    times: data.times, step: data.step, series: values, format: count, label: (one) => one.name, sync, pick: open(data, { outcome: "unanswered" }) }) };
 }
 
 function latencyPanel(data) {
@@ -153,19 +184,26 @@ function totalsPanel(data) {
   const found = panel("totals", `By ${data.by}`, "", [csv(), sql("sums")]);
   found.node.querySelector("button").remove();
   const sum = (name) => data.totals.reduce((all, one) => all + one[name], 0);
-  const row = (one) => [one.key || "none (refused or passed through)", exact(one.requests), exact(one.errors), exact(one.prompt), exact(one.completion),
-    one.unknown ? `${money(one.cost)} + ${count(one.unknown)} unknown` : money(one.cost), money(one.saved)];
+  const who = (one) => (one.key === "total" && one.all ? {} : one.key ? { [data.by]: one.key } : null);
+  const link = (one, text, more = {}) => {
+    const query = who(one);
+    return query && text !== "0" ? el("a", { href: requestsLink({ ...query, ...span(data), ...more }) }, text) : text;
+  };
+  const row = (one) => [one.all ? "total" : one.key ? link(one, one.key) : "none (refused or passed through)", link(one, exact(one.requests)),
+    link(one, exact(one.errors), { outcome: "failed" }), one.key || data.by === "client" ? link(one, exact(one.refused), { outcome: "refused" }) : el("a", { href: requestsLink({ outcome: "refused", ...span(data) }) }, exact(one.refused)),
+    exact(one.passed), exact(one.prompt), exact(one.completion),
+    one.unknown ? el("span", {}, money(one.cost), " + ", link(one, `${count(one.unknown)} unpriced`, { unpriced: "1" })) : link(one, money(one.cost), { paid: "1" }), money(one.saved)];
   const rows = data.totals.map(row);
-  const all = Object.fromEntries(["requests", "errors", "prompt", "completion", "cost", "saved", "unknown"].map((name) => [name, sum(name)]));
-  if (rows.length > 1) rows.push(row({ key: "total", ...all }));
-  found.body.append(rows.length ? grid([data.by, "Requests", "Failed", "Prompt tokens", "Answer tokens", "Spent", "Saved"], rows, rows.length > 1)
+  const all = Object.fromEntries(["requests", "errors", "refused", "passed", "prompt", "completion", "cost", "saved", "unknown"].map((name) => [name, sum(name)]));
+  if (rows.length > 1) rows.push(row({ key: "total", all: true, ...all }));
+  found.body.append(rows.length ? grid([data.by, "Requests", "Failed", "Refused", "Passed through", "Prompt tokens", "Answer tokens", "Spent", "Saved"], rows, rows.length > 1)
     : el("p", { class: "empty" }, "No requests in this time."));
   return found;
 }
 
 function grid(head, rows, sum = false) {
   const cells = (kind, row) => row.map((text, n) => el(kind, { class: n ? "num" : null, scope: kind === "th" ? "col" : null }, text));
-  return el("div", { class: "scroll" }, el("table", { class: "plain" },
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table" }, el("table", { class: "plain" },
     el("thead", {}, el("tr", {}, ...cells("th", head))),
     el("tbody", {}, ...rows.map((row, n) => el("tr", { class: sum && n === rows.length - 1 ? "sum" : null }, ...cells("td", row))))));
 }

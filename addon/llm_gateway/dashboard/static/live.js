@@ -2,6 +2,7 @@
 
 import { alerts, kpis } from "./overview.js";
 import { command, duration, el, get, page, recall, remember, setAttr, setText } from "./base.js";
+import { RightNow } from "./rightnow.js";
 import { Rail } from "./sidebar.js";
 import { Table } from "./rows.js";
 import { signal } from "./notifications.js";
@@ -11,12 +12,15 @@ const $ = (id) => document.getElementById(id);
 
 const table = new Table($("providers"));
 const rail = new Rail();
+const rightNow = new RightNow($("now"));
+const zone = new URLSearchParams({ tz: Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC" });
 const query = new URLSearchParams(location.search);
 const asked = Number(query.get("window") ?? recall("window", "5"));
 
 const state = {
   window: WINDOWS.includes(asked) ? asked : 5,
-  order: recall("order", "worst"),
+  order: recall("order", "usable"),
+  freeOnly: recall("free-only", "0") === "1",
   hideSimulated: recall("hide-simulated", "0") === "1",
   showOther: recall("show-other", "0") === "1",
   filter: (query.get("filter") ?? "").toLowerCase(),
@@ -37,7 +41,7 @@ async function tick() {
   try {
     const sim = state.hideSimulated ? "&sim=0" : "";
     const other = state.showOther ? "&other=1" : "";
-    const data = await get(`/live.json?window=${state.window}${sim}${other}`, asking.signal);
+    const data = await get(`/live.json?window=${state.window}${sim}${other}&${zone}`, asking.signal);
     state.failures = 0;
     state.data = data;
     show(data);
@@ -77,8 +81,10 @@ function show(data) {
     alerts(data);
     table.show(data, state.order);
     applyFilter();
+    rightNow.show(data);
     rail.show(data);
   }
+  if (!full) $("now").hidden = true;
   signal(data);
   pulse(data);
   performance.measure("gw-tick", { start: started });
@@ -95,7 +101,14 @@ function pulse(data) {
   setAttr(node, "data-state", word);
   setText(node.lastElementChild, text);
   document.body.classList.toggle("stale", word === "silent");
-  if (gateway) setText($("foot-state"), `policy ${gateway.policy ?? "?"} · configuration ${(gateway.revision ?? "?").slice(0, 8)}`);
+  // One blink for each answer that is new: an endless pulse would cost more than the page.
+  if (word === "live" && data.now !== state.blinked) {
+    state.blinked = data.now;
+    const dot = node.firstElementChild;
+    dot.getAnimations().forEach((one) => one.cancel());
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) dot.animate([{ opacity: 0.35 }, { opacity: 1 }], { duration: 260, easing: "steps(3)" });
+  }
+  if (gateway) setText($("foot-state"), `base URL ${page.gateway}/v1 · policy ${gateway.policy ?? "?"} · configuration ${(gateway.revision ?? "?").slice(0, 8)}`);
 }
 
 function failed(error) {
@@ -160,7 +173,7 @@ function banners(data) {
 // --- controls -------------------------------------------------------------------------
 
 function applyFilter() {
-  $("nothing").hidden = table.filter(state.filter) > 0;
+  $("nothing").hidden = table.filter(state.filter, state.freeOnly) > 0;
 }
 
 function setWindow(minutes) {
@@ -195,6 +208,8 @@ $("filter").addEventListener("input", (event) => {
 });
 $("clear").addEventListener("click", () => {
   $("filter").value = state.filter = "";
+  $("free").checked = state.freeOnly = false;
+  remember("free-only", "0");
   applyFilter();
 });
 $("sim").addEventListener("change", (event) => {
@@ -206,6 +221,11 @@ $("other").addEventListener("change", (event) => {
   state.showOther = event.target.checked;
   remember("show-other", state.showOther ? "1" : "0");
   tick();
+});
+$("free").addEventListener("change", (event) => {
+  state.freeOnly = event.target.checked;
+  remember("free-only", state.freeOnly ? "1" : "0");
+  applyFilter();
 });
 $("pause").addEventListener("click", () => setPaused(!state.paused));
 
@@ -225,9 +245,10 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "p") setPaused(!state.paused);
 });
 
-$("order").value = state.order in { worst: 1, name: 1, traffic: 1 } ? state.order : (state.order = "worst");
+$("order").value = state.order in { usable: 1, worst: 1, name: 1, traffic: 1 } ? state.order : (state.order = "usable");
 $("sim").checked = state.hideSimulated;
 $("other").checked = state.showOther;
 $("filter").value = state.filter;
+$("free").checked = state.freeOnly;
 for (const input of $("windows").querySelectorAll("input")) input.checked = Number(input.value) === state.window;
 tick();

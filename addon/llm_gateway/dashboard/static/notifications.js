@@ -14,7 +14,7 @@ export function signal(data) {
     for (const model of provider.models) {
       const { word } = model.state;
       if (word === "near limit") tight += 1;
-      if (word === "at limit" || word === "failing") gone += 1;
+      if (word === "at limit" || word === "failing" || word === "key refused") gone += 1;
     }
   }
   const parts = [];

@@ -1,56 +1,101 @@
 // What stands above the table: the figures, and what a person should know at once.
 
 import { Spark } from "./bars.js";
-import { amount, clock, count, duration, el, money, setAttr, setText } from "./base.js";
+import { amount, clock, count, duration, el, money, page, setAttr, setText } from "./base.js";
 
+const zone = new URLSearchParams({ tz: Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC" });
 const $ = (id) => document.getElementById(id);
 const ALERTS = 3;
 
 const cards = new Map();
 
-function card(key, label, spark = false) {
+// A figure; where there is something to look at behind it, the card is a link.
+function card(key, label, { spark = false, path = "" } = {}) {
   let one = cards.get(key);
   if (!one) {
-    one = { value: el("span", { class: "big" }), note: el("span", { class: "note" }), spark: spark ? new Spark(label, 26) : null };
-    one.node = el("div", { class: "kpi", "data-key": key }, el("span", { class: "label" }, label), one.value, one.note, one.spark && one.spark.node);
+    one = {
+      value: el("span", { class: "big" }), note: el("span", { class: "note" }),
+      extra: el("span", { class: "extra" }), spark: spark ? new Spark(label, 26) : null,
+    };
+    const inside = [el("span", { class: "label" }, label), one.value, one.note, one.extra, one.spark && one.spark.node];
+    one.node = path
+      ? el("a", { class: "kpi", "data-key": key, href: page.base + path }, ...inside)
+      : el("div", { class: "kpi", "data-key": key }, ...inside);
     cards.set(key, one);
     $("kpis").append(one.node);
   }
   return one;
 }
 
-function fill(key, label, value, note, level = "") {
-  const one = card(key, label);
+function fill(one, value, note, level = "") {
   setText(one.value, value);
   setText(one.note, note);
   setAttr(one.node, "data-level", level);
 }
 
+const WINDOWS = { minute: "in any minute", hour: "in any hour", day: "in any 24 hours", month: "this month (UTC)" };
+const BRIEF = { minute: "a minute", hour: "an hour", day: "in 24 h", month: "a month" };
+const ORDER = ["day", "month", "hour", "minute"];
+
+// One thin bar for each window of the budget: what counts against it, not what a day is.
+function budgetBars(node, bars) {
+  const shape = JSON.stringify(bars.map((bar) => [bar.window, bar.used, bar.reserved, bar.limit]));
+  if (node.dataset.shape === shape) return;
+  node.dataset.shape = shape;
+  node.replaceChildren(...bars.map((bar) => {
+    const used = el("i", { class: "used" });
+    used.style.width = `${Math.min(100, bar.limit > 0 ? ((bar.used + bar.reserved) / bar.limit) * 100 : 100).toFixed(1)}%`;
+    const said = `${money(bar.used)} of ${money(bar.limit)} budget ${WINDOWS[bar.window]}`;
+    return el("span", { class: "thin limit", "data-level": bar.level, title: said + (bar.reserved ? `, ${money(bar.reserved)} reserved` : "") },
+      el("span", { class: "track", "aria-hidden": "true" }, used), el("span", { class: "said" }, `${money(bar.used)} of ${money(bar.limit)} budget ${BRIEF[bar.window]}`));
+  }));
+}
+
+const hasPaid = (data) => data.providers.some((one) => one.models.some((model) => !model.free));
+
+function spent(data) {
+  const { today, month, budget, gateway } = data;
+  const bars = budget.filter((bar) => bar.metric === "cost").sort((a, b) => ORDER.indexOf(a.window) - ORDER.indexOf(b.window));
+  const notes = [`${money(month.cost ?? 0)} this month`];
+  if (!bars.length && gateway?.budget_set === false && gateway.policy !== "free-only" && hasPaid(data)) notes[0] = "no budget: paid use is unlimited";
+  if (today.unknown) notes.push(`${count(today.unknown)} without a price`);
+  if (today.passed) notes.push(`${count(today.passed)} passed through`);
+  const one = card("spent", "Spent today", { path: `/requests?paid=1&range=today&${zone}` });
+  const worst = bars.find((bar) => bar.level !== "ok");
+  fill(one, money(today.cost ?? 0), notes.join(" · "), worst?.level ?? "");
+  budgetBars(one.extra, bars);
+}
+
+function ready(data) {
+  const one = card("ready", "Ready now");
+  const [can, all] = data.ready;
+  if (data.gateway?.silent) {
+    fill(one, "–", data.gateway.heartbeat ? `the gateway is down since ${clock(data.gateway.heartbeat, data.now)}` : "the gateway is down", "full");
+    return;
+  }
+  const excluded = data.providers.flatMap((provider) => provider.models).filter((model) => model.state.word === "excluded").length;
+  fill(one, `${can} of ${all}`, excluded ? `models can answer, ${excluded} excluded` : "models can answer", can === 0 && all ? "full" : "");
+}
+
 export function kpis(data) {
-  const { today, month, total, ready, budget, gateway } = data;
+  const { today, month, total } = data;
   const span = data.window === 1 ? "last minute" : `last ${data.window} min`;
-  fill("saved", "Saved today", today.saved === null ? "$0" : money(today.saved),
-    `${month.saved === null ? "$0" : money(month.saved)} this month`, "good");
-  const daily = budget.find((bar) => bar.window === "day") ?? budget[0];
-  const unknown = today.unknown ? ` · ${count(today.unknown)} unpriced` : "";
-  let note = "";
-  if (daily?.window === "day") note = `of ${money(daily.limit)} budget`;
-  else if (daily) note = `${amount("cost", daily.used)} of ${money(daily.limit)} budget per ${daily.window}`;
-  else if (gateway?.budget_set === false && gateway.policy !== "free-only"
-    && data.providers.some((one) => one.models.some((model) => !model.free))) note = "no budget: paid use is unlimited";
-  else note = `${money(month.cost ?? 0)} this month`;
-  fill("spent", "Spent today", money(today.cost ?? 0), note + unknown, daily ? daily.level : "");
-  fill("ready", "Ready now", `${ready[0]} of ${ready[1]}`, "models can answer", ready[0] === 0 && ready[1] ? "full" : "");
+  const since = `since ${clock(data.start, data.now)}`;
+  const days = data.unbilled_days;
+  fill(card("saved", "Saved today", { path: "/receipt" }), today.saved === null ? "$0" : money(today.saved),
+    `${month.saved === null ? "$0" : money(month.saved)} this month${days ? ` · $0.00 billed for ${days === 1 ? "1 day" : `${days} days`}` : ""}`, "good");
+  spent(data);
+  ready(data);
   for (const [key, label, values, sum] of [
     ["requests", "Requests", total.r, total.sum.requests], ["tokens", "Tokens", total.t, total.sum.tokens]]) {
-    const one = card(key, label, true);
-    setText(one.value, count(sum));
-    setText(one.note, key === "requests" && total.sum.in_flight ? `${span}, ${total.sum.in_flight} on their way` : span);
+    const one = card(key, label, { spark: true, path: "/requests" });
+    fill(one, count(sum), key === "requests" && total.sum.in_flight ? `${span}, ${total.sum.in_flight} on their way` : span);
+    setAttr(one.node, "title", since);
     one.spark.show(values, `${count(sum)}, ${span}`);
   }
   const bad = total.sum.errors + total.sum.refused;
   const rate = total.sum.requests ? bad / total.sum.requests : 0;
-  fill("errors", "Not answered", bad ? `${(rate * 100).toFixed(rate < 0.1 ? 1 : 0)} %` : "0 %",
+  fill(card("errors", "Not answered", { path: "/requests?outcome=unanswered" }), bad ? `${(rate * 100).toFixed(rate < 0.1 ? 1 : 0)} %` : "0 %",
     bad ? `${total.sum.errors} failed, ${total.sum.refused} refused` : span, rate >= 0.2 ? "full" : rate >= 0.05 ? "near" : "");
 }
 
@@ -60,13 +105,13 @@ export function alerts(data) {
   const list = allAlerts ? data.alerts : data.alerts.slice(0, ALERTS);
   const node = $("alerts");
   node.hidden = !list.length;
-  const lines = list.map((alert) => [alert.kind, alert.subject, alertText(alert, data.now), alert.more ?? 0]);
+  const lines = list.map((alert) => [alert.kind, alert.subject, alertText(alert, data.now), alert.more ?? 0, link(alert)]);
   const hidden = data.alerts.length - list.length;
   const shape = JSON.stringify([lines, hidden]);
   if (shape === shownAlerts) return;
   shownAlerts = shape;
-  node.replaceChildren(...lines.map(([kind, subject, text, more]) => el("p", { "data-kind": kind },
-    el("i", { "aria-hidden": "true" }), el("b", {}, subject), el("span", {}, text),
+  node.replaceChildren(...lines.map(([kind, subject, text, more, href]) => el("p", { "data-kind": kind },
+    el("i", { "aria-hidden": "true" }), href ? el("a", { href }, el("b", {}, subject)) : el("b", {}, subject), el("span", {}, text),
     more ? el("span", { class: "soft" }, `and ${more} more there`) : null)));
   if (hidden > 0 || allAlerts) {
     node.append(el("button", { type: "button", class: "link", onclick: () => {
@@ -77,12 +122,23 @@ export function alerts(data) {
   }
 }
 
+// Where a person can do or see something about it.
+function link(alert) {
+  if (alert.kind === "key refused" || alert.kind === "gateway") return `${page.base}/config`;
+  if (alert.subject === "Budget") return `${page.base}/requests?paid=1&range=today&${zone}`;
+  const [provider, ...model] = alert.subject.split(" / ");
+  const query = new URLSearchParams({ provider });
+  if (model.length) query.set("model", model.join(" / "));
+  return `${page.base}/requests?${query}`;
+}
+
 function alertText(alert, now) {
   if (alert.text !== undefined) {
-    const back = alert.returns && alert.returns > now ? `, back in ${duration(alert.returns - now)}` : "";
-    return `${alert.word ? `${alert.word}${alert.text ? `, ${alert.text}` : ""}` : alert.text}${back}`;
+    const back = alert.returns && alert.returns > now ? `, ${alert.kind === "key refused" ? "tried again" : "back"} in ${duration(alert.returns - now)}` : "";
+    if (alert.kind === "key refused") return `key refused (${alert.text}): replace it in Providers & config${back}`;
+    return `${[alert.word, alert.text].filter(Boolean).join(", ")}${back}`;
   }
-  const parts = [`${Math.round(alert.ratio * 100)} % of ${alert.metric} per ${alert.window} used`];
+  const parts = [`${Math.round(alert.ratio * 100)} % of ${alert.limit.replace(/^budget/, "the budget")} used`];
   if (alert.empty) parts.push(`at this pace empty at ${clock(alert.empty, now)}`);
   if (alert.resets && alert.resets > now) parts.push(`resets ${alert.resets - now < 3600 ? `in ${duration(alert.resets - now)}` : `at ${clock(alert.resets, now)}`}`);
   return parts.join(", ");

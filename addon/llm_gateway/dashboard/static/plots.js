@@ -29,10 +29,10 @@ function axes(step, format) {
   const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
   return [
     {
-      ...common, grid: { show: false }, space: 64, size: 26,
+      ...common, grid: { show: false }, space: 70, size: 26,
       values: (_, splits, __, ___, gap) => splits.map((at) => (gap >= 86400 ? day : time).format(new Date(at * 1000))),
     },
-    { ...common, grid, size: 52, space: 34, values: (_, splits) => splits.map(format) },
+    { ...common, grid, size: 52, space: 34, values: (_, splits) => splits.map((value, n) => (n && format(value) === format(splits[n - 1]) ? "" : format(value))) },
   ];
 }
 
@@ -75,7 +75,7 @@ function line(colourName, name, value) {
 const middles = (times, step) => times.map((at) => at + step / 2);
 
 // Columns that stand on each other: drawn from the highest sum to the lowest.
-export function stacked(target, { times, step, series, format, label, sync }) {
+export function stacked(target, { times, step, series, format, label, sync, pick }) {
   const sums = [];
   let below = new Array(times.length).fill(0);
   for (const one of series) {
@@ -100,6 +100,11 @@ export function stacked(target, { times, step, series, format, label, sync }) {
       }],
     },
   }, [middles(times, step), ...sums.toReversed()], target);
+  if (pick) {
+    plot.over.style.cursor = "pointer";
+    plot.over.title = "Show these requests";
+    plot.over.addEventListener("click", () => { if (below[plot.cursor.idx]) pick(plot.cursor.idx); });
+  }
   return plot;
 }
 

@@ -3,7 +3,19 @@
 import { Bars, Spark, Word } from "./bars.js";
 import { clock, count, el, get, latency, money, page, setAttr, setText } from "./base.js";
 
-const WORST = ["failing", "at limit", "cooling down", "near limit", "ready", "disabled", "not configured"];
+const WORST = ["key refused", "failing", "at limit", "cooling down", "near limit", "ready", "excluded", "disabled", "not configured"];
+// Only a person can mend a refused key; then comes what can be used.
+const USABLE = ["key refused", "ready", "near limit", "cooling down", "at limit", "failing", "excluded", "disabled", "not configured"];
+const OFF = new Set(["excluded", "disabled", "not configured"]);
+const ZEROS = new Array(30).fill(0);
+
+const price = (n) => (n === null ? "?" : money(n));
+
+// What one more request to this model costs: the word that a bill comes from.
+export function costWord(model) {
+  if (model.free) return { text: "free", paid: false };
+  return { text: model.price ? `paid ${price(model.price[0])} / ${price(model.price[1])}` : "paid, price unknown", paid: true };
+}
 
 class Figures {
   constructor(name, sparks) {
@@ -31,14 +43,17 @@ class ModelRow {
     const name = `${provider.id} ${model.model}`;
     this.provider = provider.id;
     this.model = model.model;
+    this.shares = provider.bars.length > 0;
     this.word = new Word();
-    this.bars = new Bars(name, provider.bars.length ? "shares the provider's limits" : "no limit set");
+    this.bars = new Bars(name, provider.bars.length ? "shares the provider's limits" : "");
     this.figures = new Figures(name, true);
     this.alias = el("span", { class: "alias" });
+    this.cost = el("em", { class: "costs" });
+    this.why = el("span", { class: "unlimited" });
     this.button = el("button", { type: "button", class: "name", "aria-expanded": "false", onclick: () => this.toggle() }, model.model);
     this.node = el("div", { class: "row model" },
-      el("div", { class: "who" }, this.button, el("span", { class: "stand" }, this.word.node, this.alias)),
-      this.bars.node, ...this.figures.nodes);
+      el("div", { class: "who" }, this.button, el("span", { class: "stand" }, this.word.node, this.cost, this.alias)),
+      el("div", {}, this.bars.node, this.why), ...this.figures.nodes);
     this.detail = el("div", { class: "detail", hidden: true });
     this.nodes = [this.node, this.detail];
   }
@@ -49,9 +64,16 @@ class ModelRow {
     setText(this.alias, names.length ? `as ${names.join(", ")}` : "");
     this.word.show(model.state, now);
     this.bars.show(model.bars, now);
+    // A limit that has no bar here (the budget), or why nobody asks it, in words.
+    const said = model.state.word !== "ready" && model.state.reason ? model.state.reason : model.bars.length || this.shares ? "" : "no limit set";
+    setText(this.why, model.bars.some((bar) => bar.level === "full") ? "" : said);
+    const cost = costWord(model);
+    setText(this.cost, cost.text);
+    setAttr(this.cost, "class", cost.paid ? "costs paid" : "costs free");
+    setAttr(this.cost, "title", cost.paid ? "US$ per million tokens, prompt / answer" : "one more request costs nothing");
     this.figures.show(model);
     setAttr(this.node, "data-idle", model.sums[0] ? "0" : "1");
-    setAttr(this.node, "data-off", model.state.word === "disabled" || model.state.word === "not configured" ? "1" : "0");
+    setAttr(this.node, "data-off", OFF.has(model.state.word) ? "1" : "0");
   }
 
   async toggle() {
@@ -82,10 +104,7 @@ function details(found, model, query) {
   const failures = found.failures.map((row) => el("li", {},
     link(row.request, clock(row.at, now)), el("span", {}, row.reason || String(row.status))));
   if (failures.length) parts.push(el("div", {}, el("h3", {}, "Last failures"), el("ul", { class: "lines" }, ...failures)));
-  const rows = new URLSearchParams({
-    provider__exact: query.get("provider"), model__exact: query.get("model"), _sort_desc: "ts", _nofacet: "1", _nocount: "1",
-  });
-  parts.push(el("p", {}, el("a", { href: `${found.table}?${rows}` }, "All its rows")));
+  parts.push(el("p", {}, el("a", { href: `${page.base}/requests?${query}` }, "All its requests")));
   return parts;
 }
 
@@ -107,14 +126,14 @@ class ProviderGroup {
 
   show(provider, now, order) {
     this.data = provider;
-    const tags = [provider.type !== provider.id ? provider.type : "", provider.free ? "free" : "",
+    const tags = [provider.type !== provider.id ? provider.type : "", provider.free ? "free" : provider.bars.concat(...provider.models.map((m) => m.bars)).some((bar) => bar.source === "preset") ? "free tier" : "",
       provider.flat ? `flat $${provider.flat}/month` : "", provider.accounts > 1 ? `${provider.accounts} accounts` : ""];
     setText(this.tags, tags.filter(Boolean).join(" · "));
     this.word.show(provider.state, now);
     this.bars.show(provider.bars, now);
     const sums = [0, 1, 2].map((n) => provider.models.reduce((sum, model) => sum + model.sums[n], 0));
     this.figures.show({ sums, r: [], t: [], c: [] });
-    const off = provider.state.word === "disabled" || provider.state.word === "not configured";
+    const off = OFF.has(provider.state.word) && !provider.state.returns;
     setAttr(this.node, "data-off", off ? "1" : "0");
     this.head.classList.toggle("alone", !off && !provider.bars.length);
     setAttr(this.node, "data-models", String(provider.models.length));
@@ -136,16 +155,16 @@ class ProviderGroup {
     arrange(this.list, sorted.flatMap((model) => this.rows.get(model.model).nodes));
   }
 
-  filter(text) {
+  filter(text, freeOnly) {
     let seen = 0;
     for (const row of this.rows.values()) {
-      const hay = [this.id, row.model, ...row.data.names, row.data.state.word].join(" ").toLowerCase();
-      const fits = !text || hay.includes(text);
+      const hay = [this.id, row.model, ...row.data.names, row.data.state.word, row.data.free ? "free" : "paid"].join(" ").toLowerCase();
+      const fits = (!text || hay.includes(text)) && (!freeOnly || row.data.free);
       row.node.hidden = !fits;
       if (!fits) row.detail.hidden = true;
       seen += fits;
     }
-    this.node.hidden = seen === 0 && Boolean(text);
+    this.node.hidden = seen === 0 && Boolean(text || freeOnly);
     return !this.node.hidden;
   }
 }
@@ -160,12 +179,13 @@ function arrange(parent, nodes) {
 
 const tightest = (bars) => Math.max(0, ...bars.map((bar) => (bar.limit > 0 ? (bar.used + bar.reserved) / bar.limit : 1)));
 
-function rank(model) {
+function rank(model, words) {
   // In steps of a twentieth, or neighbours would change places every second.
-  return WORST.indexOf(model.state.word) * 100 - Math.min(40, Math.floor(tightest(model.bars) * 20));
+  return words.indexOf(model.state.word) * 100 - Math.min(40, Math.floor(tightest(model.bars) * 20)) * (words === WORST ? 1 : -1);
 }
 
 const ORDERS = {
+  usable: (a, b) => a.rank - b.rank,
   worst: (a, b) => a.rank - b.rank,
   name: () => 0,
   traffic: (a, b) => b.sums[0] - a.sums[0],
@@ -181,11 +201,12 @@ export class Table {
     const now = data.now;
     for (const provider of data.providers) {
       for (const model of provider.models) {
+        for (const key of ["r", "t", "c"]) model[key] ??= ZEROS;
         model.sums = [model.r, model.t, model.c].map((values) => values.reduce((a, b) => a + b, 0));
-        model.rank = rank(model);
+        model.rank = rank(model, order === "worst" ? WORST : USABLE);
       }
-      // The worst of its models in use says where a provider stands.
-      const used = provider.models.filter((m) => m.rank < 500).map((m) => m.rank);
+      // The first of its models in use says where a provider stands.
+      const used = provider.models.filter((m) => !OFF.has(m.state.word)).map((m) => m.rank);
       provider.rank = used.length ? Math.min(...used) : 900;
       provider.sums = [provider.models.reduce((sum, model) => sum + model.sums[0], 0)];
     }
@@ -216,9 +237,9 @@ export class Table {
     return [...models].sort((a, b) => of(a) - of(b));
   }
 
-  filter(text) {
+  filter(text, freeOnly) {
     let seen = 0;
-    for (const group of this.groups.values()) seen += group.filter(text);
+    for (const group of this.groups.values()) seen += group.filter(text, freeOnly);
     return seen;
   }
 }

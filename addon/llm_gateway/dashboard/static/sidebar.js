@@ -1,7 +1,7 @@
-// Beside the table: the last requests with their routes, what clients ask for.
+// Beside the table: the last requests with their routes, limits of clients.
 
 import { Bars } from "./bars.js";
-import { clock, duration, el, get, latency, money, page, short } from "./base.js";
+import { clock, duration, el, latency, money, page, short } from "./base.js";
 
 const SAID = {
   ok: "ok", error: "error", refused: "refused", cancelled: "cancelled", truncated: "cut off",
@@ -45,16 +45,13 @@ function line(entry, now) {
 export class Rail {
   constructor() {
     this.ticker = document.getElementById("ticker");
-    this.names = document.getElementById("names");
     this.clients = document.getElementById("clients");
     this.lines = new Map();
     this.limits = new Map();
-    this.namesShown = "";
   }
 
   show(data) {
     this.showTicker(data);
-    this.showNames(data);
     this.showClients(data);
   }
 
@@ -76,24 +73,6 @@ export class Rail {
     }
   }
 
-  showNames(data) {
-    const shape = JSON.stringify(data.names);
-    if (shape === this.namesShown || this.names.contains(document.activeElement)) return;
-    this.namesShown = shape;
-    this.names.replaceChildren(...data.names.map((name) => {
-      // Who would be next is the gateway's word, so it is asked for, not guessed.
-      const next = el("span", { class: "next" });
-      const button = el("button", { type: "button", class: "link", onclick: () => explain(name.name, next) }, "who is next?");
-      return el("li", {},
-        el("span", { class: "asked" }, name.name),
-        name.aliases.length ? el("span", { class: "alias" }, `also ${name.aliases.join(", ")}`) : null,
-        el("span", { class: "offers" }, ...name.offers.map((offer) => el("span", {
-          class: "word offer", "data-word": offer.word, "data-hot": "0", title: `${offer.provider} / ${offer.model}: ${offer.word}`,
-        }, el("i", { "aria-hidden": "true" }), offer.provider, el("span", { class: "sr" }, ` ${offer.word}`)))),
-        button, next);
-    }));
-  }
-
   showClients(data) {
     document.getElementById("clients-panel").hidden = !data.clients.length;
     const seen = new Set();
@@ -102,7 +81,7 @@ export class Rail {
       let one = this.limits.get(client.name);
       if (!one) {
         const bars = new Bars(client.name, "");
-        one = { bars, node: el("div", { class: "client-limits" }, el("h3", {}, client.name), bars.node) };
+        one = { bars, node: el("div", { class: "client-limits" }, el("h3", {}, el("a", { href: `${page.base}/requests?${new URLSearchParams({ client: client.name })}` }, client.name)), bars.node) };
         this.limits.set(client.name, one);
         this.clients.append(one.node);
       }
@@ -113,18 +92,5 @@ export class Rail {
       one.node.remove();
       this.limits.delete(name);
     }
-  }
-}
-
-async function explain(name, into) {
-  into.textContent = "asking the gateway …";
-  try {
-    const found = await get(`/route.json?${new URLSearchParams({ model: name })}`);
-    const taken = found.candidates.find((one) => one.verdict === "taken") ?? found.candidates.find((one) => one.verdict === "ready");
-    into.replaceChildren(...(taken
-      ? [el("b", {}, `${taken.provider} / ${taken.model}`), `: ${taken.reason}`]
-      : [`nobody now: ${found.candidates.map((one) => `${one.provider} ${one.reason}`).join("; ")}`]));
-  } catch (error) {
-    into.textContent = error.message;
   }
 }
