@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: run test lint docs pictures bench ci clean
+.PHONY: run test matrix lint docs pictures bench ci clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -13,6 +13,9 @@ run: $(VENV)/bin/python ## the gateway on port 8080
 
 test: $(VENV)/bin/python
 	$(VENV)/bin/pytest
+
+matrix: $(VENV)/bin/python ## every kind of outbound proxy with every kind of request
+	FULL_MATRIX=1 $(VENV)/bin/pytest tests/end_to_end/test_real_proxies.py -rs
 
 lint: $(VENV)/bin/python
 	$(VENV)/bin/ruff format --check addon tests benchmarks

@@ -84,6 +84,20 @@ HERE = "localhost,127.0.0.1,::1"
         ({"NO_PROXY": "LocalHost,::1,A,a"}, "localhost,::1,a,127.0.0.1"),
         ({"NO_PROXY": "*"}, HERE),
         ({"NO_PROXY": "a,*", "no_proxy": "*.b"}, f"a,*.b,{HERE}"),
+        # What would let an LLM host by
+        ({"NO_PROXY": "api.openai.com,.anthropic.com"}, HERE),
+        ({"no_proxy": "API.OpenAI.com.,*.mistral.ai,a"}, f"a,{HERE}"),
+        (
+            {"NO_PROXY": "api.groq.com:443,api.groq.com:8443"},
+            f"api.groq.com:8443,{HERE}",
+        ),
+        ({"NO_PROXY": "mine.openai.azure.com,openai.azure.com"}, HERE),
+        ({"NO_PROXY": "com,.ai,corp.com"}, f"corp.com,{HERE}"),
+        (
+            {"NO_PROXY": "notopenai.com,openai.com.corp"},
+            f"notopenai.com,openai.com.corp,{HERE}",
+        ),
+        ({"NO_PROXY": ".,*.,:443"}, f".,*.,:443,{HERE}"),
     ],
 )
 def test_hosts_that_the_user_reaches_directly_stay(
@@ -95,16 +109,16 @@ def test_hosts_that_the_user_reaches_directly_stay(
     assert again["NO_PROXY"] == expected
 
 
-@pytest.mark.parametrize("given", ["git.corp.example", "*"])
+@pytest.mark.parametrize("given", ["git.corp.example", "*", ".openai.com"])
 def test_the_child_goes_around_the_gateway_to_them(
     confdir: Path, folder: Path, running: GatewayProcess, given: str
 ) -> None:
     options = ["--confdir", str(confdir)]
     done = run(sys.executable, "-c", DUMP, options=options, NO_PROXY=given)
     env = json.loads(done.stdout)
-    hosts = [] if given == "*" else [given]
+    hosts = [given] if given == "git.corp.example" else []
     assert env["no_proxy"].split(",") == [*hosts, *HERE.split(",")]
-    assert ("NO_PROXY holds *" in done.stderr) == (given == "*")
+    assert (f"NO_PROXY holds {given}," in done.stderr) == (not hosts)
 
 
 @pytest.mark.parametrize("user", ["cursor", "sk-gw-1", "a@b", "ü", "a b"])

@@ -2,10 +2,16 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import brotli
 import pytest
 from fakes import Answered, Authority, FakeProvider, Way, answers, reach
+from fakes.answers import JSON, SSE, event
+from fakes.steps import Answer
 
 from gateway import GatewayProcess, chat, provider
 
@@ -225,29 +231,90 @@ def test_no_socket_is_opened_where_only_what_is_free_passes(
         }
 
 
-def test_answers_in_the_background_are_settled_when_fetched(
-    start: Start, authority
-) -> None:
+def in_background(name: str) -> dict[str, Any]:
+    return {"id": name, "status": "queued", "output": [], "usage": None}
+
+
+def there(name: str, **more: Any) -> dict[str, Any]:
     usage = {"input_tokens": 40, "output_tokens": 2, "total_tokens": 42}
-    queued = {"id": "resp_bg1", "status": "queued", "output": [], "usage": None}
-    done = queued | {"status": "completed", "usage": usage, "model": "gpt-5"}
-    script = [answers.status(200, queued), answers.status(200, done)]
+    done = {"status": "completed", "usage": usage, "model": "gpt-5"}
+    return in_background(name) | done | more
+
+
+def streamed(name: str) -> Answer:
+    text = {"type": "response.output_text.delta", "delta": "x"}
+    last = {"type": "response.completed", "response": there(name)}
+    return Answer(headers=(SSE,), body=(event(text), event(last)))
+
+
+def squeezed(name: str) -> Answer:
+    body = brotli.compress(json.dumps(there(name)).encode())
+    return Answer(headers=(JSON, ("content-encoding", "br")), body=(body,))
+
+
+FETCHED: dict[str, tuple[str, str, Callable[[str], Answer]]] = {
+    "plain": ("GET", "", lambda name: answers.status(200, there(name))),
+    "with more": (
+        "GET", "?include[]=x", lambda name: answers.status(200, there(name))
+    ),
+    "streamed": ("GET", "?stream=true", streamed),
+    "compressed": ("GET", "", squeezed),
+    "cancelled": (
+        "POST", "/cancel",
+        lambda name: answers.status(200, there(name, status="cancelled")),
+    ),
+}  # fmt: skip
+NOT_FETCHED: list[tuple[str, str, Any]] = [
+    ("GET", "/input_items", {"object": "list", "data": []}),
+    ("GET", "", {"id": "resp_5", "status": "in_progress", "output": [], "usage": None}),
+    ("DELETE", "", {"id": "resp_5", "deleted": True}),
+]
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "over a restart"])
+def test_answers_in_the_background_are_settled_when_fetched(
+    start: Start, authority, restart: bool
+) -> None:
     with FakeProvider(tls=authority.server_context()) as own:
-        own.then(*script)
         gateway = start(config(), trust=authority.ca)
         body = json.dumps({"model": "gpt-5", "input": "x", "background": True}).encode()
-        assert ask(gateway, own, "/v1/responses", body, "POST").status == 200
-        [row] = gateway.ended(1)
-        assert (row["usage_source"], row["cost_usd"]) == ("unknown", None)
-        assert ask(gateway, own, "/v1/responses/resp_bg1", b"", "GET").status == 200
-        [row] = gateway.wait_rows(
-            "select * from requests where usage_source = 'reported'"
-        )
-        assert (row["dialect"], row["input_tokens"]) == ("responses", 40)
-        [sums] = gateway.rows(
-            "select sum(requests) n, sum(total_tokens) t from usage_day"
-        )
-        assert (sums["n"], sums["t"]) == (2, 42)
+        for n in range(len(FETCHED) + 1):
+            own.then(answers.status(200, in_background(f"resp_{n}")))
+            assert ask(gateway, own, "/v1/responses", body, "POST").status == 200
+        rows = gateway.ended(len(FETCHED) + 1)
+        assert {(r["usage_source"], r["cost_usd"]) for r in rows} == {("unknown", None)}
+        bound = "select * from bound_ids"
+        gateway.wait_rows(bound, lambda found: len(found) == len(rows))
+        with ExitStack() as stack:
+            if restart:
+                gateway.stop()
+                again = GatewayProcess(
+                    gateway.folder, None, confdir=gateway.confdir, trust=authority.ca
+                )
+                gateway = stack.enter_context(again)
+            for n, (method, more, answer) in enumerate(FETCHED.values()):
+                for _ in range(2):  # who asks twice is not booked twice
+                    own.then(answer(f"resp_{n}"))
+                    path = f"/v1/responses/resp_{n}{more}"
+                    assert ask(gateway, own, path, b"", method).status == 200
+            for method, more, said in NOT_FETCHED:
+                own.then(answers.status(200, said))
+                path = f"/v1/responses/resp_5{more}"
+                assert ask(gateway, own, path, b"", method).status == 200
+            settled = gateway.wait_rows(
+                "select * from requests where usage_source = 'reported'",
+                lambda found: len(found) >= len(FETCHED),
+            )
+            asked = {r["id"] for r in rows}
+            assert {(r["id"] in asked, r["dialect"], r["input_tokens"]) for r in settled} == {
+                (True, "responses", 40)
+            }  # fmt: skip
+            everything = 3 * len(FETCHED) + 1 + len(NOT_FETCHED)
+            gateway.ended(everything)
+            [sums] = gateway.rows(
+                "select sum(requests) n, sum(total_tokens) t from usage_day"
+            )
+            assert (sums["n"], sums["t"]) == (everything, 42 * len(FETCHED))
 
 
 def test_gemini_passes_with_its_usage(start: Start, authority) -> None:

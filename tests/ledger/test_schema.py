@@ -207,7 +207,7 @@ def test_only_an_answer_of_ours_can_lack_a_price(values, counted, older):
     """In what the triggers count, and in what they had counted before."""
     db = Database(memory=True)
     if older:
-        schema.MIGRATIONS.apply(db, stop_before="m010_unpriced")
+        schema.MIGRATIONS.apply(db, stop_before="m012_unpriced")
     else:
         schema.migrate(db)
     db["requests"].insert(row("a", **{"provider": "p", "model": "m"} | values))

@@ -1,7 +1,9 @@
 """Answers that come compressed: every coding, however it is cut, and never too much."""
 
 import gzip
+import time
 import zlib
+from collections.abc import Callable
 
 import brotli
 import pytest
@@ -128,3 +130,70 @@ def test_what_is_squeezed_hard_comes_back_whole(name: str, step: int) -> None:
     out = [found.feed(coded[at : at + step]) for at in range(0, len(coded), step)]
     assert b"".join(out) == body
     assert not found.full
+
+
+def in_window(bits: int) -> Callable[[bytes], bytes]:
+    return lambda data: brotli.compress(data, quality=3, lgwin=bits)
+
+
+@pytest.mark.parametrize("bits", range(10, 25))
+def test_a_brotli_window_is_known_before_it_is_filled(bits: int) -> None:
+    coded = in_window(bits)(b"hello " * 50_000)
+    assert content_coding._brotli_window(coded[0]) == bits
+    assert decoder("br", aside=True).feed(coded) == b"hello " * 50_000
+    if bits <= content_coding.BROTLI_WINDOW:
+        assert decoder("br").feed(coded) == b"hello " * 50_000
+    else:
+        with pytest.raises(BadCoding):
+            decoder("br").feed(coded)
+        with pytest.raises(BadCoding):
+            decoder("gzip, br").feed(coded)
+
+
+BOMBS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "gzip": ("gzip", gzip.compress),
+    "deflate": ("deflate", zlib.compress),
+    "raw deflate": ("deflate", raw_deflate),
+    "br": ("br", in_window(22)),
+    "br, small window": ("br", in_window(16)),
+    "br, largest window": ("br", in_window(24)),
+    "zstd": ("zstd", zstd),
+    "zstd, unknown size": ("zstd", stream_zstd),
+    "gzip, br": ("gzip, br", lambda data: brotli.compress(gzip.compress(data))),
+    "br, gzip": ("br, gzip", lambda data: gzip.compress(in_window(22)(data))),
+    "zstd, zstd": ("zstd, zstd", lambda data: zstd(zstd(data))),
+}
+FILLINGS = {
+    "zeros": lambda size: bytes(size),
+    "words": lambda size: b"hello " * (size // 6),
+    "JSON": lambda size: b'{"a":1,"b":[1,2,3],"text":"lorem ipsum"},' * (size // 41),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("filling", FILLINGS)
+def test_a_bomb_costs_little_of_the_loops_time(name: str, filling: str) -> None:
+    """32 MB in one piece: what is decoded before it is left alone, counted in CPU time of
+    this thread, which a busy machine does not lengthen much."""
+    coding, pack = BOMBS[name]
+    bomb = pack(FILLINGS[filling](32 << 20))
+    found = decoder(coding)
+    assert found is not None
+    before = time.thread_time()
+    try:
+        assert found.feed(bomb[:65_536]) == b""
+        assert found.full
+    except BadCoding:
+        assert "window" in name
+    assert time.thread_time() - before < 0.09  # all of it takes 0.15 to 0.4
+
+
+@pytest.mark.parametrize("name", ["gzip", "deflate", "br", "zstd"])
+def test_aside_one_piece_may_become_all_that_is_allowed(name: str) -> None:
+    body = b"hello " * 1_000_000
+    found = decoder(name, aside=True)
+    assert found.feed(CODINGS[name](body)) == body
+    assert not found.full
+    found = decoder(name, aside=True, most=1 << 20)
+    assert found.feed(CODINGS[name](body)) == b""
+    assert found.full

@@ -17,7 +17,6 @@ from pydantic import SecretStr
 
 from llm_gateway.adaptation.conversation_quirks import ConversationQuirks
 from llm_gateway.adaptation.kept_state import KeptState, Recall, asker_of
-from llm_gateway.app.background import Background
 from llm_gateway.app.notices import Notices
 from llm_gateway.app.outbound_proxies import OutboundProxies
 from llm_gateway.domain import Event, GatewayRequest, Offer
@@ -79,7 +78,6 @@ class AppState(RoutingContext):
     conversation_quirks: ConversationQuirks = field(default_factory=ConversationQuirks)
     kept: KeptState = field(default_factory=KeptState)
     affinity: ConversationAffinity = field(default_factory=ConversationAffinity)
-    background: Background = field(default_factory=Background)
     draining: bool = False
     keys_required: bool = False
     """We listen beyond loopback: only known clients are served."""

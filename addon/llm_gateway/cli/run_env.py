@@ -23,6 +23,7 @@ import certifi
 from llm_gateway.cli.ask import Unreachable, ask, port_from_environment
 from llm_gateway.cli.node_version import node_of, too_old
 from llm_gateway.config.files import check_ca, state_folder
+from llm_gateway.providers.hosts import KNOWN_HOSTS, matches
 
 CA_NAME = "mitmproxy-ca-cert.pem"
 BUNDLE_VARIABLES = (
@@ -77,10 +78,23 @@ def no_proxy(environ: Mapping[str, str]) -> list[str]:
 
     The user's are hosts of their network, which the gateway does not reach for anybody
     (`server.allowedTunnels`). Both variables count: programs look at one or the other.
+    What would let a known LLM host by is left out: such an app asks for nothing else here.
     """
     said = {host.lower(): host for host in (*_no_proxy_of(environ), *NO_PROXY)}
-    said.pop(EVERYTHING, None)
-    return list(said.values())
+    return [host for host in said.values() if not lets_by(host)]
+
+
+def lets_by(entry: str) -> bool:
+    """An entry of NO_PROXY with which an LLM host would not go through the gateway."""
+    name, _, port = entry.lower().partition(":")
+    name = name.removeprefix("*").strip(".")
+    if entry == EVERYTHING or not name:
+        return entry == EVERYTHING
+    if port not in ("", "443"):
+        return False
+    return matches(name, KNOWN_HOSTS) or any(
+        host.endswith(f".{name}") for host in KNOWN_HOSTS
+    )
 
 
 def _no_proxy_of(environ: Mapping[str, str]) -> list[str]:
@@ -164,10 +178,12 @@ def _variables(options: argparse.Namespace) -> dict[str, str]:
         ask(options.port, "/health", timeout=PATIENCE)
     except Unreachable as e:
         print(f"llm-gateway: {e}", file=sys.stderr)
-    if EVERYTHING in _no_proxy_of(os.environ):
+    for entry in dict.fromkeys(filter(lets_by, _no_proxy_of(os.environ))):
+        what = "nothing" if entry == EVERYTHING else "requests to an LLM"
+        verb = "would" if entry == EVERYTHING else "would not"
         print(
-            "llm-gateway: NO_PROXY holds *, so nothing would come through the gateway; "
-            "the * is left out.",
+            f"llm-gateway: NO_PROXY holds {entry}, so {what} {verb} come through the "
+            f"gateway; the {entry} is left out.",
             file=sys.stderr,
         )
     return variables(

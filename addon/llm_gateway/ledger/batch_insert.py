@@ -84,7 +84,7 @@ _OF_REQUEST = _BY_REQUEST | {
     column: f"(SELECT {source} FROM requests WHERE id = new.request)"
     for column, source in {
         "dialect": "dialect",
-        "provider": "provider",
+        "provider": "coalesce(provider, '')",
         "account": "account",
         "model": "model",
         "client": "known_client",

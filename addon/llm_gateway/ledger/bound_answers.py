@@ -31,6 +31,11 @@ class BoundAnswer:
     """Its row, while its usage is unknown."""
 
     @property
+    def is_own_key(self) -> bool:
+        """An app asked for it with its own key: no account of ours keeps it."""
+        return not self.provider
+
+    @property
     def key(self) -> tuple[str, str, str]:
         return (self.provider, self.account, self.model)
 

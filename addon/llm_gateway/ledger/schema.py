@@ -227,6 +227,7 @@ CREATE TABLE billed_offers (
 """
 
 # Of one made in the background, `zero_cost` says how its usage is priced once it is there.
+# `provider` is '' where an app asked for it with its own key.
 BOUND_IDS = """
 CREATE TABLE bound_ids (
   id TEXT PRIMARY KEY NOT NULL,

@@ -14,6 +14,10 @@ from llm_gateway.streaming.content_coding import BadCoding, Decoder, decoder
 from llm_gateway.streaming.response_probe import ProbeState, ResponseProbe
 from llm_gateway.transport.attempt_policy import Classification
 
+HELD_DECODED_BYTES = 4 << 20
+"""What a compressed plain answer may become while it is held; a larger one goes out as it
+comes, and is read at its ends. It would be decoded and parsed while others wait."""
+
 
 class ResponseClassifier:
     """Judges the head of one upstream's answer, before the client sees any of it."""
@@ -30,6 +34,7 @@ class ResponseClassifier:
         self.status = 0
         self.peek: ResponseProbe | None = None
         self._decoder: Decoder | None = None
+        self._decoded = 0
         self._dialect = dialect
         self._streamed = streamed
         self._below = below
@@ -65,6 +70,10 @@ class ResponseClassifier:
                 return self._unreadable()
             if self._decoder.full:
                 self.peek = None
+                return Classification.FORWARD
+            self._decoded += len(data)
+            if self._decoded > HELD_DECODED_BYTES:
+                self.peek.let_go()
                 return Classification.FORWARD
         return _JUDGEMENTS[self.peek.feed(data)]
 

@@ -55,12 +55,14 @@ from llm_gateway.pipeline.ingress import (
 )
 from llm_gateway.pipeline.passthrough import (
     HOP_BY_HOP,
+    AwaitedAnswer,
     Passthrough,
     PassthroughRequest,
+    awaited,
     native,
 )
 from llm_gateway.pipeline.settlement import Settlement
-from llm_gateway.pipeline.stored_answers import StoredAnswers, StoredRequest
+from llm_gateway.pipeline.stored_answers import StoredAnswers, StoredRequest, is_for
 from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.routing.selection import same_embedding_model
 from llm_gateway.transport.attempt_policy import Action, Failure
@@ -155,8 +157,12 @@ class RequestHandler:
         """One that is not ours to route: streamed on, unless it reaches into this machine."""
         request = flow.request
         host = request.host
-        if self.admission.intercepts(host) and await self._is_stored(flow, way):
-            return
+        line = match_stored(request.method, request.path)
+        bound = None
+        if line is not None and self.admission.intercepts(host):
+            bound = await self.stored.look_up(line)
+            if bound is not None and is_for(bound, self.admission.identity(flow, way)):
+                return
         try:
             await self.admission.may_reach(flow)
         except Inside as e:
@@ -171,15 +177,8 @@ class RequestHandler:
         for name in HOP_BY_HOP:
             request.headers.pop(name, None)
         if identity is not None:
-            self._pass(flow, None, None, identity, host)
-
-    async def _is_stored(self, flow: http.HTTPFlow, way: Ingress) -> bool:
-        """It is about an answer that one of our accounts keeps."""
-        line = match_stored(flow.request.method, flow.request.path)
-        if line is None:
-            return False
-        identity = self.admission.identity(flow, way)
-        return await self.stored.find(line, identity) is not None
+            fetched = awaited(line, bound, host) if line and bound else None
+            self._pass(flow, None, None, identity, host, fetched)
 
     def _refuses_upgrade(self, flow: http.HTTPFlow, way: Ingress) -> bool:
         """A WebSocket where requests are routed: 426 makes apps fall back to POST at once."""
@@ -441,14 +440,13 @@ class RequestHandler:
         body: RequestBody | None,
         identity: Identity,
         host: str = "",
+        fetched: AwaitedAnswer | None = None,
     ) -> None:
         """With the app's own key. `host`: as the app named it, if that is pinned."""
         record = calls.passage_record(
             self.runtime, host or flow.request.host, dialect, body, identity
         )
         started = asyncio.get_running_loop().time()
-        line = flow.request.method, flow.request.path
-        fetched = None if dialect else self.runtime.background.fetches(*line)
         passage = PassthroughRequest(flow, record, started, dialect, body, fetched)
         self.exchanges[flow] = passage
         self.passing.begin(passage)

@@ -8,29 +8,28 @@ What this file does not know: providers of the config, routing.
 """
 
 import asyncio
+import json
 import logging
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mitmproxy import http
 
-from llm_gateway.accounting import prices, usage
-from llm_gateway.app.background import Waiting
+from llm_gateway.accounting import prices
 from llm_gateway.app.state import AppState
-from llm_gateway.dialects import DEFAULT, SPECS, DialectSpec, RequestBody
+from llm_gateway.dialects import DEFAULT, SPECS, DialectSpec, RequestBody, StoredPath
 from llm_gateway.dialects.billed import Bill
 from llm_gateway.domain import Charge, FailureKind, RequestRecord, Usage
+from llm_gateway.ledger.bound_answers import BoundAnswer
 from llm_gateway.limits.limiter import SpentAttempt
 from llm_gateway.pipeline.access_log import quoted
-from llm_gateway.pipeline.settlement import metered, overheard
+from llm_gateway.pipeline.read_aside import ReadAside
+from llm_gateway.pipeline.settlement import metered
 from llm_gateway.providers.hosts import matches
 from llm_gateway.providers.registry import TYPES
 from llm_gateway.streaming.answer_meter import AnswerMeter
-from llm_gateway.streaming.content_coding import (
-    WHOLE_BYTES,
-    BadCoding,
-    Decoder,
-    decoder,
-)
+from llm_gateway.streaming.content_coding import BadCoding, decoder
 from llm_gateway.streaming.stream_meter import StreamMeter
 from llm_gateway.transport.attempt_policy import (
     Action,
@@ -60,28 +59,34 @@ class PassAll:
         return Classification.FORWARD
 
 
-class Copy:
-    """For `response.stream`: chunks go out as they come, and a bounded copy stays."""
+class AwaitedAnswer(NamedTuple):
+    """An answer that was made in the background; until it is fetched its usage is unknown."""
 
-    def __init__(self, undone: Decoder | None) -> None:
-        self._undone = undone
-        self._pieces: list[bytes] = []
-        self._size = 0
+    record: RequestRecord
+    """The row of who asked for it."""
+    dialect: DialectSpec
 
-    def through(self, chunk: bytes) -> bytes:
-        if self._size <= WHOLE_BYTES:
-            try:
-                piece = chunk if self._undone is None else self._undone.feed(chunk)
-            except BadCoding:
-                piece, self._size = b"", WHOLE_BYTES + 1
-            self._pieces.append(piece)
-            self._size += len(piece)
-        return chunk
 
-    def whole(self) -> bytes:
-        """All of it; nothing when it could not be read, or was too large."""
-        cut = self._size > WHOLE_BYTES or (self._undone and self._undone.full)
-        return b"" if cut else b"".join(self._pieces)
+def awaited(line: StoredPath, bound: BoundAnswer, host: str) -> AwaitedAnswer | None:
+    """The answer that a request line at `host` fetches, if its usage is still to come."""
+    record, stored = bound.unsettled, line.dialect.stored
+    if record is None or not bound.is_own_key or record.host != host:
+        return None
+    whole = stored is not None and line.below in stored.settles
+    return AwaitedAnswer(record, line.dialect) if whole else None
+
+
+def pending_id(dialect: DialectSpec, body: bytes) -> str | None:
+    """The id of an answer that says it is not there yet. None: it is no such answer."""
+    if dialect.is_pending is None or dialect.stored is None:
+        return None
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(answer, dict) or not dialect.is_pending(answer):
+        return None
+    return dialect.stored.read_id(answer)
 
 
 @dataclass(slots=True, eq=False)
@@ -92,10 +97,11 @@ class PassthroughRequest:
     dialect: DialectSpec | None = None
     """None: not one of the requests that are routed (files, audio, images …)."""
     body: RequestBody | None = None
-    fetched: str | None = None
-    """The id of an answer made in the background, which this one fetches."""
+    fetched: AwaitedAnswer | None = None
+    """An answer made in the background, which this one fetches."""
     meter: StreamMeter | AnswerMeter | None = None
-    copy: Copy | None = None
+    aside: ReadAside | None = None
+    """It is compressed: read on a thread, and over a moment after its last byte."""
     first_byte: float | None = None
     finished: bool = False
 
@@ -103,6 +109,8 @@ class PassthroughRequest:
 @dataclass(slots=True)
 class Passthrough:
     runtime: AppState
+    _settled: deque[str] = field(default_factory=lambda: deque(maxlen=1024))
+    """Rows that a fetched answer completed: two who fetch it settle it once."""
 
     def begin(self, passage: PassthroughRequest) -> None:
         """Let the flow go on to its own host."""
@@ -140,28 +148,28 @@ class Passthrough:
         passage.first_byte = asyncio.get_running_loop().time()
         passage.record.status = response.status_code
         response.stream = True
-        seen = passage.dialect or passage.fetched
-        if seen is None:
+        fetched = passage.fetched
+        dialect = passage.dialect or (fetched.dialect if fetched else None)
+        if dialect is None:
             return
         streamed = "event-stream" in response.headers.get("content-type", "")
         try:
-            undone = decoder(response.headers.get("content-encoding", ""))
+            coding = response.headers.get("content-encoding", "")
+            undone = decoder(coding, aside=True)
         except BadCoding:
             return
-        if passage.dialect is None:
-            passage.copy = copy = Copy(undone)
-            response.stream = copy.through
-            return
+        reader: StreamMeter | AnswerMeter
         bills = _bills(passage.record.host)
-        meter: StreamMeter | AnswerMeter
         if streamed:
-            meter = StreamMeter(passage.dialect, strip_usage=False, bills=bills)
+            reader = StreamMeter(dialect, strip_usage=False, bills=bills)
         else:
-            meter = AnswerMeter(passage.dialect, bills=bills)
-        passage.meter = meter
-        response.stream = (
-            metered(meter) if undone is None else overheard(undone, meter, lambda: None)
-        )
+            reader = AnswerMeter(dialect, bills=bills)
+        passage.meter = reader
+        if undone is not None:
+            passage.aside = ReadAside(undone, reader)
+            response.stream = passage.aside.through
+        else:
+            response.stream = metered(reader)
 
     def failed(self, passage: PassthroughRequest, failure: Failure) -> None:
         """The app's own host cannot be reached: an error in its dialect, not a page."""
@@ -193,8 +201,6 @@ class Passthrough:
         if passage.finished:
             return
         passage.finished = True
-        runtime = self.runtime
-        runtime.in_flight -= 1
         record = passage.record
         record.outcome = "passthrough"
         if stopped:
@@ -206,8 +212,19 @@ class Passthrough:
         record.duration_ms = round((now - passage.started) * 1000)
         if passage.first_byte is not None:
             record.ttft_ms = round((passage.first_byte - passage.started) * 1000)
-        self._account(passage)
+        if passage.aside is None:
+            self._close(passage, error)
+        else:
+            passage.aside.end(lambda: self._close(passage, error), at_once=stopped)
+
+    def _close(self, passage: PassthroughRequest, error: str | None) -> None:
+        """All of it was read: onto the books."""
+        record, runtime = passage.record, self.runtime
+        runtime.in_flight -= 1
+        pending = self._account(passage)
         runtime.store.end(record)
+        if pending is not None:
+            runtime.store.bind(record, pending, zero_cost=False)
         logger.info(
             "%s %s %s -> %s (its own key): %s, %.2f s",
             record.client,
@@ -215,27 +232,30 @@ class Passthrough:
             quoted(record.requested_model or _path(passage.flow)),
             quoted(record.host),
             record.status or error,
-            record.duration_ms / 1000,
+            (record.duration_ms or 0) / 1000,
         )
 
-    def _account(self, passage: PassthroughRequest) -> None:
-        """Usage where it was reported; cost where the host's prices are known."""
-        record = passage.record
+    def _account(self, passage: PassthroughRequest) -> str | None:
+        """Usage where it was reported; cost where the host's prices are known. Gives the
+        id of an answer that is still to come."""
+        record, fetched = passage.record, passage.fetched
         found = self._usage(passage)
         if found is None or (record.status or 500) >= 400:
-            return
-        if passage.fetched is not None:
-            settled = self.runtime.background.settle(passage.fetched, found)
-            if settled is not None:
-                self.runtime.store.end(settled)
-            return
+            return None
+        if fetched is not None:
+            self._settle(fetched.record, found)
+            return None
         self._charge(record, found)
         if found.source == "unknown" and isinstance(passage.meter, AnswerMeter):
-            dialect = passage.meter.dialect
-            waiting = Waiting(
-                record, dialect, lambda usage: self._charge(record, usage)
-            )
-            self.runtime.background.remember(passage.meter.whole(), waiting)
+            return pending_id(passage.meter.dialect, passage.meter.whole())
+        return None
+
+    def _settle(self, record: RequestRecord, found: Usage) -> None:
+        """The answer of an earlier request is there: its row is completed, once."""
+        if found.source == "reported" and record.id not in self._settled:
+            self._settled.append(record.id)
+            self._charge(record, found)
+            self.runtime.store.end(record)
 
     def _charge(self, record: RequestRecord, found: Usage) -> None:
         """Usage and cost onto the row, and into the budget."""
@@ -260,21 +280,8 @@ class Passthrough:
 
     def _usage(self, passage: PassthroughRequest) -> Usage | None:
         estimate = passage.body.ask.input_estimate if passage.body else 0
-        if passage.meter is not None:
-            return passage.meter.usage(prompt_estimate=estimate)
-        body = passage.copy.whole() if passage.copy is not None else b""
-        if not body:
-            return None
-        name = passage.fetched
-        dialect = self.runtime.background.dialect_of(name) if name else None
-        if dialect is None:
-            return None
-        return usage.read_answer(
-            dialect,
-            body,
-            bills=_bills(passage.record.host),
-            prompt_estimate=estimate,
-        )
+        meter = passage.meter
+        return None if meter is None else meter.usage(prompt_estimate=estimate)
 
 
 def _path(flow: http.HTTPFlow) -> str:

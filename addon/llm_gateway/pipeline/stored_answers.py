@@ -85,6 +85,12 @@ class StoredRequest:
     finished: bool = False
 
 
+def is_for(bound: BoundAnswer, identity: Identity) -> bool:
+    """An account of ours keeps it, and it was made for who asks."""
+    mine = identity.known.name if identity.known else None
+    return not bound.is_own_key and bound.client in (None, mine)
+
+
 @dataclass(slots=True)
 class StoredAnswers:
     runtime: AppState
@@ -92,13 +98,16 @@ class StoredAnswers:
 
     async def find(self, line: StoredPath, identity: Identity) -> BoundAnswer | None:
         """Whose answer it is; None: nobody's here, or another client's."""
+        bound = await self.look_up(line)
+        return bound if bound is not None and is_for(bound, identity) else None
+
+    async def look_up(self, line: StoredPath) -> BoundAnswer | None:
+        """What is known of its id, whoever asks; also of one with an app's own key."""
         store = self.runtime.store
         await committed(store.flush())
         bound = await asyncio.to_thread(store.bound, line.id)
-        if bound is None or bound.dialect != line.dialect.name:
-            return None
-        mine = identity.known.name if identity.known else None
-        return bound if bound.client in (None, mine) else None
+        known = bound is not None and bound.dialect == line.dialect.name
+        return bound if known else None
 
     async def ranks(
         self, dialect: DialectSpec, name: str, identity: Identity, ranks: Ranks

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 PIECE_BYTES = 1 << 20
-"""What one piece may become: 16 times the most that comes at once, more than answers are
-compressed by. About 4 ms of the event loop's time; brotli fills its window of up to 4 MB
-first, which takes 13 ms, or twice that where its library knows no bound."""
+"""What one piece may become while others wait: 16 times the most that comes at once. About
+4 ms of the event loop's time; brotli fills its window first, of at most BROTLI_WINDOW."""
 STEP_BYTES = 128 << 10
 """What is decoded before that is looked at again, where a decoder knows a bound."""
 WHOLE_BYTES = 64 << 20
 """What all pieces together may become."""
+BROTLI_WINDOW = 22
+"""Bits of the largest window (4 MB, what servers use) that is filled while others wait: it
+takes about 20 ms. One of 24 bits, the most that there is, takes 180."""
 _ZSTD_WINDOW = 8 << 20
 """What browsers allow, too."""
 _SLICES = {"br": 16, "zstd": 128}
@@ -46,10 +48,11 @@ class Coding:
 class Decoder:
     """One body. Feed it in pieces."""
 
-    def __init__(self, codings: list[Coding], most: int) -> None:
+    def __init__(self, codings: list[Coding], most: int, piece: int) -> None:
         self._codings = codings
         """From the outermost to the innermost."""
         self._most = most
+        self._piece = piece
         self._size = 0
         self.full = False
         """It became too large: nothing is decoded any more."""
@@ -82,7 +85,7 @@ class Decoder:
         for piece in pieces:
             for out in step(piece):
                 size += len(out)
-                if size > PIECE_BYTES or self._size + size > self._most:
+                if size > self._piece or self._size + size > self._most:
                     raise _Full
                 found.append(out)
         return found
@@ -92,11 +95,14 @@ class _Full(Exception):
     pass
 
 
-def decoder(content_encoding: str, *, most: int | None = None) -> Decoder | None:
+def decoder(
+    content_encoding: str, *, most: int | None = None, aside: bool = False
+) -> Decoder | None:
     """For the value of a Content-Encoding header; None: nothing has to be undone.
 
-    most: bytes that the body may become, WHOLE_BYTES unless told. Raises BadCoding for a
-    coding that is not known.
+    most: bytes that the body may become, WHOLE_BYTES unless told. aside: nobody waits
+    while it decodes, so that one piece may become as much as all of them, with any
+    window. Raises BadCoding for a coding that is not known.
     """
     if not content_encoding:
         return None
@@ -106,8 +112,12 @@ def decoder(content_encoding: str, *, most: int | None = None) -> Decoder | None
         return None
     if len(names) > 4 or any(name not in _CODINGS for name in names):
         raise BadCoding(content_encoding[:40])
-    codings = [_CODINGS[name]() for name in reversed(names)]
-    return Decoder(codings, WHOLE_BYTES if most is None else most)
+    codings = [
+        _brotli(24) if name == "br" and aside else _CODINGS[name]()
+        for name in reversed(names)
+    ]
+    most = WHOLE_BYTES if most is None else most
+    return Decoder(codings, most, most if aside else PIECE_BYTES)
 
 
 def decoded(body: bytes, content_encoding: str) -> bytes:
@@ -157,21 +167,42 @@ def _zlib(wbits: int) -> Coding:
     return Coding(step, lambda: state[0].eof)
 
 
-def _brotli() -> Coding:
+def _brotli(window: int = BROTLI_WINDOW) -> Coding:
+    """`window`: bits of the largest one that is decoded."""
     import brotli
 
     inflater: Any = brotli.Decompressor()
+    begun: list[bool] = []
+
+    def checked(data: bytes) -> bytes:
+        if data and not begun:
+            begun.append(True)
+            if _brotli_window(data[0]) > window:
+                raise BadCoding("window")
+        return data
+
     if hasattr(inflater, "can_accept_more_data"):
 
         def bounded(data: bytes) -> Iterator[bytes]:
             # It takes more input while it still holds output: only nothing is the end.
-            out = inflater.process(data, output_buffer_limit=STEP_BYTES)
+            out = inflater.process(checked(data), output_buffer_limit=STEP_BYTES)
             while out or not inflater.can_accept_more_data():
                 yield out
                 out = inflater.process(b"", output_buffer_limit=STEP_BYTES)
 
         return Coding(bounded, inflater.is_finished)
-    return Coding(_sliced(inflater.process, _SLICES["br"]), inflater.is_finished)
+    return Coding(
+        _sliced(lambda data: inflater.process(checked(data)), _SLICES["br"]),
+        inflater.is_finished,
+    )
+
+
+def _brotli_window(first: int) -> int:
+    """Bits of the window, as a stream's first byte says them (RFC 7932, 9.1)."""
+    if not first & 1:
+        return 16
+    large, small = first >> 1 & 7, first >> 4 & 7
+    return 17 + large if large else 8 + small if small else 17
 
 
 def _zstd() -> Coding:
