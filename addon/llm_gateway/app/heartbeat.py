@@ -79,6 +79,10 @@ def _state(runtime: AppState, started: float, now: float) -> GatewayState:
         degraded=[
             *(["draining"] if runtime.draining else []),
             *runtime.proxies.degraded,
+            *(runtime.cluster.degraded if runtime.cluster is not None else ()),
         ],
-        detail={"in_flight": runtime.in_flight},
+        detail={
+            "in_flight": runtime.in_flight,
+            **({"cluster": runtime.cluster.status()} if runtime.cluster else {}),
+        },
     )
