@@ -81,14 +81,11 @@ def rows_of(
     return kept, found
 
 
-def reserve(
-    id: str, need: Charge, rows: list[Op], deadline: float, *, force: bool = False
-) -> Op:
-    """`deadline`: the server's time after which nothing is done; 0: there is none."""
+def reserve(id: str, need: Charge, rows: list[Op], *, force: bool = False) -> Op:
+    """`force`: it is granted already, and only to be counted."""
     return [
         "reserve",
         id,
-        micro(deadline),
         micro(LEASE),
         amounts(need),
         rows,

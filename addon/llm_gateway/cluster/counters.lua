@@ -2,7 +2,7 @@
 --
 -- One call is one batch of operations of one member, done whole and in order.
 --   KEYS[1]  prefix of all keys, `llm-gateway:{NAME}:`
---   ARGV[1]  JSON {member, instance, generation, fresh, now?, ops}
+--   ARGV[1]  JSON {member, instance, generation, fresh, deadline?, now?, ops}
 --   result   {generation, sequence, server time, ready, status, results}
 -- Times are whole microseconds, money is nano-dollars: all below 2^53, so a Lua number
 -- holds them exactly.
@@ -232,11 +232,12 @@ end
 
 local ops = {}
 
--- id, deadline, lease, need, rows [[window, index, bound, length, start, stop]], force
+-- id, lease, need, rows [[window, index, bound, length, start, stop]], force
+-- After the batch's deadline nothing is reserved: nobody waits for it any more.
 function ops.reserve(op)
-  local id, need, rows = op[2], op[5], op[6]
+  local id, need, rows, force = op[2], op[4], op[5], op[6]
   local out = { 1, 0 }
-  if op[3] > 0 and now > op[3] then return { 3, 0 } end
+  if not force and req.deadline and now > req.deadline then return { 3, 0 } end
   if redis.call('HEXISTS', OPEN .. member, id) == 1 then
     for _, row in ipairs(rows) do window(row[1]):others(out) end
     return out
@@ -247,7 +248,7 @@ function ops.reserve(op)
     found:shape(row[4], row[5], row[6])
     found:advance()
     local amount = need[index + 1]
-    if bound >= 0 and amount > 0 and not op[7] and amount > bound - found.used - found.reserved then
+    if bound >= 0 and amount > 0 and not force and amount > bound - found.used - found.reserved then
       worst = math.max(worst, found:fits_at(bound, amount))
     end
   end
@@ -267,7 +268,7 @@ function ops.reserve(op)
     holds[i] = { row[1], index, amount, entry }
   end
   redis.call('HSET', OPEN .. member, id, cmsgpack.pack({ need = need, holds = holds }))
-  redis.call('ZADD', LEASES .. member, int(now + op[4]), id)
+  redis.call('ZADD', LEASES .. member, int(now + op[3]), id)
   for _, row in ipairs(rows) do window(row[1]):others(out) end
   return out
 end

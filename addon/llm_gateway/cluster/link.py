@@ -39,8 +39,8 @@ SCRIPT = files(__package__).joinpath("counters.lua").read_text("utf-8")
 SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 BATCH = 256
 """Operations in one call at most: the server does nothing else meanwhile."""
-TURNS = 3
-"""Turns of the event loop in which an answer that is here already is read."""
+TICKS = 20
+"""Parts of a timeout, each of which the event loop has to be there for."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 Op = list[Any]
 AnyConnection = Connection | SSLConnection | UnixDomainSocketConnection
@@ -283,23 +283,23 @@ class Link:
 
 @asynccontextmanager
 async def patience(seconds: float) -> AsyncIterator[None]:
-    """As `asyncio.timeout`, and what has arrived while this process was busy is read
-    before it counts as late."""
+    """As `asyncio.timeout`, of the time in which this process was there to hear: while it
+    is busy nothing counts as late, and what has arrived meanwhile is read first."""
     loop = asyncio.get_running_loop()
+    timers: list[asyncio.TimerHandle] = []
 
-    def late(turns: int) -> None:
-        nonlocal timer
-        if turns:
-            timer = loop.call_soon(late, turns - 1)
+    def tick(left: int) -> None:
+        if left:
+            timers[:] = [loop.call_later(seconds / TICKS, tick, left - 1)]
         else:
             scope.reschedule(loop.time())
 
     async with asyncio.timeout(None) as scope:
-        timer: asyncio.Handle = loop.call_later(seconds, late, TURNS)
+        tick(TICKS)
         try:
             yield
         finally:
-            timer.cancel()
+            timers[0].cancel()
 
 
 def settle_all(batch: Sequence[Queued], why: str) -> None:

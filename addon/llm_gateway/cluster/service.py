@@ -47,6 +47,10 @@ CHUNK = 12
 """Windows in one batch of a fold: other members wait for it."""
 STALE = 0.05
 """Seconds; what is known of the others is not asked for again before."""
+TRIES = 3
+"""How often the server is asked where it was too late for it."""
+LATE = 3
+"""The script's word for that."""
 GRANTED, NO_ROOM, AWAY = "granted", "no room", "away"
 
 
@@ -195,48 +199,51 @@ class ClusterService:
 
         Where it is not GRANTED the caller releases the reservation.
         """
-        now = self.gateway.clock()
-        rows = self.limiter.rows(limits, scopes, now)
-        if self.state == "up":
-            rows, found = batches.rows_of(rows, self.names, now, self.offset.seconds)
-            op = batches.reserve(
-                reservation.id,
-                reservation.need,
-                found,
-                now + self.offset.seconds + self.config.timeout_seconds,
+        result = None
+        for _ in range(TRIES):
+            now = self.gateway.clock()
+            rows, found = batches.rows_of(
+                self.limiter.rows(limits, scopes, now),
+                self.names,
+                now,
+                self.offset.seconds,
             )
-            future = asyncio.get_running_loop().create_future()
-            self._sent.add(reservation.id)
-            self._asking[reservation.id] = reservation
-            self.link.put(op, future)
-            try:
-                result = await future
-            except Away:
-                result = None
-            finally:
-                self._asking.pop(reservation.id, None)
-            if result is not None:
+            if self.state != "up":
+                break
+            result = await self._reserve(reservation, found)
+            if result is not None and result[0] != LATE:
+                self._others(rows, result)
                 if result[0] == 1:
-                    self._others(rows, result)
                     return GRANTED
                 self._sent.discard(reservation.id)
-                if result[0] == 0:
-                    self._others(rows, result)
-                    return NO_ROOM
-            now = self.gateway.clock()
-            if not self.limiter.has_share(limits, scopes, now):
-                return AWAY
-        if not self._goes_on(zero_cost):
+                return NO_ROOM
+        self._sent.discard(reservation.id)
+        if self.state == "up" or not self._goes_on(zero_cost):
             return AWAY
-        if self.state == "folding" and reservation.id not in self._sent:
-            _, found = batches.rows_of(rows, self.names, now, self.offset.seconds)
+        now = self.gateway.clock()
+        if not self.limiter.has_share(limits, scopes, now):
+            return AWAY
+        if self.state == "folding":
             self._sent.add(reservation.id)
-            self.link.put(
-                batches.reserve(reservation.id, reservation.need, found, 0, force=True)
-            )
-        elif self.state == "up":
-            self.refold()  # it was too late there, and goes on here
+            op = batches.reserve(reservation.id, reservation.need, found, force=True)
+            self.link.put(op)
         return GRANTED
+
+    async def _reserve(
+        self, reservation: Reservation, rows: list[batches.Op]
+    ) -> list[int] | None:
+        """What the server says; None: it does not."""
+        future = asyncio.get_running_loop().create_future()
+        self._sent.add(reservation.id)
+        self._asking[reservation.id] = reservation
+        self.link.put(batches.reserve(reservation.id, reservation.need, rows), future)
+        try:
+            answer: list[int] = await future
+        except Away:
+            return None
+        finally:
+            self._asking.pop(reservation.id, None)
+        return answer
 
     def _goes_on(self, zero_cost: bool) -> bool:
         when = self.config.when_away
@@ -344,6 +351,7 @@ class ClusterService:
             "member": self.member,
             "instance": f"{self._instance}.{self._connections}",
             "generation": self._generation,
+            "deadline": batches.micro(self.server_now() + self.config.timeout_seconds),
             "fresh": os.urandom(8).hex(),
         }
 
