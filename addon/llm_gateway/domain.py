@@ -408,6 +408,8 @@ class RequestRecord:
     known_client: str | None = None
     adapted: str = ""
     """Parts of the request that were written otherwise for the provider: `ids, roles`."""
+    member: str = ""
+    """Which other gateway of the cluster served it; "": this one."""
 
 
 @dataclass(slots=True)

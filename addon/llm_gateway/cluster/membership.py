@@ -4,7 +4,7 @@ What it does not know: connections, clocks of its own.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from llm_gateway.frozen import frozen
@@ -32,6 +32,11 @@ class Members:
         self.all: dict[str, Member] = {}
         self.told_of_clock = False
         self._alive = 1
+
+    def restore(self, heard: Mapping[str, float]) -> None:
+        """Those of the last run: a server that was emptied meanwhile does not know them."""
+        for name, at in heard.items():
+            self.all.setdefault(name, Member(name, at, {}))
 
     def update(self, pairs: Sequence[bytes], now: float) -> None:
         """`pairs`: names and texts in turn, as the server keeps them."""

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 from llm_gateway.cluster import batches, words
 from llm_gateway.cluster.batches import Fold
 from llm_gateway.cluster.clock import Offset
+from llm_gateway.cluster.ledger_stream import Collector, Shipper
 from llm_gateway.cluster.link import Away, Link, Reply, Tls
 from llm_gateway.cluster.membership import Members
 from llm_gateway.cluster.names import Names, accounts_of
@@ -37,6 +38,7 @@ from llm_gateway.limits.values import LimitObservation, Reservation, Scope
 from llm_gateway.limits.windows import CalendarWindow
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.routing.health import HealthTracker
+from llm_gateway.timestamps import iso, unix
 
 logger = logging.getLogger("llm_gateway")
 
@@ -93,6 +95,10 @@ class ClusterService:
         self.state = "away"
         self.why = "not connected yet"
         self.offset = Offset()
+        self.collector = ""
+        """Member and ledger that take the finished requests of all; "": none."""
+        self.collected = ""
+        """Ledger and number up to which it has this member's."""
         self.names = Names({})
         self._login = login
         self._about = about
@@ -119,8 +125,6 @@ class ClusterService:
         self._trouble = False
         self._tasks: list[asyncio.Task[None]] = []
         self._folding: asyncio.Task[None] | None = None
-        self.background: list[Callable[[], Any]] = []
-        """Further work of this member, each a coroutine function that runs until cancelled."""
         self._unknown = _Unknown(self)
         self.link = Link(
             parse_cluster_url(config.url.get_secret_value()),
@@ -144,8 +148,13 @@ class ClusterService:
         self.gateway.health.on_rest = self._rested
         for name, work in (("link", self.link.run()), ("beat", self._beat())):
             self._tasks.append(loop.create_task(work, name=f"cluster {name}"))
-        for extra in self.background:
-            self._tasks.append(loop.create_task(extra(), name="cluster"))
+        store = self.gateway.store
+        shipper = Shipper(self, store)
+        self._tasks.append(loop.create_task(shipper.run(), name="cluster rows"))
+        if self.config.collect:
+            collector = Collector(self, store, str(store.path.absolute()))
+            work = collector.run()
+            self._tasks.append(loop.create_task(work, name="cluster collector"))
 
     def stop(self) -> None:
         """Leave: what is held open stays so until its lease ends, or the next start."""
@@ -162,6 +171,22 @@ class ClusterService:
         if self.link.up:
             self._rename()
             await self._fold_again()
+
+    @property
+    def connection_id(self) -> str:
+        """Another one after each reconnect."""
+        return f"{self._generation}.{self._connections}"
+
+    @property
+    def connected(self) -> bool:
+        return self.link.up
+
+    def warn(self, message: str) -> None:
+        self.gateway.event("degraded", "cluster", message)
+
+    @property
+    def is_collector(self) -> bool:
+        return self.collector.partition(" ")[0] == self.member
 
     @property
     def degraded(self) -> list[str]:
@@ -373,6 +398,11 @@ class ClusterService:
 
     async def _up(self) -> None:
         """Connected: say hello, learn what is counted there, fold."""
+        if not self._connections:
+            rows = await asyncio.to_thread(self.gateway.store.rows, KNOWN_MEMBERS)
+            self.members.restore(
+                {row["member"]: unix(row["heartbeat"]) for row in rows}
+            )
         self._connections += 1
         hello = await self._hello()
         if self._older:
@@ -485,7 +515,7 @@ class ClusterService:
     async def _fold_again(self) -> None:
         """With what is there now, in the order of what else is said."""
         try:
-            windows = await self._ask(["windows"])
+            windows = await self.ask(["windows"])
             await self._watch([name.decode() for name in windows])
         except Away:
             return
@@ -499,7 +529,7 @@ class ClusterService:
             loop = asyncio.get_running_loop()
             self._folding = loop.create_task(self._fold_again(), name="cluster fold")
 
-    async def _ask(self, op: batches.Op) -> Any:
+    async def ask(self, op: batches.Op) -> Any:
         future = asyncio.get_running_loop().create_future()
         self.link.put(op, future)
         return await future
@@ -534,11 +564,12 @@ class ClusterService:
             self._renewed = now
             link.put(["renew", sorted(self._sent), batches.micro(batches.LEASE)])
         if self._heard == "-":
-            heard = await self._ask(["hear", "+"])
+            heard = await self.ask(["hear", "+"])
         else:
-            heard = await self._ask(["hear", self._heard])
+            heard = await self.ask(["hear", self._heard])
         self._hear(heard)
-        windows, *members = await self._ask(self._beat_op())
+        windows, collector, collected, *members = await self.ask(self._beat_op())
+        self.collector, self.collected = collector.decode(), collected.decode()
         self.members.update(members, self.server_now())
         if int(windows) != self._known_windows:
             self._known_windows = int(windows)
@@ -550,6 +581,23 @@ class ClusterService:
                 "cluster",
                 f"this clock is {-self.offset.seconds:+.1f} s off the server's; set one of them",
             )
+
+    def member_rows(self) -> list[tuple[str | int | float | None, ...]]:
+        """For the ledger's table of members."""
+        return [
+            (
+                one.name,
+                iso(one.at - self.offset.seconds),
+                str(one.about.get("state", "")),
+                str(one.about.get("host", "")),
+                whole(one.about.get("port")),
+                str(one.about.get("version", "")),
+                whole(one.about.get("in_flight")) or 0,
+                whole(one.about.get("clock_offset_ms")) or 0,
+                str(one.about.get("revision", "")),
+            )
+            for one in self.members.all.values()
+        ]
 
     def _hear(self, found: Sequence[Any]) -> None:
         self._heard = found[0].decode()
@@ -598,11 +646,16 @@ class _Unknown:
         """The next fold tells it anyway."""
 
 
+KNOWN_MEMBERS = "SELECT member, heartbeat FROM members"
 WORDS = {
     "free": "free requests go on within this member's share, paid ones are refused",
     "refuse": "requests are refused until it is back",
     "local": "requests go on within this member's share",
 }
+
+
+def whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def prefix_of(name: str) -> str:
