@@ -27,6 +27,7 @@ providers simulator
 client_identity
 routing
 ledger
+cluster
 mitm_compat
 transport
 pool fastpath

@@ -30,6 +30,7 @@ from llm_gateway.admin.config_routes import ConfigRoutes
 from llm_gateway.admin.copilot_login import CopilotLoginRoutes
 from llm_gateway.admin.routes import AdminRoutes
 from llm_gateway.app import log_redaction
+from llm_gateway.app.cluster_membership import ClusterMembership
 from llm_gateway.app.config_service import CatalogLoader, ConfigService
 from llm_gateway.app.heartbeat import run_heartbeat
 from llm_gateway.app.shutdown import GracefulShutdown
@@ -102,6 +103,7 @@ class Bootstrap:
         self.early_clients = EarlyClients()
         self.simulator: Simulator | None = None
         self.made_config = False
+        self.membership: ClusterMembership | None = None
         self.not_yet: listeners.SuppressBindErrors | None = None
         self.dashboard: Any = None
         self.own_trust = False
@@ -351,6 +353,8 @@ class Bootstrap:
         make_fast(ctx.master, os.environ)
         self._task(self._let_in(), "letting clients in")
         runtime.port = _bound_port() or runtime.port
+        self.membership = ClusterMembership(runtime, self.config_service.loader.home)
+        self.membership.start()
         await self._know_own_ports(runtime)
         runtime.publish()
         port = self._dashboard_port(runtime)
@@ -407,6 +411,8 @@ class Bootstrap:
             return
         for settle in runtime.on_shutdown:
             settle()
+        if self.membership is not None:
+            self.membership.stop()
         for task in self.tasks:
             task.cancel()
         if self.simulator is not None:

@@ -414,6 +414,8 @@ class RequestRecord:
     """Parts of the request that were written otherwise for the provider: `ids, roles`."""
     translated: str = ""
     """Pair of dialects of a request that was translated: `messages>chat`."""
+    member: str = ""
+    """Which other gateway of the cluster served it; "": this one."""
 
 
 @dataclass(slots=True)

@@ -167,8 +167,10 @@ class AdminRoutes:
         degraded = runtime.degraded
         status = "draining" if runtime.draining else "degraded" if degraded else "ok"
         loading = runtime.loading
+        cluster = runtime.cluster
         return answer_json(
             {
+                **({} if cluster is None else {"cluster": cluster.status()}),
                 "status": status,
                 "timestamp": iso(runtime.clock()),
                 "version": __version__,

@@ -59,7 +59,7 @@ async def simulate(runtime: AppState, asked: dict[str, Any]) -> dict[str, object
     )
     need = Charge(1, int(tokens), nanos)
     limits = tuple(runtime.catalog.limits())
-    runtime.limiter.replay([SpentAttempt(now, *offer.key, None, need)], limits, now)
+    runtime.limiter.count(SpentAttempt(now, *offer.key, None, need), limits, now)
     runtime.state_dirty = True
     await committed(runtime.store.begin(record, attempt, None))
     return {

@@ -7,8 +7,10 @@ thread. What this file does not know: HTTP, who edits (admin/config_routes.py).
 
 import asyncio
 import hashlib
+import importlib.util
 import json
 import logging
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 from llm_gateway.app.state import AppState
 from llm_gateway.config import edit, files
 from llm_gateway.config.load import Loaded, load_config, locate, parse_config
+from llm_gateway.config.models import Cluster
 from llm_gateway.config.no_proxy import no_proxy
 from llm_gateway.config.problems import ConfigError, Problem, UnlocatedProblem
 from llm_gateway.network.own_addresses import is_this_machine
@@ -89,6 +92,8 @@ class CatalogLoader:
             return None
 
     def _catalog(self, loaded: Loaded) -> Catalog:
+        if (found := cluster_problem(loaded.config.cluster)) is not None:
+            raise locate(loaded.text, [found], str(self.path))
         network = loaded.config.network
         ways, complaints = configured(
             network.proxy.get_secret_value(), network.no_proxy, self.env
@@ -120,6 +125,31 @@ class CatalogLoader:
             )
         except CatalogError as e:
             raise locate(loaded.text, e.complaints, str(self.path)) from e
+
+
+def cluster_problem(wanted: Cluster | None) -> UnlocatedProblem | None:
+    """What keeps this installation from joining it, whatever its server says. Blocks."""
+    if wanted is None:
+        return None
+    if importlib.util.find_spec("redis") is None:
+        return UnlocatedProblem(
+            ("cluster",),
+            "needs a client library that is not installed; "
+            "pip install 'free-first-llm-gateway[cluster]'",
+            on_key=True,
+        )
+    for key, path in (("caFile", wanted.ca_file), ("certFile", wanted.cert_file)):
+        try:
+            context = ssl.create_default_context()
+            if path and key == "caFile":
+                context.load_verify_locations(path)
+            elif path:
+                context.load_cert_chain(path, wanted.key_file)
+        except OSError as error:
+            return UnlocatedProblem(
+                ("cluster", key), f"cannot be used: {error.strerror or error}"
+            )
+    return None
 
 
 class ConfigService:

@@ -40,6 +40,8 @@ async def run_heartbeat(runtime: AppState) -> None:
                 runtime.save_quirks()
             runtime.save_signed_blocks()
             runtime.store.gateway_state(_state(runtime, started, now))
+            if runtime.cluster is not None:
+                runtime.store.members(runtime.cluster.member_rows())
             if now - last_moved < MOVING_FOR or beat:
                 write_standings(runtime, now)
         await asyncio.sleep(EVERY)
@@ -79,6 +81,10 @@ def _state(runtime: AppState, started: float, now: float) -> GatewayState:
         degraded=[
             *(["draining"] if runtime.draining else []),
             *runtime.proxies.degraded,
+            *(runtime.cluster.degraded if runtime.cluster is not None else ()),
         ],
-        detail={"in_flight": runtime.in_flight},
+        detail={
+            "in_flight": runtime.in_flight,
+            **({"cluster": runtime.cluster.status()} if runtime.cluster else {}),
+        },
     )

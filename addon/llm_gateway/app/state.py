@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from pydantic import SecretStr
 
@@ -30,6 +30,9 @@ from llm_gateway.providers.upstream_request import address_of
 from llm_gateway.routing.affinity import ConversationAffinity
 from llm_gateway.routing.health import BILLED_FOR
 from llm_gateway.routing.state import RoutingContext
+
+if TYPE_CHECKING:
+    from llm_gateway.cluster.service import ClusterService
 
 logger = logging.getLogger("llm_gateway")
 
@@ -95,6 +98,8 @@ class AppState(RoutingContext):
     """Something that the dashboard shows has moved since it was last written."""
     quirks_dirty: bool = False
     """A learned quirk was used since they were last written."""
+    cluster: "ClusterService | None" = None
+    """Who else uses these accounts; None: this gateway is alone."""
     notices: Notices = field(init=False)
     proxies: OutboundProxies = field(init=False)
 
@@ -107,13 +112,16 @@ class AppState(RoutingContext):
     @property
     def degraded(self) -> list[str]:
         """What does not work as it should, in sentences."""
-        return [*self.store.degraded, *self.proxies.degraded]
+        of_cluster = self.cluster.degraded if self.cluster is not None else ()
+        return [*self.store.degraded, *self.proxies.degraded, *of_cluster]
 
     def clock_set(self, seconds: float, now: float) -> None:
         """Somebody set the wall clock forward by so much (backward: less than 0)."""
         self.limiter.clock_set(seconds, now)
         self.health.clock_set(seconds, now)
         self.affinity.clock_set(seconds)
+        if self.cluster is not None:
+            self.cluster.offset.clear()
         self.event("clock", "wall clock", f"set by {seconds:+.0f} s; limits hold on")
 
     def _notice(self, kind: str, subject: str, message: str) -> None:

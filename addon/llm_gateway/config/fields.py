@@ -35,6 +35,7 @@ from llm_gateway.config.suggestions import nearest
 from llm_gateway.domain import NANO, Dialect, Reset
 
 from ..dialects import SPECS
+from .cluster_url import parse_cluster_url
 from .proxy_url import parse_proxy_url
 from .urls import DEFAULT_PORTS, parse_base_url, parse_host
 
@@ -323,6 +324,26 @@ def _no_proxy(value: Any) -> str:
     return text
 
 
+def _cluster_url(value: Any) -> SecretStr:
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    text = _text(value).strip()
+    try:
+        parse_cluster_url(text)
+    except ValueError as reason:
+        raise invalid(str(reason)) from None
+    return SecretStr(text)
+
+
+def _cluster_name(value: Any) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", text):
+        raise invalid(
+            "is no name for it; write up to 64 letters, digits, `.`, `_`, `:` or `-`"
+        )
+    return text
+
+
 Count = Annotated[
     int,
     BeforeValidator(_whole),
@@ -368,5 +389,8 @@ ProviderProxy = Annotated[SecretStr, BeforeValidator(_provider_proxy), SecretWit
 """`none`, or the URL of an outbound proxy."""
 NetworkProxy = Annotated[SecretStr, BeforeValidator(_network_proxy), SecretWith("@")]
 """`env`, `none`, or the URL of an outbound proxy."""
+ClusterUrl = Annotated[SecretStr, BeforeValidator(_cluster_url), SecretWith("@")]
+"""`redis://`, `rediss://` or `unix://`, with user and password where it wants them."""
+ClusterName = Annotated[str, BeforeValidator(_cluster_name)]
 NoProxyEntry = Annotated[str, BeforeValidator(_no_proxy)]
 WebOrigin = Annotated[str, BeforeValidator(_web_origin)]

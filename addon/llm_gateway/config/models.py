@@ -8,7 +8,7 @@ snake_case here; an unknown key is an error. What this file does not know: files
     Config
     ├── providers[]: Provider ── flatRate, limits, resets, simulator
     │   └── models[]: Model ──── pricing, limits
-    ├── routing, budget, intercept, storage, server, network, dashboard
+    ├── routing, budget, intercept, storage, server, network, dashboard, cluster
     └── clients[]: Client ────── limits
 """
 
@@ -20,6 +20,8 @@ from pydantic import Field, SecretStr
 from llm_gateway.domain import Metric, Policy
 
 from .fields import (
+    ClusterName,
+    ClusterUrl,
     Count,
     Dollars,
     Flag,
@@ -51,6 +53,7 @@ __all__ = [
     "Amount",
     "Budget",
     "Client",
+    "Cluster",
     "Config",
     "Dashboard",
     "FlatRate",
@@ -173,6 +176,29 @@ class Dashboard(Section):
     """TCP port; 0: do not start it."""
 
 
+class Cluster(Section):
+    """Several gateways that use the same accounts and share their limits; needs the extra `[cluster]`."""
+
+    url: ClusterUrl
+    """Address of a Valkey or Redis server: `redis://`, `rediss://` (TLS) or `unix://`, with user and password where it wants them."""
+    name: ClusterName = "default"
+    """The cluster, and the prefix of its keys: gateways with the same name share."""
+    member: ClusterName | None = None
+    """This gateway's name in it, its own; default: host name and port."""
+    ca_file: Text | None = None
+    """PEM file of the certificate authority of the server."""
+    cert_file: Text | None = None
+    """PEM file of a certificate that the server asks for."""
+    key_file: Text | None = None
+    """PEM file of its key."""
+    timeout_seconds: Annotated[Seconds, Field(gt=0, le=10)] = 1.0
+    """The most that a request waits for the server."""
+    when_away: Literal["free", "refuse", "local"] = "free"
+    """While the server is away. free: what costs nothing goes on within this member's share, paid is refused; refuse: nothing goes on; local: everything goes on within its share."""
+    collect: Flag = False
+    """true: the finished requests of all members are written into this one's ledger."""
+
+
 class Config(Section):
     """The whole of `config.jsonc`."""
 
@@ -198,3 +224,5 @@ class Config(Section):
     """How connections leave this machine."""
     dashboard: Dashboard = Dashboard()
     """The Datasette that is started beside the gateway."""
+    cluster: Cluster | None = None
+    """Gateways that share their limits. Without it: this one is alone."""

@@ -134,6 +134,7 @@ REQUEST_COLUMNS = {
     "config_revision": "config_revision",
     "adapted": "adapted",
     "translated": "translated",
+    "member": "member",
     "reserved_tokens": "reserved_tokens",
     "cost_nano": "cost",
     "saved_nano": "saved",
@@ -167,6 +168,7 @@ _REQUEST_NUMBERS = _places_of(
 _HOST = tuple(REQUEST_COLUMNS).index("host")
 _ADAPTED = tuple(REQUEST_COLUMNS).index("adapted")
 _TRANSLATED = tuple(REQUEST_COLUMNS).index("translated")
+_MEMBER = tuple(REQUEST_COLUMNS).index("member")
 
 
 def _request(taken: tuple[Any, ...]) -> tuple[str, Row]:
@@ -174,6 +176,7 @@ def _request(taken: tuple[Any, ...]) -> tuple[str, Row]:
     row[_HOST] = row[_HOST] or None
     row[_ADAPTED] = row[_ADAPTED] or None
     row[_TRANSLATED] = row[_TRANSLATED] or None
+    row[_MEMBER] = row[_MEMBER] or None
     return taken[0], tuple(row)
 
 
@@ -181,6 +184,14 @@ _request_snapshot = attrgetter("id", *REQUEST_COLUMNS.values())
 
 BEGIN_REQUEST = Kind("request", Part.REQUEST, False, _request_snapshot, _request)
 END_REQUEST = Kind("request's end", Part.REQUEST, True, _request_snapshot, _request)
+
+
+def _collected(taken: tuple[Value, ...]) -> tuple[str, Row]:
+    """Of another gateway, as its own ledger has it: id, then `REQUEST_COLUMNS`."""
+    return str(taken[0]), tuple(map(storable, taken[1:]))
+
+
+COLLECTED = Kind("member's request", Part.REQUEST, True, tuple, _collected)
 
 # -- attempts ------------------------------------------------------------------------
 
@@ -289,7 +300,10 @@ def _bound(taken: tuple[str, float, str, bool]) -> tuple[str, Row]:
 
 BOUND = Kind("bound id", Part.BOUND, True, tuple, _bound)
 
-KINDS = (BEGIN_REQUEST, BEGIN_ATTEMPT, DECISION, END_ATTEMPT, END_REQUEST, EVENT, BOUND)
+KINDS = (
+    *(BEGIN_REQUEST, BEGIN_ATTEMPT, DECISION, END_ATTEMPT, END_REQUEST, EVENT, BOUND),
+    COLLECTED,
+)
 
 COLUMNS: dict[Part, tuple[str, ...]] = {
     Part.REQUEST: tuple(REQUEST_COLUMNS),

@@ -301,6 +301,48 @@ CREATE TABLE opaque (
 """
 
 
+# Only a member of a cluster has rows in these: who else there is, and which finished
+# requests have not reached the member that collects them. `n` is never used twice.
+MEMBERS = """
+CREATE TABLE members (
+  member TEXT PRIMARY KEY NOT NULL,
+  heartbeat TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT '',
+  host TEXT NOT NULL DEFAULT '',
+  port INTEGER,
+  version TEXT NOT NULL DEFAULT '',
+  in_flight INTEGER NOT NULL DEFAULT 0,
+  clock_offset_ms INTEGER NOT NULL DEFAULT 0,
+  config_revision TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID
+"""
+COLLECTING = """
+CREATE TABLE collecting (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  collector TEXT NOT NULL,
+  ledger TEXT NOT NULL
+) STRICT
+"""
+UNSENT = """
+CREATE TABLE unsent (
+  n INTEGER PRIMARY KEY AUTOINCREMENT,
+  request TEXT NOT NULL UNIQUE
+) STRICT
+"""
+_TO_SEND = """
+CREATE TRIGGER requests_to_send_{when} AFTER {event} ON requests
+WHEN new.outcome <> 'in_flight' AND new.member IS NULL
+  AND EXISTS (SELECT 1 FROM collecting)
+BEGIN
+  INSERT OR REPLACE INTO unsent (request) VALUES (new.id);
+END
+"""
+TO_SEND = (
+    _TO_SEND.format(when="made", event="INSERT"),
+    _TO_SEND.format(when="ended", event="UPDATE OF outcome"),
+)
+
+
 @MIGRATIONS()
 def m001_history(db: Database) -> None:
     """Requests, their attempts, why they went where they went, what else happened."""
@@ -367,6 +409,14 @@ def m010_translated(db: Database) -> None:
     db.execute("ALTER TABLE requests ADD COLUMN translated TEXT")
     db.execute(views.TRANSLATIONS_INDEX)
     db.execute(views.TRANSLATIONS)
+
+
+@MIGRATIONS()
+def m011_cluster(db: Database) -> None:
+    """Several gateways: whose request a row is, who there is, what is still to be sent."""
+    db.execute("ALTER TABLE requests ADD COLUMN member TEXT")
+    for sql in (MEMBERS, COLLECTING, UNSENT, *TO_SEND):
+        db.execute(sql)
 
 
 @MIGRATIONS()

@@ -50,13 +50,13 @@ SELECT id, ts, coalesce(provider, '') AS provider, coalesce(account, '') AS acco
     ELSE coalesce(cost_nano, 0) END AS cost,
   outcome IN ('in_flight', 'lost') AS reserved, duration_ms
 FROM requests
-WHERE ts >= :since AND {which}
+WHERE ts >= :since AND {which} AND member IS NULL
   AND NOT EXISTS (SELECT 1 FROM attempts WHERE request = requests.id)
 """
 _SPOKEN = """
 SELECT DISTINCT provider, dialect
-FROM (SELECT provider, dialect, outcome FROM requests ORDER BY ts DESC LIMIT 10000)
-WHERE outcome = 'ok' AND provider IS NOT NULL
+FROM (SELECT provider, dialect, outcome, member FROM requests ORDER BY ts DESC LIMIT 10000)
+WHERE outcome = 'ok' AND provider IS NOT NULL AND member IS NULL
 """
 """Among the last requests: enough to know who speaks what, and quick in any ledger."""
 # Two queries, so that each finds its partial index.

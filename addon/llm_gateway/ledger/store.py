@@ -198,6 +198,26 @@ class Store:
         """Hashes of signed blocks with their makers; the newest 50,000 are kept."""
         self._put(state_tables.signed_blocks(new, now))
 
+    def members(self, found: Iterable[rows.Row]) -> None:
+        """The gateways of the cluster; replaces what was there."""
+        self._put(state_tables.members(found))
+
+    def collect_for(self, collector: str, ledger: str) -> None:
+        """Keep a list of finished requests for this collector, all that there are at first."""
+        for whole in state_tables.collecting(collector, ledger):
+            self._put(whole)
+
+    def sent(self, number: int) -> None:
+        """The collector has all of that list up to this number."""
+        self._put(state_tables.sent(number))
+
+    def collected(self, found: Iterable[rows.Row]) -> CommitFuture:
+        """Finished requests of other members: id, then `rows.REQUEST_COLUMNS`.
+        Done as `flush`. One that is here already stays as it is."""
+        for row in found:
+            self._later((rows.COLLECTED, row))
+        return self.flush()
+
     def _later(self, *taken: tuple[Kind, Any]) -> None:
         self._backlog.put(QueuedWrite(taken), wake=not self._pace.schedule_unwaited())
 

@@ -18,7 +18,7 @@ FROM (
   WHERE ts >= :since AND counted = 1
   UNION ALL
   SELECT provider, model, total_tokens, coalesce(cost_nano, 0) FROM requests
-  WHERE ts >= :since AND simulated = 1 AND provider IS NOT NULL
+  WHERE ts >= :since AND simulated = 1 AND provider IS NOT NULL AND member IS NULL
     AND NOT EXISTS (SELECT 1 FROM attempts WHERE request = requests.id)
 )
 GROUP BY provider, model

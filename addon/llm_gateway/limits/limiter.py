@@ -66,8 +66,9 @@ class Limiter:
     Pass the same tuple objects again and again: they are recognised, which is fast.
     """
 
-    def __init__(self) -> None:
-        self._book = WindowStore()
+    def __init__(self, book: WindowStore | None = None) -> None:
+        """`book`: where windows and open reservations are kept; default: in memory."""
+        self._book = WindowStore() if book is None else book
         self._plans: dict[int, LimitSet] = {}
         """By the identity of the tuple of limits."""
         self._same: dict[tuple[int, ...], LimitSet] = {}
@@ -269,6 +270,10 @@ class Limiter:
             self._sums[index] += done.added[index]
         if done.new:
             self._forget_plans()
+
+    def count(self, spent: SpentAttempt, limits: Sequence[Limit], now: float) -> None:
+        """Count something that had no reservation, once it is over."""
+        self.replay([spent], limits, now)
 
     def missing(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
         """Those limits that no window is kept for yet, or one of another shape."""

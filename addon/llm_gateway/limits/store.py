@@ -63,6 +63,9 @@ ENDED = 1024
 class WindowStore:
     """Windows by key, open reservations by serial, learned limits by scope."""
 
+    row: type[LimitWindow] = LimitWindow
+    """How a limit stands beside its window; others may count in it, too (`shared`)."""
+
     def __init__(self) -> None:
         self.windows: dict[Key, AnyWindow] = {}
         self.live: dict[int, OpenReservation] = {}
@@ -109,8 +112,7 @@ class WindowStore:
         asked = scopes
         scopes = tuple(scopes) or tuple(dict.fromkeys(limit.scope for limit in limits))
         rows = [
-            LimitWindow(limit, self.window(limit, now), learned=False)
-            for limit in limits
+            self.row(limit, self.window(limit, now), learned=False) for limit in limits
         ]
         keys = {limit.key for limit in limits}
         for scope in scopes:
@@ -129,7 +131,7 @@ class WindowStore:
                 and limit.metric is word.metric
                 and limit.window is word.window
             ):
-                return LimitWindow(limit, self.window(limit, now), learned=False), False
+                return self.row(limit, self.window(limit, now), learned=False), False
         rows = self.learned.setdefault(scope, {})
         key = (*scope, word.metric.value, word.window.value)
         row = rows.get(key)
@@ -152,7 +154,7 @@ class WindowStore:
             source=word.source,
         )
         if row is None:
-            row = rows[key] = LimitWindow(limit, self.window(limit, now), learned=True)
+            row = rows[key] = self.row(limit, self.window(limit, now), learned=True)
             return row, True
         row.limit = limit
         window = self.window(limit, now)

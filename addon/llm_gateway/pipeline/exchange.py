@@ -138,6 +138,12 @@ class Exchange:
     )
     """Key of an offer -> what each of its refusals that was sent again has taught, and
     what of that was new."""
+    cluster_full: set[tuple[str, str, str]] = field(default_factory=set)
+    """Keys of offers that the counters of all gateways had no room for."""
+    cluster_asked: bool = False
+    """Nobody had room by what was known of the others, and they were asked again."""
+    cluster_away: bool = False
+    """Something was not asked because those counters were not there."""
     unfit: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """Key of an offer -> why it cannot take this request."""
     refused_history: FailedAttempt | None = None

@@ -8,6 +8,7 @@ What this file does not know: how the next attempt is made.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mitmproxy import http
@@ -18,6 +19,7 @@ from llm_gateway.dialects import read_error
 from llm_gateway.dialects.error_shapes import in_shape
 from llm_gateway.dialects.error_topics import topic_of
 from llm_gateway.domain import (
+    Candidate,
     Charge,
     Decision,
     FailureKind,
@@ -47,7 +49,7 @@ from llm_gateway.routing.failure_policy import (
     UpstreamError,
 )
 from llm_gateway.routing.health import DISABLED_FOR, MODEL_GONE_FOR, NOT_SPOKEN
-from llm_gateway.routing.state import name_key
+from llm_gateway.routing.state import RoutingView, name_key
 from llm_gateway.transport.attempt_policy import Failure
 from llm_gateway.transport.local_response import (
     LocalResponse,
@@ -62,6 +64,8 @@ ESTIMATED = ("x-gateway-estimated", "true")
 _UNSERVED = (failure_policy.UNSUPPORTED_DIALECT, failure_policy.UNSUPPORTED_REQUEST)
 """Codes of our own words for what nobody here can take."""
 _OF_DIALECT = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_ENDPOINT)
+AWAY_SECONDS = 5.0
+"""When to ask again while the counters that gateways share are not there."""
 _OF_PATHS = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_MODEL, Penalty.DISABLE_ENDPOINT)
 
 
@@ -336,6 +340,19 @@ class FailureHandler:
                 model=exchange.call.ask.model,
                 now=now,
             )
+        cluster = self.runtime.cluster
+        if (
+            cluster is not None
+            and isinstance(answer, GatewayError)
+            and not exchange.tried
+            and (exchange.cluster_away or self._withheld(exchange, skipped, now))
+        ):
+            answer = GatewayError(
+                503,
+                "limits_unavailable",
+                " ".join(cluster.degraded),
+                now + AWAY_SECONDS,
+            )
         if (
             isinstance(answer, GatewayError)
             and answer.code == failure_policy.UNSUPPORTED_DIALECT
@@ -381,6 +398,27 @@ class FailureHandler:
         answer = LocalResponse(200, count(estimate), JSON, (ESTIMATED,))
         self._answer(exchange, answer)
         return True
+
+    def _withheld(
+        self, exchange: Exchange, skipped: Sequence[Candidate], now: float
+    ) -> bool:
+        """One of them is at a limit only because the gateways that share it cannot ask
+        each other."""
+        cluster = self.runtime.cluster
+        if cluster is None or cluster.state == "up":
+            return False
+        client = exchange.call.known_client
+        view = RoutingView(self.runtime, exchange.catalog, now, client)
+        return any(
+            cluster.limiter.withholds(
+                exchange.catalog.limits_for(candidate.offer, client),
+                view.need(candidate.offer, exchange.call.ask),
+                scopes_of(*candidate.offer.key, client),
+                now,
+            )
+            for candidate in skipped
+            if candidate.state == "at limit"
+        )
 
     def _exhausted_passes(
         self, exchange: Exchange, answer: UpstreamError | GatewayError

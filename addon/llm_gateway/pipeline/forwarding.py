@@ -12,6 +12,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mitmproxy import http
 
@@ -58,6 +59,9 @@ from llm_gateway.transport.attempt_policy import (
     set_plan,
 )
 from llm_gateway.transport.connecting import answers_at_all
+
+if TYPE_CHECKING:
+    from llm_gateway.cluster.service import ClusterService
 
 
 class Forwarder:
@@ -144,7 +148,17 @@ class Forwarder:
             if taken is None:
                 if len(exchange.unfit) > unfit:
                     continue
+                if runtime.cluster is not None and not exchange.cluster_asked:
+                    exchange.cluster_asked = True
+                    if await runtime.cluster.refresh():
+                        continue
                 break
+            if runtime.cluster is not None and not await confirmed(
+                runtime.cluster, runtime, exchange, taken
+            ):
+                if exchange.finished:
+                    return
+                continue
             if await self._prepare(exchange, taken):
                 return
         self.setbacks.respond_exhausted(exchange, decision, now)
@@ -399,6 +413,32 @@ class Forwarder:
         if not attempt.others:
             return exchange.deadline
         return attempt.started + (exchange.deadline - attempt.started) / 2
+
+
+async def confirmed(
+    cluster: "ClusterService", runtime: AppState, exchange: Exchange, taken: Attempt
+) -> bool:
+    """The other gateways' counters have room, too. Where not, nothing stays of the try."""
+    offer = taken.candidate.offer
+    client = exchange.call.known_client
+    said = await cluster.confirm(
+        taken.reservation,
+        exchange.catalog.limits_for(offer, client),
+        scopes_of(*offer.key, client),
+        zero_cost=taken.candidate.zero_cost,
+    )
+    if said == "granted" and not exchange.finished:
+        return True
+    runtime.limiter.release(taken.reservation, runtime.clock())
+    runtime.health.release_probe(offer.key)
+    exchange.record.attempts -= 1
+    if said == "away":
+        exchange.cluster_away = True
+        exchange.exclude.add(offer.key)
+    elif offer.key in exchange.cluster_full:
+        exchange.exclude.add(offer.key)  # it was taught, and is not asked a third time
+    exchange.cluster_full.add(offer.key)
+    return False
 
 
 async def note_proxy(runtime: AppState, failure: Failure) -> None:

@@ -276,7 +276,7 @@ class Passthrough:
         if budget:
             need = Charge(cost=charged.amount)
             spent = SpentAttempt(record.at, "", "", "", record.known_client, need)
-            self.runtime.limiter.replay([spent], budget, now)
+            self.runtime.limiter.count(spent, budget, now)
 
     def _usage(self, passage: PassthroughRequest) -> Usage | None:
         estimate = passage.body.ask.input_estimate if passage.body else 0

@@ -20,7 +20,7 @@ nothing), limits, prices, sockets.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -104,6 +104,8 @@ class HealthTracker:
         self._mark = 0.0
         self._billed: dict[Key, float] = {}
         """Whose rest is for a bill, and until when."""
+        self.on_rest: Callable[[Key, float, str, str], None] | None = None
+        """Hears of each cooldown and of what is disabled: key, until, state, reason."""
 
     def unavailable(
         self, offer: Key, now: float, dialect: str = ""
@@ -328,6 +330,14 @@ class HealthTracker:
         known = self._rests.get(key)
         if known is None or known.until < rest.until:
             self._rests[key] = rest
+            if self.on_rest is not None:
+                self.on_rest(key, rest.until, rest.state, rest.reason)
+
+    def hear_rest(self, key: Key, until: float, state: str, reason: str) -> None:
+        """What a provider said to another gateway with the same account."""
+        known = self._rests.get(key)
+        if known is None or known.until < until:
+            self._rests[key] = _Unavailability(until, state, reason)
 
     def forget(self, provider: str) -> None:
         """Its configuration changed: everything is worth another try."""

@@ -75,6 +75,8 @@ class GenerateContentStream:
         self._asked = asked
         self._parts: list[dict[str, object]] = []
 
+    text_in = None
+
     def wants(self, events: bytes) -> bool:
         return any(word in events for word in _TELLING) or b'"thought"' in events
 

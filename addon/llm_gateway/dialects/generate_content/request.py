@@ -6,9 +6,9 @@ from urllib.parse import unquote
 from llm_gateway.dialects.conversation import (
     Conversation,
     as_list,
-    conversation_hash,
-    opening_hash,
     role_of,
+    talk_hashes,
+    texts_in,
 )
 from llm_gateway.dialects.generate_content.members import member, object_in, objects_in
 from llm_gateway.dialects.generate_content.weight import weigh_contents
@@ -44,12 +44,13 @@ def read_conversation(values: Values) -> Conversation:
     answers_tool = any(
         member(part, "functionResponse") is not None for part in _parts(last)
     )
+    conversation, opening = talk_hashes(texts_in(said), first)
     return Conversation(
         weigh_contents([said, contents]),
         len(contents) + (1 if system else 0),
-        conversation_hash(said, first),
+        conversation,
         "agent" if answers_tool or role_of(last) == "model" else "user",
-        opening_hash(first),
+        opening,
     )
 
 
