@@ -557,6 +557,9 @@ def test_what_a_crash_left_in_flight_costs_what_it_reserved_once(open_store, tmp
 @pytest.mark.process
 async def test_a_file_that_was_removed_is_made_again(open_store, tmp_path, monkeypatch):
     monkeypatch.setattr("llm_gateway.ledger.writer.FILE_CHECK_SECONDS", 0.0)
+    # To make all tables anew takes longer than requests wait, where the disk is busy.
+    monkeypatch.setattr("llm_gateway.ledger.store.COMMIT_WAIT_SECONDS", 30.0)
+    monkeypatch.setattr("llm_gateway.ledger.store.STUCK", 75.0)
     store = open_store()
     await store.begin(request("r1"))
     (tmp_path / "usage.db").unlink()
