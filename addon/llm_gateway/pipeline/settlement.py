@@ -61,7 +61,9 @@ class Settlement:
         kind = response.headers.get("content-type", "").lower()
         translation = attempt.form.translation
         if translation is not None:
-            attempt.translator = translation.answer(self.runtime.clock())
+            attempt.translator = translation.answer(
+                self.runtime.clock(), issued.item_keeper(self.runtime, exchange)
+            )
         streamed = "event-stream" in kind if peek is None else peek.is_stream
         coding = response.headers.get("content-encoding", "")
         response.headers = passed_headers(

@@ -11,6 +11,7 @@ is chosen.
 from dataclasses import replace
 from urllib.parse import quote
 
+from llm_gateway.adaptation.kept_state import Recall
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import (
     SPECS,
@@ -65,7 +66,8 @@ def form_of(
         takes=upstream.type_info.takes,
     )
     spec = SPECS[candidate.dialect]
-    found = _translated(exchange, offer, spec, target, free=candidate.zero_cost)
+    recall = runtime.recall(exchange.call, upstream, offer.model)
+    found = _translated(exchange, offer, spec, target, recall, free=candidate.zero_cost)
     exchange.forms[offer.key, candidate.dialect] = quirks, found
     return found
 
@@ -86,12 +88,18 @@ def is_late(
 
 
 def _translated(
-    exchange: Exchange, offer: Offer, spec: DialectSpec, about: Target, *, free: bool
+    exchange: Exchange,
+    offer: Offer,
+    spec: DialectSpec,
+    about: Target,
+    recall: Recall,
+    *,
+    free: bool,
 ) -> RequestForm | str:
     source, target = exchange.dialect.codecs, spec.codecs
     assert source is not None
     assert target is not None
-    found = translate_request(source, target, exchange.form.values(), about)
+    found = translate_request(source, target, exchange.form.values(), about, recall)
     if isinstance(found, CannotCarry):
         return str(found)
     ask = exchange.call.ask
