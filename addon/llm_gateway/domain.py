@@ -305,6 +305,8 @@ class GatewayRequest:
     """The client's own limits."""
     revision: str = ""
     """Config revision that this call is served under, whole."""
+    translate: bool = True
+    """Providers that do not speak its dialect may be asked in theirs."""
 
 
 class Verdict(StrEnum):
@@ -324,7 +326,7 @@ class Adaptation:
     approximated: tuple[tuple[str, str], ...] = ()
     """(part, how)"""
     pair: str | None = None
-    """`chat->messages` where it is translated; None: it stays in its dialect."""
+    """`messages>chat` where it is translated; None: it stays in its dialect."""
 
 
 @frozen
@@ -349,6 +351,8 @@ class Candidate:
     """Members of the body that would let somebody else answer, and are taken out."""
     max_tokens: int | None = None
     """What the answer's length is lowered to, so that it fits; None: as was asked."""
+    dialect: Dialect | None = None
+    """What the request is translated to for it; None: it is asked as the client asks."""
     adaptation: Adaptation | None = None
     """Known of those that were asked; None: it got the client's bytes, or was not asked."""
 
@@ -408,6 +412,8 @@ class RequestRecord:
     known_client: str | None = None
     adapted: str = ""
     """Parts of the request that were written otherwise for the provider: `ids, roles`."""
+    translated: str = ""
+    """Pair of dialects of a request that was translated: `messages>chat`."""
 
 
 @dataclass(slots=True)

@@ -162,6 +162,7 @@ def test_every_route_with_its_level() -> None:
         "GET /usage/get": "open",
         "POST /usage/simulate": "open",
         "GET /route": "open",
+        "POST /route": "open",
         "GET /config": "admin",
         "GET /config/get": "admin",
         "GET /config/schema": "admin",

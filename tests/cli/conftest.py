@@ -58,6 +58,7 @@ def gateway(
         config = {
             "providers": [
                 provider(fake, "free", free=True, limits={"requestsPerDay": 2}),
+                provider(fake, "vectors", "v", dialects=["embeddings"]),
                 provider(fake, "paid", models=[{"name": "m", "pricing": pricing}]),
                 {
                     "id": "pilot",

@@ -62,17 +62,20 @@ def test_as_json_it_is_what_the_route_answers(
 def test_every_dialect_has_its_say(command: Command, running: GatewayProcess) -> None:
     _, out, _ = command("explain", "m")
     assert "\nThat is for chat, completions, embeddings, responses.\n" in out
+    assert "\nmessages:\n" in out
+    assert "; translated to chat\n" in out
+    _, out, _ = command("explain", "v")
     assert "\nmessages: nobody, so no Claude Code\n" in out
-    assert "      No provider here takes Anthropic's /v1/messages for 'm'" in out
+    assert "      No provider here takes Anthropic's /v1/messages for 'v'" in out
 
 
 def test_one_dialect(command: Command, running: GatewayProcess) -> None:
     code, out, _ = command("explain", "m", "--dialect", "responses")
     assert code == 0
     assert "nobody" not in out
-    code, out, err = command("explain", "m", "--dialect", "messages")
+    code, out, err = command("explain", "v", "--dialect", "messages")
     assert (code, out) == (1, "")
-    assert err.startswith("No provider here takes Anthropic's /v1/messages for 'm'")
+    assert err.startswith("No provider here takes Anthropic's /v1/messages for 'v'")
     code, _, err = command("explain", "m", "--dialect", "latin")
     assert code == 2
     assert "invalid choice: 'latin'" in err
@@ -82,9 +85,65 @@ def test_one_dialect_where_no_gateway_runs(
     command: Command, gateway: GatewayProcess
 ) -> None:
     config = str(gateway.config_path)
-    code, _, err = command("explain", "m", "--dialect", "messages", "--config", config)
+    code, _, err = command("explain", "v", "--dialect", "messages", "--config", config)
     assert code == 1
-    assert "No provider here takes Anthropic's /v1/messages for 'm'" in err
+    assert "No provider here takes Anthropic's /v1/messages for 'v'" in err
+
+
+PDF = {
+    "type": "document",
+    "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="},
+}
+
+
+def asked(folder: Path, *content: dict[str, Any]) -> str:
+    body = {
+        "model": "m",
+        "max_tokens": 9,
+        "top_k": 4,
+        "messages": [{"role": "user", "content": [*content]}],
+    }
+    (folder / "request.json").write_text(json.dumps(body))
+    return "request.json"
+
+
+def test_a_request_is_judged_and_not_sent(
+    command: Command, running: GatewayProcess, folder: Path
+) -> None:
+    before = running.rows("select count(*) as n from requests")
+    file = asked(folder, {"type": "text", "text": "Hello!"})
+    code, out, err = command("explain", "--request", file, "--dialect", "messages")
+    assert (code, err) == (0, "")
+    assert "; translated to chat\n" in out
+    assert "top_k left out: " in out
+    code, out, _ = command(
+        "explain", "--request", asked(folder, PDF), "--dialect", "messages"
+    )
+    assert code == 0
+    assert "cannot carry: PDF in a message" in out
+    assert "Nobody can answer for it now." in out
+    assert running.rows("select count(*) as n from requests") == before
+
+
+def test_a_request_that_cannot_be_judged(
+    command: Command, running: GatewayProcess, folder: Path
+) -> None:
+    code, _, err = command("explain", "--request", "nowhere.json")
+    assert code == 1
+    assert err.startswith("llm-gateway: nowhere.json is not a request as JSON: ")
+    file = asked(folder)
+    code, _, err = command("explain", "v", "--request", file, "--dialect", "messages")
+    assert code == 1
+    assert err.startswith("No provider here takes Anthropic's /v1/messages for 'v'")
+    code, _, err = command("explain")
+    assert code == 2
+    assert "--request FILE" in err
+
+
+def test_a_request_needs_a_running_gateway(command: Command, folder: Path) -> None:
+    code, _, err = command("explain", "--request", asked(folder))
+    assert code == 1
+    assert err.startswith("llm-gateway: nothing answers on port ")
 
 
 def test_an_unknown_model(command: Command, running: GatewayProcess) -> None:

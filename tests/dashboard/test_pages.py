@@ -319,6 +319,30 @@ async def test_an_adapted_request_shows_what_was_changed(
         assert text in page
 
 
+async def test_a_translated_request_says_so(serve: Serve, ledger: Ledger) -> None:
+    now = time.time()
+    asked = ledger.request(now, dialect="messages", translated="messages>chat")
+    ledger.attempt(asked, 1, now)
+    changed = {
+        "pair": "messages>chat",
+        "dropped": [{"part": "cache_control", "why": "no prices of its own there"}],
+        "approximated": [],
+    }
+    ledger.decision(
+        asked, now, [candidate("groq", "llama-3.3-70b-versatile", adaptation=changed)]
+    )
+    client = serve(ledger.path)
+    page = (await client.get(f"/-/gateway/requests/{asked}")).text
+    for text in (
+        '<dt>Translated</dt><dd class="pair">messages → chat</dd>',
+        "translated: messages → chat",
+        "without cache_control",
+    ):
+        assert text in page
+    live = (await client.get("/-/gateway/live.json")).json()
+    assert live["ticker"][0]["translated"] == "messages>chat"
+
+
 async def test_the_configuration_is_shown_to_everyone_without_secrets(
     serve: Serve, ledger: Ledger, gateway: FakeGateway
 ) -> None:

@@ -50,6 +50,7 @@ def test_every_table_is_strict_and_migrating_twice_changes_nothing(db):
     }  # fmt: skip
     assert set(db.view_names()) == {
         "daily_cost", "provider_usage", "model_usage", "client_usage", "savings", "failures",
+        "translations",
     }  # fmt: skip
 
 
@@ -85,6 +86,7 @@ STAGES = (
     "m007_bound_ids",
     "m008_quirks",
     "m009_opaque",
+    "m010_translated",
 )
 
 

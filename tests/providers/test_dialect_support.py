@@ -46,6 +46,27 @@ def test_summary_names_the_apps_that_are_left_out() -> None:
     assert lines["messages: router"] is True
 
 
+def test_summary_counts_those_who_are_asked_by_translation() -> None:
+    found = list(summary([GEMINI, ROUTER, MISTRAL], translate=True))
+    assert (True, "messages: router; translated: gemini, mistral") in found
+    assert (True, "chat: gemini, router, mistral") in found
+    assert (True, "messages: translated: mistral") in list(
+        summary([MISTRAL], translate=True)
+    )
+    lines = [
+        line for _, line in summary([offer("vectors", EMBEDDINGS)], translate=True)
+    ]
+    assert "messages: nobody, so no Claude Code" in lines
+
+
+def test_the_sentence_where_translation_is_not_allowed() -> None:
+    said = nobody_takes(MESSAGES, "x", [MISTRAL], [MISTRAL], translate=False)
+    assert said.startswith("No provider here takes Anthropic's /v1/messages for 'x'")
+    assert "routing.translate" in said
+    said = nobody_takes(MESSAGES, "x", [offer("v", EMBEDDINGS)], [], translate=False)
+    assert "routing.translate" not in said
+
+
 @pytest.mark.parametrize(
     ("dialect", "having", "others", "said"),
     [
@@ -55,7 +76,7 @@ def test_summary_names_the_apps_that_are_left_out() -> None:
             [],
             "No provider here takes Anthropic's /v1/messages for 'x' (gemini has it for /v1/chat/completions and"
             " /v1/embeddings only; mistral has it for /v1/chat/completions only). Add a provider that does, e.g."
-            " openrouter or anthropic, or set the app to an OpenAI-compatible provider (chat completions).",
+            " zai or openrouter, or set the app to an OpenAI-compatible provider (chat completions).",
         ),
         (
             RESPONSES,

@@ -78,7 +78,11 @@ CASES = {
         usage="reject",
     ),
     "deepseek": Case(
-        keyed("deepseek"), {CHAT: "https://api.deepseek.com/chat/completions"}
+        keyed("deepseek"),
+        {
+            CHAT: "https://api.deepseek.com/chat/completions",
+            MESSAGES: "https://api.deepseek.com/anthropic/v1/messages",
+        },
     ),
     "xai": Case(keyed("xai"), openai_paths("https://api.x.ai/v1", *FOUR)),
     "perplexity": Case(
@@ -94,9 +98,27 @@ CASES = {
         keyed("qwen"),
         openai_paths("https://dashscope-intl.aliyuncs.com/compatible-mode/v1", *FOUR),
     ),
-    "zai": Case(keyed("zai"), {CHAT: "https://api.z.ai/api/paas/v4/chat/completions"}),
+    "zai": Case(
+        keyed("zai"),
+        {
+            CHAT: "https://api.z.ai/api/paas/v4/chat/completions",
+            MESSAGES: "https://api.z.ai/api/anthropic/v1/messages",
+        },
+    ),
     "moonshot": Case(
-        keyed("moonshot"), {CHAT: "https://api.moonshot.ai/v1/chat/completions"}
+        keyed("moonshot"),
+        {
+            CHAT: "https://api.moonshot.ai/v1/chat/completions",
+            MESSAGES: "https://api.moonshot.ai/anthropic/v1/messages",
+        },
+    ),
+    "moonshot, China": Case(
+        keyed("moonshot", baseURL="https://api.moonshot.cn/v1"),
+        {MESSAGES: "https://api.moonshot.cn/anthropic/v1/messages"},
+    ),
+    "moonshot, beside the base": Case(
+        keyed("moonshot", baseURL="https://proxy.example/kimi", dialects=["messages"]),
+        {MESSAGES: "https://proxy.example/kimi/messages"},
     ),
     # clouds and platforms
     "google-vertex": Case(
@@ -255,7 +277,7 @@ CASES = {
     ),
     "ollama": Case(
         {"type": "ollama"},
-        openai_paths("http://localhost:11434/v1", CHAT, COMPLETIONS, EMBEDDINGS),
+        openai_paths("http://localhost:11434/v1", *FOUR, MESSAGES),
         auth={},
     ),
     "ollama, cloud": Case(
@@ -268,10 +290,14 @@ CASES = {
         auth={},
     ),
     "lmstudio": Case(
-        {"type": "lmstudio"}, openai_paths("http://localhost:1234/v1", *FOUR), auth={}
+        {"type": "lmstudio"},
+        openai_paths("http://localhost:1234/v1", *FOUR, MESSAGES),
+        auth={},
     ),
     "vllm": Case(
-        {"type": "vllm"}, openai_paths("http://localhost:8000/v1", *FOUR), auth={}
+        {"type": "vllm"},
+        openai_paths("http://localhost:8000/v1", *FOUR, MESSAGES),
+        auth={},
     ),
     "simulator": Case(
         {"type": "simulator"},

@@ -193,7 +193,9 @@ def test_a_dialect_that_never_answered_is_left_alone_for_a_while() -> None:
     assert health.unavailable(A, NOW, "chat") is None
     for offer in (A, OTHER_MODEL, OTHER_ACCOUNT):
         found = health.unavailable(offer, NOW, "responses")
-        assert found == Unavailable("disabled", "does not speak responses", NOW + 600)
+        assert found == Unavailable(
+            "disabled", "does not speak responses", NOW + 600, of_dialect=True
+        )
     assert health.unavailable(B, NOW, "responses") is None
     assert health.unavailable(A, NOW + 600, "responses") is None
 
@@ -224,7 +226,7 @@ def test_a_model_may_be_disabled_in_one_dialect() -> None:
     health = HealthTracker()
     health.disable(A, NOW + 600, "404", dialect="chat")
     assert health.unavailable(A, NOW, "chat") == Unavailable(
-        "disabled", "404", NOW + 600
+        "disabled", "404", NOW + 600, of_dialect=True
     )
     assert health.unavailable(A, NOW, "responses") is None
     assert health.unavailable(OTHER_MODEL, NOW, "chat") is None

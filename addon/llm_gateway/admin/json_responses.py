@@ -28,6 +28,8 @@ class AdminRequest:
     query: dict[str, str]
     headers: http.Headers
     body: bytes
+    flow: http.HTTPFlow | None = None
+    """Whose it is."""
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object; {} when there is none. Raises BadRequest."""

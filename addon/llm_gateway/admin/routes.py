@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote
 
@@ -39,6 +39,8 @@ from llm_gateway.app.state import LEVELS, AppState
 from llm_gateway.dialects import (
     DEFAULT,
     SPECS,
+    DialectSpec,
+    RequestError,
     is_request_path,
     match,
     models_list,
@@ -70,6 +72,13 @@ Handler = Callable[
 ]
 
 
+Judge = Callable[
+    [AdminRequest, DialectSpec, Mapping[str, object]],
+    Awaitable[Decision | RequestError | None],
+]
+"""Weighs the candidates of one request. None: nobody can be asked for its model."""
+
+
 @frozen
 class Route:
     """Who answers, and what a client needs to be answered."""
@@ -85,6 +94,8 @@ class AdminRoutes:
         self.runtime = runtime
         self.config = config
         self.logins = logins
+        self.judge: Judge | None = None
+        """Set by the pipeline, which is built later."""
 
     async def answer(self, flow: http.HTTPFlow, cors_origin: str) -> None:
         """`cors_origin`: the page of an allowed origin that asks, or ""."""
@@ -108,6 +119,7 @@ class AdminRoutes:
             dict(parse_qsl(query, keep_blank_values=True)),
             request.headers,
             request.raw_content or b"",
+            flow,
         )
         try:
             if len(asked.body) > BODY_BYTES:
@@ -241,6 +253,30 @@ class AdminRoutes:
         found = current.route(self.runtime, name, self.runtime.clock(), dialect)
         return self._nobody(name, dialect) if found is None else answer_json(found)
 
+    async def route_of(self, asked: AdminRequest) -> LocalResponse:
+        """Who would answer this very request, and what would become of each part of it.
+        Nothing is sent, nothing is stored."""
+        said = asked.json()
+        name, body = said.get("model"), said.get("body")
+        dialect = Dialect(str(said.get("dialect", DEFAULT.name)))
+        if dialect not in SPECS:
+            raise BadRequest(400, f"dialect: write one of {', '.join(SPECS)}.")
+        if not isinstance(body, dict):
+            raise BadRequest(400, "`body` is the request that the app sends, as JSON.")
+        if name is not None and not isinstance(name, str):
+            raise BadRequest(
+                400, "`model` is a name; without it, that of `body` counts."
+            )
+        if name is not None:
+            body = {**body, "model": name}
+        assert self.judge is not None
+        found = await self.judge(asked, SPECS[dialect], body)
+        if isinstance(found, RequestError):
+            raise BadRequest(found.status, found.message)
+        if found is None:
+            return self._nobody(str(body.get("model")), dialect)
+        return answer_json(current.explained(found, dialect) | {"dialect": dialect})
+
     def _nobody(self, name: str, dialect: Dialect | None) -> LocalResponse:
         """404 for a name that is unknown, 400 for one that is here in other dialects."""
         message = current.missing(self.runtime, name, dialect)
@@ -316,6 +352,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/usage/get"): Route(AdminRoutes.usage_historical, Area.OPEN),
     ("POST", "/usage/simulate"): Route(AdminRoutes.simulate, Area.OPEN),
     ("GET", "/route"): Route(AdminRoutes.route, Area.OPEN),
+    ("POST", "/route"): Route(AdminRoutes.route_of, Area.OPEN),
     ("GET", "/config"): Route(AdminRoutes.config_get, Area.ADMIN),
     ("GET", "/config/get"): Route(AdminRoutes.config_get, Area.ADMIN),
     ("GET", "/config/schema"): Route(AdminRoutes.config_schema, Area.ADMIN),

@@ -46,7 +46,7 @@ def log_startup_summary(
         base,
         config.routing.policy.value,
     )
-    for _, line in summary(usable):
+    for _, line in summary(usable, translate=catalog.config.routing.translate):
         logger.info("%s", line)
     for way in catalog.ways.proxies():
         logger.info("The way out: %s (%s)", way.shown, catalog.ways.source)

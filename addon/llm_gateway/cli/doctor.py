@@ -124,7 +124,9 @@ def _catalog(loaded: Loaded, path: Path, home: Path, port: int) -> Catalog:
 def _dialects(catalog: Catalog) -> Iterator[Finding]:
     """Who answers what, and which well-known apps that leaves out."""
     if any(offer.enabled for offer in catalog.offers):
-        for answered, line in summary(catalog.offers):
+        for answered, line in summary(
+            catalog.offers, translate=catalog.config.routing.translate
+        ):
             yield Finding("ok" if answered else "note", "dialects", line)
 
 

@@ -1,5 +1,8 @@
 """`llm-gateway explain MODEL`: who would answer now, and why not the others.
 
+With `--request FILE` it is about that very request: what would be written otherwise for each
+candidate, and who cannot be asked because a part of it has no place there.
+
 The running gateway is asked. Where none runs, the config and the ledger on disk are
 weighed in its place; cooldowns, which live in memory, are then unknown.
 """
@@ -19,7 +22,7 @@ from urllib.parse import quote
 from llm_gateway.cli.ask import Unreachable, ask, message_of, port_from_environment
 from llm_gateway.cli.init_check import default_config, read
 from llm_gateway.config.problems import ConfigError
-from llm_gateway.dialects import SPECS
+from llm_gateway.dialects import DEFAULT, SPECS
 from llm_gateway.domain import Dialect, offer_label
 
 
@@ -29,16 +32,26 @@ def explain(argv: list[str]) -> int:
         prog="llm-gateway explain",
         description="Who would answer for a model now, and why. Exit code 1 for an unknown model.",
     )
-    parser.add_argument("model")
+    parser.add_argument("model", nargs="?", help="default: that of the request")
     parser.add_argument(
         "--dialect",
         choices=list(SPECS),
         help="what the app speaks (default: all of them)",
     )
+    parser.add_argument(
+        "--request",
+        type=Path,
+        metavar="FILE",
+        help="a request's body as JSON (- for standard input): is it taken, and how?",
+    )
     parser.add_argument("--port", type=int, default=port_from_environment())
     parser.add_argument("--config", type=Path, default=default_config())
     parser.add_argument("--json", action="store_true", help="as GET /route answers")
     options = parser.parse_args(argv)
+    if options.request is not None:
+        return _of_request(options)
+    if options.model is None:
+        parser.error("which model? Write its name, or --request FILE.")
     try:
         path = f"/route?model={quote(options.model, safe='')}"
         if options.dialect:
@@ -53,6 +66,31 @@ def explain(argv: list[str]) -> int:
         except sqlite3.Error as e:
             print(f"llm-gateway: {database()} is not a ledger: {e}", file=sys.stderr)
             return 1
+    if status != 200:
+        print(message_of(found), file=sys.stderr)
+        return 1
+    now = datetime.now(UTC)
+    print(json.dumps(found, indent=2) if options.json else table(found, now))
+    return 0
+
+
+def _of_request(options: argparse.Namespace) -> int:
+    """The running gateway judges it; nothing is sent on, nothing is stored."""
+    file: Path = options.request
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+        body = json.loads(text)
+    except (OSError, ValueError, RecursionError) as e:
+        print(f"llm-gateway: {file} is not a request as JSON: {e}", file=sys.stderr)
+        return 1
+    asked = {"dialect": options.dialect or DEFAULT.name, "body": body}
+    if options.model is not None:
+        asked["model"] = options.model
+    try:
+        status, found = ask(options.port, "/route", post=asked)
+    except Unreachable as e:
+        print(f"llm-gateway: {e}", file=sys.stderr)
+        return 1
     if status != 200:
         print(message_of(found), file=sys.stderr)
         return 1
@@ -114,7 +152,10 @@ def table(found: dict[str, Any], now: datetime) -> str:
 
 def _outcome(block: dict[str, Any]) -> list[tuple[str, str, str]]:
     """What makes two decisions the same to a person."""
-    return [(_name(c), c["verdict"], c["reason"]) for c in block["candidates"]]
+    return [
+        (_name(c), c["verdict"], c["reason"] + str(c.get("translated")))
+        for c in block["candidates"]
+    ]
 
 
 def _rows(block: dict[str, Any], now: datetime) -> list[str]:
@@ -152,6 +193,14 @@ def _price(candidate: dict[str, Any]) -> str:
 
 
 def _why(candidate: dict[str, Any]) -> str:
+    pair = candidate.get("translated")
+    said = _why_so(candidate)
+    if pair and "translated to" not in said and candidate["verdict"] != "skipped":
+        said += f"; translated to {pair.rpartition('>')[2]}"
+    return said
+
+
+def _why_so(candidate: dict[str, Any]) -> str:
     if candidate["verdict"] == "ready":
         left = f"{candidate['headroom']:.0%} left" if candidate["limits"] else "ready"
         return f"near limit, {left}" if candidate["state"] == "near limit" else left
@@ -161,6 +210,11 @@ def _why(candidate: dict[str, Any]) -> str:
 def _notes(candidate: dict[str, Any], now: datetime) -> Iterator[str]:
     if candidate["returns_at"]:
         yield f"back {_when(datetime.fromisoformat(candidate['returns_at']), now)}"
+    adaptation = candidate.get("adaptation") or {}
+    for note in adaptation.get("approximated", ()):
+        yield f"{note['part']}: {note['how']}"
+    for note in adaptation.get("dropped", ()):
+        yield f"{note['part']} left out: {note['why']}"
     presets: dict[str, list[str]] = {}
     for limit in candidate["limits"]:
         if as_of := limit.get("as_of"):

@@ -90,6 +90,8 @@ class Routing(Section):
     """Seconds after which no further provider is tried."""
     sticky: Flag = True
     """true: a conversation stays for 30 minutes with the free provider whose cache knows it."""
+    translate: Flag = True
+    """true: providers that do not speak an app's API format are asked in theirs, behind those of the same cost that do; false: never."""
     answer_model: Literal["upstream", "requested"] = "upstream"
     """Name of the model in answers: the provider's, or the one the client asked for."""
 

@@ -116,13 +116,17 @@ GROUP BY 1
 
 ANY_REQUEST = "SELECT EXISTS (SELECT 1 FROM requests) AS found"
 
-NEWEST = """
+_NEWEST = """
 SELECT id, ts, client, requested_model, provider, model, status, outcome, streamed,
-  attempts, total_tokens, cost_usd, saved_usd, duration_ms, error, simulated, host
+  attempts, total_tokens, cost_usd, saved_usd, duration_ms, error, simulated, host,
+  {translated} AS translated
 FROM (SELECT * FROM requests ORDER BY id DESC LIMIT :within)
 WHERE simulated <= :simulated AND (:other OR dialect <> 'other')
 ORDER BY id DESC LIMIT :count
 """
+NEWEST = _NEWEST.format(translated="translated")
+NEWEST_OF_OLD = _NEWEST.format(translated="NULL")
+"""The same, of a ledger that no gateway of this version has opened."""
 
 ATTEMPTS_OF = """
 SELECT request, n, provider, account, model, status, outcome, reason

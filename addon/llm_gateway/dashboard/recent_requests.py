@@ -41,7 +41,7 @@ class RecentRequests:
         """The newest requests first, as JSON. `other`: telemetry, lists and the like that
         apps ask their own host for, too; there is more of it than of questions."""
         wanted = {"simulated": int(simulated), "other": int(other)}
-        rows = ask(queries.NEWEST, {**wanted, "count": count, "within": WITHIN})
+        rows = _newest(ask, {**wanted, "count": count, "within": WITHIN})
         ids = [row["id"] for row in rows]
         attempts: dict[str, list[sqlite3.Row]] = defaultdict(list)
         for attempt in ask(queries.ATTEMPTS_OF, {"ids": json.dumps(ids)}):
@@ -60,6 +60,13 @@ class RecentRequests:
             self._decided[row["request"]] = passed_over(row["candidates"])
         while len(self._decided) > REMEMBERED:
             self._decided.popitem(last=False)
+
+
+def _newest(ask: Ask, wanted: Json) -> list[sqlite3.Row]:
+    try:
+        return ask(queries.NEWEST, wanted)
+    except sqlite3.OperationalError:
+        return ask(queries.NEWEST_OF_OLD, wanted)
 
 
 def passed_over(candidates: str) -> tuple[list[Json], int]:
@@ -90,6 +97,7 @@ def _entry(
         "provider": row["provider"] or (last["provider"] if last else None),
         "model": row["model"] or (last["model"] if last else None),
         "host": row["host"],
+        "translated": row["translated"],
         "skipped": skipped,
         "skipped_more": more,
         "failed": failed,

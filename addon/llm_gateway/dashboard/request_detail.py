@@ -60,6 +60,7 @@ def request_detail(ask: Ask, id_: str) -> Json | None:
         "at": began,
         "headline": HEADLINES.get(row["outcome"], row["outcome"]),
         "way": _way(row),
+        "pair": shown_pair(row.get("translated")),
         "policy": decisions[0]["policy"] if decisions else None,
         "chosen": decisions[0]["chosen"] if decisions else None,
         "candidates": candidates,
@@ -188,9 +189,16 @@ def _candidates(text: str, attempts: list[Json]) -> list[Json]:
             else dollars(candidate["expected_cost"])
         )
         candidate["left"] = f"{candidate.get('headroom', 0):.0%}"
-        candidate["changed"] = _changed(candidate.get("adaptation") or {})
+        adaptation = candidate.get("adaptation") or {}
+        candidate["changed"] = _changed(adaptation)
+        candidate["pair"] = shown_pair(adaptation.get("pair"))
         candidate["returns"] = moment(candidate.get("returns_at"))
     return found
+
+
+def shown_pair(pair: str | None) -> str:
+    """`messages → chat`."""
+    return " → ".join(pair.split(">")) if pair else ""
 
 
 def _changed(adaptation: Json) -> str:

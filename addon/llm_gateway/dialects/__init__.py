@@ -32,7 +32,7 @@ from llm_gateway.dialects.provider_errors import (
     read_error,
     word_of,
 )
-from llm_gateway.dialects.request_body import RequestBody, RequestError, read
+from llm_gateway.dialects.request_body import RequestBody, RequestError, read, written
 from llm_gateway.dialects.responses import RESPONSES
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.domain import Dialect
@@ -58,7 +58,9 @@ __all__ = [
     "register",
     "renamed_answer",
     "spoken_with",
+    "translations",
     "word_of",
+    "written",
 ]
 
 _ROWS = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES)
@@ -172,6 +174,18 @@ def spoken_with(headers: Container[str]) -> DialectSpec:
         if any(name.decode() in headers for name, _ in spec.headers):
             return spec
     return DEFAULT
+
+
+def translations(source: Dialect) -> tuple[Dialect, ...]:
+    """The dialects that a request in `source` can be translated to, in the registry's
+    order: those that have codecs, where it has some itself."""
+    if _specs[source].codecs is None:
+        return ()
+    return tuple(
+        name
+        for name, spec in _specs.items()
+        if name != source and spec.codecs is not None
+    )
 
 
 def first_of(names: Container[Dialect]) -> Dialect | None:

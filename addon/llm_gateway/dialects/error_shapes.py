@@ -36,11 +36,17 @@ _SPACE = re.compile(r"\s+")
 
 
 def in_shape(
-    dialect: DialectSpec, status: int, body: bytes, error: ProviderError
+    dialect: DialectSpec,
+    status: int,
+    body: bytes,
+    error: ProviderError,
+    *,
+    foreign: bool = False,
 ) -> bytes:
     """The body that a client of `dialect` can read.
 
-    error: what `read_error` found in this body.
+    error: what `read_error` found in this body; foreign: it is of another dialect, of
+    which nothing stays but the words, what they are about and the code.
     """
     value = _json(body)
     words = words_of(value) if value is not None else _plain(body)
@@ -48,9 +54,9 @@ def in_shape(
     param = error.param or _place(value) or None
     code = error.code or "provider_error"
     official = json.loads(dialect.error_body(status, code, words, param=param))
-    if value is not None and _fits(value, official, words):
+    if value is not None and not foreign and _fits(value, official, words):
         return body
-    inner = value.get("error") if isinstance(value, dict) else None
+    inner = value.get("error") if isinstance(value, dict) and not foreign else None
     if isinstance(inner, dict):
         _merge(official["error"], inner)
     try:

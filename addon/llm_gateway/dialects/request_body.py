@@ -100,12 +100,12 @@ class RequestBody:
             if max_tokens is not None:
                 replace = self._bounded(replace, max_tokens)
             edits += [
-                (m.start, m.end, _written(replace[m.key]))
+                (m.start, m.end, written(replace[m.key]))
                 for m in self.members
                 if m.key in replace
             ]
             added += [
-                json.dumps(rename.get(key, key)).encode() + b":" + _written(value)
+                json.dumps(rename.get(key, key)).encode() + b":" + written(value)
                 for key, value in replace.items()
                 if key not in names
             ]
@@ -311,8 +311,8 @@ def _twice(dialect: DialectSpec, members: list[Member]) -> str | None:
     return None
 
 
-def _written(value: object) -> bytes:
-    """Compact JSON; characters as they are, but for halves of pairs, which UTF-8 has not."""
+def written(value: object) -> bytes:
+    """JSON, compact; characters as they are, but for halves of pairs, which UTF-8 has not."""
     try:
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -89,6 +89,8 @@ class Stored(NamedTuple):
     """Those ends whose answer is the kept one, with its usage."""
     query: frozenset[str] = frozenset()
     """Parameters that may pass."""
+    continued: str = ""
+    """Top-level member of a request that names a kept answer, which it goes on from."""
 
 
 def nothing_apart(usage: Json, answer: Json, counted: Usage) -> Classes:
@@ -128,6 +130,9 @@ class DialectSpec:
     """Requests that are routed with it, take no tokens and cost nothing, as counting
     tokens: end of the client's path -> what follows `path` upstream (`/count_tokens`), or
     `:WORD`, which stands in place of `{action}`."""
+    count_answer: Callable[[int], bytes] | None = None
+    """(tokens) -> body of an answer to a request at one of its `free_paths` that counts
+    them, where nobody can be asked. None: there is none."""
     path: str
     """What follows a base URL, unless a provider's row says otherwise. `{model}` stands
     for the name that is sent, `{action}` for the word in `actions`."""

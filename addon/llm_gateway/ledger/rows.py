@@ -133,6 +133,7 @@ REQUEST_COLUMNS = {
     "simulated": "simulated",
     "config_revision": "config_revision",
     "adapted": "adapted",
+    "translated": "translated",
     "reserved_tokens": "reserved_tokens",
     "cost_nano": "cost",
     "saved_nano": "saved",
@@ -165,12 +166,14 @@ _REQUEST_NUMBERS = _places_of(
 )
 _HOST = tuple(REQUEST_COLUMNS).index("host")
 _ADAPTED = tuple(REQUEST_COLUMNS).index("adapted")
+_TRANSLATED = tuple(REQUEST_COLUMNS).index("translated")
 
 
 def _request(taken: tuple[Any, ...]) -> tuple[str, Row]:
     row = [iso(taken[1]), *all_storable(taken[2:], _REQUEST_NUMBERS(taken))]
     row[_HOST] = row[_HOST] or None
     row[_ADAPTED] = row[_ADAPTED] or None
+    row[_TRANSLATED] = row[_TRANSLATED] or None
     return taken[0], tuple(row)
 
 

@@ -360,6 +360,14 @@ def m009_opaque(db: Database) -> None:
     db.execute(OPAQUE)
 
 
+@MIGRATIONS()
+def m010_translated(db: Database) -> None:
+    """Requests that were answered by somebody who speaks another dialect, by pair."""
+    db.execute("ALTER TABLE requests ADD COLUMN translated TEXT")
+    db.execute(views.TRANSLATIONS_INDEX)
+    db.execute(views.TRANSLATIONS)
+
+
 def names() -> tuple[str, ...]:
     """The migrations that this version knows, oldest first."""
     empty = Database(memory=True)

@@ -88,6 +88,26 @@ WHERE outcome <> 'ok'
 ORDER BY ts DESC
 """
 
+# By the rows themselves: they go with retention, the sums of all traffic stay.
+TRANSLATIONS_INDEX = """
+CREATE INDEX requests_translated ON requests(translated, ts) WHERE translated IS NOT NULL
+"""
+TRANSLATIONS = """
+CREATE VIEW translations AS
+SELECT translated AS pair, client,
+  count(*) AS requests,
+  sum(outcome IN ('error', 'refused', 'truncated', 'lost')) AS errors,
+  sum(input_tokens + cached_tokens + cache_write_tokens) AS prompt_tokens,
+  sum(output_tokens + reasoning_tokens) AS completion_tokens,
+  sum(cost_nano) / 1e9 AS cost_usd,
+  sum(saved_nano) / 1e9 AS saved_usd,
+  max(ts) AS last_ts
+FROM requests
+WHERE translated IS NOT NULL AND simulated = 0
+GROUP BY translated, client
+ORDER BY requests DESC
+"""
+
 STATEMENTS = (
     DAILY_COST,
     PROVIDER_USAGE,

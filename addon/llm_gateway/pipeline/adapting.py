@@ -8,6 +8,7 @@ What this file does not know: what a refusal means (failures.py), limits, the le
 """
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 
 from llm_gateway.adaptation.adapted import UNCHANGED, Adapted, Change
@@ -16,9 +17,10 @@ from llm_gateway.adaptation.kept_state import asker_of
 from llm_gateway.adaptation.top_level import adapt_top_level
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.app.state import AppState
-from llm_gateway.domain import Adaptation, Decision, Offer
+from llm_gateway.domain import Adaptation, Decision, Dialect, Offer
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.ingress import INLINE_BYTES
+from llm_gateway.pipeline.request_form import RequestForm
 from llm_gateway.providers.quirk_rows import quirks_of
 from llm_gateway.providers.upstream import Upstream
 
@@ -27,11 +29,14 @@ MENDED = "mended in the answer"
 
 
 def known_quirks(
-    runtime: AppState, exchange: Exchange, upstream: Upstream, offer: Offer
+    runtime: AppState,
+    exchange: Exchange,
+    dialect: Dialect,
+    upstream: Upstream,
+    offer: Offer,
 ) -> Quirks:
     """Those of the provider's row, those that its refusals have taught, and those of this
-    conversation; the later ones win."""
-    dialect = exchange.dialect.name
+    conversation, for what is written in `dialect`; the later ones win."""
     row = quirks_of(
         upstream.type_info.type,
         dialect,
@@ -41,12 +46,12 @@ def known_quirks(
     found = runtime.quirks.of(offer.provider, offer.model, dialect)
     known = row if found is NO_QUIRKS else row | found
     if runtime.conversation_quirks:
-        own = runtime.conversation_quirks.of(talk_of(exchange, offer))
+        own = runtime.conversation_quirks.of(talk_of(exchange, dialect, offer))
         return known if own is NO_QUIRKS else known | own
     return known
 
 
-def talk_of(exchange: Exchange, offer: Offer) -> Talk:
+def talk_of(exchange: Exchange, dialect: Dialect, offer: Offer) -> Talk:
     """The conversation that this request belongs to, with this offer's model."""
     call = exchange.call
     return Talk(
@@ -54,52 +59,58 @@ def talk_of(exchange: Exchange, offer: Offer) -> Talk:
         call.ask.opening,
         offer.provider,
         offer.model,
-        exchange.dialect.name,
+        dialect,
     )
 
 
 def adapt(
     runtime: AppState,
     exchange: Exchange,
+    form: RequestForm,
     upstream: Upstream,
     offer: Offer,
     quirks: Quirks,
 ) -> Adapted:
-    """What of the client's body is written otherwise for this offer."""
-    if not is_touched(exchange, quirks):
+    """What of this form's body is written otherwise for this offer."""
+    if not is_touched(form, quirks):
         return UNCHANGED
-    made = exchange.adapted.get(offer.key)
+    made = exchange.adapted.get((form, offer.key))
     if made is not None and made[0] == quirks:
         return made[1]
-    adapter = exchange.dialect.adapt or adapt_top_level
+    adapter = form.dialect.adapt or adapt_top_level
     recall = runtime.recall(exchange.call, upstream, offer.model)
-    found = adapter(exchange.values(), quirks, recall)
+    found = adapter(form.values(), quirks, recall)
     return _with_headers(found, exchange) if found.headers else found
 
 
-def is_touched(exchange: Exchange, quirks: Quirks) -> bool:
+def is_touched(form: RequestForm, quirks: Quirks) -> bool:
     """Something may be written otherwise: the body has to be read."""
-    return quirks is not NO_QUIRKS or exchange.needs_look()
+    return quirks is not NO_QUIRKS or form.needs_look()
 
 
-def is_late(exchange: Exchange, offer: Offer, quirks: Quirks) -> bool:
+def is_late(
+    exchange: Exchange, form: RequestForm, offer: Offer, quirks: Quirks
+) -> bool:
     """To adapt it here and now would hold up everybody else: the body is large."""
-    if len(exchange.body.raw) <= INLINE_BYTES or not is_touched(exchange, quirks):
+    if len(form.body.raw) <= INLINE_BYTES or not is_touched(form, quirks):
         return False
-    made = exchange.adapted.get(offer.key)
+    made = exchange.adapted.get((form, offer.key))
     return made is None or made[0] != quirks
 
 
 async def adapt_aside(
     runtime: AppState,
     exchange: Exchange,
+    form: RequestForm,
     upstream: Upstream,
     offer: Offer,
     quirks: Quirks,
 ) -> None:
     """The same as `adapt`, on a thread; `adapt` finds what came of it."""
-    found = await asyncio.to_thread(adapt, runtime, exchange, upstream, offer, quirks)
-    exchange.adapted[offer.key] = quirks, found
+    found = await asyncio.to_thread(
+        adapt, runtime, exchange, form, upstream, offer, quirks
+    )
+    exchange.adapted[form, offer.key] = quirks, found
 
 
 def _with_headers(adapted: Adapted, exchange: Exchange) -> Adapted:
@@ -116,10 +127,10 @@ def _with_headers(adapted: Adapted, exchange: Exchange) -> Adapted:
     return adapted._replace(changes=changes)
 
 
-def sent_values(exchange: Exchange, attempt: Attempt) -> dict[str, object]:
+def sent_values(attempt: Attempt) -> dict[str, object]:
     """Top-level values of the body as it left."""
     row, adapted = attempt.upstream.type_info, attempt.adapted
-    values = {**exchange.values(), **adapted.replaced}
+    values = {**attempt.form.values(), **adapted.replaced}
     gone = adapted.dropped | row.drops | attempt.candidate.drops
     if row.stream_usage == "reject":
         gone |= {"stream_options"}
@@ -132,7 +143,7 @@ def sent_values(exchange: Exchange, attempt: Attempt) -> dict[str, object]:
 
 def decision_with(decision: Decision, attempt: Attempt) -> Decision:
     """The same, with what was changed for the candidate of this attempt, and in its answer."""
-    shown = adaptation_of(attempt)
+    shown = adaptation_of(attempt.form, attempt.adapted, attempt.mended)
     key = attempt.candidate.offer.key
     return replace(
         decision,
@@ -143,13 +154,20 @@ def decision_with(decision: Decision, attempt: Attempt) -> Decision:
     )
 
 
-def adaptation_of(attempt: Attempt) -> Adaptation:
-    """Parts only, never content."""
+def adaptation_of(
+    form: RequestForm, adapted: Adapted, mended: Collection[str] = ()
+) -> Adaptation:
+    """Of the request, and of its answer what was mended. Parts only, never content."""
     dropped, approximated = [], []
-    for part, how in dict.fromkeys(attempt.adapted.changes):
+    for part, how in dict.fromkeys(adapted.changes):
         if how:
             approximated.append((part, how))
         else:
             dropped.append((part, "not taken there"))
-    approximated += [(part, MENDED) for part in sorted(attempt.mended)]
-    return Adaptation(tuple(dropped), tuple(approximated))
+    approximated += [(part, MENDED) for part in sorted(mended)]
+    if (translation := form.translation) is None:
+        return Adaptation(tuple(dropped), tuple(approximated))
+    made = translation.adaptation
+    return Adaptation(
+        (*made.dropped, *dropped), (*made.approximated, *approximated), made.pair
+    )

@@ -22,6 +22,7 @@ from llm_gateway.domain import (
     AttemptRecord,
     Candidate,
     Decision,
+    Dialect,
     GatewayRequest,
     Offer,
     Policy,
@@ -32,12 +33,14 @@ from llm_gateway.ids import new_id
 from llm_gateway.limits.limiter import Reservation
 from llm_gateway.pipeline.classifier import ResponseClassifier
 from llm_gateway.pipeline.ingress import Ingress
+from llm_gateway.pipeline.request_form import RequestForm
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.upstream import Upstream
 from llm_gateway.routing.failure_policy import FailedAttempt
 from llm_gateway.routing.state import tightest
 from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.stream_meter import StreamMeter
+from llm_gateway.translation.translator import AnswerTranslator
 
 Fields = tuple[tuple[bytes, bytes], ...]
 Taught = tuple[Quirk, ...]
@@ -48,6 +51,8 @@ class Attempt:
     """One try that is under way."""
 
     candidate: Candidate
+    form: RequestForm
+    """What it sends: the client's own, or a translation."""
     upstream: Upstream
     record: AttemptRecord
     reservation: Reservation
@@ -62,6 +67,8 @@ class Attempt:
     """Parts of the answer that did not reach the client as they came: `index`, `id`."""
     first_byte: float | None = None
     judge: "ResponseClassifier | None" = None
+    translator: AnswerTranslator | None = None
+    """Of an answer on its way to a client that speaks another dialect."""
     quirks: Quirks = NO_QUIRKS
     """What was known of its provider's model when the request left."""
     adapted: Adapted = UNCHANGED
@@ -85,7 +92,8 @@ class Exchange:
 
     flow: http.HTTPFlow
     call: GatewayRequest
-    body: RequestBody
+    form: RequestForm
+    """As the client wrote it."""
     headers: Fields
     """The client's own, as they came."""
     catalog: Catalog
@@ -108,11 +116,18 @@ class Exchange:
     passthrough: bool = False
     """Nobody can serve it: the app's own host and key come last."""
     unspoken: bool = False
-    """Everybody who has the model turned out not to speak the dialect."""
+    """Everybody who has the model turned out not to speak the dialect, or cannot take what
+    the request holds."""
     decision: Decision | None = None
     attempt: Attempt | None = None
     tried: list[tuple[str, FailedAttempt]] = field(default_factory=list)
-    exclude: set[tuple[str, str, str]] = field(default_factory=set)
+    exclude: set[tuple[str, ...]] = field(default_factory=set)
+    """Keys of offers that failed; with a fourth part, in this dialect only."""
+    forms: dict[
+        tuple[tuple[str, str, str], Dialect], tuple[Quirks, RequestForm | str]
+    ] = field(default_factory=dict)
+    """(key of an offer, dialect) -> what it is sent there under these quirks, or why it
+    cannot be."""
     larger_than: int | None = None
     repeat: Candidate | None = None
     """The same one again: with a fresh credential, or without what it rejects."""
@@ -140,27 +155,21 @@ class Exchange:
     recorded: bool = False
     """Its row is in the ledger."""
 
-    adapted: dict[tuple[str, ...], tuple[Quirks, Adapted]] = field(default_factory=dict)
-    """Of a large body: offer -> what was made of it on a thread, for these quirks."""
-    _values: dict[str, object] | None = None
-    _look: bool | None = None
+    adapted: dict[tuple[RequestForm, tuple[str, str, str]], tuple[Quirks, Adapted]] = (
+        field(default_factory=dict)
+    )
+    """Of a large body: (form, key of an offer) -> what was made of it on a thread, for
+    these quirks."""
 
-    def values(self) -> dict[str, object]:
-        """Top-level values of the client's body: read once, and only where wanted."""
-        if self._values is None:
-            self._values = self.body.values()
-        return self._values
-
-    def needs_look(self) -> bool:
-        """The body may hold what is mended for everybody, without a quirk."""
-        if self._look is None:
-            look = self.dialect.needs_look
-            self._look = look is not None and look(self.body.raw)
-        return self._look
+    @property
+    def body(self) -> RequestBody:
+        """The client's own."""
+        return self.form.body
 
     @property
     def dialect(self) -> DialectSpec:
-        return self.body.dialect
+        """The client's."""
+        return self.form.body.dialect
 
     @property
     def closes(self) -> bool:
@@ -190,6 +199,17 @@ def policy(runtime: AppState, request: http.Request, identity: Identity) -> Poli
     )
 
 
+def translates(runtime: AppState, request: http.Request) -> bool:
+    """Those may be asked, too, that do not speak the request's dialect.
+
+    `x-gateway-translate: never` forbids it.
+    """
+    if not runtime.catalog.config.routing.translate:
+        return False
+    said: str = request.headers.get("x-gateway-translate", "")
+    return said.strip().lower() != "never"
+
+
 def passes_unserved(routing: Routing, policy: Policy) -> bool:
     """May an intercepted request that nobody here can serve go to its own host?"""
     passes = routing.unknown_model or (
@@ -205,6 +225,8 @@ def new_exchange(
     body: RequestBody,
     identity: Identity,
     ranks: Sequence[Sequence[Offer]],
+    *,
+    translate: bool = False,
 ) -> Exchange:
     """A request that will be served here, with its row."""
     catalog = runtime.catalog
@@ -224,12 +246,13 @@ def new_exchange(
         policy=policy(runtime, request, identity),
         limits=known.limits if known else (),
         revision=catalog.revision,
+        translate=translate,
     )
     started = asyncio.get_running_loop().time()
     return Exchange(
         flow=flow,
         call=call,
-        body=body,
+        form=RequestForm(body),
         headers=request.headers.fields,
         catalog=catalog,
         ranks=ranks,

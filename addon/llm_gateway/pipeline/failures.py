@@ -32,10 +32,11 @@ from llm_gateway.limits.provider_refusals import read_refusal
 from llm_gateway.limits.reset_times import reset_in
 from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.pipeline.encoded_errors import decoded
-from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.exchange import Attempt, Exchange, passes_unserved
 from llm_gateway.pipeline.refusals import Refusals, same_maker
 from llm_gateway.pipeline.response_headers import common_headers, error_headers
 from llm_gateway.pipeline.settlement import Settlement, lowercase_headers
+from llm_gateway.pipeline.translating import other_ways
 from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.routing import failure_policy
 from llm_gateway.routing.failure_policy import (
@@ -46,6 +47,7 @@ from llm_gateway.routing.failure_policy import (
     UpstreamError,
 )
 from llm_gateway.routing.health import DISABLED_FOR, MODEL_GONE_FOR, NOT_SPOKEN
+from llm_gateway.routing.state import name_key
 from llm_gateway.transport.attempt_policy import Failure
 from llm_gateway.transport.local_response import (
     LocalResponse,
@@ -56,6 +58,10 @@ from llm_gateway.transport.local_response import (
 logger = logging.getLogger("llm_gateway")
 
 JSON = "application/json"
+ESTIMATED = ("x-gateway-estimated", "true")
+_UNSERVED = (failure_policy.UNSUPPORTED_DIALECT, failure_policy.UNSUPPORTED_REQUEST)
+"""Codes of our own words for what nobody here can take."""
+_OF_DIALECT = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_ENDPOINT)
 _OF_PATHS = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_MODEL, Penalty.DISABLE_ENDPOINT)
 
 
@@ -106,7 +112,7 @@ class FailureHandler:
         error = read_error(failure.body, headers)
         self.settling.refused_as_billed(attempt, error)
         days = _day_reset(offer) or row.day
-        said = exchange.body.says
+        said = attempt.form.body.says
         return FailedAttempt(
             failure.kind.value,
             failure.message,
@@ -159,7 +165,12 @@ class FailureHandler:
             and ("refresh", offer.provider) not in exchange.repeats
         )
         judged = failure_policy.classify(failed, now, can_refresh=can_refresh)
-        failed = replace(failed, offer=offer, adapted=exchange.record.adapted)
+        failed = replace(
+            failed,
+            offer=offer,
+            adapted=exchange.record.adapted,
+            translated=exchange.record.translated,
+        )
         refusals = Refusals(runtime, self.settling)
         judged = refusals.judge(exchange, attempt, failed, judged)
         if judged.next is NextStep.RETRY_WITH_QUIRK:
@@ -200,8 +211,23 @@ class FailureHandler:
                 known = offer.context_window or exchange.call.ask.input_estimate
                 exchange.larger_than = max(known, exchange.larger_than or 0)
             case NextStep.NEXT_CANDIDATE:
-                exchange.exclude.add(offer.key)
+                exchange.exclude.add(self._failed_way(exchange, attempt, judged))
         return True
+
+    def _failed_way(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        judged: failure_policy.FailureVerdict,
+    ) -> tuple[str, ...]:
+        """What is not asked again: the offer, or, where it was about the dialect and it
+        may be asked in another, the offer in this one."""
+        offer, dialect = attempt.candidate.offer, attempt.form.dialect.name
+        of_dialect = judged.penalty in _OF_DIALECT or offer.key in exchange.unfit
+        if not of_dialect or not other_ways(exchange, offer, dialect):
+            return offer.key
+        exchange.unfit.pop(offer.key, None)
+        return (*offer.key, dialect)
 
     def _remember(
         self,
@@ -229,7 +255,7 @@ class FailureHandler:
             exchange.repeats.add(("refresh", offer.provider))
             runtime.credentials.invalidate(attempt.upstream)
         if failed.kind == "status" and judged.penalty is not Penalty.DISABLE_DIALECT:
-            health.answered(offer.key, exchange.dialect.name)
+            health.answered(offer.key, attempt.form.dialect.name)
         match judged.penalty:
             case Penalty.FAILURE | Penalty.PROVIDER_FAILURE:
                 whole = judged.penalty is Penalty.PROVIDER_FAILURE
@@ -266,7 +292,7 @@ class FailureHandler:
                     runtime.event("disabled", name, message, until=until)
             case Penalty.DISABLE_ENDPOINT:
                 until = judged.until or now + MODEL_GONE_FOR
-                dialect = exchange.dialect.name
+                dialect = attempt.form.dialect.name
                 message = f"not served in {dialect} ({reason})"
                 asker = exchange.call.client
                 if health.disable(
@@ -275,11 +301,12 @@ class FailureHandler:
                     runtime.event("disabled", name, message, until=until)
             case Penalty.DISABLE_DIALECT:
                 until = judged.until or now + MODEL_GONE_FOR
-                if health.disable_dialect(offer.key, exchange.dialect.name, until):
+                dialect = attempt.form.dialect.name
+                if health.disable_dialect(offer.key, dialect, until):
                     runtime.event(
                         "disabled",
                         offer.provider,
-                        f"{NOT_SPOKEN} {exchange.dialect.name}",
+                        f"{NOT_SPOKEN} {dialect}",
                         until=until,
                     )
             case Penalty.NOTHING:
@@ -313,11 +340,12 @@ class FailureHandler:
             isinstance(answer, GatewayError)
             and answer.code == failure_policy.UNSUPPORTED_DIALECT
         ):
-            exchange.unspoken = True
             having = [offer for rank in exchange.ranks for offer in rank]
             model, offers = exchange.call.ask.model, exchange.catalog.offers
             message = nobody_takes(exchange.dialect.name, model, having, offers)
             answer = replace(answer, message=message)
+        if isinstance(answer, GatewayError) and self._counted(exchange):
+            return
         if self._exhausted_passes(exchange, answer):
             return
         match answer:
@@ -332,7 +360,7 @@ class FailureHandler:
                     headers.append(("x-should-retry", "false"))
                 exchange.record.outcome = "error" if exchange.tried else "refused"
                 exchange.record.error = code
-                exchange.record.adapted = ""
+                exchange.record.adapted = exchange.record.translated = ""
                 body = exchange.dialect.error_body(status, code, message)
                 self._answer(
                     exchange, LocalResponse(status, body, headers=tuple(headers))
@@ -341,17 +369,35 @@ class FailureHandler:
                     "%s %s: %s", status, quoted(exchange.call.ask.model), message
                 )
 
+    def _counted(self, exchange: Exchange) -> bool:
+        """A request that counts tokens, and nobody can be asked: the gateway's own
+        estimate is the answer. It takes no quota and no attempt."""
+        count = exchange.dialect.count_answer
+        if not exchange.subpath or count is None:
+            return False
+        ask = exchange.body.ask
+        estimate = self.runtime.estimator.tokens_in(ask.input_estimate, name_key(ask))
+        exchange.record.outcome = "ok"
+        answer = LocalResponse(200, count(estimate), JSON, (ESTIMATED,))
+        self._answer(exchange, answer)
+        return True
+
     def _exhausted_passes(
         self, exchange: Exchange, answer: UpstreamError | GatewayError
     ) -> bool:
-        """`routing.exhausted: passthrough`: the app's own host and key come last.
+        """`routing.exhausted: passthrough`: the app's own host and key come last; where
+        nobody here can take the request at all, `routing.unknownModel` decides.
 
         Not when a provider's error speaks about the request: the app's own host would
         say the same, for money.
         """
         routing = exchange.catalog.config.routing
+        passes = routing.exhausted == "passthrough"
+        if isinstance(answer, GatewayError) and answer.code in _UNSERVED:
+            exchange.unspoken = True
+            passes = passes or passes_unserved(routing, exchange.call.policy)
         exchange.passthrough = (
-            routing.exhausted == "passthrough"
+            passes
             and exchange.catalog.config.intercept.passthrough != "free"
             and exchange.original is not None
             and isinstance(answer, GatewayError)
@@ -364,14 +410,17 @@ class FailureHandler:
         record = exchange.record
         record.error = f"{failed.status} {failed.code}".strip()
         record.outcome = "error"
-        record.adapted = failed.adapted
+        record.adapted, record.translated = failed.adapted, failed.translated
         if (offer := failed.offer) is not None:
             exchange.blamed = offer
             record.provider, record.account, record.model = offer.key
         status = failed.status or 502
         body, kind = failed.body, failed.content_type
         if failed.error is not None:
-            body = in_shape(exchange.dialect, status, body, failed.error)
+            foreign = bool(failed.translated)
+            body = in_shape(
+                exchange.dialect, status, body, failed.error, foreign=foreign
+            )
             kind = kind if body is failed.body else JSON
         answer = LocalResponse(status, body, kind, failed.advice)
         self._answer(exchange, answer)

@@ -11,25 +11,29 @@ What this file does not know: how a client addressed the gateway, what a failure
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from mitmproxy import http
 
-from llm_gateway.adaptation.adapted import UNCHANGED
-from llm_gateway.adaptation.vocabulary import NO_QUIRKS
+from llm_gateway.adaptation.adapted import UNCHANGED, Adapted
+from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.app.state import AppState, committed
 from llm_gateway.domain import (
     AttemptRecord,
     Candidate,
     Decision,
+    Dialect,
     FailureKind,
     RequestInfo,
 )
 from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.limits.limiter import LimitRefusal, scopes_of
 from llm_gateway.network.outbound_proxy import UNAVAILABLE
+from llm_gateway.pipeline import translating
 from llm_gateway.pipeline.adapting import (
     adapt,
     adapt_aside,
+    adaptation_of,
     decision_with,
     is_late,
     known_quirks,
@@ -38,11 +42,13 @@ from llm_gateway.pipeline.classifier import ResponseClassifier
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.failures import FailureHandler
 from llm_gateway.pipeline.ingress import INLINE_BYTES
+from llm_gateway.pipeline.request_form import RequestForm
 from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.providers.credentials import CredentialError
+from llm_gateway.providers.upstream import Upstream
 from llm_gateway.providers.upstream_request import Outbound, build
 from llm_gateway.routing.failure_policy import FailedAttempt
-from llm_gateway.routing.selection import decide
+from llm_gateway.routing.selection import CANNOT_TAKE, decide
 from llm_gateway.routing.state import RoutingView
 from llm_gateway.transport.attempt_policy import (
     Action,
@@ -72,11 +78,41 @@ class Forwarder:
         self.runtime.in_flight += 1
         await self._next(exchange)
 
+    def judge(self, exchange: Exchange) -> Decision:
+        """The decision about a request that is not sent: of each candidate what would
+        be written otherwise, or why it cannot be asked. The order of the config breaks
+        ties, so that asking twice gives one answer."""
+        view = self._view(exchange, self.runtime.clock())
+        shown: dict[tuple[str, str, str], Candidate] = {}
+        for candidate in self._decide(exchange, view, lambda: 0.0).ready:
+            offer = candidate.offer
+            upstream = exchange.catalog.upstreams[offer.provider, offer.account]
+            fitting = self._fitting(exchange, upstream, candidate, view)
+            if isinstance(fitting, str):
+                exchange.unfit[offer.key] = fitting
+                continue
+            candidate, form, _, adapted = fitting
+            if form.translation is not None or adapted.changes:
+                notes = adaptation_of(form, adapted)
+                candidate = replace(candidate, adaptation=notes)
+            shown[offer.key] = candidate
+        found = self._decide(exchange, view, lambda: 0.0)
+        return replace(
+            found,
+            candidates=tuple(
+                replace(c, dialect=made.dialect, adaptation=made.adaptation)
+                if (made := shown.get(c.offer.key))
+                else c
+                for c in found.candidates
+            ),
+        )
+
     async def failed(self, exchange: Exchange, failure: Failure) -> None:
         """An attempt failed before the client saw a byte: another one, or the last word."""
         await note_proxy(self.runtime, failure)
-        if failure.status is not None and len(exchange.body.raw) > INLINE_BYTES:
-            await asyncio.to_thread(exchange.values)  # for what the refusal may teach
+        form = exchange.attempt.form if exchange.attempt is not None else exchange.form
+        if failure.status is not None and len(form.body.raw) > INLINE_BYTES:
+            await asyncio.to_thread(form.values)  # for what the refusal may teach
         if failure.stale:
             self.setbacks.stale(exchange)
             await self._next(exchange)
@@ -98,7 +134,7 @@ class Forwarder:
             out_of_tries = len(exchange.tried) >= routing.max_attempts
             if out_of_tries or loop.time() >= exchange.deadline:
                 break
-            if await self._adapted_aside(exchange, decision):
+            if await self._written_aside(exchange, decision):
                 continue  # it took a while: how do things stand now?
             unfit = len(exchange.unfit)
             taken = self._reserve(exchange, decision, view)
@@ -112,17 +148,26 @@ class Forwarder:
                 return
         self.setbacks.respond_exhausted(exchange, decision, now)
 
-    async def _adapted_aside(self, exchange: Exchange, decision: Decision) -> bool:
-        """A large body was adapted to whoever comes next, on a thread."""
+    async def _written_aside(self, exchange: Exchange, decision: Decision) -> bool:
+        """A large body was translated for, or adapted to, whoever comes next, on a thread."""
         candidate = exchange.repeat or next(iter(decision.ready), None)
         if candidate is None:
             return False
         offer = candidate.offer
         upstream = exchange.catalog.upstreams[offer.provider, offer.account]
-        quirks = known_quirks(self.runtime, exchange, upstream, offer)
-        if not is_late(exchange, offer, quirks):
+        runtime = self.runtime
+        if translating.is_late(runtime, exchange, upstream, candidate):
+            await asyncio.to_thread(
+                translating.form_of, runtime, exchange, upstream, candidate
+            )
+            return True
+        form = translating.form_of(runtime, exchange, upstream, candidate)
+        if isinstance(form, str):
             return False
-        await adapt_aside(self.runtime, exchange, upstream, offer, quirks)
+        quirks = known_quirks(runtime, exchange, form.dialect.name, upstream, offer)
+        if not is_late(exchange, form, offer, quirks):
+            return False
+        await adapt_aside(runtime, exchange, form, upstream, offer, quirks)
         return True
 
     def _view(self, exchange: Exchange, now: float) -> RoutingView:
@@ -135,14 +180,19 @@ class Forwarder:
                 view.warm, view.warm_share = warm.offer, warm.cache_hit_ratio
         return view
 
-    def _decide(self, exchange: Exchange, view: RoutingView) -> Decision:
+    def _decide(
+        self,
+        exchange: Exchange,
+        view: RoutingView,
+        tie_break: Callable[[], float] | None = None,
+    ) -> Decision:
         return decide(
             exchange.call,
             exchange.ranks,
             view,
             affinity=view.warm,
-            tie_break=self.tie_break,
-            exclude=frozenset(exchange.exclude),
+            tie_break=tie_break or self.tie_break,
+            exclude=exchange.exclude,
             unfit=exchange.unfit,
             min_context_window=exchange.larger_than,
         )
@@ -160,13 +210,14 @@ class Forwarder:
         for candidate in ready:
             offer = candidate.offer
             upstream = exchange.catalog.upstreams[offer.provider, offer.account]
-            quirks = known_quirks(runtime, exchange, upstream, offer)
-            adapted = adapt(runtime, exchange, upstream, offer, quirks)
-            if adapted.unfit:
-                exchange.unfit[offer.key] = adapted.unfit
+            fitting = self._fitting(exchange, upstream, candidate, view)
+            if isinstance(fitting, str):
+                exchange.unfit[offer.key] = fitting
                 continue
+            candidate, form, quirks, adapted = fitting
             n = exchange.record.attempts + 1
-            need = view.need(offer, exchange.call.ask)
+            ask = exchange.call.ask if form is exchange.form else form.body.ask
+            need = view.need(offer, ask)
             reserved = runtime.limiter.reserve(
                 exchange.catalog.limits_for(offer, exchange.call.known_client),
                 need,
@@ -195,6 +246,7 @@ class Forwarder:
             )
             return Attempt(
                 candidate,
+                form,
                 upstream,
                 record,
                 reserved,
@@ -205,6 +257,40 @@ class Forwarder:
             )
         return None
 
+    def _fitting(
+        self,
+        exchange: Exchange,
+        upstream: Upstream,
+        candidate: Candidate,
+        view: RoutingView,
+    ) -> tuple[Candidate, RequestForm, Quirks, Adapted] | str:
+        """What a candidate is sent: in the dialect of the decision, or in another one that
+        it speaks where that cannot hold the request; else why none can."""
+        runtime, offer = self.runtime, candidate.offer
+        dialect, why = candidate.dialect or exchange.dialect.name, ""
+        others: list[Dialect] | None = None
+        while True:
+            form = translating.form_of(runtime, exchange, upstream, candidate)
+            if isinstance(form, str):
+                why = why or form
+            else:
+                quirks = known_quirks(runtime, exchange, dialect, upstream, offer)
+                adapted = adapt(runtime, exchange, form, upstream, offer, quirks)
+                if not adapted.unfit:
+                    return candidate, form, quirks, adapted
+                why = why or CANNOT_TAKE + adapted.unfit
+            if others is None:
+                others = [
+                    other
+                    for other in translating.other_ways(exchange, offer, dialect)
+                    if view.unavailable(offer, other) is None
+                ]
+            if not others:
+                return why
+            dialect = others.pop(0)
+            native = dialect == exchange.dialect.name
+            candidate = replace(candidate, dialect=None if native else dialect)
+
     async def _prepare(self, exchange: Exchange, attempt: Attempt) -> bool:
         """Fetch a credential, write the reservation down, rewrite the flow."""
         runtime = self.runtime
@@ -212,11 +298,13 @@ class Forwarder:
         record = exchange.record
         record.reserved_tokens = attempt.record.tokens
         record.reserved_cost = attempt.record.cost
-        record.adapted = ""
+        record.adapted, record.translated = "", ""
         if attempt.adapted is not UNCHANGED:
             record.adapted = ", ".join(attempt.adapted.parts)
-            if record.adapted and exchange.decision is not None:
-                exchange.decision = decision_with(exchange.decision, attempt)
+        if (translation := attempt.form.translation) is not None:
+            record.translated = translation.pair
+        if (record.adapted or record.translated) and exchange.decision is not None:
+            exchange.decision = decision_with(exchange.decision, attempt)
         credential = None
         if attempt.upstream.needs_credential:
             try:
@@ -229,12 +317,12 @@ class Forwarder:
                 return not self.setbacks.judge(exchange, failed)
             attempt.fetched_key = credential.token.get_secret_value()
         offer = attempt.candidate.offer
-        ask = exchange.call.ask
+        ask = exchange.call.ask if translation is None else attempt.form.body.ask
         out = build(
             attempt.upstream,
             offer,
-            exchange.dialect,
-            exchange.body,
+            attempt.form.dialect,
+            attempt.form.body,
             client_headers=exchange.headers,
             streamed=ask.stream,
             include_usage=attempt.quirks is NO_QUIRKS
@@ -243,7 +331,7 @@ class Forwarder:
             credential=credential,
             request_id=exchange.call.id,
             below=exchange.subpath,
-            query=exchange.query,
+            query=exchange.query if translation is None else "",
             intercepted=exchange.original is not None,
             drop=attempt.candidate.drops,
             max_tokens=self._most_output(attempt.candidate, ask),
@@ -263,7 +351,8 @@ class Forwarder:
         """Its rows, with what is reserved."""
         store = self.runtime.store
         if exchange.recorded:
-            if exchange.record.adapted and exchange.decision is not None:
+            record = exchange.record
+            if (record.adapted or record.translated) and exchange.decision is not None:
                 store.decision(exchange.record, exchange.decision)
             return store.attempt(attempt.record)
         exchange.recorded = True
@@ -274,7 +363,7 @@ class Forwarder:
         attempt.started = loop.time()
         routing = exchange.catalog.config.routing
         judge = ResponseClassifier(
-            exchange.dialect,
+            attempt.form.dialect,
             exchange.call.ask.stream,
             loop.time,
             below=bool(exchange.subpath),

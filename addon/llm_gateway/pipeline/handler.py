@@ -10,13 +10,14 @@ served (forwarding.py), what the management routes answer (admin/routes.py).
 
 import asyncio
 import logging
-from collections.abc import Awaitable, MutableMapping
+from collections.abc import Awaitable, Mapping, MutableMapping
 from dataclasses import replace
 
 from mitmproxy import http
 
 from llm_gateway import ids
 from llm_gateway.admin.guard import Allowed
+from llm_gateway.admin.json_responses import AdminRequest
 from llm_gateway.admin.routes import AdminRoutes
 from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import Identity
@@ -28,8 +29,9 @@ from llm_gateway.dialects import (
     match,
     match_stored,
     match_subpath,
+    written,
 )
-from llm_gateway.domain import Policy
+from llm_gateway.domain import Decision, Policy
 from llm_gateway.pipeline import exchange as calls
 from llm_gateway.pipeline.access_control import (
     ASK_FOR_KEY,
@@ -42,6 +44,7 @@ from llm_gateway.pipeline.forwarding import Forwarder, note_proxy, restore_reque
 from llm_gateway.pipeline.free_passage import billable
 from llm_gateway.pipeline.ingress import (
     BODY_BYTES,
+    INLINE_BYTES,
     SMALL_BODY,
     BadBody,
     Ingress,
@@ -106,6 +109,7 @@ class RequestHandler:
         self.settling = settling
         self.passing = passing
         self.stored = stored
+        management.judge = self.judge
 
     # -- heads -----------------------------------------------------------------
 
@@ -321,16 +325,22 @@ class RequestHandler:
             )
             return
         catalog = self.runtime.catalog
-        ranks = tuple(
-            tuple(o for o in rank if dialect.name in o.dialects)
-            for rank in catalog.names.match_tiers(body.ask.model)
-        )
+        translate = not below and calls.translates(self.runtime, request)
+        ranks = catalog.names.able(body.ask.model, dialect.name, translate=translate)
         if not dialect.interchangeable:
             ranks = same_embedding_model(ranks)
-        if not any(ranks):
-            self._unknown_model(flow, way, body, identity)
+        if (earlier := _continued(body)) and any(ranks):
+            bound = await self.stored.ranks(dialect, earlier, identity, ranks)
+            if isinstance(bound, str):
+                self._refuse(flow, dialect, 400, "account_gone", bound)
+                return
+            ranks = bound
+        if not any(ranks) and not (below and self._counts_here(body)):
+            self._unknown_model(flow, way, body, identity, translate=translate)
             return
-        exchange = calls.new_exchange(self.runtime, flow, way, body, identity, ranks)
+        exchange = calls.new_exchange(
+            self.runtime, flow, way, body, identity, ranks, translate=translate
+        )
         if below:
             # Counting tokens is a request that takes none, and costs nothing.
             ask = replace(body.ask, input_estimate=0, max_tokens=0)
@@ -341,6 +351,44 @@ class RequestHandler:
         if exchange.passthrough:
             self._pass_instead(exchange)
 
+    def _counts_here(self, body: RequestBody) -> bool:
+        """Its tokens may be estimated: the model is here, if only for translation."""
+        dialect, names = body.dialect, self.runtime.catalog.names
+        if dialect.count_answer is None:
+            return False
+        return any(names.able(body.ask.model, dialect.name))
+
+    async def judge(
+        self, asked: AdminRequest, dialect: DialectSpec, values: Mapping[str, object]
+    ) -> Decision | RequestError | None:
+        """`POST /route`: the decision about a request that nobody sends."""
+        flow = asked.flow
+        assert flow is not None
+        try:
+            body = await understood(dialect, written(values), "")
+        except BadBody as e:
+            return RequestError(e.status, "invalid_request", str(e))
+        if isinstance(body, RequestError):
+            return body
+        translate = calls.translates(self.runtime, flow.request)
+        names = self.runtime.catalog.names
+        ranks = names.able(body.ask.model, dialect.name, translate=translate)
+        if not any(ranks):
+            return None
+        identity = self.admission.identity(flow, Ingress.BASE_URL)
+        exchange = calls.new_exchange(
+            self.runtime,
+            flow,
+            Ingress.BASE_URL,
+            body,
+            identity,
+            ranks,
+            translate=translate,
+        )
+        if len(body.raw) <= INLINE_BYTES:
+            return self.serving.judge(exchange)
+        return await asyncio.to_thread(self.serving.judge, exchange)
+
     def _lets_pass(self, flow: http.HTTPFlow, way: Ingress, identity: Identity) -> bool:
         """An intercepted request that we cannot serve or read: may its own host?"""
         if self.runtime.catalog.config.intercept.passthrough == "free":
@@ -350,7 +398,13 @@ class RequestHandler:
         return way is not Ingress.BASE_URL and calls.passes_unserved(routing, policy)
 
     def _unknown_model(
-        self, flow: http.HTTPFlow, way: Ingress, body: RequestBody, identity: Identity
+        self,
+        flow: http.HTTPFlow,
+        way: Ingress,
+        body: RequestBody,
+        identity: Identity,
+        *,
+        translate: bool,
     ) -> None:
         """Nobody has it, or not in this dialect: the app's own host answers, or we refuse."""
         dialect, name = body.dialect, body.ask.model
@@ -366,7 +420,9 @@ class RequestHandler:
         if is_here:
             having = [offer for rank in names.match_tiers(name) for offer in rank]
             status, code = 400, "unsupported_dialect"
-            message = nobody_takes(dialect.name, name, having, offers)
+            message = nobody_takes(
+                dialect.name, name, having, offers, translate=translate
+            )
         else:
             status, code = 404, "model_not_found"
             message = f"The model {name!r} does not exist here."
@@ -486,6 +542,15 @@ class RequestHandler:
             LocalResponse(answer.status, answer.body, headers=(*answer.headers, *ours)),
         )
         make_readable(flow, self.admission.cors_origin_for(flow))
+
+
+def _continued(body: RequestBody) -> str:
+    """The id of the kept answer that a request goes on from; "" for none."""
+    stored = body.dialect.stored
+    if stored is None or not any(m.key == stored.continued for m in body.members):
+        return ""
+    named = body.values().get(stored.continued)
+    return named if isinstance(named, str) else ""
 
 
 def internal_error(flow: http.HTTPFlow) -> None:

@@ -4,13 +4,15 @@ Calls, thoughts and signatures of every answer that goes through are remembered 
 asked, whatever the provider, before the client can send the next request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from mitmproxy import http
 
 from llm_gateway.adaptation.adapted import AnswerNames
 from llm_gateway.adaptation.kept_state import CallKey, asker_of, fingerprint
 from llm_gateway.app.state import AppState
+from llm_gateway.dialects import RequestBody
 from llm_gateway.dialects.answer_observer import (
     Answered,
     Issued,
@@ -27,7 +29,7 @@ def observer(
     runtime: AppState, exchange: Exchange, attempt: Attempt
 ) -> StreamObserver | None:
     """For the meter of a stream; None where the dialect has none."""
-    observe, restore = exchange.dialect.observe, attempt.adapted.restore
+    observe, restore = attempt.form.dialect.observe, attempt.adapted.restore
     if exchange.subpath or (observe is None and restore is None):
         return None
     found = (
@@ -62,7 +64,7 @@ def read_whole(
     restore = attempt.adapted.restore
     if restore is not None and body and not exchange.subpath:
         body = _restored(restore(), body)
-    read_plain = exchange.dialect.read_plain
+    read_plain = attempt.form.dialect.read_plain
     if read_plain is None or exchange.subpath or not body:
         return body
     asked = _answered(runtime, exchange, attempt)
@@ -88,8 +90,8 @@ def _answered(runtime: AppState, exchange: Exchange, attempt: Attempt) -> Answer
         _keep(runtime, exchange, attempt, what)
 
     def history() -> bytes:
-        body = exchange.body
-        where = exchange.dialect.history_member
+        body = attempt.form.body
+        where = body.dialect.history_member
         return b"".join(
             body.raw[m.start : m.end] for m in body.members if m.key == where
         )
@@ -110,16 +112,25 @@ def _keep(
             maker,
             what.calls,
             conversation=call.ask.opening,
-            earlier=_earlier(exchange),
+            earlier=_earlier(attempt.form.body),
         )
 
 
-def _earlier(exchange: Exchange) -> Callable[[CallKey], int]:
+def item_keeper(
+    runtime: AppState, exchange: Exchange
+) -> Callable[[str, Mapping[str, object]], None]:
+    """Remembers items of translated answers for who asks."""
+    call = exchange.call
+    remember = runtime.kept.items.remember
+    return partial(remember, asker_of(call.known_client, call.client))
+
+
+def _earlier(body: RequestBody) -> Callable[[CallKey], int]:
     """How often a call stands in the history that was answered; reads it when asked."""
-    read = exchange.dialect.history_calls
+    read = body.dialect.history_calls
 
     def count(call: CallKey) -> int:
-        values = parsed(exchange.body.raw)
+        values = parsed(body.raw)
         if read is None or values is None:
             return 0
         which = call.id, fingerprint(call.name, call.arguments)

@@ -14,6 +14,7 @@ from llm_gateway.app.state import AppState
 from llm_gateway.domain import Offer
 from llm_gateway.pipeline.adapting import talk_of
 from llm_gateway.pipeline.exchange import Exchange
+from llm_gateway.pipeline.request_form import RequestForm
 from llm_gateway.providers.upstream import Upstream
 from llm_gateway.providers.upstream_request import address_of
 
@@ -21,6 +22,7 @@ from llm_gateway.providers.upstream_request import address_of
 def remember(
     runtime: AppState,
     exchange: Exchange,
+    form: RequestForm,
     upstream: Upstream,
     offer: Offer,
     lesson: Lesson,
@@ -29,7 +31,7 @@ def remember(
     """The quirks that are new. `words`: the refusal, masked."""
     now = runtime.clock()
     words = _short(words)
-    dialect, talk = exchange.dialect.name, talk_of(exchange, offer)
+    dialect, talk = form.dialect.name, talk_of(exchange, form.dialect.name, offer)
     own = tuple(
         quirk
         for quirk in lesson.quirks
@@ -66,13 +68,18 @@ def remember(
 
 
 def take_back(
-    runtime: AppState, exchange: Exchange, offer: Offer, quirks: Iterable[Quirk]
+    runtime: AppState,
+    exchange: Exchange,
+    form: RequestForm,
+    offer: Offer,
+    quirks: Iterable[Quirk],
 ) -> None:
     quirks = tuple(quirks)
     for quirk in quirks:
         if quirk.is_of_conversation:
-            runtime.conversation_quirks.forget(talk_of(exchange, offer), quirk)
-    place = offer.provider, offer.model, exchange.dialect.name
+            talk = talk_of(exchange, form.dialect.name, offer)
+            runtime.conversation_quirks.forget(talk, quirk)
+    place = offer.provider, offer.model, form.dialect.name
     gone = runtime.quirks.take_back(place, quirks)
     if gone:
         said = ", ".join(sentence(lesson.quirk) for lesson in gone)

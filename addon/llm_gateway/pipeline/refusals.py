@@ -19,6 +19,7 @@ from llm_gateway.domain import Charge, Offer
 from llm_gateway.pipeline import lessons
 from llm_gateway.pipeline.adapting import adapt, known_quirks, sent_values
 from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.request_form import RequestForm
 from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.routing.failure_policy import (
     FailedAttempt,
@@ -28,6 +29,7 @@ from llm_gateway.routing.failure_policy import (
     may_refuse_history,
     may_teach,
 )
+from llm_gateway.routing.selection import CANNOT_TAKE
 
 MOST_RESENDS = 3
 """For one candidate and request. What one more refusal teaches is kept for the next."""
@@ -65,43 +67,45 @@ class Refusals:
         What comes of it, None: nothing; and whether there was a lesson that may help,
         the next request at least.
         """
-        offer, dialect = attempt.candidate.offer, exchange.dialect
+        offer, form = attempt.candidate.offer, attempt.form
         assert failed.error is not None
         lesson = learn(
-            dialect.name,
+            form.dialect.name,
             failed.status or 0,
             failed.error,
-            sent_values(exchange, attempt),
+            sent_values(attempt),
             attempt.quirks,
         )
         if lesson is None:
             return None, False
-        if _repeats_the_request(exchange, lesson) or self._takes_the_model(
-            exchange, offer, lesson
+        if _repeats_the_request(form, lesson) or self._takes_the_model(
+            exchange, form, offer, lesson
         ):
             return None, False
         words = mask_of(exchange.catalog).text(words_of_body(failed.body))
         new = lessons.remember(
-            self.runtime, exchange, attempt.upstream, offer, lesson, words
+            self.runtime, exchange, form, attempt.upstream, offer, lesson, words
         )
         # Another request may have been taught the same while this one was on its way.
-        quirks = known_quirks(self.runtime, exchange, attempt.upstream, offer)
-        again = adapt(self.runtime, exchange, attempt.upstream, offer, quirks)
+        quirks = known_quirks(
+            self.runtime, exchange, form.dialect.name, attempt.upstream, offer
+        )
+        again = adapt(self.runtime, exchange, form, attempt.upstream, offer, quirks)
         if again.unfit:
-            exchange.unfit[offer.key] = again.unfit
+            exchange.unfit[offer.key] = CANNOT_TAKE + again.unfit
             exchange.refused_unfit = failed
             return NextStep.NEXT_CANDIDATE, True
         taught = exchange.resends.setdefault(offer.key, [])
         if len(taught) >= MOST_RESENDS:
             return None, True
         if again == attempt.adapted and not _changes_more(lesson, quirks):
-            lessons.take_back(self.runtime, exchange, offer, new)
+            lessons.take_back(self.runtime, exchange, form, offer, new)
             return None, False
         taught.append((lesson.quirks, new))
         return NextStep.RETRY_WITH_QUIRK, True
 
     def _takes_the_model(
-        self, exchange: Exchange, offer: Offer, lesson: Lesson
+        self, exchange: Exchange, form: RequestForm, offer: Offer, lesson: Lesson
     ) -> bool:
         """It would keep the model from everybody, on the word of one request, while others
         are served with it."""
@@ -109,7 +113,7 @@ class Refusals:
             return False
         runtime, asker = self.runtime, exchange.call.client
         return bool(asker) and runtime.health.is_told_alone(
-            offer.key, exchange.dialect.name, asker, runtime.clock()
+            offer.key, form.dialect.name, asker, runtime.clock()
         )
 
     def resend(
@@ -120,7 +124,7 @@ class Refusals:
         runtime = self.runtime
         offer = attempt.candidate.offer
         runtime.health.release_probe(offer.key)
-        runtime.health.answered(offer.key, exchange.dialect.name)
+        runtime.health.answered(offer.key, attempt.form.dialect.name)
         runtime.limiter.settle(attempt.reservation, Charge(requests=1), now)
         record = attempt.record
         record.tokens = record.cost = 0
@@ -145,13 +149,20 @@ class Refusals:
         What was learned on the way here has not helped, and is taken back; but not where
         the client's mistake has nothing to do with it, or another lesson came.
         """
-        members = [m.key for m in exchange.body.members]
-        if failed.error is not None and names_own_parameter(failed.error, members):
+        members = [m.key for m in attempt.form.body.members]
+        translated = attempt.form.translation is not None
+        if (
+            failed.error is not None
+            and names_own_parameter(failed.error, members)
+            and not translated
+        ):
             return judged
         offer = attempt.candidate.offer
         for _, new in () if helped else exchange.resends.get(offer.key, ()):
-            lessons.take_back(self.runtime, exchange, offer, new)
-        if exchange.refused_history is not None or not has_history(exchange.values()):
+            lessons.take_back(self.runtime, exchange, attempt.form, offer, new)
+        if exchange.refused_history is not None or not (
+            translated or has_history(attempt.form.values())
+        ):
             return judged
         return replace(judged, next=NextStep.ANOTHER_MAKER)
 
@@ -168,7 +179,7 @@ def same_maker(exchange: Exchange, attempt: Attempt) -> set[tuple[str, str, str]
     return found
 
 
-def _repeats_the_request(exchange: Exchange, lesson: Lesson) -> bool:
+def _repeats_the_request(form: RequestForm, lesson: Lesson) -> bool:
     """The words are the request's own, quoted by the provider (`got "this model does not
     support tools"`): they are nobody's word about the model. A lesson after which other
     requests say as much as before is taken anyway: conversations about such refusals, and
@@ -177,7 +188,7 @@ def _repeats_the_request(exchange: Exchange, lesson: Lesson) -> bool:
     words = lesson.words.lower().strip(" \n\t\"'`.,:;()[]")
     if len(words) < SHORTEST_QUOTE or all(map(_loses_nothing, lesson.quirks)):
         return False
-    return exchange.body.says(words)
+    return form.body.says(words)
 
 
 def _loses_nothing(quirk: Quirk) -> bool:

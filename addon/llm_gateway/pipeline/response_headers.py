@@ -76,6 +76,8 @@ def common_headers(exchange: "Exchange") -> tuple[tuple[str, str], ...]:
         found.append(("x-gateway-model", header_text(blamed.model)))
     if record.adapted:
         found.append(("x-gateway-adapted", adapted_text(record.adapted)))
+    if record.translated:
+        found.append(("x-gateway-translated", record.translated))
     if exchange.closes:
         # The request that said so is rewritten by now: mitmproxy goes by the answer.
         found.append(("connection", "close"))

@@ -29,7 +29,7 @@ from llm_gateway.domain import (
 from llm_gateway.ledger.bound_answers import BoundAnswer
 from llm_gateway.limits.headers import read_headers
 from llm_gateway.limits.limiter import scopes_of
-from llm_gateway.pipeline import issued
+from llm_gateway.pipeline import issued, translated_answers
 from llm_gateway.pipeline.access_log import log_line
 from llm_gateway.pipeline.adapting import decision_with
 from llm_gateway.pipeline.exchange import Attempt, Exchange
@@ -38,6 +38,7 @@ from llm_gateway.routing.state import name_key
 from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.content_coding import BadCoding, Decoder, decoded, decoder
 from llm_gateway.streaming.stream_meter import StreamMeter
+from llm_gateway.translation.translator import AnswerTranslator
 from llm_gateway.transport.attempt_policy import plan_of
 
 
@@ -58,13 +59,18 @@ class Settlement:
         self.observe_limits(exchange, attempt, response.headers)
         peek = attempt.judge.peek if attempt.judge is not None else None
         kind = response.headers.get("content-type", "").lower()
+        translation = attempt.form.translation
+        if translation is not None:
+            attempt.translator = translation.answer(
+                self.runtime.clock(), issued.item_keeper(self.runtime, exchange)
+            )
         streamed = "event-stream" in kind if peek is None else peek.is_stream
         coding = response.headers.get("content-encoding", "")
         response.headers = passed_headers(
             response.headers,
             common_headers(exchange),
             attempt.upstream.type_info.support_ids,
-            (mask := mask_of(exchange.catalog, attempt.fetched_key)),
+            mask_of(exchange.catalog, attempt.fetched_key),
         )
         exchange.record.status = response.status_code
         plain = not streamed
@@ -77,20 +83,20 @@ class Settlement:
             if attempt.judge is not None:
                 attempt.judge.peek = None
             plain = True  # nobody here can read it
+        if attempt.translator is not None:
+            self._translates(exchange, attempt, response, undone, streamed=streamed)
+            return
         if plain:
             self._streams_by(exchange, attempt, response, undone)
             return
         if "event-stream" not in kind:
             response.headers["content-type"] = "text/event-stream"
         renames = exchange.catalog.config.routing.answer_model == "requested"
-        meter = exchange.meter = StreamMeter(
-            exchange.dialect,
+        meter = self._stream_meter(
+            exchange,
+            attempt,
             strip_usage=attempt.strip_usage and undone is None,
-            reasoning_excluded=attempt.upstream.type_info.reasoning_excluded,
-            bills=attempt.upstream.type_info.bills,
             rename_model=exchange.call.ask.model if renames else None,
-            mask=mask.data,
-            observer=issued.observer(self.runtime, exchange, attempt),
         )
         # Events may be taken out or put in: the length is not the provider's.
         response.headers.pop("content-length", None)
@@ -106,6 +112,59 @@ class Settlement:
             attempt.mended = set()  # it reaches the client as it is compressed
             if (plan := plan_of(exchange.flow)) is not None:
                 plan.truncation_tail = None  # plain words cannot follow compressed ones
+
+    def _stream_meter(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        *,
+        strip_usage: bool = False,
+        rename_model: str | None = None,
+    ) -> StreamMeter:
+        meter = exchange.meter = StreamMeter(
+            attempt.form.dialect,
+            strip_usage=strip_usage,
+            reasoning_excluded=attempt.upstream.type_info.reasoning_excluded,
+            bills=attempt.upstream.type_info.bills,
+            rename_model=rename_model,
+            mask=mask_of(exchange.catalog, attempt.fetched_key).data,
+            observer=issued.observer(self.runtime, exchange, attempt),
+        )
+        return meter
+
+    def _translates(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        response: http.Response,
+        undone: Decoder | None,
+        *,
+        streamed: bool,
+    ) -> None:
+        """An answer that goes by while it is translated."""
+        translator = attempt.translator
+        peek = attempt.judge.peek if attempt.judge is not None else None
+        assert translator is not None
+        translated_answers.set_form(response, streamed=exchange.call.ask.stream)
+        if peek is None:
+            response.stream = translated_answers.unreadable(response, translator)
+            exchange.record.status = response.status_code
+            return
+        if streamed:
+            through = translated_answers.translated(
+                self._stream_meter(exchange, attempt),
+                translator,
+                lambda: self._cut(exchange),
+            )
+        else:
+            peek.let_go()
+            meter = exchange.meter = AnswerMeter(
+                attempt.form.dialect,
+                reasoning_excluded=attempt.upstream.type_info.reasoning_excluded,
+                bills=attempt.upstream.type_info.bills,
+            )
+            through = translated_answers.collected(meter, translator)
+        response.stream = through if undone is None else undoing(undone, through)
 
     def _streams_by(
         self,
@@ -124,7 +183,7 @@ class Settlement:
             return
         attempt.judge.peek.let_go()
         meter = exchange.meter = AnswerMeter(
-            exchange.dialect,
+            attempt.form.dialect,
             reasoning_excluded=attempt.upstream.type_info.reasoning_excluded,
             bills=attempt.upstream.type_info.bills,
         )
@@ -134,23 +193,32 @@ class Settlement:
 
     def truncation_event(self, exchange: Exchange, message: str) -> bytes:
         """The stream died after content went out: what the client is told."""
-        meter = exchange.meter
+        meter, how = exchange.meter, exchange.truncated_by or message
+        translator = exchange.attempt.translator if exchange.attempt else None
         if meter is None:
-            return _cut_short(exchange.dialect, exchange.truncated_by or message)
+            return _cut_short(exchange.dialect, how)
+        if translator is not None:
+            return translated_answers.broken_off(meter, translator, _ended_early(how))
         rest = meter.finish()
         if meter.ended:
             return rest
-        how = exchange.truncated_by or message
         return rest + meter.separator + _cut_short(exchange.dialect, how)
 
     def _tail(self, exchange: Exchange) -> bytes:
         """The stream came to a clean end: what it left unsaid is said."""
         meter = exchange.meter
         assert meter is not None
-        exchange.truncated_by = meter.end_error
-        if exchange.truncated_by != "ended early":
+        if not self._cut(exchange):
             return b""
         return meter.separator + _cut_short(exchange.dialect, exchange.truncated_by)
+
+    def _cut(self, exchange: Exchange) -> str:
+        """The stream is over: what is said of an end that came too early, or nothing."""
+        meter = exchange.meter
+        assert meter is not None
+        exchange.truncated_by = meter.end_error
+        early = exchange.truncated_by == "ended early"
+        return _ended_early(exchange.truncated_by) if early else ""
 
     def observe_limits(
         self, exchange: Exchange, attempt: Attempt, headers: http.Headers | None
@@ -238,13 +306,18 @@ class Settlement:
         elif isinstance(exchange.meter, AnswerMeter) and outcome == "ok":
             issued.read_whole(self.runtime, exchange, attempt, exchange.meter.whole())
             attempt.mended = set()  # it has reached the client as it came
+        translator = attempt.translator
+        if translator is not None and translator.failed_with and outcome == "ok":
+            # The provider's answer is whole; what became of it for the client is not.
+            record.outcome, record.error = "error", "translation_failed"
         if attempt.mended and exchange.decision is not None:
             exchange.decision = decision_with(exchange.decision, attempt)
             runtime.store.decision(record, exchange.decision)
         self._attempt_over(exchange, outcome)
         self.close(exchange, attempt.record)
         peek = attempt.judge.peek if attempt.judge is not None else None
-        if peek is not None and (name := peek.stored_id) is not None:
+        name = peek.stored_id if peek is not None else None
+        if name is not None and attempt.form.translation is None:
             zero_cost = attempt.candidate.zero_cost
             runtime.store.bind(record, name, zero_cost=zero_cost)
 
@@ -265,13 +338,13 @@ class Settlement:
     ) -> None:
         runtime = self.runtime
         offer = attempt.candidate.offer
-        ask = exchange.call.ask
+        ask, dialect = exchange.call.ask, attempt.form.dialect.name
         if attempt.adapted.changes:
-            place = offer.provider, offer.model, ask.dialect
+            place = offer.provider, offer.model, dialect
             if runtime.quirks.used(place, attempt.adapted):
                 runtime.quirks_dirty = True
         if runtime.health.record_success(
-            offer.key, now, asker=exchange.call.client, dialect=ask.dialect
+            offer.key, now, asker=exchange.call.client, dialect=dialect
         ):
             runtime.event("circuit", offer.label, "works again")
         if found.source == "reported":
@@ -299,7 +372,7 @@ class Settlement:
         peek = attempt.judge.peek if attempt.judge is not None else None
         if peek is not None and peek.answer is not None:
             return usage.usage_of(
-                exchange.dialect,
+                attempt.form.dialect,
                 peek.answer,
                 reasoning_excluded=row.reasoning_excluded,
                 bills=row.bills,
@@ -312,7 +385,7 @@ class Settlement:
         except BadCoding:
             return Usage()
         return usage.read_answer(
-            exchange.dialect,
+            attempt.form.dialect,
             body,
             reasoning_excluded=row.reasoning_excluded,
             bills=row.bills,
@@ -416,12 +489,32 @@ class Settlement:
         response = exchange.flow.response
         assert response is not None
         issued.mend(self.runtime, exchange, attempt, response)
-        if exchange.catalog.config.routing.answer_model == "requested":
+        if attempt.translator is not None:
+            self._translate(exchange, attempt.translator, response)
+        elif exchange.catalog.config.routing.answer_model == "requested":
             self._rename(exchange, response)
         cost = exchange.record.cost
         if cost is not None:
             said = (b"x-gateway-cost", b"%.9f" % (cost / 1e9))
             response.headers.fields = (*response.headers.fields, said)
+
+    def _translate(
+        self,
+        exchange: Exchange,
+        translator: AnswerTranslator,
+        response: http.Response,
+    ) -> None:
+        """A plain answer that is held, in the client's dialect; a stream of it where the
+        client asked for one."""
+        coding = response.headers.get("content-encoding", "")
+        try:
+            body = decoded(response.raw_content or b"", coding)
+        except BadCoding:
+            body = b""
+        translated_answers.set_form(response, streamed=exchange.call.ask.stream)
+        response.content = translator.plain(body)
+        if translator.failed_with is not None:
+            response.status_code = exchange.record.status = 502
 
     def _rename(self, exchange: Exchange, response: http.Response) -> None:
         """The model as the client named it; what was compressed is so no more."""
@@ -498,8 +591,11 @@ class Settlement:
 
 
 def _cut_short(dialect: DialectSpec, how: str) -> bytes:
-    text = f"The provider's stream ended before its end ({how})."
-    return dialect.stream_error("upstream_truncated", text)
+    return dialect.stream_error(translated_answers.CUT, _ended_early(how))
+
+
+def _ended_early(how: str) -> str:
+    return f"The provider's stream ended before its end ({how})."
 
 
 def metered(

@@ -31,6 +31,7 @@ from llm_gateway.pipeline.response_headers import (
 )
 from llm_gateway.pipeline.settlement import Settlement, metered, overheard
 from llm_gateway.providers.credentials import CredentialError
+from llm_gateway.providers.model_index import Ranks
 from llm_gateway.providers.upstream import Upstream
 from llm_gateway.providers.upstream_request import stored_answer
 from llm_gateway.streaming.answer_meter import AnswerMeter
@@ -98,6 +99,34 @@ class StoredAnswers:
             return None
         mine = identity.known.name if identity.known else None
         return bound if bound.client in (None, mine) else None
+
+    async def ranks(
+        self, dialect: DialectSpec, name: str, identity: Identity, ranks: Ranks
+    ) -> Ranks | str:
+        """Of those that could be asked the ones of the account that keeps the answer
+        `name`, which a request goes on from: nobody else has what was said before. All
+        of them where the id is not known here. A sentence: that account is gone."""
+        bound = await self.find(StoredPath(dialect, name, ""), identity)
+        if bound is None:
+            return ranks
+        place = bound.provider, bound.account
+        able = tuple(
+            tuple(
+                offer
+                for offer in rank
+                if (offer.provider, offer.account) == place
+                and dialect.name in offer.dialects
+            )
+            for rank in ranks
+        )
+        if any(able):
+            return able
+        account = f"#{bound.account}" if bound.account else ""
+        return (
+            f"The answer {name[:80]!r} was made by {bound.provider}{account}, which cannot "
+            "be asked for this model any more. Send the conversation itself, or ask for a "
+            f"model of that provider ({bound.model})."
+        )
 
     async def begin(
         self, flow: http.HTTPFlow, line: StoredPath, identity: Identity, cors: str

@@ -11,12 +11,12 @@ providers that answer something else it cannot be served, which nobody guesses f
 What this file does not know: who is well, what is used up, HTTP.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from llm_gateway.domain import Dialect, Offer
 from llm_gateway.providers.registry import TYPES
 
-from ..dialects import DEFAULT, SPECS
+from ..dialects import DEFAULT, SPECS, translations
 
 
 def by_dialect(offers: Iterable[Offer]) -> dict[Dialect, tuple[str, ...]]:
@@ -29,29 +29,56 @@ def by_dialect(offers: Iterable[Offer]) -> dict[Dialect, tuple[str, ...]]:
     return {dialect: tuple(providers) for dialect, providers in found.items()}
 
 
-def summary(offers: Iterable[Offer]) -> Iterator[tuple[bool, str]]:
+def summary(
+    offers: Iterable[Offer], *, translate: bool = False
+) -> Iterator[tuple[bool, str]]:
     """(somebody answers, `responses: nobody, so no Codex, AI SDK, Agents SDK, n8n`).
 
-    Dialects that nobody speaks and no well-known app needs are left out.
+    Dialects that nobody speaks and no well-known app needs are left out. `translate`:
+    who speaks another one answers, too: `messages: router; translated: gemini`.
     """
-    for dialect, providers in by_dialect(offers).items():
+    spoken = by_dialect(offers)
+    for dialect, providers in spoken.items():
         apps = SPECS[dialect].apps
-        if providers:
-            yield True, f"{dialect}: {', '.join(providers)}"
+        others = _translated(dialect, spoken) if translate else ()
+        if providers or others:
+            said = [", ".join(providers)] if providers else []
+            said += [f"translated: {', '.join(others)}"] if others else []
+            yield True, f"{dialect}: {'; '.join(said)}"
         elif apps:
             yield False, f"{dialect}: nobody, so no {', '.join(apps)}"
 
 
+def _translated(
+    dialect: Dialect, spoken: Mapping[Dialect, Sequence[str]]
+) -> tuple[str, ...]:
+    """Who is asked in another dialect for what is asked in this one."""
+    found = dict.fromkeys(p for d in translations(dialect) for p in spoken[d])
+    return tuple(p for p in found if p not in spoken[dialect])
+
+
 def nobody_takes(
-    dialect: Dialect, model: str, having: Sequence[Offer], offers: Iterable[Offer]
+    dialect: Dialect,
+    model: str,
+    having: Sequence[Offer],
+    offers: Iterable[Offer],
+    *,
+    translate: bool = True,
 ) -> str:
     """The sentences for a model that nobody answers in this dialect.
 
-    `having`: who has the model; `offers`: all that is configured.
+    `having`: who has the model; `offers`: all that is configured; `translate`: false
+    where it might have been translated, and was not allowed.
     """
     said = f"No provider here takes {SPECS[dialect].endpoint} for {model!r}"
     if where := _where(having, dialect):
         said += f" ({where})"
+    able = {d for offer in having if offer.enabled for d in offer.dialects}
+    if not translate and not able.isdisjoint(translations(dialect)):
+        return (
+            f"{said}. They are asked by translation where `routing.translate` is true "
+            "and the request does not forbid it (x-gateway-translate: never)."
+        )
     return f"{said}. {_advice(dialect, having, offers)}"
 
 

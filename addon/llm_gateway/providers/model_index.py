@@ -13,6 +13,7 @@ What this file does not know: limits, health, prices, what routing does with it.
 import re
 from collections.abc import Iterable, Sequence
 
+from llm_gateway.dialects import translations
 from llm_gateway.domain import Dialect, Offer
 
 REMEMBERED = 1_000
@@ -29,6 +30,7 @@ class ModelIndex:
         self._alias: dict[str, list[Offer]] = {}
         self._wild: list[tuple[re.Pattern[str], Offer]] = []
         self._found: dict[str, Ranks] = {}
+        self._able: dict[tuple[str, Dialect, bool], Ranks] = {}
         for offer in offers:
             names = {offer.name}
             names |= {f"{offer.provider}/{n}" for n in (offer.name, offer.model)}
@@ -47,6 +49,21 @@ class ModelIndex:
             if len(self._found) >= REMEMBERED:
                 self._found.clear()
             found = self._found[name] = self._look_up(name)
+        return found
+
+    def able(self, name: str, dialect: Dialect, *, translate: bool = True) -> Ranks:
+        """The same, without those that cannot be asked what a client asks in `dialect`:
+        they do not speak it, nor, with `translate`, one that it is translated to."""
+        asked = name, dialect, translate
+        found = self._able.get(asked)
+        if found is None:
+            if len(self._able) >= REMEMBERED:
+                self._able.clear()
+            spoken = {dialect, *(translations(dialect) if translate else ())}
+            found = self._able[asked] = tuple(
+                tuple(offer for offer in rank if not spoken.isdisjoint(offer.dialects))
+                for rank in self.match_tiers(name)
+            )
         return found
 
     def dialects(self, name: str) -> frozenset[Dialect]:

@@ -82,6 +82,9 @@ class ProviderType:
     config has to give `baseURL`."""
     paths: Mapping[Dialect, str] = field(default_factory=dict)
     """Path after the base for each dialect it speaks."""
+    bases: Mapping[Dialect, str] = field(default_factory=dict)
+    """Dialects that are spoken beside the base URL: what stands in place of its path, on
+    hosts whose base has the path of `base_url` (`/anthropic/v1` for `/v1`)."""
     auth: str = "bearer"
     """`bearer`, `none`, or the header that carries the key."""
     auth_for: Mapping[Dialect, str] = field(default_factory=dict)
@@ -145,6 +148,9 @@ class ProviderType:
     empty_path: str = ""
     """What a `baseURL` without a path gets."""
     variants: tuple[Variant, ...] = ()
+    takes: frozenset[str] = frozenset()
+    """Parts that it takes in a dialect that knows them, and not everybody does:
+    `documents`, `audio`."""
     local: bool = False
     """Runs on the user's own machine: at a loopback address nobody sends a bill."""
     builtin: bool = False

@@ -50,6 +50,8 @@ class Upstream:
     origin: Origin
     paths: Mapping[Dialect, str]
     """Path after the origin's for each dialect; `{model}` stands for the sent name."""
+    bases: Mapping[Dialect, str] = field(default_factory=dict)
+    """Of some dialects: what stands before their path in place of the origin's."""
     query: str = ""
     key: SecretStr | None = None
     """What is sent as it stands. None: nothing, or a `Credential` is fetched first."""
@@ -80,6 +82,11 @@ class Upstream:
         where = f"{origin.host}:{origin.port}{origin.path}"
         row = self.type_info
         return maker_of(row.maker, row.type, where, self.account, model)
+
+    def path(self, dialect: Dialect, origin: Origin | None = None) -> str:
+        """Where a request in `dialect` goes. `origin`: another one than its own."""
+        before = (origin or self.origin).path
+        return self.bases.get(dialect, before) + self.paths[dialect]
 
     def sent_model(self, model: str) -> str:
         return self.deployment or model
@@ -129,7 +136,8 @@ def upstream(
         account,
         row,
         origin,
-        _spoken(provider, paths),
+        _spoken(provider, row, paths, bases := _bases(provider, row, origin)),
+        bases,
         query=filled,
         headers=headers,
         deployment=provider.deployment_name or "",
@@ -227,9 +235,26 @@ def _placeholders(template: str) -> list[str]:
     return [key for _, key, _, _ in Formatter().parse(template) if key]
 
 
-def _spoken(provider: Provider, paths: Mapping[Dialect, str]) -> Mapping[Dialect, str]:
+def _bases(
+    provider: Provider, row: ProviderType, origin: Origin
+) -> Mapping[Dialect, str]:
+    """Those of the row, where the address is laid out as the row's own is."""
+    if not row.bases or origin.path != parse_base_url(row.base_url).path:
+        return {}
     if provider.dialects is None:
-        return paths
+        return row.bases
+    return {d: base for d, base in row.bases.items() if d in provider.dialects}
+
+
+def _spoken(
+    provider: Provider,
+    row: ProviderType,
+    paths: Mapping[Dialect, str],
+    bases: Mapping[Dialect, str],
+) -> Mapping[Dialect, str]:
+    if provider.dialects is None:
+        unknown = row.bases.keys() - bases.keys()
+        return {d: p for d, p in paths.items() if d not in unknown}
     return {d: paths.get(d, SPECS[d].path) for d in provider.dialects}
 
 

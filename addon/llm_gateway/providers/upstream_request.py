@@ -201,7 +201,7 @@ def stored_answer(
     headers[b"accept-encoding"] = b"identity"
     passing = dialect.stored.query if dialect.stored is not None else frozenset()
     sent = _merged(upstream.query, query, passing) if query else upstream.query
-    path = f"{origin.path}{upstream.paths[dialect.name]}/{quote(name, safe='')}{below}"
+    path = f"{upstream.path(dialect.name, origin)}/{quote(name, safe='')}{below}"
     return Outbound(
         origin.scheme,
         origin.host,
@@ -276,7 +276,7 @@ def _path(
     below: str,
     client_query: str,
 ) -> str:
-    path = upstream.paths[dialect.name]
+    path = upstream.path(dialect.name, origin)
     query = upstream.query
     if dialect.actions is not None:
         action = dialect.actions[streamed]
@@ -287,7 +287,7 @@ def _path(
     if client_query and upstream.type_info.forwarded_query:
         query = _merged(query, client_query, upstream.type_info.forwarded_query)
     path = path.replace("{model}", quote(model, safe=""))
-    return f"{origin.path}{path}{below}{'?' if query else ''}{query}"
+    return f"{path}{below}{'?' if query else ''}{query}"
 
 
 def _merged(own: str, client: str, allowed: frozenset[str]) -> str:

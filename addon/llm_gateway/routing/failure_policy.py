@@ -24,7 +24,7 @@ from llm_gateway.routing.health import (
     NOT_SPOKEN,
     OPEN_MOST,
 )
-from llm_gateway.routing.selection import CANNOT_TAKE
+from llm_gateway.routing.selection import CANNOT_CARRY, CANNOT_TAKE
 
 
 class NextStep(Enum):
@@ -76,6 +76,8 @@ class FailedAttempt:
     """Whose it was."""
     adapted: str = ""
     """Parts of the request that were written otherwise for it."""
+    translated: str = ""
+    """The pair of dialects, where it was translated for it."""
 
     @property
     def code(self) -> str:
@@ -294,6 +296,8 @@ _UNTRUSTED = re.compile(r"local issuer|self.?signed|unable to get issuer", re.I)
 
 UNSUPPORTED_DIALECT = "unsupported_dialect"
 """Code of our own 400 where nothing but the API format is in the way."""
+UNSUPPORTED_REQUEST = "unsupported_request"
+"""The same where no candidate can take this very request."""
 
 
 def final_response(
@@ -334,12 +338,13 @@ def final_response(
             f"No provider of {model!r} answers in this API format: {why}. Set the app to"
             " another format, or add a provider that speaks this one.",
         )
-    unfit = [c for c in skipped if c.reason.startswith(CANNOT_TAKE)]
+    unfit = [c for c in skipped if c.reason.startswith((CANNOT_TAKE, CANNOT_CARRY))]
     if unfit and not tried and all(c in unfit or c.state in _OUT for c in skipped):
         return GatewayError(
             400,
-            "unsupported_request",
-            f"No provider of {model!r} can take this request: {why}.",
+            UNSUPPORTED_REQUEST,
+            f"No provider of {model!r} can take this request: {why}. Leave that part out, "
+            "or add a provider of this model that takes it.",
         )
     soonest = min((c.returns_at for c in skipped if c.returns_at), default=None)
     states = {c.state for c in skipped}

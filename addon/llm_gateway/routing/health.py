@@ -57,6 +57,8 @@ class Unavailable:
     """`cooling down`, `failing` or `disabled`."""
     reason: str
     returns_at: float | None
+    of_dialect: bool = False
+    """In this dialect only: it may answer in another."""
 
 
 class _Result(NamedTuple):
@@ -112,13 +114,15 @@ class HealthTracker:
         self._tick(now)
         worst: Unavailable | None = None
         if (until := self._silent.get((offer[0], dialect), 0.0)) > now:
-            worst = Unavailable("disabled", f"{NOT_SPOKEN} {dialect}", until)
+            worst = Unavailable("disabled", f"{NOT_SPOKEN} {dialect}", until, True)
         for key in (*_levels(offer), (*offer, dialect)):
             if rest := self._rests.get(key):
                 if rest.until <= now:
                     del self._rests[key]
                 elif worst is None or (worst.returns_at or 0) < rest.until:
-                    worst = Unavailable(rest.state, rest.reason, rest.until)
+                    worst = Unavailable(
+                        rest.state, rest.reason, rest.until, len(key) == 4
+                    )
             circuit = self._circuits.get(key)
             if circuit is None or not circuit.opened:
                 continue

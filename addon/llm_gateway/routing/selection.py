@@ -8,10 +8,12 @@ What this file does not know: clocks, sockets, the config's text. Limits and hea
 are asked through the small `RoutingState` protocol.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
+from llm_gateway.dialects import translations
 from llm_gateway.domain import (
     Candidate,
     Charge,
@@ -35,6 +37,9 @@ NEAR_LIMIT_HEADROOM = 0.25
 
 CANNOT_TAKE = "cannot take it: "
 """How the reason of a candidate begins that this very request is not for."""
+CANNOT_CARRY = "cannot carry: "
+"""The same where a part of it has no place in the dialect that is spoken there."""
+_FAILED_IN_DIALECT = Unavailable("ready", "failed for this request", None, True)
 _NOBODY: Mapping[tuple[str, str, str], str] = MappingProxyType({})
 
 
@@ -71,7 +76,7 @@ def decide(
     *,
     affinity: tuple[str, str, str] | None = None,
     tie_break: Callable[[], float],
-    exclude: frozenset[tuple[str, str, str]] = frozenset(),
+    exclude: Collection[tuple[str, ...]] = frozenset(),
     unfit: Mapping[tuple[str, str, str], str] = _NOBODY,
     min_context_window: int | None = None,
 ) -> Decision:
@@ -79,8 +84,9 @@ def decide(
 
     `ranks` holds those that have the asked name exactly, then by alias, then by
     wildcard: among offers that cost alike, an exact name beats an alias and an alias
-    beats a wildcard. `exclude` holds offers that failed for this call already, `unfit` those that
-    cannot take it, and why; `min_context_window` asks for a known context window above
+    beats a wildcard. One that does not speak the call's dialect is asked in another, behind
+    those of the same cost that do. `exclude` holds offers that failed for this call already
+    (with a fourth part: in that dialect), `unfit` those that cannot take it, and why; `min_context_window` asks for a known context window above
     that many tokens; `tie_break` breaks ties.
     """
     ready: list[tuple[tuple[float, ...], Candidate]] = []
@@ -88,7 +94,7 @@ def decide(
     for rank, offers in enumerate(ranks):
         for offer in offers:
             if unfit and (why := unfit.get(offer.key)):
-                skipped.append(_skip(offer, CANNOT_TAKE + why, "ready"))
+                skipped.append(_skip(offer, why, "ready"))
                 continue
             found = _weigh(call, offer, standings, exclude, min_context_window)
             if found.verdict is Verdict.SKIPPED:
@@ -127,21 +133,29 @@ def _weigh(
     call: GatewayRequest,
     offer: Offer,
     standings: RoutingState,
-    exclude: frozenset[tuple[str, str, str]],
+    exclude: Collection[tuple[str, ...]],
     larger_than: int | None,
 ) -> Candidate:
     if not offer.enabled:
         reason = offer.disabled_reason or "disabled"
         state = "not configured" if reason.startswith("not configured") else "disabled"
         return _skip(offer, reason, state)
-    ask = call.ask
+    ask, dialect = call.ask, None
+    rest = standings.unavailable(offer, ask.dialect)
+    if rest is not None or exclude or ask.dialect not in offer.dialects:
+        dialect, rest = _dialect_of(call, offer, standings, exclude, rest)
+        if dialect is not None:
+            # Paid extras are looked for in what comes of the translation.
+            ask = replace(ask, dialect=dialect, extras=())
     extras = standings.extras(offer, ask) if ask.extras else NO_EXTRAS
     zero_cost = offer.zero_cost and not extras.fees
     if call.policy is Policy.FREE_ONLY and not zero_cost:
         if offer.zero_cost:
             return _skip(offer, f"asks for a paid extra: {extras.why}", "ready")
         return _skip(offer, "costs money, and the policy is free-only", "ready")
-    if rest := standings.unavailable(offer, call.ask.dialect):
+    if rest is _FAILED_IN_DIALECT:
+        return _skip(offer, rest.reason, rest.state)
+    if rest is not None:
         return _skip(offer, f"{rest.state}: {rest.reason}", rest.state, rest.returns_at)
     limits = standings.limits(offer)
     priced = zero_cost or (
@@ -179,7 +193,32 @@ def _weigh(
         zero_cost=zero_cost,
         drops=extras.redirects if zero_cost else frozenset(),
         max_tokens=lowered,
+        dialect=dialect,
     )
+
+
+def _dialect_of(
+    call: GatewayRequest,
+    offer: Offer,
+    standings: RoutingState,
+    exclude: Collection[tuple[str, ...]],
+    rest: Unavailable | None,
+) -> tuple[Dialect | None, Unavailable | None]:
+    """The dialect in which an offer is asked, None for the call's own; and what keeps it
+    from being asked in any. `rest`: what does so in the call's own."""
+    source = call.ask.dialect
+    if rest is None and exclude and (*offer.key, source) in exclude:
+        rest = _FAILED_IN_DIALECT
+    if not (rest.of_dialect if rest is not None else source not in offer.dialects):
+        return None, rest
+    for dialect in translations(source) if call.translate else ():
+        if dialect not in offer.dialects or (*offer.key, dialect) in exclude:
+            continue
+        found = standings.unavailable(offer, dialect)
+        if found is None or not found.of_dialect:
+            return dialect, found
+        rest = rest or found
+    return None, rest
 
 
 def _limit_state(refusal: LimitRefusal) -> str:
@@ -199,11 +238,12 @@ def _order(
     """Smaller goes first."""
     offer = found.offer
     cold = 0.0 if offer.key == warm else 1.0
+    foreign = found.dialect is not None
     if call.policy is Policy.ANY or found.zero_cost:
-        return (0.0, rank, cold, -found.headroom, chance)
+        return (0.0, foreign, rank, cold, -found.headroom, chance)
     if offer.price is None or found.expected_cost is None:
-        return (2.0, rank, offer.order, chance)
-    return (1.0, rank, found.expected_cost, offer.price.input, offer.order)
+        return (2.0, foreign, rank, offer.order, chance)
+    return (1.0, foreign, rank, found.expected_cost, offer.price.input, offer.order)
 
 
 def _skip(
@@ -230,12 +270,13 @@ def _taken(
         found.zero_cost,
         found.drops,
         found.max_tokens,
+        found.dialect,
     )
 
 
 def _changes(found: Candidate) -> str:
     """What of the request is changed for it, as the end of a clause."""
-    said = ""
+    said = "" if found.dialect is None else f"; translated to {found.dialect}"
     if found.drops:
         said += f"; without {', '.join(sorted(found.drops))}: the gateway falls back"
     if found.max_tokens is not None:

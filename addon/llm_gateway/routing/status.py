@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from llm_gateway.dialects import DEFAULT, SPECS, first_of
 from llm_gateway.domain import (
     NANO,
+    Adaptation,
     Candidate,
     Charge,
     Decision,
@@ -165,13 +166,14 @@ def decision(
     runtime: RoutingContext, name: str, now: float, dialect: Dialect | None = None
 ) -> Decision | None:
     """Who would answer a small request for this model. None: nobody has the name, or
-    nobody has it in this dialect; without one it is chat, where somebody speaks that."""
-    ranks = runtime.catalog.names.match_tiers(name)
+    nobody can be asked for it in this dialect, nor in one that it is translated to;
+    without one it is chat, where somebody speaks that."""
     if dialect is None:
         dialect = usual_dialect(runtime, name)
     if dialect is None:
         return None
-    ranks = tuple(tuple(o for o in rank if dialect in o.dialects) for rank in ranks)
+    translate = runtime.catalog.config.routing.translate
+    ranks = runtime.catalog.names.able(name, dialect, translate=translate)
     if not any(ranks):
         return None
     call = GatewayRequest(
@@ -181,6 +183,7 @@ def decision(
         client="",
         app="",
         policy=runtime.catalog.config.routing.policy,
+        translate=translate,
     )
     return decide(
         call,
@@ -210,7 +213,9 @@ def missing(runtime: RoutingContext, name: str, dialect: Dialect | None) -> str:
         return f"The model {name!r} does not exist here."
     ranks = runtime.catalog.names.match_tiers(name)
     having = [offer for rank in ranks for offer in rank]
-    return nobody_takes(dialect, name, having, runtime.catalog.offers)
+    translate = runtime.catalog.config.routing.translate
+    offers = runtime.catalog.offers
+    return nobody_takes(dialect, name, having, offers, translate=translate)
 
 
 def route(
@@ -225,7 +230,7 @@ def route(
         return None
     spoken = dialect or usual_dialect(runtime, name)
     assert spoken is not None
-    shown = explained(found) | {"dialect": spoken}
+    shown = explained(found, spoken) | {"dialect": spoken}
     if dialect is None:
         shown["dialects"] = {
             one: _block(runtime, name, now, one)
@@ -247,27 +252,48 @@ def _block(
             "reason": missing(runtime, name, dialect),
             "apps": list(SPECS[dialect].apps),
         }
-    shown = explained(found)
-    return {"chosen": shown["chosen"], "candidates": shown["candidates"]}
+    shown = explained(found, dialect)
+    return {k: v for k, v in shown.items() if k in ("chosen", "candidates", "pairs")}
 
 
-def explained(found: Decision) -> dict[str, object]:
-    """A decision in the shape of `GET /route`."""
+def explained(found: Decision, dialect: Dialect) -> dict[str, object]:
+    """A decision about a request in `dialect`, in the shape of `GET /route`."""
     ready = found.ready
+    targets = {c.dialect for c in found.candidates if c.dialect is not None}
+    pairs = {"pairs": {_pair(dialect, t): _table(dialect, t) for t in sorted(targets)}}
     return {
         "model": found.model,
         "policy": found.policy.value,
         "chosen": _name(ready[0].offer) if ready else None,
-        "candidates": [_candidate(c) for c in found.candidates],
+        "candidates": [_candidate(c, dialect) for c in found.candidates],
+        **(pairs if targets else {}),
     }
+
+
+def _pair(source: Dialect, target: Dialect) -> str:
+    return f"{source}>{target}"
+
+
+def _table(source: Dialect, target: Dialect) -> dict[str, dict[str, str]]:
+    """What holds for a pair of dialects whatever is asked: parts that are not carried as
+    they are. A request that uses one that is needed is not sent there."""
+    said, writes = SPECS[source].codecs, SPECS[target].codecs
+    assert said is not None
+    assert writes is not None
+    found: dict[str, dict[str, str]] = {"needed": {}, "approximated": {}, "dropped": {}}
+    for part in sorted(said.says):
+        fate = writes.fates[part]
+        if fate.kind.value in found:
+            found[fate.kind.value][part.value] = fate.text
+    return found
 
 
 def _name(offer: Offer) -> dict[str, str]:
     return {"provider": offer.provider, "account": offer.account, "model": offer.model}
 
 
-def _candidate(candidate: Candidate) -> dict[str, object]:
-    cost = candidate.expected_cost
+def _candidate(candidate: Candidate, dialect: Dialect) -> dict[str, object]:
+    cost, target = candidate.expected_cost, candidate.dialect
     return {
         **_name(candidate.offer),
         "free": candidate.offer.zero_cost,
@@ -277,6 +303,8 @@ def _candidate(candidate: Candidate) -> dict[str, object]:
         "expected_cost": None if cost is None else cost / NANO,
         "headroom": round(candidate.headroom, 4),
         "returns_at": iso(candidate.returns_at) if candidate.returns_at else None,
+        "translated": None if target is None else _pair(dialect, target),
+        "adaptation": adaptation_shown(candidate.adaptation),
         "limits": [
             {
                 "key": key_name(limit.metric, limit.window),
@@ -289,6 +317,17 @@ def _candidate(candidate: Candidate) -> dict[str, object]:
             }
             for limit in candidate.offer.limits
         ],
+    }
+
+
+def adaptation_shown(found: Adaptation | None) -> dict[str, object] | None:
+    """What is written otherwise for a candidate: parts, never content."""
+    if found is None:
+        return None
+    return {
+        "pair": found.pair,
+        "dropped": [{"part": part, "why": why} for part, why in found.dropped],
+        "approximated": [{"part": p, "how": how} for p, how in found.approximated],
     }
 
 

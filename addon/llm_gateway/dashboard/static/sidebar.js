@@ -32,6 +32,7 @@ function line(entry, now) {
   if (entry.saved) worth.push(`saved ${money(entry.saved)}`);
   else if (entry.cost) worth.push(money(entry.cost));
   if (entry.error && entry.outcome !== "ok") worth.push(entry.error);
+  if (entry.translated) worth.push(entry.translated.replace(">", " → "));
   const age = now - entry.at;
   return el("li", { "data-outcome": entry.outcome },
     el("a", { href: `${page.base}/requests/${encodeURIComponent(entry.id)}`, title: "Why did it go there?" },

@@ -32,6 +32,7 @@ MESSAGES = DialectSpec(
     # OpenAI's assistants
     foreign_path=re.compile(r".*/threads/[^/]+/messages"),
     free_paths={"/messages/count_tokens": "/count_tokens"},
+    count_answer=lambda tokens: b'{"input_tokens": %d}' % tokens,
     path="/messages",
     read_conversation=read_conversation,
     forwards=frozenset({b"anthropic-version", b"anthropic-beta"}),

@@ -76,4 +76,5 @@ STORED = Stored(
     frozenset(
         {"stream", "starting_after", "include", "include[]", "after", "limit", "order"}
     ),
+    "previous_response_id",
 )
