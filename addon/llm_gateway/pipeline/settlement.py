@@ -306,6 +306,10 @@ class Settlement:
         elif isinstance(exchange.meter, AnswerMeter) and outcome == "ok":
             issued.read_whole(self.runtime, exchange, attempt, exchange.meter.whole())
             attempt.mended = set()  # it has reached the client as it came
+        translator = attempt.translator
+        if translator is not None and translator.failed_with and outcome == "ok":
+            # The provider's answer is whole; what became of it for the client is not.
+            record.outcome, record.error = "error", "translation_failed"
         if attempt.mended and exchange.decision is not None:
             exchange.decision = decision_with(exchange.decision, attempt)
             runtime.store.decision(record, exchange.decision)
@@ -509,6 +513,8 @@ class Settlement:
             body = b""
         translated_answers.set_form(response, streamed=exchange.call.ask.stream)
         response.content = translator.plain(body)
+        if translator.failed_with is not None:
+            response.status_code = exchange.record.status = 502
 
     def _rename(self, exchange: Exchange, response: http.Response) -> None:
         """The model as the client named it; what was compressed is so no more."""

@@ -8,6 +8,7 @@ What this file does not know: how anything is written in a dialect (the dialects
 is chosen.
 """
 
+from dataclasses import replace
 from urllib.parse import quote
 
 from llm_gateway.adaptation.kept_state import Recall
@@ -111,7 +112,10 @@ def _translated(
         extras = extras_of(offer, body.ask)
         if extras.fees:
             return f"{CANNOT_TAKE}asks for a paid extra: {extras.why}"
-    translation = Translation(source, target, found.adaptation, found.context)
+    context = found.context
+    if exchange.catalog.config.routing.answer_model == "upstream":
+        context = replace(context, model=about.model)
+    translation = Translation(source, target, found.adaptation, context)
     return RequestForm(body, translation, found.body)
 
 
