@@ -32,6 +32,8 @@ DEVELOP = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/
 
 SHOWN: dict[str, str] = {
     "curl http://127.0.0.1:8080/v1/chat/completions": '"choices"',
+    "curl http://127.0.0.1:8080/v1/messages": '"stop_reason"',
+    "echo ": "; translated to chat",
     'sqlite3 usage.db "select provider, model,': "|sim-",
     'sqlite3 usage.db "select * from daily_cost"': "",
     'sqlite3 usage.db "select * from savings"': "",
@@ -42,11 +44,13 @@ SHOWN: dict[str, str] = {
 """How each command of the README's blocks begins, in order, and what it prints."""
 
 RECIPES: dict[str, tuple[str, ...]] = {
-    "llm-gateway explain demo\n": ("demo (policy", "responses: nobody, so no Codex"),
+    "llm-gateway explain demo\n": ("demo (policy", "; translated to chat", "That is for chat"),
     "llm-gateway explain demo --dialect chat": ("demo (policy",),
-    "llm-gateway doctor --offline": ("dialects", "messages: nobody, so no Claude Code"),
+    "llm-gateway doctor --offline": ("dialects", "messages: translated: "),
     "curl -s 'http://127.0.0.1:8080/route?model=demo'": ('"dialects":', '"dialect":"chat"'),
     "llm-gateway run --client me -- curl -s": ('"status":"ok"',),
+    "OPENAI_API_KEY=me codex -c": (),
+    "llm-gateway run --client codex": ("codex: HTTPS_PROXY=http://codex:x@127.0.0.1:8080",),
     "ANTHROPIC_BASE_URL=": ("claude: ANTHROPIC_BASE_URL=http://127.0.0.1:8080",),
     "llm-gateway run --client claude -- claude": ("claude: HTTPS_PROXY=http://claude:x@127.0.0.1:8080",),
     "OPENAI_API_BASE=": ("aider: OPENAI_API_BASE=http://127.0.0.1:8080/v1",),
@@ -57,7 +61,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """How each command of docs/apps.md begins, in order, and what it prints; an app that it
 starts is a stub that prints the variables it was given."""
-STUBS = ("claude", "aider", "copilot", "qwen", "llm")
+STUBS = ("codex", "claude", "aider", "copilot", "qwen", "llm")
 
 OURS_ALONE = {"LLM_GATEWAY_CHILD", "LLM_GATEWAY_DASHBOARD_HOSTS", "LLM_GATEWAY_URL"}
 """Variables by which the gateway and its dashboard know each other."""
@@ -118,11 +122,12 @@ def environment(
         "PATH": f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ADDON),
         "LLM_GATEWAY_HOME": str(gateway.home),
+        "PORT": str(gateway.port),
     }
 
 
 def run(command: str, gateway: GatewayProcess, env: dict[str, str]) -> str:
-    tool = command.split()[0]
+    tool = next(word for word in command.split() if "=" not in word)
     if shutil.which(tool, path=env["PATH"]) is None:
         pytest.skip(f"{tool} is not installed")
     done = subprocess.run(

@@ -1,10 +1,14 @@
 """Responses with chat and Messages, either way: what apps send, and what comes back."""
 
 import json
+from functools import partial
 
 import pytest
 
-from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.adaptation.adapted import UNCHANGED
+from llm_gateway.adaptation.kept_state import KeptState
+from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
+from llm_gateway.dialects import SPECS
 from llm_gateway.dialects.chat.codecs import CODECS as CHAT
 from llm_gateway.dialects.messages.codecs import CODECS as MESSAGES
 from llm_gateway.dialects.responses.codecs import CODECS as RESPONSES
@@ -613,3 +617,64 @@ def test_a_responses_conversation_from_maker_to_maker(summary):
         if block["type"] in ("thinking", "redacted_thinking")
     ]
     assert thinking == CLAUDES["content"][:2] * 2
+
+
+REFERS = {
+    "model": "m",
+    "input": [
+        {"role": "user", "content": "Hi"},
+        {"type": "item_reference", "id": "msg_theirs"},
+    ],
+}
+
+
+@pytest.mark.parametrize("store", [None, True, False])
+def test_what_an_answer_made_can_be_referred_to_unless_it_is_not_to_be_stored(store):
+    state = KeptState()
+    asked = {"model": "m", "input": "Hi", "store": store}
+    request = translated(RESPONSES, CHAT, asked)
+    translator = AnswerTranslator(
+        RESPONSES,
+        CHAT,
+        request.context,
+        keep=partial(state.items.remember, "app x"),
+    )
+    made = json.loads(translator.plain(json.dumps(DEEPSEEKS).encode()))["output"]
+    refers = {
+        "input": [
+            {"role": "user", "content": "Hi"},
+            *({"type": "item_reference", "id": item["id"]} for item in made),
+            {"role": "user", "content": "And?"},
+        ]
+    }
+    recall = state.recall_for("app x", DEEPSEEK.maker)
+    found = translate_request(RESPONSES, CHAT, refers, DEEPSEEK, recall)
+    if store is False:
+        assert isinstance(found, CannotCarry)
+        assert not len(state.items)
+        return
+    assert not isinstance(found, CannotCarry)
+    assert found.body["messages"][1]["content"] == "From DeepSeek."
+    # The same towards a provider that speaks the dialect and never made them.
+    spec = SPECS[RESPONSES.dialect]
+    assert spec.needs_look is not None
+    assert spec.needs_look(json.dumps(refers).encode())
+    assert spec.adapt is not None
+    native = spec.adapt(refers, NO_QUIRKS, recall).replaced["input"]
+    assert isinstance(native, list)
+    assert "From DeepSeek." in json.dumps(native)
+    assert "item_reference" not in json.dumps(native)
+    assert "reasoning" not in json.dumps(native)
+
+
+def test_a_providers_own_items_stay_references():
+    adapt = SPECS[RESPONSES.dialect].adapt
+    assert adapt is not None
+    assert adapt(REFERS, NO_QUIRKS, KeptState().recall_for("app x", "m")) is UNCHANGED
+    found = translate_request(RESPONSES, CHAT, REFERS, GROQ)
+    assert isinstance(found, CannotCarry)
+    # Reasoning that is not here is done without.
+    lost = {"input": [REFERS["input"][0], {"type": "item_reference", "id": "rs_1"}]}
+    found = translate_request(RESPONSES, CHAT, lost, GROQ)
+    assert not isinstance(found, CannotCarry)
+    assert [part for part, _ in found.adaptation.dropped] == ["item_reference"]

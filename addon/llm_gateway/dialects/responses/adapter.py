@@ -27,6 +27,8 @@ from llm_gateway.dialects.responses.reasoning import (
     adapt_keys,
     adapt_sampling,
 )
+from llm_gateway.dialects.responses.references import IN_BODY as REFERENCE
+from llm_gateway.dialects.responses.references import with_items
 from llm_gateway.dialects.responses.tool_forms import adapt_tools, forms_of
 
 CORE = frozenset(
@@ -42,14 +44,20 @@ NEEDED = frozenset({"previous_response_id", "conversation", "prompt", "backgroun
 
 
 def needs_look(raw: bytes) -> bool:
-    """May encrypted items stand in these bytes, which mean something to their maker alone?"""
-    return b'"encrypted_content"' in raw
+    """May items stand in these bytes that mean something to their maker alone: encrypted
+    ones, or references to what stands in an answer?"""
+    return b'"encrypted_content"' in raw or REFERENCE in raw
 
 
 def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapted:
+    whole = with_items(values, recall)
+    refers = whole is not values
+    values = whole
     if has_marks(values):
         quirks = MARKS_OUT | quirks
     draft = Draft(values)
+    if refers:
+        draft.put("input", values["input"], "item_reference", "in full")
     refuse_endpoint(draft, quirks, "Responses")
     adapt_members(draft, quirks, CORE, NEEDED)
     forms = forms_of(quirks)

@@ -146,8 +146,11 @@ class ResponsesAnswerWriter:
 
     def _close(self, status: str = "completed") -> None:
         if self._block is not None:
-            self._output.append(self._block.close(status))
+            item = self._block.close(status)
+            self._output.append(item)
             self._block = None
+            if self._context.keep is not None:
+                self._context.keep(item["id"], item)
 
     # -- the answer's life
 

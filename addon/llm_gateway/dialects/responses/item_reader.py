@@ -76,7 +76,7 @@ class _Turns:
 
     def read(self, item: Json) -> None:
         kind = text_of(item.get("type")) or ("message" if "role" in item else "")
-        if kind in _SILENT:
+        if kind in _SILENT or is_lost_thought(item, kind):
             return
         if kind == "message":
             role = _ROLES.get(text_of(item.get("role")), "user")
@@ -89,6 +89,11 @@ class _Turns:
             self.add("user", (_result(item, kind),))
         elif (part := _made(item, kind)) is not None:
             self.add("assistant", (part,))
+
+
+def is_lost_thought(item: Json, kind: str) -> bool:
+    """A reference to reasoning that is not here: the answer is as right without it."""
+    return kind == "item_reference" and text_of(item.get("id")).startswith("rs_")
 
 
 def _made(item: Json, kind: str) -> Part | None:

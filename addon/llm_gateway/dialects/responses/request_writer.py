@@ -21,6 +21,7 @@ from llm_gateway.translation.tools import (
 LEAST_OUTPUT = 16
 """The smallest bound that is taken."""
 KEY = ".{1,64}"
+SUMMARIES = ("auto", "concise", "detailed")
 NO_PARAMETERS: Mapping[str, object] = {"type": "object", "properties": {}}
 
 Members = dict[str, object]
@@ -168,9 +169,10 @@ def _reasoning(body: Members, asked: Reasoning, notes: Notes) -> None:
     if effort:
         made["effort"] = effort
     if asked.shown and effort != "none":
-        if not asked.summary:
+        is_known = asked.summary in SUMMARIES
+        if not is_known:
             notes.use(PartName.SHOWN)
-        made["summary"] = asked.summary or "auto"
+        made["summary"] = asked.summary if is_known else "auto"
     if made:
         body["reasoning"] = made
 

@@ -1,7 +1,7 @@
 """Reads settings of a Responses request: bounds, sampling, reasoning, output format."""
 
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
-from llm_gateway.dialects.responses.item_reader import SETTINGS
+from llm_gateway.dialects.responses.item_reader import SETTINGS, is_lost_thought
 from llm_gateway.translation.settings import OutputFormat, Reasoning, Settings
 
 READ = frozenset(
@@ -64,8 +64,11 @@ def read_extras(body: Json) -> dict[str, object]:
             found.setdefault("include", wanted)
     if body.get("store") is True:
         found["store"] = True
-    if any("phase" in item for item in objects(body.get("input"))):
-        found["phase"] = True
+    for item in objects(body.get("input")):
+        if "phase" in item:
+            found["phase"] = True
+        if is_lost_thought(item, text_of(item.get("type"))):
+            found["item_reference"] = True
     return found
 
 
