@@ -53,6 +53,8 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "llm-gateway run --client codex": ("codex: HTTPS_PROXY=http://codex:x@127.0.0.1:8080",),
     "ANTHROPIC_BASE_URL=": ("claude: ANTHROPIC_BASE_URL=http://127.0.0.1:8080",),
     "llm-gateway run --client claude -- claude": ("claude: HTTPS_PROXY=http://claude:x@127.0.0.1:8080",),
+    "GOOGLE_GEMINI_BASE_URL=": ("gemini: GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:8080",),
+    "llm-gateway run --client gemini -- gemini": ("gemini: HTTPS_PROXY=http://gemini:x@127.0.0.1:8080",),
     "OPENAI_API_BASE=": ("aider: OPENAI_API_BASE=http://127.0.0.1:8080/v1",),
     "llm-gateway run --client aider -- aider": ("aider: HTTPS_PROXY=http://aider:x@127.0.0.1:8080",),
     "COPILOT_PROVIDER_BASE_URL=": ("copilot: COPILOT_PROVIDER_BASE_URL=http://127.0.0.1:8080/v1",),
@@ -61,7 +63,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """How each command of docs/apps.md begins, in order, and what it prints; an app that it
 starts is a stub that prints the variables it was given."""
-STUBS = ("codex", "claude", "aider", "copilot", "qwen", "llm")
+STUBS = ("codex", "claude", "gemini", "aider", "copilot", "qwen", "llm")
 
 OURS_ALONE = {"LLM_GATEWAY_CHILD", "LLM_GATEWAY_DASHBOARD_HOSTS", "LLM_GATEWAY_URL"}
 """Variables by which the gateway and its dashboard know each other."""

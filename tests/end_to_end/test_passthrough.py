@@ -137,7 +137,7 @@ REFUSED = [
     ("POST", "/v1/images/generations"),
     ("POST", "/v1/fine_tuning/jobs"),
     ("POST", "/v1/realtime/sessions"),
-    ("POST", "/v1beta/models/gemini-2.5-flash:generateContent"),
+    ("POST", "/v1beta/models/gemini-2.5-flash:embedContent"),
     ("PUT", "/v1/anything"),
 ]
 FREE = [
@@ -325,5 +325,51 @@ def test_gemini_passes_with_its_usage(start: Start, authority) -> None:
         path = "/v1beta/models/gemini-2.5-flash:generateContent"
         assert ask(gateway, own, path, b"{}", "POST").status == 200
         [row] = gateway.ended(1)
+        assert (row["dialect"], row["outcome"]) == ("generateContent", "passthrough")
         assert row["requested_model"] == "gemini-2.5-flash"
         assert (row["input_tokens"], row["output_tokens"]) == (5, 3)
+        # A stream without alt=sse is one JSON array of its events.
+        events = json.dumps([{"candidates": [{}]}, {"usageMetadata": usage}])
+        own.then(answers.status(200, events))
+        path = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?key=AIza-APP"
+        assert ask(gateway, own, path, b"{}", "POST").status == 200
+        assert own.requests[-1].target == path
+        row = gateway.ended(2)[-1]
+        assert (row["input_tokens"], row["output_tokens"]) == (5, 3)
+
+
+def test_googles_apps_are_served_or_refused_here(start: Start, authority) -> None:
+    """Intercepted, with a key of their own that goes nowhere under free-only."""
+    own_key = "AIza-CANARY"
+    with FakeProvider(tls=authority.server_context()) as own, FakeProvider() as other:
+        free = provider(other, "free", "gemini-2.5-flash", free=True)
+        priced = {"inputCostPerMillionTokens": 1, "outputCostPerMillionTokens": 1}
+        paid = provider(
+            other, "paid", models=[{"name": "gemini-pro", "pricing": priced}]
+        )
+        gateway = start(config(free, paid, policy="free-only"), trust=authority.ca)
+        more = (("x-goog-api-key", own_key),)
+        body = b'{"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}'
+
+        def asked(target: str) -> Answered:
+            path = f"/v1beta/models/{target}?key={own_key}"
+            return ask(gateway, own, path, body, "POST", more)
+
+        other.then(answers.ok("Hello"))
+        answered = asked("gemini-2.5-flash:generateContent")
+        assert (answered.status, b"Hello" in answered.got) == (200, True)
+        for model, status, word in (
+            ("gemini-pro", 429, "RESOURCE_EXHAUSTED"),
+            ("gemini-ultra", 404, "NOT_FOUND"),
+        ):
+            answered = asked(f"{model}:generateContent")
+            error = json.loads(answered.got)["error"]
+            assert (answered.status, error["code"], error["status"]) == (
+                status,
+                status,
+                word,
+            )
+            assert model in error["message"]
+        assert own.requests == []
+        (sent,) = other.requests
+        assert own_key not in repr((sent.target, sent.headers, sent.body))

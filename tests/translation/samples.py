@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from llm_gateway.adaptation.marked_state import marked
 from llm_gateway.translation.carried import PartName as P
+from translation import samples_generate_content
 
 MAKER = "acme api.acme.test:443"
 """Of the target in these tests."""
@@ -133,7 +134,7 @@ MESSAGES: Mapping[P, Mapping[str, object]] = {
     },
     P.MAX_TOKENS: {"max_tokens": 50},
     P.STOP: {"stop_sequences": ["a", "b", "c", "d"]},
-    P.STOP_MANY: {"stop_sequences": ["a", "b", "c", "d", "e"]},
+    P.STOP_MANY: {"stop_sequences": ["a", "b", "c", "d", "e", "f"]},
     P.TEMPERATURE: {"temperature": 0.5},
     P.TOP_P: {"top_p": 0.5},
     P.TOP_K: {"top_k": 5},
@@ -306,7 +307,11 @@ CHAT: Mapping[P, Mapping[str, object]] = {
     P.UNKNOWN_MEMBER: {"verbosity": "low"},
 }
 
-SAMPLES = {"messages": MESSAGES, "chat": CHAT}
+SAMPLES = {
+    "messages": MESSAGES,
+    "chat": CHAT,
+    "generateContent": samples_generate_content.samples(MAKER, SIGNATURE),
+}
 
 BASE = {
     "messages": {
@@ -315,6 +320,7 @@ BASE = {
         "messages": [{"role": "user", "content": "hi"}],
     },
     "chat": {"model": "m", "messages": [{"role": "user", "content": "hi"}]},
+    "generateContent": samples_generate_content.BASE,
 }
 
 

@@ -526,9 +526,13 @@ class Settlement:
         except BadCoding:
             body = b""
         translated_answers.set_form(response, streamed=exchange.call.ask.stream)
-        response.content = translator.plain(body)
+        made = translator.plain(body)
         if translator.failed_with is not None:
             response.status_code = exchange.record.status = 502
+        elif (array := array_for(exchange)) is not None:
+            response.headers["content-type"] = "application/json"
+            made = array.feed(made) + array.finish()
+        response.content = made
 
     def _rename(self, exchange: Exchange, response: http.Response) -> None:
         """The model as the client named it; what was compressed is so no more."""

@@ -90,8 +90,8 @@ def _is_marked(part: Json) -> bool:
 
 def _sample(draft: Draft, quirks: Quirks) -> None:
     names = quirks.names("sampling")
-    for holder in _CONFIGS:
-        config = draft.get(holder)
+    for outer in _CONFIGS:
+        config = draft.get(outer)
         if not names or not isinstance(config, dict):
             continue
         kept = dict(config)
@@ -100,7 +100,7 @@ def _sample(draft: Draft, quirks: Quirks) -> None:
                 continue
             for spelled in {name, snake(name)} & kept.keys():
                 del kept[spelled]
-                draft.put(holder, kept, spelled)
+                draft.put(outer, kept, spelled)
 
 
 def _sign(draft: Draft, contents: list[object], recall: Recall) -> None:

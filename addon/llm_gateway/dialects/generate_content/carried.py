@@ -61,7 +61,7 @@ FATES: Fates = {
     P.RESULT_IMAGE: approximated("behind the results"),
     P.RESULT_DOCUMENT: approximated("behind the results"),
     P.SERVER_CALL: dropped("what came of it stands in the answer's text"),
-    P.EFFORT: CARRIED,
+    P.EFFORT: approximated("as a budget of thinking"),
     P.BUDGET: CARRIED,
     P.SHOWN: CARRIED,
     P.THOUGHT: dropped("only its own are read there"),

@@ -166,10 +166,10 @@ def _read_file(file: Json) -> Part:
     if uri.startswith("gs://") or "/files/" in uri or not uri.startswith("http"):
         return Image(file=uri) if is_image else Document(file=uri, media_type=kind)
     if is_image:
-        return Image(url=uri, media_type=kind)
+        return Image(url=uri)
     if kind.startswith(("audio/", "video/")) or not kind:
         return Foreign("fileData", file)
-    return Document(url=uri, media_type=kind, name=_name(file))
+    return Document(url=uri, name=_name(file))
 
 
 def _name(part: Json) -> str:

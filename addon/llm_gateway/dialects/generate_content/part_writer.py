@@ -11,6 +11,7 @@ from llm_gateway.translation.conversation import (
     Document,
     Foreign,
     Image,
+    Opaque,
     Refusal,
     Text,
     Thought,
@@ -101,15 +102,18 @@ class PartWriter:
         state = thought.state
         if state is None or state.form == "plain":
             self._notes.use(PartName.THOUGHT)
-        elif not state.maker or state.maker != self._target.maker:
+            return
+        own = state.maker == self._target.maker != ""
+        signature = signature_in(state) if own else ""
+        if not signature:
             self._notes.use(PartName.FOREIGN_STATE)
         elif thought.text:
             part = text_part(thought.text)
-            parts.append({**part, "thought": True, "thoughtSignature": state.data})
+            parts.append({**part, "thought": True, "thoughtSignature": signature})
         elif parts and "text" in parts[-1] and "thoughtSignature" not in parts[-1]:
-            parts[-1]["thoughtSignature"] = state.data
+            parts[-1]["thoughtSignature"] = signature
         else:
-            parts.append({**text_part(""), "thoughtSignature": state.data})
+            parts.append({**text_part(""), "thoughtSignature": signature})
 
     def _call(self, call: ToolCall) -> Part:
         written: Part = {
@@ -139,9 +143,13 @@ class PartWriter:
         return _file(image.url, image.media_type or _kind_of(image.url, "image/png"))
 
     def _document(self, document: Document) -> Part | None:
+        if document.citations:
+            self._notes.use(PartName.CITATIONS)
         if document.file:
             self._notes.use(PartName.DOCUMENT_FILE)
             return None
+        if document.name and not document.text:
+            self._notes.use(PartName.UNKNOWN_MEMBER, "title of a document")
         if document.data:
             kind = document.media_type or "application/pdf"
             return _blob(kind, document.data)
@@ -155,6 +163,21 @@ class PartWriter:
 
 def text_part(text: str) -> Part:
     return {"text": text}
+
+
+def signature_in(state: Opaque) -> str:
+    """The signature itself, also of reasoning details; "": it is another kind of state."""
+    if state.form == "signature":
+        return state.data
+    try:
+        value = json.loads(state.data) if state.form == "details" else None
+    except (ValueError, RecursionError):
+        value = None
+    for detail in value if isinstance(value, list) else ():
+        found = detail.get("signature") if isinstance(detail, dict) else None
+        if isinstance(found, str) and found:
+            return found
+    return ""
 
 
 def args_of(arguments: str) -> dict[str, object]:

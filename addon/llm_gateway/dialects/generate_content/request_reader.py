@@ -78,11 +78,12 @@ def _tools(body: Json) -> Iterator[Tool]:
                 yield ServerTool(_camel(kind), kind, {kind: value})
 
 
-def _parameters(declared: Json) -> Json | None:
+def _parameters(declared: Json) -> Json:
+    """A function without any takes an object of nothing."""
     if schema := object_in(declared, "parametersJsonSchema"):
         return schema
     schema = object_in(declared, "parameters")
-    return read_schema(schema) if schema else None
+    return read_schema(schema) if schema else {"type": "object"}
 
 
 def _tool_choice(config: Json) -> ToolChoice | None:

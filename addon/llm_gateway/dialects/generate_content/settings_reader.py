@@ -74,7 +74,8 @@ def _reasoning(thinking: Json) -> Reasoning:
         effort if effort != "thinking_level_unspecified" else "",
         budget if mode == "manual" else None,
         mode,
-        shown=member(thinking, "includeThoughts") is True,
+        shown=(shown := member(thinking, "includeThoughts") is True),
+        summary="auto" if shown else "",
     )
 
 

@@ -81,7 +81,7 @@ def _thinking(reasoning: Reasoning, target: Target, notes: Notes) -> dict[str, o
     if has_levels and effort:
         thinking["thinkingLevel"] = _LEVELS.get(effort, "HIGH")
     elif effort and budget is None:
-        notes.approximate(PartName.EFFORT, "as a budget of thinking")
+        notes.use(PartName.EFFORT)
         thinking["thinkingBudget"] = min(BUDGETS.get(effort, MOST_BUDGET), MOST_BUDGET)
     elif budget is not None:
         if budget > MOST_BUDGET:
