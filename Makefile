@@ -2,7 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: run test matrix lint docs pictures bench ci clean
+# Where `make tongues` keeps the clients: frameworks and SDKs that the tests do not need.
+CLIENTS ?= .clients
+
+.PHONY: run test matrix lint docs pictures bench clients tongues ci clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +33,20 @@ pictures: $(VENV)/bin/python ## of the dashboard, for the README
 
 bench: $(VENV)/bin/python
 	$(VENV)/bin/python -m benchmarks
+
+clients: $(CLIENTS)/installed
+
+$(CLIENTS)/installed:
+	$(PYTHON) -m venv $(CLIENTS)/py
+	$(CLIENTS)/py/bin/pip install -q openai anthropic langchain langchain-openai \
+	  langchain-anthropic 'pydantic-ai-slim[openai,anthropic]' openai-agents
+	npm install --no-audit --no-fund --prefix $(CLIENTS)/node openai @anthropic-ai/sdk \
+	  ai zod @ai-sdk/openai @ai-sdk/openai-compatible @ai-sdk/anthropic
+	touch $@
+
+tongues: $(VENV)/bin/python $(CLIENTS)/installed ## every client from every vendor to every other
+	cd tests && LLM_GATEWAY_TEST_CLIENTS=$(abspath $(CLIENTS)) PYTHONPATH=../addon \
+	  ../$(VENV)/bin/python -m vendors.matrix
 
 ci:
 	bash .ci/run

@@ -7,7 +7,7 @@ import pytest
 from llm_gateway.adaptation.adapted import Adapted, Change
 from llm_gateway.adaptation.kept_state import nothing_kept
 from llm_gateway.adaptation.top_level import adapt_top_level
-from llm_gateway.adaptation.uses import has_changed
+from llm_gateway.adaptation.uses import has_changed, is_about
 from llm_gateway.adaptation.vocabulary import Quirk, Quirks
 from llm_gateway.dialects import SPECS
 from llm_gateway.domain import Dialect
@@ -141,3 +141,21 @@ def test_members_on_top_and_inside_are_told_apart() -> None:
         for quirk in ("member:*", "message:*", "tool:*")
     ]
     assert found == [[True, False, False], [False, True, False], [False, False, True]]
+
+
+@pytest.mark.parametrize(
+    ("quirk", "members", "is_one"),
+    [
+        ("sampling:temperature=1", {"temperature"}, True),
+        ("sampling:temperature=1", {"top_p"}, False),
+        ("rename:max_tokens=max_completion_tokens", {"max_tokens"}, True),
+        ("rename:max_tokens=max_completion_tokens", {"max_completion_tokens"}, True),
+        ("effort:allowed=low,high", {"reasoning_effort"}, True),
+        ("tool_choice:forced=auto", {"tool_choice", "x"}, True),
+        ("schema:$schema", {"tools"}, True),
+        ("tools:single", {"tool_choice"}, False),
+        ("message:*", {"messages", "temperature"}, False),
+    ],
+)
+def test_what_a_quirk_is_about(quirk: str, members: set[str], is_one: bool) -> None:
+    assert is_about(Quirk.parse(quirk), frozenset(members)) is is_one

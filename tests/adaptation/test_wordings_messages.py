@@ -156,6 +156,21 @@ TAUGHT = [
         ["state:thinking=out"],
     ),
     (
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        {
+            "messages": [
+                USER,
+                {
+                    "role": "assistant",
+                    "content": [
+                        {"type": "thinking", "thinking": "hm", "signature": ""}
+                    ],
+                },
+            ]
+        },
+        ["reasoning:unsigned=out"],
+    ),
+    (
         "messages.1.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified. These blocks must remain as they were.",
         {"messages": LOOP},
         ["state:thinking=out"],

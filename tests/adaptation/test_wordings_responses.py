@@ -124,6 +124,21 @@ TAUGHT = [
         ["state:reasoning=out"],
     ),
     (
+        "The encrypted content ... could not be verified. Reason: it is empty.",
+        {"input": [{"type": "reasoning", "content": [{"text": "hm"}]}, CALL, USER]},
+        ["reasoning:unsigned=out"],
+    ),
+    (
+        "invalid_encrypted_content: it could not be verified",
+        {"store": False, "input": [{"type": "reasoning", "summary": []}, CALL, USER]},
+        ["reasoning:unsigned=out"],
+    ),
+    (
+        "Param Incorrect: The reasoning_content in the thinking mode must be passed back to the API.",
+        LOOP,
+        ["reasoning:wanted=reasoning"],
+    ),
+    (
         "The encrypted content gAAA… could not be verified.",
         {"input": [COMPACTION, USER]},
         ["state:compaction=unfit"],

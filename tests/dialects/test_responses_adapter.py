@@ -5,7 +5,7 @@ import json
 import pytest
 
 from llm_gateway.adaptation.adapted import UNCHANGED
-from llm_gateway.adaptation.kept_state import nothing_kept
+from llm_gateway.adaptation.kept_state import Kept, nothing_kept
 from llm_gateway.adaptation.marked_state import marked
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.dialects.responses import RESPONSES
@@ -518,6 +518,68 @@ def test_reasoning_goes_back_to_its_issuer_alone():
     made, _ = adapted(body, recall=FOREIGN)
     assert made["input"] == [USER, without(CALL, "id"), OUT, OWN, SAID]
     assert adapted(body)[1] == UNCHANGED
+
+
+TOLD = {
+    "type": "reasoning",
+    "summary": [],
+    "content": [{"type": "reasoning_text", "text": "hm"}],
+}
+SHORT = {
+    "type": "reasoning",
+    "id": "rs_9",
+    "summary": [{"type": "summary_text", "text": "hm"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        ({"input": [USER, TOLD, CALL, OUT]}, [USER, without(CALL, "id"), OUT]),
+        # Its maker may have stored it.
+        ({"input": [USER, SHORT, CALL, OUT]}, [USER, SHORT, CALL, OUT]),
+        (
+            {"store": False, "input": [USER, SHORT, CALL, OUT]},
+            [USER, without(CALL, "id"), OUT],
+        ),
+        ({"input": [USER, OWN, CALL, OUT]}, [USER, OWN, CALL, OUT]),
+    ],
+)
+def test_plain_thoughts_go_where_sealed_ones_are_read(body, left):
+    assert adapted(body, "reasoning:unsigned=out", recall=FOREIGN)[0]["input"] == left
+
+
+class Thought(Issued):
+    """Keeps what was thought beside each call."""
+
+    def __call__(self, call, n=0):
+        return Kept(f"{call.id} {n}") if call.id == CALL["call_id"] else None
+
+
+def reasoning(text):
+    return {**TOLD, "content": [{"type": "reasoning_text", "text": text}]}
+
+
+def test_thoughts_that_are_wanted_come_back():
+    first, again = CALL, {**CALL, "id": "fc_8"}
+    other = {**CALL, "call_id": "call_8"}
+    done = {**OUT, "call_id": "call_8"}
+    given = [USER, first, other, OUT, done, again, OUT, TOLD, other, done]
+    made, found = adapted(
+        {"input": given}, "reasoning:wanted=reasoning", recall=Thought()
+    )
+    id_ = CALL["call_id"]
+    assert made["input"] == [
+        *(USER, reasoning(f"{id_} 0"), first, other, OUT, done),
+        *(reasoning(f"{id_} 1"), again, OUT, TOLD, other, done),
+    ]
+    assert "reasoning" in found.parts
+    made, _ = adapted({"input": [USER, other, done]}, "reasoning:wanted=reasoning")
+    assert made["input"] == [USER, reasoning("..."), other, done]
+    assert (
+        adapted({"input": [USER, TOLD, other, done]}, "reasoning:wanted=reasoning")[1]
+        == UNCHANGED
+    )
 
 
 def test_a_foreign_compaction_is_unfit():

@@ -382,6 +382,33 @@ def test_a_mistake_of_the_clients_own_goes_back_at_once(
     assert stage.asked("behind") == []
 
 
+ONLY_ONE = "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported."
+
+
+@pytest.mark.parametrize("about", ["temperature", "top_p"])
+def test_a_lesson_that_the_next_refusal_is_about_is_taken_back(
+    stage: Stage, about: str
+) -> None:
+    def look(body: dict[str, Any]) -> tuple[int, object]:
+        if body["temperature"] != 1:
+            return 400, error(ONLY_ONE, "unsupported_value")
+        said = {"message": f"Invalid value for '{about}'.", "param": about}
+        return 400, {"error": {**said, "type": "invalid_request_error"}}
+
+    id = f"again-{about}"
+    gateway = stage.serve(stage.provider(id, look))
+    status, headers, said = stage.gateway.post(
+        CHAT,
+        {"model": f"m-{id}", "messages": history(), "temperature": 0.2, "top_p": 1},
+    )
+    assert (status, said["error"]["param"]) == (400, about)
+    assert headers["x-gateway-attempts"] == "2"
+    gateway.ended_one(headers["x-gateway-request-id"])
+    wanted = [] if about == "temperature" else [{"quirk": "sampling:temperature=1"}]
+    sql = "select quirk from quirks where provider = ?"
+    gateway.wait_rows(sql, lambda rows: rows == wanted, id)
+
+
 QUOTED = (
     "This model does not support tools",
     "Property 'stream_options' is unsupported",

@@ -48,12 +48,27 @@ class Client(NamedTuple):
             return ["node", str(_beside_modules(self.program)), self.way]
         return [_python(), str(PROGRAMS / self.program), self.way]
 
+    def _streams(self, move: Move, stream: bool | None) -> bool:
+        wanted = bool(move.number % 2) if stream is None else stream
+        return wanted if wanted in self.streams else self.streams[0]
+
     def run(
-        self, url: str, moves: Iterable[Move], stream: bool, timeout: float = 3600
+        self,
+        url: str,
+        moves: Iterable[Move],
+        stream: bool | None,
+        timeout: float = 3600,
     ) -> dict[int, str]:
-        """Number of a move -> what went wrong; only those that went wrong."""
+        """Number of a move -> what went wrong; only those that went wrong.
+
+        stream None: conversations with odd numbers, where the client has both ways."""
         jobs = [
-            {"number": m.number, "model": m.model, "text": m.text, "stream": stream}
+            {
+                "number": m.number,
+                "model": m.model,
+                "text": m.text,
+                "stream": self._streams(m, stream),
+            }
             for m in moves
         ]
         clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("proxy")}

@@ -105,7 +105,7 @@ def report(stage: VendorStage, gateway: GatewayProcess) -> int:
     """What must hold over all of it; how often it does not."""
     bad = 0
     sent = sum(seen.requests for seen in stage.seen)
-    rows = gateway.wait_rows(
+    gateway.wait_rows(
         "select count(*) n from requests where outcome = 'in_flight'",
         lambda found: found[0]["n"] == 0,
     )
@@ -113,7 +113,7 @@ def report(stage: VendorStage, gateway: GatewayProcess) -> int:
     print(f"requests seen upstream {sent}, rows of attempts {attempts}")
     bad += sent != attempts
     for n, (vendor, seen) in enumerate(zip(stage.vendors, stage.seen, strict=True)):
-        id = f"v{n}-{vendor.name}"
+        id = stage.id(n)
         counted = gateway.rows(
             "select count(*) n from attempts where provider = ? and counted = 1", id
         )[0]["n"]
@@ -139,7 +139,6 @@ def report(stage: VendorStage, gateway: GatewayProcess) -> int:
         if counted != seen.requests - seen.away:
             print(f"    WRONG {counted} counted, but {seen.requests - seen.away} were")
             bad += 1
-    del rows
     return bad
 
 

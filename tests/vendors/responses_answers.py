@@ -50,7 +50,7 @@ VOICES: dict[str, Voice] = {
         Voice("mistral", "plain"),
         Voice("groq", "plain"),
         Voice("ollama", "summary"),
-        Voice("llamacpp", "plain", "none", long_id),
+        Voice("llamacpp", "plain", "prefix", long_id),
         Voice("mimo", "plain", "uuid"),
     )
 }

@@ -69,11 +69,15 @@ class VendorStage:
     def config(self) -> Body:
         return {"providers": [self._entry(n) for n in range(len(self.vendors))]}
 
+    def id(self, n: int) -> str:
+        """Of its provider."""
+        return f"v{n}-{self.vendors[n].name}"
+
     def _entry(self, n: int) -> Body:
         vendor = self.vendors[n]
         price = {"inputCostPerMillionTokens": n + 1, "outputCostPerMillionTokens": n}
         return {
-            "id": f"v{n}-{vendor.name}",
+            "id": self.id(n),
             "type": vendor.type if self.known else "openai-compatible",
             "baseURL": f"{self.fake.base_url}/{n}/v1",
             "apiKey": f"sk-CANARY-{n}",

@@ -120,7 +120,12 @@ def unreadable(refusal: Refusal) -> Iterator[str]:
     items = list(dicts(refusal.sent.get("input")))
     sealed = [item for item in items if item.get("encrypted_content")]
     kinds = types_in(sealed)
-    open_ = [i for i in items if i.get("content") and not i.get("encrypted_content")]
+    whole = refusal.sent.get("store") is False
+    open_ = [
+        item
+        for item in items
+        if not item.get("encrypted_content") and (whole or item.get("content"))
+    ]
     if "reasoning" in types_in(open_):
         yield "reasoning:unsigned=out"
     elif "reasoning" in kinds or (not kinds and "reasoning" in types_in(items)):

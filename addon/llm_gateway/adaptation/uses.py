@@ -50,6 +50,22 @@ _WORDS = frozenset({"content", "effort", "thinking", "signature"}).union(
 """Parts that a wildcard of members does not stand for."""
 
 
+_HOLDS = {
+    "effort": frozenset({"reasoning_effort", "reasoning", "output_config"}),
+    "thinking": frozenset({"thinking", "enable_thinking", "reasoning"}),
+    "tool_choice": frozenset({"tool_choice"}),
+    **dict.fromkeys(("tool", "tools", "tool_type", "schema"), frozenset({"tools"})),
+}
+"""Kinds of quirks -> top-level members that they change."""
+
+
+def is_about(quirk: Quirk, members: frozenset[str]) -> bool:
+    """It changes one of these top-level members."""
+    if quirk.kind in _TOP:
+        return bool({quirk.name, quirk.value} & members)
+    return bool(_HOLDS.get(quirk.kind, frozenset()) & members)
+
+
 def has_changed(quirk: Quirk, adapted: Adapted) -> bool:
     """It changed something of this request, or may have."""
     kind, name = quirk.kind, quirk.name

@@ -74,6 +74,23 @@ def words(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern.replace(" ", r"\s+"), re.IGNORECASE)
 
 
+def rows_of(dialect: Dialect) -> Callable[..., Wording]:
+    """Maker of one dialect's rows: (number, pattern, teaches, source, statuses)."""
+
+    def row(
+        number: int,
+        pattern: str,
+        teaches: str | Teach,
+        source: str,
+        statuses: frozenset[int] = REFUSED,
+    ) -> Wording:
+        return Wording(
+            number, frozenset({dialect}), words(pattern), teaches, source, statuses
+        )
+
+    return row
+
+
 def steps(*texts: str) -> Teach:
     """One after the other: the first that is not in use yet, behind the last that is."""
     quirks = [Quirk.parse(text) for text in texts]

@@ -8,22 +8,13 @@ is in `messages_lessons.py`. The beginnings of sentences are matched: more may f
 from llm_gateway.adaptation import chat_lessons
 from llm_gateway.adaptation import messages_lessons as lessons
 from llm_gateway.adaptation.member_wordings import member_wordings
-from llm_gateway.adaptation.wording import TEMPLATE, Teach, Wording, words
+from llm_gateway.adaptation.wording import TEMPLATE, Wording, rows_of
 from llm_gateway.domain import Dialect
 
 _MESSAGES = frozenset({Dialect("messages")})
 _Q = r"[`'\"]?"
 """A quote, or none."""
-
-
-def _row(
-    number: int,
-    pattern: str,
-    teaches: str | Teach,
-    source: str,
-    statuses: frozenset[int] = frozenset({400, 422}),
-) -> Wording:
-    return Wording(number, _MESSAGES, words(pattern), teaches, source, statuses)
+_row = rows_of(Dialect("messages"))
 
 
 _THINKING = (

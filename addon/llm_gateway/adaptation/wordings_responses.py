@@ -10,23 +10,14 @@ from llm_gateway.adaptation import chat_lessons
 from llm_gateway.adaptation import responses_lessons as lessons
 from llm_gateway.adaptation.member_wordings import member_wordings
 from llm_gateway.adaptation.refused_member import left_out
-from llm_gateway.adaptation.wording import ELSEWHERE, TEMPLATE, Teach, Wording, words
+from llm_gateway.adaptation.wording import ELSEWHERE, TEMPLATE, Wording, rows_of
 from llm_gateway.domain import Dialect
 
 _RESPONSES = frozenset({Dialect("responses")})
 _Q = r"[`'\"]?"
 """A quote, or none."""
 _NOT = r"(?:not supported|unsupported|not permitted|not allowed|not available|must be (?:null|empty|false|omitted))"
-
-
-def _row(
-    number: int,
-    pattern: str,
-    teaches: str | Teach,
-    source: str,
-    statuses: frozenset[int] = frozenset({400, 422}),
-) -> Wording:
-    return Wording(number, _RESPONSES, words(pattern), teaches, source, statuses)
+_row = rows_of(Dialect("responses"))
 
 
 _VALUES = (

@@ -72,18 +72,25 @@ def _is_answered(turn: object) -> bool:
 
 def names_own_parameter(error: ProviderError, members: Collection[str]) -> bool:
     """The refusal is about one of these top-level members, and not about the turns."""
+    return bool(own_parameters(error, members))
+
+
+def own_parameters(error: ProviderError, members: Collection[str]) -> frozenset[str]:
+    """Those of these top-level members that a refusal is about; none: it is of the turns."""
     if error.param:
         top = re.split(r"[.\[/]", error.param.removeprefix("body.").strip("/"))[0]
-        if top in _NOT_OWN:
-            return top not in HISTORY and top in members
+        if top in _NOT_OWN and (top in HISTORY or top not in members):
+            return frozenset()
         if top in members:
-            return True
+            return frozenset({top})
     text = error.text or error.message
     if _OF_HISTORY.search(text):
-        return False
+        return frozenset()
     if "tools" in members and _TOOLS_SHAPE.search(text):
-        return True
-    return any(_named(name, text) for name in members if name not in _NOT_OWN)
+        return frozenset({"tools"})
+    return frozenset(
+        name for name in members if name not in _NOT_OWN and _named(name, text)
+    )
 
 
 def _named(name: str, text: str) -> bool:

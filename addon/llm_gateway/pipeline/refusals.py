@@ -9,12 +9,13 @@ What this file does not know: other failures (failures.py), what a wording says.
 
 from dataclasses import dataclass, replace
 
+from llm_gateway.adaptation.uses import is_about
 from llm_gateway.adaptation.vocabulary import Quirk, Quirks
 from llm_gateway.adaptation.wordings import STATUSES, Lesson, learn
 from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects.error_shapes import words_of_body
-from llm_gateway.dialects.refused_part import has_history, names_own_parameter
+from llm_gateway.dialects.refused_part import has_history, own_parameters
 from llm_gateway.domain import Charge, Offer
 from llm_gateway.pipeline import lessons
 from llm_gateway.pipeline.adapting import adapt, known_quirks, sent_values
@@ -151,15 +152,15 @@ class Refusals:
         """
         members = [m.key for m in attempt.form.body.members]
         translated = attempt.form.translation is not None
-        if (
-            failed.error is not None
-            and names_own_parameter(failed.error, members)
-            and not translated
-        ):
-            return judged
+        own: frozenset[str] = frozenset()
+        if failed.error is not None and not translated:
+            own = own_parameters(failed.error, members)
         offer = attempt.candidate.offer
         for _, new in () if helped else exchange.resends.get(offer.key, ()):
-            lessons.take_back(self.runtime, exchange, attempt.form, offer, new)
+            wrong = [q for q in new if is_about(q, own)] if own else new
+            lessons.take_back(self.runtime, exchange, attempt.form, offer, wrong)
+        if own:
+            return judged
         if exchange.refused_history is not None or not (
             translated or has_history(attempt.form.values())
         ):

@@ -121,6 +121,8 @@ class _Walk:
         )
         self._unseen_out = "unseen" in reasoning
         self._plain_out = "unsigned" in reasoning
+        self._whole = draft.get("store") is False
+        """Nothing is stored there: an id alone stands for nothing."""
         self._plain = reasoning.get("as") == "plain"
         self._loose = False
         """Reasoning of this turn has gone: ids behind it go too."""
@@ -171,8 +173,8 @@ class _Walk:
         )
         blob = item.get("encrypted_content")
         out = refused or self._reasoning_out
-        if self._plain_out and not blob and item.get("content"):
-            out = True  # plain text, which its maker does not write
+        if self._plain_out and not blob and (self._whole or item.get("content")):
+            out = True  # neither sealed nor stored: somebody else's plain text
         sealed = isinstance(blob, str) and bool(blob)
         if sealed and not out:
             by = issued(self._recall, str(blob))

@@ -28,7 +28,7 @@ def with_thoughts(items: list[object], recall: Recall) -> list[object]:
             made += run
             run = []
         made.append(item)
-        has_thoughts = kind == "reasoning"
+        has_thoughts = kind == "reasoning" and _is_told(item)
     made.pop()
     return items if len(made) == len(items) else made
 
