@@ -123,3 +123,24 @@ def test_without_a_gateway_the_page_says_how_to_start_it(
         live = stage.open("/-/gateway")
         expect(live.locator("#pulse")).to_contain_text("no gateway yet")
         stage.close()
+
+
+def test_forms_live_on_after_the_text_was_edited(stage: Stage) -> None:
+    """Discarded or saved: neither part waits for the other any more."""
+    page = stage.open("/-/gateway/config", sign_in=True)
+    number = page.locator(".number input").first
+    area = page.locator("textarea")
+    for end in ("Discard", "Save"):
+        page.get_by_text("Edit as text").click()
+        area.fill(area.input_value().replace("// Free", "// Still free"))
+        page.get_by_role("button", name=end).click()
+        page.locator("#tabs").get_by_text("Providers").click()
+        expect(page.locator("#cards")).not_to_have_attribute("inert", "")
+        number.fill("1234")
+        expect(page.locator("#pending")).to_contain_text("1 change", timeout=SOON)
+        page.get_by_role("button", name="Discard").click()
+        page.get_by_text("Edit as text").click()
+        area.fill(area.input_value() + " ")
+        expect(area).to_be_editable()
+        page.get_by_role("button", name="Discard").click()
+        page.locator("#tabs").get_by_text("Providers").click()
