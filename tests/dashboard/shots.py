@@ -136,6 +136,8 @@ def take_all(camera: Camera, ledger: Ledger, sign_in: str, arguments: Any) -> No
             "requests-light": {"path": "/-/gateway/requests"},
             "requests-dark": {"path": "/-/gateway/requests?outcome=unanswered", "theme": "dark"},
             "requests-phone": {"path": "/-/gateway/requests?outcome=unanswered", "size": PHONE},
+            "receipt-light": {"path": "/-/gateway/receipt"},
+            "receipt-phone": {"path": "/-/gateway/receipt", "size": PHONE, "theme": "dark"},
             "request-dark": {**story, "theme": "dark"},
             "request-phone": {**story, "size": PHONE, "whole": True},
             "config": config,

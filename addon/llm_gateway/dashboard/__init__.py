@@ -67,6 +67,7 @@ def register_routes() -> list[tuple[str, Any]]:
         (rf"{ours}/history$", views.history_page),
         (rf"{ours}/history\.json$", views.history_json),
         (rf"{ours}/history\.csv$", views.history_csv),
+        (rf"{ours}/receipt$", views.receipt_page),
         (rf"{ours}/requests$", views.requests_page),
         (rf"{ours}/requests\.json$", views.requests_json),
         (rf"{ours}/requests/(?P<id>[^/]+)$", views.request_page),
