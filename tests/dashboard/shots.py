@@ -52,7 +52,7 @@ class Camera:
         size: dict[str, int] = WIDE,
         theme: str = "light",
         whole: bool = False,
-        wait: str = "#main",
+        wait: str = "#main, section.content",
         act: Any = None,
         sign_in: str = "",
     ) -> None:
@@ -136,6 +136,8 @@ def take_all(camera: Camera, ledger: Ledger, sign_in: str, arguments: Any) -> No
             "requests-light": {"path": "/-/gateway/requests"},
             "requests-dark": {"path": "/-/gateway/requests?outcome=unanswered", "theme": "dark"},
             "requests-phone": {"path": "/-/gateway/requests?outcome=unanswered", "size": PHONE},
+            "datasette-table": {"path": "/usage/requests"},
+            "datasette-dark": {"path": "/usage/daily_cost", "theme": "dark"},
             "receipt-light": {"path": "/-/gateway/receipt"},
             "receipt-phone": {"path": "/-/gateway/receipt", "size": PHONE, "theme": "dark"},
             "request-dark": {**story, "theme": "dark"},
