@@ -42,7 +42,7 @@ addon
 ASIDE = {
     "cli": "frozen ids timestamps secret_patterns private_files packaged_files gateway_client "
     "domain config dialects network accounting streaming adaptation limits providers client_identity "
-    "routing ledger mitm_compat dashboard_process",
+    "routing ledger mitm_compat dashboard_process dashboard",
     "dashboard": "gateway_client timestamps",
     "dashboard_process": "packaged_files private_files",
     "__main__": "cli",

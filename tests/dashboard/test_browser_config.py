@@ -123,3 +123,67 @@ def test_without_a_gateway_the_page_says_how_to_start_it(
         live = stage.open("/-/gateway")
         expect(live.locator("#pulse")).to_contain_text("no gateway yet")
         stage.close()
+
+
+def test_forms_live_on_after_the_text_was_edited(stage: Stage) -> None:
+    """Discarded or saved: neither part waits for the other any more."""
+    page = stage.open("/-/gateway/config", sign_in=True)
+    number = page.locator(".number input").first
+    area = page.locator("textarea")
+    for end in ("Discard", "Save"):
+        page.get_by_text("Edit as text").click()
+        area.fill(area.input_value().replace("// Free", "// Still free"))
+        page.get_by_role("button", name=end).click()
+        page.locator("#tabs").get_by_text("Providers").click()
+        expect(page.locator("#cards")).not_to_have_attribute("inert", "")
+        number.fill("1234")
+        expect(page.locator("#pending")).to_contain_text("1 change", timeout=SOON)
+        page.get_by_role("button", name="Discard").click()
+        page.get_by_text("Edit as text").click()
+        area.fill(area.input_value() + " ")
+        expect(area).to_be_editable()
+        page.get_by_role("button", name="Discard").click()
+        page.locator("#tabs").get_by_text("Providers").click()
+
+
+def test_a_provider_is_added_with_a_key(stage: Stage) -> None:
+    page = stage.open("/-/gateway/config", sign_in=True)
+    page.get_by_text("+ Add a provider").click()
+    key = page.get_by_placeholder("Paste the API key")
+    for typed, whose in (("sk-or-v1-x", "OpenRouter"), ("sk-x", "OpenAI"), ("AIzaX", "Google AI Studio")):  # fmt: skip
+        key.fill(typed)
+        expect(page.locator("#key-says")).to_have_text(f"That is a key of {whose}.")
+    key.fill("gsk_abcdefghijklmnop")
+    expect(page.locator("#key-says")).to_have_text("That is a key of Groq.")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator("#pending")).to_contain_text("Valid.", timeout=SOON)
+    expect(page.locator("#pending")).not_to_contain_text("gsk_abcdef")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#pending")).to_contain_text("active in the gateway", timeout=SOON)  # fmt: skip
+    saved = stage.gateway.config
+    # the name was taken, so the second is told apart
+    for part in ('"groq-2"', '"gsk_abcdefghijklmnop"', '"tier": "free"', "openai/gpt-oss-120b"):  # fmt: skip
+        assert part in saved
+
+
+def test_keys_models_budget_policy_and_apps_have_forms(stage: Stage) -> None:
+    page = stage.open("/-/gateway/config", sign_in=True)
+    page.get_by_label("Policy", exact=True).select_option("free-only")
+    page.locator(".number", has_text="$ / month").locator("input").fill("12")
+    groq = page.get_by_role("article", name="groq", exact=True)
+    groq.get_by_label("Add another account's key").fill("gsk_second")
+    groq.get_by_label("Another model of groq").fill("new-model")
+    groq.get_by_role("button", name="Add model").click()
+    groq.get_by_label("Remove the model openai/gpt-oss-120b").click()
+    page.get_by_label("Name of a new app").fill("cursor")
+    page.get_by_role("button", name="Add app").click()
+    expect(page.get_by_text("Key of cursor, shown once")).to_be_visible()
+    page.get_by_role("article", name="deepseek").get_by_role("button", name="Remove provider").click()  # fmt: skip
+    expect(page.locator("#pending")).to_contain_text("Valid.", timeout=SOON)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#pending")).to_contain_text("active in the gateway", timeout=SOON)  # fmt: skip
+    saved = stage.gateway.config
+    for part in ('"free-only"', '"costPerMonth": 12', '"gsk_second"', '"new-model"', '"cursor"'):  # fmt: skip
+        assert part in saved
+    for part in ('"deepseek"', '"openai/gpt-oss-120b"'):
+        assert part not in saved

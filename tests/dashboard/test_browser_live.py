@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+from llm_gateway.dashboard.availability import stamp
+
 from .staging import MODEL, SOON, Stage, expect, needs_browser
 
 pytestmark = needs_browser
@@ -138,7 +140,15 @@ def test_paid_use_without_a_budget_is_said(stage: Stage) -> None:
     stage.ledger.limit(
         "", "", "cost", "day", 0.25, 1.0, time.time() + 60, scope="budget"
     )
-    expect(note).to_have_text("of $1.00 budget", timeout=SOON)
+    bars = page.locator('.kpi[data-key="spent"] .thin')
+    expect(bars).to_have_text(["$0.25 of $1.00 budget in 24 h"], timeout=SOON)
+    # a window of its own for each; what is no money is no budget
+    stage.ledger.limit(
+        "", "", "cost", "month", 0.9, 9.0, time.time() + 60, scope="budget"
+    )
+    expect(bars).to_have_count(2, timeout=SOON)
+    expect(bars.last).to_have_text("$0.90 of $9.00 budget a month")
+    expect(note).to_have_text("$0 this month")
 
 
 def test_details_and_who_is_next(stage: Stage) -> None:
@@ -149,8 +159,48 @@ def test_details_and_who_is_next(stage: Stage) -> None:
     page = stage.open("/-/gateway")
     page.get_by_role("button", name=MODEL).click()
     expect(page.locator(".detail:visible")).to_contain_text("503 overloaded")
-    page.get_by_role("button", name="who is next?").last.click()
+    page.locator(".chip-now", has_text="llama-70b").click()
+    page.get_by_role("button", name="who is next?").click()
     expect(page.locator(".next:visible")).to_contain_text("most headroom, 71% left")
+
+
+def test_right_now_names_who_answers_and_when_the_better_one_is_back(
+    stage: Stage,
+) -> None:
+    ledger, now = stage.ledger, time.time()
+    price = {"free": 0, "price_source": "config", "input_usd_per_million": 1.0}
+    ledger.provider("deepseek")
+    ledger.model("deepseek", "chat", aliases=["llama-70b"], **price)
+    ledger.offer("deepseek", "chat", free=0)
+    page = stage.open("/-/gateway")
+    chip = page.locator(".chip-now", has_text="llama-70b")
+    expect(chip).to_have_text("llama-70b→ groqfreethen deepseek")
+    ledger.limit("groq", MODEL, "requests", "day", 1000, 1000, now + 7200)
+    expect(chip).to_contain_text("→ deepseekpaid", timeout=SOON)
+    expect(chip).to_contain_text("groq back")
+    ledger.offer("deepseek", "chat", "disabled", free=0, reason="disabled: 401 invalid_api_key", returns_at=stamp(now + 3000))  # fmt: skip
+    expect(chip).to_have_attribute("data-level", "full", timeout=SOON)
+    expect(page.locator("#alerts")).to_contain_text("key refused (401 invalid_api_key)")
+    ledger.beat(now - 300)
+    expect(kpi(page, "ready")).to_have_text("–", timeout=SOON)
+    expect(chip).to_contain_text("gateway is down")
+
+
+def test_what_costs_money_is_marked_and_can_be_left_out(stage: Stage) -> None:
+    page = stage.open("/-/gateway")
+    for model, word in ((MODEL, "free"), ("gpt-4o-mini", "paid, price unknown")):
+        row = page.locator(".row.model", has_text=model)
+        expect(row.locator(".costs")).to_have_text(word)
+    page.get_by_label("Costs nothing").check()
+    expect(page.locator(".row.model:visible")).to_have_count(1)
+
+
+def test_nothing_moves_without_end(stage: Stage) -> None:
+    page = stage.open("/-/gateway")
+    expect(page.locator("#pulse")).to_have_attribute("data-state", "live")
+    endless = """document.getAnimations().filter(
+      (one) => one.effect.getComputedTiming().iterations === Infinity).length"""
+    assert page.evaluate(endless) == 0
 
 
 def test_theme_and_narrow_screens(stage: Stage) -> None:

@@ -364,3 +364,15 @@ def test_versions_of_datasette() -> None:
 
     assert compat.V1 is datasette.__version__.startswith("1.")
     assert json.dumps(datasette.__version__)
+
+
+async def test_datasettes_own_pages_wear_our_dress(
+    serve: Serve, ledger: Ledger
+) -> None:
+    client = serve(ledger.path)
+    for path in ("/", "/usage", "/usage/requests"):
+        text = (await client.get(path)).text
+        for name in ("dress.css", "dress.js"):
+            address = f"/-/gateway/static/{assets.version()}/{name}"
+            assert address in text
+            assert (await client.get(address)).status_code == 200

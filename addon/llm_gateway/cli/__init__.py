@@ -1,5 +1,6 @@
 """The `llm-gateway` command. One module a subcommand, imported when it is called."""
 
+import difflib
 import importlib
 import os
 import sys
@@ -27,6 +28,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "explain": ("explain", "explain", "who would answer for a model now, and why"),
     "login": ("login", "login", "sign in to a provider: llm-gateway login copilot"),
     "dashboard": ("dashboard", "dashboard", "start Datasette with the dashboard alone"),
+    "status": ("status", "status", "what can be used now, and until when"),
+    "tail": ("status", "tail", "requests as they end, one line each"),
     "report": ("report", "report", "spending and savings as a table"),
     "simulate": (
         "simulate",
@@ -76,8 +79,11 @@ def _run(arguments: list[str]) -> int:
         return 0
     name = arguments[0]
     if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        meant = f"Did you mean {near[0]!r}?\n\n" if near else ""
         print(
-            f"llm-gateway: there is no command {name!r}\n\n{usage()}", file=sys.stderr
+            f"llm-gateway: there is no command {name!r}\n{meant or chr(10)}{usage()}",
+            file=sys.stderr,
         )
         return 2
     module, function, _ = COMMANDS[name]

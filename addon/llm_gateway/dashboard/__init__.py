@@ -21,7 +21,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from llm_gateway.dashboard import actions, compat, security, sign_in, sql_limits, views
+from llm_gateway.dashboard import (
+    actions,
+    assets,
+    compat,
+    security,
+    sign_in,
+    sql_limits,
+    views,
+)
 from llm_gateway.dashboard.plugin_state import board_of
 
 from .compat import hook
@@ -34,6 +42,7 @@ _WRITES = (
     "/config/save",
     "/reload",
     "/simulate",
+    "/test",
     "/copilot/start",
     "/copilot/poll",
 )
@@ -67,6 +76,7 @@ def register_routes() -> list[tuple[str, Any]]:
         (rf"{ours}/history$", views.history_page),
         (rf"{ours}/history\.json$", views.history_json),
         (rf"{ours}/history\.csv$", views.history_csv),
+        (rf"{ours}/receipt$", views.receipt_page),
         (rf"{ours}/requests$", views.requests_page),
         (rf"{ours}/requests\.json$", views.requests_json),
         (rf"{ours}/requests/(?P<id>[^/]+)$", views.request_page),
@@ -75,6 +85,8 @@ def register_routes() -> list[tuple[str, Any]]:
         (rf"{ours}/static/(?P<version>[0-9a-z]+)/(?P<name>.+)$", views.static),
         (rf"{ours}/config\.json$", actions.config_json),
         (rf"{ours}/config/save$", actions.config_save),
+        (rf"{ours}/starters\.json$", actions.starters_json),
+        (rf"{ours}/test$", actions.test_call),
         (rf"{ours}/reload$", actions.reload),
         (rf"{ours}/simulate$", actions.simulate),
         (rf"{ours}/copilot/(?P<step>start|poll)$", actions.copilot),
@@ -149,6 +161,23 @@ def render_cell(value: Any, column: str, table: str | None, datasette: Any) -> A
         return None
     path = datasette.urls.path(f"{security.OURS}/requests/{value}")
     return Markup('<a href="{}">{}</a>').format(path, value)
+
+
+def _dress(datasette: Any, name: str) -> list[str]:
+    path = f"{security.OURS}/static/{assets.version()}/{name}"
+    return [datasette.urls.path(path)]
+
+
+@hook
+def extra_css_urls(datasette: Any) -> list[str]:
+    """Datasette's own pages look like ours."""
+    return _dress(datasette, "dress.css")
+
+
+@hook
+def extra_js_urls(datasette: Any) -> list[str]:
+    """The way back to the dashboard, and the descriptions of columns folded."""
+    return _dress(datasette, "dress.js")
 
 
 @hook

@@ -9,6 +9,7 @@ What this file does not know: what a valid configuration is.
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +17,7 @@ from urllib.parse import urlencode
 from datasette import Forbidden, Response
 
 from llm_gateway import gateway_client
-from llm_gateway.dashboard import compat, queries
+from llm_gateway.dashboard import compat, queries, starters
 from llm_gateway.dashboard.availability import moment
 from llm_gateway.dashboard.plugin_state import NoLedger, PluginState, board_of
 from llm_gateway.dashboard.reader import NotReadable
@@ -99,6 +100,53 @@ async def simulate(request: Any, datasette: Any) -> Any:
         )
 
     return await _write(request, datasette, write)
+
+
+TEST_QUESTION = "Reply with the word: ok"
+TEST_SECONDS = 45.0
+
+
+async def test_call(request: Any, datasette: Any) -> Any:
+    """POST {provider, model}: one small question to that model alone, through the gateway.
+
+    Answers {ok, ms, status, message}: a failure there is no failure of this page.
+    """
+
+    async def write(board: PluginState, body: Json) -> Any:
+        for key in ("provider", "model"):
+            if not isinstance(body.get(key), str) or not body[key]:
+                raise _Wrong(f"{key}: write a name")
+        asked = {
+            "model": f"{body['provider']}/{body['model']}",
+            "messages": [{"role": "user", "content": TEST_QUESTION}],
+            "max_tokens": 16,
+        }
+        began = time.monotonic()
+        answer = await _call(
+            board,
+            "POST",
+            "/v1/chat/completions",
+            body=asked,
+            admin=False,
+            timeout=TEST_SECONDS,
+        )
+        took = round((time.monotonic() - began) * 1000)
+        found = answer.json()
+        said = found.get("error") if isinstance(found, dict) else None
+        message = said.get("message", "") if isinstance(said, dict) else str(said or "")
+        ok = answer.status == 200 and not said
+        shown = "" if ok else message[:300] or f"status {answer.status}"
+        return _json({"ok": ok, "ms": took, "status": answer.status, "message": shown})
+
+    return await _write(request, datasette, write)
+
+
+async def starters_json(request: Any, datasette: Any) -> Any:
+    """GET: providers that can be added with a key alone."""
+    board = board_of(datasette)
+    if not await board.may_look(request.actor, None):
+        raise Forbidden("view-instance")
+    return _json({"starters": starters.as_json()})
 
 
 async def copilot(request: Any, datasette: Any) -> Any:
@@ -191,6 +239,7 @@ async def _call(
     payload: str | None = None,
     headers: Mapping[str, str] | None = None,
     admin: bool = True,
+    timeout: float = gateway_client.TIMEOUT,
 ) -> Answer:
     base = await board.gateway_url()
     if body is not None:
@@ -204,6 +253,7 @@ async def _call(
         body=None if payload is None else payload.encode("utf-8", "replace"),
         headers=headers,
         admin=admin,
+        timeout=timeout,
     )
 
 

@@ -17,13 +17,19 @@ from llm_gateway.dashboard import (
     assets,
     compat,
     history,
+    receipt,
     request_detail,
     request_filters,
     request_list,
     usage_sums,
 )
 from llm_gateway.dashboard.availability import moment
-from llm_gateway.dashboard.plugin_state import NoLedger, PluginState, board_of
+from llm_gateway.dashboard.plugin_state import (
+    HISTORY_TTL,
+    NoLedger,
+    PluginState,
+    board_of,
+)
 
 from .. import __version__
 from .live import WINDOWS
@@ -215,6 +221,46 @@ async def request_page(request: Any, datasette: Any) -> Any:
             "query": wanted.query(),
         },
     )
+
+
+async def receipt_page(request: Any, datasette: Any) -> Any:
+    """What a month saved, and how that was reckoned."""
+    board, database = await _looking(request, datasette)
+    now = time.time()
+    try:
+        month = receipt.month_of(request.args.get("month"), now)
+    except receipt.BadMonth as error:
+        return _problem(400, str(error))
+
+    async def build() -> Json:
+        return await board.ask(
+            "history", lambda ask: receipt.receipt(ask, month, now), seconds=5.0
+        )
+
+    try:
+        found = await board.kept(("receipt", month), HISTORY_TTL, build)
+    except NoLedger as error:
+        return _problem(503, _NO_LEDGER.format(path=error), state="no ledger")
+    except (NotReadable, TooSlow) as error:
+        return _problem(503, f"The usage database: {error}", state="not readable")
+    first, last = receipt.bounds(month)
+    span = {"first": month.isoformat(), "next": receipt.following(month).isoformat()}
+    context = {
+        "r": found,
+        "title": month.strftime("%B %Y"),
+        "earlier": receipt.address_month(receipt.preceding(month)),
+        "later": ""
+        if found["running"]
+        else receipt.address_month(receipt.following(month)),
+        "first": first,
+        "last": last,
+        "usd": request_detail.dollars,
+        "each": receipt.each,
+        "sql": compat.query_path(
+            datasette, database, receipt.PER_MODEL.strip(), **span
+        ),
+    }
+    return await _page(request, datasette, "gateway_receipt.html", "history", context)
 
 
 async def live_json(request: Any, datasette: Any) -> Any:

@@ -2,6 +2,7 @@
 // The draft is the whole configuration as an object; the gateway keeps the comments.
 
 import { copilotLogin } from "./tools.js";
+import { addProvider, general, keys, modelTools, removeModel, testButton } from "./forms.js";
 import { el } from "./base.js";
 
 const KEYS = ["requests", "tokens", "cost"].flatMap((metric) =>
@@ -20,7 +21,8 @@ function shown(path) {
 }
 
 export class Cards {
-  constructor(parent, config, changed) {
+  constructor(parent, config, changed, starters = []) {
+    this.starters = starters;
     this.parent = parent;
     this.before = config;
     this.draft = structuredClone(config);
@@ -42,8 +44,9 @@ export class Cards {
   draw() {
     this.inputs.clear();
     const providers = this.draft.providers ?? [];
-    this.parent.replaceChildren(...(providers.length ? providers.map((one, n) => this.card(one, ["providers", n])) : [
-      el("p", { class: "empty" }, "No provider yet. Write the first one under “Edit as text”.")]));
+    this.adding ??= addProvider(this, this.starters);
+    this.parent.replaceChildren(this.adding, general(this), ...(providers.length ? providers.map((one, n) => this.card(one, ["providers", n])) : [
+      el("p", { class: "empty" }, "No provider yet: paste a key above.")]));
   }
 
   touched() {
@@ -58,12 +61,16 @@ export class Cards {
       el("header", {}, el("h2", {}, provider.id), el("span", { class: "tags" }, tags),
         el("span", { class: "grow" }),
         provider.type === "copilot" ? copilotLogin(provider.id) : null,
-        this.toggle("free", provider, "free", false), this.toggle("enabled", provider, "enabled", true)),
+        provider.tier === "free" ? el("em", { class: "free", title: "The provider's published free limits hold" }, "free tier") : this.toggle("free", provider, "free", false),
+        this.toggle("enabled", provider, "enabled", true)),
+      keys(this, provider),
       el("div", { class: "scope" }, el("span", { class: "soft" }, "All its models together"), this.limits(provider, path)),
       ...(provider.models ?? []).map((model, n) => el("div", { class: "scope" },
         el("span", { class: "model-name" }, el("b", {}, model.name), model.mappedName && model.mappedName !== model.name ? el("span", { class: "alias" }, `as ${model.mappedName}`) : null,
-          model.aliases?.length ? el("span", { class: "alias" }, `also ${model.aliases.join(", ")}`) : null),
+          model.aliases?.length ? el("span", { class: "alias" }, `also ${model.aliases.join(", ")}`) : null,
+          el("span", { class: "model-tools" }, testButton(provider, model, () => this.dirty), removeModel(this, provider, model))),
         el("div", {}, this.limits(model, [...path, "models", n]), this.prices(model, provider, [...path, "models", n])))),
+      modelTools(this, provider),
       this.learned.get(provider.id) ?? null);
   }
 
@@ -106,10 +113,10 @@ export class Cards {
   }
 
   prices(model, provider, path) {
-    if (!model.pricing && (provider.free || provider.flatRate)) return null;
     const pricing = model.pricing ?? {};
+    const costless = provider.free || provider.flatRate || provider.tier;
     return el("div", { class: "form-limits" }, ...PRICES.map(([key, label]) => el("label", { class: "number" },
-      el("span", {}, `${provider.free || provider.flatRate ? "list " : ""}$ per M tokens ${label}`),
+      el("span", {}, `${costless ? "list " : ""}$ per M tokens ${label}`),
       this.input(pricing, key, [...path, "pricing", key], () => { model.pricing = pricing; }, () => {
         if (!Object.keys(pricing).length) delete model.pricing;
       }))));
@@ -150,13 +157,15 @@ export class Cards {
       if (path[2] === "models") parts.push(provider.models?.[path[3]]?.name);
       return [...parts.filter(Boolean), path.at(-1)].join(" ");
     };
+    const secret = (path) => path.some((step) => ["apiKey", "apiKeys", "key", "oauthToken", "accessToken", "headers"].includes(step));
+    const said = (value, path) => (value === undefined ? "not set" : secret(path) && !/^(\*\*\*|\$\{)/.test(String(value)) ? "a new secret" : String(value));
     const walk = (a, b, path) => {
       if (JSON.stringify(a) === JSON.stringify(b)) return;
       const both = [a, b].every((one) => one !== null && typeof one === "object");
       if (both) for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) walk(a[key], b[key], [...path, Array.isArray(b) ? Number(key) : key]);
       else if (b !== null && typeof b === "object") for (const key of Object.keys(b)) walk(undefined, b[key], [...path, key]);
       else if (a !== null && typeof a === "object") for (const key of Object.keys(a)) walk(a[key], undefined, [...path, key]);
-      else found.push(["change", `${name(path)}: ${a === undefined ? "not set" : String(a)} → ${b === undefined ? "not set" : String(b)}`]);
+      else found.push(["change", `${name(path)}: ${said(a, path)} → ${said(b, path)}`]);
     };
     walk(this.before, this.draft, []);
     return found;

@@ -11,6 +11,7 @@ const admin = page.admin === "1";
 const POLL = 3000;
 
 let loaded = null; // {text, hash, config} as the gateway has it
+let starters = null; // providers that can be added with a key alone
 let cards = null;
 let editor = null;
 
@@ -60,6 +61,7 @@ async function load() {
     // Nobody there: the page shows what the database knows, and says how to start it.
     if ((await status()).down) return unloaded();
     loaded = await get("/config.json");
+    starters ??= (await get("/starters.json")).starters;
   } catch (error) {
     $("problem").replaceChildren(el("p", { class: "banner warn" }, error.message));
     unloaded();
@@ -67,7 +69,7 @@ async function load() {
   }
   $("problem").replaceChildren();
   for (const input of $("tabs").querySelectorAll("input")) input.disabled = false;
-  cards = new Cards($("cards"), loaded.config, changed);
+  cards = new Cards($("cards"), loaded.config, changed, starters);
   editor = new Editor($("text"), loaded.text, changed);
   // Nothing is a draft any more, so neither part waits for the other.
   cards.lock(false);

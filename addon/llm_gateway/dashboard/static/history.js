@@ -192,7 +192,7 @@ function totalsPanel(data) {
   const row = (one) => [one.all ? "total" : one.key ? link(one, one.key) : "none (refused or passed through)", link(one, exact(one.requests)),
     link(one, exact(one.errors), { outcome: "failed" }), one.key || data.by === "client" ? link(one, exact(one.refused), { outcome: "refused" }) : el("a", { href: requestsLink({ outcome: "refused", ...span(data) }) }, exact(one.refused)),
     exact(one.passed), exact(one.prompt), exact(one.completion),
-    one.unknown ? el("span", {}, money(one.cost), " + ", link(one, `${count(one.unknown)} unpriced`, { unpriced: "1" })) : link(one, money(one.cost), { paid: "1" }), money(one.saved)];
+    one.unknown ? el("span", {}, money(one.cost), " + ", link(one, `${count(one.unknown)} unpriced`, { unpriced: "1" })) : one.cost ? link(one, money(one.cost), { paid: "1" }) : money(one.cost), money(one.saved)];
   const rows = data.totals.map(row);
   const all = Object.fromEntries(["requests", "errors", "refused", "passed", "prompt", "completion", "cost", "saved", "unknown"].map((name) => [name, sum(name)]));
   if (rows.length > 1) rows.push(row({ key: "total", all: true, ...all }));

@@ -39,7 +39,7 @@ function axes(step, format) {
 function frame(target, step, format, sync) {
   return {
     width: Math.max(260, target.clientWidth), height: HEIGHT,
-    padding: [10, 8, 0, 0],
+    padding: [10, 22, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: sync }, points: { show: false }, drag: { x: false, y: false }, y: false },
     axes: axes(step, format),

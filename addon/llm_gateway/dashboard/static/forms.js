@@ -1,0 +1,197 @@
+// Forms for what is more than a number: a provider with its key, models, policy and
+// budget, clients. Each changes the draft of the cards; the gateway checks and writes it.
+
+import { copyButton, el, page, post } from "./base.js";
+
+const field = (label, input, hint = null) => el("label", { class: "stacked" }, el("span", { class: "soft" }, label), input, hint);
+const text = (props = {}) => el("input", { type: "text", autocomplete: "off", spellcheck: "false", ...props });
+
+// Whose key is it? The longest beginning that fits.
+export function whose(key, starters) {
+  let found = null;
+  let long = 0;
+  for (const one of starters) {
+    for (const start of one.begins) if (key.startsWith(start) && start.length > long) [found, long] = [one, start.length];
+  }
+  return found;
+}
+
+function freeId(wanted, providers) {
+  const taken = new Set(providers.map((one) => one.id));
+  let id = wanted;
+  for (let n = 2; taken.has(id); n += 1) id = `${wanted}-${n}`;
+  return id;
+}
+
+export function addProvider(cards, starters) {
+  const box = el("details", { class: "panel add-provider" }, el("summary", {}, "+ Add a provider"));
+  const key = el("input", { type: "password", autocomplete: "off", placeholder: "Paste the API key", "aria-describedby": "key-says" });
+  const says = el("p", { id: "key-says", class: "soft", role: "status" }, "Paste a key: its beginning says whose it is.");
+  const kind = el("select", {}, ...starters.map((one) => el("option", { value: one.type }, one.title)));
+  const id = text();
+  const models = text({ size: "46" });
+  const tier = el("input", { type: "checkbox" });
+  const note = el("p", { class: "soft" });
+  const where = el("a", { target: "_blank", rel: "noopener noreferrer" });
+  let own = false; // the name was typed, not proposed
+  const starter = () => starters.find((one) => one.type === kind.value);
+  const propose = () => {
+    const one = starter();
+    if (!own) id.value = freeId(one.type, cards.draft.providers ?? []);
+    models.value = one.models.join(", ");
+    tier.checked = one.free_tier;
+    tier.disabled = !one.free_tier;
+    where.href = one.keys;
+    where.textContent = `get a ${one.free_tier ? "free " : ""}key of ${one.title} ↗`;
+    note.textContent = `${one.free_tier ? "" : "No lasting free tier: answers cost money. "}${one.note}`;
+  };
+  key.addEventListener("input", () => {
+    const found = whose(key.value.trim(), starters);
+    if (found) {
+      kind.value = found.type;
+      propose();
+    }
+    says.textContent = !key.value.trim() ? "Paste a key: its beginning says whose it is."
+      : found ? `That is a key of ${found.title}.` : "Its beginning does not say whose it is: choose below.";
+  });
+  kind.addEventListener("change", propose);
+  id.addEventListener("input", () => { own = id.value !== ""; });
+  const form = el("form", { onsubmit: (event) => {
+    event.preventDefault();
+    const one = starter();
+    const provider = { id: id.value.trim(), type: one.type, apiKey: key.value.trim() || `\${${one.env}}` };
+    if (tier.checked) provider.tier = "free";
+    provider.models = models.value.split(",").map((name) => name.trim()).filter(Boolean).map((name) => ({ name }));
+    cards.draft.providers = [...(cards.draft.providers ?? []), provider];
+    key.value = "";
+    own = false;
+    box.open = false;
+    cards.redrawKeeping();
+    document.querySelector(`[aria-label="${CSS.escape(provider.id)}"]`)?.scrollIntoView({ block: "center" });
+  } },
+  el("div", { class: "fields" }, field("API key", key), field("Provider", kind), field("Name here", id)), says,
+  el("div", { class: "fields" }, field("Models, with commas between", models),
+    el("label", { class: "check" }, tier, el("span", {}, "this key is on the free tier: its published limits hold"))),
+  note, el("p", {}, where, el("span", { class: "soft" }, "  Without a key here it is taken from the environment.")),
+  el("button", { class: "primary" }, "Add"));
+  box.append(form);
+  propose();
+  return box;
+}
+
+// Keys of a provider: replaced, added (one more account), removed. What is there stays masked.
+export function keys(cards, provider) {
+  if (provider.type === "copilot" || provider.type === "simulator") return null;
+  const many = Array.isArray(provider.apiKeys);
+  const list = many ? provider.apiKeys : provider.apiKey === undefined ? [] : [provider.apiKey];
+  const put = (found) => {
+    delete provider.apiKey;
+    delete provider.apiKeys;
+    if (found.length === 1) [provider.apiKey] = found;
+    else if (found.length) provider.apiKeys = found;
+    cards.redrawKeeping();
+  };
+  const entry = (label, use) => {
+    const input = el("input", { type: "password", autocomplete: "off", placeholder: label, "aria-label": label });
+    input.addEventListener("change", () => { if (input.value.trim()) use(input.value.trim()); });
+    return input;
+  };
+  const shown = (key) => (/^\$\{/.test(key) ? key : String(key).startsWith("***") ? key : "new key");
+  return el("div", { class: "scope" }, el("span", { class: "soft" }, list.length > 1 ? `${list.length} keys, an account each` : "Key"),
+    el("div", { class: "form-limits" },
+      ...list.map((key, n) => el("span", { class: "number" }, el("span", {}, shown(key)),
+        entry("Replace", (value) => put(list.map((one, m) => (m === n ? value : one)))),
+        el("button", { type: "button", class: "quiet", "aria-label": `Remove key ${n + 1} of ${provider.id}`, onclick: () => put(list.filter((_, m) => m !== n)) }, "×"))),
+      el("span", { class: "number" }, entry(list.length ? "Add another account's key" : "Paste a key", (value) => put([...list, value])))));
+}
+
+export function modelTools(cards, provider) {
+  const name = text({ placeholder: "name of another model", "aria-label": `Another model of ${provider.id}` });
+  const add = () => {
+    if (!name.value.trim()) return;
+    provider.models = [...(provider.models ?? []), { name: name.value.trim() }];
+    cards.redrawKeeping();
+  };
+  name.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); add(); } });
+  return el("div", { class: "scope" }, el("span", { class: "soft" }, "More"), el("div", { class: "form-limits" }, name,
+    el("button", { type: "button", class: "small", onclick: add }, "Add model"), el("span", { class: "grow" }),
+    el("button", { type: "button", class: "small danger", onclick: () => {
+      cards.draft.providers = cards.draft.providers.filter((one) => one !== provider);
+      cards.redrawKeeping();
+    } }, "Remove provider")));
+}
+
+export function removeModel(cards, provider, model) {
+  return el("button", { type: "button", class: "quiet", "aria-label": `Remove the model ${model.name}`, title: "Remove this model", onclick: () => {
+    provider.models = provider.models.filter((one) => one !== model);
+    cards.redrawKeeping();
+  } }, "×");
+}
+
+// One small question through the gateway, to this model alone: does the key work, how fast?
+export function testButton(provider, model, dirty) {
+  const said = el("span", { class: "soft", role: "status" });
+  const button = el("button", { type: "button", class: "small", title: "One small question to this model, through the gateway" }, "Test");
+  button.addEventListener("click", async () => {
+    if (dirty()) {
+      said.textContent = "Save first.";
+      return;
+    }
+    button.disabled = true;
+    said.textContent = "asking …";
+    try {
+      const found = await post("/test", { provider: provider.id, model: model.name });
+      said.dataset.ok = found.ok ? "1" : "0";
+      said.textContent = found.ok ? `✓ answered in ${found.ms} ms` : `✗ ${found.message}`;
+    } catch (error) {
+      said.dataset.ok = "0";
+      said.textContent = error.message;
+    }
+    button.disabled = false;
+  });
+  return el("span", { class: "test" }, button, said);
+}
+
+const POLICIES = [["free-first", "free first: what costs nothing before what does"],
+  ["free-only", "free only: nothing that costs, ever"], ["any", "any: cost plays no part in the order"]];
+
+// Policy, budget and clients: what holds for everything.
+export function general(cards) {
+  const { draft } = cards;
+  const policy = el("select", { "aria-label": "Policy" }, ...POLICIES.map(([value, said]) => el("option", { value }, said)));
+  policy.value = draft.routing?.policy ?? "free-first";
+  policy.addEventListener("change", () => {
+    draft.routing = { ...draft.routing, policy: policy.value };
+    cards.touched();
+  });
+  const budget = draft.budget ?? {};
+  const money = (key, label) => el("label", { class: "number" }, el("span", {}, label),
+    cards.input(budget, key, ["budget", key], () => { draft.budget = budget; }, () => { if (!Object.keys(budget).length) delete draft.budget; }));
+  const name = text({ placeholder: "cursor", "aria-label": "Name of a new app", size: "12" });
+  const made = el("span", { role: "status" });
+  const clients = draft.clients ?? [];
+  const add = () => {
+    const wanted = name.value.trim();
+    if (!wanted) return;
+    const bytes = crypto.getRandomValues(new Uint8Array(18));
+    const key = `gw-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+    draft.clients = [...clients, { name: wanted, key }];
+    cards.redrawKeeping();
+    cards.made = { name: wanted, key };
+    cards.draw();
+  };
+  name.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); add(); } });
+  if (cards.made) made.append(`Key of ${cards.made.name}, shown once: `, el("code", {}, cards.made.key), " ", copyButton(cards.made.key));
+  return el("article", { class: "provider-card panel", "aria-label": "Policy, budget, apps" },
+    el("header", {}, el("h2", {}, "Policy, budget, apps")),
+    el("div", { class: "scope" }, el("span", { class: "soft" }, "Policy"), policy),
+    el("div", { class: "scope" }, el("span", { class: "soft" }, "Budget, all paid use"), el("div", { class: "form-limits" },
+      money("costPerDay", "$ / 24 hours"), money("costPerMonth", "$ / month"), money("costPerHour", "$ / hour"), money("costPerMinute", "$ / minute"))),
+    el("div", { class: "scope" }, el("span", { class: "soft" }, "Apps with a key"), el("div", { class: "form-limits" },
+      ...clients.map((client) => el("span", { class: "number" }, el("a", { href: `${page.base}/requests?${new URLSearchParams({ client: client.name })}` }, client.name),
+        el("button", { type: "button", class: "quiet", "aria-label": `Remove ${client.name}`, onclick: () => {
+          draft.clients = clients.filter((one) => one !== client);
+          if (!draft.clients.length) delete draft.clients;
+          cards.redrawKeeping();
+        } }, "×"))), name, el("button", { type: "button", class: "small", onclick: add }, "Add app"), made)));
+}
