@@ -361,6 +361,12 @@ def m009_opaque(db: Database) -> None:
     db.execute(OPAQUE)
 
 
+@MIGRATIONS()
+def m010_way_out(db: Database) -> None:
+    """By way of which outbound proxy a provider is reached."""
+    db.execute("ALTER TABLE providers ADD COLUMN way_out TEXT NOT NULL DEFAULT ''")
+
+
 def names() -> tuple[str, ...]:
     """The migrations that this version knows, oldest first."""
     empty = Database(memory=True)
