@@ -241,3 +241,35 @@ def test_the_port_is_never_open_to_others(
     addresses = bound(tmp_path)
     assert "127.0.0.1" in addresses
     assert set(addresses) <= {"127.0.0.1", "::1"}
+
+
+UNIMPORTABLE = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{name}":
+            raise ImportError("not installed here")
+
+sys.meta_path.insert(0, Missing())
+"""
+
+
+@pytest.mark.parametrize("name", ["llm_gateway.addon", "pydantic"])
+def test_nothing_listens_where_the_gateway_cannot_be_loaded(
+    tmp_path: Path, confdir: Path, name: str
+) -> None:
+    """A library is missing: mitmproxy alone would be an open proxy until it gives up."""
+    env = binds_of(tmp_path)
+    site = tmp_path / "sitecustomize.py"
+    site.write_text(site.read_text() + UNIMPORTABLE.format(name=name))
+    gateway = Unspoken(tmp_path, "{}", confdir=confdir, env=env)
+    try:
+        with pytest.raises(AssertionError, match="mitmdump ended early"):
+            gateway.start()
+        assert "not installed here" in gateway.log()
+        assert gateway.process is not None
+        assert gateway.process.returncode == 1
+    finally:
+        gateway.__exit__(None, None, None)
+    assert not (tmp_path / "binds").exists() or bound(tmp_path) == []

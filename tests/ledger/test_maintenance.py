@@ -130,5 +130,7 @@ def test_names_of_migrations_are_known_without_a_file():
         "m008_quirks",
         "m009_opaque",
         "m010_translated",
+        "m011_cluster",
         "m012_unpriced",
+        "m013_way_out",
     )

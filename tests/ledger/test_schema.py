@@ -87,7 +87,9 @@ STAGES = (
     "m008_quirks",
     "m009_opaque",
     "m010_translated",
+    "m011_cluster",
     "m012_unpriced",
+    "m013_way_out",
 )
 
 

@@ -22,20 +22,29 @@ def outbound_proxies(catalog: Catalog, *, offline: bool) -> Iterator[Finding]:
             yield Finding("ok", "caFile", f"{count} certificates in {ca_file}")
         except (OSError, ValueError) as e:
             yield Finding("fix", "caFile", f"cannot be used: {e}")
-    users: dict[ProxyServer, list[str]] = {}
-    for proxy in catalog.ways.proxies():
-        users.setdefault(proxy, []).append(catalog.ways.source)
+    users: dict[ProxyServer | None, list[str]] = {
+        proxy: [] for proxy in catalog.ways.proxies()
+    }
     for upstream in catalog.upstreams.values():
-        if upstream.ways.always:
-            for proxy in upstream.ways.proxies():
-                users.setdefault(proxy, []).append(upstream.provider)
-    if not users:
+        if upstream.type_info.builtin:
+            continue
+        origin = upstream.origin
+        proxy = upstream.proxy_for(origin.scheme, origin.host, origin.port)
+        users.setdefault(proxy, []).append(upstream.provider)
+    if not any(users):
         yield Finding("ok", "way out", "directly, without an outbound proxy")
+        return
     for proxy, named in users.items():
-        said = f"{proxy.shown} ({', '.join(dict.fromkeys(named))})"
+        who = ", ".join(dict.fromkeys(named)) or "no provider"
+        if proxy is None:
+            yield Finding("ok", "way out", f"directly: {who}")
+            continue
+        given = proxy in catalog.ways.proxies()
+        source = f" ({catalog.ways.source})" if given else ""
+        said = f"{proxy.shown}{source}: {who}"
         trouble = "" if offline else _trouble(proxy)
         if trouble:
-            yield Finding("fix", "way out", f"{said}: the outbound proxy {trouble}")
+            yield Finding("fix", "way out", f"{said}. The outbound proxy {trouble}.")
         else:
             yield Finding("ok", "way out", said)
 

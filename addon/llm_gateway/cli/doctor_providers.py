@@ -73,15 +73,20 @@ async def reach(
     try:
         if out is None:
             await asyncio.to_thread(_connect, upstream)
-            return Reached(who, said="reachable (it lists no models)")
+            origin = upstream.origin
+            way = _way(upstream, origin.scheme, origin.host, origin.port)
+            return Reached(who, said=f"reachable (it lists no models){way}")
         status, body = await asyncio.to_thread(_get, out, upstream.ways)
     except (OSError, http.client.HTTPException) as e:
         return Reached(who, problem=f"{upstream.origin.host}: {_why(e)}")
     found = _judge(who, status, body, models)
-    proxy = upstream.proxy_for(out.scheme, out.host, out.port)
-    if proxy is not None and found.said:
-        return replace(found, said=f"{found.said}, by way of {proxy.name}")
-    return found
+    way = _way(upstream, out.scheme, out.host, out.port)
+    return replace(found, said=f"{found.said}{way}") if found.said else found
+
+
+def _way(upstream: Upstream, scheme: str, host: str, port: int) -> str:
+    proxy = upstream.proxy_for(scheme, host, port)
+    return f", by way of {proxy.name}" if proxy is not None else ""
 
 
 def _judge(who: str, status: int, body: bytes, models: Sequence[str]) -> Reached:

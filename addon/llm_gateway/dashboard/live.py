@@ -140,6 +140,8 @@ def _providers(
                 "free": bool(provider["free"]),
                 "flat": provider["flat_rate_usd_per_month"],
                 "accounts": provider["accounts"],
+                # A ledger of an earlier version has no such column.
+                "way_out": provider["way_out"] if "way_out" in provider.keys() else "",  # noqa: SIM118
                 "state": standing_json(best_of(words, off=off)),
                 "bars": bars_json(bars.shared.get(id_, ())),
                 "models": rows,

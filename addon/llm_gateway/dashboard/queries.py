@@ -25,8 +25,7 @@ FROM gateway_state WHERE id = 1
 """
 
 PROVIDERS = """
-SELECT id, type, base_url, accounts, enabled, reason, free, flat_rate_usd_per_month
-FROM providers
+SELECT * FROM providers
 """
 
 MODELS = """

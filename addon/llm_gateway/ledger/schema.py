@@ -426,6 +426,12 @@ def m012_unpriced(db: Database) -> None:
         db.execute(sql)
 
 
+@MIGRATIONS()
+def m013_way_out(db: Database) -> None:
+    """By way of which outbound proxy a provider is reached."""
+    db.execute("ALTER TABLE providers ADD COLUMN way_out TEXT NOT NULL DEFAULT ''")
+
+
 def names() -> tuple[str, ...]:
     """The migrations that this version knows, oldest first."""
     empty = Database(memory=True)

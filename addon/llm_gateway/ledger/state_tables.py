@@ -314,17 +314,17 @@ def _base_url(origin: Origin) -> str:
 
 
 def _providers(catalog: Running) -> TableSnapshot:
-    origins = {key[0]: up.origin for key, up in catalog.upstreams.items()}
+    upstreams = {key[0]: upstream for key, upstream in catalog.upstreams.items()}
     rows = []
     for provider in catalog.config.providers:
         offers = [o for o in catalog.offers if o.provider == provider.id]
         enabled = provider.enabled and any(o.enabled for o in offers)
         reason = next((o.disabled_reason for o in offers if not o.enabled), "")
-        origin = origins.get(provider.id)
+        upstream = upstreams.get(provider.id)
         rows.append(
             (
                 *(provider.id, str(provider.type)),
-                _base_url(origin) if origin else None,
+                _base_url(upstream.origin) if upstream else None,
                 max(1, len({o.account for o in offers})),
                 int(enabled),
                 "" if enabled else reason or "disabled",
@@ -332,12 +332,19 @@ def _providers(catalog: Running) -> TableSnapshot:
                 float(provider.flat_rate.cost_per_month)
                 if provider.flat_rate
                 else None,
+                _way_out(upstream) if upstream else "",
             )
         )
     columns = ("id", "type", "base_url", "accounts", "enabled", "reason", "free")
-    return TableSnapshot(
-        "providers", (*columns, "flat_rate_usd_per_month"), tuple(rows)
-    )
+    more = ("flat_rate_usd_per_month", "way_out")
+    return TableSnapshot("providers", (*columns, *more), tuple(rows))
+
+
+def _way_out(upstream: Any) -> str:
+    """`http://10.0.0.1:3128`; "" for directly."""
+    origin = upstream.origin
+    proxy = upstream.proxy_for(origin.scheme, origin.host, origin.port)
+    return proxy.shown if proxy is not None else ""
 
 
 def _prices(price: Price | None, listed: Price | None) -> Row:

@@ -39,6 +39,11 @@ UNAVAILABLE = "outbound proxy "
 REFUSED = "the outbound proxy "
 
 
+def went_away(proxy: ProxyServer) -> str:
+    """It carried a connection, broke it off, and nobody listens there any more."""
+    return f"{UNAVAILABLE}{proxy.name} went away"
+
+
 class ProxyUnavailable(OSError):
     """`outbound proxy 10.0.0.1:3128 refuses connections`."""
 

@@ -29,7 +29,7 @@ from llm_gateway.domain import (
 )
 from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.limits.limiter import LimitRefusal, scopes_of
-from llm_gateway.network.outbound_proxy import UNAVAILABLE
+from llm_gateway.network.outbound_proxy import went_away
 from llm_gateway.pipeline import translating
 from llm_gateway.pipeline.adapting import (
     adapt,
@@ -451,7 +451,7 @@ async def note_proxy(runtime: AppState, failure: Failure) -> None:
         if await answers_at_all(plan.proxy):
             return
         failure.kind = FailureKind.PROXY
-        failure.message = f"{UNAVAILABLE}{plan.proxy.name} went away"
+        failure.message = went_away(plan.proxy)
     if failure.kind is FailureKind.PROXY:
         runtime.proxies.record(plan.proxy, failure.message)
 

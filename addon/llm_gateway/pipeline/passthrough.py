@@ -44,6 +44,10 @@ logger = logging.getLogger("llm_gateway")
 
 HOP_BY_HOP = ("proxy-authorization", "proxy-connection")
 FOREVER = 24 * 3600.0
+GONE = (
+    "A part of the request's body had left already, and nobody keeps a body that only "
+    "passes: send the request again yourself."
+)
 
 
 class PassAll:
@@ -182,6 +186,8 @@ class Passthrough:
         if failure.kind is FailureKind.PROXY:
             why = failure.message
         message = f"{passage.record.host} could not be reached ({why})."
+        if not failure.replayable:
+            message += f" {GONE}"
         set_response(
             passage.flow,
             LocalResponse(

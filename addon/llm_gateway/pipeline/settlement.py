@@ -29,6 +29,7 @@ from llm_gateway.domain import (
 from llm_gateway.ledger.bound_answers import BoundAnswer
 from llm_gateway.limits.headers import read_headers
 from llm_gateway.limits.limiter import scopes_of
+from llm_gateway.network.outbound_proxy import went_away
 from llm_gateway.pipeline import issued, translated_answers
 from llm_gateway.pipeline.access_log import log_line
 from llm_gateway.pipeline.adapting import decision_with
@@ -41,6 +42,7 @@ from llm_gateway.streaming.json_array import JsonArray, as_array
 from llm_gateway.streaming.stream_meter import StreamMeter
 from llm_gateway.translation.translator import AnswerTranslator
 from llm_gateway.transport.attempt_policy import plan_of
+from llm_gateway.transport.connecting import answers_at_all
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class Settlement:
     runtime: AppState
     _settled: deque[str] = field(default_factory=lambda: deque(maxlen=1024))
     """Rows that were completed by a stored answer: two who fetch it settle it once."""
+    _asking: set[asyncio.Task[None]] = field(default_factory=set)
+    """They find out whether an outbound proxy is still there."""
 
     def answered(self, exchange: Exchange) -> None:
         """Its head is on the way to the client: set headers, meter the stream."""
@@ -305,12 +309,7 @@ class Settlement:
         elif died:
             attempt.record.reason = f"cut: {died}"
             record.error = "upstream_truncated"
-            until = runtime.health.record_failure(
-                offer.key, now, "stream cut", asker=exchange.call.client
-            )
-            if until is not None:
-                message = f"failing (stream cut), tried again in {until - now:.0f} s"
-                runtime.event("circuit", offer.label, message, until=until)
+            self._blame_for_cut(exchange, offer)
         else:
             runtime.health.release_probe(offer.key)
         record.outcome = outcome
@@ -334,6 +333,36 @@ class Settlement:
         if name is not None and attempt.form.translation is None:
             zero_cost = attempt.candidate.zero_cost
             runtime.store.bind(record, name, zero_cost=zero_cost)
+
+    def _blame_for_cut(self, exchange: Exchange, offer: Offer) -> None:
+        """A stream that broke off is a strike, unless the outbound proxy died with it."""
+        plan = plan_of(exchange.flow)
+        proxy = plan.proxy if plan is not None else None
+        client = exchange.call.client
+        if proxy is None:
+            self._stream_cut(offer, client)
+            return
+
+        async def ask() -> None:
+            if await answers_at_all(proxy):
+                self._stream_cut(offer, client)
+            else:
+                self.runtime.health.release_probe(offer.key)
+                self.runtime.proxies.record(proxy, went_away(proxy))
+
+        task = asyncio.get_running_loop().create_task(ask(), name="whose cut")
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    def _stream_cut(self, offer: Offer, client: str) -> None:
+        runtime = self.runtime
+        now = runtime.clock()
+        until = runtime.health.record_failure(
+            offer.key, now, "stream cut", asker=client
+        )
+        if until is not None:
+            message = f"failing (stream cut), tried again in {until - now:.0f} s"
+            runtime.event("circuit", offer.label, message, until=until)
 
     def cancel_unsent(self, exchange: Exchange, attempt: Attempt, now: float) -> None:
         """It was over before the request was on the way: nobody counts it."""

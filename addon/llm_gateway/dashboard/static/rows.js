@@ -127,7 +127,8 @@ class ProviderGroup {
   show(provider, now, order) {
     this.data = provider;
     const tags = [provider.type !== provider.id ? provider.type : "", provider.free ? "free" : provider.bars.concat(...provider.models.map((m) => m.bars)).some((bar) => bar.source === "preset") ? "free tier" : "",
-      provider.flat ? `flat $${provider.flat}/month` : "", provider.accounts > 1 ? `${provider.accounts} accounts` : ""];
+      provider.flat ? `flat $${provider.flat}/month` : "", provider.accounts > 1 ? `${provider.accounts} accounts` : "",
+      provider.way_out ? `by way of ${provider.way_out}` : ""];
     setText(this.tags, tags.filter(Boolean).join(" · "));
     this.word.show(provider.state, now);
     this.bars.show(provider.bars, now);
