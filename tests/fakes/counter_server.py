@@ -52,8 +52,10 @@ class CounterServer:
         assert BINARY is not None
         save = ("--appendonly", "yes") if self.keep else ("--save", "")
         self._process = subprocess.Popen(
-            [BINARY, "--port", str(self.port), "--bind", "127.0.0.1"]
-            + ["--dir", str(self.folder), *save, *self.options],
+            [
+                *(BINARY, "--port", str(self.port), "--bind", "127.0.0.1"),
+                *("--dir", str(self.folder), *save, *self.options),
+            ],
             stdout=subprocess.DEVNULL,
         )
         tick = threading.Event()
