@@ -34,10 +34,10 @@ def configure(
 
 
 # One request: 7 tokens in and 3 out as the fake says; `max_tokens` 10 reserves 17 or so,
-# and a cost of 10,000 nano-dollars.
+# and 0.01 US$; it costs 0.003.
 KINDS: dict[str, tuple[dict[str, Any], int]] = {
     "tokens of a minute": ({"limits": {"tokensPerMinute": 500}}, 50),
-    "cost of a day": ({"limits": {"costPerDay": 0.0001}}, 33),
+    "cost of a day": ({"limits": {"costPerDay": 0.1}}, 33),
     "requests of a provider's day": (
         {
             "limits": {"requestsPerDay": 9},
@@ -80,7 +80,10 @@ def test_clients_and_the_budget_are_shared(
         configure(pair, server, {"providers": [free], "clients": clients})
         assert statuses(storm(pair, 10, KEY)) == {200: 11, 429: 9}
         paid = provider(fake, "q", models=[{"name": "m", "pricing": PRICING}])
-        budget = {"costPerHour": 0.00003}
+        # A budget counts what was spent before it was set, by all.
+        sql = "select coalesce(sum(cost_usd), 0) as c from attempts"
+        spent = sum(one.rows(sql)[0]["c"] for one in pair)
+        budget = {"costPerHour": round(spent + 0.03, 6)}
         configure(pair, server, {"providers": [paid], "budget": budget})
         fake.requests.clear()
         for _ in range(5):
