@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fakes.counter_server import BINARY, CounterServer
+from fakes.counter_server import CounterServer
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -17,6 +17,7 @@ from llm_gateway.domain import Charge, Limit, Metric, Reset, Window
 from llm_gateway.limits.limiter import Limiter, LimitRefusal, Reservation
 from llm_gateway.limits.shared import SharedLimiter
 
+pytestmark = pytest.mark.process
 T0 = 1793480400.0
 """The evening of 31 October 2026 in California: a month and a day end, a clock change follows."""
 PACIFIC = Reset(zone="America/Los_Angeles")
@@ -158,8 +159,6 @@ def counters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counters]:
         yield Counters(server)
 
 
-@pytest.mark.process
-@pytest.mark.skipif(BINARY is None, reason="no valkey-server or redis-server here")
 def test_memory_and_server_agree(counters: Counters) -> None:
     BothSay.counters = counters
     state = BothSay.TestCase()

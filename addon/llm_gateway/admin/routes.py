@@ -18,6 +18,11 @@ from mitmproxy import http
 from mitmproxy.version import VERSION as MITMPROXY
 
 from llm_gateway import __version__
+from llm_gateway.admin.cluster_routes import (
+    cluster_fold,
+    cluster_settle,
+    cluster_status,
+)
 from llm_gateway.admin.config_routes import ConfigRoutes
 from llm_gateway.admin.copilot_login import CopilotLoginRoutes
 from llm_gateway.admin.current_usage import current_usage
@@ -364,6 +369,15 @@ class AdminRoutes:
             raise BadRequest(400, "`model` is the name that the provider is sent.")
         return answer_json({"forgotten": self.runtime.forget_quirks(provider, model)})
 
+    def cluster_get(self, asked: AdminRequest) -> LocalResponse:
+        return answer_json(cluster_status(self.runtime))
+
+    async def cluster_fold(self, asked: AdminRequest) -> LocalResponse:
+        return answer_json(await cluster_fold(self.runtime))
+
+    async def cluster_settle(self, asked: AdminRequest) -> LocalResponse:
+        return answer_json(await cluster_settle(self.runtime, asked))
+
     def level_get(self, asked: AdminRequest) -> LocalResponse:
         return answer_json({"level": self.runtime.log_level})
 
@@ -399,6 +413,9 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/admin/reload"): Route(AdminRoutes.reload, Area.ADMIN),
     ("GET", "/admin/notices"): Route(AdminRoutes.notices, Area.ADMIN),
     ("POST", "/admin/quirks/forget"): Route(AdminRoutes.quirks_forget, Area.ADMIN),
+    ("GET", "/admin/cluster"): Route(AdminRoutes.cluster_get, Area.ADMIN),
+    ("POST", "/admin/cluster/fold"): Route(AdminRoutes.cluster_fold, Area.ADMIN),
+    ("POST", "/admin/cluster/settle"): Route(AdminRoutes.cluster_settle, Area.ADMIN),
     ("GET", "/admin/logging/level"): Route(AdminRoutes.level_get, Area.ADMIN),
     ("POST", "/admin/logging/level"): Route(AdminRoutes.level_set, Area.ADMIN),
     ("POST", "/api/copilot/auth/start"): Route(AdminRoutes.login_start, Area.ADMIN),

@@ -41,6 +41,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "quirks",
         "what providers' refusals taught: list, or forget PROVIDER [MODEL]",
     ),
+    "cluster": (
+        "cluster",
+        "cluster",
+        "gateways that share limits: status, fold, settle MEMBER",
+    ),
     "doctor": ("doctor", "doctor", "look for what is wrong, and say what to do"),
 }
 

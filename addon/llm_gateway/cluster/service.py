@@ -25,7 +25,7 @@ from llm_gateway.cluster.batches import Fold
 from llm_gateway.cluster.clock import Offset
 from llm_gateway.cluster.ledger_stream import Collector, Shipper
 from llm_gateway.cluster.link import Away, Link, Reply, Tls
-from llm_gateway.cluster.membership import Members
+from llm_gateway.cluster.membership import ALIVE, Members
 from llm_gateway.cluster.names import Names, accounts_of
 from llm_gateway.config.cluster_url import parse_cluster_url
 from llm_gateway.config.models import Cluster
@@ -581,6 +581,38 @@ class ClusterService:
                 "cluster",
                 f"this clock is {-self.offset.seconds:+.1f} s off the server's; set one of them",
             )
+
+    def member_list(self) -> list[dict[str, Any]]:
+        """For people and programs: who was heard of, and how long ago."""
+        now = self.server_now()
+        names = ("state", "host", "port", "version", "in_flight", "clock_offset_ms")
+        return [
+            {
+                "member": one.name,
+                "seconds": round(max(0.0, now - one.at), 1),
+                **{
+                    name: one.about.get(name, 0 if "_" in name else "")
+                    for name in names
+                },
+            }
+            for one in sorted(self.members.all.values(), key=lambda one: one.name)
+        ]
+
+    def is_alive(self, name: str) -> bool:
+        found = self.members.all.get(name)
+        return found is not None and self.server_now() - found.at < ALIVE
+
+    async def fold_now(self) -> int:
+        """How many windows were folded. Raises Away."""
+        await self._fold_again()
+        await self.ask(["look", []])
+        return len(self._shared)
+
+    async def settle_for(self, name: str) -> int:
+        """What another member held open counts as used; it is forgotten. Raises Away."""
+        [count] = await self.ask(["forget", name])
+        self.members.forget(name)
+        return int(count)
 
     def member_rows(self) -> list[tuple[str | int | float | None, ...]]:
         """For the ledger's table of members."""
