@@ -78,11 +78,9 @@ def plainly(values):
     return said.replace("strict=False", "strict=None")
 
 
-@pytest.mark.parametrize(("source", "target"), PAIRS)
+@pytest.mark.parametrize(("source", "target"), [p for p in PAIRS if p[0] in SAMPLES])
 def test_what_is_carried_comes_back(source, target):
     """There and back again: the neutral form of both is the same in what is carried there."""
-    if source not in SAMPLES:
-        pytest.skip("no samples yet")
     for part in SAMPLES[source]:
         here, there = CODECS[source].fates[part], CODECS[target].fates[part]
         if not here.kind is there.kind is Kind.CARRIED:
