@@ -55,6 +55,11 @@ class InOrder:
         self._held_ends: set[_Block] = set()
         self._held_size = 0
 
+    @property
+    def is_in_text(self) -> bool:
+        """More text may follow at once."""
+        return self._open == _TEXT and not self._held
+
     def feed(self, events: Iterable[Event]) -> list[Event]:
         out: list[Event] = []
         for event in events:
