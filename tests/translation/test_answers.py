@@ -73,6 +73,7 @@ def cut(data, at):
 
 
 @pytest.mark.parametrize("name", TESTED)
+@settings(max_examples=40)
 @given(events=answers, cuts=st.lists(st.integers(0, 3_000), max_size=8))
 def test_a_stream_is_read_as_it_was_written_wherever_it_is_cut(name, events, cuts):
     data = written(name, events)
