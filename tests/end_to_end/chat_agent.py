@@ -23,6 +23,8 @@ ARGUMENTS = {
     "add": {"a": 40, "b": 2},
 }
 """Tool of an app, as it comes here -> what it is called with. The first is Codex' own."""
+SUMMED_UP = "What came before"
+"""In a user's words: it is done, else an app that is short of context would never end."""
 AGAIN = {"exec_command": {"cmd": SECOND}, "add": {"a": 1, "b": 1}}
 
 Value = dict[str, Any]
@@ -37,13 +39,17 @@ def work(request: Received) -> Answer:
     offered = [tool["function"]["name"] for tool in asked.get("tools", ())]
     tool = next((name for name in ARGUMENTS if name in offered), None)
     calls = []
-    if tool is not None and messages[-1]["role"] == "user":
+    summed_up = any(SUMMED_UP in each for each in words)
+    may_call = asked.get("tool_choice") != "none" and not summed_up
+    if tool is not None and may_call and messages[-1]["role"] == "user":
         calls.append((tool, ARGUMENTS[tool]))
         if tool in AGAIN and "TWICE" in words[-1]:
             calls.append((tool, AGAIN[tool]))
     text = "A title"
     if messages[-1]["role"] == "tool":
         text = f"Done: {messages[-1]['content']}"
+    elif summed_up:
+        text = "Done: with what came before"
     elif "response_format" in asked:
         text = '{"title": "A title"}'
     return answer(asked, request.number, text, calls)

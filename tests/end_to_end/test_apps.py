@@ -148,6 +148,10 @@ def test_codex_with_its_own_model_runs_its_freeform_tool(
     assert any("RAN" in result for result in results(bodies))
     assert "Done:" in said
     assert translated(gateway) == "responses>chat"
+    # Its context is full: it has the past summed up, and goes on from there.
+    full = ("-c", "model_auto_compact_token_limit=1", "resume", "--last", "And again")
+    assert "Done:" in run(gateway, way, tmp_path, *codex(gateway, way), *full)
+    assert "What came before" in json.dumps(since(model, before)[-1]["messages"])
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -678,3 +678,38 @@ def test_a_providers_own_items_stay_references():
     found = translate_request(RESPONSES, CHAT, lost, GROQ)
     assert not isinstance(found, CannotCarry)
     assert [part for part, _ in found.adaptation.dropped] == ["item_reference"]
+
+
+def test_a_summary_of_the_past_is_made_where_it_is_asked_for_and_read_by_everybody():
+    asked = {**CODEX, "input": [*CODEX["input"], {"type": "compaction_trigger"}]}
+    request = translated(RESPONSES, CHAT, asked)
+    assert request.body["tool_choice"] == "none"
+    assert "summary" in request.body["messages"][-1]["content"]
+    call = {
+        "index": 0,
+        "id": "c",
+        "function": {"name": "clock__wait", "arguments": "{}"},
+    }
+    stream = chat_stream(
+        {"reasoning_content": "Hm"},
+        {"content": "They want "},
+        {"content": "a.txt changed."},
+        {"tool_calls": [call]},
+    )
+    out = data_of(answer(RESPONSES, CHAT, request, stream))
+    (item,) = out[-1]["response"]["output"]
+    assert out[-1]["type"] == "response.completed"
+    assert [e["item"] for e in out if e["type"].endswith("item.done")] == [item]
+    assert item["type"] == "compaction"
+    later = {"model": "m", "input": [item, {"role": "user", "content": "Go on."}]}
+    for target in (CHAT, MESSAGES):
+        body = translated(RESPONSES, target, later).body
+        assert "They want a.txt changed." in json.dumps(body)
+    adapt = SPECS[RESPONSES.dialect].adapt
+    assert adapt is not None
+    native = adapt(later, NO_QUIRKS, KeptState().recall_for("app x", "openai"))
+    assert not native.unfit
+    assert [i["role"] for i in native.replaced["input"]] == ["user", "user"]
+    # A model that says nothing has summed nothing up.
+    empty = data_of(answer(RESPONSES, CHAT, request, chat_stream({"content": " "})))
+    assert empty[-1]["type"] == "response.failed"

@@ -57,7 +57,7 @@ def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapt
         quirks = MARKS_OUT | quirks
     draft = Draft(values)
     if refers:
-        draft.put("input", values["input"], "item_reference", "in full")
+        draft.put("input", values["input"], "input", "what was made here, in full")
     refuse_endpoint(draft, quirks, "Responses")
     adapt_members(draft, quirks, CORE, NEEDED)
     forms = forms_of(quirks)

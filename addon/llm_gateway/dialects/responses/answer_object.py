@@ -55,7 +55,9 @@ class ResponseObject:
         self.id = id
         self._created = context.created
         self._model = context.model
-        self._repeated = {**_REPEATED, **context.echo}
+        self._repeated = {
+            name: context.echo.get(name, value) for name, value in _REPEATED.items()
+        }
 
     def at(
         self,

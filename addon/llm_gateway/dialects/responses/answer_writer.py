@@ -23,6 +23,7 @@ from llm_gateway.dialects.responses.answer_object import (
     encode,
 )
 from llm_gateway.dialects.responses.answer_stream import Events, Place
+from llm_gateway.dialects.responses.compaction import TRIGGER, compaction_item
 from llm_gateway.domain import Usage
 from llm_gateway.translation.answer_events import (
     ArgumentsDelta,
@@ -60,6 +61,8 @@ class ResponsesAnswerWriter:
         self._size = 0
         self._begun = False
         self._over = False
+        self._summary: list[str] | None = [] if context.echo.get(TRIGGER) else None
+        """Of the conversation, where the answer is to be that; None: it is not."""
         self._final: dict[str, object] = {}
         self._failed: Failed | None = None
 
@@ -80,6 +83,34 @@ class ResponsesAnswerWriter:
         self._size += len(getattr(event, "text", ""))
         if self._size > MOST_HELD:
             event = Failed("The provider's answer is too large.")
+        if self._summary is not None:
+            return self._sum_up(event, self._summary)
+        return self._write(event)
+
+    def _sum_up(self, event: Event, said: list[str]) -> bytes:
+        """Text alone counts; what else the model did is no part of a summary."""
+        match event:
+            case TextDelta(text):
+                said.append(text)
+                return b""
+            case Started() | Usage() | Failed():
+                return self._write(event)
+            case Ended():
+                self._summary = None
+                self._begin()
+                if not (text := "".join(said).strip()):
+                    return self._write(Failed("The model has summed nothing up."))
+                place = self._place("cmp")
+                item = compaction_item(place.id, text, self._context.maker)
+                place.item("added", item)
+                place.item("done", item)
+                self._output.append(item)
+                if self._context.keep is not None:
+                    self._context.keep(place.id, item)
+                return self._write(Ended("stop"))
+        return b""
+
+    def _write(self, event: Event) -> bytes:
         match event:
             case TextDelta(text):
                 self._message(TEXT).say(text)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 
 from llm_gateway.dialects.answer_observer import Json, objects, text_of
+from llm_gateway.dialects.responses.compaction import ASKED, PAST, TRIGGER
 from llm_gateway.dialects.responses.content_reader import read_content
 from llm_gateway.dialects.responses.sealed_thoughts import opened
 from llm_gateway.translation.conversation import (
@@ -34,7 +35,6 @@ CARRIERS = frozenset({"additional_tools", "tool_search_output"})
 """Items that declare tools."""
 SETTINGS = "configuration_update"
 """An item that changes settings of the request."""
-_PAST = ("compaction", "compaction_summary", "context_compaction")
 _SILENT = frozenset({*CARRIERS, SETTINGS, "ghost_snapshot"})
 """Items that say nothing in the conversation; ghost snapshots are the app's own notes."""
 _RESULTS = ("function_call_output", "custom_tool_call_output")
@@ -78,7 +78,9 @@ class _Turns:
         kind = text_of(item.get("type")) or ("message" if "role" in item else "")
         if kind in _SILENT or is_lost_thought(item, kind):
             return
-        if kind == "message":
+        if kind == TRIGGER:
+            self.add("user", (Text(ASKED),))
+        elif kind == "message":
             role = _ROLES.get(text_of(item.get("role")), "user")
             parts = read_content(item.get("content"))
             if parts or role != "assistant":
@@ -116,7 +118,7 @@ def _made(item: Json, kind: str) -> Part | None:
                 freeform=True,
                 namespace=text_of(item.get("namespace")),
             )
-    return Foreign("compaction" if kind in _PAST else kind, item)
+    return Foreign("compaction" if kind in PAST else kind, item)
 
 
 def _thought(item: Json) -> Thought | None:

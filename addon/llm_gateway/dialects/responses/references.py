@@ -1,4 +1,5 @@
-"""References to items of earlier answers (`item_reference`), put in full where we made them.
+"""Items of earlier answers that we made, as everybody can read them: references in full,
+and a summary of the past as a message.
 
 SDKs whose user has not said `store: false` send ids instead of items. Of a provider's own
 items nothing is known here: they stay references, which that provider alone understands.
@@ -6,6 +7,7 @@ items nothing is known here: they stay references, which that provider alone und
 
 from llm_gateway.adaptation.kept_state import Recall, kept_item
 from llm_gateway.dialects.answer_observer import Json, text_of
+from llm_gateway.dialects.responses.compaction import as_message
 
 IN_BODY = b'"item_reference"'
 """Bytes without which a body holds none."""
@@ -28,6 +30,8 @@ def with_items(body: Json, recall: Recall) -> Json:
 
 
 def _whole(item: object, recall: Recall) -> object:
-    if not isinstance(item, dict) or item.get("type") != "item_reference":
+    if not isinstance(item, dict):
         return item
-    return kept_item(recall, text_of(item.get("id"))) or item
+    if item.get("type") == "item_reference":
+        item = kept_item(recall, text_of(item.get("id"))) or item
+    return as_message(item) or item

@@ -1,6 +1,7 @@
 """Reads settings of a Responses request: bounds, sampling, reasoning, output format."""
 
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
+from llm_gateway.dialects.responses.compaction import TRIGGER
 from llm_gateway.dialects.responses.item_reader import SETTINGS, is_lost_thought
 from llm_gateway.translation.settings import OutputFormat, Reasoning, Settings
 
@@ -65,6 +66,8 @@ def read_extras(body: Json) -> dict[str, object]:
     if body.get("store") is True:
         found["store"] = True
     for item in objects(body.get("input")):
+        if item.get("type") == TRIGGER:
+            found[TRIGGER] = True
         if "phase" in item:
             found["phase"] = True
         if is_lost_thought(item, text_of(item.get("type"))):
