@@ -32,6 +32,8 @@ DEVELOP = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/
 
 SHOWN: dict[str, str] = {
     "curl http://127.0.0.1:8080/v1/chat/completions": '"choices"',
+    "curl http://127.0.0.1:8080/v1/messages": '"stop_reason"',
+    "echo ": "; translated to chat",
     'sqlite3 usage.db "select provider, model,': "|sim-",
     'sqlite3 usage.db "select * from daily_cost"': "",
     'sqlite3 usage.db "select * from savings"': "",
@@ -42,9 +44,9 @@ SHOWN: dict[str, str] = {
 """How each command of the README's blocks begins, in order, and what it prints."""
 
 RECIPES: dict[str, tuple[str, ...]] = {
-    "llm-gateway explain demo\n": ("demo (policy", "responses: nobody, so no Codex"),
+    "llm-gateway explain demo\n": ("demo (policy", "; translated to chat", "That is for chat"),
     "llm-gateway explain demo --dialect chat": ("demo (policy",),
-    "llm-gateway doctor --offline": ("dialects", "messages: nobody, so no Claude Code"),
+    "llm-gateway doctor --offline": ("dialects", "messages: translated: "),
     "curl -s 'http://127.0.0.1:8080/route?model=demo'": ('"dialects":', '"dialect":"chat"'),
     "llm-gateway run --client me -- curl -s": ('"status":"ok"',),
     "ANTHROPIC_BASE_URL=": ("claude: ANTHROPIC_BASE_URL=http://127.0.0.1:8080",),
@@ -120,6 +122,7 @@ def environment(
         "PATH": f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ADDON),
         "LLM_GATEWAY_HOME": str(gateway.home),
+        "PORT": str(gateway.port),
     }
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from llm_gateway.adaptation.adapted import UNCHANGED
 from llm_gateway.adaptation.kept_state import nothing_kept
-from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.adaptation.marked_state import marked
+from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
+from llm_gateway.dialects.responses import RESPONSES
 from llm_gateway.dialects.responses.adapter import adapt
 
 USER = {"type": "message", "role": "user", "content": "Hello!"}
@@ -693,3 +695,29 @@ def test_names_that_would_be_one():
         ("b", "a"),
         ("a__b", None),
     ]
+
+
+def test_marked_thoughts_of_other_dialects_go_with_their_ids():
+    blob = marked("anthropic", "signature", "sig")
+    body = {
+        "input": [
+            {"role": "user", "content": "Hi"},
+            {
+                "type": "reasoning",
+                "id": "rs_1",
+                "summary": [],
+                "encrypted_content": blob,
+            },
+            {"type": "message", "id": "msg_1", "role": "assistant", "content": "Ho"},
+        ]
+    }
+    raw = json.dumps(body).encode()
+    assert RESPONSES.needs_look is not None
+    assert RESPONSES.needs_look(raw)
+    assert not RESPONSES.needs_look(raw.replace(blob.encode(), b"gAAA"))
+    made = adapt(body, NO_QUIRKS, nothing_kept)
+    assert made.replaced["input"] == [
+        {"role": "user", "content": "Hi"},
+        {"type": "message", "role": "assistant", "content": "Ho"},
+    ]
+    assert {change.part for change in made.changes} >= {"reasoning"}

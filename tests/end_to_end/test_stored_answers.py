@@ -161,6 +161,35 @@ def test_it_reaches_the_account_that_made_it(
     assert b"client-key-of-alice" not in keeper.bytes_in()
 
 
+@pytest.mark.parametrize("made", [{}, {"stream": True}])
+def test_a_request_that_goes_on_from_it_does_so_too(
+    house: House, made: dict[str, Any]
+) -> None:
+    """Nobody else has what was said before."""
+    first, row = ask(house.gateway)
+    for _ in range(4):  # either of the two accounts, by chance
+        _, next_ = ask(house.gateway, previous_response_id=first, **made)
+        assert next_["account"] == row["account"]
+        sent = house.keeper.requests[-1]
+        assert sent.json()["previous_response_id"] == first
+
+
+def test_a_model_that_its_account_has_not_is_refused(house: House) -> None:
+    name, _ = ask(house.gateway)
+    seen = len(house.keeper.requests)
+    body = {"model": "f", "input": "And now?", "previous_response_id": name}
+    status, _, answer = house.gateway.post("/v1/responses", body, CLIENT)
+    assert status == 400
+    assert answer["error"]["code"] == "account_gone"
+    assert f"The answer {name!r} was made by two#" in answer["error"]["message"]
+    assert len(house.keeper.requests) == seen
+
+
+def test_an_id_that_is_not_known_here_goes_anywhere(house: House) -> None:
+    _, row = ask(house.gateway, previous_response_id="resp_from_before")
+    assert row["outcome"] == "ok"
+
+
 def test_slashes_and_prefixes_are_as_on_every_route(house: House) -> None:
     name, _ = ask(house.gateway, "f")
     for path in ("/responses/{}", "//v1//responses/{}/", "/openai/v1/responses/{}"):

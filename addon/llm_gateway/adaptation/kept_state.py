@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
+from llm_gateway.adaptation.kept_items import KeptItems
 from llm_gateway.adaptation.marked_state import is_marked
 from llm_gateway.adaptation.signed_blocks import SignedBlocks
 
@@ -65,6 +66,12 @@ def issued(recall: Recall, block: str) -> bool | None:
         return False
     known = getattr(recall, "issued", None)
     return None if known is None else known(block)
+
+
+def kept_item(recall: Recall, id: str) -> dict[str, object] | None:
+    """The item of a translated answer that has this id; None: we made none for who asks."""
+    find = getattr(recall, "item", None)
+    return None if find is None else find(id)
 
 
 def asker_of(known_client: str | None, client: str) -> str:
@@ -151,6 +158,7 @@ class KeptState:
         signed: SignedBlocks | None = None,
     ) -> None:
         self.signed = SignedBlocks() if signed is None else signed
+        self.items = KeptItems()
         self._most = entries
         self._most_bytes = size
         self._askers: OrderedDict[str, _Asker] = OrderedDict()
@@ -252,6 +260,9 @@ class _Recall:
         if kept is None or kept.maker == self._maker:
             return kept
         return Kept(kept.thoughts, maker=kept.maker) if kept.thoughts else None
+
+    def item(self, id: str) -> dict[str, object] | None:
+        return self._state.items.find(self._asker, id)
 
     def issued(self, block: str) -> bool | None:
         maker = self._state.signed.maker(block)

@@ -26,7 +26,7 @@ def log_line(exchange: Exchange) -> None:
     seconds = (record.duration_ms or 0) / 1000
     # A line that is whole: it is put together once, not once for each handler.
     logger.info(
-        f"{record.client} {record.dialect} {quoted(record.requested_model)}"
+        f"{record.client} {record.translated or record.dialect} {quoted(record.requested_model)}"
         f" -> {quoted(where)}{tries}: {record.outcome}{status}, {seconds:.2f} s{spent}"
     )
 

@@ -117,7 +117,8 @@ class Exchange:
     passthrough: bool = False
     """Nobody can serve it: the app's own host and key come last."""
     unspoken: bool = False
-    """Everybody who has the model turned out not to speak the dialect."""
+    """Everybody who has the model turned out not to speak the dialect, or cannot take what
+    the request holds."""
     decision: Decision | None = None
     attempt: Attempt | None = None
     tried: list[tuple[str, FailedAttempt]] = field(default_factory=list)

@@ -32,7 +32,7 @@ from llm_gateway.limits.provider_refusals import read_refusal
 from llm_gateway.limits.reset_times import reset_in
 from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.pipeline.encoded_errors import decoded
-from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.exchange import Attempt, Exchange, passes_unserved
 from llm_gateway.pipeline.refusals import Refusals, same_maker
 from llm_gateway.pipeline.response_headers import common_headers, error_headers
 from llm_gateway.pipeline.settlement import Settlement, lowercase_headers
@@ -59,6 +59,8 @@ logger = logging.getLogger("llm_gateway")
 
 JSON = "application/json"
 ESTIMATED = ("x-gateway-estimated", "true")
+_UNSERVED = (failure_policy.UNSUPPORTED_DIALECT, failure_policy.UNSUPPORTED_REQUEST)
+"""Codes of our own words for what nobody here can take."""
 _OF_DIALECT = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_ENDPOINT)
 _OF_PATHS = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_MODEL, Penalty.DISABLE_ENDPOINT)
 
@@ -338,7 +340,6 @@ class FailureHandler:
             isinstance(answer, GatewayError)
             and answer.code == failure_policy.UNSUPPORTED_DIALECT
         ):
-            exchange.unspoken = True
             having = [offer for rank in exchange.ranks for offer in rank]
             model, offers = exchange.call.ask.model, exchange.catalog.offers
             message = nobody_takes(exchange.dialect.name, model, having, offers)
@@ -384,14 +385,19 @@ class FailureHandler:
     def _exhausted_passes(
         self, exchange: Exchange, answer: UpstreamError | GatewayError
     ) -> bool:
-        """`routing.exhausted: passthrough`: the app's own host and key come last.
+        """`routing.exhausted: passthrough`: the app's own host and key come last; where
+        nobody here can take the request at all, `routing.unknownModel` decides.
 
         Not when a provider's error speaks about the request: the app's own host would
         say the same, for money.
         """
         routing = exchange.catalog.config.routing
+        passes = routing.exhausted == "passthrough"
+        if isinstance(answer, GatewayError) and answer.code in _UNSERVED:
+            exchange.unspoken = True
+            passes = passes or passes_unserved(routing, exchange.call.policy)
         exchange.passthrough = (
-            routing.exhausted == "passthrough"
+            passes
             and exchange.catalog.config.intercept.passthrough != "free"
             and exchange.original is not None
             and isinstance(answer, GatewayError)

@@ -4,7 +4,8 @@ Calls, thoughts and signatures of every answer that goes through are remembered 
 asked, whatever the provider, before the client can send the next request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from mitmproxy import http
 
@@ -113,6 +114,15 @@ def _keep(
             conversation=call.ask.opening,
             earlier=_earlier(attempt.form.body),
         )
+
+
+def item_keeper(
+    runtime: AppState, exchange: Exchange
+) -> Callable[[str, Mapping[str, object]], None]:
+    """Remembers items of translated answers for who asks."""
+    call = exchange.call
+    remember = runtime.kept.items.remember
+    return partial(remember, asker_of(call.known_client, call.client))
 
 
 def _earlier(body: RequestBody) -> Callable[[CallKey], int]:

@@ -7,6 +7,7 @@ form that came.
 What this file does not know: candidates, how a translation is made (translating.py).
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,9 +32,12 @@ class Translation(NamedTuple):
         """`messages>chat`."""
         return self.adaptation.pair or ""
 
-    def answer(self, now: float) -> AnswerTranslator:
-        """For one answer to this form."""
-        return AnswerTranslator(self.source, self.target, self.context, now)
+    def answer(
+        self, now: float, keep: Callable[[str, Mapping[str, object]], None]
+    ) -> AnswerTranslator:
+        """For one answer to this form. keep: is told of the items that a later request
+        may name by their ids."""
+        return AnswerTranslator(self.source, self.target, self.context, now, keep)
 
 
 @dataclass(slots=True, eq=False)

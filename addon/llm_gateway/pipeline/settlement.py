@@ -62,7 +62,9 @@ class Settlement:
         kind = response.headers.get("content-type", "").lower()
         translation = attempt.form.translation
         if translation is not None:
-            attempt.translator = translation.answer(self.runtime.clock())
+            attempt.translator = translation.answer(
+                self.runtime.clock(), issued.item_keeper(self.runtime, exchange)
+            )
         streamed = "event-stream" in kind if peek is None else peek.is_stream
         coding = response.headers.get("content-encoding", "")
         response.headers = passed_headers(
@@ -318,6 +320,10 @@ class Settlement:
         elif isinstance(exchange.meter, AnswerMeter) and outcome == "ok":
             issued.read_whole(self.runtime, exchange, attempt, exchange.meter.whole())
             attempt.mended = set()  # it has reached the client as it came
+        translator = attempt.translator
+        if translator is not None and translator.failed_with and outcome == "ok":
+            # The provider's answer is whole; what became of it for the client is not.
+            record.outcome, record.error = "error", "translation_failed"
         if attempt.mended and exchange.decision is not None:
             exchange.decision = decision_with(exchange.decision, attempt)
             runtime.store.decision(record, exchange.decision)
@@ -525,6 +531,8 @@ class Settlement:
             response.headers["content-type"] = "application/json"
             made = array.feed(made) + array.finish()
         response.content = made
+        if translator.failed_with is not None:
+            response.status_code = exchange.record.status = 502
 
     def _rename(self, exchange: Exchange, response: http.Response) -> None:
         """The model as the client named it; what was compressed is so no more."""

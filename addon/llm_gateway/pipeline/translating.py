@@ -8,8 +8,10 @@ What this file does not know: how anything is written in a dialect (the dialects
 is chosen.
 """
 
+from dataclasses import replace
 from urllib.parse import quote
 
+from llm_gateway.adaptation.kept_state import Recall
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import (
     SPECS,
@@ -65,7 +67,8 @@ def form_of(
         takes=upstream.type_info.takes,
     )
     spec = SPECS[candidate.dialect]
-    found = _translated(exchange, offer, spec, target, free=candidate.zero_cost)
+    recall = runtime.recall(exchange.call, upstream, offer.model)
+    found = _translated(exchange, offer, spec, target, recall, free=candidate.zero_cost)
     exchange.forms[offer.key, candidate.dialect] = quirks, found
     return found
 
@@ -86,7 +89,13 @@ def is_late(
 
 
 def _translated(
-    exchange: Exchange, offer: Offer, spec: DialectSpec, about: Target, *, free: bool
+    exchange: Exchange,
+    offer: Offer,
+    spec: DialectSpec,
+    about: Target,
+    recall: Recall,
+    *,
+    free: bool,
 ) -> RequestForm | str:
     source, target = exchange.dialect.codecs, spec.codecs
     assert source is not None
@@ -95,7 +104,7 @@ def _translated(
     said = exchange.form.values()
     if exchange.dialect.model_place is ModelPlace.PATH:
         said = {**said, "model": ask.model, "stream": ask.stream}
-    found = translate_request(source, target, said, about)
+    found = translate_request(source, target, said, about, recall)
     if isinstance(found, CannotCarry):
         return str(found)
     body = read(
@@ -107,7 +116,10 @@ def _translated(
         extras = extras_of(offer, body.ask)
         if extras.fees:
             return f"{CANNOT_TAKE}asks for a paid extra: {extras.why}"
-    translation = Translation(source, target, found.adaptation, found.context)
+    context = found.context
+    if exchange.catalog.config.routing.answer_model == "upstream":
+        context = replace(context, model=about.model)
+    translation = Translation(source, target, found.adaptation, context)
     return RequestForm(body, translation, found.body)
 
 

@@ -296,6 +296,8 @@ _UNTRUSTED = re.compile(r"local issuer|self.?signed|unable to get issuer", re.I)
 
 UNSUPPORTED_DIALECT = "unsupported_dialect"
 """Code of our own 400 where nothing but the API format is in the way."""
+UNSUPPORTED_REQUEST = "unsupported_request"
+"""The same where no candidate can take this very request."""
 
 
 def final_response(
@@ -340,8 +342,9 @@ def final_response(
     if unfit and not tried and all(c in unfit or c.state in _OUT for c in skipped):
         return GatewayError(
             400,
-            "unsupported_request",
-            f"No provider of {model!r} can take this request: {why}.",
+            UNSUPPORTED_REQUEST,
+            f"No provider of {model!r} can take this request: {why}. Leave that part out, "
+            "or add a provider of this model that takes it.",
         )
     soonest = min((c.returns_at for c in skipped if c.returns_at), default=None)
     states = {c.state for c in skipped}

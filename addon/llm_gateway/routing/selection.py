@@ -142,13 +142,11 @@ def _weigh(
         return _skip(offer, reason, state)
     ask, dialect = call.ask, None
     rest = standings.unavailable(offer, ask.dialect)
-    if rest is None and exclude and (*offer.key, ask.dialect) in exclude:
-        rest = _FAILED_IN_DIALECT
-    if rest.of_dialect if rest is not None else ask.dialect not in offer.dialects:
-        dialect, found = _translated(call, offer, standings, exclude)
+    if rest is not None or exclude or ask.dialect not in offer.dialects:
+        dialect, rest = _dialect_of(call, offer, standings, exclude, rest)
         if dialect is not None:
-            rest, ask = None, _asked_in(ask, dialect)
-        rest = found or rest
+            # Paid extras are looked for in what comes of the translation.
+            ask = replace(ask, dialect=dialect, extras=())
     extras = standings.extras(offer, ask) if ask.extras else NO_EXTRAS
     zero_cost = offer.zero_cost and not extras.fees
     if call.policy is Policy.FREE_ONLY and not zero_cost:
@@ -199,16 +197,21 @@ def _weigh(
     )
 
 
-def _translated(
+def _dialect_of(
     call: GatewayRequest,
     offer: Offer,
     standings: RoutingState,
     exclude: Collection[tuple[str, ...]],
+    rest: Unavailable | None,
 ) -> tuple[Dialect | None, Unavailable | None]:
-    """The dialect in which an offer is asked that does not take the call's own, and what
-    keeps it from being asked in any."""
-    rest = None
-    for dialect in translations(call.ask.dialect) if call.translate else ():
+    """The dialect in which an offer is asked, None for the call's own; and what keeps it
+    from being asked in any. `rest`: what does so in the call's own."""
+    source = call.ask.dialect
+    if rest is None and exclude and (*offer.key, source) in exclude:
+        rest = _FAILED_IN_DIALECT
+    if not (rest.of_dialect if rest is not None else source not in offer.dialects):
+        return None, rest
+    for dialect in translations(source) if call.translate else ():
         if dialect not in offer.dialects or (*offer.key, dialect) in exclude:
             continue
         found = standings.unavailable(offer, dialect)
@@ -216,12 +219,6 @@ def _translated(
             return dialect, found
         rest = rest or found
     return None, rest
-
-
-def _asked_in(ask: RequestInfo, dialect: Dialect) -> RequestInfo:
-    """What is known of a request before it is translated. Paid extras are looked for in
-    what comes of that."""
-    return replace(ask, dialect=dialect, extras=())
 
 
 def _limit_state(refusal: LimitRefusal) -> str:
@@ -241,7 +238,7 @@ def _order(
     """Smaller goes first."""
     offer = found.offer
     cold = 0.0 if offer.key == warm else 1.0
-    foreign = 0.0 if found.dialect is None else 1.0
+    foreign = found.dialect is not None
     if call.policy is Policy.ANY or found.zero_cost:
         return (0.0, foreign, rank, cold, -found.headroom, chance)
     if offer.price is None or found.expected_cost is None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from typing import NamedTuple, Protocol
 
+from llm_gateway.adaptation.kept_state import Recall
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.domain import Dialect
 from llm_gateway.frozen import frozen
@@ -75,6 +76,10 @@ class AnswerContext:
     """Unix seconds, for dialects whose answers have a date."""
     echo: Mapping[str, object] = field(default_factory=dict)
     """Members of the request that an answer of its dialect repeats."""
+    refers: bool = False
+    """Later requests may name items of the answer by their ids."""
+    keep: Callable[[str, Json], None] | None = None
+    """Told of each such item when it is done: (id, item)."""
 
 
 class RequestReader(Protocol):
@@ -122,6 +127,15 @@ class AnswerWriter(Protocol):
         """What of the stream this event becomes; b"" for nothing yet."""
 
 
+class References(NamedTuple):
+    """How requests of a dialect name parts of earlier answers instead of repeating them."""
+
+    may_refer: Callable[[Json], bool]
+    """A later request may name parts of this one's answer."""
+    with_items: Callable[[Json, Recall], Json]
+    """The body with those that we made in full."""
+
+
 @frozen
 class Codecs:
     """The four of a dialect, with its tables."""
@@ -135,5 +149,10 @@ class Codecs:
     """Parts that a request of it can hold."""
     fates: Fates
     """What becomes of each part of any dialect when it is written in this one."""
+    references: References | None = None
+    """None: there are none."""
+    repeated: Callable[[Json], Json] | None = None
+    """Top-level values of a request -> what its answer repeats of them (`AnswerContext.echo`).
+    None: nothing."""
     calls_are_objects: bool = False
     """Clients parse arguments of calls while they come, and break on what is no object."""

@@ -5,11 +5,12 @@ the client's dialect, the target the upstream's.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from hashlib import blake2b
 from typing import NamedTuple
 
+from llm_gateway.adaptation.kept_state import Recall, nothing_kept
 from llm_gateway.domain import Adaptation
 from llm_gateway.streaming.sse import Framer, data_of, event_of, raw_events
 from llm_gateway.translation.answer_events import Event, Failed, Ping
@@ -52,9 +53,19 @@ def pair_name(source: Codecs, target: Codecs) -> str:
 
 
 def translate_request(
-    source: Codecs, target: Codecs, body: Mapping[str, object], about: Target
+    source: Codecs,
+    target: Codecs,
+    body: Mapping[str, object],
+    about: Target,
+    recall: Recall = nothing_kept,
 ) -> TranslatedRequest | CannotCarry:
-    """body: top-level values of the client's request. Never raises on any JSON."""
+    """body: top-level values of the client's request. Never raises on any JSON.
+
+    recall: finds what the request refers to of earlier translated answers.
+    """
+    references = source.references
+    if references is not None:
+        body = references.with_items(body, recall)
     conversation = source.read_request(body)
     if isinstance(conversation, CannotCarry):
         return conversation
@@ -75,6 +86,8 @@ def translate_request(
         seed=_seed(conversation),
         maker=about.maker,
         wants_object=written.wants_object,
+        refers=references is not None and references.may_refer(body),
+        echo=source.repeated(body) if source.repeated is not None else {},
     )
     made = {"model": about.model or context.model, **written.body}
     adaptation = Adaptation(
@@ -108,8 +121,15 @@ class AnswerTranslator:
     """
 
     def __init__(
-        self, source: Codecs, target: Codecs, context: AnswerContext, now: float = 0
+        self,
+        source: Codecs,
+        target: Codecs,
+        context: AnswerContext,
+        now: float = 0,
+        keep: Callable[[str, Mapping[str, object]], None] | None = None,
     ) -> None:
+        if keep is not None and context.refers:
+            context = replace(context, keep=keep)
         if now and not context.created:
             context = replace(context, created=int(now))
         self._context = context

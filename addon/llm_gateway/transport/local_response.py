@@ -41,7 +41,8 @@ Pairs = tuple[tuple[str, str], ...]
 
 READABLE = (
     "x-gateway-request-id, x-gateway-provider, x-gateway-model, x-gateway-attempts, "
-    "x-gateway-cost, x-gateway-revision, x-request-id, retry-after"
+    "x-gateway-cost, x-gateway-revision, x-gateway-translated, x-gateway-estimated, "
+    "x-request-id, retry-after"
 )
 
 

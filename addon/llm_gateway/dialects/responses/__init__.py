@@ -10,12 +10,14 @@ from llm_gateway.dialects.responses.answer import (
     holds_answer,
     is_pending,
 )
+from llm_gateway.dialects.responses.codecs import CODECS
 from llm_gateway.dialects.responses.errors import stream_error
 from llm_gateway.dialects.responses.kept import (
     ResponsesStream,
     history_calls,
     read_plain,
 )
+from llm_gateway.dialects.responses.marked_items import may_have_marks
 from llm_gateway.dialects.responses.request import read_conversation
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.stream_patterns import open_strings, strings
@@ -39,6 +41,7 @@ RESPONSES = DialectSpec(
     least_output=16,
     example={"input": "Hello!"},
     adapt=adapt,
+    needs_look=may_have_marks,
     event_has_content=has_content,
     holds_answer=holds_answer,
     stream_end=STREAM_END,
@@ -55,6 +58,7 @@ RESPONSES = DialectSpec(
     read_classes=openai_classes,
     is_pending=is_pending,
     stored=STORED,
+    codecs=CODECS,
     error_body=openai_errors.error_body,
     stream_error=stream_error,
 )

@@ -19,6 +19,7 @@ from llm_gateway.dialects.request_members import (
 )
 from llm_gateway.dialects.responses.answer_names import RestoredNames
 from llm_gateway.dialects.responses.items import adapt_items
+from llm_gateway.dialects.responses.marked_items import MARKS_OUT, has_marks
 from llm_gateway.dialects.responses.reasoning import (
     adapt_effort,
     adapt_forced_tool,
@@ -26,6 +27,7 @@ from llm_gateway.dialects.responses.reasoning import (
     adapt_keys,
     adapt_sampling,
 )
+from llm_gateway.dialects.responses.references import with_items
 from llm_gateway.dialects.responses.tool_forms import adapt_tools, forms_of
 
 CORE = frozenset(
@@ -41,9 +43,16 @@ NEEDED = frozenset({"previous_response_id", "conversation", "prompt", "backgroun
 
 
 def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapted:
-    if not quirks:
+    whole = with_items(values, recall)
+    refers = whole is not values
+    values = whole
+    if has_marks(values):
+        quirks = MARKS_OUT | quirks
+    if not quirks and not refers:
         return UNCHANGED
     draft = Draft(values)
+    if refers:
+        draft.put("input", values["input"], "item_reference", "in full")
     refuse_endpoint(draft, quirks, "Responses")
     adapt_members(draft, quirks, CORE, NEEDED)
     forms = forms_of(quirks)

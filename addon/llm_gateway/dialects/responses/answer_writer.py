@@ -1,0 +1,191 @@
+"""Answer writer of Responses: neutral events -> response object, or its stream of events.
+
+Each item of the output is announced, grows and is done before the next begins; every event
+has its `sequence_number`, and the last one holds the whole answer, which is the very object
+that a plain request gets.
+"""
+
+from collections.abc import Iterable
+
+from llm_gateway.dialects.openai_errors import error_body
+from llm_gateway.dialects.responses.answer_items import (
+    REFUSAL,
+    TEXT,
+    Block,
+    Call,
+    MessagePart,
+    Reasoning,
+)
+from llm_gateway.dialects.responses.answer_object import (
+    INCOMPLETE,
+    Item,
+    ResponseObject,
+    encode,
+)
+from llm_gateway.dialects.responses.answer_stream import Events, Place
+from llm_gateway.domain import Usage
+from llm_gateway.translation.answer_events import (
+    ArgumentsDelta,
+    CallEnded,
+    CallStarted,
+    Ended,
+    Event,
+    Failed,
+    Ping,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    ThoughtDelta,
+    ThoughtSigned,
+)
+from llm_gateway.translation.codec import AnswerContext, ToolOrigin
+from llm_gateway.translation.made_ids import made_id
+
+MOST_HELD = 64 << 20
+"""Characters of one answer: all of them stand in its last event again."""
+
+
+class ResponsesAnswerWriter:
+    """One answer. See `codec.AnswerWriter`."""
+
+    def __init__(self, context: AnswerContext) -> None:
+        self._context = context
+        self._of = context.seed
+        """What ids are a function of: the upstream's own, where it gives one."""
+        self._response: ResponseObject | None = None
+        self._events = Events()
+        self._output: list[Item] = []
+        self._block: Block | None = None
+        self._usage: Usage | None = None
+        self._size = 0
+        self._begun = False
+        self._over = False
+        self._final: dict[str, object] = {}
+        self._failed: Failed | None = None
+
+    def plain(self, events: Iterable[Event]) -> bytes:
+        for event in events:
+            self.write(event)
+        if not self._over:
+            self.write(Ended("stop"))
+        if self._failed is not None:
+            return error_body(502, self._failed.kind, self._failed.message)
+        return encode(self._final).encode()
+
+    def write(self, event: Event) -> bytes:
+        if isinstance(event, Ping):
+            return b": ping\n\n" if self._begun and not self._over else b""
+        if self._over:
+            return b""
+        self._size += len(getattr(event, "text", ""))
+        if self._size > MOST_HELD:
+            event = Failed("The provider's answer is too large.")
+        match event:
+            case TextDelta(text):
+                self._message(TEXT).say(text)
+            case RefusalDelta(text):
+                self._message(REFUSAL).say(text)
+            case ThoughtDelta(text):
+                if self._thought().say(text):
+                    self._life("response.in_progress")
+            case ThoughtSigned(state):
+                self._thought().state = state
+                self._close()
+            case CallStarted():
+                self._open_call(event)
+            case ArgumentsDelta(_, text):
+                if isinstance(self._block, Call):
+                    self._block.say(text)
+            case CallEnded():
+                if isinstance(self._block, Call):
+                    self._close()
+            case Usage():
+                self._usage = event
+            case Started(id):
+                self._of = id or self._of
+                self._begin()
+            case Ended():
+                self._end(event)
+            case Failed():
+                self._fail(event)
+        return self._events.take()
+
+    # -- items
+
+    def _place(self, prefix: str) -> Place:
+        at = len(self._output)
+        return Place(self._events, made_id(f"{prefix}_", self._of, at), at)
+
+    def _open_call(self, call: CallStarted) -> None:
+        self._close()
+        self._begin()
+        tool = self._context.tools.get(call.name)
+        tool = tool or ToolOrigin(call.name, call.namespace, call.freeform)
+        self._block = Call(self._place("ctc" if tool.freeform else "fc"), call, tool)
+
+    def _message(self, kind: str) -> MessagePart:
+        block = self._block
+        if isinstance(block, MessagePart):
+            if block.kind != kind:  # text and words of refusal share their message
+                self._block = block = block.next(kind)
+            return block
+        self._close()
+        self._begin()
+        self._block = part = MessagePart(self._place("msg"), kind)
+        return part
+
+    def _thought(self) -> Reasoning:
+        block = self._block
+        if isinstance(block, Reasoning):
+            return block
+        self._close()
+        self._begin()
+        shown, maker = self._context.shows_thoughts, self._context.maker
+        self._block = made = Reasoning(self._place("rs"), shown, maker)
+        return made
+
+    def _close(self, status: str = "completed") -> None:
+        if self._block is not None:
+            item = self._block.close(status)
+            self._output.append(item)
+            self._block = None
+            if self._context.keep is not None:
+                self._context.keep(item["id"], item)
+
+    # -- the answer's life
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._life("response.created")
+            self._life("response.in_progress")
+
+    def _life(self, kind: str) -> None:
+        self._events.add(kind, response=self._object().at("in_progress", []))
+
+    def _object(self) -> ResponseObject:
+        if self._response is None:
+            id_ = made_id("resp_", self._of)
+            self._response = ResponseObject(self._context, id_)
+        return self._response
+
+    def _end(self, end: Ended) -> None:
+        self._begin()
+        status = "incomplete" if end.reason in INCOMPLETE else "completed"
+        self._close(status)
+        self._finish(status, end=end)
+
+    def _fail(self, failed: Failed) -> None:
+        self._failed = failed
+        self._begin()
+        self._close("incomplete")
+        self._finish("failed", failed=failed)
+
+    def _finish(
+        self, status: str, *, end: Ended | None = None, failed: Failed | None = None
+    ) -> None:
+        self._over = True
+        self._final = self._object().at(
+            status, self._output, usage=self._usage, end=end, failed=failed
+        )
+        self._events.add(f"response.{status}", response=self._final)
