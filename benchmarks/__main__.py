@@ -104,7 +104,12 @@ def visit(guest: Guest, row: Row, round_: int, seconds: float) -> Visit:
     )
     model = guest.contender.prefix + model
     native.write_request(
-        request, model=model, headers=headers, size=row.prompt, stream=row.stream
+        request,
+        model=model,
+        headers=headers,
+        size=row.prompt,
+        stream=row.stream,
+        dialect=row.dialect if guest.contender.translates else "chat",
     )
     before = cpu_seconds(guest.pids)
     load = native.load(
@@ -121,7 +126,10 @@ def visit(guest: Guest, row: Row, round_: int, seconds: float) -> Visit:
 
 
 def takes_part(contender: Contender, row: Row) -> bool:
-    return not row.failover or contender.fails_over or contender.name == BARE
+    if contender.name == BARE:
+        return True
+    able = contender.translates or row.dialect == "chat"
+    return able and (contender.fails_over or not row.failover)
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:

@@ -74,6 +74,8 @@ class Contender:
     prefix: str = ""
     """What its clients put before the name of a model."""
     fails_over: bool = False
+    translates: bool = False
+    """Clients that speak Messages or Responses are answered out of chat."""
     peer: bool = False
 
     def missing(self) -> str | None:
@@ -109,6 +111,7 @@ def gateway_config(site: Site) -> dict[str, object]:
 
     def provider(name: str, models: list[dict[str, object]]) -> dict[str, object]:
         about = {"id": name, "type": "openai-compatible", "baseURL": site.base}
+        about["dialects"] = ["chat"]
         return about | {"apiKey": f"sk-{name}", "limits": limits, "models": models}
 
     def model(name: str, **more: object) -> dict[str, object]:
@@ -208,22 +211,26 @@ CONTENDERS = (
         "gateway, mitmdump -s",
         _gateway(str(BIN / "mitmdump"), "-s", str(ROOT / "addon/gateway.py")),
         fails_over=True,
+        translates=True,
     ),
     Contender(
         "gateway, no ledger",
         _gateway(str(BIN / "mitmdump"), "-s", str(ROOT / "benchmarks/storeless.py")),
         fails_over=True,
+        translates=True,
     ),
     Contender(
         "gateway, serve",
         _gateway(sys.executable, "-m", "llm_gateway", "serve"),
         fails_over=True,
+        translates=True,
     ),
     Contender(
         "litellm",
         _litellm,
         needs=(PEERS / "litellm/bin/litellm",),
         fails_over=True,
+        translates=True,
         peer=True,
     ),
     Contender(

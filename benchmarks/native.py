@@ -77,6 +77,19 @@ def load(
     return Load(**json.loads(done.stdout))
 
 
+PATHS = {
+    "chat": "/v1/chat/completions",
+    "messages": "/v1/messages",
+    "responses": "/v1/responses",
+}
+PLAIN: dict[str, dict[str, object]] = {
+    "chat": {},
+    "messages": {"max_tokens": 1000},
+    "responses": {"store": False},
+}
+"""What a request of a dialect has besides its model and its turns."""
+
+
 def write_request(
     path: Path,
     *,
@@ -84,16 +97,19 @@ def write_request(
     headers: Sequence[tuple[str, str]],
     size: int,
     stream: bool,
+    dialect: str = "chat",
 ) -> None:
-    """The bytes of a chat completion request with about `size` bytes of prompt."""
+    """The bytes of a request with about `size` bytes of prompt."""
     words = ("word " * (size // 5 + 1))[:size]
-    fields: dict[str, object] = {"model": model}
-    fields["messages"] = [{"role": "user", "content": words}]
+    fields: dict[str, object] = {"model": model, **PLAIN[dialect]}
+    turns = [{"role": "user", "content": words}]
+    fields["input" if dialect == "responses" else "messages"] = turns
     if stream:
         fields["stream"] = True
-        fields["stream_options"] = {"include_usage": True}
+        if dialect == "chat":
+            fields["stream_options"] = {"include_usage": True}
     body = json.dumps(fields, separators=(",", ":")).encode()
-    lines = ["POST /v1/chat/completions HTTP/1.1"]
+    lines = [f"POST {PATHS[dialect]} HTTP/1.1"]
     lines += [f"{k}: {v}" for k, v in headers]
     lines += [f"Content-Length: {len(body)}", "", ""]
     path.write_bytes("\r\n".join(lines).encode() + body)

@@ -19,6 +19,9 @@ class Row:
     """Content events per answer, for streams."""
     failover: bool = False
     """Contenders that cannot fail over are left out; the yardstick answers plainly."""
+    dialect: str = "chat"
+    """What clients speak. The upstream speaks chat alone: contenders that do not translate
+    are left out, and the yardstick is asked for chat."""
 
     @property
     def stream(self) -> bool:
@@ -50,6 +53,19 @@ ROWS = (
         seconds=10,
         new=True,
         chunks=50,
+    ),
+    *(
+        Row(
+            f"100 streams, {dialect} from chat",
+            model="bench-stream-50-20000",
+            clients=100,
+            count=100,
+            seconds=10,
+            new=True,
+            chunks=50,
+            dialect=dialect,
+        )
+        for dialect in ("messages", "responses")
     ),
     Row(
         "4 long streams, 1000 chunks/s each",

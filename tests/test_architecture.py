@@ -65,7 +65,14 @@ VALUES = {
             f"translation.{name}"
             for name in (
                 *("answer_events", "base64_text", "carried", "codec", "conversation"),
-                *("efforts", "foreign", "made_ids", "numbers", "opaque_text"),
+                *(
+                    "efforts",
+                    "foreign",
+                    "instructions",
+                    "made_ids",
+                    "numbers",
+                    "opaque_text",
+                ),
                 *("settings", "tools"),
             )
         ),

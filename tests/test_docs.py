@@ -49,6 +49,8 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "llm-gateway doctor --offline": ("dialects", "messages: translated: "),
     "curl -s 'http://127.0.0.1:8080/route?model=demo'": ('"dialects":', '"dialect":"chat"'),
     "llm-gateway run --client me -- curl -s": ('"status":"ok"',),
+    "OPENAI_API_KEY=me codex -c": (),
+    "llm-gateway run --client codex": ("codex: HTTPS_PROXY=http://codex:x@127.0.0.1:8080",),
     "ANTHROPIC_BASE_URL=": ("claude: ANTHROPIC_BASE_URL=http://127.0.0.1:8080",),
     "llm-gateway run --client claude -- claude": ("claude: HTTPS_PROXY=http://claude:x@127.0.0.1:8080",),
     "GOOGLE_GEMINI_BASE_URL=": ("gemini: GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:8080",),
@@ -61,7 +63,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """How each command of docs/apps.md begins, in order, and what it prints; an app that it
 starts is a stub that prints the variables it was given."""
-STUBS = ("claude", "gemini", "aider", "copilot", "qwen", "llm")
+STUBS = ("codex", "claude", "gemini", "aider", "copilot", "qwen", "llm")
 
 OURS_ALONE = {"LLM_GATEWAY_CHILD", "LLM_GATEWAY_DASHBOARD_HOSTS", "LLM_GATEWAY_URL"}
 """Variables by which the gateway and its dashboard know each other."""
@@ -127,7 +129,7 @@ def environment(
 
 
 def run(command: str, gateway: GatewayProcess, env: dict[str, str]) -> str:
-    tool = command.split()[0]
+    tool = next(word for word in command.split() if "=" not in word)
     if shutil.which(tool, path=env["PATH"]) is None:
         pytest.skip(f"{tool} is not installed")
     done = subprocess.run(

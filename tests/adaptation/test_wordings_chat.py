@@ -197,6 +197,8 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     ((400, "`temperature` is deprecated for this model.", PLAIN), ("sampling:temperature",)),
     ("`temperature` and `top_p` cannot both be specified for this model. Please use only one.", ("sampling:top_p=alone",)),
     ("Penalty is not enabled for this model", ("sampling:frequency_penalty",)),
+    # Response format
+    ((400, "This response_format type is unavailable now", {"messages": [], "response_format": {"type": "json_schema", "json_schema": {"schema": {}}}}), ("format:json_schema=json_object",)),
     # Effort
     ("Unsupported value: 'reasoning_effort' does not support 'high' with this model. Supported values are: 'medium'.", ("effort:allowed=medium",)),
     ((400, {"error": {"message": "Unsupported value: 'none' is not supported with the 'x' model. Supported values are: 'low', 'medium', and 'high'.", "param": "reasoning_effort", "code": "unsupported_value"}}, NO_EFFORT), ("effort:allowed=low,medium,high",)),

@@ -21,13 +21,14 @@ from gateway import GatewayProcess, provider
 from .chat_agent import work
 from .conftest import Start
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.apps, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 APPS = Path(__file__).parent / "programs" / "apps"
 BIN = APPS / "node_modules" / ".bin"
 AGENTS = ROOT / ".venv-apps" / "bin" / "python"
-TIMEOUT = 170
+TIMEOUT = 240
+"""Seconds: some of them start slowly, more so where other tests run."""
 WAYS = ("base url", "launcher")
 KEY = "sk-CANARY-APP"
 
@@ -60,6 +61,7 @@ def environment(gateway: GatewayProcess, way: str, folder: Path) -> dict[str, st
     found = {
         **kept,
         "HOME": str(home),
+        "PWD": str(folder),
         "CODEX_HOME": str(home),
         "XDG_CONFIG_HOME": str(home),
         "XDG_DATA_HOME": str(home),
@@ -70,6 +72,9 @@ def environment(gateway: GatewayProcess, way: str, folder: Path) -> dict[str, st
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
         "OPENCODE_DISABLE_AUTOUPDATE": "1",
+        "OPENCODE_DISABLE_MODELS_FETCH": "1",
+        "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+        "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
     }
     if way == "base url":
         found |= {"OPENAI_BASE_URL": f"{url}/v1", "ANTHROPIC_BASE_URL": url}

@@ -167,6 +167,23 @@ def test_a_compressed_answer(
     assert found == "Hello"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_cannot_be_read(
+    gateway: GatewayProcess, claude: FakeProvider, stream: bool
+) -> None:
+    """In a coding that nobody asked for: an error in the client's form, never its bytes."""
+    strange = ("content-encoding", "x-strange")
+    claude.then(Answer(200, (answers.JSON, strange), (b"\x00\x01\x02",)))
+    status, headers, body = gateway.chat("m", stream=stream)
+    assert status == 502
+    assert "content-encoding" not in headers
+    error = chunks_of(body)[-1] if stream else body
+    assert "content-encoding" in error["error"]["message"]
+    [row] = gateway.ended_one(headers["x-gateway-request-id"])
+    assert (row["outcome"], row["error"]) == ("error", "translation_failed")
+    assert row["status"] == 502
+
+
 def test_a_large_plain_answer(gateway: GatewayProcess, claude: FakeProvider) -> None:
     text = "word " * 1_000_000
     claude.then(answers.ok(text))

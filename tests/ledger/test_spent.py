@@ -23,19 +23,27 @@ DAY = 86_400.0
 
 def test_who_has_answered_speaks_the_dialect(open_store):
     store = open_store()
-    for n, (provider, dialect, outcome) in enumerate(
+    for n, (provider, dialect, translated, outcome) in enumerate(
         [
-            ("a", "chat", "ok"),
-            ("a", "chat", "ok"),
-            ("a", "responses", "error"),
-            ("b", "messages", "ok"),
+            ("a", "chat", "", "ok"),
+            ("a", "chat", "", "ok"),
+            ("a", "responses", "", "error"),
+            ("b", "messages", "", "ok"),
+            # It was asked for chat, and says nothing of Messages.
+            ("c", "messages", "messages>chat", "ok"),
+            ("d", "messages", "messages>responses", "error"),
         ]
     ):
         record = request(f"r{n}", dialect=dialect)
         store.begin(record, None)
-        store.end(ended(record, provider=provider, outcome=outcome))
+        values = {"provider": provider, "outcome": outcome, "translated": translated}
+        store.end(ended(record, **values))
     assert store.flush().result(TIMEOUT)
-    assert sorted(store.spoken()) == [("a", "chat"), ("b", "messages")]
+    assert sorted(store.spoken()) == [
+        ("a", "chat"),
+        ("b", "messages"),
+        ("c", "chat"),
+    ]
 
 
 def test_attempts_count_with_what_they_took(open_store):

@@ -72,11 +72,15 @@ def test_row(source, target, part):
     json.dumps(found.body)
 
 
-@pytest.mark.parametrize(("source", "target"), PAIRS)
+def plainly(values):
+    """What a dialect has to say though it is the default is as if it was not said."""
+    said = repr(values).replace("detail='auto'", "detail=''")
+    return said.replace("strict=False", "strict=None")
+
+
+@pytest.mark.parametrize(("source", "target"), [p for p in PAIRS if p[0] in SAMPLES])
 def test_what_is_carried_comes_back(source, target):
     """There and back again: the neutral form of both is the same in what is carried there."""
-    if source not in SAMPLES:
-        pytest.skip("no samples yet")
     for part in SAMPLES[source]:
         here, there = CODECS[source].fates[part], CODECS[target].fates[part]
         if not here.kind is there.kind is Kind.CARRIED:
@@ -90,8 +94,8 @@ def test_what_is_carried_comes_back(source, target):
         if found.adaptation.dropped or found.adaptation.approximated:
             continue
         back = CODECS[target].read_request(found.body)
-        assert back.turns == first.turns, part
-        assert back.tools == first.tools, part
+        assert plainly(back.turns) == plainly(first.turns), part
+        assert plainly(back.tools) == plainly(first.tools), part
         if part in (PartName.MAX_TOKENS, PartName.TEMPERATURE, PartName.TOP_P):
             name = part.value
             assert getattr(back.settings, name) == getattr(first.settings, name)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_gateway.translation.json_progress import JsonProgress
@@ -28,6 +28,7 @@ def fed(text, cuts=(), **options):
     return progress, belongs
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.text(), VALUES), st.booleans(), st.lists(st.integers(0, 400)))
 def test_whole_objects_are_whole_and_nothing_before_is(value, ascii, cuts):
     text = json.dumps(value, ensure_ascii=ascii)

@@ -32,6 +32,7 @@ is made from.
     tools:properties                … and no object is without properties
     tools:arguments                 of calls in history: a JSON object
     schema:$schema                  a word of JSON schema is left out
+    format:json_schema=json_object  JSON output, the schema as an instruction
     effort:allowed=low,medium,high  the nearest of these
     thinking:off=forced_tool        the switch is off beside a forced tool
     thinking:form=type              how it is written where none is there; `enable_thinking`,
@@ -98,7 +99,7 @@ KINDS = frozenset(
     {
         *("member", "message", "call", "part", "tool", "rename", "role", "content"),
         *("id", "reasoning", "signature", "tool_choice", "tools", "schema", "effort"),
-        *("thinking", "sampling", "limit", "endpoint"),
+        *("thinking", "sampling", "limit", "endpoint", "format"),
         *("beta", "block", "cache_control", "item", "source", "state"),
         "tool_type",
     }

@@ -93,6 +93,15 @@ _ENDPOINTS = (
         ELSEWHERE,
     ),
     Wording(
+        515,
+        _CHAT,
+        words(
+            r"response_format\W{0,3}(?:type|of type)?\W.{0,40}(?:unavailable|not (?:supported|available))"
+        ),
+        "format:json_schema=json_object",
+        "DeepSeek: This response_format type is unavailable now",
+    ),
+    Wording(
         9,
         _CHAT,
         words(

@@ -46,7 +46,8 @@ def has_content(event: Event) -> bool:
 def event_failed(event: Event) -> bool:
     """An error, or a choice that ended because something broke."""
     return is_error(event) or any(
-        choice.get("finish_reason") in _BROKEN for choice in _choices(event)
+        isinstance(reason := choice.get("finish_reason"), str) and reason in _BROKEN
+        for choice in _choices(event)
     )
 
 

@@ -54,11 +54,16 @@ WHERE ts >= :since AND {which}
   AND NOT EXISTS (SELECT 1 FROM attempts WHERE request = requests.id)
 """
 _SPOKEN = """
-SELECT DISTINCT provider, dialect
-FROM (SELECT provider, dialect, outcome FROM requests ORDER BY ts DESC LIMIT 10000)
+SELECT DISTINCT provider,
+  CASE WHEN translated IS NULL THEN dialect
+    ELSE substr(translated, instr(translated, '>') + 1) END
+FROM (
+  SELECT provider, dialect, translated, outcome FROM requests ORDER BY ts DESC LIMIT 10000
+)
 WHERE outcome = 'ok' AND provider IS NOT NULL
 """
-"""Among the last requests: enough to know who speaks what, and quick in any ledger."""
+"""Among the last requests: enough to know who speaks what, and quick in any ledger. Of a
+translated one it is the dialect that the provider was asked in."""
 # Two queries, so that each finds its partial index.
 _OF_THEMSELVES = _REQUESTS.format(
     which="outcome <> 'ok' AND outcome IN ('passthrough', 'in_flight', 'lost') AND simulated = 0"

@@ -579,7 +579,8 @@ class Settlement:
         exchange.finished = True
         exchange.attempt = None
         self.runtime.in_flight -= 1
-        exchange.record.error = None
+        record = exchange.record
+        record.error, record.adapted, record.translated = None, "", ""
 
     def close(self, exchange: Exchange, last: AttemptRecord | None = None) -> None:
         """Complete the row, and that of the last attempt if it ended with it.

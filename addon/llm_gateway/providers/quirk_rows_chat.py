@@ -37,8 +37,9 @@ ROWS = (
         "deepseek",
         CHAT,
         "*",
-        "reasoning:wanted=reasoning_content role:developer=system content:text",
-        "api-docs.deepseek.com, thinking mode; opencode#24722, litellm#37470",
+        "reasoning:wanted=reasoning_content role:developer=system content:text "
+        "format:json_schema=json_object",
+        "api-docs.deepseek.com, thinking mode, JSON output; opencode#24722, litellm#37470",
     ),
     QuirkRow(
         "deepseek",

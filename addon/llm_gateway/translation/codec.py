@@ -6,7 +6,7 @@ answer's writer needs of the request is `AnswerContext`.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from llm_gateway.adaptation.kept_state import Recall
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
@@ -125,6 +125,14 @@ class AnswerWriter(Protocol):
 
     def write(self, event: Event) -> bytes:
         """What of the stream this event becomes; b"" for nothing yet."""
+
+
+@runtime_checkable
+class WritesText(Protocol):
+    """An answer writer that goes on with an open text without its being read."""
+
+    def more_text(self, escaped: bytes) -> bytes:
+        """escaped: as it stands between the quotes of JSON. The last event was a TextDelta."""
 
 
 class References(NamedTuple):

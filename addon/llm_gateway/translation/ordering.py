@@ -55,6 +55,11 @@ class InOrder:
         self._held_ends: set[_Block] = set()
         self._held_size = 0
 
+    @property
+    def is_in_text(self) -> bool:
+        """More text may follow at once."""
+        return self._open == _TEXT and not self._held
+
     def feed(self, events: Iterable[Event]) -> list[Event]:
         out: list[Event] = []
         for event in events:
@@ -157,10 +162,13 @@ class InOrder:
 
     def _close(self, out: list[Event]) -> None:
         if isinstance(self._open, int):
-            out.append(CallEnded(self._open))
             progress = self._progress
-            if progress is not None and not (progress.is_whole or progress.is_empty):
+            if progress is not None and progress.is_empty:
+                # Whoever calls without arguments may say nothing; clients parse them.
+                out.append(ArgumentsDelta(self._open, "{}"))
+            elif progress is not None and not progress.is_whole:
                 self._cut_short = self._name
+            out.append(CallEnded(self._open))
         self._open = None
 
     def _release(self, out: list[Event]) -> None:

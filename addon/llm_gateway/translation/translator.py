@@ -13,9 +13,14 @@ from typing import NamedTuple
 from llm_gateway.adaptation.kept_state import Recall, nothing_kept
 from llm_gateway.domain import Adaptation
 from llm_gateway.streaming.sse import Framer, data_of, event_of, raw_events
-from llm_gateway.translation.answer_events import Event, Failed, Ping
+from llm_gateway.translation.answer_events import Event, Failed, Ping, TextDelta
 from llm_gateway.translation.carried import CannotCarry, Notes
-from llm_gateway.translation.codec import AnswerContext, Codecs, Target
+from llm_gateway.translation.codec import (
+    AnswerContext,
+    Codecs,
+    Target,
+    WritesText,
+)
 from llm_gateway.translation.conversation import (
     Conversation,
     Text,
@@ -23,6 +28,7 @@ from llm_gateway.translation.conversation import (
     ToolResult,
 )
 from llm_gateway.translation.ordering import InOrder
+from llm_gateway.translation.text_shape import TextShape, text_shape
 
 __all__ = [
     "AnswerTranslator",
@@ -36,6 +42,8 @@ LONGEST_EVENT = 16 << 20
 """Bytes of one event of an upstream's stream; a larger one ends the answer in an error."""
 MOST_COLLECTED = 64 << 20
 """Characters of a streamed answer for a client that wants it plain."""
+_MOST_SHAPES = 200
+"""Events whose shape is learned: beyond, too little repeats."""
 
 
 class TranslatedRequest(NamedTuple):
@@ -140,6 +148,14 @@ class AnswerTranslator:
         self._collected: list[Event] = []
         self._size = 0
         self._begun = False
+        writer: object = self._writer
+        self._more_text: Callable[[bytes], bytes] | None = None
+        if context.stream and isinstance(writer, WritesText):
+            self._more_text = writer.more_text
+        self._shape: TextShape | None = None
+        """Of events that may follow now."""
+        self._known: TextShape | None = None
+        self._learns = _MOST_SHAPES
         self.over = False
         """The client's answer has its end: nothing more is written."""
         self.failed_with: Failed | None = None
@@ -160,6 +176,10 @@ class AnswerTranslator:
         """A piece of the upstream's stream -> of the client's."""
         if self.over:
             return b""
+        if self._shape is not None and self._more_text is not None:
+            text = self._shape.text_in(chunk) if not self._frames.size else None
+            if text is not None:
+                return self._more_text(text)
         whole = self._frames.push(chunk)
         if self._frames.size > LONGEST_EVENT:
             self._frames.take()
@@ -196,7 +216,23 @@ class AnswerTranslator:
                 events += read(event.event, event.data.encode("utf-8", "replace"))
             elif raw.lstrip(b"\r\n").startswith(b":"):
                 events.append(Ping())
-        return self._write(self._order.feed(events))
+        out = self._write(self._order.feed(events))
+        if self._more_text is not None:
+            self._learn(whole, events)
+        return out
+
+    def _learn(self, whole: bytes, events: list[Event]) -> None:
+        """The shape of an event of text; it holds while nothing else comes between."""
+        self._shape = None
+        if len(events) != 1 or not self._order.is_in_text or not self._learns:
+            return
+        [event] = events
+        if not isinstance(event, TextDelta):
+            return
+        if self._known is None or not self._known.is_around(whole):
+            self._learns -= 1
+            self._known = text_shape(whole, event.text)
+        self._shape = self._known
 
     def _write(self, events: Iterable[Event]) -> bytes:
         if self._context.stream:

@@ -16,6 +16,10 @@ from llm_gateway.dialects.chat.call_ids import fit_ids
 from llm_gateway.dialects.chat.call_pairs import adapt_calls
 from llm_gateway.dialects.chat.contents import adapt_content, adapt_members
 from llm_gateway.dialects.chat.marked_state import may_have_marks, without_marks
+from llm_gateway.dialects.chat.response_format import (
+    adapt_format,
+    with_first_instruction,
+)
 from llm_gateway.dialects.chat.roles import (
     adapt_order,
     adapt_roles,
@@ -51,8 +55,12 @@ def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapt
         if "tools" not in values:
             del new["tools"]
         said = adapt_choice(new, new.get("tools"), quirks, notes)
+        schema = adapt_format(new, quirks, notes)
         if isinstance(messages, list):
-            adapted = _history(new["messages"], quirks, recall, notes)
+            messages = new["messages"]
+            if schema and isinstance(messages, list):
+                messages = with_first_instruction(messages, schema)
+            adapted = _history(messages, quirks, recall, notes)
             if said:
                 adapted = with_instruction(adapted, said)
             new["messages"] = adapted

@@ -52,7 +52,8 @@ class AnswerBuilder:
                 text = "".join(self._thoughts[self._signed :])
                 self._signed = len(self._thoughts)
                 if self._context.keeps_state:
-                    self._details.append(opaque_detail(text, state, self._context))
+                    detail = opaque_detail(text, state, self._context)
+                    self._details.append({"index": len(self._details), **detail})
             case RefusalDelta(text):
                 self._refusals.append(text)
             case CallStarted(call):

@@ -12,6 +12,7 @@ from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_
 from llm_gateway.dialects.chat.call_fragments import CallFragments
 from llm_gateway.dialects.chat.reasoning import (
     details_of,
+    named_thoughts,
     signature_of,
     thoughts_of,
     visible_text,
@@ -46,6 +47,8 @@ REASONS: dict[str, EndReason] = {
     "stop_sequence": "stop_sequence",
 }
 """Of all others an answer with calls waits for their results, and one without is done."""
+_GATHERED = 1 << 18
+"""Characters of a call's arguments by which it is told from the next one."""
 
 
 class ChatAnswerReader:
@@ -60,6 +63,9 @@ class ChatAnswerReader:
         self._done = False
         self._fragments = CallFragments(self._make_id)
         self._begun: set[int] = set()
+        self._sizes: dict[int, int] = {}
+        self._thought_apart = False
+        """Thoughts came under a name of their own."""
         self._details: list[Json] = []
         """Messages with reasoning details, until the thought is over."""
 
@@ -144,9 +150,13 @@ class ChatAnswerReader:
         before = len(out)
         content = message.get("content")
         if len(message) > 1 or not isinstance(content, str):
-            if thought := thoughts_of(message):
-                out.append(ThoughtDelta(thought))
-            if message.get("reasoning_details"):
+            details = message.get("reasoning_details")
+            if not (details and self._thought_apart and not named_thoughts(message)):
+                # Some say thoughts twice: under a name, and at the end in details.
+                self._thought_apart = self._thought_apart or named_thoughts(message)
+                if thought := thoughts_of(message):
+                    out.append(ThoughtDelta(thought))
+            if details:
                 self._details.append(message)
             if isinstance(content, list):
                 content = visible_text(content)
@@ -182,6 +192,14 @@ class ChatAnswerReader:
             )
         if arguments := text_of(function.get("arguments")):
             out.append(ArgumentsDelta(index, arguments))
+            self._forget(index, len(arguments))
+
+    def _forget(self, index: int, size: int) -> None:
+        """Long arguments are not gathered: they are nobody's but the client's."""
+        self._sizes[index] = self._sizes.get(index, 0) + size
+        if self._sizes[index] > _GATHERED:
+            self._sizes[index] = 0
+            self._fragments.calls[index].pieces = ["{"]
 
     def _make_id(self, position: int, name: str) -> str:
         return made_id("call_", self._context.seed, position, name)

@@ -107,6 +107,9 @@ class ChatAnswerWriter:
             case Ended():
                 return self._end(event)
 
+    def more_text(self, escaped: bytes) -> bytes:
+        return b'%b{"content":"%b"}%b' % (self._head, escaped, _TAIL)
+
     def _begin(self, started: Started) -> bytes:
         if self._head:
             return b""

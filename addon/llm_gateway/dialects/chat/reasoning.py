@@ -31,6 +31,11 @@ def thoughts_of(message: Json) -> str:
     )
 
 
+def named_thoughts(message: Json) -> bool:
+    """There are some outside of reasoning details."""
+    return any(text_of(message.get(name)) for name in NAMES)
+
+
 def visible_text(content: list[object]) -> str:
     """The text of a list of chunks, without its thoughts."""
     return "".join(text_of(one.get("text")) for one in objects(content))

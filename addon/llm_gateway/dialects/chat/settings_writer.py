@@ -1,8 +1,5 @@
 """Writes settings as top-level members of a chat request."""
 
-import json
-from collections.abc import Mapping
-
 from llm_gateway.translation.carried import Notes, PartName
 from llm_gateway.translation.codec import Target
 from llm_gateway.translation.conversation import Conversation
@@ -29,7 +26,7 @@ def write_settings(
     _sampling(body, settings, notes)
     _reasoning(body, settings.reasoning, target, notes)
     if settings.output is not None:
-        _output(body, settings.output, target, notes)
+        _output(body, settings.output)
     if settings.n > 1:
         notes.use(PartName.SEVERAL)
         body["n"] = settings.n
@@ -87,9 +84,7 @@ def _reasoning(
         notes.approximate(PartName.EFFORT, "thinking: the model's own default")
 
 
-def _output(
-    body: dict[str, object], output: OutputFormat, target: Target, notes: Notes
-) -> None:
+def _output(body: dict[str, object], output: OutputFormat) -> None:
     if output.type == "json_object" or output.schema is None:
         body["response_format"] = {"type": "json_object"}
         return
@@ -99,27 +94,4 @@ def _output(
         schema["description"] = output.description
     if output.strict is not None:
         schema["strict"] = output.strict
-    if target.quirks.value("format", "json_schema") is None:
-        body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        return
-    notes.approximate(PartName.JSON_SCHEMA, "JSON output, the schema as an instruction")
-    body["response_format"] = {"type": "json_object"}
-    messages = body["messages"]
-    assert isinstance(messages, list)
-    messages[:] = with_instruction(messages, schema_instruction(output.schema))
-
-
-def with_instruction(messages: list[object], text: str) -> list[object]:
-    """Behind the first instructions, which are the same in each request."""
-    first = messages[0] if messages else None
-    if isinstance(first, Mapping) and first.get("role") == "system":
-        said = first.get("content")
-        if isinstance(said, str):
-            joined = {**first, "content": f"{said}\n\n{text}" if said else text}
-            return [joined, *messages[1:]]
-    return [{"role": "system", "content": text}, *messages]
-
-
-def schema_instruction(schema: Mapping[str, object]) -> str:
-    text = json.dumps(schema, ensure_ascii=False)
-    return f"Answer with one JSON object, and nothing else, that follows this JSON schema:\n{text}"
+    body["response_format"] = {"type": "json_schema", "json_schema": schema}

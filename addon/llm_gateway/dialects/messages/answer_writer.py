@@ -38,6 +38,10 @@ _DELTA = (
     b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
     b'"delta":{"type":"%b","%b":%b}}\n\n'
 )
+_TEXT = (
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
+    b'"delta":{"type":"text_delta","text":"%b"}}\n\n'
+)
 _STOP = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
 
 _written = json.JSONEncoder(separators=(",", ":")).encode
@@ -90,6 +94,10 @@ class MessagesAnswerWriter:
                 return stream_error(kind, message)
             case Ended():
                 return self._end(event)
+
+    def more_text(self, escaped: bytes) -> bytes:
+        self._size += len(escaped)
+        return _TEXT % (self._index, escaped)
 
     def _begin(self, started: Started) -> bytes:
         if self._begun:

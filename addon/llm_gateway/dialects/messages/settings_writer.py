@@ -1,11 +1,9 @@
 """Writes settings as top-level members of a Messages request."""
 
-import json
-from collections.abc import Mapping
-
 from llm_gateway.translation.carried import Notes, PartName
 from llm_gateway.translation.codec import Target
 from llm_gateway.translation.conversation import Conversation
+from llm_gateway.translation.instructions import JSON_OBJECT, schema_instruction
 from llm_gateway.translation.settings import OutputFormat, Reasoning, Settings
 
 MAX_TOKENS = 32_000
@@ -104,7 +102,7 @@ def _output(
         return
     if output.schema is None:
         notes.use(PartName.JSON_OBJECT)
-        text = "Answer with one JSON object, and nothing else."
+        text = JSON_OBJECT
     else:
         notes.approximate(PartName.JSON_SCHEMA, "the schema as an instruction")
         text = schema_instruction(output.schema)
@@ -113,11 +111,3 @@ def _output(
         body["system"] = [*system, {"type": "text", "text": text}]
     else:
         body["system"] = f"{system}\n\n{text}" if system else text
-
-
-def schema_instruction(schema: Mapping[str, object]) -> str:
-    said = json.dumps(schema, ensure_ascii=False)
-    return (
-        "Answer with one JSON object, and nothing else, that follows this JSON schema:\n"
-        + said
-    )

@@ -55,7 +55,7 @@ class ItemWriter:
             if turn.role == "developer":
                 self._notes.use(PartName.DEVELOPER_ROLE)
             inside = inside or not instructs
-            if first and turn.role == "system":
+            if first and not inside and turn.role == "system":
                 first = False
                 text = _all_text(turn.parts)
                 if text is not None and not turn.name:
@@ -212,6 +212,8 @@ class ItemWriter:
         }
 
     def _document(self, document: Document) -> Item:
+        if document.citations:
+            self._notes.use(PartName.CITATIONS)
         name = document.name or "document.pdf"
         if document.file:
             self._notes.use(PartName.DOCUMENT_FILE)

@@ -1,0 +1,293 @@
+"""Requests: round trips in neutral form, stable prefixes, and what a target's columns change."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_gateway.adaptation.marked_state import marked
+from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.dialects import SPECS
+from llm_gateway.translation.carried import CannotCarry, Notes
+from llm_gateway.translation.codec import Target
+from llm_gateway.translation.conversation import (
+    Conversation,
+    Text,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
+from llm_gateway.translation.settings import Settings
+from llm_gateway.translation.tools import FunctionTool, ToolChoice
+from llm_gateway.translation.translator import translate_request
+from translation.samples import BASE, CHAT_IMAGE, GET, PIXEL, SCHEMA, SEARCH, text, turn
+
+CODECS = {name: spec.codecs for name, spec in SPECS.items() if spec.codecs is not None}
+
+WORDS = st.text(min_size=1, max_size=12).filter(str.strip)
+IDS = st.from_regex(r"[a-zA-Z0-9_-]{1,20}", fullmatch=True)
+OBJECTS = st.dictionaries(WORDS, st.integers() | WORDS, max_size=3)
+
+
+def one_text(role):
+    return WORDS.map(lambda word: Turn(role, (Text(word),)))
+
+
+@st.composite
+def rounds(draw):
+    """A user's words, the assistant's calls with their results, its words."""
+    turns = [draw(one_text("user"))]
+    ids = draw(st.lists(IDS, max_size=3, unique=True))
+    if ids:
+        calls = [ToolCall(id, draw(IDS), json_text(draw(OBJECTS))) for id in ids]
+        results = [ToolResult(id, (Text(draw(WORDS)),)) for id in ids]
+        turns += [Turn("assistant", tuple(calls)), Turn("user", tuple(results))]
+    return [*turns, draw(one_text("assistant"))]
+
+
+def json_text(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@st.composite
+def conversations(draw):
+    turns = [t for one in draw(st.lists(rounds(), max_size=3)) for t in one]
+    system = draw(st.just([]) | one_text("system").map(lambda t: [t]))
+    tools = draw(st.lists(st.builds(FunctionTool, IDS, WORDS, st.just(SCHEMA)), max_size=3, unique_by=lambda t: t.name))  # fmt: skip
+    choices = [None, ToolChoice("auto"), ToolChoice("required"), ToolChoice("none")]
+    return Conversation(
+        turns=(*system, *turns, Turn("user", (Text("Now?"),))),
+        tools=tuple(tools),
+        tool_choice=draw(st.sampled_from(choices)) if tools else None,
+        settings=Settings(
+            max_tokens=draw(st.integers(1, 9_999)),
+            stop=tuple(draw(st.lists(WORDS, max_size=4))),
+            temperature=draw(st.none() | st.floats(0, 1)),
+            top_p=draw(st.none() | st.floats(0, 1)),
+            parallel=False if tools and draw(st.booleans()) else None,
+            stream=draw(st.booleans()),
+        ),
+    )
+
+
+def neutral(conversation):
+    """What every dialect can hold of it, results and words of a user in turns of their own."""
+    settings = conversation.settings
+    turns = []
+    for each in conversation.turns:
+        results = tuple(p for p in each.parts if isinstance(p, ToolResult))
+        rest = tuple(p for p in each.parts if not isinstance(p, ToolResult))
+        turns += [(each.role, parts) for parts in (results, rest) if parts]
+    choice = conversation.tool_choice
+    forbids = choice is not None and choice.mode == "none"
+    return (
+        turns,
+        conversation.tools,
+        choice if choice != ToolChoice("auto") else None,
+        settings.max_tokens,
+        settings.stop,
+        settings.temperature,
+        settings.top_p,
+        settings.parallel is False and not forbids,
+        settings.stream,
+    )
+
+
+@pytest.mark.parametrize("name", ["chat", "messages"])
+@given(conversation=conversations())
+def test_what_is_written_is_read_back(name, conversation):
+    codecs = CODECS[name]
+    notes = Notes(codecs.fates)
+    written = codecs.write_request(conversation, Target("m"), notes)
+    assert notes.unfit is None
+    back = codecs.read_request(json.loads(json.dumps(written.body)))
+    assert neutral(back) == neutral(conversation)
+    assert (notes.drops, notes.approximations) == ((), ())
+
+
+@pytest.mark.parametrize("name", ["chat", "messages"])
+@given(turns=st.lists(rounds(), min_size=2, max_size=4))
+def test_what_earlier_turns_become_is_the_same_in_later_requests(name, turns):
+    """Caches and signatures are bound to these bytes."""
+    codecs = CODECS[name]
+    before = None
+    for n in range(1, len(turns)):
+        history = (*(t for one in turns[:n] for t in one), turns[n][0])
+        conversation = Conversation((Turn("system", (Text("Be brief."),)), *history))
+        body = codecs.write_request(conversation, Target("m"), Notes(codecs.fates)).body
+        messages = json.dumps(body["messages"])[:-1]
+        if before is not None:
+            assert messages.startswith(before)
+        before = messages
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["type", "text", "content", "role", "id", "name", "input", "function", "source", "tool_calls"]) | st.text(max_size=3), inner, max_size=3),
+    max_leaves=15,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["chat", "messages"])
+@given(st.data())
+def test_any_json_is_read_without_raising(name, data):
+    members = ["messages", "system", "tools", "tool_choice", "stop", "thinking", "reasoning", "response_format", "output_config", "max_tokens", "n"]  # fmt: skip
+    body = data.draw(st.dictionaries(st.sampled_from(members), JSON))
+    if data.draw(st.booleans()):
+        types = st.sampled_from(["text", "image", "document", "tool_use", "tool_result", "thinking", "image_url", "file"])  # fmt: skip
+        blocks = st.lists(st.dictionaries(st.just("type"), types).flatmap(lambda d: JSON.map(lambda j: {**(j if isinstance(j, dict) else {}), **d})), max_size=3)  # fmt: skip
+        roles = st.sampled_from(["user", "assistant", "tool", "system"])
+        message = st.builds(lambda r, c: {"role": r, "content": c}, roles, blocks)
+        body["messages"] = data.draw(st.lists(message, max_size=3))
+    for other in ("chat", "messages"):
+        translate_request(
+            CODECS[name], CODECS[other], {"model": "m", **body}, Target("m")
+        )
+
+
+def to(target, source, about=None, **members):
+    body = {**BASE[source], **members}
+    return translate_request(CODECS[source], CODECS[target], body, about or Target("m"))
+
+
+def messages_of(found):
+    assert not isinstance(found, CannotCarry), found
+    return found.body["messages"]
+
+
+def test_results_stand_right_behind_their_calls_and_images_behind_the_results():
+    def result(id, *inner):
+        return {"type": "tool_result", "tool_use_id": id, "content": list(inner)}
+
+    source = {"type": "base64", "media_type": "image/png", "data": PIXEL}
+    uses = [
+        {"type": "tool_use", "id": f"c{n}", "name": "get", "input": {}} for n in (1, 2)
+    ]
+    found = to(
+        "chat",
+        "messages",
+        tools=[GET],
+        messages=[
+            turn("user", text("Look.")),
+            turn("assistant", text("I look."), *uses),
+            turn("user", result("c1", text("One"), {"type": "image", "source": source}), result("c2"), text("And?")),
+        ],
+    )  # fmt: skip
+    assert [m["role"] for m in messages_of(found)] == ["user", "assistant", "tool", "tool", "user"]  # fmt: skip
+    assert [m.get("tool_call_id") for m in messages_of(found)[2:4]] == ["c1", "c2"]
+    assert messages_of(found)[-1]["content"][1:] == [CHAT_IMAGE, text("And?")]
+
+
+def test_messages_get_results_first_in_one_turn_and_roles_that_alternate():
+    calls = [
+        {"id": f"c {n}", "type": "function", "function": {"name": "get", "arguments": "not json"}}
+        for n in (1, 2)
+    ]  # fmt: skip
+    found = to(
+        "messages",
+        "chat",
+        messages=[
+            {"role": "assistant", "content": "Hello."},
+            {"role": "user", "content": "hi"},
+            {"role": "user", "content": ""},
+            {"role": "assistant", "content": "", "tool_calls": calls},
+            {"role": "tool", "tool_call_id": "c 1", "content": "one"},
+            {"role": "tool", "tool_call_id": "c 2", "content": "two"},
+            {"role": "user", "content": "And?"},
+        ],
+    )
+    messages = messages_of(found)
+    assert [m["role"] for m in messages] == ["user", "assistant"] * 2 + ["user"]
+    ids = [block["id"] for block in messages[3]["content"]]
+    assert all(id.isalnum() or "_" in id for id in ids)
+    assert len(set(ids)) == 2
+    assert [b.get("tool_use_id") for b in messages[4]["content"]] == [*ids, None]
+    assert messages[3]["content"][0]["input"] == {"input": "not json"}
+
+
+@pytest.mark.parametrize(
+    ("quirks", "thinking", "written"),
+    [
+        ("", {"type": "enabled", "budget_tokens": 1_024}, {"reasoning_effort": "low"}),
+        ("", {"type": "enabled", "budget_tokens": 31_999}, {"reasoning_effort": "high"}),
+        ("", {"type": "disabled"}, {}),
+        ("effort:allowed=none,low", {"type": "disabled"}, {"reasoning_effort": "none"}),
+        ("thinking:form=type", {"type": "disabled"}, {"thinking": {"type": "disabled"}}),
+        ("thinking:form=enable_thinking", {"type": "adaptive"}, {"enable_thinking": True}),
+        ("", {"type": "adaptive"}, {}),
+    ],
+)  # fmt: skip
+def test_thinking_in_the_form_that_the_row_names(quirks, thinking, written):
+    about = Target("m", quirks=Quirks.parse(*quirks.split()))
+    found = to("chat", "messages", about, thinking=thinking)
+    names = ("reasoning_effort", "thinking", "enable_thinking")
+    assert {n: found.body[n] for n in names if n in found.body} == written
+
+
+@pytest.mark.parametrize(
+    ("quirks", "member"),
+    [("", None), ("reasoning:wanted=reasoning_content", "reasoning_content"), ("reasoning:as=reasoning", "reasoning"), ("reasoning:as=reasoning reasoning:out", None)],
+)  # fmt: skip
+def test_thoughts_go_back_to_who_wants_them(quirks, member):
+    thought = {
+        "type": "thinking",
+        "thinking": "Hm.",
+        "signature": marked("x", "plain", ""),
+    }
+    about = Target("m", quirks=Quirks.parse(*quirks.split()))
+    turns = [turn("user", text()), turn("assistant", thought, text("Yes."))]
+    found = to("chat", "messages", about, messages=turns)
+    assert messages_of(found)[1] == {
+        "role": "assistant",
+        "content": "Yes.",
+        **({member: "Hm."} if member else {}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("members", "about", "written"),
+    [
+        ({"max_tokens": 9_000}, Target(max_output=4_096), {"max_tokens": 4_096}),
+        ({}, Target(max_output=4_096), {"max_tokens": 4_096}),
+        ({}, Target(), {"max_tokens": 32_000}),
+        ({"temperature": 1.7}, Target(), {"temperature": 1}),
+        ({"reasoning": {"max_tokens": 5_000}, "max_tokens": 100}, Target(), {"max_tokens": 5_100, "thinking": {"type": "enabled", "budget_tokens": 5_000}}),
+        ({"reasoning_effort": "minimal"}, Target(), {"output_config": {"effort": "low"}, "thinking": {"type": "adaptive"}}),
+        ({"reasoning_effort": "none"}, Target(), {"thinking": {"type": "disabled"}}),
+        ({"stop": "x"}, Target(), {"stop_sequences": ["x"]}),
+        ({"messages": [{"role": "system", "content": "Be."}]}, Target(), {"messages": [{"role": "user", "content": "Be."}]}),
+    ],
+)  # fmt: skip
+def test_settings_that_messages_want_otherwise(members, about, written):
+    found = to("messages", "chat", about, **members)
+    assert not isinstance(found, CannotCarry)
+    assert {name: found.body[name] for name in written} == written
+
+
+@pytest.mark.parametrize(
+    ("target", "source", "members", "part"),
+    [
+        ("chat", "messages", {"tools": [SEARCH]}, "server tool web_search_20250305"),
+        ("chat", "messages", {"tools": [GET, SEARCH], "tool_choice": {"type": "tool", "name": "web_search"}}, "server tool web_search_20250305"),
+        ("chat", "messages", {"stop_sequences": list("abcde")}, "more stop sequences than it takes"),
+        ("messages", "chat", {"stop": "\n"}, "stop sequences"),
+        ("messages", "chat", {"n": 2}, "several answers"),
+        ("chat", "messages", {"container": "c1"}, "container"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_carried_is_named(target, source, members, part):
+    found = to(target, source, **members)
+    assert isinstance(found, CannotCarry)
+    assert found.part == part
+    assert str(found).startswith(f"cannot carry: {part}")
+
+
+def test_a_prefill_is_needed_where_the_target_refuses_it():
+    turns = [turn("user", text()), turn("assistant", text("So "))]
+    about = Target("m", quirks=Quirks.parse("role:last=user"))
+    chat = [{"role": m["role"], "content": m["content"][0]["text"]} for m in turns]
+    assert isinstance(to("messages", "chat", about, messages=chat), CannotCarry)
+    found = to("messages", "chat", messages=chat)
+    assert messages_of(found)[-1]["content"] == "So"
