@@ -318,6 +318,25 @@ def test_a_stream_that_is_cut_ends_in_an_error(
     assert row_of(gateway, headers)["outcome"] == "truncated"
 
 
+def test_a_refusal_of_the_provider_goes_back_word_for_word(
+    gateway: GatewayProcess, fakes: Any
+) -> None:
+    wrong = error(400, "INVALID_ARGUMENT")
+    fakes[0].then(answers.status(400, wrong))
+    status, headers, body = ask(gateway, "m:generateContent")
+    assert (status, json.loads(body)) == (400, wrong)
+    assert headers["x-gateway-provider"] == "A"
+    # One of a history moves on: another maker may take it.
+    turns = [
+        {"role": "user", "parts": [{"text": "Hi"}]},
+        {"role": "model", "parts": [{"text": "Well"}]},
+        {"role": "user", "parts": [{"text": "Go on"}]},
+    ]
+    fakes[0].then(answers.status(400, wrong))
+    status, headers, _ = ask(gateway, "m:generateContent", contents=turns)
+    assert (status, headers["x-gateway-provider"]) == (200, "B")
+
+
 def test_refusals_in_googles_shape(gateway: GatewayProcess) -> None:
     status, _, body = ask(gateway, "nobody:generateContent")
     assert status == 404

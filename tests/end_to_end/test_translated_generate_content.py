@@ -290,6 +290,16 @@ def test_what_cannot_be_carried_is_refused_in_googles_shape(
     assert "cachedContent" in error["message"]
 
 
+def test_tokens_are_estimated_where_nobody_counts(
+    gateway: GatewayProcess, fakes: Any
+) -> None:
+    status, headers, body = ask(gateway, "c:countTokens")
+    assert status == 200
+    assert json.loads(body)["totalTokens"] > 0
+    assert headers["x-gateway-estimated"] == "true"
+    assert fakes["chat"].requests == []
+
+
 def test_an_error_has_googles_shape(gateway: GatewayProcess, fakes: Any) -> None:
     wrong = {
         "error": {"message": "temperature is too hot", "type": "invalid_request_error"}

@@ -245,7 +245,7 @@ def read(
     """A body, or what is wrong with it. Never raises.
 
     A body without `model` takes the one that `path` names, as Azure's do; where the
-    dialect names the model in the path, the body has no say.
+    dialect names the model in the path, the body has a say only if the path names none.
     """
     try:
         text = body.decode()
@@ -266,7 +266,7 @@ def read(
         model = values["model"]
     else:
         said = dialect.read_path(path)
-        model = said.model
+        model = values.get("model") if said.model is None else said.model
     if (problem := _bad_model(dialect, model)) or (
         problem := _bad_numbers(dialect, values)
     ):

@@ -54,7 +54,7 @@ _UNROUTED = Unrouted(
         r".*:(?:embedContent|batchEmbedContents|asyncBatchEmbedContent"
         r"|batchGenerateContent|batchEmbedText|embedText|generateMessage|generateText"
         r"|generateAnswer|predict|predictLongRunning|bidiGenerateContent)"
-        r"|(?:/upload)?/v1(?:beta|alpha)?"
+        r"|(?:/upload)?/v1(?:beta|alpha)"
         r"/(?:files|cachedContents|tunedModels|corpora|batches|operations"
         r"|fileSearchStores|interactions)(?:[/:].*)?"
         r"|/ws/google\.ai\.generativelanguage\..*",

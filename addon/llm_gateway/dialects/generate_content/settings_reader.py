@@ -75,7 +75,7 @@ def _reasoning(thinking: Json) -> Reasoning:
         budget if mode == "manual" else None,
         mode,
         shown=(shown := member(thinking, "includeThoughts") is True),
-        summary="auto" if shown else "",
+        summary="summarized" if shown else "",
     )
 
 
