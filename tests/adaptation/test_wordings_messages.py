@@ -306,6 +306,16 @@ TAUGHT = [
         ["member:output_config"],
     ),
     (
+        "tools.0.input_schema.$schema: Extra inputs are not permitted",
+        {"tools": [{**TOOL, "input_schema": {"$schema": "x", "type": "object"}}]},
+        ["schema:$schema"],
+    ),
+    (
+        "messages.1 must NOT have additional properties",
+        {"messages": [USER, {"role": "assistant", "content": "a", "id": "x"}, USER]},
+        ["message:*"],
+    ),
+    (
         "tools.0.custom.eager_input_streaming: Extra inputs are not permitted",
         {"tools": [{**TOOL, "eager_input_streaming": True}]},
         ["tool:eager_input_streaming"],

@@ -134,6 +134,21 @@ TAUGHT = [
         ["reasoning:unsigned=out"],
     ),
     (
+        "Unsupported parameter: 'text.verbosity' is not supported with this model.",
+        {"text": {"verbosity": "low", "format": {"type": "text"}}},
+        ["member:text.verbosity"],
+    ),
+    (
+        "Unsupported parameter: 'text.format' is not supported with this model.",
+        {"text": {"verbosity": "low", "format": {"type": "text"}}},
+        [],
+    ),
+    (
+        "tools.0.parameters.$schema: Extra inputs are not permitted",
+        {"tools": [{**ADD, "parameters": {"$schema": "x", "type": "object"}}]},
+        ["schema:$schema"],
+    ),
+    (
         "Param Incorrect: The reasoning_content in the thinking mode must be passed back to the API.",
         LOOP,
         ["reasoning:wanted=reasoning"],

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from llm_gateway.adaptation.refused_member import Shape, named
+from llm_gateway.adaptation.sent_body import dicts
 from llm_gateway.adaptation.wording import Refusal, Teach
 
 SHAPE = Shape(
@@ -151,6 +152,18 @@ def efforts(refusal: Refusal) -> Iterator[str]:
     allowed = [word for word in (*EFFORTS, "default") if word in said]
     if allowed:
         yield f"effort:allowed={','.join(allowed)}"
+
+
+def no_parallel_calls(refusal: Refusal) -> Iterator[str]:
+    """The switch that allows them, or else calls that stand side by side in the history."""
+    sent = refusal.sent
+    if sent.get("parallel_tool_calls") is not True and any(
+        len(list(dicts(turn.get("tool_calls")))) > 1
+        for turn in dicts(sent.get("messages"))
+    ):
+        yield "tools:single"
+    elif "parallel_tool_calls" in sent:
+        yield "member:parallel_tool_calls"
 
 
 def efforts_by_param(refusal: Refusal) -> Iterator[str]:

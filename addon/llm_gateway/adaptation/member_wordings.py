@@ -6,13 +6,13 @@ speak; the patterns are chat's, read with the members of another dialect.
 
 from functools import partial
 
-from llm_gateway.adaptation.refused_member import Shape, left_out, listed
-from llm_gateway.adaptation.wording import Wording
+from llm_gateway.adaptation.refused_member import Shape
+from llm_gateway.adaptation.wording import Teach, Wording
 from llm_gateway.adaptation.wordings_chat import WORDINGS as CHAT
 from llm_gateway.domain import Dialect
 
 FIRST = 120
-NUMBERS = frozenset({*range(FIRST, 132), 133, 134})
+NUMBERS = frozenset({*range(FIRST, 132), 133, 134, 137})
 """Of chat's rows that refuse members, and know nothing of chat."""
 
 
@@ -24,12 +24,14 @@ def member_wordings(
         row._replace(
             number=number + row.number - FIRST,
             dialects=dialects,
-            teaches=partial(listed if _is_list(row) else left_out, shape),
+            teaches=_with(row, shape),
         )
         for row in CHAT
         if row.number in NUMBERS
     )
 
 
-def _is_list(row: Wording) -> bool:
-    return isinstance(row.teaches, partial) and row.teaches.func is listed
+def _with(row: Wording, shape: Shape) -> Teach:
+    """The same function with another shape of body."""
+    assert isinstance(row.teaches, partial)
+    return partial(row.teaches.func, shape)

@@ -82,6 +82,8 @@ class Shape(NamedTuple):
     renames: Mapping[str, str]
     """Top-level members that mean the same, of which some providers know only one."""
     sampling: frozenset[str]
+    nested: frozenset[str] = frozenset()
+    """Members of members of the top level that may be left out: `text.verbosity`."""
 
 
 def left_out(shape: Shape, refusal: Refusal) -> Iterator[str]:
@@ -126,7 +128,7 @@ def named(shape: Shape, refusal: Refusal, path: list[str]) -> Iterable[str]:
         return _of_tools(shape, refusal, name)
     if places - {"body", "request"}:
         # Below a member of the top: `reasoning.effort`, `thinking.type`.
-        return ()
+        return nested(shape, refusal, ".".join([*above, name]))
     if _spelled(name, refusal.sent) is not None:
         return _of_top(shape, refusal, name)
     return (
@@ -135,6 +137,27 @@ def named(shape: Shape, refusal: Refusal, path: list[str]) -> Iterable[str]:
         or _of_tools(shape, refusal, name)
         or _of_parts(shape, refusal, name)
     )
+
+
+def nested(shape: Shape, refusal: Refusal, path: str) -> tuple[str, ...]:
+    """A member of a member: `text.verbosity`."""
+    path = path.lower().removeprefix("body.").removeprefix("request.")
+    top, _, name = path.partition(".")
+    holder = refusal.sent.get(top)
+    if path in shape.nested and isinstance(holder, dict) and name in holder:
+        return (f"member:{path}",)
+    return ()
+
+
+def extras_at(shape: Shape, refusal: Refusal) -> Iterator[str]:
+    """Something at the place `at` is not known, and nobody says what: only the core goes."""
+    places = {t.lower() for t in _TOKEN.findall(refusal.match["at"])}
+    if shape.calls and shape.calls in places:
+        yield "call:*"
+    elif shape.turns in places:
+        yield "message:*"
+    elif "tools" in places and not places & _SCHEMAS:
+        yield "tool:*"
 
 
 def _of_top(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
@@ -248,11 +271,12 @@ def _word_in(value: object, name: str, depth: int = 40) -> str:
 
 
 def _spelled(name: str, holder: Mapping[str, object]) -> str | None:
-    """A member by its name, however the refusal spells it: texts may be in lower case."""
+    """A member by its name, however the refusal spells it: in lower case, or in camel case
+    (`presencePenalty`) as some servers have it inside."""
     if name in holder:
         return name
-    lower = name.lower()
-    return next((key for key in holder if key.lower() == lower), None)
+    plain = name.lower().replace("_", "")
+    return next((key for key in holder if key.lower().replace("_", "") == plain), None)
 
 
 def _dicts(value: object) -> Iterator[Mapping[str, object]]:

@@ -7,7 +7,7 @@ where a resend would not differ or the client's own value is at fault.
 import re
 from collections.abc import Iterable, Iterator
 
-from llm_gateway.adaptation.refused_member import Shape
+from llm_gateway.adaptation.refused_member import Shape, nested
 from llm_gateway.adaptation.sent_body import dicts, inner, roles, types_in, word
 from llm_gateway.adaptation.wording import Refusal
 from llm_gateway.dialects.efforts import LEVELS
@@ -43,6 +43,7 @@ SHAPE = Shape(
     part=frozenset({"annotations", "logprobs", "detail"}),
     renames={},
     sampling=frozenset({"temperature", "top_p"}),
+    nested=frozenset({"text.verbosity", "reasoning.summary", "reasoning.context"}),
 )
 """Of Responses, as clients and providers write them."""
 
@@ -63,6 +64,11 @@ _NO_TEXT = frozenset({"input_image", "input_file", "input_audio"})
 
 
 def efforts(refusal: Refusal) -> Iterator[str]:
+    """Of the effort; a value of another member, which `param` names, is left out."""
+    param = refusal.error.param
+    if param and "effort" not in param:
+        yield from nested(SHAPE, refusal, param)
+        return
     said = re.findall(r"[a-z]+", refusal.match["values"].lower())
     allowed = [level for level in LEVELS if level in said]
     if allowed and "effort" in inner(refusal.sent, "reasoning"):

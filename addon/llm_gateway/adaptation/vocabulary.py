@@ -45,6 +45,7 @@ is made from.
 
 Messages and Responses, besides (of a list of values, `*` at the end of one stands for the rest):
 
+    member:text.verbosity           a member of a member at the top
     member:*=metadata,top_k         all top-level members but the dialect's core and these
     beta:fast-mode-*                a beta and its members are left out; `beta:*`: all of
                                     them; `beta:*=a,b`: all but these

@@ -7,7 +7,7 @@ function of a row needs of the body is in `chat_lessons.py`.
 from functools import partial
 
 from llm_gateway.adaptation import chat_lessons as lessons
-from llm_gateway.adaptation.refused_member import left_out, listed
+from llm_gateway.adaptation.refused_member import extras_at, left_out, listed
 from llm_gateway.adaptation.wording import ELSEWHERE, TEMPLATE, Wording, steps, words
 from llm_gateway.domain import Dialect
 
@@ -379,9 +379,21 @@ _TOOLS = (
     Wording(
         66,
         _CHAT,
-        words(r"only supports single tool-?\s*calls?"),
+        words(
+            r"only supports (?:single tool-?\s*calls?|(?:one|1|a single) tool[ _-]?call\b)"
+        ),
         "tools:single",
         "NVIDIA NIM: templates of Llama 3",
+        TEMPLATE,
+    ),
+    Wording(
+        71,
+        _CHAT,
+        words(
+            r"(?:does not support|not support(?:ed)?:?) parallel tool[ _-]?calls|parallel (?:tool|function)[ _-]?call(?:s|ing) (?:is|are) not supported"
+        ),
+        lessons.no_parallel_calls,
+        "models that call one tool at a time (templates; as a setting elsewhere)",
         TEMPLATE,
     ),
     Wording(
@@ -658,6 +670,13 @@ _MEMBERS = (
         ),
         _left_out,
         "servers that check a JSON schema in Python",
+    ),
+    Wording(
+        137,
+        _CHAT,
+        words(r"(?P<at>[\w./\[\]-]{1,120})[`'\"]? must not have additional properties"),
+        partial(extras_at, lessons.SHAPE),
+        "servers that check a JSON schema in JavaScript",
     ),
     Wording(
         134,

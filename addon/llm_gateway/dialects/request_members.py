@@ -22,6 +22,8 @@ def adapt_members(
     another one, unfit there."""
     refused = quirks.names("member") - NEVER_OUT
     for name in sorted(refused - {"*"}):
+        if "." in name:
+            _drop_nested(draft, *name.split(".", 1))
         for each in [n for n in draft.names() if one_of(n, (name,))]:
             _refuse(draft, each, quirks.value("member", name) or "")
     if "*" in refused:
@@ -36,6 +38,17 @@ def adapt_members(
             draft.drop(name, name)
             if new not in draft.names():
                 draft.put(new, value, name, new)
+
+
+def _drop_nested(draft: Draft, name: str, inner: str) -> None:
+    """`text.verbosity`; what holds nothing else goes, too."""
+    holder = draft.get(name)
+    if isinstance(holder, dict) and inner in holder:
+        left = {k: v for k, v in holder.items() if k != inner}
+        if left:
+            draft.put(name, left, f"{name}.{inner}")
+        else:
+            draft.drop(name, f"{name}.{inner}")
 
 
 def _refuse(draft: Draft, name: str, how: str) -> None:

@@ -10,7 +10,7 @@
 A forced choice that is not taken becomes an instruction, the last thing in the request.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.chat.turns import (
@@ -21,9 +21,8 @@ from llm_gateway.dialects.chat.turns import (
     note,
     role_of,
 )
+from llm_gateway.dialects.tool_schemas import PROPERTIES, fitted_schema, schema_words
 
-_DEPTH = 60
-"""Of a schema that is looked into."""
 _NO_PARAMETERS: Mapping[str, object] = {"type": "object", "properties": {}}
 
 
@@ -36,7 +35,7 @@ def adapt_tools(tools: object, quirks: Quirks, notes: Notes) -> object:
     if not isinstance(tools, list):
         return tools
     out = quirks.names("tool")
-    words = {q.name: q.value for q in quirks if q.kind == "schema"}
+    words = schema_words(quirks)
     properties = quirks.value("tools", "properties") is not None
     parameters = properties or quirks.value("tools", "parameters") is not None
     if quirks.value("tools", "one_strict") is not None and _is_mixed(tools):
@@ -90,71 +89,14 @@ def _fitted(
     if not isinstance(schema, dict) or not (words or properties):
         return function
 
-    def change(part: Message) -> Message:
-        return _word_changes(part, words, properties, notes)
-
-    fitted = _walk(schema, change, _DEPTH)
-    return function if fitted is schema else {**function, "parameters": fitted}
-
-
-def _word_changes(
-    part: Message, words: Mapping[str, str], properties: bool, notes: Notes
-) -> Message:
-    """One schema of a schema."""
-    out = [
-        word
-        for word, value in words.items()
-        if word in part and (value != "beside_anyOf" or "anyOf" in part)
-    ]
-    if out:
-        changed = {k: v for k, v in part.items() if k not in out}
-        if "const" in out and "enum" not in part:
-            changed["enum"] = [part["const"]]
-        for word in out:
+    changed: list[str] = []
+    fitted = fitted_schema(schema, words, properties, changed)
+    for word in changed:
+        if word == PROPERTIES:
+            note(notes, "tools", "with properties")
+        else:
             note(notes, word, "of the tools' schemas")
-        part = changed
-    if (
-        properties
-        and part.get("type") == "object"
-        and not {"properties", "anyOf", "oneOf", "$ref"} & part.keys()
-    ):
-        note(notes, "tools", "with properties")
-        part = {**part, "properties": {}}
-    return part
-
-
-_NAMED = ("properties", "$defs", "definitions", "patternProperties")
-_ONE = ("items", "additionalProperties", "not", "contains", "if", "then", "else")
-_SEVERAL = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
-
-
-def _walk(schema: Message, change: Callable[[Message], Message], depth: int) -> Message:
-    """A schema with every schema inside it changed: names of properties are no words."""
-    changed = change(schema)
-    if depth == 0:
-        return changed
-    inner: dict[str, object] = {}
-    for word in _NAMED:
-        if isinstance(held := changed.get(word), dict):
-            new = {
-                k: _walk(v, change, depth - 1) if isinstance(v, dict) else v
-                for k, v in held.items()
-            }
-            if any(new[k] is not held[k] for k in held):
-                inner[word] = new
-    for word in _ONE:
-        if isinstance(held := changed.get(word), dict):
-            one = _walk(held, change, depth - 1)
-            if one is not held:
-                inner[word] = one
-    for word in _SEVERAL:
-        if isinstance(held := changed.get(word), list):
-            several = [
-                _walk(v, change, depth - 1) if isinstance(v, dict) else v for v in held
-            ]
-            if any(a is not b for a, b in zip(several, held, strict=True)):
-                inner[word] = several
-    return {**changed, **inner} if inner else changed
+    return function if fitted is schema else {**function, "parameters": fitted}
 
 
 def adapt_choice(

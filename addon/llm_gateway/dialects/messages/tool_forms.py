@@ -5,6 +5,7 @@ from llm_gateway.dialects.conversation import as_list
 from llm_gateway.dialects.messages.system_roles import add_to_last_turn
 from llm_gateway.dialects.patterns import one_of
 from llm_gateway.dialects.request_draft import Draft
+from llm_gateway.dialects.tool_schemas import fitted_schema, schema_words
 
 CORE = frozenset({"name", "description", "input_schema", "type", "cache_control"})
 """Members of a declared tool that everybody knows."""
@@ -22,6 +23,10 @@ def adapt_tools(draft: Draft, quirks: Quirks) -> None:
         kept = [_without(tool, members, draft) for tool in kept]
     if quirks.value("tools", "parameters") is not None:
         kept = [_with_schema(tool) for tool in kept]
+    words = schema_words(quirks)
+    properties = quirks.value("tools", "properties") is not None
+    if words or properties:
+        kept = [_fitted(tool, words, properties, draft) for tool in kept]
     most = quirks.value("limit", "tools", "<=")
     if most is not None and most.isdecimal() and len(kept) > int(most):
         draft.cannot(f"takes {most} tools at most")
@@ -113,3 +118,17 @@ def _with_schema(tool: object) -> object:
     if not isinstance(tool, dict) or type_of(tool) or tool.get("input_schema"):
         return tool
     return {**tool, "input_schema": NO_PARAMETERS}
+
+
+def _fitted(
+    tool: object, words: dict[str, str], properties: bool, draft: Draft
+) -> object:
+    """Its schema in the words that are taken."""
+    schema = tool.get("input_schema") if isinstance(tool, dict) else None
+    if not isinstance(tool, dict) or not isinstance(schema, dict):
+        return tool
+    changed: list[str] = []
+    fitted = fitted_schema(schema, words, properties, changed)
+    for word in changed:
+        draft.note(word, "of the tools' schemas")
+    return tool if fitted is schema else {**tool, "input_schema": fitted}

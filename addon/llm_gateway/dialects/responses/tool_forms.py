@@ -11,6 +11,7 @@ from llm_gateway.dialects.conversation import as_list
 from llm_gateway.dialects.patterns import one_of
 from llm_gateway.dialects.request_draft import Draft
 from llm_gateway.dialects.tool_names import INPUT_SCHEMA, ToolNames
+from llm_gateway.dialects.tool_schemas import fitted_schema, schema_words
 
 CORE = frozenset({"type", "name", "description", "parameters", "strict"})
 """Members of a function that everybody knows."""
@@ -204,6 +205,16 @@ def _mended(draft: Draft, quirks: Quirks, tool: object) -> object:
         return tool
     if quirks.value("tools", "parameters") is not None and not tool.get("parameters"):
         tool = {**tool, "parameters": NO_PARAMETERS}
+    words = schema_words(quirks)
+    properties = quirks.value("tools", "properties") is not None
+    schema = tool.get("parameters")
+    if (words or properties) and isinstance(schema, dict):
+        changed: list[str] = []
+        fitted = fitted_schema(schema, words, properties, changed)
+        for word in changed:
+            draft.note(word, "of the tools' schemas")
+        if fitted is not schema:
+            tool = {**tool, "parameters": fitted}
     if quirks.value("tools", "strict") == "false" and tool.get("strict") is not False:
         tool = {**tool, "strict": False}
         draft.note("strict", "false")
