@@ -14,7 +14,13 @@ from .fake_gateway import FakeGateway
 from .ledgers import Ledger, candidate
 
 EVIL = "<img src=x onerror=alert(1)>"
-PAGES = ("/-/gateway", "/-/gateway/history", "/-/gateway/config")
+PAGES = (
+    "/-/gateway",
+    "/-/gateway/requests",
+    "/-/gateway/history",
+    "/-/gateway/config",
+    "/-/gateway/apps",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -352,3 +358,15 @@ async def test_datasettes_own_pages_wear_our_dress(
             address = f"/-/gateway/static/{assets.version()}/{name}"
             assert address in text
             assert (await client.get(address)).status_code == 200
+
+
+async def test_what_happened_since_a_visit(serve: Serve, ledger: Ledger) -> None:
+    now = time.time()
+    ledger.request(now - 7200)
+    ledger.request(now - 600, cost_nano=5_000_000)
+    ledger.request(now - 500, outcome="refused", provider=None, model=None)
+    client = serve(ledger.path)
+    found = (await client.get(f"/-/gateway/since.json?from={stamp(now - 3600)}")).json()
+    assert [found[key] for key in ("requests", "errors", "refused", "cost")] == [2, 0, 1, 0.005]  # fmt: skip
+    for bad in ("", "?from=yesterday", f"?from={stamp(now + 9999)}"):
+        assert (await client.get(f"/-/gateway/since.json{bad}")).status_code == 400
