@@ -138,6 +138,8 @@ def take_all(camera: Camera, ledger: Ledger, sign_in: str, arguments: Any) -> No
             "requests-phone": {"path": "/-/gateway/requests?outcome=unanswered", "size": PHONE},
             "datasette-table": {"path": "/usage/requests"},
             "datasette-dark": {"path": "/usage/daily_cost", "theme": "dark"},
+            "apps-light": {"path": "/-/gateway/apps", "wait": ".app-card"},
+            "apps-phone": {"path": "/-/gateway/apps", "size": PHONE, "theme": "dark", "wait": ".app-card"},
             "receipt-light": {"path": "/-/gateway/receipt"},
             "receipt-phone": {"path": "/-/gateway/receipt", "size": PHONE, "theme": "dark"},
             "request-dark": {**story, "theme": "dark"},

@@ -1,4 +1,4 @@
-"""Seven words, four colours, one forecast: arithmetic without a clock."""
+"""Nine words, four colours, one forecast: arithmetic without a clock."""
 
 from dataclasses import replace
 
@@ -7,19 +7,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.dashboard.availability import (
+    COSTS_MONEY,
+    NO_PRICE,
     WORDS,
     Availability,
     LimitBar,
     OfferState,
     add_up,
     best_of,
+    clause,
     empty_at,
+    excluded,
     fresh,
     moment,
     severity,
     stamp,
     standing,
+    word_of,
 )
+from llm_gateway.domain import (
+    Charge,
+    Dialect,
+    GatewayRequest,
+    Limit,
+    Metric,
+    Offer,
+    Policy,
+    Price,
+    RequestInfo,
+    Verdict,
+    Window,
+)
+from llm_gateway.routing.selection import decide
 
 NOW = 1_772_366_430.0
 
@@ -199,3 +218,100 @@ def test_times_of_the_ledger_are_read(text: str | None, at: float | None) -> Non
 def test_times_come_back(milliseconds: int) -> None:
     at = milliseconds / 1000
     assert moment(stamp(at)) == pytest.approx(at, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "word"),
+    [
+        ("ready", "", "ready"),
+        ("ready", COSTS_MONEY, "excluded"),
+        ("ready", NO_PRICE, "excluded"),
+        ("ready", "the price of web search is unknown, and a cost limit or budget holds", "excluded"),
+        ("ready", "failed for this request", "ready"),
+        ("disabled", "disabled: 401 invalid_api_key", "key refused"),
+        ("disabled", "403 forbidden", "key refused"),
+        ("disabled", "disabled: 402 payment_required", "at limit"),
+        ("disabled", "disabled: 429 insufficient_quota", "at limit"),
+        ("disabled", "disabled: model not found (404 model_not_found)", "disabled"),
+        ("disabled", "disabled: model not found (403 no_access)", "disabled"),
+        ("disabled", "disabled: billed though free", "disabled"),
+        ("failing", "failing: 503", "failing"),
+        ("at limit", "requests/day 20 of 20", "at limit"),
+    ],
+)  # fmt: skip
+def test_the_word_for_people(state: str, reason: str, word: str) -> None:
+    assert word_of(state, reason) == word
+    found = standing([OfferState(state, reason, NOW + 60)], [], NOW)
+    assert found.state == word
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("disabled: 401 invalid_api_key", "401 invalid_api_key"),
+        ("failing: 503", "503"),
+        ("cooling down: 429", "429"),
+        ("requests/day 20 of 20", "requests/day 20 of 20"),
+        ("failing: failing: x", "failing: x"),
+    ],
+)
+def test_no_word_is_said_twice(reason: str, said: str) -> None:
+    assert clause(reason) == said
+
+
+@pytest.mark.parametrize("policy", ["free-only", "free-first", "any"])
+@pytest.mark.parametrize("free", [True, False])
+@pytest.mark.parametrize("priced", [True, False])
+@pytest.mark.parametrize("bounded", [True, False])
+def test_what_is_excluded_here_is_skipped_by_the_router(
+    policy: str, free: bool, priced: bool, bounded: bool
+) -> None:
+    """The page's own verdict, and the router's reason for the same offer, agree."""
+    price = Price(input=1_000, output=2_000) if priced else None
+    offer = Offer(
+        "p",
+        "",
+        "m",
+        "openai",
+        "m",
+        dialects=frozenset({Dialect("chat")}),
+        free=free,
+        price=price,
+    )
+    limits = (Limit(("budget",), Metric.COST, Window.DAY, 10**9),) if bounded else ()
+    call = GatewayRequest(
+        "id", NOW, RequestInfo(Dialect("chat"), "m"), "c", "a", policy=Policy(policy)
+    )
+    [candidate] = decide(
+        call, ((offer,),), _Anything(limits), tie_break=float
+    ).candidates  # type: ignore[arg-type]
+    mine = excluded(policy=policy, free=free, priced=priced, bounded=bounded)
+    skipped = candidate.reason if candidate.verdict is Verdict.SKIPPED else ""
+    assert mine == skipped
+    assert word_of(candidate.state, candidate.reason) == (
+        "excluded" if mine else "ready"
+    )
+
+
+class _Anything:
+    """Room everywhere, nobody ill."""
+
+    def __init__(self, limits: tuple[Limit, ...]) -> None:
+        self._limits = limits
+
+    def limits(self, _: Offer) -> tuple[Limit, ...]:
+        return self._limits
+
+    def need(self, *_: object) -> Charge:
+        return Charge()
+
+    def nothing(self, *_: object) -> None:
+        return None
+
+    fit = unavailable = most_output = lowered = nothing
+
+    def headroom(self, *_: object) -> float:
+        return 1.0
+
+    def expected_cost(self, *_: object) -> int:
+        return 1

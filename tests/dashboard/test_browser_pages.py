@@ -107,3 +107,12 @@ def test_what_was_learned_and_changed_is_read_on_a_phone(stage: Stage) -> None:
     expect(page.locator(".adapted")).to_contain_text("member_8")
     box = page.locator(".adapted").bounding_box()
     assert box["x"] + box["width"] <= 390
+
+
+def test_an_app_is_connected_and_its_first_request_is_seen(stage: Stage) -> None:
+    page = stage.open("/-/gateway/apps")
+    expect(page.locator(".app-card", has_text="curl").locator("code")).to_contain_text('"model": "gpt-4o-mini"')  # fmt: skip
+    expect(page.locator("#seen")).to_have_text("Waiting for the first request …")
+    stage.ledger.request(time.time() + 1, client="aider")
+    expect(page.locator("#seen")).to_contain_text("✓ aider", timeout=SOON)
+    expect(page.locator("#seen")).to_contain_text("answered by groq in 1.2 s")

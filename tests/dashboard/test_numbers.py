@@ -239,3 +239,20 @@ async def test_days_without_a_bill(
     for ago in range(11):
         ledger.request(NOW - ago * 86_400, cost_nano=int(ago in paid))
     assert (await look(ledger))["unbilled_days"] == days
+
+
+async def test_the_tape_holds_what_refills_within_a_day(ledger: Ledger) -> None:
+    fleet(ledger, "free-first")
+    ledger.limit("deepseek", "chat", "cost", "month", 1, 2, NOW + 9 * 86_400)
+    ledger.limit("house", "house-7b", "requests", "day", 0, 9, LATER)
+    for n in range(10):
+        ledger.request(NOW - 60 * n - 5, provider="groq", model="llama")
+    tape = (await look(ledger))["refills"]
+    shown = [(one["provider"], one["of"], one["limit"], one["ratio"]) for one in tape]
+    assert shown == [
+        ("groq", "llama", "requests per day", pytest.approx(7 / 30, abs=1e-4)),
+        ("openrouter", "", "requests per day of all :free models", 0.28),
+    ]
+    # ten in a quarter of an hour: what is left lasts for 23 of them
+    assert tape[0]["empty"] == pytest.approx(NOW + 23 * 90)
+    assert tape[0]["resets"] == LATER

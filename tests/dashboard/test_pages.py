@@ -14,7 +14,13 @@ from .fake_gateway import FakeGateway
 from .ledgers import Ledger, candidate
 
 EVIL = "<img src=x onerror=alert(1)>"
-PAGES = ("/-/gateway", "/-/gateway/history", "/-/gateway/config")
+PAGES = (
+    "/-/gateway",
+    "/-/gateway/requests",
+    "/-/gateway/history",
+    "/-/gateway/config",
+    "/-/gateway/apps",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -376,3 +382,54 @@ async def test_datasettes_own_pages_wear_our_dress(
             address = f"/-/gateway/static/{assets.version()}/{name}"
             assert address in text
             assert (await client.get(address)).status_code == 200
+
+
+async def test_what_happened_since_a_visit(serve: Serve, ledger: Ledger) -> None:
+    now = time.time()
+    ledger.request(now - 7200)
+    ledger.request(now - 600, cost_nano=5_000_000)
+    ledger.request(now - 500, outcome="refused", provider=None, model=None)
+    client = serve(ledger.path)
+    found = (await client.get(f"/-/gateway/since.json?from={stamp(now - 3600)}")).json()
+    assert [found[key] for key in ("requests", "errors", "refused", "cost")] == [2, 0, 1, 0.005]  # fmt: skip
+    for bad in ("", "?from=yesterday", f"?from={stamp(now + 9999)}"):
+        assert (await client.get(f"/-/gateway/since.json{bad}")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("row", "cost"),
+    [
+        ({"outcome": "ok", "cost_nano": 2_000_000_000}, "$2.00"),
+        ({"outcome": "ok", "cost_nano": None}, "unknown"),
+        ({"outcome": "refused", "cost_nano": None, "provider": None}, "$0"),
+        ({"outcome": "error", "cost_nano": None, "input_tokens": 0, "output_tokens": 0}, "$0"),
+        ({"outcome": "error", "cost_nano": None}, "unknown"),
+        ({"outcome": "passthrough", "cost_nano": None, "provider": None}, "on the app&#39;s own key"),
+    ],
+)  # fmt: skip
+async def test_nobody_bills_what_nobody_answered(
+    serve: Serve, ledger: Ledger, row: dict[str, object], cost: str
+) -> None:
+    asked = ledger.request(time.time(), **row)
+    text = (await serve(ledger.path).get(f"/-/gateway/requests/{asked}")).text
+    assert f"<dt>Cost</dt><dd>{cost}</dd>" in text
+
+
+async def test_of_a_skipped_candidate_nobody_knows_what_was_left(
+    serve: Serve, ledger: Ledger
+) -> None:
+    now = time.time()
+    asked = ledger.request(now)
+    ledger.decision(
+        asked,
+        now,
+        [
+            candidate("groq", "llama-3.3-70b-versatile", "taken", headroom=0.62),
+            candidate("gemini", "flash", "skipped", state="at limit", headroom=1.0),
+            candidate("openai", "gpt-4o", "skipped", reason="costs money, and the policy is free-only", headroom=1.0),
+        ],
+    )  # fmt: skip
+    text = (await serve(ledger.path).get(f"/-/gateway/requests/{asked}")).text
+    assert "62%" in text
+    assert "100%" not in text
+    assert 'data-word="excluded"' in text

@@ -76,6 +76,8 @@ def register_routes() -> list[tuple[str, Any]]:
         (rf"{ours}/history$", views.history_page),
         (rf"{ours}/history\.json$", views.history_json),
         (rf"{ours}/history\.csv$", views.history_csv),
+        (rf"{ours}/since\.json$", views.since_json),
+        (rf"{ours}/apps$", views.apps_page),
         (rf"{ours}/receipt$", views.receipt_page),
         (rf"{ours}/requests$", views.requests_page),
         (rf"{ours}/requests\.json$", views.requests_json),
@@ -187,6 +189,7 @@ def menu_links(datasette: Any) -> list[dict[str, str]]:
         "/requests": "Requests",
         "/history": "History",
         "/config": "Providers & config",
+        "/apps": "Connect an app",
     }
     return [
         {"href": datasette.urls.path(security.OURS + path), "label": label}

@@ -109,6 +109,49 @@ def _of_budget(budget: Sequence[LimitBar], rates: Rates, now: float) -> Iterator
     yield from _bar_alerts("Budget", budget, rates.get((), {}), now)
 
 
+TAPE_SECONDS = 86_400.0
+"""How far the refill tape looks ahead."""
+
+
+def refills(
+    providers: Sequence[Json], bars: LimitBars, rates: Rates, now: float
+) -> list[Json]:
+    """The refill tape: limits in use that are full again within a day, per provider.
+
+    Each: {provider, of, limit, ratio, level, empty, resets}; `of` is the model, or "" for
+    all of the provider's; `empty` is when it is used up at the pace of the last quarter of
+    an hour, if that is before. Rolling minutes and hours are no dates, so they are left out.
+    """
+    found = []
+    for provider in providers:
+        if provider["state"]["word"] in OFF:
+            continue
+        id_ = provider["id"]
+        lanes = [("", bars.shared.get(id_, ()), rates.get((id_,), {}))]
+        for model in provider["models"]:
+            key = (id_, model["model"])
+            if model["state"]["word"] not in OFF:
+                lanes.append((key[1], bars.models.get(key, ()), rates.get(key, {})))
+        for of, own, rate in lanes:
+            for bar in own:
+                if bar.resets_at is None or bar.window in ("minute", "hour"):
+                    continue
+                if bar.ratio <= 0 or not now < bar.resets_at <= now + TAPE_SECONDS:
+                    continue
+                found.append(
+                    {
+                        "provider": id_,
+                        "of": of,
+                        "limit": limit_name(bar),
+                        "ratio": round(bar.ratio, 4),
+                        "level": bar.level,
+                        "empty": empty_at(bar, rate.get(bar.metric, 0.0), now),
+                        "resets": bar.resets_at,
+                    }
+                )
+    return found
+
+
 def _bar_alerts(
     subject: str, bars: Sequence[LimitBar], rate: Mapping[str, float], now: float
 ) -> Iterator[Json]:

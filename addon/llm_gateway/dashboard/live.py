@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from llm_gateway.dashboard import queries
-from llm_gateway.dashboard.alerts import alerts
+from llm_gateway.dashboard.alerts import alerts, refills
 from llm_gateway.dashboard.availability import (
     OFF,
     Availability,
@@ -85,6 +85,7 @@ def snapshot(
         "providers": providers,
         "names": names(named, policy),
         "alerts": alerts(gateway, providers, bars, pace, now),
+        "refills": refills(providers, bars, pace, now),
         "ticker": ticker.newest(ask, simulated=simulated, other=other),
     }
 

@@ -23,12 +23,14 @@ MINUTES_KEPT = 6 * DAY
 """Seconds for which `usage_minute` is sure to be there; before, the rows are asked."""
 
 _COLUMNS = """{what} AS requests, {tokens} AS tokens, cost_nano, saved_nano,
-  {unknown} AS unknown, {passed} AS passed"""
+  {unknown} AS unknown, {passed} AS passed, {errors} AS errors, {refused} AS refused"""
 _OF_ROLLUP = _COLUMNS.format(
     what="requests",
     tokens="total_tokens",
     unknown="(provider <> '') * unknown_cost",
     passed="passthrough",
+    errors="errors",
+    refused="refused",
 )
 _OF_ROWS = _COLUMNS.format(
     what="1",
@@ -37,6 +39,8 @@ _OF_ROWS = _COLUMNS.format(
     AND outcome NOT IN ('refused', 'passthrough')
     AND (outcome <> 'error' OR total_tokens > 0))""",
     passed="(outcome = 'passthrough')",
+    errors="(outcome IN ('error', 'truncated', 'lost'))",
+    refused="(outcome = 'refused')",
 )
 _FIRST_HOUR = {
     True: f"SELECT {_OF_ROLLUP} FROM usage_minute WHERE minute >= :m AND minute < :h",
@@ -47,7 +51,8 @@ SINCE = {
     recent: f"""
 SELECT coalesce(sum(requests), 0) AS requests, coalesce(sum(tokens), 0) AS tokens,
   sum(cost_nano) AS cost, sum(saved_nano) AS saved,
-  coalesce(sum(unknown), 0) AS unknown, coalesce(sum(passed), 0) AS passed
+  coalesce(sum(unknown), 0) AS unknown, coalesce(sum(passed), 0) AS passed,
+  coalesce(sum(errors), 0) AS errors, coalesce(sum(refused), 0) AS refused
 FROM ({first}
   UNION ALL
   SELECT {_OF_ROLLUP} FROM usage_hour WHERE hour >= :h AND hour < :d
@@ -101,6 +106,7 @@ def since(ask: Ask, start: float, now: float) -> Json:
     row = ask(SINCE[recent], bounds)[0]
     return {
         **{name: row[name] for name in ("requests", "tokens", "unknown", "passed")},
+        **{name: row[name] for name in ("errors", "refused")},
         **{name: _dollars(row[name]) for name in ("cost", "saved")},
     }
 
@@ -112,8 +118,10 @@ def _dollars(nano: int | None) -> float | None:
 def today_and_month(ask: Ask, now: float, where: ZoneInfo) -> Json:
     """{today, month}: sums since the reader's midnight and since the first."""
     month = since(ask, month_start(now, where), now)
+    today = since(ask, midnight(now, where), now)
+    shown = ("requests", "tokens", "cost", "saved", "unknown", "passed")
     return {
-        "today": since(ask, midnight(now, where), now),
+        "today": {name: today[name] for name in shown},
         "month": {name: month[name] for name in ("cost", "saved")},
     }
 

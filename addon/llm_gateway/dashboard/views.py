@@ -53,6 +53,10 @@ async def history_page(request: Any, datasette: Any) -> Any:
     )
 
 
+async def apps_page(request: Any, datasette: Any) -> Any:
+    return await _page(request, datasette, "gateway_apps.html", "apps", {})
+
+
 async def config_page(request: Any, datasette: Any) -> Any:
     board, _ = await _looking(request, datasette)
     try:
@@ -221,6 +225,26 @@ async def request_page(request: Any, datasette: Any) -> Any:
             "query": wanted.query(),
         },
     )
+
+
+async def since_json(request: Any, datasette: Any) -> Any:
+    """GET ?from=: sums of what began since then, at full minutes."""
+    board, _ = await _looking(request, datasette)
+    now = time.time()
+    at = moment(request.args.get("from"))
+    if at is None or not 0 < at <= now + 60:
+        return _problem(400, "from: write a time, e.g. 2026-03-01T12:00:00Z")
+    start = at - at % 60
+
+    def work(ask: Ask) -> Json:
+        return usage_sums.since(ask, start, now)
+
+    try:
+        return _json(await board.ask("history", work, seconds=2.0))
+    except NoLedger as error:
+        return _problem(503, _NO_LEDGER.format(path=error), state="no ledger")
+    except (NotReadable, TooSlow) as error:
+        return _problem(503, f"The usage database: {error}", state="not readable")
 
 
 async def receipt_page(request: Any, datasette: Any) -> Any:

@@ -89,20 +89,28 @@ export function keys(cards, provider) {
     delete provider.apiKeys;
     if (found.length === 1) [provider.apiKey] = found;
     else if (found.length) provider.apiKeys = found;
-    cards.redrawKeeping();
   };
-  const entry = (label, use) => {
+  // Typed keys go into the draft at once; nothing is drawn anew under the hand that types.
+  const typed = new Map();
+  const entry = (label, n) => {
     const input = el("input", { type: "password", autocomplete: "off", placeholder: label, "aria-label": label });
-    input.addEventListener("change", () => { if (input.value.trim()) use(input.value.trim()); });
+    input.addEventListener("input", () => {
+      if (input.value.trim()) typed.set(n, input.value.trim());
+      else typed.delete(n);
+      put([...list.map((one, m) => typed.get(m) ?? one), ...(typed.has(-1) ? [typed.get(-1)] : [])]);
+      cards.touched();
+    });
     return input;
   };
-  const shown = (key) => (/^\$\{/.test(key) ? key : String(key).startsWith("***") ? key : "new key");
+  const shown = (key) => (/^(\$\{|\*\*\*)/.test(key) ? key : "new key");
   return el("div", { class: "scope" }, el("span", { class: "soft" }, list.length > 1 ? `${list.length} keys, an account each` : "Key"),
     el("div", { class: "form-limits" },
-      ...list.map((key, n) => el("span", { class: "number" }, el("span", {}, shown(key)),
-        entry("Replace", (value) => put(list.map((one, m) => (m === n ? value : one)))),
-        el("button", { type: "button", class: "quiet", "aria-label": `Remove key ${n + 1} of ${provider.id}`, onclick: () => put(list.filter((_, m) => m !== n)) }, "×"))),
-      el("span", { class: "number" }, entry(list.length ? "Add another account's key" : "Paste a key", (value) => put([...list, value])))));
+      ...list.map((key, n) => el("span", { class: "number" }, el("span", {}, shown(String(key))), entry("Replace", n),
+        el("button", { type: "button", class: "quiet", "aria-label": `Remove key ${n + 1} of ${provider.id}`, onclick: () => {
+          put(list.filter((_, m) => m !== n));
+          cards.redrawKeeping();
+        } }, "×"))),
+      el("span", { class: "number" }, entry(list.length ? "Add another account's key" : "Paste a key", -1))));
 }
 
 export function modelTools(cards, provider) {

@@ -4,6 +4,8 @@ import { alerts, kpis } from "./overview.js";
 import { command, duration, el, get, page, recall, remember, setAttr, setText } from "./base.js";
 import { RightNow } from "./rightnow.js";
 import { Rail } from "./sidebar.js";
+import { since } from "./since.js";
+import { tape } from "./tape.js";
 import { Table } from "./rows.js";
 import { signal } from "./notifications.js";
 
@@ -83,6 +85,7 @@ function show(data) {
     applyFilter();
     rightNow.show(data);
     rail.show(data);
+    tape(data);
   }
   if (!full) $("now").hidden = true;
   signal(data);
@@ -252,3 +255,4 @@ $("filter").value = state.filter;
 $("free").checked = state.freeOnly;
 for (const input of $("windows").querySelectorAll("input")) input.checked = Number(input.value) === state.window;
 tick();
+since();

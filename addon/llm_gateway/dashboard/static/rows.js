@@ -65,8 +65,10 @@ class ModelRow {
     this.word.show(model.state, now);
     this.bars.show(model.bars, now);
     // A limit that has no bar here (the budget), or why nobody asks it, in words.
-    const said = model.state.word !== "ready" && model.state.reason ? model.state.reason : model.bars.length || this.shares ? "" : "no limit set";
-    setText(this.why, model.bars.some((bar) => bar.level === "full") ? "" : said);
+    const { word, reason } = model.state;
+    const limited = word === "near limit" || word === "at limit";
+    const hasBar = limited && !reason.startsWith("budget") && (model.bars.length > 0 || this.shares);
+    setText(this.why, word !== "ready" && reason && !hasBar ? reason : model.bars.length || this.shares ? "" : "no limit set");
     const cost = costWord(model);
     setText(this.cost, cost.text);
     setAttr(this.cost, "class", cost.paid ? "costs paid" : "costs free");
