@@ -330,9 +330,16 @@ class Bootstrap:
             self._task(self.simulator.start(), "simulator")
         keeper = mitm_hooks.install(ctx.master, origins_of(runtime.catalog))
         if keeper is not None:
-            runtime.on_config_change.append(
-                lambda new: keeper.pool.set_origins(origins_of(new))
-            )
+            trusted = self.config_service.loader.roots
+
+            def follow(new: Catalog) -> None:
+                nonlocal trusted
+                keeper.pool.set_origins(origins_of(new))
+                if trusted != self.config_service.loader.roots:
+                    trusted = self.config_service.loader.roots
+                    keeper.trust_changed()
+
+            runtime.on_config_change.append(follow)
         GracefulShutdown(runtime, ctx.master).install()
         self._task(self._open(runtime), "opening")
         self._task(self.config_service.watch(), "config watcher")
