@@ -19,6 +19,7 @@ from collections.abc import Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.copilot_session import CopilotLogin
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.github_client import GitHub
+from llm_gateway.providers.upstream import ways_to
 from llm_gateway.simulator import Simulator
 from llm_gateway.transport import (
     connecting,
@@ -215,7 +217,9 @@ class Bootstrap:
         )
         clock.on_step.append(runtime.clock_set)
         self.config_service = ConfigService(catalog_loader, runtime)
-        login = CopilotLogin(home, runtime.credentials.github, clock)
+        login = CopilotLogin(
+            home, runtime.credentials.github, clock, partial(ways_of, runtime)
+        )
         self.admin_routes = AdminRoutes(
             runtime,
             ConfigRoutes(self.config_service),
@@ -489,6 +493,14 @@ def proxies_of(catalog: Catalog) -> set[ProxyServer]:
     """Every outbound proxy of a configuration."""
     ways = (catalog.ways, *(up.ways for up in catalog.upstreams.values()))
     return {proxy for way in ways for proxy in way.proxies()}
+
+
+def ways_of(runtime: AppState, provider: str) -> ProxyRules | None:
+    """By way of which proxies something is asked for a provider's sake."""
+    for entry in runtime.catalog.config.providers:
+        if entry.id == provider:
+            return ways_to(entry, runtime.catalog.ways)
+    return None
 
 
 def origins_of(catalog: Catalog) -> list[tuple[Origin, ProxyServer | None]]:
