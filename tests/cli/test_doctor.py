@@ -157,11 +157,11 @@ def test_it_says_which_way_each_provider_is_reached(
             "ok near 1 models",
         ):
             assert line in lines
-        [lost] = [line for line in lines if "fix way out" in line]
+        [lost] = [line for line in lines if "FIX way out" in line]
         assert (
             f"127.0.0.1:{nobody}: lost. The outbound proxy refuses connections." in lost
         )
-        [failed] = [line for line in lines if line.startswith("fix lost")]
+        [failed] = [line for line in lines if line.startswith("FIX lost")]
         assert f"outbound proxy 127.0.0.1:{nobody}" in failed
         assert "CANARY" not in "".join(lines)
         _, lines = examined(capsys, tmp_path, config_of(entries[3]))
