@@ -85,6 +85,7 @@ STAGES = (
     "m007_bound_ids",
     "m008_quirks",
     "m009_opaque",
+    "m010_way_out",
 )
 
 
