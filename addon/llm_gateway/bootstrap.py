@@ -19,6 +19,7 @@ from collections.abc import Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.copilot_session import CopilotLogin
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.github_client import GitHub
+from llm_gateway.providers.upstream import ways_to
 from llm_gateway.simulator import Simulator
 from llm_gateway.transport import (
     connecting,
@@ -217,7 +219,9 @@ class Bootstrap:
         )
         clock.on_step.append(runtime.clock_set)
         self.config_service = ConfigService(catalog_loader, runtime)
-        login = CopilotLogin(home, runtime.credentials.github, clock)
+        login = CopilotLogin(
+            home, runtime.credentials.github, clock, partial(ways_of, runtime)
+        )
         self.admin_routes = AdminRoutes(
             runtime,
             ConfigRoutes(self.config_service),
@@ -332,9 +336,16 @@ class Bootstrap:
             self._task(self.simulator.start(), "simulator")
         keeper = mitm_hooks.install(ctx.master, origins_of(runtime.catalog))
         if keeper is not None:
-            runtime.on_config_change.append(
-                lambda new: keeper.pool.set_origins(origins_of(new))
-            )
+            trusted = self.config_service.loader.roots
+
+            def follow(new: Catalog) -> None:
+                nonlocal trusted
+                keeper.pool.set_origins(origins_of(new))
+                if trusted != self.config_service.loader.roots:
+                    trusted = self.config_service.loader.roots
+                    keeper.trust_changed()
+
+            runtime.on_config_change.append(follow)
         GracefulShutdown(runtime, ctx.master).install()
         self._task(self._open(runtime), "opening")
         self._task(self.config_service.watch(), "config watcher")
@@ -488,6 +499,14 @@ def proxies_of(catalog: Catalog) -> set[ProxyServer]:
     """Every outbound proxy of a configuration."""
     ways = (catalog.ways, *(up.ways for up in catalog.upstreams.values()))
     return {proxy for way in ways for proxy in way.proxies()}
+
+
+def ways_of(runtime: AppState, provider: str) -> ProxyRules | None:
+    """By way of which proxies something is asked for a provider's sake."""
+    for entry in runtime.catalog.config.providers:
+        if entry.id == provider:
+            return ways_to(entry, runtime.catalog.ways)
+    return None
 
 
 def origins_of(catalog: Catalog) -> list[tuple[Origin, ProxyServer | None]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from fakes.certs import Authority
+from fakes.outbound import OutboundProxy
 
 from llm_gateway import __version__
 from llm_gateway.cli import doctor_machine
@@ -118,6 +119,53 @@ def config_of(*providers: dict[str, Any]) -> dict[str, Any]:
 
 def models(*names: str) -> Answer:
     return 200, json.dumps({"data": [{"id": name} for name in names]}).encode()
+
+
+def test_it_says_which_way_each_provider_is_reached(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with (
+        server(lambda *_: models("m")) as port,
+        OutboundProxy("http", {"far.internal": port}) as general,
+        OutboundProxy(
+            "socks5h", {"own.internal": port}, user="me", password="CANARY"
+        ) as own,
+        free_port() as nobody,
+    ):
+        entries = [
+            provider(port, "m", id="far", baseURL=f"http://far.internal:{port}/v1"),
+            provider(
+                port,
+                "m",
+                id="own",
+                baseURL=f"http://own.internal:{port}/v1",
+                proxy=own.url,
+            ),
+            provider(port, "m", id="near", proxy="none"),
+            provider(port, "m", id="here"),
+            provider(port, "m", id="lost", proxy=f"http://127.0.0.1:{nobody}"),
+        ]
+        config = config_of(*entries) | {"network": {"proxy": general.url}}
+        code, lines = examined(capsys, tmp_path, config)
+        assert code == 1
+        for line in (
+            f"ok way out {general.url} (network.proxy): far",
+            f"ok way out socks5h://127.0.0.1:{own.port}: own",
+            "ok way out directly: near, here",
+            f"ok far 1 models, by way of 127.0.0.1:{general.port}",
+            f"ok own 1 models, by way of 127.0.0.1:{own.port}",
+            "ok near 1 models",
+        ):
+            assert line in lines
+        [lost] = [line for line in lines if "FIX way out" in line]
+        assert (
+            f"127.0.0.1:{nobody}: lost. The outbound proxy refuses connections." in lost
+        )
+        [failed] = [line for line in lines if line.startswith("FIX lost")]
+        assert f"outbound proxy 127.0.0.1:{nobody}" in failed
+        assert "CANARY" not in "".join(lines)
+        _, lines = examined(capsys, tmp_path, config_of(entries[3]))
+        assert "ok way out directly, without an outbound proxy" in lines
 
 
 def test_it_says_how_to_tell_that_a_free_key_is_billed(

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes import refused_port
+from fakes import Authority, refused_port
+from fakes.outbound import OutboundProxy
 from providers.fake_github import FakeGitHub, failed, granted, pending
 
 from gateway import GatewayProcess
+from llm_gateway.network import way_out
 
 from .conftest import Command
 
@@ -43,6 +45,49 @@ def test_it_waits_for_the_person_and_keeps_the_token(
     assert "CANARY" not in out
     assert json.loads(place.read_text()) == {"oauth_token": "gho_CANARY"}
     assert place.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("said", ["HTTPS_PROXY", "network", "provider", "none"])
+@pytest.mark.parametrize("kind", ["http", "socks5h"])
+def test_it_asks_by_the_way_out(
+    command: Command,
+    alone: FakeGitHub,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    said: str,
+) -> None:
+    """A name that only the proxy can resolve; `none` shows that it cannot be done without."""
+    monkeypatch.setattr(way_out, "current", way_out.WayOut())
+    port = int(alone.url.rpartition(":")[2])
+    for name in ("LLM_GATEWAY_GITHUB_URL", "LLM_GATEWAY_GITHUB_API_URL"):
+        monkeypatch.setenv(name, f"https://github.test:{port}")
+    alone.polls.append(granted("gho_CANARY"))
+    authority = Authority(folder / "authority")
+    alone.over_tls(authority.server_context("github.test"))
+    elsewhere = "http://127.0.0.1:9"
+    with OutboundProxy(kind, {"github.test": port}, user="me", password="pw") as proxy:
+        entry = {"id": "copilot", "type": "copilot", "models": [{"name": "m"}]}
+        network = {"caFile": str(authority.ca), "proxy": elsewhere}
+        if said == "HTTPS_PROXY":
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+            network["proxy"] = "env"
+        elif said == "network":
+            network["proxy"] = proxy.url
+        else:
+            entry["proxy"] = proxy.url if said == "provider" else "none"
+        path = folder / "config.jsonc"
+        path.write_text(json.dumps({"providers": [entry], "network": network}))
+        path.chmod(0o600)
+        code, _, err = command("login", "copilot", "--config", str(path))
+        if said == "none":
+            assert code == 1
+            assert "GitHub cannot be reached" in err
+            assert proxy.asked == []
+        else:
+            assert (code, err) == (0, "")
+            assert set(proxy.asked) == {f"CONNECT github.test:{port}"}
+            assert b"CANARY" not in b"".join(proxy.heads)
 
 
 def test_the_token_may_go_into_the_config_instead(

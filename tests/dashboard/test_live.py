@@ -172,6 +172,22 @@ async def test_bars_are_what_limit_state_says(ledger: Ledger) -> None:
     assert found["ready"] == [0, 1]
 
 
+async def test_by_which_proxy_a_provider_is_reached(ledger: Ledger) -> None:
+    ledger.provider("near")
+    ledger.provider("far", way_out="http://10.0.0.1:3128")
+    found = await look(ledger)
+    ways = {provider["id"]: provider["way_out"] for provider in found["providers"]}
+    assert ways == {"near": "", "far": "http://10.0.0.1:3128"}
+    ledger.db.execute("ALTER TABLE providers DROP COLUMN way_out")
+    try:
+        found = await look(ledger)
+    finally:
+        ledger.db.execute(
+            "ALTER TABLE providers ADD COLUMN way_out TEXT NOT NULL DEFAULT ''"
+        )
+    assert {provider["way_out"] for provider in found["providers"]} == {""}
+
+
 async def test_two_accounts_count_together(ledger: Ledger) -> None:
     groq(ledger)
     model = "llama-3.3-70b-versatile"

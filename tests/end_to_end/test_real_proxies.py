@@ -26,7 +26,7 @@ from gateway import GatewayProcess, chat, provider
 
 from .conftest import Start
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.process]
 FULL = bool(os.environ.get("FULL_MATRIX"))
 ADDON = Path(__file__).parents[2] / "addon"
 RESOLVER = str(Path(__file__).parents[1] / "fakes" / "addresses.py")

@@ -57,6 +57,7 @@ def test_the_running_configuration(open_store, running):
             "reason": "",
             "free": 1,
             "flat_rate_usd_per_month": None,
+            "way_out": "",
         },
         {
             "id": "later",
@@ -67,6 +68,7 @@ def test_the_running_configuration(open_store, running):
             "reason": "not configured: NOT_SET is not set",
             "free": 0,
             "flat_rate_usd_per_month": None,
+            "way_out": "",
         },
         {
             "id": "off",
@@ -77,6 +79,7 @@ def test_the_running_configuration(open_store, running):
             "reason": "disabled",
             "free": 0,
             "flat_rate_usd_per_month": 10.0,
+            "way_out": "",
         },
         {
             "id": "paid",
@@ -87,6 +90,7 @@ def test_the_running_configuration(open_store, running):
             "reason": "",
             "free": 0,
             "flat_rate_usd_per_month": None,
+            "way_out": "",
         },
     ]
     (model,) = store.rows("SELECT * FROM models WHERE provider = 'groq'")

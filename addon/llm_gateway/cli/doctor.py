@@ -18,12 +18,10 @@ from llm_gateway.cli import doctor_machine
 from llm_gateway.cli.doctor_machine import Finding
 from llm_gateway.cli.doctor_network import outbound_proxies
 from llm_gateway.cli.doctor_providers import Reached, reach_all
+from llm_gateway.cli.outgoing import follow
 from llm_gateway.cli.quirks import learned, printable
 from llm_gateway.config.load import Loaded, load_config, locate
 from llm_gateway.config.problems import ConfigError
-from llm_gateway.network import way_out
-from llm_gateway.network.own_addresses import is_this_machine
-from llm_gateway.network.proxy_rules import configured
 from llm_gateway.providers import token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError, build
 from llm_gateway.providers.credentials import Credentials
@@ -103,12 +101,7 @@ def _config(loaded: Loaded, path: Path) -> Iterator[Finding]:
 
 
 def _catalog(loaded: Loaded, path: Path, home: Path, port: int) -> Catalog:
-    network = loaded.config.network
-    ways, _ = configured(network.proxy.get_secret_value(), network.no_proxy, os.environ)
-    ways = ways.without_ours(lambda p: p.port == port and is_this_machine(p.host))
-    way_out.current.rules = ways
-    if network.ca_file:
-        way_out.current.roots = Path(network.ca_file).expanduser()
+    ways = follow(loaded.config.network, port)
     try:
         return build(
             loaded.config,

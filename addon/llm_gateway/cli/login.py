@@ -9,6 +9,7 @@ import asyncio
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,16 @@ from llm_gateway.cli.ask import (
     port_from_environment,
 )
 from llm_gateway.cli.init_check import default_config
+from llm_gateway.cli.outgoing import follow
 from llm_gateway.config.files import state_folder
 from llm_gateway.config.load import load_config
+from llm_gateway.config.models import Config
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.providers import token_store
 from llm_gateway.providers.copilot_protocol import DeviceCode, Granted, Pending, Refused
 from llm_gateway.providers.copilot_session import CopilotLogin
 from llm_gateway.providers.github_client import GitHub
+from llm_gateway.providers.upstream import ways_to
 
 NOTICE = (
     "Copilot's terms are written for editors; GitHub can notice other use of a token. "
@@ -55,7 +59,10 @@ def login(argv: list[str]) -> int:
         help="print the token for `oauthToken` in the config instead of storing it",
     )
     options = parser.parse_args(argv)
-    provider = options.provider or _first_copilot(options.config)
+    config = _config(options.config)
+    copilots = [p for p in config.providers if p.type == "copilot"]
+    first = copilots[0].id if copilots else "copilot"
+    provider = options.provider or first
     try:
         github = GitHub.from_environment(os.environ)
     except ValueError as e:
@@ -65,6 +72,11 @@ def login(argv: list[str]) -> int:
     if not options.show and RunningGateway.knows(options.port, provider):
         flow = RunningGateway(options.port)
     else:
+        ways = follow(config.network, options.port)
+        for entry in copilots:
+            if entry.id == provider:
+                ways = ways_to(entry, ways)
+        github = replace(github, ways=ways)
         flow = CopilotLogin(state_folder(os.environ), github, time.time)
     granted = asyncio.run(_wait_for(flow, provider))
     if isinstance(granted, Refused):
@@ -81,14 +93,12 @@ def login(argv: list[str]) -> int:
     return 0
 
 
-def _first_copilot(path: Path) -> str:
+def _config(path: Path) -> Config:
+    """What it says; without one that can be read, the defaults."""
     try:
-        loaded = load_config(path, os.environ)
+        return load_config(path, os.environ).config
     except ConfigError:
-        return "copilot"
-    return next(
-        (p.id for p in loaded.config.providers if p.type == "copilot"), "copilot"
-    )
+        return Config()
 
 
 async def _wait_for(

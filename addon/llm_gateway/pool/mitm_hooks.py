@@ -126,17 +126,27 @@ class PoolAddon:
         if asleep:
             opener.eyeballs.forget()
             logger.info("This machine slept for %.0f s: all connections anew.", asleep)
-            proxy: Any = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
-            for handler in list(proxy.connections.values()):
-                for server in list(handler.transports):
-                    if isinstance(server, Server):
-                        server.error = server.error or "this machine slept"
+            self._retire("this machine slept")
         return asleep
+
+    def _retire(self, why: str) -> None:
+        """Connections that clients' connections hold on to serve no further request."""
+        proxy: Any = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
+        for handler in list(proxy.connections.values()):
+            for server in list(handler.transports):
+                if isinstance(server, Server):
+                    server.error = server.error or why
 
     def done(self) -> None:
         for task in self.tasks:
             task.cancel()
         self.pool.close()
+
+    def trust_changed(self) -> None:
+        """Other certificates are trusted from now on: no connection that was opened
+        before serves another request."""
+        self.pool.drop_all()
+        self._retire("other certificates are trusted now")
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

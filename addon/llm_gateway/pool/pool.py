@@ -269,9 +269,13 @@ class ConnectionPool:
     def drop_after_sleep(self) -> None:
         """A machine that slept has only dead connections, which do not say so."""
         if self.slept():
-            for place in self.places.values():
-                self._drop(place.parked)
-                place.parked = []
+            self.drop_all()
+
+    def drop_all(self) -> None:
+        """Whatever lies here: also when other certificates are trusted from now on."""
+        for place in self.places.values():
+            self._drop(place.parked)
+            place.parked = []
 
     def sweep(self) -> None:
         """Let go of what lies too long; see that origins in use have one ahead."""

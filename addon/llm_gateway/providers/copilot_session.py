@@ -11,10 +11,12 @@ needs a token. Tokens are never logged.
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from llm_gateway.network.proxy_rules import ProxyRules
 from llm_gateway.providers import token_store
 from llm_gateway.providers.copilot_protocol import (
     DeviceCode,
@@ -107,17 +109,26 @@ class CopilotSession:
 class CopilotLogin:
     """Device-flow logins that are under way, by provider."""
 
-    def __init__(self, home: Path, github: GitHub, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        github: GitHub,
+        clock: Callable[[], float],
+        ways: Callable[[str], ProxyRules | None] = lambda provider: None,
+    ) -> None:
+        """`ways`: by way of which proxies GitHub is asked for a provider's sake; None:
+        as `github` says."""
         self.home = home
         self.github = github
         self.clock = clock
+        self.ways = ways
         self._waiting: dict[str, DeviceCode] = {}
         self._next_poll: dict[str, float] = {}
 
     async def start(self, provider: str) -> DeviceCode | Refused:
         """Begin a login; an earlier one for the same provider is forgotten."""
         try:
-            status, body = await self.github.send(device_request())
+            status, body = await self._github(provider).send(device_request())
         except OSError as e:
             return Refused("unreachable", f"GitHub cannot be reached ({_what(e)}).")
         found = read_device(status, body, self.clock())
@@ -125,6 +136,10 @@ class CopilotLogin:
             self._waiting[provider] = found
             self._next_poll[provider] = self.clock() + found.interval
         return found
+
+    def _github(self, provider: str) -> GitHub:
+        ways = self.ways(provider)
+        return self.github if ways is None else replace(self.github, ways=ways)
 
     async def poll(self, provider: str) -> Granted | Pending | Refused:
         """Has the person said yes? Then the token is stored.
@@ -144,7 +159,8 @@ class CopilotLogin:
             return Pending(left)
         self._next_poll[provider] = now + code.interval
         try:
-            status, body = await self.github.send(poll_request(code.device_code))
+            request = poll_request(code.device_code)
+            status, body = await self._github(provider).send(request)
         except OSError as e:
             logger.warning("copilot: login not answered yet (%s)", _what(e))
             return Pending(code.interval)

@@ -153,10 +153,17 @@ def _ways(
     if row.builtin:
         return DIRECT
     if provider.proxy is not None:
-        said = provider.proxy.get_secret_value()
-        return DIRECT if said == "none" else only(parse_proxy_url(said))
+        return ways_to(provider, ways)
     at_home = row.local and is_private_host(origin.host)
     return DIRECT if at_home or not ways.proxies() else ways
+
+
+def ways_to(provider: Provider, ways: ProxyRules) -> ProxyRules:
+    """For all that is asked for its sake: its own `proxy`, else that of everybody."""
+    if provider.proxy is None:
+        return ways
+    said = provider.proxy.get_secret_value()
+    return DIRECT if said == "none" else only(parse_proxy_url(said))
 
 
 def _with_key(
