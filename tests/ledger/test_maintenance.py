@@ -129,4 +129,5 @@ def test_names_of_migrations_are_known_without_a_file():
         "m007_bound_ids",
         "m008_quirks",
         "m009_opaque",
+        "m011_cluster",
     )
