@@ -108,6 +108,7 @@ def test_emptied_while_it_runs(
     with FakeProvider() as fake:
         configure(pair, fault_server, limited(fake, "emptied", 30))
         assert statuses(storm(pair, 5)) == {200: 10}
+        wait_until(lambda: [shown(one) for one in pair] == [10, 10], "the sums")
         fault_server.client.flushall()
         found = statuses(storm(pair, 30))
         assert found[200] == 20

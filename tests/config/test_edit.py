@@ -59,6 +59,7 @@ def test_secrets_by_schema() -> None:
         ("clients", "*", "key"),
         ("network", "proxy"),
         ("providers", "*", "proxy"),
+        ("cluster", "url"),
     }
 
 

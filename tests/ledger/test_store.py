@@ -72,6 +72,7 @@ def test_a_request_from_begin_to_end(open_store):
             "config_revision": "c0ffee",
             "adapted": None,
             "translated": None,
+            "member": None,
             "reserved_tokens": 100,
             "reserved_cost_usd": 0.000005,
             "cost_nano": 0,

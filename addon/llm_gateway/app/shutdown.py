@@ -70,6 +70,8 @@ class GracefulShutdown:
         """Settle what is open, say goodbye to the clients, end."""
         for settle in self.runtime.on_shutdown:
             settle()
+        if self.runtime.cluster is not None:
+            await self.runtime.cluster.flush(CLOSED_WITHIN)
         proxy = self.master.addons.get("proxyserver")
         for handler in tuple(proxy.connections.values()):
             io = handler.transports.get(handler.client)

@@ -496,7 +496,10 @@ local free = first == 'hello' or first == 'forget'
 local status = 'ok'
 if not free and req.generation ~= generation then status = 'generation' end
 if not free and redis.call('HGET', P .. 'instances', member) ~= req.instance then
-  status = redis.call('HEXISTS', P .. 'instances', member) == 1 and 'replaced' or 'generation'
+  local other = redis.call('HGET', P .. 'instances', member)
+  local base = '^[^.]*'
+  local ours = not other or string.match(other, base) == string.match(req.instance, base)
+  status = ours and 'generation' or 'replaced'
 end
 local results = {}
 if status == 'ok' then

@@ -41,6 +41,7 @@ BATCH = 256
 """Operations in one call at most: the server does nothing else meanwhile."""
 TICKS = 20
 """Parts of a timeout, each of which the event loop has to be there for."""
+REPLACED = "replaced"
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 Op = list[Any]
 AnyConnection = Connection | SSLConnection | UnixDomainSocketConnection
@@ -170,7 +171,7 @@ class Link:
         self._wake.set()
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Until it is cancelled, or another gateway has this member's name."""
         pause = FIRST_PAUSE
         while True:
             try:
@@ -182,6 +183,8 @@ class Link:
             except Away as error:
                 self._drop(str(error))
                 self._on_down(str(error))
+                if str(error) == REPLACED:
+                    return
             finally:
                 self._drop("the gateway ends")
                 await self._disconnect()

@@ -18,13 +18,14 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from llm_gateway.cluster import batches, words
 from llm_gateway.cluster.batches import Fold
 from llm_gateway.cluster.clock import Offset
 from llm_gateway.cluster.ledger_stream import Collector, Shipper
-from llm_gateway.cluster.link import Away, Link, Reply, Tls
+from llm_gateway.cluster.link import REPLACED, Away, Link, Reply, Tls
 from llm_gateway.cluster.membership import ALIVE, Members
 from llm_gateway.cluster.names import Names, accounts_of
 from llm_gateway.config.cluster_url import parse_cluster_url
@@ -45,6 +46,8 @@ logger = logging.getLogger("llm_gateway")
 BEAT = 1.0
 """Seconds between two signs of life, and between two looks at the others' use."""
 RENEW = 15.0
+KEEP = 600.0
+"""Seconds between two times at which idle windows are said to be wanted."""
 CHUNK = 12
 """Windows in one batch of a fold: other members wait for it."""
 STALE = 0.05
@@ -121,7 +124,7 @@ class ClusterService:
         self._looking: asyncio.Future[Any] | None = None
         self._known_windows = -1
         self._heard = "-"
-        self._renewed = 0.0
+        self._renewed = self._kept = 0.0
         self._trouble = False
         self._tasks: list[asyncio.Task[None]] = []
         self._folding: asyncio.Task[None] | None = None
@@ -156,6 +159,12 @@ class ClusterService:
             work = collector.run()
             self._tasks.append(loop.create_task(work, name="cluster collector"))
 
+    async def flush(self, seconds: float) -> None:
+        """What was said so far is there, or the time is over."""
+        with suppress(Away, TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.ask(["look", []])
+
     def stop(self) -> None:
         """Leave: what is held open stays so until its lease ends, or the next start."""
         self.limiter.outlet = None
@@ -169,7 +178,7 @@ class ClusterService:
     async def catalog_changed(self) -> None:
         """Limits, accounts or clients are others now."""
         if self.link.up:
-            self._rename()
+            await self._rename()
             await self._fold_again()
 
     @property
@@ -235,6 +244,8 @@ class ClusterService:
             )
             if self.state != "up":
                 break
+            if not found:
+                return GRANTED  # nothing limits it, anywhere
             result = await self._reserve(reservation, found)
             if result is not None and result[0] != LATE:
                 self._others(rows, result)
@@ -411,7 +422,7 @@ class ClusterService:
             await self._call([["renew_generation"]])
             hello = await self._hello()
         self._salt = hello.results[0][0].decode()
-        self._rename()
+        await self._rename()
         await self._watch([name.decode() for name in hello.results[0][1:]])
         ops = self._fold()
         # From here on what changes is queued behind the fold.
@@ -464,7 +475,7 @@ class ClusterService:
         self.gateway.state_dirty = True
         if why == "generation":
             why = "the server's counters began anew"
-        elif why == "replaced":
+        elif why == REPLACED:
             why = (
                 f"another gateway is the member {self.member!r} now; give each its own"
             )
@@ -477,9 +488,11 @@ class ClusterService:
 
     # -- folding -----------------------------------------------------------------------
 
-    def _rename(self) -> None:
+    async def _rename(self) -> None:
         catalog = self.gateway.catalog
-        found = accounts_of(catalog.upstreams, self._salt, self.member, self._login)
+        found = await asyncio.to_thread(
+            accounts_of, catalog.upstreams, self._salt, self.member, self._login
+        )
         self.names = Names(found)
         self.names.learn(catalog.offers, [client.name for client in catalog.clients])
         self.names._learn(("budget",))
@@ -542,7 +555,10 @@ class ClusterService:
             "state": self.state,
             "clock_offset_ms": round(self.offset.seconds * 1000),
         }
-        keep = [one.name for one in batches.shared_windows(self.limiter, self.names)]
+        keep: list[str] = []
+        if (now := self.gateway.clock()) - self._kept >= KEEP:
+            self._kept = now
+            keep = [one.name for one in self._all_shared()]
         return ["beat", json.dumps(about), keep]
 
     async def _beat(self) -> None:
