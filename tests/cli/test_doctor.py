@@ -223,7 +223,7 @@ def test_it_says_who_answers_which_dialect(
         one = provider(port, "a", dialects=["chat"])
         _, lines = examined(capsys, tmp_path, config_of(one), "--offline")
     assert "ok dialects chat: p" in lines
-    assert "note dialects messages: nobody, so no Claude Code" in lines
+    assert "ok dialects messages: translated: p" in lines
     assert lines[-1] == "Nothing to fix."
 
 

@@ -252,7 +252,12 @@ def labs(start_shared: Start) -> Iterator[tuple[GatewayProcess, FakeProvider]]:
         anthropic["models"] = [{"name": "claude-mine", "aliases": ["claude-opus-*"]}]
         openai = provider(fake, "openai", type="openai", free=True)
         openai["models"] = [{"name": "gpt-mine", "mappedName": "gpt-5-codex"}]
-        yield start_shared({"providers": [anthropic, openai]}), fake
+        yield (
+            start_shared(
+                {"providers": [anthropic, openai], "routing": {"translate": False}}
+            ),
+            fake,
+        )
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ def gateway(
     config = {
         "intercept": {"hosts": ["localhost"]},
         "clients": [{"name": "ann", "key": "sk-GW-ann"}],
+        "routing": {"translate": False},
         "providers": [
             provider(fake, "a", "m", "shared", free=True, dialects=["chat"]),
             provider(fake, "odd ü%", free=True, dialects=["chat"], models=names, apiKey="k"),
@@ -423,7 +424,7 @@ def test_free_only_refuses_the_dialect_instead_of_passing(
     config = {
         "intercept": {"hosts": ["localhost"]},
         "providers": [provider(fake, "a", free=True, dialects=["chat"])],
-        "routing": {"policy": "free-only"},
+        "routing": {"policy": "free-only", "translate": False},
     }
     gateway = start(config, trust=authority.ca)
     with FakeProvider(tls=authority.server_context()) as own:

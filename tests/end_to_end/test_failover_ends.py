@@ -139,7 +139,11 @@ def gateway(start_shared: Start, stage: Stage) -> GatewayProcess:
     for way, form in WAYS:
         last = answers.stream(["{nonce}"]) if form == STREAM else answers.ok()
         providers += stage.chain(slug("two", SHORT[way], form), *TWO, last)
-    routing = {"firstByteTimeoutSeconds": 2}
+    routing = {
+        "firstByteTimeoutSeconds": 2,
+        "translate": False,
+        "unknownModel": "reject",  # what nobody here takes is said, not passed on
+    }
     return start_shared({"routing": routing, "providers": providers})
 
 

@@ -351,10 +351,10 @@ class RequestHandler:
 
     def _counts_here(self, body: RequestBody) -> bool:
         """Its tokens may be estimated: the model is here, if only for translation."""
-        dialect, names = body.dialect, self.runtime.catalog.names
-        if dialect.count_answer is None:
+        dialect, catalog = body.dialect, self.runtime.catalog
+        if dialect.count_answer is None or not catalog.config.routing.translate:
             return False
-        return any(names.able(body.ask.model, dialect.name))
+        return any(catalog.names.able(body.ask.model, dialect.name))
 
     async def judge(
         self, asked: AdminRequest, dialect: DialectSpec, values: Mapping[str, object]
