@@ -116,11 +116,11 @@ async def test_call(request: Any, datasette: Any) -> Any:
         for key in ("provider", "model"):
             if not isinstance(body.get(key), str) or not body[key]:
                 raise _Wrong(f"{key}: write a name")
-        asked = {
-            "model": f"{body['provider']}/{body['model']}",
-            "messages": [{"role": "user", "content": TEST_QUESTION}],
-            "max_tokens": 16,
-        }
+        asked = dict(
+            model=f"{body['provider']}/{body['model']}",
+            messages=[{"role": "user", "content": TEST_QUESTION}],
+            max_tokens=16,
+        )
         began = time.monotonic()
         answer = await _call(
             board,

@@ -146,7 +146,10 @@ def _tools(value: object) -> Iterator[tuple[str, int]]:
         yield kind[:WORD].lower(), most if type(most) is int and most > 0 else 1
 
 
-_BUDGETS = frozenset({"thinking", "reasoning", "thinking_config", "thinking_budget"})
+_BUDGETS = frozenset(
+    {"thinking", "reasoning", "thinking_config", "thinking_budget"}
+    | {"generationConfig", "generation_config"}
+)
 """Top-level members that one stands in."""
 
 
