@@ -201,6 +201,9 @@ class Offer:
     """`mappedName` was given on purpose."""
     dialects: frozenset[Dialect] = frozenset()
     """Those that it is asked in."""
+    presumed: frozenset[Dialect] = frozenset()
+    """Of these, those that not every server of its kind speaks: what was asked in one is
+    sent on as it is, and nothing is translated to them."""
     free: bool = False
     flat_rate: bool = False
     price: Price | None = None

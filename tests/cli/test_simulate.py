@@ -15,7 +15,7 @@ def test_it_sends_as_many_as_it_was_told(
     code, out, err = command("simulate", "--count", "4", "--interval", "0")
     assert (code, err) == (0, "")
     found = [LINE.fullmatch(line) for line in out.splitlines()]
-    assert [m and m[1] for m in found] == ["free", "paid", "pilot", "free"]
+    assert [m and m[1] for m in found] == ["free", "vectors", "paid", "pilot"]
     rows = running.rows("select provider from requests where simulated = 1")
     assert len(rows) == 4
 
@@ -32,7 +32,7 @@ def test_what_the_gateway_does_not_know(
 ) -> None:
     code, out, err = command("simulate", "--count", "1", "--provider", "nobody")
     assert (code, out) == (1, "")
-    assert err == "providerId is one of: free, paid, pilot.\n"
+    assert err == "providerId is one of: free, vectors, paid, pilot.\n"
 
 
 def test_without_a_gateway(command: Command) -> None:

@@ -1,5 +1,7 @@
 """The whole of it: a real gateway, the dashboard that it started, a browser."""
 
+import contextlib
+import os
 import re
 import socket
 import time
@@ -36,15 +38,22 @@ CONFIG = """{
 """
 
 
+def free_port() -> int:
+    """None of those that the system gives to who asks for any, as the gateway does."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
+
+
 @pytest.fixture(scope="module")
 def running(
     tmp_path_factory: pytest.TempPathFactory, confdir: Path
 ) -> Iterator[tuple[GatewayProcess, str]]:
     """(gateway, sign-in link)"""
     folder: Path = tmp_path_factory.mktemp("gateway")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with GatewayProcess(
         folder,
         CONFIG,

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -209,8 +209,11 @@ def test_damage_in_the_middle_of_the_file(
     first.gateway.ended(first.asked)
     first.gateway.stop()
     path = first.gateway.database
+    # Behind the roots of all tables: without one of them nothing of its table is found.
+    with closing(sqlite3.connect(path)) as db:
+        [[roots]] = db.execute("SELECT max(rootpage) FROM sqlite_master")
     with path.open("r+b") as file:
-        file.seek(path.stat().st_size // 2 // 4096 * 4096)
+        file.seek((roots + path.stat().st_size // 4096) // 2 * 4096)
         file.write(b"\xff" * 4096)
     assert not sound(path)
     watched = Watched(start, fake, tmp_path, tmp_path / "lag.json")
@@ -225,4 +228,4 @@ def test_damage_in_the_middle_of_the_file(
         lambda rows: rows[0]["n"] == watched.asked,
     )
     [kept] = watched.gateway.rows("select count(*) n from attempts")
-    assert kept["n"] > watched.asked + first.asked * 0.8
+    assert kept["n"] > watched.asked + first.asked * 0.6

@@ -141,11 +141,16 @@ def test_a_dialect_that_is_not_spoken_is_not_asked_for_again(serve: Serve) -> No
         gateway = serve(
             {"providers": [provider(one, "A", free=True), provider(two, "B")]}
         )
+        # Translated it costs nothing there, which beats B.
         for tries in ("2", "1"):
             sent = {"model": "m", "input": "Hello!"}
             status, headers, _ = gateway.post(RESPONSES, sent)
             found = (headers["x-gateway-provider"], headers["x-gateway-attempts"])
-            assert (status, *found) == (200, "B", tries)
+            assert (status, *found) == (200, "A", tries)
+            assert headers["x-gateway-translated"] == "responses>chat"
+        never = {"x-gateway-translate": "never"}
+        _, headers, _ = gateway.post(RESPONSES, sent, never)
+        assert headers["x-gateway-provider"] == "B"
         assert served(gateway) == ("A", "1")
 
 

@@ -383,12 +383,11 @@ def test_encoded_bodies(
     status: int,
 ) -> None:
     before = gateway.rss()
-    if path == "/v1/messages" and status == 200:
-        status = 400  # the provider does not speak it: it was read, then
     found, _, told = gateway.post(path, body, {"content-encoding": encoding})
     assert found == status, told
     if found == 200:
-        assert fake.requests[-1].body == BODY
+        translated = path == "/v1/messages"
+        assert translated or fake.requests[-1].body == BODY
         assert fake.requests[-1].header("content-encoding") is None
     assert gateway.rss() - before < 80 * MIB
 

@@ -58,6 +58,13 @@ GOOD: dict[tuple[str, str], Good] = {
     ("POST", "/admin/logging/level"): Good(b'{"level": "info"}'),
     ("POST", "/api/copilot/auth/start"): Good(b"{}", 400),
     ("POST", "/api/copilot/auth/poll"): Good(b"{}", 400),
+    ("POST", "/route"): Good(
+        b'{"model": "m", "dialect": "chat", "body": {"messages": []}}'
+    ),
+    # One that shares nothing with others is told so.
+    ("GET", "/admin/cluster"): Good(None, 404),
+    ("POST", "/admin/cluster/fold"): Good(b"{}", 404),
+    ("POST", "/admin/cluster/settle"): Good(b"{}", 400),
     # Routed: an answer of the routing itself shows that the guard let it in.
     **{route: Good(b'{"model": "nobody", "messages": []}', 404) for route in ROUTED},
     ("POST", "/v1/embeddings"): Good(b'{"model": "nobody", "input": "x"}', 404),

@@ -530,10 +530,10 @@ def test_a_model_that_is_not_for_this_request_is_skipped_with_the_reason(
         return (400, error(words, "unsupported")) if both else None
 
     tool = {"type": "function", "function": {"name": "add", "parameters": {}}}
-    gateway = stage.serve(stage.provider("there", script))
+    gateway = stage.serve(stage.provider("there", script, dialects=["chat"]))
     asked = {"tools": [tool], "reasoning_effort": "low"}
     status, _, said = gateway.chat("m-there", **asked)
-    assert (status, said["error"]["message"]) == (400, words)
+    assert (status, said["error"]["message"]) == (400, words), said
     status, _, said = gateway.chat("m-there", **asked)
     assert (status, said["error"]["code"]) == (400, "unsupported_request")
     assert "there/up: cannot take it: " in said["error"]["message"]

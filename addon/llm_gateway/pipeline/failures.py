@@ -433,7 +433,11 @@ class FailureHandler:
         passes = routing.exhausted == "passthrough"
         if isinstance(answer, GatewayError) and answer.code in _UNSERVED:
             exchange.unspoken = True
-            passes = passes or passes_unserved(routing, exchange.call.policy)
+            # Who was expected to speak the dialect, and does not, is no reason to pay.
+            passes = passes or (
+                answer.code == failure_policy.UNSUPPORTED_REQUEST
+                and passes_unserved(routing, exchange.call.policy)
+            )
         exchange.passthrough = (
             passes
             and exchange.catalog.config.intercept.passthrough != "free"

@@ -244,6 +244,7 @@ def _offer(
             if isinstance(found, Upstream)
             else provider.dialects or row.paths
         ),
+        presumed=frozenset() if provider.dialects else row.presumed,
         free=is_free,
         flat_rate=flat_rate,
         price=charged,

@@ -156,6 +156,9 @@ class ProviderType:
     empty_path: str = ""
     """What a `baseURL` without a path gets."""
     variants: tuple[Variant, ...] = ()
+    presumed: frozenset[Dialect] = frozenset()
+    """Dialects of `paths` that not every server of this kind speaks: asked for what came in
+    them, and nothing is translated to them. The config's `dialects` says that it does."""
     takes: frozenset[str] = frozenset()
     """Parts that it takes in a dialect that knows them, and not everybody does:
     `documents`, `audio`."""

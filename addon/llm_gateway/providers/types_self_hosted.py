@@ -20,6 +20,7 @@ LOCAL = (
         "OpenAI-compatible",
         "",
         OPENAI,
+        presumed=frozenset({RESPONSES}),
         needs_key=False,
         limit_headers="openai",
         notes="Any server with OpenAI's paths: give its `baseURL`, and `dialects` if it "
@@ -31,6 +32,7 @@ LOCAL = (
         "OpenAI-compatible",
         "",
         OPENAI,
+        presumed=frozenset({RESPONSES}),
         needs_key=False,
         limit_headers="openai",
         notes="Another name for openai-compatible.",

@@ -212,7 +212,9 @@ def _dialect_of(
     if not (rest.of_dialect if rest is not None else source not in offer.dialects):
         return None, rest
     for dialect in translations(source) if call.translate else ():
-        if dialect not in offer.dialects or (*offer.key, dialect) in exclude:
+        if dialect not in offer.dialects or dialect in offer.presumed:
+            continue
+        if (*offer.key, dialect) in exclude:
             continue
         found = standings.unavailable(offer, dialect)
         if found is None or not found.of_dialect:
