@@ -218,10 +218,9 @@ def test_the_agents_sdk(
     before = len(model.requests)
     program = str(APPS / "agents_program.py")
     said = json.loads(run(gateway, way, tmp_path, needs(AGENTS), program))
-    assert said == {
-        "turns": ["Done: 42", "Done: 2 ", "Done: 42"],
-        "sums": [42, 42, 2, 42],
-    }
+    assert said["turns"] == ["Done: 42", "Done: 2 ", "Done: 42"]
+    # Parallel calls run in threads, in any order.
+    assert sorted(said["sums"]) == [2, 42, 42, 42]
     since(model, before)
     assert translated(gateway) == "responses>chat"
 
