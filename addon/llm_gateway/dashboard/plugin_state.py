@@ -102,11 +102,12 @@ class PluginState:
 
     async def live(
         self, minutes: int, *, simulated: bool, other: bool, where: ZoneInfo
-    ) -> bytes:
-        """The snapshot as JSON text, compressed (gzip). Raises NoLedger or NotReadable."""
+    ) -> tuple[bytes, bytes]:
+        """The snapshot as JSON text, and the same compressed (gzip), made once for all who
+        look. Raises NoLedger or NotReadable."""
 
-        async def build() -> bytes:
-            def work(ask: Ask) -> bytes:
+        async def build() -> tuple[bytes, bytes]:
+            def work(ask: Ask) -> tuple[bytes, bytes]:
                 found = live.snapshot(
                     ask,
                     self._ticker,
@@ -117,12 +118,12 @@ class PluginState:
                     where=where,
                 )
                 text = json.dumps(found, separators=(",", ":")).encode()
-                return gzip.compress(text, 1, mtime=0)
+                return text, gzip.compress(text, 1, mtime=0)
 
             return await self.ask("live", work, seconds=2.0)
 
         key = ("live", minutes, simulated, other, where.key)
-        found: bytes = await self.kept(key, TTL, build)
+        found: tuple[bytes, bytes] = await self.kept(key, TTL, build)
         return found
 
     async def ask(self, purpose: str, work: Callable[[Ask], T], *, seconds: float) -> T:

@@ -4,8 +4,6 @@ A view checks the permission, asks the board, and answers; texts for states with
 say what to do. What this file does not know: SQL, writes (actions.py).
 """
 
-import asyncio
-import gzip
 import json
 import time
 from typing import Any
@@ -298,7 +296,7 @@ async def live_json(request: Any, datasette: Any) -> Any:
     if where is None:
         return _problem(400, _NO_ZONE.format(found=request.args.get("tz")))
     try:
-        body = await board.live(
+        text, packed = await board.live(
             minutes,
             simulated=request.args.get("sim") != "0",
             other=request.args.get("other") == "1",
@@ -309,10 +307,9 @@ async def live_json(request: Any, datasette: Any) -> Any:
     except (NotReadable, TooSlow) as error:
         return _problem(503, f"The usage database: {error}", state="not readable")
     if "gzip" not in request.headers.get("accept-encoding", ""):
-        text = await asyncio.to_thread(gzip.decompress, body)
         return Response(text, headers=NO_STORE, content_type="application/json")
     headers = NO_STORE | {"content-encoding": "gzip", "vary": "accept-encoding"}
-    return Response(body, headers=headers, content_type="application/json")
+    return Response(packed, headers=headers, content_type="application/json")
 
 
 async def history_json(request: Any, datasette: Any) -> Any:
