@@ -12,7 +12,7 @@ What this file does not know: prices, providers, and how the plain counts are re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
-from llm_gateway.dialects.token_counts import MOST, count_of
+from llm_gateway.dialects.token_counts import MOST, count_of, object_in
 from llm_gateway.domain import NANO, Usage
 from llm_gateway.frozen import frozen
 
@@ -90,9 +90,9 @@ def openai_classes(usage: Counts, answer: Counts, counted: Usage) -> Classes:
     """Of chat, completions and responses. `counted` bounds each class of tokens."""
     if _PLAIN.issuperset(usage) and "output" not in answer:
         return ()
-    prompt = _object(usage, "prompt_tokens_details", "input_tokens_details")
-    completion = _object(usage, "completion_tokens_details", "output_tokens_details")
-    cached = _object(prompt, "cached_tokens_details")
+    prompt = object_in(usage, "prompt_tokens_details", "input_tokens_details")
+    completion = object_in(usage, "completion_tokens_details", "output_tokens_details")
+    cached = object_in(prompt, "cached_tokens_details")
     cached_audio = min(count(cached.get("audio_tokens")), counted.cached_tokens)
     inputs = counted.input_tokens
     outputs = counted.output_tokens
@@ -114,7 +114,7 @@ def openai_classes(usage: Counts, answer: Counts, counted: Usage) -> Classes:
 
 def messages_classes(usage: Counts, answer: Counts, counted: Usage) -> Classes:
     """Of Anthropic's messages."""
-    writes = _object(usage, "cache_creation")
+    writes = object_in(usage, "cache_creation")
     hour = min(
         count(writes.get("ephemeral_1h_input_tokens")), counted.cache_write_tokens
     )
@@ -181,7 +181,7 @@ _FEES = frozenset(
 def _fees(usage: Counts) -> Iterable[tuple[str, int]]:
     """Uses of server tools, where they stand in the usage."""
     if "server_tool_use" in usage:
-        for name, value in _object(usage, "server_tool_use").items():
+        for name, value in object_in(usage, "server_tool_use").items():
             kind = _SERVER_TOOLS.get(name, "server_tool")
             if kind:
                 yield kind, count(value)
@@ -191,7 +191,7 @@ def _fees(usage: Counts) -> Iterable[tuple[str, int]]:
         yield "server_tool", count(usage["num_sources_used"])
     for name in ("server_side_tool_usage", "server_side_tool_usage_details"):
         if name in usage:
-            for value in _object(usage, name).values():
+            for value in object_in(usage, name).values():
                 yield "server_tool", count(value)
 
 
@@ -201,10 +201,3 @@ def _kept(found: Iterable[tuple[str, int]]) -> Classes:
         if number:
             sums[name] = sums.get(name, 0) + number
     return tuple(sums.items())
-
-
-def _object(usage: Counts, *names: str) -> Counts:
-    for name in names:
-        if isinstance(inner := usage.get(name), dict):
-            return inner
-    return {}

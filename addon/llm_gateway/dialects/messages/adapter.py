@@ -13,7 +13,6 @@ from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.conversation import as_list, role_of
 from llm_gateway.dialects.messages.betas import IN_BODY, edit_betas, with_members
 from llm_gateway.dialects.messages.history import adapt_cache_marks, adapt_history
-from llm_gateway.dialects.messages.marked_blocks import MARKS_OUT, has_marks
 from llm_gateway.dialects.messages.system_roles import place_system
 from llm_gateway.dialects.messages.thinking import (
     adapt_thinking,
@@ -53,8 +52,6 @@ def needs_look(raw: bytes) -> bool:
 
 
 def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapted:
-    if has_marks(values):
-        quirks = MARKS_OUT | quirks
     quirks = with_members(quirks)
     draft = Draft(values)
     refuse_endpoint(draft, quirks, "Messages")

@@ -19,7 +19,6 @@ from llm_gateway.dialects.request_members import (
 )
 from llm_gateway.dialects.responses.answer_names import RestoredNames
 from llm_gateway.dialects.responses.items import adapt_items
-from llm_gateway.dialects.responses.marked_items import MARKS_OUT, has_marks
 from llm_gateway.dialects.responses.reasoning import (
     adapt_effort,
     adapt_forced_tool,
@@ -53,8 +52,6 @@ def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapt
     whole = with_items(values, recall)
     refers = whole is not values
     values = whole
-    if has_marks(values):
-        quirks = MARKS_OUT | quirks
     draft = Draft(values)
     if refers:
         draft.put("input", values["input"], "input", "what was made here, in full")
