@@ -5,7 +5,7 @@ VENV ?= .venv
 # Where `make tongues` keeps the clients: frameworks and SDKs that the tests do not need.
 CLIENTS ?= .clients
 
-.PHONY: run test matrix lint docs pictures bench clients tongues ci clean
+.PHONY: run test matrix properties lint docs pictures bench clients tongues ci clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -19,6 +19,10 @@ test: $(VENV)/bin/python
 
 matrix: $(VENV)/bin/python ## every kind of outbound proxy with every kind of request
 	FULL_MATRIX=1 $(VENV)/bin/pytest tests/end_to_end/test_real_proxies.py -rs
+
+properties: $(VENV)/bin/python ## of every hypothesis property, five times as many examples as in `make test`
+	HYPOTHESIS_PROFILE=thorough $(VENV)/bin/pytest -n auto --dist loadfile -m 'not process'
+	HYPOTHESIS_PROFILE=thorough $(VENV)/bin/pytest tests/end_to_end/test_smuggling.py tests/cluster/test_same_arithmetic.py
 
 lint: $(VENV)/bin/python
 	$(VENV)/bin/ruff format --check addon tests benchmarks

@@ -1,6 +1,6 @@
 """For all tests. hypothesis takes the same examples each time, so that a suite that passed
-passes again; `HYPOTHESIS_PROFILE=explore` looks for new ones. A busy machine is no
-failure: no example has a deadline.
+passes again; `HYPOTHESIS_PROFILE=thorough` takes five times as many (see `examples.py`),
+`explore` looks for new ones. A busy machine is no failure: no example has a deadline.
 """
 
 import gc
@@ -20,10 +20,11 @@ from llm_gateway.mitm_compat.h2_version import too_old
 settings.register_profile(
     "gateway",
     deadline=None,
-    max_examples=40,
+    max_examples=15,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("thorough", settings.get_profile("gateway"), max_examples=75)
 settings.register_profile(
     "explore",
     deadline=None,
@@ -31,6 +32,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gateway"))
+
+# Without bytecode, every worker would compile every test and every gateway that a test
+# starts all of its own modules: a second and more of CPU for each of some hundred starts.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.adaptation.kept_state import nothing_kept
@@ -503,7 +504,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(WORDS, max_size=12).map("".join), st.sampled_from([400, 404, 422, 500]))
 def test_no_words_take_away_what_every_request_needs(text: str, status: int) -> None:
     error = ProviderError(message=text, text=text.lower())

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from examples import examples
 from fakes.counter_server import CounterServer
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -162,7 +162,7 @@ def counters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counters]:
 def test_memory_and_server_agree(counters: Counters) -> None:
     BothSay.counters = counters
     state = BothSay.TestCase()
-    state.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+    state.settings = examples(60, stateful_step_count=40)
     state.runTest()
 
 

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.config.edit import mask, restore
@@ -344,7 +345,7 @@ def configs(draw: st.DrawFn) -> tuple[dict[str, Any], list[str]]:
     return {"providers": providers, "clients": clients}, secrets + names
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(configs(), st.booleans())
 def test_mask_and_restore_is_identity(
     sample: tuple[dict[str, Any], list[str]], indent: bool

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.adaptation.adapted import UNCHANGED, Adapted
@@ -497,7 +498,7 @@ def recall_some(key: CallKey, n: int = 0) -> Kept | None:
     return Kept(f"thought {n}", "kept") if key.id and len(key.id) > 3 else None
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(JSON, JSON, JSON, JSON, QUIRKS, st.sampled_from([nothing_kept, recall_some]))
 def test_never_raises_and_changes_nothing_of_the_clients(
     messages: Any, tools: Any, choice: Any, other: Any, quirks: Quirks, recall: Any
@@ -524,7 +525,7 @@ def test_never_raises_and_changes_nothing_of_the_clients(
     assert adapt(body, quirks, recall) == adapted
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(TALKS, QUIRKS)
 def test_once_is_enough(talk: list[list[Body]], quirks: Quirks) -> None:
     body = {"messages": flat(talk), "max_tokens": 9, "temperature": 0.5, "store": True}
@@ -533,7 +534,7 @@ def test_once_is_enough(talk: list[list[Body]], quirks: Quirks) -> None:
     assert applied(got, adapt(got, quirks, nothing_kept)) == got
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(TALKS, QUIRKS, st.sampled_from([nothing_kept, recall_some]))
 def test_what_was_written_stays_written(
     talk: list[list[Body]], quirks: Quirks, recall: Any
@@ -552,7 +553,7 @@ def test_what_was_written_stays_written(
         before = history
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(TALKS, QUIRKS)
 def test_calls_meet_their_results_and_none_is_lost(
     talk: list[list[Body]], quirks: Quirks
@@ -571,7 +572,7 @@ def test_calls_meet_their_results_and_none_is_lost(
         assert len({*ids}) == len(ids)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(TALKS)
 def test_no_quirk_no_change(talk: list[list[Body]]) -> None:
     body = {"messages": flat(talk), "tools": [tool()], "tool_choice": "required"}

@@ -5,7 +5,8 @@ import json
 import httpx
 import openai
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.dialects.responses.answer_reader import ResponsesAnswerReader
@@ -584,7 +585,7 @@ blocks = st.one_of(
 
 
 @given(st.lists(blocks, max_size=5), st.data())
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_what_is_written_is_read_as_what_it_was_however_it_is_cut(parts, data):
     events, calls = [Started("u")], 0
     for part in parts:
@@ -648,7 +649,7 @@ KINDS = [
         max_size=12,
     )
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_events_in_any_order_end_well(events):
     translator = AnswerTranslator(CODECS, CODECS, context(stream=True))
     sse = b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events)

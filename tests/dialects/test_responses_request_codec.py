@@ -5,7 +5,8 @@ from base64 import b64encode
 from itertools import takewhile
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.adaptation.vocabulary import Quirks
@@ -797,7 +798,7 @@ def merged(conversation):
         [None, ToolChoice("auto"), ToolChoice("required"), ToolChoice("none")]
     ),
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_what_is_written_is_read_as_what_it_was(turns, tools, choice):
     conversation = Conversation(turns, tools, choice if tools else None)
     body, notes = write(conversation, ME)
@@ -854,7 +855,7 @@ members = st.dictionaries(
 
 
 @given(members)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_any_json_is_read_and_written(body):
     conversation = read_request(body)
     json.dumps(write(conversation)[0])

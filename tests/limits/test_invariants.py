@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.domain import Charge, Limit, Metric, Reset, Window
@@ -94,7 +95,7 @@ def of(need: Charge, limit: Limit) -> int:
     return need.of(limit.metric)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(limits, steps)
 def test_no_sequence_exceeds_a_limit_and_waits_are_true(
     limits: tuple[Limit, ...], steps: list[tuple[object, ...]]
@@ -171,7 +172,7 @@ def test_no_sequence_exceeds_a_limit_and_waits_are_true(
             assert standing.reserved == sum(oracle.open.values())
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(st.integers(0, 2**32), st.sampled_from([0.001, 0.01, 0.05]))
 def test_a_crowded_window_is_exact_and_fair(seed: int, pace: float) -> None:
     """Far more entries than are kept: never over, never more than a STEPS-th late."""

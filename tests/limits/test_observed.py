@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.domain import Charge, Limit, Metric, Reset, Window
@@ -363,7 +364,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(moves, st.booleans())
 def test_waits_are_true_whatever_is_heard(
     moves: list[tuple[object, ...]], configured: bool

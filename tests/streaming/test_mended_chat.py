@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from peculiar_streams import DONE, PECULIAR, START, calls, chunk, event, sse, text
 from wire import STREAMS, cut, dialect_of, fed, places, recording
@@ -15,7 +16,7 @@ from llm_gateway.dialects.answer_observer import Answered, Issued
 from llm_gateway.streaming.sse import data_of, raw_events
 from llm_gateway.streaming.stream_meter import StreamMeter
 
-few = settings(max_examples=25)
+few = examples(25)
 
 
 class Mended:
@@ -327,7 +328,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     choices=st.lists(
         st.fixed_dictionaries(

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from wire import ANSWERS, STREAMS, cut, dialect_of, places, recording
 
@@ -52,7 +53,7 @@ def test_heads_of_recordings(name):
 
 
 @pytest.mark.parametrize("name", STREAMS)
-@settings(max_examples=20)
+@examples(20)
 @given(places=places)
 def test_chunks_do_not_matter(name, places):
     peek = ResponseProbe(SPECS[dialect_of(name)], True)

@@ -1,7 +1,8 @@
 """Events come out the same however the bytes come in."""
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from wire import STREAMS, cut, places, recording
 
@@ -65,7 +66,7 @@ def test_events(stream, expected):
 
 
 @pytest.mark.parametrize("name", STREAMS)
-@settings(max_examples=20)
+@examples(20)
 @given(places=places)
 def test_recordings_in_any_chunks(name, places):
     data = recording(name)

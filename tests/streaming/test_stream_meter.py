@@ -4,7 +4,8 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from wire import STREAMS, cut, dialect_of, fed, places, recording
 
@@ -14,7 +15,7 @@ from llm_gateway.domain import Usage
 from llm_gateway.streaming.sse import LONGEST, raw_events
 from llm_gateway.streaming.stream_meter import StreamMeter
 
-few = settings(max_examples=10)
+few = examples(10)
 """There are many recordings."""
 
 # recording -> model, input, cached, cache write, output, reasoning

@@ -4,7 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_gateway.adaptation.marked_state import read_mark
@@ -73,7 +74,7 @@ def cut(data, at):
 
 
 @pytest.mark.parametrize("name", TESTED)
-@settings(max_examples=40)
+@examples(40)
 @given(events=answers, cuts=st.lists(st.integers(0, 3_000), max_size=8))
 def test_a_stream_is_read_as_it_was_written_wherever_it_is_cut(name, events, cuts):
     data = written(name, events)
@@ -134,7 +135,7 @@ def test_pings_and_comments_become_the_clients_form(client, upstream):
 
 @pytest.mark.process  # an SDK asks for the platform
 @pytest.mark.parametrize(("client", "upstream"), PAIRS)
-@settings(max_examples=20)
+@examples(20)
 @given(events=answers)
 def test_the_vendors_sdk_reads_the_same_from_a_stream_as_from_a_plain_answer(
     client, upstream, events
