@@ -17,8 +17,8 @@ run: $(VENV)/bin/python ## the gateway on port 8080
 test: $(VENV)/bin/python
 	$(VENV)/bin/pytest
 
-matrix: $(VENV)/bin/python ## every kind of outbound proxy with every kind of request
-	FULL_MATRIX=1 $(VENV)/bin/pytest tests/end_to_end/test_real_proxies.py -rs
+matrix: $(VENV)/bin/python ## every pair where the tests take every row and every column
+	FULL_MATRIX=1 $(VENV)/bin/pytest -n auto --dist loadfile -rs $$(grep -lrE 'FULL_MATRIX|import.*\bpairs\b' --include='test_*.py' tests)
 
 properties: $(VENV)/bin/python ## of every hypothesis property, five times as many examples as in `make test`
 	HYPOTHESIS_PROFILE=thorough $(VENV)/bin/pytest -n auto --dist loadfile -m 'not process'

@@ -5,6 +5,7 @@ passes again; `HYPOTHESIS_PROFILE=thorough` takes five times as many (see `examp
 
 import gc
 import os
+import platform
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -90,6 +91,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Some thousand tests are there to stay: who collects garbage need not look at them."""
+    # SDKs name their platform in a header, for which Python asks `uname` once.
+    platform.platform()
     gc.collect()
     gc.freeze()
 

@@ -88,7 +88,14 @@ RANKS = {
 }
 
 
-parse = cache(ast.parse)
+@cache
+def import_statements(text: str) -> list[ast.Import | ast.ImportFrom]:
+    """Wherever they stand in a module's text."""
+    return [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
 
 
 def modules(root: Path) -> dict[str, Path]:
@@ -105,13 +112,13 @@ def modules(root: Path) -> dict[str, Path]:
 def imports(name: str, path: Path, known: dict[str, Path]) -> Iterator[str]:
     """Modules of the package that this one imports, wherever in its text."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(parse(path.read_text("utf-8"))):
+    for node in import_statements(path.read_text("utf-8")):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 first, _, rest = alias.name.partition(".")
                 if first == PACKAGE:
                     yield rest
-        elif isinstance(node, ast.ImportFrom):
+        else:
             if node.level:
                 above = package.split(".") if package else []
                 above = above[: len(above) - node.level + 1]

@@ -330,14 +330,12 @@ def deflated(data: bytes, wbits: int) -> bytes:
 
 
 def bomb(size: int, wbits: int = 31) -> bytes:
+    """Its end is missing: nobody may read that far."""
     packer = zlib.compressobj(9, wbits=wbits)
-    zeros = b"0" * MIB
     start = packer.compress(b'{"model":"m","messages":[],"a":"')
-    return (
-        start
-        + b"".join(packer.compress(zeros) for _ in range(size // MIB))
-        + packer.flush()
-    )
+    start += packer.flush(zlib.Z_FULL_FLUSH)
+    block = packer.compress(b"0" * MIB) + packer.flush(zlib.Z_FULL_FLUSH)
+    return start + block * (size // MIB)
 
 
 BROTLI_BOMB = bytes.fromhex("cb3f0000000f00e2b1ea3d1203")
