@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2.bccache import Bucket, BytecodeCache
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ResourceWarning)
@@ -70,6 +71,22 @@ def gateway(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGat
         yield fake
 
 
+class CompiledTemplates(BytecodeCache):
+    """Of all Datasettes of a run: else each compiles its pages again."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.known:
+            bucket.bytecode_from_string(self.known[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.known[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = CompiledTemplates()
+
 Serve = Callable[..., "Client"]
 
 
@@ -83,6 +100,8 @@ def serve() -> Iterator[Serve]:
         key = "config" if compat.V1 else "metadata"
         ds = Datasette([str(path) for path in paths], memory=True, **{key: plugins})
         ds.root_enabled = True
+        environment: Any = getattr(ds, "_jinja_env", None) or ds.jinja_env
+        environment.bytecode_cache = COMPILED
         made.append(ds)
         return Client(ds)
 

@@ -7,6 +7,8 @@ what is tested; the rows are the test's own.
 import itertools
 import json
 import sqlite3
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +26,29 @@ def uuid7(at: float) -> str:
     return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7{n >> 48 & 0xFFF:03x}-8000-{n & (1 << 48) - 1:012x}"
 
 
-class Ledger:
-    """A usage database with a writer's connection."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
+@cache
+def empty() -> bytes:
+    """A ledger without rows: all migrations run once, and each test gets a copy."""
+    with tempfile.TemporaryDirectory(prefix="ledger-") as folder:
+        path = Path(folder) / "usage.db"
         db = Database(path)
         schema.prepare_file(db)
         schema.migrate(db)
         db.close()
+        return path.read_bytes()
+
+
+class Ledger:
+    """A usage database with a writer's connection; `contents` is another one's file."""
+
+    def __init__(self, path: Path, contents: bytes | None = None) -> None:
+        self.path = path
+        if not path.exists():
+            draft = path.with_suffix(".new")
+            draft.write_bytes(contents or empty())
+            draft.replace(path)  # somebody may wait for it
         self.db = sqlite3.connect(path, isolation_level=None)
+        self.db.execute("PRAGMA synchronous = OFF")
 
     def close(self) -> None:
         self.db.close()

@@ -1,6 +1,10 @@
 """The Requests page: filters against SQL, pages by key, neighbours, and what it looks at."""
 
 import random
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +22,23 @@ OUTCOMES = ("ok", "ok", "ok", "error", "refused", "cancelled", "truncated", "pas
 
 
 @pytest.fixture
-def many(ledger: Ledger) -> Ledger:
+def many(tmp_path: Path) -> Iterator[Ledger]:
     """Four hundred of every kind, over forty days; some share a moment."""
+    made = Ledger(tmp_path / "usage.db", many_rows())
+    yield made
+    made.close()
+
+
+@cache
+def many_rows() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="ledger-") as folder:
+        ledger = Ledger(Path(folder) / "usage.db")
+        fill(ledger)
+        ledger.close()
+        return ledger.path.read_bytes()
+
+
+def fill(ledger: Ledger) -> None:
     chance = random.Random(7)
     ledger.provider("groq")
     ledger.db.execute("BEGIN")
@@ -42,7 +61,6 @@ def many(ledger: Ledger) -> Ledger:
             dialect="other" if chance.random() < 0.1 else "chat",
         )
     ledger.db.execute("COMMIT")
-    return ledger
 
 
 async def asked(ledger: Ledger, work: Any) -> Any:
