@@ -42,6 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _only_its_own_garbage() -> None:
+    """`close` collects garbage after each Datasette: not among what was there before."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     made = Ledger(tmp_path / "usage.db")
