@@ -16,6 +16,7 @@ from types import TracebackType
 
 from child_processes import default_interrupt
 
+from .forked import ForkedProcess, can_fork
 from .steps import TIMEOUT
 
 _ANNOUNCE = Path(__file__).with_name("scripts") / "announce.py"
@@ -29,7 +30,9 @@ class MitmProcess:
     options: mitmproxy options, as for `--set`. trust: a CA file that upstream
     certificates are checked against. confdir: where mitmproxy keeps its own CA; share
     one between processes, making it costs half a second. env: added to the environment;
-    None as a value takes a variable out. The log (stdout and stderr) is in `log()`.
+    None as a value takes a variable out. forked: from a process that has imported
+    mitmproxy (see `forked.py`); False starts Python and mitmdump, where that is what a
+    test is about. The log (stdout and stderr) is in `log()`.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class MitmProcess:
         cwd: Path | None = None,
         verbosity: str = "info",
         arguments: Sequence[str] = (),
+        forked: bool = True,
     ) -> None:
         self.confdir = confdir
         self.port = 0
@@ -76,20 +80,26 @@ class MitmProcess:
             else:
                 self._env[name] = value
         self._cwd = cwd or _REPOSITORY
-        self.process: subprocess.Popen[bytes] | None = None
+        self._forked = forked
+        self.process: subprocess.Popen[bytes] | ForkedProcess | None = None
 
     def start(self) -> "MitmProcess":
         """Returns when it accepts connections; raises with the log if it ends before."""
         self._port_file.unlink(missing_ok=True)  # of an earlier run
         with self._log.open("wb") as out:
-            self.process = subprocess.Popen(
-                self._command,
-                stdout=out,
-                stderr=out,
-                env=self._env,
-                cwd=self._cwd,
-                preexec_fn=default_interrupt,
-            )
+            if self._forked and can_fork(self._env):
+                self.process = ForkedProcess(
+                    self._command, env=self._env, cwd=self._cwd, log=self._log
+                )
+            else:
+                self.process = subprocess.Popen(
+                    self._command,
+                    stdout=out,
+                    stderr=out,
+                    env=self._env,
+                    cwd=self._cwd,
+                    preexec_fn=default_interrupt,
+                )
         tick = threading.Event()
         for _ in range(int(START_TIMEOUT / 0.02)):
             if self.process.poll() is not None:
