@@ -344,8 +344,8 @@ class Candidate:
     """ready, near limit, at limit, cooling down, failing, disabled, not configured."""
     expected_cost: int | None = None
     """Nano-dollars, for paid offers with a known price."""
-    headroom: float = 1.0
-    """Fraction left of the tightest window."""
+    headroom: float | None = None
+    """Fraction left of the tightest window; None: it was skipped, so nobody looked."""
     returns_at: float | None = None
     """When a skipped one may be tried again."""
     zero_cost: bool = False

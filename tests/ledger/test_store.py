@@ -112,7 +112,6 @@ def test_a_request_from_begin_to_end(open_store):
         "state": "at limit",
         "reason": "requests/day 20 of 20",
         "expected_cost": 0.00125,
-        "headroom": 1.0,
         "adaptation": None,
         "returns_at": "2026-03-01T12:35:56.789Z",
     }

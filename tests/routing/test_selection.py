@@ -221,6 +221,10 @@ def test_everybody_has_a_reason_and_a_state() -> None:
         ),
     }
     assert found.returns_at == NOW + 30
+    assert {c.offer.provider: c.headroom for c in found.candidates} == {
+        "free": 1.0, "near": 0.25, "cheap": 1.0,
+        **dict.fromkeys(("off", "unset", "full", "away", "unknown")),
+    }  # fmt: skip
 
 
 TAKEN = [

@@ -219,7 +219,8 @@ END_ATTEMPT = Kind("attempt's end", Part.ATTEMPT, True, _attempt_snapshot, _atte
 def _candidate(candidate: Candidate) -> dict[str, Any]:
     """As `/route` shows it, without what is empty: this is most of the ledger's bytes.
 
-    `expected_cost` in US$, `returns_at` as an ISO time, `headroom` 0..1.
+    `expected_cost` in US$, `returns_at` as an ISO time, `headroom` 0..1
+    of what was not skipped.
     """
     offer = candidate.offer
     shown = {
@@ -229,11 +230,12 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
         "verdict": candidate.verdict.value,
         "state": candidate.state,
         "reason": candidate.reason,
-        "headroom": round(candidate.headroom, 4),
         "adaptation": _adaptation(candidate.adaptation),
     }
     if offer.account:
         shown["account"] = offer.account
+    if candidate.headroom is not None:
+        shown["headroom"] = round(candidate.headroom, 4)
     if candidate.expected_cost is not None:
         shown["expected_cost"] = dollars(candidate.expected_cost)
     if candidate.returns_at is not None:

@@ -242,7 +242,7 @@ def _order(
     cold = 0.0 if offer.key == warm else 1.0
     foreign = found.dialect is not None
     if call.policy is Policy.ANY or found.zero_cost:
-        return (0.0, foreign, rank, cold, -found.headroom, chance)
+        return (0.0, foreign, rank, cold, -(found.headroom or 0.0), chance)
     if offer.price is None or found.expected_cost is None:
         return (2.0, foreign, rank, offer.order, chance)
     return (1.0, foreign, rank, found.expected_cost, offer.price.input, offer.order)
@@ -298,7 +298,7 @@ def _why_taken(
     if ready == 1:
         return "the only one that can serve now"
     if found.zero_cost or call.policy is Policy.ANY:
-        return f"most headroom, {found.headroom:.0%} left"
+        return f"most headroom, {found.headroom or 0.0:.0%} left"
     if found.expected_cost is None:
         return "no free one and no known price is left"
     return "no free one is left, and it is the cheapest"

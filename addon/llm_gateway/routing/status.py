@@ -301,7 +301,7 @@ def _candidate(candidate: Candidate, dialect: Dialect) -> dict[str, object]:
         "state": candidate.state,
         "reason": candidate.reason,
         "expected_cost": None if cost is None else cost / NANO,
-        "headroom": round(candidate.headroom, 4),
+        "headroom": _rounded(candidate.headroom),
         "returns_at": iso(candidate.returns_at) if candidate.returns_at else None,
         "translated": None if target is None else _pair(dialect, target),
         "adaptation": adaptation_shown(candidate.adaptation),
@@ -318,6 +318,10 @@ def _candidate(candidate: Candidate, dialect: Dialect) -> dict[str, object]:
             for limit in candidate.offer.limits
         ],
     }
+
+
+def _rounded(fraction: float | None) -> float | None:
+    return None if fraction is None else round(fraction, 4)
 
 
 def adaptation_shown(found: Adaptation | None) -> dict[str, object] | None:
