@@ -69,6 +69,13 @@ SAID = [
     ("fireworks", "accounts/fireworks/models/x", "limit:plain_max_tokens<=4096", True),
     ("lmstudio", "x", "tool_choice:forced=string", True),
     ("openai-compatible", "MiniMax-M2", "role:system=one", True),
+    ("minimax", "MiniMax-M3", "tools:parameters", True),
+    ("minimax", "MiniMax-M3", "tool:strict", True),
+    ("openai-compatible", "MiniMax-M3", "tool:strict", False),
+    ("azure", "gpt-5.1", "effort:allowed=none,low,medium,high", True),
+    ("azure", "o4-mini", "rename:max_tokens=max_completion_tokens", True),
+    ("azure", "gpt-5.3-codex", "endpoint:any=responses", True),
+    ("azure", "our-own-deployment", "endpoint:any=responses", False),
 ]
 
 
@@ -108,6 +115,7 @@ VENDORS = [
     ("kimi", "moonshot", "kimi-k3"),
     ("cloudflare", "cloudflare", "@cf/x/y"),
     ("minimax", "openai-compatible", "MiniMax-M2.5"),
+    ("minimax", "minimax", "MiniMax-M2.7"),
     ("zai", "zai", "glm-5"),
 ]
 

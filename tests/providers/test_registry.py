@@ -135,6 +135,21 @@ CASES = {
         keyed("moonshot", baseURL="https://proxy.example/kimi", dialects=["messages"]),
         {MESSAGES: "https://proxy.example/kimi/messages"},
     ),
+    "minimax": Case(
+        keyed("minimax"),
+        {
+            CHAT: "https://api.minimax.io/v1/chat/completions",
+            MESSAGES: "https://api.minimax.io/anthropic/v1/messages",
+        },
+    ),
+    "minimax, China": Case(
+        keyed("minimax", baseURL="https://api.minimaxi.com/v1"),
+        {MESSAGES: "https://api.minimaxi.com/anthropic/v1/messages"},
+    ),
+    "volcengine": Case(
+        keyed("volcengine"),
+        openai_paths("https://ark.cn-beijing.volces.com/api/v3", CHAT, RESPONSES),
+    ),
     # clouds and platforms
     "google-vertex": Case(
         {
@@ -477,6 +492,7 @@ GENAI = {
     "cloudflare": "cloudflare",
     "zai": "zai",
     "moonshot": "moonshotai",
+    "minimax": "minimax",
 }
 
 
@@ -486,7 +502,7 @@ def test_ids_in_genai_prices() -> None:
     assert {row.type: row.genai for row in TYPES.values() if row.genai} == GENAI
     known = {provider.id for provider in data.providers}
     # the last version for Python 3.11 is older than these
-    young = {"cloudflare", "github-copilot", "zai"}
+    young = {"cloudflare", "github-copilot", "minimax", "zai"}
     assert set(GENAI.values()) - (young if "zai" not in known else set()) <= known
 
 

@@ -20,6 +20,7 @@ PROVIDER_TYPES = frozenset(
         "groq",
         "huggingface",
         "lmstudio",
+        "minimax",
         "mistral",
         "moonshot",
         "nvidia",
@@ -33,6 +34,7 @@ PROVIDER_TYPES = frozenset(
         "simulator",
         "togetherai",
         "vllm",
+        "volcengine",
         "xai",
         "zai",
     }

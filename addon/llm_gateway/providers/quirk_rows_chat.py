@@ -10,6 +10,8 @@ from llm_gateway.providers.quirk_row import ANY, QuirkRow
 
 _NINE = "id:call=[a-zA-Z0-9]{9} role:assistant=after_tool"
 _RENAMED = "rename:max_tokens=max_completion_tokens"
+_OPENAIS = "openai,azure"
+"""Azure's deployments are called as their models, mostly."""
 _OPENAI = (
     "OpenAI's reference and threads: inspect_ai#5242, litellm#34569, models.dev#2351"
 )
@@ -71,11 +73,18 @@ ROWS = (
         "docs.z.ai, error 1214; hermes-agent#20154, pi#4178",
     ),
     QuirkRow(
-        "openai-compatible,custom",
+        "minimax,openai-compatible,custom",
         CHAT,
         "minimax-m*",
         "role:system=one tools:parameters tools:paired tools:arguments",
         "MiniMax's error 2013; oh-my-pi#5952, hermes-agent#12668",
+    ),
+    QuirkRow(
+        "minimax",
+        CHAT,
+        "*",
+        f"tool:strict {_RENAMED}",
+        "platform.minimax.io, chat completions (2026-10)",
     ),
     QuirkRow(
         "qwen",
@@ -114,64 +123,64 @@ ROWS = (
     ),
     # OpenAI, by model
     QuirkRow(
-        "openai",
+        _OPENAIS,
         CHAT,
         "o1*,o3*,o4-mini*",
         f"{_RENAMED} sampling:temperature=1 member:stop member:parallel_tool_calls "
         "effort:allowed=low,medium,high",
         _OPENAI,
     ),
-    QuirkRow("openai", CHAT, "gpt-5*,gpt-6*", _RENAMED, _OPENAI),
+    QuirkRow(_OPENAIS, CHAT, "gpt-5*,gpt-6*", _RENAMED, _OPENAI),
     QuirkRow(
-        "openai",
+        _OPENAIS,
         CHAT,
         "gpt-5,gpt-5-mini*,gpt-5-nano*,gpt-5-20*",
         "sampling:temperature=1 member:stop effort:allowed=minimal,low,medium,high",
         _OPENAI,
     ),
     QuirkRow(
-        "openai",
+        _OPENAIS,
         CHAT,
         "gpt-5.1*,gpt-5.2*,gpt-5.4*",
         "sampling:*=no_effort",
         _OPENAI,
     ),
     QuirkRow(
-        "openai", CHAT, "gpt-5.1*", "effort:allowed=none,low,medium,high", _OPENAI
+        _OPENAIS, CHAT, "gpt-5.1*", "effort:allowed=none,low,medium,high", _OPENAI
     ),
     QuirkRow(
-        "openai",
+        _OPENAIS,
         CHAT,
         "gpt-5.2*,gpt-5.4*,gpt-5.5*,gpt-5.6*,gpt-6-sol*,gpt-6-luna*",
         "effort:allowed=none,low,medium,high,xhigh",
         _OPENAI,
     ),
     QuirkRow(
-        "openai",
+        _OPENAIS,
         CHAT,
         "gpt-5.4*",
         "endpoint:tools_with_effort=responses",
         "opencode#26268, genkit#6303",
     ),
     QuirkRow(
-        "openai",
+        _OPENAIS,
         CHAT,
         "gpt-5.5*,gpt-5.6*,gpt-6-sol*,gpt-6-luna*",
         "sampling:*=with_none endpoint:tools_unless_none=responses",
         "inspect_ai#5254, pipecat#4043",
     ),
     QuirkRow(
-        "openai",
+        _OPENAIS,
         CHAT,
         "gpt-6-astra*,gpt-6.1-sol*,gpt-6.2-astra*,gpt-6.2-sol*",
         "effort:allowed=low,medium,high,xhigh sampling:* endpoint:tools=responses",
         "models.dev#2296, griptape#1915",
     ),
     QuirkRow(
-        "openai", CHAT, "gpt-5*-chat*", "sampling:* effort:allowed=medium", _OPENAI
+        _OPENAIS, CHAT, "gpt-5*-chat*", "sampling:* effort:allowed=medium", _OPENAI
     ),
     QuirkRow(
-        "openai",
+        _OPENAIS,
         CHAT,
         "*-codex*,codex-*,*-pro,*-pro-20*,*deep-research*",
         "endpoint:any=responses",

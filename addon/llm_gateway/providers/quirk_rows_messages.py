@@ -172,7 +172,7 @@ VENDORS = (
         source="Kimi-K2, kimi-code, cc-switch",
     ),
     _vendor(
-        (),
+        ("minimax",),
         ("api.minimax.io", "api.minimaxi.com", "api.minimax.chat"),
         *_NO_SEARCH,
         _WANTED,

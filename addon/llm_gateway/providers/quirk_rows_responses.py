@@ -161,10 +161,16 @@ VENDORS = (
     ),
     _vendor(("qwen",), ("dashscope*.aliyuncs.com",), *FORMS, source="alibabacloud.com"),
     _vendor(
-        (),
+        ("minimax",),
         ("api.minimax.io", "api.minimaxi.com", "api.minimax.chat"),
         *FORMS,
         source="MiniMax (2026-11)",
+    ),
+    _vendor(
+        ("volcengine",),
+        ("ark.*.volces.com", "ark.*.bytepluses.com"),
+        *FORMS,
+        source="volcengine.com, Ark, Responses",
     ),
     _vendor(
         (),

@@ -13,6 +13,7 @@ from llm_gateway.providers.provider_type import (
     GENERATE_CONTENT,
     MESSAGES,
     OPENAI,
+    RESPONSES,
     ProviderType,
     speaks,
 )
@@ -221,5 +222,30 @@ LABS = (
         support_ids=frozenset({b"msh-request-id"}),
         notes="In China: https://api.moonshot.cn/v1.",
         source="@ai-sdk (2026-11)",
+    ),
+    ProviderType(
+        "minimax",
+        "MiniMax",
+        "https://api.minimax.io/v1",
+        speaks(CHAT, MESSAGES),
+        bases={MESSAGES: "/anthropic/v1"},
+        genai="minimax",
+        hosts=("api.minimax.io", "api.minimaxi.com"),
+        models_path=None,
+        notes="In China: https://api.minimaxi.com/v1, with keys of its own. In chat its M2 "
+        "models think in the text; by way of Messages their thoughts come apart.",
+        source="platform.minimax.io, OpenAI and Anthropic SDKs (2026-10); @ai-sdk/minimax",
+    ),
+    ProviderType(
+        "volcengine",
+        "Volcengine Ark (Doubao)",
+        "https://ark.cn-beijing.volces.com/api/v3",
+        speaks(CHAT, RESPONSES),
+        hosts=("ark.*.volces.com", "ark.*.bytepluses.com"),
+        models_path=None,
+        notes="A model is its name with its date, or an endpoint's id (ep-…). Keys of a coding "
+        "plan: https://ark.cn-beijing.volces.com/api/coding/v3. Outside of China (BytePlus): "
+        "https://ark.ap-southeast.bytepluses.com/api/v3.",
+        source="volcengine.com, Ark; mastra, openclaw, eino (2026)",
     ),
 )
