@@ -22,10 +22,10 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import layer, server_hooks
 
 from llm_gateway import bootstrap
+from llm_gateway.pipeline.account_requests import AccountRequest
 from llm_gateway.pipeline.exchange import Exchange
 from llm_gateway.pipeline.handler import AnyExchange, RequestHandler, internal_error
 from llm_gateway.pipeline.ingress import BODY_BYTES
-from llm_gateway.pipeline.stored_answers import StoredRequest
 from llm_gateway.transport import attempt_policy, body_limit, connection_limits, patches
 from llm_gateway.transport import layer as http_layer
 from llm_gateway.transport.local_response import set_response
@@ -125,8 +125,10 @@ class Gateway:
         if isinstance(found, Exchange):
             settle = self.reception.settling.finish
             settle(found, error=error, died=died, stopped=stopped)
-        elif isinstance(found, StoredRequest):
-            self.reception.stored.finish(found, error=error, died=died, stopped=stopped)
+        elif isinstance(found, AccountRequest):
+            self.reception.accounts.finish(
+                found, error=error, died=died, stopped=stopped
+            )
         else:
             self.reception.passing.finish(
                 found, error=error, died=died, stopped=stopped
@@ -228,9 +230,9 @@ class Gateway:
             # Answers of our own pass here too, with nothing left to do.
             if not found.finished and found.attempt is not None:
                 self.reception.settling.answered(found)
-        elif isinstance(found, StoredRequest):
+        elif isinstance(found, AccountRequest):
             if not found.finished and found.record.outcome == "in_flight":
-                self.reception.stored.answered(found)
+                self.reception.accounts.answered(found)
         elif found is not None:
             self.reception.passing.answered(found)
         elif flow.request.stream and flow.response is not None:

@@ -56,12 +56,12 @@ from llm_gateway.network.clocks import WallClock
 from llm_gateway.network.proxy_rules import ProxyRules
 from llm_gateway.packaged_files import example_config
 from llm_gateway.pipeline.access_control import AccessControl
+from llm_gateway.pipeline.account_requests import AccountRequests
 from llm_gateway.pipeline.failures import FailureHandler
 from llm_gateway.pipeline.forwarding import Forwarder
 from llm_gateway.pipeline.handler import AnyExchange, RequestHandler
 from llm_gateway.pipeline.passthrough import Passthrough
 from llm_gateway.pipeline.settlement import Settlement
-from llm_gateway.pipeline.stored_answers import StoredAnswers
 from llm_gateway.pool import mitm_hooks
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.copilot_session import CopilotLogin
@@ -450,7 +450,7 @@ def build_handler(
         serving=Forwarder(state, settlement, FailureHandler(state, settlement)),
         settling=settlement,
         passing=Passthrough(state),
-        stored=StoredAnswers(state, settlement),
+        accounts=AccountRequests(state, settlement),
     )
 
 

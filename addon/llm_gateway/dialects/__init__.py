@@ -2,6 +2,7 @@
 
     match, match_subpath   request line  -> DialectSpec | None   here
     match_stored           request line  -> StoredPath | None    here
+    match_resource         path, headers -> whose, ResourcePath  here
     read                   body          -> RequestBody | RequestError   request_body.py
     RequestBody.rewritten                -> the body that leaves         json_splice.py
     spec.error_body, stream_error        -> our refusals                 each folder
@@ -34,6 +35,11 @@ from llm_gateway.dialects.provider_errors import (
     word_of,
 )
 from llm_gateway.dialects.request_body import RequestBody, RequestError, read, written
+from llm_gateway.dialects.resources import (
+    Resource,
+    ResourcePath,
+    read_resource_path,
+)
 from llm_gateway.dialects.responses import RESPONSES
 from llm_gateway.dialects.spec import DialectSpec, ModelLists
 from llm_gateway.domain import Dialect
@@ -45,12 +51,15 @@ __all__ = [
     "ProviderError",
     "RequestBody",
     "RequestError",
+    "Resource",
+    "ResourcePath",
     "StoredPath",
     "error_in",
     "first_of",
     "is_request_path",
     "lists_models_as",
     "match",
+    "match_resource",
     "match_stored",
     "match_subpath",
     "models_list",
@@ -163,6 +172,24 @@ def match_stored(method: str, path: str) -> StoredPath | None:
     return None
 
 
+def match_resource(
+    path: str, headers: Container[str]
+) -> tuple[DialectSpec, ResourcePath] | None:
+    """Which resource that an account keeps a path is about, and whose API that is; None:
+    it is no such path. Where two APIs have the same path, a header tells them apart."""
+    path = plain_path(path)
+    other: tuple[DialectSpec, ResourcePath] | None = None
+    for spec in _specs.values():
+        for resource in spec.resources:
+            found = read_resource_path(path, resource)
+            if found is None or (resource.header and resource.header not in headers):
+                continue
+            if resource.header:
+                return spec, found
+            other = other or (spec, found)
+    return other
+
+
 def unrouted(path: str) -> tuple[DialectSpec, str] | None:
     """The dialect whose API has this path, though it is not routed, and what to tell who
     asks for it. None: nobody's."""
@@ -179,6 +206,11 @@ def is_request_path(path: str) -> bool:
     return (
         path.endswith(_request_ends)
         or any(match_stored(method, path) for method in ("GET", "POST", "DELETE"))
+        or any(
+            read_resource_path(path, resource)
+            for spec in _specs.values()
+            for resource in spec.resources
+        )
         or unrouted(path) is not None
     )
 

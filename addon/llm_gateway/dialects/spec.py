@@ -30,6 +30,7 @@ from llm_gateway.dialects.request_settings import (
     Values,
     read_settings,
 )
+from llm_gateway.dialects.resources import IdMembers, Resource
 from llm_gateway.domain import Dialect, Usage
 from llm_gateway.translation.codec import Codecs
 
@@ -111,8 +112,6 @@ class Stored(NamedTuple):
     """Those ends whose answer is the kept one, with its usage."""
     query: frozenset[str] = frozenset()
     """Parameters that may pass."""
-    continued: str = ""
-    """Top-level member of a request that names a kept answer, which it goes on from."""
 
 
 def nothing_apart(usage: Json, answer: Json, counted: Usage) -> Classes:
@@ -270,6 +269,10 @@ class DialectSpec:
 
     stored: Stored | None = None
     """None: no provider keeps answers in it."""
+    resources: tuple[Resource, ...] = ()
+    """What else a provider of it may keep for an account."""
+    id_members: IdMembers | None = None
+    """Where its requests name what an account keeps. None: nowhere."""
 
     # -- translation
 

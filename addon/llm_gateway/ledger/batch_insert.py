@@ -86,7 +86,7 @@ _OF_REQUEST = _BY_REQUEST | {
         "dialect": "dialect",
         "provider": "coalesce(provider, '')",
         "account": "account",
-        "model": "model",
+        "model": "coalesce(model, '')",
         "client": "known_client",
     }.items()
 }

@@ -1,4 +1,5 @@
-"""Bound ids: which provider account keeps the answer of an id, and the row it settles.
+"""Bound ids: which provider account keeps the answer (or file, conversation …) of an id, and
+the row that an answer settles.
 
 What lives here: `find`, which gives a `BoundAnswer` out of `bound_ids`, with the request's
 own row as a record where its usage is not known yet.
@@ -29,6 +30,8 @@ class BoundAnswer:
     """It was asked for where it costs nothing."""
     unsettled: RequestRecord | None
     """Its row, while its usage is unknown."""
+    host: str = ""
+    """Whom the app asked with its own key; "": it is not known any more."""
 
     @property
     def is_own_key(self) -> bool:
@@ -40,7 +43,10 @@ class BoundAnswer:
         return (self.provider, self.account, self.model)
 
 
-_BOUND = "SELECT * FROM bound_ids WHERE id = ?"
+_BOUND = """
+SELECT b.*, coalesce(r.host, '') AS host
+FROM bound_ids AS b LEFT JOIN requests AS r ON r.id = b.request WHERE b.id = ?
+"""
 _UNSETTLED = """
 SELECT * FROM requests
 WHERE id = ? AND usage_source = 'unknown' AND outcome <> 'in_flight'
@@ -62,6 +68,7 @@ def find(connection: sqlite3.Connection, name: str) -> BoundAnswer | None:
         bound["client"],
         bool(bound["zero_cost"]),
         None if row is None else _record(row),
+        bound["host"],
     )
 
 

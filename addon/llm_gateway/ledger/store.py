@@ -277,6 +277,15 @@ class Store:
         finally:
             connection.close()
 
+    def bound_of(self, names: Iterable[str]) -> dict[str, BoundAnswer]:
+        """The same of several; those that are not known are left out. Blocks."""
+        connection = database_file.read_only(self.path)
+        try:
+            found = {name: bound_answers.find(connection, name) for name in names}
+        finally:
+            connection.close()
+        return {name: one for name, one in found.items() if one is not None}
+
     def quirks(self) -> list[LearnedQuirk]:
         """What refusals taught, of this run and earlier ones. Blocks."""
         return state_tables.read_quirks(self.rows(state_tables.ALL_QUIRKS))

@@ -14,6 +14,7 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _FREE_WRITES = re.compile(
     r"""
     /(?:files|uploads)(?:/[^?]*)?$           # files of one's own
+    | /conversations(?:/[^?]*)?$
     | /upload/[^?]*/files$                   # Gemini's way to send one
     | [/:](?:count_?tokens|input_tokens|tokenize)$
     | /cancel$

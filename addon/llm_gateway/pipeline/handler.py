@@ -26,7 +26,9 @@ from llm_gateway.dialects import (
     DialectSpec,
     RequestBody,
     RequestError,
+    ResourcePath,
     match,
+    match_resource,
     match_stored,
     match_subpath,
     written,
@@ -39,6 +41,12 @@ from llm_gateway.pipeline.access_control import (
     Inside,
     refusal,
 )
+from llm_gateway.pipeline.account_requests import (
+    AccountRequest,
+    AccountRequests,
+    MadeIds,
+)
+from llm_gateway.pipeline.bound_requests import BoundRequests
 from llm_gateway.pipeline.exchange import Exchange
 from llm_gateway.pipeline.forwarding import Forwarder, note_proxy, restore_request
 from llm_gateway.pipeline.free_passage import billable
@@ -53,6 +61,7 @@ from llm_gateway.pipeline.ingress import (
     refused_head,
     understood,
 )
+from llm_gateway.pipeline.kept_resources import KeptResources
 from llm_gateway.pipeline.passthrough import (
     HOP_BY_HOP,
     AwaitedAnswer,
@@ -62,7 +71,7 @@ from llm_gateway.pipeline.passthrough import (
     native,
 )
 from llm_gateway.pipeline.settlement import Settlement
-from llm_gateway.pipeline.stored_answers import StoredAnswers, StoredRequest, is_for
+from llm_gateway.pipeline.stored_answers import StoredAnswers, is_for
 from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.routing.selection import same_embedding_model
 from llm_gateway.transport.attempt_policy import Action, Failure
@@ -74,9 +83,9 @@ from llm_gateway.transport.local_response import (
 
 logger = logging.getLogger("llm_gateway")
 
-AnyExchange = Exchange | PassthroughRequest | StoredRequest
-"""What a flow is while it is served: routed, on its way with the app's own key, or about
-an answer that a provider keeps."""
+AnyExchange = Exchange | PassthroughRequest | AccountRequest
+"""What a flow is while it is served: routed, on its way with the app's own key, or for the
+one account that keeps what it is about."""
 
 PROXY_KEY_NEEDED = (
     "This proxy asks for a client key: send one of `clients` as the proxy's user name, "
@@ -100,7 +109,7 @@ class RequestHandler:
         serving: Forwarder,
         settling: Settlement,
         passing: Passthrough,
-        stored: StoredAnswers,
+        accounts: AccountRequests,
     ) -> None:
         self.runtime = runtime
         self.exchanges = exchanges
@@ -109,7 +118,10 @@ class RequestHandler:
         self.serving = serving
         self.settling = settling
         self.passing = passing
-        self.stored = stored
+        self.accounts = accounts
+        self.bindings = BoundRequests(runtime)
+        self.stored = StoredAnswers(runtime, accounts)
+        self.kept = KeptResources(runtime, accounts, self.bindings)
         management.judge = self.judge
 
     # -- heads -----------------------------------------------------------------
@@ -158,9 +170,13 @@ class RequestHandler:
         request = flow.request
         host = request.host
         line = match_stored(request.method, request.path)
-        bound = None
-        if line is not None and self.admission.intercepts(host):
-            bound = await self.stored.look_up(line)
+        bound = kept = None
+        if self.admission.intercepts(host):
+            if line is not None:
+                bound = await self.stored.look_up(line)
+            else:
+                kept = match_resource(request.path, request.headers)
+                bound = None if kept is None else await self.kept.look_up(kept[1])
             if bound is not None and is_for(bound, self.admission.identity(flow, way)):
                 return
         try:
@@ -178,7 +194,8 @@ class RequestHandler:
             request.headers.pop(name, None)
         if identity is not None:
             fetched = awaited(line, bound, host) if line and bound else None
-            self._pass(flow, None, None, identity, host, fetched)
+            made = kept[1] if kept is not None and request.method != "GET" else None
+            self._pass(flow, None, None, identity, host, fetched, made)
 
     def _refuses_upgrade(self, flow: http.HTTPFlow, way: Ingress) -> bool:
         """A WebSocket where requests are routed: 426 makes apps fall back to POST at once."""
@@ -278,6 +295,20 @@ class RequestHandler:
             else:
                 make_readable(flow, cors_origin)
             return
+        if dialect is None and (
+            kept := match_resource(flow.request.path, flow.request.headers)
+        ):
+            spoken, about = kept
+            if about.id or about.resource.is_made:
+                identity = self.admission.identity(flow, way)
+                asked = await self.kept.begin(
+                    flow, spoken, about, identity, cors_origin
+                )
+                if asked is not None:
+                    self.exchanges[flow] = asked
+                else:
+                    make_readable(flow, cors_origin)
+                return
         if dialect is None:
             await self.management.answer(flow, cors_origin)
             make_readable(flow, cors_origin)
@@ -327,12 +358,13 @@ class RequestHandler:
         ranks = catalog.names.able(body.ask.model, dialect.name, translate=translate)
         if not dialect.interchangeable:
             ranks = same_embedding_model(ranks)
-        if (earlier := _continued(body)) and any(ranks):
-            bound = await self.stored.ranks(dialect, earlier, identity, ranks)
-            if isinstance(bound, str):
-                self._refuse(flow, dialect, 400, "account_gone", bound)
-                return
-            ranks = bound
+        bound = await self.bindings.of(body, identity, ranks)
+        if bound.own_host == request.host and self._lets_pass(flow, way, identity):
+            self._pass(flow, dialect, body, identity)
+            return
+        if bound.refusal and any(ranks):
+            self._refuse(flow, dialect, 400, "account_gone", bound.refusal)
+            return
         if not any(ranks) and not (below and self._counts_here(body)):
             self._unknown_model(flow, way, body, identity, translate=translate)
             return
@@ -344,6 +376,7 @@ class RequestHandler:
             ask = replace(body.ask, input_estimate=0, max_tokens=0)
             exchange.call = replace(exchange.call, ask=ask)
         exchange.subpath, exchange.cors_origin = below, cors
+        exchange.unfit.update(bound.unfit)
         self.exchanges[flow] = exchange
         await self.serving.begin(exchange)
         if exchange.passthrough:
@@ -383,6 +416,8 @@ class RequestHandler:
             ranks,
             translate=translate,
         )
+        bound = await self.bindings.of(body, identity, ranks)
+        exchange.unfit.update(bound.unfit)
         if len(body.raw) <= INLINE_BYTES:
             return self.serving.judge(exchange)
         return await asyncio.to_thread(self.serving.judge, exchange)
@@ -441,6 +476,7 @@ class RequestHandler:
         identity: Identity,
         host: str = "",
         fetched: AwaitedAnswer | None = None,
+        made: ResourcePath | None = None,
     ) -> None:
         """With the app's own key. `host`: as the app named it, if that is pinned."""
         record = calls.passage_record(
@@ -448,6 +484,8 @@ class RequestHandler:
         )
         started = asyncio.get_running_loop().time()
         passage = PassthroughRequest(flow, record, started, dialect, body, fetched)
+        if made is not None:
+            passage.made = MadeIds(made.resource)
         self.exchanges[flow] = passage
         self.passing.begin(passage)
 
@@ -479,8 +517,8 @@ class RequestHandler:
             if found.passthrough:
                 self._pass_instead(found)
                 failure.action = Action.RETRY
-        elif isinstance(found, StoredRequest):
-            self.stored.failed(found, failure)
+        elif isinstance(found, AccountRequest):
+            self.accounts.failed(found, failure)
         elif found is not None:
             if failure.stale and failure.replayable:
                 self.passing.again(found)
@@ -533,15 +571,6 @@ class RequestHandler:
             LocalResponse(answer.status, answer.body, headers=(*answer.headers, *ours)),
         )
         make_readable(flow, self.admission.cors_origin_for(flow))
-
-
-def _continued(body: RequestBody) -> str:
-    """The id of the kept answer that a request goes on from; "" for none."""
-    stored = body.dialect.stored
-    if stored is None or not any(m.key == stored.continued for m in body.members):
-        return ""
-    named = body.values().get(stored.continued)
-    return named if isinstance(named, str) else ""
 
 
 def internal_error(flow: http.HTTPFlow) -> None:

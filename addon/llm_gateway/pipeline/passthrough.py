@@ -24,6 +24,7 @@ from llm_gateway.domain import Charge, FailureKind, RequestRecord, Usage
 from llm_gateway.ledger.bound_answers import BoundAnswer
 from llm_gateway.limits.limiter import SpentAttempt
 from llm_gateway.pipeline.access_log import quoted
+from llm_gateway.pipeline.account_requests import MadeIds
 from llm_gateway.pipeline.read_aside import ReadAside
 from llm_gateway.pipeline.settlement import metered
 from llm_gateway.providers.hosts import matches
@@ -80,17 +81,15 @@ def awaited(line: StoredPath, bound: BoundAnswer, host: str) -> AwaitedAnswer | 
     return AwaitedAnswer(record, line.dialect) if whole else None
 
 
-def pending_id(dialect: DialectSpec, body: bytes) -> str | None:
-    """The id of an answer that says it is not there yet. None: it is no such answer."""
-    if dialect.is_pending is None or dialect.stored is None:
+def kept_id(dialect: DialectSpec, body: bytes) -> str | None:
+    """The id of an answer that its provider keeps. None: it is no such answer."""
+    if dialect.stored is None or not body:
         return None
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(answer, dict) or not dialect.is_pending(answer):
-        return None
-    return dialect.stored.read_id(answer)
+    return dialect.stored.read_id(answer) if isinstance(answer, dict) else None
 
 
 @dataclass(slots=True, eq=False)
@@ -103,6 +102,8 @@ class PassthroughRequest:
     body: RequestBody | None = None
     fetched: AwaitedAnswer | None = None
     """An answer made in the background, which this one fetches."""
+    made: MadeIds | None = None
+    """It makes something that the app's account keeps."""
     meter: StreamMeter | AnswerMeter | None = None
     aside: ReadAside | None = None
     """It is compressed: read on a thread, and over a moment after its last byte."""
@@ -155,6 +156,11 @@ class Passthrough:
         fetched = passage.fetched
         dialect = passage.dialect or (fetched.dialect if fetched else None)
         if dialect is None:
+            if passage.made is not None and (
+                200 <= response.status_code < 300
+                and not response.headers.get("content-encoding")
+            ):
+                response.stream = passage.made.through
             return
         streamed = "event-stream" in response.headers.get("content-type", "")
         try:
@@ -229,8 +235,9 @@ class Passthrough:
         runtime.in_flight -= 1
         pending = self._account(passage)
         runtime.store.end(record)
-        if pending is not None:
-            runtime.store.bind(record, pending, zero_cost=False)
+        names = passage.made.found() if passage.made is not None else ()
+        for name in (*names, *(() if pending is None else (pending,))):
+            runtime.store.bind(record, name, zero_cost=False)
         logger.info(
             "%s %s %s -> %s (its own key): %s, %.2f s",
             record.client,
@@ -252,8 +259,8 @@ class Passthrough:
             self._settle(fetched.record, found)
             return None
         self._charge(record, found)
-        if found.source == "unknown" and isinstance(passage.meter, AnswerMeter):
-            return pending_id(passage.meter.dialect, passage.meter.whole())
+        if isinstance(passage.meter, AnswerMeter):
+            return kept_id(passage.meter.dialect, passage.meter.whole())
         return None
 
     def _settle(self, record: RequestRecord, found: Usage) -> None:

@@ -162,6 +162,9 @@ class ProviderType:
     takes: frozenset[str] = frozenset()
     """Parts that it takes in a dialect that knows them, and not everybody does:
     `documents`, `audio`."""
+    keeps: frozenset[str] | None = frozenset()
+    """What it keeps for an account, by the paths of its dialects' resources: `files`. None:
+    whatever those have, since nobody knows what such a server offers."""
     local: bool = False
     """Runs on the user's own machine: at a loopback address nobody sends a bill."""
     builtin: bool = False

@@ -82,6 +82,7 @@ PLATFORMS = (
         support_ids=frozenset({b"apim-request-id", b"x-ms-request-id"}),
         notes="The model is a deployment: `deploymentName`, or the model's name. With "
         "`apiVersion` the older, deployment-based address is used.",
+        keeps=frozenset({"files", "vector_stores", "containers"}),
         source="learn.microsoft.com (2025-11); litellm 1.109.1",
     ),
     ProviderType(
@@ -121,6 +122,7 @@ PLATFORMS = (
         support_ids=frozenset({b"cf-ray"}),
         notes="Limits hold per organisation and model; its requests header speaks of "
         "the day, its tokens header of the minute.",
+        keeps=frozenset({"files"}),
         source="console.groq.com/docs/rate-limits (2026); groq 1.7.0",
     ),
     ProviderType(

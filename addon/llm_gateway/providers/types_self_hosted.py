@@ -25,6 +25,7 @@ LOCAL = (
         limit_headers="openai",
         notes="Any server with OpenAI's paths: give its `baseURL`, and `dialects` if it "
         "speaks fewer or others.",
+        keeps=None,
         source="OpenAI's API reference",
     ),
     ProviderType(
@@ -36,6 +37,7 @@ LOCAL = (
         needs_key=False,
         limit_headers="openai",
         notes="Another name for openai-compatible.",
+        keeps=None,
         source="OpenAI's API reference",
     ),
     ProviderType(

@@ -45,6 +45,9 @@ LABS = (
             "gpt-5*": 128_000,
         },
         support_ids=frozenset({b"cf-ray"}),
+        keeps=frozenset(
+            {"files", "uploads", "conversations", "vector_stores", "containers"}
+        ),
         source="openai 3.54.0; error and rate-limit reference of 2026-10-17",
     ),
     ProviderType(
@@ -78,6 +81,7 @@ LABS = (
         notes="Messages natively. Chat works through Anthropic's OpenAI-compatible path, "
         "which ignores response_format, seed and logprobs and takes n = 1 only: for chat "
         "another provider is usually the better one.",
+        keeps=frozenset({"files"}),
         source="anthropic 2.12.0; platform.claude.com, OpenAI SDK compatibility (2026)",
     ),
     ProviderType(
@@ -110,6 +114,7 @@ LABS = (
         "Pacific time; failed attempts (503) count. A key of a project with billing is "
         "billed for every request, whatever the tier here says, and its answers do not "
         "tell: use a key of a project without billing.",
+        keeps=frozenset({"cachedContents"}),
         source="ai.google.dev rate limits (2026); flexrouter 2.3.2",
     ),
     ProviderType(
@@ -125,6 +130,7 @@ LABS = (
         support_ids=frozenset({b"mistral-correlation-id"}),
         notes="Usage comes in every stream; `stream_options` is an error there and is "
         "taken out.",
+        keeps=frozenset({"files"}),
         source="mistralai 3.7.0; openai-agents-python issue on stream_options (2025)",
     ),
     ProviderType(
@@ -158,6 +164,7 @@ LABS = (
             ),
         ),
         reasoning_excluded=True,
+        keeps=frozenset({"files"}),
         source="docs.x.ai rate limits and cost tracking (2026-10)",
     ),
     ProviderType(
@@ -221,6 +228,7 @@ LABS = (
         hosts=("api.moonshot.ai", "api.moonshot.cn"),
         support_ids=frozenset({b"msh-request-id"}),
         notes="In China: https://api.moonshot.cn/v1.",
+        keeps=frozenset({"files"}),
         source="@ai-sdk (2026-11)",
     ),
     ProviderType(

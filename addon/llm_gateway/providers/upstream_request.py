@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from llm_gateway import __version__
 from llm_gateway.adaptation.adapted import UNCHANGED, Adapted
 from llm_gateway.dialects import SPECS, DialectSpec, RequestBody
+from llm_gateway.dialects.resources import Resource, ResourcePath
 from llm_gateway.dialects.spec import Action, Headers, ModelPlace
 from llm_gateway.domain import Offer, Origin, RequestInfo
 from llm_gateway.frozen import frozen
@@ -40,6 +41,9 @@ PER_REQUEST: Mapping[str, Callable[[RequestInfo, str], str | None]] = {
     "copilot-vision-request": lambda ask, _: "true" if ask.has_images else None,
 }
 """Headers whose value depends on the request; a row's `request_headers` names them."""
+
+_PAGING = frozenset({"pageToken", "page_token"})
+"""Parameters that say `token` and mean a page."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -209,6 +213,72 @@ def stored_answer(
         f"{path}{'?' if sent else ''}{sent}",
         ((b"host", authority(origin).encode()), *headers.items()),
         b"",
+        strip_usage=False,
+    )
+
+
+def keeper_dialect(upstream: Upstream, resource: Resource) -> DialectSpec | None:
+    """The dialect in whose API the provider of an account keeps such things. None: it
+    does not, or where is not known."""
+    keeps = upstream.type_info.keeps
+    if keeps is not None and resource.path not in keeps:
+        return None
+    for dialect, path in upstream.paths.items():
+        spec = SPECS[dialect]
+        if resource in spec.resources and path.endswith(spec.path):
+            return spec
+    return None
+
+
+def kept_resource(
+    upstream: Upstream,
+    line: ResourcePath,
+    body: bytes,
+    *,
+    client_headers: Headers = (),
+    query: str = "",
+    credential: Credential | None = None,
+) -> Outbound:
+    """A request about something that the provider keeps for the account, or that makes it.
+
+    `query`: the client's; all of it passes but what looks like a key. LookupError: the
+    provider does not keep such things (see `keeper_dialect`).
+    """
+    dialect = keeper_dialect(upstream, line.resource)
+    if dialect is None:
+        raise LookupError(f"{upstream.provider} keeps no {line.resource.path}")
+    origin, key = upstream.origin, upstream.key
+    if credential is not None:
+        key, origin = credential.token, credential.origin or origin
+    elif upstream.needs_credential:
+        raise NoCredential(f"{upstream.provider}: no credential was fetched")
+    row = upstream.type_info
+    headers = dict(OWN_HEADERS)
+    headers.update(dialect.headers)
+    allowed = _allowed(upstream, dialect, False) | {b"content-type", b"accept"}
+    headers.update(_forwarded(client_headers, allowed, dialect.forwarded_prefix))
+    if key is not None:
+        headers.update(_auth(row.auth_of(dialect.name), key.get_secret_value()))
+    headers.update(upstream.headers)
+    headers[b"accept-encoding"] = b"identity"
+    passing = frozenset(
+        name
+        for name, _ in parse_qsl(query, keep_blank_values=True)
+        if not any(word.decode() in name.lower() for word in _KEPT_WORDS)
+        or name in _PAGING
+    )
+    sent = _merged(upstream.query, query, passing) if query else upstream.query
+    path = upstream.path(dialect.name, origin).removesuffix(dialect.path)
+    path += f"/{line.resource.path}"
+    if line.id:
+        path += f"/{quote(line.id, safe='')}{quote(line.below, safe='/:')}"
+    return Outbound(
+        origin.scheme,
+        origin.host,
+        origin.port,
+        f"{path}{'?' if sent else ''}{sent}",
+        ((b"host", authority(origin).encode()), *headers.items()),
+        body,
         strip_usage=False,
     )
 

@@ -24,7 +24,7 @@ from llm_gateway.routing.health import (
     NOT_SPOKEN,
     OPEN_MOST,
 )
-from llm_gateway.routing.selection import CANNOT_CARRY, CANNOT_TAKE
+from llm_gateway.routing.selection import CANNOT_CARRY, CANNOT_TAKE, KEPT_ELSEWHERE
 
 
 class NextStep(Enum):
@@ -338,7 +338,7 @@ def final_response(
             f"No provider of {model!r} answers in this API format: {why}. Set the app to"
             " another format, or add a provider that speaks this one.",
         )
-    unfit = [c for c in skipped if c.reason.startswith((CANNOT_TAKE, CANNOT_CARRY))]
+    unfit = [c for c in skipped if c.reason.startswith(_UNFIT)]
     if unfit and not tried and all(c in unfit or c.state in _OUT for c in skipped):
         return GatewayError(
             400,
@@ -380,6 +380,9 @@ def final_response(
         f"Every provider of {model!r} is exhausted. {why}",
         soonest,
     )
+
+
+_UNFIT = (CANNOT_TAKE, CANNOT_CARRY, KEPT_ELSEWHERE)
 
 
 def _speaks_of_request(failed: FailedAttempt) -> bool:

@@ -39,6 +39,8 @@ CANNOT_TAKE = "cannot take it: "
 """How the reason of a candidate begins that this very request is not for."""
 CANNOT_CARRY = "cannot carry: "
 """The same where a part of it has no place in the dialect that is spoken there."""
+KEPT_ELSEWHERE = "not its account: "
+"""The same where it names what another account keeps."""
 _FAILED_IN_DIALECT = Unavailable("ready", "failed for this request", None, True)
 _NOBODY: Mapping[tuple[str, str, str], str] = MappingProxyType({})
 

@@ -7,6 +7,7 @@ from llm_gateway.dialects.chat.codecs import CODECS
 from llm_gateway.dialects.chat.kept import history_calls, read_plain
 from llm_gateway.dialects.chat.request import read_conversation
 from llm_gateway.dialects.chat.stream_observer import ChatStream
+from llm_gateway.dialects.openai_resources import FILES, IN_CHAT, UPLOADS
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.stream_patterns import open_strings, strings
 from llm_gateway.domain import Dialect
@@ -46,6 +47,8 @@ CHAT = DialectSpec(
     read_usage=openai_usage.read_usage,
     usage_event=choices.USAGE_EVENT,
     read_classes=openai_classes,
+    resources=(FILES, UPLOADS),
+    id_members=IN_CHAT,
     codecs=CODECS,
     error_body=openai_errors.error_body,
     stream_error=openai_errors.stream_error,

@@ -36,6 +36,7 @@ from llm_gateway.dialects.generate_content.usage import (
     read_classes,
     read_usage,
 )
+from llm_gateway.dialects.resources import IdMembers, Resource
 from llm_gateway.dialects.spec import (
     Action,
     DialectSpec,
@@ -55,14 +56,14 @@ _UNROUTED = Unrouted(
         r"|batchGenerateContent|batchEmbedText|embedText|generateMessage|generateText"
         r"|generateAnswer|predict|predictLongRunning|bidiGenerateContent)"
         r"|(?:/upload)?/v1(?:beta|alpha)"
-        r"/(?:files|cachedContents|tunedModels|corpora|batches|operations"
+        r"/(?:files|tunedModels|corpora|batches|operations"
         r"|fileSearchStores|interactions)(?:[/:].*)?"
         r"|/ws/google\.ai\.generativelanguage\..*",
         re.IGNORECASE,
     ),
     "is not routed here: of Google's API only generateContent, streamGenerateContent, "
-    "countTokens and the list of models are. Embeddings are routed as OpenAI's "
-    "/v1/embeddings; for files, caches, batches and live sessions ask Google itself.",
+    "countTokens, cachedContents and the list of models are. Embeddings are routed as "
+    "OpenAI's /v1/embeddings; for files, batches and live sessions ask Google itself.",
 )
 
 GENERATE_CONTENT = DialectSpec(
@@ -112,6 +113,23 @@ GENERATE_CONTENT = DialectSpec(
     read_usage=read_usage,
     usage_whole=is_last,
     read_classes=read_classes,
+    resources=(
+        Resource(
+            "cachedContents",
+            "cache",
+            bills=True,
+            id_member="name",
+            model_member="model",
+        ),
+        Resource(
+            "files", "file", header="x-goog-api-key", id_member="name", is_made=False
+        ),
+    ),
+    id_members=IdMembers(
+        {"cachedContent": "cache", "cached_content": "cache"},
+        {"fileUri": "file", "file_uri": "file"},
+        (b"files/",),
+    ),
     codecs=CODECS,
     error_body=error_body,
     stream_error=stream_error,

@@ -11,6 +11,7 @@ from llm_gateway.dialects.messages.kept import history_calls, read_plain
 from llm_gateway.dialects.messages.request import read_conversation
 from llm_gateway.dialects.messages.stream_observer import MessagesStream
 from llm_gateway.dialects.messages.usage import read_usage, usage_whole
+from llm_gateway.dialects.resources import IdMembers, Resource
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.dialects.stream_patterns import open_strings, strings
 from llm_gateway.dialects.token_counts import find_held_usage
@@ -59,6 +60,10 @@ MESSAGES = DialectSpec(
     usage_whole=usage_whole,
     read_classes=messages_classes,
     usage_parts=iterations,
+    resources=(Resource("files", "file", header="anthropic-version"),),
+    id_members=IdMembers(
+        {"container": "container"}, {"file_id": "file"}, (b'"file_id"',)
+    ),
     codecs=CODECS,
     error_body=error_body,
     stream_error=stream_error,

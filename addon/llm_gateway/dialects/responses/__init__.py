@@ -2,6 +2,14 @@
 
 from llm_gateway.dialects import openai_errors, openai_usage
 from llm_gateway.dialects.billed import openai_classes
+from llm_gateway.dialects.openai_resources import (
+    CONTAINERS,
+    CONVERSATIONS,
+    FILES,
+    IN_RESPONSES,
+    UPLOADS,
+    VECTOR_STORES,
+)
 from llm_gateway.dialects.responses.adapter import adapt, needs_look
 from llm_gateway.dialects.responses.answer import (
     STORED,
@@ -57,6 +65,8 @@ RESPONSES = DialectSpec(
     read_classes=openai_classes,
     is_pending=is_pending,
     stored=STORED,
+    resources=(FILES, UPLOADS, CONVERSATIONS, VECTOR_STORES, CONTAINERS),
+    id_members=IN_RESPONSES,
     codecs=CODECS,
     error_body=openai_errors.error_body,
     stream_error=stream_error,

@@ -76,5 +76,4 @@ STORED = Stored(
     frozenset(
         {"stream", "starting_after", "include", "include[]", "after", "limit", "order"}
     ),
-    "previous_response_id",
 )
