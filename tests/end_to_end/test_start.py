@@ -77,7 +77,7 @@ EXPECTED = [
 
 
 def test_five_mistakes_get_five_messages(tmp_path: Path, confdir: Path) -> None:
-    log = refusal(tmp_path, confdir, MISTAKES)
+    log = refusal(tmp_path, confdir, MISTAKES, forked=False)
     lines = [line for line in log.splitlines() if "config.jsonc:" in line]
     assert len(lines) == 5, log
     for line, parts in zip(lines, EXPECTED, strict=True):
@@ -339,7 +339,7 @@ def asks_until(stop: threading.Event, port: int) -> set[int]:
 
 
 def test_the_first_start_makes_a_configuration(start: Start) -> None:
-    gateway = start(None)
+    gateway = start(None, forked=False)
     assert "Wrote config.jsonc from the example" in gateway.log()
     assert gateway.config_path.stat().st_mode & 0o777 == 0o600
     assert gateway.config_path.read_text().startswith("// LLM Gateway: an example")
@@ -359,7 +359,9 @@ def test_the_first_start_makes_a_configuration(start: Start) -> None:
     token.chmod(0o644)
     home.chmod(0o755)
     said = token.read_text()
-    with GatewayProcess(gateway.folder, None, confdir=gateway.confdir) as again:
+    with GatewayProcess(
+        gateway.folder, None, confdir=gateway.confdir, forked=False
+    ) as again:
         again.wait_log("Try: curl")
         assert "Wrote config.jsonc" not in again.log()
         assert gateway.config_path.read_text() == "{}"

@@ -98,17 +98,18 @@ def test_every_documented_tool_was_looked_at(dialect: Any) -> None:
     assert found <= CLIENTS_TOOLS | CHARGED_TOOLS
 
 
-@pytest.mark.parametrize("type_", REMOTE)
 @pytest.mark.parametrize("kind", sorted(CLIENTS_TOOLS | CHARGED_TOOLS))
-def test_every_documented_tool(type_: str, kind: str) -> None:
-    """At the top, in a namespace, and brought by a turn."""
+def test_every_documented_tool(kind: str) -> None:
+    """At the top, in a namespace, and brought by a turn; at every provider."""
     tool = {"type": kind}
     namespace = {"type": "namespace", "name": "n", "tools": [tool]}
     turn = {"type": "additional_tools", "tools": [tool]}
-    charged = bool(costs(type_, {"tools": [tool]}))
     for values in ({"tools": [tool]}, {"tools": [namespace]}, {"input": [turn]}):
-        found = decided(offer(type_), asked(RESPONSES, values).ask)
-        assert found.reason.startswith("asks for a paid extra") == charged, values
+        ask = asked(RESPONSES, values).ask
+        for type_ in REMOTE:
+            charged = bool(costs(type_, {"tools": [tool]}))
+            reason = decided(offer(type_), ask).reason
+            assert reason.startswith("asks for a paid extra") == charged, type_
 
 
 def asked(dialect: DialectSpec, values: dict[str, Any]) -> RequestBody:
