@@ -107,16 +107,20 @@ GROUP BY 1, 2
 
 ANY_REQUEST = "SELECT EXISTS (SELECT 1 FROM requests) AS found"
 
+_OLDEST = """coalesce(
+  (SELECT id FROM requests ORDER BY id DESC LIMIT 1 OFFSET :within - 1), '')"""
+# Among the newest `within`: found in the index alone, where a subquery that selects them
+# would copy each whole row, found or not.
 _NEWEST = """
 SELECT id, ts, client, requested_model, provider, model, status, outcome, streamed,
   attempts, total_tokens, cost_usd, saved_usd, duration_ms, error, simulated, host,
   {translated} AS translated
-FROM (SELECT * FROM requests ORDER BY id DESC LIMIT :within)
-WHERE simulated <= :simulated AND (:other OR dialect <> 'other')
+FROM requests
+WHERE id >= {oldest} AND simulated <= :simulated AND (:other OR dialect <> 'other')
 ORDER BY id DESC LIMIT :count
 """
-NEWEST = _NEWEST.format(translated="translated")
-NEWEST_OF_OLD = _NEWEST.format(translated="NULL")
+NEWEST = _NEWEST.format(oldest=_OLDEST, translated="translated")
+NEWEST_OF_OLD = _NEWEST.format(oldest=_OLDEST, translated="NULL")
 """The same, of a ledger that no gateway of this version has opened."""
 
 ATTEMPTS_OF = """
@@ -131,15 +135,15 @@ SELECT request, candidates FROM decisions
 WHERE request IN (SELECT value FROM json_each(:ids))
 """
 
-OF_OFFER = """
+OF_OFFER = f"""
 SELECT id, ts, client, requested_model, outcome, status, total_tokens, cost_usd,
   duration_ms, error, simulated
-FROM (SELECT * FROM requests ORDER BY id DESC LIMIT :within)
-WHERE provider = :provider AND model = :model
+FROM requests
+WHERE id >= {_OLDEST} AND provider = :provider AND model = :model
 ORDER BY id DESC LIMIT :count
 """
 
-ERRORS_OF_OFFER = """
+ERRORS_OF_OFFER = f"""
 SELECT request, ts, status, reason FROM attempts
 WHERE ts >= :since AND outcome <> 'ok' AND outcome = 'failed'
   AND provider = :provider AND model = :model
