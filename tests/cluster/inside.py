@@ -1,0 +1,186 @@
+"""Members without a gateway around them: the real service, limiter and ledger, in one loop.
+
+async with Inside(folder, config, url, "a", "b") as (a, b):
+    reservation = await a.take(model)     # None: refused
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from providers.sending import catalog_of
+
+from llm_gateway.cluster.service import ClusterService
+from llm_gateway.config.models import Cluster
+from llm_gateway.domain import Charge
+from llm_gateway.ledger.store import Store
+from llm_gateway.limits.limiter import LimitRefusal
+from llm_gateway.limits.shared import SharedLimiter
+from llm_gateway.limits.values import Reservation, scopes_of
+from llm_gateway.providers.catalog import Catalog
+from llm_gateway.routing.health import HealthTracker
+
+
+class Member:
+    """What a service needs of its gateway, and what a gateway does with it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        catalog: Catalog,
+        url: str,
+        name: str,
+        clock: Callable[[], float],
+        server_clock: Callable[[], float] | None,
+        more: dict[str, Any],
+    ) -> None:
+        self.catalog = catalog
+        self.health = HealthTracker()
+        self.store = Store(folder / f"{name}.db", clock=clock)
+        self.store.start()
+        self.state_dirty = False
+        self.clock = clock
+        self.events: list[str] = []
+        self.limiter = SharedLimiter()
+        config = Cluster.model_validate({"url": url, "member": name, **more})
+        self.service = ClusterService(
+            self, self.limiter, config, name, login=lambda provider: ""
+        )
+        if server_clock is not None:
+            header = self.service.link.header
+            self.service.link.header = lambda: (
+                header() | {"now": round(server_clock() * 1e6)}
+            )
+        self.serial = 0
+        self.name = name
+
+    def event(self, kind: str, subject: str, message: str, **detail: object) -> None:
+        self.events.append(f"{kind} {subject}: {message}")
+
+    async def take(
+        self, need: Charge, client: str | None = None, *, zero_cost: bool = True
+    ) -> Reservation | None:
+        """As a request does it: the engine, then the last word of the cluster."""
+        [offer] = self.catalog.offers
+        limits = self.catalog.limits_for(offer, client)
+        scopes = scopes_of(*offer.key, client)
+        asked = False
+        for _ in range(3):
+            self.serial += 1
+            found = self.limiter.reserve(
+                limits,
+                need,
+                self.clock(),
+                scopes=scopes,
+                id=f"{self.name}-{self.serial}",
+            )
+            if isinstance(found, LimitRefusal):
+                if asked or not await self.service.refresh():
+                    return None
+                asked = True
+                continue
+            said = await self.service.confirm(
+                found, limits, scopes, zero_cost=zero_cost
+            )
+            if said == "granted":
+                return found
+            self.limiter.release(found, self.clock())
+        return None
+
+    def settle(self, held: Reservation, real: Charge) -> None:
+        self.limiter.settle(held, real, self.clock())
+
+
+class Inside:
+    """Members with one configuration, up when the block begins."""
+
+    def __init__(
+        self,
+        folder: Path,
+        provider: dict[str, Any],
+        url: str,
+        *names: str,
+        clock: Callable[[], float] = time.time,
+        server_clock: Callable[[], float] | None = None,
+        cluster: dict[str, Any] | None = None,
+        **config: Any,
+    ) -> None:
+        catalog = catalog_of(provider, **config)
+        self.members = [
+            Member(folder, catalog, url, name, clock, server_clock, cluster or {})
+            for name in names
+        ]
+
+    async def __aenter__(self) -> list[Member]:
+        for one in self.members:
+            one.service.start()
+        await until(lambda: all(one.service.state == "up" for one in self.members))
+        want = len(self.members)
+        await until(
+            lambda: all(len(one.service.members.all) >= want for one in self.members)
+        )
+        return self.members
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for one in self.members:
+            one.service.stop()
+        await asyncio.sleep(0)
+        for one in self.members:
+            one.store.close()
+
+
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+class Stalls:
+    """The longest time for which the loop could have run and did not come round, in seconds.
+
+    What the machine gave to others does not count, where the kernel tells it.
+    """
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    async def _tick(self) -> None:
+        last, waited = time.perf_counter(), waiting()
+        while True:
+            await asyncio.sleep(0.002)
+            now, then = time.perf_counter(), waiting()
+            self.longest = max(self.longest, now - last - 0.002 - (then - waited))
+            last, waited = now, then
+
+    async def __aenter__(self) -> "Stalls":
+        self._task = asyncio.get_running_loop().create_task(self._tick())
+        await asyncio.sleep(0.01)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.sleep(0.01)
+        self._task.cancel()
+
+
+def waiting() -> float:
+    """Seconds that this thread was ready to run and another one ran."""
+    try:
+        path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
+        with open(path) as file:
+            return int(file.read().split()[1]) / 1e9
+    except OSError:
+        return 0.0

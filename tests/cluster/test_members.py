@@ -1,0 +1,278 @@
+"""Five members of two hundred clients each, every kind of limit, and what a wire does to them.
+
+The members' services run in the test's own loop, against a real server: what they grant is
+counted, and how long the loop stands still.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.counter_server import CounterServer
+from fakes.cut_wire import CutWire
+
+from llm_gateway.domain import Charge
+
+from .inside import Inside, Member, Stalls, until
+
+pytestmark = pytest.mark.process
+FIVE = ("m0", "m1", "m2", "m3", "m4")
+STALL = 0.05
+AT_ONCE = ("--repl-diskless-sync-delay", "0")
+META = "llm-gateway:{failover}:meta"
+NEED = Charge(1, 30, 7_000_000)
+
+
+@pytest.fixture(scope="module")
+def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CounterServer]:
+    with CounterServer(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+def provider(**more: Any) -> dict[str, Any]:
+    return {
+        "id": "p",
+        "type": "openai-compatible",
+        "baseURL": "https://p.example/v1",
+        "apiKey": "sk-p",
+        "models": [{"name": "m"}],
+        **more,
+    }
+
+
+async def storm(
+    members: list[Member], each: int, client: str | None = None
+) -> list[tuple[Member, Any]]:
+    """Who got in, of so many at once at each member."""
+
+    async def one(member: Member) -> tuple[Member, Any]:
+        return member, await member.take(NEED, client)
+
+    tasks = [one(member) for _ in range(each) for member in members]
+    return [(member, held) for member, held in await asyncio.gather(*tasks) if held]
+
+
+CLIENTS = [{"name": "c", "key": "client-key-of-somebody", "limits": {"tokensPerDay": 1000}}]  # fmt: skip
+# 1 request, 30 tokens and 0.007 US$ each.
+KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], str | None, int]] = {
+    "requests": ({"limits": {"requestsPerMinute": 100}}, {}, None, 100),
+    "tokens": ({"limits": {"tokensPerHour": 3000}}, {}, None, 100),
+    "cost": ({"limits": {"costPerDay": 0.35}}, {}, None, 50),
+    "client": ({}, {"clients": CLIENTS}, "c", 33),
+    "budget": ({}, {"budget": {"costPerMonth": 0.25}}, None, 35),
+    "zone": (
+        {
+            "limits": {"requestsPerDay": 64},
+            "resets": {"day": "00:00 America/Los_Angeles"},
+        },
+        {},
+        None,
+        64,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_exactly_as_many_as_the_limit_says(
+    kind: str, counting: CounterServer, tmp_path: Path
+) -> None:
+    more, config, client, most = KINDS[kind]
+    named = {"name": f"kind-{kind}"}
+    async with Inside(
+        tmp_path, provider(**more), counting.url, *FIVE, cluster=named, **config
+    ) as members:
+        got = await storm(members, 200, client)
+        assert len(got) == most
+        # What turns out to be less makes room, for all of them.
+        for member, held in got[:10]:
+            member.settle(held, Charge())
+        await asyncio.gather(*(m.service.ask(["look", []]) for m in members))
+        assert len(await storm(members, 20, client)) == 10
+
+
+async def test_midnight_of_a_zone_begins_anew_for_all_members_at_once(
+    counting: CounterServer, tmp_path: Path
+) -> None:
+    clock = Clock(1793516399.0)
+    """A second before midnight of 1 November 2026 in Los Angeles."""
+    more = {
+        "limits": {"requestsPerDay": 20, "costPerMonth": 0.21},
+        "resets": {
+            "day": "00:00 America/Los_Angeles",
+            "month": "00:00 America/Los_Angeles",
+        },
+    }
+    async with Inside(
+        tmp_path,
+        provider(**more),
+        counting.url,
+        *FIVE,
+        clock=clock,
+        server_clock=clock,
+        cluster={"name": "midnight"},
+    ) as members:
+        got = await storm(members, 20)
+        assert len(got) == 20
+        clock.now += 0.9
+        assert not await storm(members, 5)
+        clock.now += 0.2
+        # Ten of yesterday's end today: their requests are yesterday's, their money is today's.
+        for member, held in got[:10]:
+            member.settle(held, NEED)
+        await asyncio.gather(*(m.service.ask(["look", []]) for m in members))
+        found = await storm(members, 20)
+        # 0.21 of the new month, less 10 x 0.007 settled and 10 x 0.007 still reserved.
+        assert len(found) == 10
+        for member, held in got[10:]:
+            member.settle(held, Charge(1, 0, 0))
+        await asyncio.gather(*(m.service.ask(["look", []]) for m in members))
+        assert len(await storm(members, 20)) == 10
+
+
+class Clock:
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+FAST = {"timeoutSeconds": 0.3}
+
+
+def others(member: Member) -> int:
+    """What it knows of the others' use, of its one limit."""
+    [limit] = member.catalog.limits()
+    return member.limiter.book.of(limit.key).total
+
+
+async def test_a_wire_that_is_cut_holds_nobody_longer_than_the_timeout(
+    counting: CounterServer, tmp_path: Path
+) -> None:
+    with CutWire(counting.port) as wire:
+        async with Inside(
+            tmp_path,
+            provider(limits={"requestsPerMinute": 50}),
+            f"redis://127.0.0.1:{wire.port}",
+            *FIVE,
+            cluster={"name": "cut", **FAST},
+        ) as members:
+            assert len(await storm(members, 2)) == 10
+            await until(lambda: all(others(m) == 8 for m in members))
+            async with Stalls() as stalls:
+                wire.drops = True
+                began = time.monotonic()
+                got = await storm(members, 50)
+                took = time.monotonic() - began
+                # Who asks now is not held at all.
+                began = time.monotonic()
+                assert not await storm(members, 50)
+                at_once = time.monotonic() - began
+            assert len(got) <= 40
+            assert took < 0.3 + 1.5  # and a busy machine
+            assert at_once < 0.3
+            assert stalls.longest < STALL
+            wire.drops = False
+            wire.hang_up()
+            await until(lambda: all(m.service.state == "up" for m in members))
+            rest = await storm(members, 50)
+            assert len(got) + len(rest) == 40
+
+
+async def test_a_slow_server_costs_its_way_and_no_more(
+    counting: CounterServer, tmp_path: Path
+) -> None:
+    with CutWire(counting.port) as wire:
+        async with Inside(
+            tmp_path,
+            provider(limits={"requestsPerMinute": 100}),
+            f"redis://127.0.0.1:{wire.port}",
+            *FIVE,
+            cluster={"name": "slow"},
+        ) as members:
+            wire.delay = 0.05
+            async with Stalls() as stalls:
+                assert len(await storm(members, 20)) == 100
+                assert not await storm(members, 20)
+            assert stalls.longest < STALL
+            assert all(m.service.state == "up" for m in members)
+            assert not any("degraded" in event for m in members for event in m.events)
+
+
+@pytest.mark.parametrize("lags", [False, True], ids=["in step", "lagging"])
+async def test_a_replica_takes_over(lags: bool, tmp_path: Path) -> None:
+    with (
+        CounterServer(tmp_path / "first", *AT_ONCE) as first,
+        CounterServer(
+            tmp_path / "second", "--replicaof", "127.0.0.1", str(first.port)
+        ) as second,
+        CutWire(first.port) as wire,
+    ):
+        async with Inside(
+            tmp_path,
+            provider(limits={"requestsPerDay": 60}),
+            f"redis://127.0.0.1:{wire.port}",
+            *FIVE,
+            cluster={"name": "failover", **FAST},
+        ) as members:
+            replica = second.client
+            await until(lambda: in_step(first, second))
+            if lags:
+                await asyncio.to_thread(replica.replicaof, "NO", "ONE")
+            assert len(await storm(members, 4)) == 20
+            await until(lambda: all(others(m) == 16 for m in members))
+            if not lags:
+                # Nothing more is said to the old one, and all of it has arrived.
+                wire.drops = True
+                await until(lambda: all(m.service.state == "away" for m in members))
+                await until(lambda: in_step(first, second))
+                await asyncio.to_thread(replica.replicaof, "NO", "ONE")
+                wire.drops = False
+            generation = replica.hget(META, "generation")
+            async with Stalls() as stalls:
+                wire.target = second.port
+                wire.hang_up()
+                first.kill()
+                if lags:
+                    await until(lambda: replica.hget(META, "generation") != generation)
+                await until(lambda: all(m.service.state == "up" for m in members))
+            assert stalls.longest < STALL
+            assert len(await storm(members, 40)) == 40
+            [window] = second.keys().values()
+            assert window["used"] == "60"
+
+
+def in_step(first: CounterServer, second: CounterServer) -> bool:
+    """The second server has all that the first one was told."""
+    there = second.client.info("replication")
+    if there.get("master_link_status") != "up":
+        return False
+    said = first.client.info("replication")["master_repl_offset"]
+    return bool(there["slave_repl_offset"] >= said)
+
+
+async def test_a_replica_that_is_none_yet_is_away(tmp_path: Path) -> None:
+    with (
+        CounterServer(tmp_path / "first", *AT_ONCE) as first,
+        CounterServer(
+            tmp_path / "second", "--replicaof", "127.0.0.1", str(first.port)
+        ) as second,
+        CutWire(first.port) as wire,
+    ):
+        async with Inside(
+            tmp_path,
+            provider(limits={"requestsPerDay": 20}),
+            f"redis://127.0.0.1:{wire.port}",
+            "a",
+            cluster=FAST,
+        ) as [member]:
+            wire.target = second.port
+            wire.hang_up()
+            await until(lambda: "replica" in member.service.why)
+            assert len(await storm([member], 30)) == 20
+            await asyncio.to_thread(second.client.replicaof, "NO", "ONE")
+            await until(lambda: member.service.state == "up")
+            assert not await storm([member], 5)
