@@ -478,7 +478,9 @@ def test_where_models_are_listed(
         assert out.body == b""
         names = set(headers(out))
         assert "content-type" not in names
-        assert {"authorization", "x-api-key"} & names == ({auth} if auth else set())
+        assert {"authorization", "x-api-key", "x-goog-api-key"} & names == (
+            {auth} if auth else set()
+        )
 
 
 def test_a_list_of_models_needs_the_credential_too() -> None:
