@@ -14,7 +14,7 @@ K = TypeVar("K", bound=Hashable)
 FIRST_RETRY = 30.0
 """Seconds after a first failure; they double."""
 GAP = 10.0
-"""Seconds between two questions about the same, however often one is told to ask."""
+"""Seconds between two times that one is told to ask the same."""
 JITTER = 0.1
 """Part of an interval by which it is shorter or longer: not all at once, for ever."""
 
@@ -25,6 +25,8 @@ class Poll:
     regular_at: float | None = None
     """When it would be asked without a cause; None: for the first time."""
     last_at: float | None = None
+    told_at: float | None = None
+    """When it was, or is, to be asked because somebody said so."""
     failures: int = 0
     error: str = ""
     """Why the last one failed."""
@@ -64,6 +66,8 @@ class PollSchedule(Generic[K]):
         if (poll := self.polls.get(key)) is not None:
             poll.failures, poll.error = 0, ""
             poll.next_at = poll.regular_at = now + self.every * _spread(chance)
+            if poll.told_at is not None and poll.told_at > (poll.last_at or 0.0):
+                poll.next_at = min(poll.next_at, poll.told_at)
 
     def failed(self, key: K, now: float, chance: float, error: str) -> bool:
         """True when that is news: it did not fail so before."""
@@ -76,10 +80,13 @@ class PollSchedule(Generic[K]):
         return news
 
     def ask(self, key: K, now: float) -> None:
-        """As soon as may be."""
+        """As soon as may be; also while it is being asked, since what it answers then may
+        be from before."""
         if (poll := self.polls.get(key)) is not None:
-            soonest = now if poll.last_at is None else max(now, poll.last_at + GAP)
-            poll.next_at = min(poll.next_at, soonest)
+            soonest = now if poll.told_at is None else max(now, poll.told_at + GAP)
+            if poll.told_at is None or poll.told_at <= now:
+                poll.told_at = soonest
+            poll.next_at = min(poll.next_at, poll.told_at)
 
 
 def _spread(chance: float) -> float:
