@@ -128,6 +128,12 @@ def test_what_else_makes_a_list_free(more: dict[str, Any]) -> None:
     assert all(o.zero_cost for o in found.offers)
 
 
+def test_what_runs_elsewhere_is_not_free_for_running_ollama() -> None:
+    cloud = {"type": "ollama", "baseURL": "https://ollama.com/v1"}
+    assert names(catalog("free", PLAIN, **cloud)) == []
+    assert len(names(catalog("all", PLAIN, **cloud))) == 2
+
+
 @pytest.mark.parametrize(
     ("models", "type_", "clause"),
     [

@@ -24,6 +24,10 @@ SELECT version, port, heartbeat, started_at, policy, budget_set, config_revision
 FROM gateway_state WHERE id = 1
 """
 
+DETAIL = """
+SELECT detail FROM gateway_state WHERE id = 1
+"""
+
 PROVIDERS = """
 SELECT * FROM providers
 """

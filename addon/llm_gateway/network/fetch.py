@@ -82,6 +82,8 @@ def fetch(
         raise TimeoutError(f"no whole answer within {deadline:g} seconds")
     if len(body) > LONGEST:
         raise TooLong(f"an answer of more than {LONGEST >> 20} MiB")
+    if answer.length:
+        raise ConnectionError(f"{host} broke off in the midst of its answer")
     return Fetched(
         answer.status,
         body,

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from llm_gateway.config.models import Provider
+from llm_gateway.config.urls import is_loopback
 from llm_gateway.domain import Price
 from llm_gateway.frozen import frozen
 from llm_gateway.providers.free_tiers import preset_for
@@ -97,8 +98,12 @@ def is_free(provider: Provider, row: ProviderType, model: ListedModel) -> bool:
         provider.free
         or provider.flat_rate is not None
         or preset_for(row.free_presets, model.name) is not None
-        or (row.local and not model.name.endswith("cloud"))
+        or (_at_home(provider, row) and not model.name.endswith("cloud"))
     )
+
+
+def _at_home(provider: Provider, row: ProviderType) -> bool:
+    return row.local and (provider.origin is None or is_loopback(provider.origin.host))
 
 
 @lru_cache(maxsize=1024)
