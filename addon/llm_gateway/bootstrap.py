@@ -34,6 +34,7 @@ from llm_gateway.app import log_redaction
 from llm_gateway.app.cluster_membership import ClusterMembership
 from llm_gateway.app.config_service import CatalogLoader, ConfigService
 from llm_gateway.app.heartbeat import run_heartbeat
+from llm_gateway.app.provider_polls import ProviderPolls
 from llm_gateway.app.shutdown import GracefulShutdown
 from llm_gateway.app.startup_log import log_startup_summary
 from llm_gateway.app.state import LEVELS, AppState, ConfigStatus
@@ -206,6 +207,9 @@ class Bootstrap:
             retention_days=config.storage.retention_days,
         )
         store.start()
+        catalog_loader.lists, catalog_loader.retired = store.known_lists()
+        if catalog_loader.lists:
+            catalog = catalog_loader.rebuilt(catalog)
         now = clock()
         runtime = AppState(
             catalog=catalog,
@@ -349,6 +353,8 @@ class Bootstrap:
         GracefulShutdown(runtime, ctx.master).install()
         self._task(self._open(runtime), "opening")
         self._task(self.config_service.watch(), "config watcher")
+        runtime.polls = polls = ProviderPolls(runtime, self.config_service)
+        self._task(polls.run(), "provider polls")
         self._task(load_prices(), "prices")
 
     async def _open(self, runtime: AppState) -> None:

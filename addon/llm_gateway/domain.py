@@ -101,7 +101,7 @@ class Price:
     request: int = 0
     """Nano-dollars per request, added to the token prices."""
     source: str = "config"
-    """`config` or `genai-prices`."""
+    """`config`, `list` (the provider's own) or `genai-prices`."""
     tiers: tuple[tuple[int, "Price"], ...] = ()
     """(prompt tokens above which it applies, price), rising."""
     reasoning: int | None = None
@@ -162,7 +162,7 @@ class Limit:
     reset: Reset | None = None
     """None: the window rolls (a month then is a calendar month, UTC)."""
     source: str = "config"
-    """`config`, `preset`, `header`, `body` or `learned`: who says so."""
+    """`config`, `preset`, `header`, `body`, `learned` or `quota`: who says so."""
     as_of: str = ""
     """ISO date of a preset's source."""
 
@@ -455,7 +455,7 @@ class Event:
     at: float
     kind: str
     """config, cooldown, circuit, disabled, billed, login, degraded, quirk, limit, own key,
-    trust."""
+    trust; model.new, model.gone, model.price, model.retired, model.back."""
     subject: str
     message: str
     detail: Mapping[str, str | int | float | None] = field(default_factory=dict)

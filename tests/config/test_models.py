@@ -241,3 +241,22 @@ def test_a_model_is_known_by_its_name_unless_mapped() -> None:
     assert Model.model_validate({"name": "m"}).client_name == "m"
     mapped = Model.model_validate({"name": "m", "mappedName": "n"})
     assert mapped.client_name == "n"
+
+
+@pytest.mark.parametrize(
+    ("models", "wanted", "own"),
+    [
+        ("free", ("free",), []),
+        ("all", ("all",), []),
+        ([], (), []),
+        ([{"name": "m"}], (), [(0, "m")]),
+        (["a*", {"name": "m"}, "free"], ("a*", "free"), [(1, "m")]),
+    ],
+)
+def test_models_are_written_out_or_taken_from_the_list(
+    models: Any, wanted: tuple[str, ...], own: list[tuple[int, str]]
+) -> None:
+    found = provider(models=models, exclude=["b*"])
+    assert found.wanted == wanted
+    assert [(n, model.name) for n, model in found.own_models] == own
+    assert found.exclude == ("b*",)

@@ -78,7 +78,7 @@ def test_login_through_the_gateway_and_the_first_call(start: Start) -> None:
         assert request.header("authorization") == "Bearer CANARY-SESSION-1"
         for name in ("editor-version", "copilot-integration-id", "x-initiator"):
             assert request.header(name), name
-        [exchange] = [s for s in github.seen if s.path.startswith("/copilot_internal")]
+        [exchange] = [s for s in github.seen if s.path == "/copilot_internal/v2/token"]
         assert exchange.headers["authorization"] == "token gho_CANARYOAUTHTOKEN0002"
         stored = gateway.home / "copilot" / "copilot.json"
         assert stored.stat().st_mode & 0o777 == 0o600

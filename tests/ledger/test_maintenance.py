@@ -133,4 +133,5 @@ def test_names_of_migrations_are_known_without_a_file():
         "m011_cluster",
         "m012_unpriced",
         "m013_way_out",
+        "m014_model_lists",
     )

@@ -44,7 +44,7 @@ def test_every_table_is_strict_and_migrating_twice_changes_nothing(db):
         "requests", "attempts", "decisions", "events",
         "usage_minute", "usage_hour", "usage_day",
         "providers", "models", "limits", "limit_state", "offer_state", "gateway_state",
-        "billed_offers", "bound_ids",
+        "billed_offers", "bound_ids", "model_lists", "retired_models",
         "quirks",
         "opaque",
         "members",
@@ -93,6 +93,7 @@ STAGES = (
     "m011_cluster",
     "m012_unpriced",
     "m013_way_out",
+    "m014_model_lists",
 )
 
 

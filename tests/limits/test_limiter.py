@@ -7,6 +7,7 @@ import pytest
 from llm_gateway.domain import NANO, Charge, Limit, Metric, Reset, Window
 from llm_gateway.limits.limiter import (
     Limiter,
+    LimitObservation,
     LimitRefusal,
     Reservation,
     SpentAttempt,
@@ -382,6 +383,21 @@ def test_headroom_is_the_fraction_left_of_the_tightest() -> None:
     assert limiter.headroom(limits, T0) == 0.75
     take(limiter, limits, Charge(4, 0), T0)
     assert limiter.headroom(limits, T0) == 0.5
+
+
+def test_money_on_an_account_is_no_reason_to_prefer_what_is_free() -> None:
+    limiter, limits = Limiter(), (limit(10),)
+    scopes = scopes_of("groq", "", "m", None)
+    word = LimitObservation(
+        Metric.COST, Window.MONTH, T0, 1, 0, source="quota", scope="provider",
+        remaining_only=True,
+    )  # fmt: skip
+    limiter.observe(limits, [word], scopes=scopes, now=T0)
+    assert limiter.headroom(limits, T0, scopes=scopes) == 1.0
+    assert limiter.fit(limits, ONE, T0, scopes=scopes) is None
+    refused = limiter.fit(limits, Charge(1, 0, 5), T0, scopes=scopes)
+    assert refused is not None
+    assert "(quota)" in refused.reason
 
 
 def test_asking_takes_nothing() -> None:

@@ -97,6 +97,37 @@ def test_it_never_raises_what_the_config_allows() -> None:
     assert refusal.reason == "requests/minute 30 of 30 on groq llama"
 
 
+@pytest.mark.parametrize(
+    ("of", "source", "amount"),
+    [
+        ("preset", "quota", 1000),
+        ("preset", "header", 50),
+        ("config", "quota", 50),
+        ("config", "header", 50),
+    ],
+)
+def test_a_quota_that_is_asked_for_wins_over_a_preset(
+    of: str, source: str, amount: int
+) -> None:
+    limiter, day = Limiter(), Limit(MODEL, Metric.REQUESTS, Window.DAY, 50, source=of)
+    said = word(990, 3600.0, limit=1000, window=Window.DAY, source=source)
+    limiter.observe((day,), [said], scopes=SCOPES, now=T0)
+    for n in range(60):
+        if isinstance(limiter.reserve((day,), ONE, T0, id=str(n)), LimitRefusal):
+            break
+    assert n == 59 if amount == 1000 else n == 50
+
+
+def test_more_is_left_only_by_another_allowance_before_the_same_reset() -> None:
+    day = Limit(MODEL, Metric.REQUESTS, Window.DAY, 50, source="preset")
+    for limit, free in ((50, False), (1000, True)):
+        limiter = Limiter()
+        for amount, left in ((50, 0), (limit, 45)):
+            said = word(left, 3600.0, limit=amount, window=Window.DAY, source="quota")
+            limiter.observe((day,), [said], scopes=SCOPES, now=T0)
+        assert (limiter.fit((day,), ONE, T0, scopes=SCOPES) is None) is free
+
+
 def test_a_lower_amount_is_believed_for_a_day() -> None:
     limiter = Limiter()
     hear(limiter, word(5, limit=5))

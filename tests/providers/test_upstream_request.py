@@ -456,13 +456,13 @@ def test_copilot_is_told_who_asks_and_whether_there_are_images(
         (OPENAI, "https://api.openai.com/v1/models", "authorization"),
         (
             {"type": "anthropic", "apiKey": "K"},
-            "https://api.anthropic.com/v1/models",
+            "https://api.anthropic.com/v1/models?limit=1000",
             "x-api-key",
         ),
         (
             {"type": "google", "apiKey": "K"},
-            "https://generativelanguage.googleapis.com/v1beta/openai/models",
-            "authorization",
+            "https://generativelanguage.googleapis.com/v1beta/models?pageSize=1000",
+            "x-goog-api-key",
         ),
         ({"type": "ollama"}, "http://localhost:11434/v1/models", None),
         ({"type": "perplexity", "apiKey": "K"}, None, None),
@@ -478,7 +478,9 @@ def test_where_models_are_listed(
         assert out.body == b""
         names = set(headers(out))
         assert "content-type" not in names
-        assert {"authorization", "x-api-key"} & names == ({auth} if auth else set())
+        assert {"authorization", "x-api-key", "x-goog-api-key"} & names == (
+            {auth} if auth else set()
+        )
 
 
 def test_a_list_of_models_needs_the_credential_too() -> None:

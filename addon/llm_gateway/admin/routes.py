@@ -353,7 +353,24 @@ class AdminRoutes:
         return self.config.schema()
 
     async def reload(self, asked: AdminRequest) -> LocalResponse:
-        return await self.config.reload()
+        """Everything is looked at again: the file, and what providers have and allow."""
+        answer = await self.config.reload()
+        if self.runtime.polls is not None:
+            self.runtime.polls.ask_all()
+        return answer
+
+    async def models_refresh(self, asked: AdminRequest) -> LocalResponse:
+        """Ask every provider for its list and for what is left, and wait for it."""
+        polls = self.runtime.polls
+        if polls is None:
+            return answer_json({"polls": []})
+        await polls.refresh()
+        return answer_json({"polls": polls.as_json()})
+
+    def polls(self, asked: AdminRequest) -> LocalResponse:
+        """How old what providers said of their models and quotas is."""
+        polls = self.runtime.polls
+        return answer_json({"polls": polls.as_json() if polls is not None else []})
 
     def notices(self, asked: AdminRequest) -> LocalResponse:
         """What was warned of once, and how often it came since."""
@@ -411,6 +428,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/config"): Route(AdminRoutes.config_set, Area.ADMIN),
     ("POST", "/config/set"): Route(AdminRoutes.config_set, Area.ADMIN),
     ("POST", "/admin/reload"): Route(AdminRoutes.reload, Area.ADMIN),
+    ("GET", "/admin/models"): Route(AdminRoutes.polls, Area.ADMIN),
+    ("POST", "/admin/models/refresh"): Route(AdminRoutes.models_refresh, Area.ADMIN),
     ("GET", "/admin/notices"): Route(AdminRoutes.notices, Area.ADMIN),
     ("POST", "/admin/quirks/forget"): Route(AdminRoutes.quirks_forget, Area.ADMIN),
     ("GET", "/admin/cluster"): Route(AdminRoutes.cluster_get, Area.ADMIN),

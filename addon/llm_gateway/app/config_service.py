@@ -22,11 +22,13 @@ from llm_gateway.config.load import Loaded, load_config, locate, parse_config
 from llm_gateway.config.models import Cluster
 from llm_gateway.config.no_proxy import no_proxy
 from llm_gateway.config.problems import ConfigError, Problem, UnlocatedProblem
+from llm_gateway.ledger.model_lists import Retired
 from llm_gateway.network.own_addresses import is_this_machine
 from llm_gateway.network.proxy_rules import ProxyRules, configured
 from llm_gateway.network.trust import write_roots
 from llm_gateway.providers import catalog, token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError
+from llm_gateway.providers.listed_models import Lists
 from llm_gateway.providers.registry import TYPES
 
 logger = logging.getLogger("llm_gateway")
@@ -64,6 +66,10 @@ class CatalogLoader:
         """Whom outgoing TLS trusts, by the configuration that was read last."""
         self.forced: ProxyRules | None = None
         """What mitmproxy's upstream mode says of the way out; it wins over the config."""
+        self.lists: Lists = {}
+        """What providers listed when they were last asked."""
+        self.retired: Retired = {}
+        """Offers that answered twice that there is no such model."""
         self._said: set[str] = set()
         self.seen = ""
         """Digest of the file when it was last loaded, or refused."""
@@ -122,9 +128,24 @@ class CatalogLoader:
                 signed_in=token_store.stored(self.home),
                 simulator_port=self.simulator_port,
                 ways=kept,
+                lists=self.lists,
+                retired=self.retired,
             )
         except CatalogError as e:
             raise locate(loaded.text, e.complaints, str(self.path)) from e
+
+    def rebuilt(self, old: Catalog) -> Catalog:
+        """The same configuration, with the lists of models as they are now."""
+        return catalog.build(
+            old.config,
+            old.revision,
+            now=self.clock(),
+            signed_in=token_store.stored(self.home),
+            simulator_port=self.simulator_port,
+            ways=old.ways,
+            lists=self.lists,
+            retired=self.retired,
+        )
 
 
 def cluster_problem(wanted: Cluster | None) -> UnlocatedProblem | None:
@@ -212,6 +233,15 @@ class ConfigService:
             logger.warning("%s", warning)
         await state.activate(built)
         state.event("config", "loaded", f"revision {built.revision} is active")
+
+    async def rebuild(self) -> None:
+        """The active configuration again, with the lists of models as they are now: as
+        with any new one, what is in flight is served under the old to its end."""
+        async with self._lock:
+            old = self.state.catalog
+            built = await asyncio.to_thread(self.loader.rebuilt, old)
+            if not _same(built, old):
+                await self.state.activate(built)
 
     async def read(self) -> tuple[str, edit.Masked]:
         """The file's text, and the same with its secrets masked.

@@ -62,6 +62,10 @@ def write_standings(runtime: AppState, now: float) -> None:
     )
 
 
+def _polls(runtime: AppState) -> list[dict[str, object]]:
+    return runtime.polls.as_json() if runtime.polls is not None else []
+
+
 def _state(runtime: AppState, started: float, now: float) -> GatewayState:
     loading = runtime.loading
     bounded = bool(runtime.catalog.budget) or any(
@@ -85,6 +89,7 @@ def _state(runtime: AppState, started: float, now: float) -> GatewayState:
         ],
         detail={
             "in_flight": runtime.in_flight,
+            **({"polls": found} if (found := _polls(runtime)) else {}),
             **({"cluster": runtime.cluster.status()} if runtime.cluster else {}),
         },
     )

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pydantic import SecretStr
 
@@ -54,6 +54,20 @@ def committed(waiter: CommitFuture) -> Awaitable[bool]:
 def addresses_of(catalog: Catalog) -> dict[str, str]:
     """Provider -> where it is."""
     return {key[0]: address_of(up.origin) for key, up in catalog.upstreams.items()}
+
+
+class Polls(Protocol):
+    """Who asks providers what they have and what is left: `provider_polls`."""
+
+    def ask_quota(self, provider: str, account: str) -> None: ...
+
+    def not_found(self, offer: Offer, left_at: float) -> None: ...
+
+    def ask_all(self) -> None: ...
+
+    async def refresh(self) -> None: ...
+
+    def as_json(self) -> list[dict[str, Any]]: ...
 
 
 @dataclass(slots=True)
@@ -100,6 +114,8 @@ class AppState(RoutingContext):
     """A learned quirk was used since they were last written."""
     cluster: "ClusterService | None" = None
     """Who else uses these accounts; None: this gateway is alone."""
+    polls: Polls | None = None
+    """Who asks providers what they have and what is left; None: nobody does yet."""
     notices: Notices = field(init=False)
     proxies: OutboundProxies = field(init=False)
 
@@ -136,7 +152,8 @@ class AppState(RoutingContext):
         now = self.clock()
         values = {k: v for k, v in detail.items() if isinstance(v, str | int | float)}
         self.store.event(Event(now, kind, subject, message, values))
-        level = logging.INFO if kind in ("config", "login") else logging.WARNING
+        quiet = kind in ("config", "login") or kind.startswith("model.")
+        level = logging.INFO if quiet else logging.WARNING
         logger.log(level, "%s: %s", subject or kind, message)
         self.state_dirty = True
 
@@ -196,7 +213,7 @@ class AppState(RoutingContext):
         had_bills = bool(self.health.billed(now))
         if catalog.revision != self.catalog.revision:
             self.health.forget_bills()
-        self.catalog = catalog
+        config, self.catalog = self.catalog.config, catalog
         for provider in changed | {key[0] for key in old.keys() - catalog.upstreams}:
             self.health.forget(provider)
             self.credentials.forget(provider)
@@ -210,7 +227,8 @@ class AppState(RoutingContext):
                 self.set_log_level(self.catalog_log_level)
         for tell in self.on_config_change:
             tell(catalog)
-        self.loading = ConfigStatus(catalog.revision, now)
+        if catalog.config is not config:
+            self.loading = ConfigStatus(catalog.revision, now)
         self.state_dirty = True
         self.publish()
 

@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,10 @@ def database() -> Path:
 
 
 def _offline(model: str, dialect: str | None, path: Path) -> tuple[int, Any]:
+    from llm_gateway.ledger.model_lists import Retired
     from llm_gateway.ledger.spent import LONGEST_WINDOW
     from llm_gateway.ledger.store import Store
+    from llm_gateway.providers.listed_models import Lists
     from llm_gateway.routing import status as current
     from llm_gateway.routing.state import RoutingContext
 
@@ -114,8 +117,13 @@ def _offline(model: str, dialect: str | None, path: Path) -> tuple[int, Any]:
         file=sys.stderr,
     )
     now = time.time()
-    standpoint = RoutingContext(read(path))
     store = Store(database())
+    lists: Lists = {}
+    retired: Retired = {}
+    if store.path.exists():
+        with suppress(sqlite3.OperationalError):  # of a version that kept none
+            lists, retired = store.known_lists()
+    standpoint = RoutingContext(read(path, lists, retired))
     if store.path.exists():
         spent = store.spent(now - LONGEST_WINDOW)
         standpoint.limiter.replay(spent, tuple(standpoint.catalog.limits()), now)

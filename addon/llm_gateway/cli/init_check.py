@@ -4,11 +4,15 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from llm_gateway.config.load import load_config, locate
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.providers.catalog import Catalog, CatalogError, build
+from llm_gateway.providers.listed_models import Lists
+
+OfferKey = tuple[str, str, str]
 
 
 def init(argv: list[str]) -> int:
@@ -39,8 +43,13 @@ def default_config() -> Path:
     return Path(os.environ.get("LLM_GATEWAY_CONFIG") or "config.jsonc")
 
 
-def read(path: Path) -> Catalog:
-    """The catalog that a file describes. Raises ConfigError."""
+def read(
+    path: Path, lists: Lists | None = None, retired: Collection[OfferKey] = ()
+) -> Catalog:
+    """The catalog that a file describes. Raises ConfigError.
+
+    `lists`, `retired`: what providers listed, and what they list in vain.
+    """
     from llm_gateway.config.files import state_folder
     from llm_gateway.providers import token_store
 
@@ -50,7 +59,12 @@ def read(path: Path) -> Catalog:
     signed_in = token_store.stored(state_folder(os.environ))
     try:
         return build(
-            loaded.config, loaded.revision, now=time.time(), signed_in=signed_in
+            loaded.config,
+            loaded.revision,
+            now=time.time(),
+            signed_in=signed_in,
+            lists=lists or {},
+            retired=retired,
         )
     except CatalogError as e:
         raise locate(loaded.text, e.complaints, str(path)) from e
@@ -70,7 +84,15 @@ def check(argv: list[str]) -> int:
         return 1
     names = len(catalog.model_names())
     usable = {offer.provider for offer in catalog.offers if offer.enabled}
+    reached = {provider for provider, _ in catalog.upstreams}
+    listing = [
+        provider.id
+        for provider in catalog.config.providers
+        if provider.enabled and provider.wanted and provider.id in reached
+    ]
+    usable.update(listing)
     skipped = {o.provider: o.disabled_reason for o in catalog.offers if not o.enabled}
+    skipped |= catalog.without_models
     print(
         f"{options.file}: fine. {len(usable)} of {len(catalog.config.providers)} "
         f"providers can be used, {names} model {'name' if names == 1 else 'names'}."
@@ -78,4 +100,8 @@ def check(argv: list[str]) -> int:
     for provider, reason in skipped.items():
         if provider not in usable:
             print(f"  {provider} is skipped: {reason}")
+    for provider in listing:
+        print(
+            f"  {provider} takes models from its own list, which the gateway asks for."
+        )
     return 0

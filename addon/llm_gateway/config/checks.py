@@ -193,8 +193,21 @@ def _odd_provider(path: Path, item: Mapping[str, Any]) -> Iterator[UnlocatedProb
     yield from _odd_keys(path, item, f'provider "{item.get("id")}"')
     if not item.get("models"):
         yield UnlocatedProblem(path, "no models, so it is never chosen")
+    if item.get("exclude") and not _lists(item.get("models")):
+        yield UnlocatedProblem(
+            (*path, "exclude"),
+            'does nothing: models takes nothing from the provider\'s list; write "free", '
+            '"all" or names with * there',
+        )
     for index, model in _objects(item, "models"):
         yield from _odd_model((*path, "models", index), model)
+
+
+def _lists(models: Any) -> bool:
+    """Whether something of the provider's own list is wanted."""
+    return isinstance(models, str) or any(
+        isinstance(model, str) for model in models or ()
+    )
 
 
 def _odd_keys(

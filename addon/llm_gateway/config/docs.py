@@ -27,7 +27,8 @@ _KINDS = {
 
 def _kind(key: Key) -> str:
     if key.section is not None:
-        return "list of objects" if key.many else "object"
+        kind = "list of objects" if key.many else "object"
+        return ", ".join((kind, *(f"`{word}`" for word in choices(key.info))))
     if words := choices(key.info):
         kind = ", ".join(f"`{word}`" for word in words)
         return f"list of {kind}" if key.many else kind

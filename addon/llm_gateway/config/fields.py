@@ -271,6 +271,18 @@ def _base_url(value: str) -> str:
     return value
 
 
+LIST_WORD = r"^(free|all|.*\*.*)$"
+
+
+def _list_word(value: str) -> str:
+    if value not in ("free", "all") and "*" not in value:
+        raise invalid(
+            'is not an object; write {"name": …}, or for models of the provider\'s own '
+            'list "free", "all", or a name with *'
+        )
+    return value
+
+
 def _short(value: str) -> str:
     if len(value) > 32:
         raise invalid("is longer than 32 characters; shorten it")
@@ -362,6 +374,10 @@ Port = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=65_535)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Text = Annotated[str, BeforeValidator(_text)]
 """A text with at least one character, any characters."""
+ListWord = Annotated[
+    str, AfterValidator(_list_word), Field(json_schema_extra={"pattern": LIST_WORD})
+]
+"""What is taken from a provider's own list of models."""
 ShortText = Annotated[Text, AfterValidator(_short)]
 """A text of at most 32 characters."""
 TypeName = Annotated[

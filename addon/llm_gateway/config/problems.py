@@ -20,6 +20,7 @@ from llm_gateway.config.introspection import (
     section_at,
     walk,
 )
+from llm_gateway.config.provider import STRUCTURE, TEXT
 from llm_gateway.config.suggestions import nearest, same_letters
 
 from .jsonc import Path
@@ -151,7 +152,7 @@ _CLAUSES = {
 
 def complaint(error: ErrorDetails, raw: Callable[[Path], Any]) -> UnlocatedProblem:
     """pydantic's error in our words. `raw` gives the value as it stands in the file."""
-    path: Path = error["loc"]
+    path: Path = tuple(step for step in error["loc"] if step not in (TEXT, STRUCTURE))
     context = error.get("ctx", {})
     if error["type"] == "extra_forbidden":
         return UnlocatedProblem(path, _unknown_key(path), on_key=True)

@@ -11,14 +11,16 @@ give integer nano-dollars.
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     PrivateAttr,
     SecretStr,
+    Tag,
 )
 from pydantic.alias_generators import to_camel
 
@@ -33,6 +35,7 @@ from .fields import (
     Flag,
     HeaderName,
     HeaderValue,
+    ListWord,
     Number,
     ProviderProxy,
     ResetTime,
@@ -55,6 +58,9 @@ class Section(BaseModel):
         use_attribute_docstrings=True,
     )
 
+
+TEXT, STRUCTURE = "<text>", "<structure>"
+"""Tags of a union's forms; they stand in pydantic's paths and in nobody else's."""
 
 Amount = tuple[Metric, Window, int]
 
@@ -163,6 +169,22 @@ class Model(Section):
         return self.mapped_name or self.name
 
 
+def _form(value: Any) -> str:
+    """Which form of a union a value is meant in: a mistake is then said of that alone."""
+    return TEXT if isinstance(value, str) else STRUCTURE
+
+
+ListedModel = Annotated[
+    Annotated[Model, Tag(STRUCTURE)] | Annotated[ListWord, Tag(TEXT)],
+    Discriminator(_form),
+]
+Models = Annotated[
+    Annotated[tuple[ListedModel, ...], Tag(STRUCTURE)]
+    | Annotated[Literal["free", "all"], Tag(TEXT)],
+    Discriminator(_form),
+]
+
+
 class FlatRate(Section):
     """A subscription: one more request costs nothing."""
 
@@ -227,8 +249,10 @@ class Provider(Section):
     """When the provider starts to count anew."""
     dialects: tuple[DialectName, ...] | None = None
     """Which requests it understands: chat, completions, embeddings, responses, messages; default: from the type."""
-    models: tuple[Model, ...] = ()
-    """The models to use."""
+    models: Models = ()
+    """The models to use: objects; and names with `*`, "free" or "all" for those of the provider's own list, which is asked again every six hours."""
+    exclude: tuple[Text, ...] = ()
+    """Names, `*` stands for any characters, of its list that are not used."""
     resource_name: Text | None = None
     """azure: the resource, first part of its host name."""
     deployment_name: Text | None = None
@@ -250,6 +274,21 @@ class Provider(Section):
     simulator: Simulator | None = None
     """simulator: how it answers."""
     _missing_env: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def own_models(self) -> tuple[tuple[int, Model], ...]:
+        """Those that are written out, each with its position in `models`."""
+        if isinstance(self.models, str):
+            return ()
+        return tuple((n, m) for n, m in enumerate(self.models) if isinstance(m, Model))
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """What is taken from the provider's list: `free`, `all`, names with `*`. Empty:
+        nothing, and the list is not asked for."""
+        if isinstance(self.models, str):
+            return (self.models,)
+        return tuple(m for m in self.models if isinstance(m, str))
 
     @property
     def missing_env(self) -> tuple[str, ...]:

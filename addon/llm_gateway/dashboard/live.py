@@ -113,6 +113,7 @@ def _providers(
     models: dict[str, dict[str, list[sqlite3.Row]]] = defaultdict(dict)
     for row in ask(queries.MODELS, {}):
         models[row["provider"]].setdefault(row["model"], []).append(row)
+    asked = _asked(ask)
     result: list[Json] = []
     named: list[NamedOffer] = []
     ready = in_use = 0
@@ -143,12 +144,28 @@ def _providers(
                 "accounts": provider["accounts"],
                 # A ledger of an earlier version has no such column.
                 "way_out": provider["way_out"] if "way_out" in provider.keys() else "",  # noqa: SIM118
+                "asked": asked.get(id_),
                 "state": standing_json(best_of(words, off=off)),
                 "bars": bars_json(bars.shared.get(id_, ())),
                 "models": rows,
             }
         )
     return result, [ready, in_use], named
+
+
+def _asked(ask: Ask) -> dict[str, Json]:
+    """Providers that say themselves what they have and what is left -> when they did:
+    the oldest of their accounts."""
+    rows = ask(queries.DETAIL, {})
+    detail = json.loads(rows[0]["detail"] or "{}") if rows else {}
+    found: dict[str, Json] = {}
+    for poll in detail.get("polls", ()):
+        said = found.setdefault(poll["provider"], {"list": None, "quota": None})
+        for what in ("list", "quota"):
+            at = moment(poll.get(what, {}).get("checked_at"))
+            if at is not None:
+                said[what] = at if said[what] is None else min(said[what], at)
+    return found
 
 
 def _columns(found: Series | None) -> Json:

@@ -24,6 +24,10 @@ SELECT version, port, heartbeat, started_at, policy, budget_set, config_revision
 FROM gateway_state WHERE id = 1
 """
 
+DETAIL = """
+SELECT detail FROM gateway_state WHERE id = 1
+"""
+
 PROVIDERS = """
 SELECT * FROM providers
 """
@@ -143,7 +147,7 @@ WHERE id >= {_OLDEST} AND provider = :provider AND model = :model
 ORDER BY id DESC LIMIT :count
 """
 
-ERRORS_OF_OFFER = f"""
+ERRORS_OF_OFFER = """
 SELECT request, ts, status, reason FROM attempts
 WHERE ts >= :since AND outcome <> 'ok' AND outcome = 'failed'
   AND provider = :provider AND model = :model

@@ -226,6 +226,29 @@ CREATE TABLE billed_offers (
 ) STRICT, WITHOUT ROWID
 """
 
+MODEL_LISTS = """
+CREATE TABLE model_lists (
+  provider TEXT NOT NULL,
+  account TEXT NOT NULL DEFAULT '',
+  address TEXT NOT NULL,
+  etag TEXT NOT NULL DEFAULT '',
+  checked_at TEXT NOT NULL,
+  models TEXT NOT NULL,
+  PRIMARY KEY (provider, account)
+) STRICT, WITHOUT ROWID
+"""
+
+RETIRED_MODELS = """
+CREATE TABLE retired_models (
+  provider TEXT NOT NULL,
+  account TEXT NOT NULL DEFAULT '',
+  model TEXT NOT NULL,
+  address TEXT NOT NULL,
+  retired_at TEXT NOT NULL,
+  PRIMARY KEY (provider, account, model)
+) STRICT, WITHOUT ROWID
+"""
+
 # Of one made in the background, `zero_cost` says how its usage is priced once it is there.
 # `provider` is '' where an app asked for it with its own key.
 BOUND_IDS = """
@@ -430,6 +453,13 @@ def m012_unpriced(db: Database) -> None:
 def m013_way_out(db: Database) -> None:
     """By way of which outbound proxy a provider is reached."""
     db.execute("ALTER TABLE providers ADD COLUMN way_out TEXT NOT NULL DEFAULT ''")
+
+
+@MIGRATIONS()
+def m014_model_lists(db: Database) -> None:
+    """What providers list, for a start without network, and what they list in vain."""
+    db.execute(MODEL_LISTS)
+    db.execute(RETIRED_MODELS)
 
 
 def names() -> tuple[str, ...]:

@@ -153,6 +153,10 @@ class Running(Protocol):
     @property
     def budget(self) -> tuple[Limit, ...]: ...
 
+    @property
+    def without_models(self) -> Mapping[str, str]:
+        """Providers that have no offer -> why."""
+
 
 def scope_columns(scope: Sequence[str]) -> tuple[str, str, str, str, str]:
     """(scope, provider, account, model, client), '' where a scope has no such part.
@@ -319,7 +323,8 @@ def _providers(catalog: Running) -> TableSnapshot:
     for provider in catalog.config.providers:
         offers = [o for o in catalog.offers if o.provider == provider.id]
         enabled = provider.enabled and any(o.enabled for o in offers)
-        reason = next((o.disabled_reason for o in offers if not o.enabled), "")
+        why = catalog.without_models.get(provider.id, "")
+        reason = next((o.disabled_reason for o in offers if not o.enabled), why)
         upstream = upstreams.get(provider.id)
         rows.append(
             (

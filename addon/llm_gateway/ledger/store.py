@@ -30,6 +30,7 @@ from llm_gateway.ledger import (
     bound_answers,
     database_file,
     maintenance,
+    model_lists,
     rows,
     state_tables,
 )
@@ -37,6 +38,7 @@ from llm_gateway.ledger import spent as replay
 from llm_gateway.ledger.bound_answers import BoundAnswer
 from llm_gateway.ledger.database_file import StoreError
 from llm_gateway.ledger.group_commit import GroupCommit
+from llm_gateway.ledger.model_lists import Retired
 from llm_gateway.ledger.rows import Kind
 from llm_gateway.ledger.state_tables import GatewayState, Running
 from llm_gateway.ledger.used import Sums, used
@@ -49,6 +51,7 @@ from llm_gateway.ledger.write_queue import (
 )
 from llm_gateway.ledger.writer import COMMIT_WAIT_SECONDS, Writer
 from llm_gateway.limits.values import LimitStatus, SpentAttempt
+from llm_gateway.providers.listed_models import Lists
 
 __all__ = ["GatewayState", "Store", "StoreError"]
 
@@ -198,6 +201,11 @@ class Store:
         """Hashes of signed blocks with their makers; the newest 50,000 are kept."""
         self._put(state_tables.signed_blocks(new, now))
 
+    def model_lists(self, lists: Lists, retired: Retired) -> None:
+        """What providers list, and what they list in vain; replaces what was there."""
+        self._put(model_lists.model_lists(lists))
+        self._put(model_lists.retired_models(retired))
+
     def members(self, found: Iterable[rows.Row]) -> None:
         """The gateways of the cluster; replaces what was there."""
         self._put(state_tables.members(found))
@@ -289,6 +297,13 @@ class Store:
     def quirks(self) -> list[LearnedQuirk]:
         """What refusals taught, of this run and earlier ones. Blocks."""
         return state_tables.read_quirks(self.rows(state_tables.ALL_QUIRKS))
+
+    def known_lists(self) -> tuple[Lists, Retired]:
+        """What providers listed when they were last asked, and what is retired. Blocks."""
+        return (
+            model_lists.read_lists(self.rows(model_lists.ALL_LISTS)),
+            model_lists.read_retired(self.rows(model_lists.ALL_RETIRED)),
+        )
 
     def known_blocks(self) -> list[tuple[str, str]]:
         """(hash, maker) of signed blocks, the oldest first. Blocks."""

@@ -22,7 +22,7 @@ BOUNDLESS = 1 << 60
 """More than anything can be asked for."""
 
 INDEX = {Metric.REQUESTS: 0, Metric.TOKENS: 1, Metric.COST: 2}
-REQUESTS = 0
+REQUESTS, COST = 0, 2
 
 Amounts = tuple[int, int, int]
 """Requests, tokens, cost."""
@@ -57,7 +57,10 @@ class LimitWindow:
         return not self.learned or self.window.heard is not None
 
     def amount(self, now: float) -> int:
-        """What may be used per window: the limit's amount, or less by the provider's word."""
+        """What may be used per window: the limit's amount, or less by the provider's word.
+
+        What it says when it is asked for the account's quota holds in place of a preset.
+        """
         heard = self.window.heard
         amount = self.most
         if heard is None:
@@ -71,7 +74,11 @@ class LimitWindow:
             self.window.heard = None
             return amount
         said = heard.amount
-        return amount if said is None else min(amount, said)
+        if said is None:
+            return amount
+        if self.limit.source == "preset" and heard.observation.source == "quota":
+            return said  # of an account, and of today
+        return min(amount, said)
 
     def left(self, now: float) -> int:
         """What may still be asked for; below 0 when more was used than allowed."""

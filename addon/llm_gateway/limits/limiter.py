@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from llm_gateway.domain import Charge, Limit, Metric
 from llm_gateway.limits.limit_set import (
     BOUNDLESS,
+    COST,
     INDEX,
     REQUESTS,
     CachedRefusal,
@@ -196,6 +197,8 @@ class Limiter:
         now = self._tick(now)
         tightest = 1.0
         for row in self._plan(limits, scopes, now).rows:
+            if row.learned and row.index == COST:
+                continue  # money on the account is no reason to prefer what is free
             left = row.left(now)
             if left <= 0:
                 return 0.0

@@ -94,6 +94,8 @@ class ObservedLimit:
             or word.remaining_only
         ):
             return
+        if word.source == "quota" and word.limit != earlier.observation.limit:
+            return  # another allowance: bought, or granted
         if abs(self.resets_at - earlier.resets_at) <= SAME_RESET:
             self.used_since += max(0, mine - theirs)
 

@@ -113,7 +113,7 @@ class LimitObservation:
     resets_at: float | None = None
     """When `remaining` is whole again; None: not said, the window's own end is taken."""
     source: str = "header"
-    """`header`, `body` or `learned` (concluded from a refusal)."""
+    """`header`, `body`, `learned` (concluded from a refusal), or `quota`: it was asked."""
     scope: str = "model"
     """Whom it is about: `model`, `provider` (the account) or `tier` (all `:free` models)."""
     continuous_refill: bool = False

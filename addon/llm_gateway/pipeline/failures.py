@@ -258,6 +258,8 @@ class FailureHandler:
         if judged.next is NextStep.REFRESH_CREDENTIAL:
             exchange.repeats.add(("refresh", offer.provider))
             runtime.credentials.invalidate(attempt.upstream)
+        if failed.status in (402, 429) and runtime.polls is not None:
+            runtime.polls.ask_quota(offer.provider, offer.account)
         if failed.kind == "status" and judged.penalty is not Penalty.DISABLE_DIALECT:
             health.answered(offer.key, attempt.form.dialect.name)
         match judged.penalty:
@@ -294,6 +296,8 @@ class FailureHandler:
                 message, asker = f"model not found ({reason})", exchange.call.client
                 if health.disable(offer.key, until, message, asker=asker, now=now):
                     runtime.event("disabled", name, message, until=until)
+                    if runtime.polls is not None:
+                        runtime.polls.not_found(offer, attempt.record.at)
             case Penalty.DISABLE_ENDPOINT:
                 until = judged.until or now + MODEL_GONE_FOR
                 dialect = attempt.form.dialect.name

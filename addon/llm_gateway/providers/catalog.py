@@ -5,6 +5,7 @@ on it. A catalog is made whole beside the old one and never changes.
 
     config.providers[] x accounts -> Upstream           upstream.py
                        x models   -> Offer              here, limits in provider_limits.py
+                       and those of its list that it wants: listed_models.py
     config.clients[]              -> KnownClient
     config.budget                 -> Limit ("budget",)
 
@@ -16,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
+from types import MappingProxyType
 from typing import TypeVar
 
 from pydantic import SecretStr
@@ -24,6 +26,15 @@ from llm_gateway.accounting import prices
 from llm_gateway.domain import Limit, Offer, Policy, Price
 from llm_gateway.frozen import frozen
 from llm_gateway.network.proxy_rules import DIRECT, ProxyRules
+from llm_gateway.providers.free_tiers import preset_for
+from llm_gateway.providers.listed_models import (
+    ListedModel,
+    Lists,
+    ModelList,
+    cannot_choose,
+    chosen,
+    is_free,
+)
 from llm_gateway.providers.model_index import ModelIndex
 from llm_gateway.providers.provider_limits import (
     free_tier_limits,
@@ -39,6 +50,7 @@ from ..config.problems import UnlocatedProblem
 from ..config.urls import is_loopback
 from .hosts import matches
 from .upstream import NotConfigured, Upstream, upstream
+from .upstream_request import address_of
 
 T = TypeVar("T")
 PriceOf = Callable[[str | None, str, float], Price | None]
@@ -46,6 +58,10 @@ WindowOf = Callable[[str | None, str], int | None]
 
 FREE_PRICE = Price(source="config")
 LOCAL_PRICE = Price(source="local")
+RETIRED = (
+    "retired: it answered twice that there is no such model, until it is listed again"
+)
+_UNLISTED = ListedModel("")
 
 
 class CatalogError(ValueError):
@@ -84,6 +100,8 @@ class Catalog:
     clients: tuple[KnownClient, ...] = ()
     ways: ProxyRules = DIRECT
     """Outbound proxies for all that no provider has its own way for."""
+    without_models: Mapping[str, str] = field(default_factory=dict)
+    """Providers that have no offer -> why."""
 
     @cached_property
     def names(self) -> ModelIndex:
@@ -147,21 +165,28 @@ def build(
     signed_in: Collection[str] = (),
     simulator_port: int = 0,
     ways: ProxyRules = DIRECT,
+    lists: Lists = MappingProxyType({}),
+    retired: Collection[tuple[str, str, str]] = (),
 ) -> Catalog:
     """The catalog of a config. Raises CatalogError.
 
     `price`, `window`: what is known of a model of a provider of genai-prices.
+    `lists`: what providers list, by account; `retired`: keys of offers that answered
+    twice that there is no such model.
     `signed_in`: ids of Copilot providers that have a stored token. `ways`: outbound
     proxies, of `network` and the environment.
     """
     complaints: list[UnlocatedProblem] = []
     offers: list[Offer] = []
     upstreams: dict[tuple[str, str], Upstream] = {}
+    without: dict[str, str] = {}
     for index, provider in enumerate(config.providers):
         row = TYPES[provider.type]
         allowed = free_tier_limits(provider, row)
         above = ("providers", index)
         complaints += [replace(c, path=(*above, *c.path)) for c in allowed.complaints]
+        if clause := cannot_choose(provider, row):
+            complaints.append(UnlocatedProblem((*above, "models"), clause))
         for account, key in provider.accounts:
             found = upstream(
                 provider,
@@ -175,13 +200,29 @@ def build(
             if isinstance(found, Upstream):
                 upstreams[provider.id, account] = found
             shared = shared_limits(provider, row, account)
-            for model in provider.models:
-                free = allowed.of(model)
+            listed = _list_of(found, lists.get((provider.id, account)))
+            for model, free in (
+                *((model, allowed.of(model)) for _, model in provider.own_models),
+                *_chosen(provider, row, listed),
+            ):
                 offer = _offer(
-                    provider, row, found, account, model, free, price, window, now
+                    provider,
+                    row,
+                    found,
+                    account,
+                    model,
+                    free,
+                    price,
+                    window,
+                    now,
+                    listed,
                 )
+                if offer.key in retired:
+                    offer = replace(offer, enabled=False, disabled_reason=RETIRED)
                 limits = (*shared, *limits_of(provider, row, account, model, free))
                 offers.append(replace(offer, limits=limits, order=len(offers)))
+            if provider.wanted and not (offers and offers[-1].provider == provider.id):
+                without[provider.id] = _no_models(provider, found, listed)
     if complaints:
         raise CatalogError(*complaints)
     return Catalog(
@@ -202,7 +243,43 @@ def build(
             for client in config.clients
         ),
         ways,
+        without,
     )
+
+
+def _list_of(
+    found: Upstream | NotConfigured, listed: ModelList | None
+) -> Mapping[str, ListedModel]:
+    """By name; nothing when it is another address's."""
+    if listed is None or not isinstance(found, Upstream):
+        return {}
+    if listed.address != address_of(found.origin):
+        return {}
+    return {model.name: model for model in listed.models}
+
+
+def _chosen(
+    provider: Provider, row: ProviderType, listed: Mapping[str, ListedModel]
+) -> Iterator[tuple[Model, FreePreset | None]]:
+    """The models that are taken from the list, each with the free tier that it is on."""
+    for entry in chosen(provider, row, listed.values()):
+        on_tier = provider.tier == "free" or (
+            "free" in provider.wanted and is_free(provider, row, entry)
+        )
+        preset = preset_for(row.free_presets, entry.name) if on_tier else None
+        yield Model(name=entry.name), preset
+
+
+def _no_models(
+    provider: Provider,
+    found: Upstream | NotConfigured,
+    listed: Mapping[str, ListedModel],
+) -> str:
+    if not provider.enabled:
+        return "disabled"
+    if isinstance(found, NotConfigured):
+        return found.reason
+    return "none of its list is meant" if listed else "its list was not read yet"
 
 
 def _offer(
@@ -215,20 +292,25 @@ def _offer(
     price: PriceOf,
     window: WindowOf,
     now: float,
+    listed_models: Mapping[str, ListedModel],
 ) -> Offer:
-    """One offer, without its limits."""
+    """One offer, without its limits. The configuration wins over the provider's own list,
+    and that over what genai-prices knows."""
     genai = _genai(row, found)
+    entry = listed_models.get(model.name) or _UNLISTED
     own = model.pricing.as_price() if model.pricing is not None else None
     known = _known(genai, model.name, lambda name: price(genai, name, now))
     is_free = provider.free or free is not None
     flat_rate = provider.flat_rate is not None
     if is_free or flat_rate:
         charged: Price | None = FREE_PRICE
-        listed = own or known
+        # What it costs those who pay stands under the name without its tier.
+        paid = listed_models.get(model.name.removesuffix(":free"), _UNLISTED).price
+        listed = own or (None if paid is None or paid.is_zero else paid) or known
     else:
-        charged = own or _local(row, found, model.name) or known
-        listed = known
-    context = model.context_window
+        charged = own or _local(row, found, model.name) or entry.price or known
+        listed = entry.price or known
+    context = model.context_window or entry.context_window
     if context is None:
         context = _known(genai, model.name, lambda name: window(genai, name))
     return Offer(
@@ -251,7 +333,7 @@ def _offer(
         list_price=listed,
         genai=genai,
         context_window=context,
-        max_output=_max_output(row, model.name),
+        max_output=entry.max_output or _max_output(row, model.name),
         enabled=provider.enabled and model.enabled and isinstance(found, Upstream),
         disabled_reason=_why_not(provider, model, found),
     )

@@ -114,6 +114,12 @@ def session_request(oauth_token: SecretStr) -> GitHubRequest:
     return GitHubRequest("GET", "/copilot_internal/v2/token", headers, of_api=True)
 
 
+def quota_request(oauth_token: SecretStr) -> GitHubRequest:
+    """What is left of the plan's allowance."""
+    headers = {**session_request(oauth_token).headers}
+    return GitHubRequest("GET", "/copilot_internal/user", headers, of_api=True)
+
+
 def read_device(status: int, body: bytes, now: float) -> DeviceCode | Refused:
     found = _object(body)
     code, user_code = found.get("device_code"), found.get("user_code")

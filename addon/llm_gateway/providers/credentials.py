@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from llm_gateway.providers import token_store
+from llm_gateway.providers.copilot_protocol import quota_request
 from llm_gateway.providers.copilot_session import CopilotSession, CredentialError
 from llm_gateway.providers.github_client import GitHub
 
@@ -82,6 +83,12 @@ class Credentials:
             return await self._file(upstream).credential(self.clock())
         session = await self._session(upstream)
         return await session.credential(self.clock())
+
+    async def copilot_quota(self, upstream: Upstream) -> tuple[int, bytes]:
+        """GitHub's status and words on what is left of a Copilot account.
+        Raises CredentialError, OSError."""
+        session = await self._session(upstream)
+        return await session.github.send(quota_request(session.oauth_token))
 
     def invalidate(self, upstream: Upstream) -> None:
         """The provider answered 401: fetch anew next time."""

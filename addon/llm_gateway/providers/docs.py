@@ -38,7 +38,7 @@ def providers_table() -> str:
         "usage in streams",
         "resets",
     )
-    return _markdown(head, rows)
+    return markdown(head, rows)
 
 
 def free_tiers_table() -> str:
@@ -60,7 +60,7 @@ def free_tiers_table() -> str:
         for preset in row.free_presets
     ]
     head = ("type", "models", "limits", "hold for", "note", "as of, source")
-    return _markdown(head, rows)
+    return markdown(head, rows)
 
 
 def notes_list() -> str:
@@ -99,6 +99,6 @@ def _clock(reset: Reset) -> str:
     return f"{reset.hour:02}:{reset.minute:02} {reset.zone}"
 
 
-def _markdown(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def markdown(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -50,7 +50,7 @@ def free_tier_limits(provider: Provider, row: ProviderType) -> FreeTierLimits:
             f'"{model.name}" is not known to be on the free tier of {row.title} (it has '
             f"{_names(row)}); move the model to a provider without tier",
         )
-        for index, model in enumerate(provider.models)
+        for index, model in provider.own_models
         if preset_for(row.free_presets, model.name) is None
     )
     return FreeTierLimits(row.free_presets, unknown)

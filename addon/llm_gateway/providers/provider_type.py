@@ -72,6 +72,21 @@ class FreePreset:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaRoute:
+    """Where a provider is asked what is left of an account; the question costs nothing."""
+
+    path: str
+    """From the host's root; `github`: GitHub's API, with the OAuth token."""
+    shape: str
+    """How the answer is spelt: a shape of `quota_readers`."""
+    hosts: tuple[str, ...] = ()
+    """Only these hosts have it; empty: every host of the type, and whatever `baseURL`
+    names."""
+    source: str = ""
+    """Where the facts come from."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderType:
     """One row: how a type of provider is reached and what it is like."""
 
@@ -153,6 +168,16 @@ class ProviderType:
     first that matches holds): more is an error there, and is lowered."""
     models_path: str | None = "/models"
     """Where it lists its models; None: nowhere, or not under the names it is sent."""
+    models_cut: str = ""
+    """The end of the base's path that stands not before `models_path`."""
+    models_shape: str = "openai"
+    """How its list is spelt: a shape of `list_readers`."""
+    lists_prices: bool = False
+    """Its list says what each model costs: what costs nothing is free."""
+    models_auth: str = ""
+    """How the key is sent for the list, where that is not as for its first dialect."""
+    quota: QuotaRoute | None = None
+    """Where it says what is left, at no cost; None: nowhere, or not to a normal key."""
     empty_path: str = ""
     """What a `baseURL` without a path gets."""
     variants: tuple[Variant, ...] = ()

@@ -16,6 +16,7 @@ from llm_gateway.providers.provider_type import (
     OPENAI,
     RESPONSES,
     ProviderType,
+    QuotaRoute,
     Variant,
     speaks,
 )
@@ -197,6 +198,15 @@ PLATFORMS = (
         support_ids=frozenset({b"x-generation-id", b"cf-ray"}),
         notes="Models that end in :free share one daily allowance per account, which "
         "begins anew at midnight UTC; a negative balance blocks them too.",
+        models_shape="openrouter",
+        lists_prices=True,
+        # free_model_daily_requests{used, limit, remaining}: one bucket for all :free
+        # models, by UTC days, up to a minute old; limit_remaining: dollars of the key.
+        quota=QuotaRoute(
+            "/api/v1/key",
+            "openrouter",
+            source="OpenRouter's docs, limits (2026); answers of 2026-09 and 2026-10",
+        ),
         source="OpenRouter's docs, limits and streaming (2026)",
     ),
     ProviderType(
@@ -240,7 +250,9 @@ PLATFORMS = (
         speaks(CHAT, RESPONSES, EMBEDDINGS),
         day=_UTC,
         genai="cloudflare",
-        models_path=None,
+        models_path="/models/search?per_page=1000",
+        models_cut="/v1",
+        models_shape="cloudflare",
         free_presets=free_tiers.CLOUDFLARE,
         support_ids=frozenset({b"cf-ray"}),
         notes="Allowance in neurons a day from midnight UTC; some models are paid only.",
@@ -278,6 +290,14 @@ PLATFORMS = (
         notes="Sign in with `llm-gateway login copilot`, or set `oauthToken`. Since "
         "2026-06 usage is billed in AI credits of $0.01 from a monthly allowance. GitHub "
         "notices programs that take session tokens and may object: your decision.",
+        models_shape="copilot",
+        # quota_snapshots{premium_interactions, chat}{entitlement, remaining, unlimited,
+        # overage_permitted} and quota_reset_date, for the OAuth token.
+        quota=QuotaRoute(
+            "github",
+            "copilot",
+            source="vscode-copilot-chat; copilot-api; answers of 2026-10",
+        ),
         source="vscode-copilot-chat; copilot-api; github/docs billing (2026)",
     ),
 )

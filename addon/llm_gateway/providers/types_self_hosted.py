@@ -11,6 +11,7 @@ from llm_gateway.providers.provider_type import (
     OPENAI,
     RESPONSES,
     ProviderType,
+    QuotaRoute,
     speaks,
 )
 
@@ -50,6 +51,13 @@ LOCAL = (
         empty_path="/v1",
         local=True,
         notes="For Ollama Cloud set `baseURL` to https://ollama.com/v1 and `apiKey`.",
+        # limits{monthly | session, weekly}{usage}: the part that is used, 0 to 1.
+        quota=QuotaRoute(
+            "/api/usage",
+            "ollama",
+            hosts=("ollama.com",),
+            source="OmniRoute's notes on Ollama Cloud; pi-ollama-cloud#53 (2026-09-03)",
+        ),
         source="freellmpool 0.13.0 (2026-08-29); streams unverified",
     ),
     ProviderType(

@@ -15,6 +15,7 @@ from llm_gateway.providers.provider_type import (
     OPENAI,
     RESPONSES,
     ProviderType,
+    QuotaRoute,
     speaks,
 )
 
@@ -82,6 +83,8 @@ LABS = (
         "which ignores response_format, seed and logprobs and takes n = 1 only: for chat "
         "another provider is usually the better one.",
         keeps=frozenset({"files"}),
+        models_path="/models?limit=1000",
+        models_auth="x-api-key",
         source="anthropic 2.12.0; platform.claude.com, OpenAI SDK compatibility (2026)",
     ),
     ProviderType(
@@ -115,6 +118,10 @@ LABS = (
         "billed for every request, whatever the tier here says, and its answers do not "
         "tell: use a key of a project without billing.",
         keeps=frozenset({"cachedContents"}),
+        models_path="/models?pageSize=1000",
+        models_cut="/openai",
+        models_shape="google",
+        models_auth="x-goog-api-key",
         source="ai.google.dev rate limits (2026); flexrouter 2.3.2",
     ),
     ProviderType(
@@ -143,6 +150,12 @@ LABS = (
         genai="deepseek",
         hosts=("api.deepseek.com",),
         support_ids=frozenset({b"x-ds-trace-id"}),
+        # is_available, balance_infos[{currency, total_balance}], amounts as texts.
+        quota=QuotaRoute(
+            "/user/balance",
+            "deepseek",
+            source="api-docs.deepseek.com, get user balance (2026)",
+        ),
         source="api-docs.deepseek.com (2026)",
     ),
     ProviderType(
@@ -191,7 +204,9 @@ LABS = (
         month=_UTC,
         genai="cohere",
         hosts=("api.cohere.ai", "api.cohere.com"),
-        models_path=None,
+        models_path="/v1/models?page_size=1000&endpoint=chat",
+        models_cut="/compatibility/v1",
+        models_shape="cohere",
         free_presets=free_tiers.COHERE,
         support_ids=frozenset({b"x-debug-trace-id"}),
         source="cohere 7.3.1; freellmpool 0.13.0 (2026-08-29)",
@@ -229,6 +244,12 @@ LABS = (
         support_ids=frozenset({b"msh-request-id"}),
         notes="In China: https://api.moonshot.cn/v1.",
         keeps=frozenset({"files"}),
+        # data{available_balance, voucher_balance, cash_balance}; cash may be below 0.
+        quota=QuotaRoute(
+            "/v1/users/me/balance",
+            "moonshot",
+            source="platform.moonshot.ai, check balance (2026); token_dash",
+        ),
         source="@ai-sdk (2026-11)",
     ),
     ProviderType(

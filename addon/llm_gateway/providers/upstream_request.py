@@ -146,29 +146,65 @@ def build(
 
 
 def model_list(
-    upstream: Upstream, credential: Credential | None = None
+    upstream: Upstream, credential: Credential | None = None, *, etag: str = ""
 ) -> Outbound | None:
-    """The GET that lists a provider's models; None where it has no such list."""
+    """The GET that lists a provider's models; None where it has no such list.
+
+    `etag`: of the list that is known: an unchanged one need not be sent again.
+    """
     row = upstream.type_info
     if row.models_path is None:
         return None
+    more = ((b"if-none-match", etag.encode("latin-1", "replace")),) if etag else ()
+    cut = row.models_cut
+    return _question(
+        upstream,
+        credential,
+        lambda origin: origin.path.removesuffix(cut) + (row.models_path or ""),
+        row.models_auth or row.auth_of(next(iter(row.paths))),
+        more,
+    )
+
+
+def quota(upstream: Upstream, credential: Credential | None = None) -> Outbound | None:
+    """The GET that asks what is left of an account; None where nobody can be asked."""
+    route = upstream.type_info.quota
+    if route is None or not route.path.startswith("/"):
+        return None
+    if route.hosts and upstream.origin.host not in route.hosts:
+        return None
+    if upstream.key is None and not upstream.needs_credential:
+        return None
+    path = route.path
+    return _question(upstream, credential, lambda _: path, upstream.type_info.auth)
+
+
+def _question(
+    upstream: Upstream,
+    credential: Credential | None,
+    path: Callable[[Origin], str],
+    auth: str,
+    more: Headers = (),
+) -> Outbound:
+    """A GET of the gateway's own, with the account's key and the provider's headers."""
     origin, key = upstream.origin, upstream.key
     if credential is not None:
         key, origin = credential.token, credential.origin or origin
     elif upstream.needs_credential:
         raise NoCredential(f"{upstream.provider}: no credential was fetched")
-    native = next(iter(row.paths))
     headers = dict(OWN_HEADERS)
-    headers.update(SPECS[native].headers)
+    headers.update(SPECS[next(iter(upstream.type_info.paths))].headers)
     if key is not None:
-        headers.update(_auth(row.auth_of(native), key.get_secret_value()))
+        headers.update(_auth(auth, key.get_secret_value()))
     headers.update(upstream.headers)
-    del headers[b"content-type"]
+    headers.update(more)
+    headers[b"accept-encoding"] = b"identity"
+    headers.pop(b"content-type", None)
     return Outbound(
         origin.scheme,
         origin.host,
         origin.port,
-        origin.path + row.models_path,
+        path(origin),
         ((b"host", authority(origin).encode()), *headers.items()),
         b"",
         strip_usage=False,

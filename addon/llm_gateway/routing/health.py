@@ -174,6 +174,20 @@ class HealthTracker:
             _recover(circuit, good)
         return closed
 
+    def last_answer(self, *key: str) -> float | None:
+        """When something of it (an offer, or with fewer parts an account) answered well
+        last, as far as that is remembered."""
+        return max(
+            (
+                one.at
+                for offer, served in self._served.items()
+                if offer[: len(key)] == key
+                for some in served.values()
+                for one in some[:1]
+            ),
+            default=None,
+        )
+
     def answered(self, offer: Key, dialect: str) -> None:
         """It answered in this dialect, good or bad: it speaks it."""
         spoken = (offer[0], dialect)

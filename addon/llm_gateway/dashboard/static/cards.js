@@ -2,7 +2,7 @@
 // The draft is the whole configuration as an object; the gateway keeps the comments.
 
 import { copilotLogin } from "./tools.js";
-import { addProvider, general, keys, modelTools, removeModel, testButton } from "./forms.js";
+import { addProvider, general, keys, modelTools, ofList, removeModel, testButton, written } from "./forms.js";
 import { el } from "./base.js";
 
 const KEYS = ["requests", "tokens", "cost"].flatMap((metric) =>
@@ -65,7 +65,8 @@ export class Cards {
         this.toggle("enabled", provider, "enabled", true)),
       keys(this, provider),
       el("div", { class: "scope" }, el("span", { class: "soft" }, "All its models together"), this.limits(provider, path)),
-      ...(provider.models ?? []).map((model, n) => el("div", { class: "scope" },
+      ofList(this, provider),
+      ...written(provider).map(([model, n]) => el("div", { class: "scope" },
         el("span", { class: "model-name" }, el("b", {}, model.name), model.mappedName && model.mappedName !== model.name ? el("span", { class: "alias" }, `as ${model.mappedName}`) : null,
           model.aliases?.length ? el("span", { class: "alias" }, `also ${model.aliases.join(", ")}`) : null,
           el("span", { class: "model-tools" }, testButton(provider, model, () => this.dirty), removeModel(this, provider, model))),
@@ -154,7 +155,7 @@ export class Cards {
     const name = (path) => {
       const provider = this.draft.providers?.[path[1]] ?? {};
       const parts = path[0] === "providers" ? [provider.id] : [path[0]];
-      if (path[2] === "models") parts.push(provider.models?.[path[3]]?.name);
+      if (path[2] === "models") parts.push(provider.models?.[path[3]]?.name ?? provider.models?.[path[3]]);
       return [...parts.filter(Boolean), path.at(-1)].join(" ");
     };
     const secret = (path) => path.some((step) => ["apiKey", "apiKeys", "key", "oauthToken", "accessToken", "headers"].includes(step));

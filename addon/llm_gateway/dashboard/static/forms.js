@@ -117,7 +117,7 @@ export function modelTools(cards, provider) {
   const name = text({ placeholder: "name of another model", "aria-label": `Another model of ${provider.id}` });
   const add = () => {
     if (!name.value.trim()) return;
-    provider.models = [...(provider.models ?? []), { name: name.value.trim() }];
+    provider.models = [].concat(provider.models ?? [], { name: name.value.trim() });
     cards.redrawKeeping();
   };
   name.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); add(); } });
@@ -127,6 +127,25 @@ export function modelTools(cards, provider) {
       cards.draft.providers = cards.draft.providers.filter((one) => one !== provider);
       cards.redrawKeeping();
     } }, "Remove provider")));
+}
+
+// The models that are written out, each with its place in `models`.
+export function written(provider) {
+  return [].concat(provider.models ?? []).map((model, n) => [model, n]).filter(([model]) => typeof model === "object");
+}
+
+// What is taken from the provider's own list: "free", "all", names with *.
+export function ofList(cards, provider) {
+  const words = [].concat(provider.models ?? []).filter((one) => typeof one === "string");
+  if (!words.length) return null;
+  const exclude = [].concat(provider.exclude ?? []);
+  return el("div", { class: "scope" }, el("span", { class: "soft" }, "Of its own list"), el("div", { class: "form-limits" },
+    ...words.map((word) => el("span", { class: "number" }, el("span", {}, word === "free" ? "every free model" : word === "all" ? "every chat model" : word),
+      el("button", { type: "button", class: "quiet", "aria-label": `Take no longer ${word} of ${provider.id}`, onclick: () => {
+        provider.models = [].concat(provider.models).filter((one) => one !== word);
+        cards.redrawKeeping();
+      } }, "×"))),
+    exclude.length ? el("span", { class: "soft" }, `but not ${exclude.join(", ")}`) : null));
 }
 
 export function removeModel(cards, provider, model) {

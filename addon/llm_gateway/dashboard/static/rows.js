@@ -1,7 +1,7 @@
 // The table of providers and models: built once, then only what changed is touched.
 
 import { Bars, Spark, Word } from "./bars.js";
-import { clock, count, el, get, latency, money, page, setAttr, setText } from "./base.js";
+import { clock, count, duration, el, get, latency, money, page, setAttr, setText } from "./base.js";
 
 const WORST = ["key refused", "failing", "at limit", "cooling down", "near limit", "ready", "excluded", "disabled", "not configured"];
 // Only a person can mend a refused key; then comes what can be used.
@@ -15,6 +15,11 @@ const price = (n) => (n === null ? "?" : money(n));
 export function costWord(model) {
   if (model.free) return { text: "free", paid: false };
   return { text: model.price ? `paid ${price(model.price[0])} / ${price(model.price[1])}` : "paid, price unknown", paid: true };
+}
+
+// How old the provider's own word is: its list of models, what it says is left.
+function asked(at, now) {
+  return [["list", "list"], ["quota", "quota"]].map(([key, word]) => (at?.[key] ? `${word} ${duration(Math.max(0, now - at[key]))} old` : ""));
 }
 
 class Figures {
@@ -130,7 +135,7 @@ class ProviderGroup {
     this.data = provider;
     const tags = [provider.type !== provider.id ? provider.type : "", provider.free ? "free" : provider.bars.concat(...provider.models.map((m) => m.bars)).some((bar) => bar.source === "preset") ? "free tier" : "",
       provider.flat ? `flat $${provider.flat}/month` : "", provider.accounts > 1 ? `${provider.accounts} accounts` : "",
-      provider.way_out ? `by way of ${provider.way_out}` : ""];
+      provider.way_out ? `by way of ${provider.way_out}` : "", ...asked(provider.asked, now)];
     setText(this.tags, tags.filter(Boolean).join(" · "));
     this.word.show(provider.state, now);
     this.bars.show(provider.bars, now);

@@ -1,0 +1,140 @@
+"""The gateway's own questions to a provider, with its key and by its way out.
+
+What lives here: `ask_list` and `ask_quota`. The answer is read in a thread, too: a list
+has a megabyte. `NoAnswer` says in a clause why there is none; it holds no key and no text
+of the provider's.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+
+from llm_gateway.limits.values import LimitObservation
+from llm_gateway.network.fetch import Fetched, fetch
+from llm_gateway.network.outbound_proxy import ProxyRefused, ProxyUnavailable
+from llm_gateway.providers.credentials import CredentialError, Credentials
+from llm_gateway.providers.list_readers import NotAList, read_list
+from llm_gateway.providers.listed_models import ModelList
+from llm_gateway.providers.quota_readers import NotAQuota, read_quota
+from llm_gateway.providers.upstream import Credential, Upstream
+from llm_gateway.providers.upstream_request import Outbound, model_list, quota
+
+GITHUB = "github"
+
+
+class NoAnswer(Exception):
+    """Why there is none; the clause follows the provider's name."""
+
+
+async def ask_list(
+    upstream: Upstream, credentials: Credentials, etag: str = ""
+) -> ModelList | None:
+    """Its list of models, without address and time; None: as it was. Raises NoAnswer."""
+    out = model_list(upstream, await _credential(upstream, credentials), etag=etag)
+    if out is None:
+        raise NoAnswer("has no list of models")
+
+    def look() -> ModelList | None:
+        got = _send(out, upstream)
+        if got.status == 304 and etag:
+            return None
+        if got.status != 200:
+            raise NoAnswer(_refused(got.status))
+        models = read_list(upstream.type_info.models_shape, got.body)
+        tag = got.etag if len(got.etag) < 200 and got.etag.isprintable() else ""
+        return ModelList(models, "", etag=tag)
+
+    try:
+        return await asyncio.to_thread(look)
+    except NotAList as e:
+        raise NoAnswer(str(e)) from e
+
+
+def has_quota(upstream: Upstream) -> bool:
+    """There is somebody to ask what is left of this account."""
+    route = upstream.type_info.quota
+    if route is None or upstream.type_info.builtin:
+        return False
+    if route.path == GITHUB:
+        return True
+    if route.hosts and upstream.origin.host not in route.hosts:
+        return False
+    return upstream.key is not None
+
+
+async def ask_quota(
+    upstream: Upstream, credentials: Credentials, clock: Callable[[], float]
+) -> tuple[LimitObservation, ...]:
+    """What it says is left. Raises NoAnswer."""
+    route = upstream.type_info.quota
+    if route is None:
+        raise NoAnswer("has no such route")
+    try:
+        if route.path == GITHUB:
+            status, body = await credentials.copilot_quota(upstream)
+            if status != 200:
+                raise NoAnswer(_refused(status))
+            return await asyncio.to_thread(read_quota, route.shape, body, clock())
+        out = quota(upstream)
+        if out is None:
+            raise NoAnswer("has no such route")
+
+        def look() -> tuple[LimitObservation, ...]:
+            got = _send(out, upstream)
+            if got.status != 200:
+                raise NoAnswer(_refused(got.status))
+            return read_quota(route.shape, got.body, clock())
+
+        return await asyncio.to_thread(look)
+    except NotAQuota as e:
+        raise NoAnswer(str(e)) from e
+    except CredentialError as e:
+        raise NoAnswer(str(e)) from e
+    except OSError as e:
+        raise NoAnswer(_why(e)) from e
+
+
+async def _credential(
+    upstream: Upstream, credentials: Credentials
+) -> Credential | None:
+    if not upstream.needs_credential:
+        return None
+    try:
+        return await credentials.get(upstream)
+    except CredentialError as e:
+        raise NoAnswer(str(e)) from e
+
+
+def _send(out: Outbound, upstream: Upstream) -> Fetched:
+    try:
+        return fetch(
+            out.scheme, out.host, out.port, out.path, out.headers, ways=upstream.ways
+        )
+    except OSError as e:
+        raise NoAnswer(_why(e)) from e
+
+
+def _refused(status: int) -> str:
+    if status in (401, 403):
+        return f"its key is refused (status {status})"
+    if status >= 500 or status == 429:
+        return f"is busy (status {status})"
+    return f"answers {status}"
+
+
+def _why(error: OSError) -> str:
+    match error:
+        case ProxyUnavailable() | ProxyRefused():
+            return str(error)
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not trusted ({error.verify_message})"
+        case ssl.SSLError():
+            return "speaks no TLS"
+        case socket.gaierror():
+            return "its name cannot be resolved"
+        case TimeoutError():
+            return "does not answer in time"
+        case ConnectionRefusedError():
+            return "refuses connections"
+    return f"cannot be reached ({error.strerror or error})"

@@ -1,0 +1,328 @@
+"""Reads a provider's list of models: OpenAI's form and the many that add to it.
+
+What lives here: `read_list`, from an answer's body to `ListedModel`s, by the shape that
+the provider's row names. A member that has another type than it should is taken as not
+said; an entry without a name is left out.
+
+    openai       {"data": [{"id"}]}, or the bare list; context windows, prices and kinds by
+                 the members that servers of this form use (vLLM, Groq, Mistral, Together …)
+    openrouter   prices in dollars per token, as texts; -1: it depends on who answers
+    google       {"models": [{"name": "models/…", "inputTokenLimit", …}]}
+    copilot      {"data": [{"id", "capabilities": {"type", "limits"}, "policy"}]}
+    cohere       {"models": [{"name", "endpoints", "context_length"}]}
+    cloudflare   {"result": [{"name", "task", "properties": [{"property_id", "value"}]}]}
+
+What this file does not know: sockets, which models the user wants.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from fnmatch import fnmatchcase
+from typing import Any
+
+from llm_gateway.domain import NANO, Price
+from llm_gateway.providers.listed_models import SOURCE, ListedModel
+
+MOST = 20_000
+"""Models of one list; more are none that a person could mean."""
+LONGEST_NAME = 200
+COUNTS = (256, 1_000_000_000)
+"""Tokens; no window is smaller or larger than this, whatever a list says."""
+DEAREST = Decimal(10_000)
+"""Dollars per million tokens above which a number is no price."""
+
+NOT_CHAT = (
+    *("*embed*", "*whisper*", "*tts*", "*dall-e*", "*moderation*", "*rerank*"),
+    *("*image*", "*imagen*", "*flux*", "*stable-diffusion*", "*sdxl*", "sora*", "veo*"),
+    *("*transcri*", "*speech*", "*realtime*", "*-live*", "*-ocr*", "*guard*"),
+    *("*safeguard*", "*reward*", "*nv-clip*", "bge-*", "*/bge-*", "*parakeet*"),
+    *("aqa", "*davinci*", "*babbage*", "*-audio*", "*veo-*", "*lyria*", "*voxtral*"),
+)
+"""Names of models that are no chat models, for lists that do not say what a model does."""
+
+Entry = Mapping[str, Any]
+
+
+class NotAList(ValueError):
+    """An answer that is no list of models; the clause follows the provider's name."""
+
+
+def read_list(shape: str, body: bytes) -> tuple[ListedModel, ...]:
+    """The models, in the list's order, each once. Raises NotAList, also for an empty one:
+    a provider that has no model any more has a bad day."""
+    try:
+        value = json.loads(body, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise NotAList("answers no JSON when asked for its models") from None
+    entries = _entries(value)
+    if entries is None:
+        raise NotAList("answers no list of models")
+    found: dict[str, ListedModel] = {}
+    for model in _SHAPES[shape](entries[:MOST]):
+        if 0 < len(model.name) <= LONGEST_NAME and model.name.isprintable():
+            found.setdefault(model.name, model)
+    if not found:
+        raise NotAList("answers an empty list of models")
+    return tuple(found.values())
+
+
+def _entries(value: Any) -> list[Any] | None:
+    if isinstance(value, Mapping):
+        places = (value.get(key) for key in ("data", "models", "result"))
+        value = next((place for place in places if isinstance(place, list)), None)
+    return value if isinstance(value, list) else None
+
+
+def _objects(entries: list[Any]) -> Iterator[Entry]:
+    return (entry for entry in entries if isinstance(entry, Mapping))
+
+
+# -- the shapes -------------------------------------------------------------------
+
+
+def _openai(entries: list[Any]) -> Iterator[ListedModel]:
+    for entry in entries:
+        if isinstance(entry, str):
+            yield ListedModel(entry, chat=_chat_by_name(entry))
+            continue
+        if not isinstance(entry, Mapping):
+            continue
+        name = _text(entry, "id") or _text(entry, "name") or _text(entry, "model")
+        if name is None or entry.get("active") is False:
+            continue
+        name = name.removeprefix("models/")
+        limits = _object(entry, "limits")
+        yield ListedModel(
+            name,
+            _price_per_token(entry) or _price_per_million(entry),
+            _first_count(entry, _WINDOWS) or _count(limits, "max_context_tokens"),
+            _first_count(entry, _OUTPUTS),
+            _chat_by_entry(entry, name),
+        )
+
+
+_WINDOWS = (
+    "context_window",  # Groq
+    "max_context_length",  # Mistral
+    "context_length",  # Together, Fireworks, SambaNova
+    "max_model_len",  # vLLM
+    "max_input_tokens",  # Anthropic
+    "loaded_context_length",  # LM Studio
+)
+_OUTPUTS = (
+    "max_completion_tokens",  # Groq, SambaNova
+    "max_output_tokens",
+    "max_output_length",
+    "max_tokens",  # Anthropic
+)
+
+
+def _chat_by_entry(entry: Entry, name: str) -> bool:
+    """By what the entry says that the model does; else by its name."""
+    kind = entry.get("type")
+    capabilities = _object(entry, "capabilities")
+    if isinstance(said := capabilities.get("completion_chat"), bool):
+        return said  # Mistral
+    if isinstance(said := entry.get("supports_chat"), bool):
+        return said  # Fireworks
+    if isinstance(kind, str) and kind not in ("", "model", "base", "fine-tuned"):
+        return kind in ("chat", "language", "llm", "vlm", "code", "text")  # Together
+    outputs = _object(entry, "architecture").get("output_modalities")
+    if isinstance(outputs, list):
+        return "text" in outputs
+    return _chat_by_name(name)
+
+
+def _openrouter(entries: list[Any]) -> Iterator[ListedModel]:
+    for entry in _objects(entries):
+        if (name := _text(entry, "id")) is None:
+            continue
+        architecture = _object(entry, "architecture")
+        outputs = architecture.get("output_modalities")
+        top = _object(entry, "top_provider")
+        yield ListedModel(
+            name,
+            _price_per_token(entry),
+            _count(top, "context_length") or _count(entry, "context_length"),
+            _count(top, "max_completion_tokens"),
+            "text" in outputs if isinstance(outputs, list) else _chat_by_name(name),
+        )
+
+
+def _google(entries: list[Any]) -> Iterator[ListedModel]:
+    for entry in _objects(entries):
+        name = _text(entry, "name") or _text(entry, "id")
+        if name is None:
+            continue
+        name = name.removeprefix("models/")
+        methods = entry.get("supportedGenerationMethods")
+        answers = not isinstance(methods, list) or "generateContent" in methods
+        yield ListedModel(
+            name,
+            None,
+            _count(entry, "inputTokenLimit"),
+            _count(entry, "outputTokenLimit"),
+            answers and _chat_by_name(name),
+        )
+
+
+def _copilot(entries: list[Any]) -> Iterator[ListedModel]:
+    for entry in _objects(entries):
+        if (name := _text(entry, "id")) is None:
+            continue
+        if _object(entry, "policy").get("state") in ("disabled", "unconfigured"):
+            continue
+        capabilities = _object(entry, "capabilities")
+        limits = _object(capabilities, "limits")
+        kind = capabilities.get("type")
+        yield ListedModel(
+            name,
+            None,
+            _count(limits, "max_context_window_tokens"),
+            _count(limits, "max_output_tokens"),
+            kind == "chat" if isinstance(kind, str) else _chat_by_name(name),
+        )
+
+
+def _cohere(entries: list[Any]) -> Iterator[ListedModel]:
+    for entry in _objects(entries):
+        name = _text(entry, "name") or _text(entry, "id")
+        if name is None or entry.get("is_deprecated") is True:
+            continue
+        does = entry.get("endpoints")
+        chat = "chat" in does if isinstance(does, list) else _chat_by_name(name)
+        yield ListedModel(name, None, _count(entry, "context_length"), None, chat)
+
+
+def _cloudflare(entries: list[Any]) -> Iterator[ListedModel]:
+    for entry in _objects(entries):
+        if (name := _text(entry, "name")) is None:
+            continue
+        properties = entry.get("properties")
+        said = {
+            p.get("property_id"): p.get("value")
+            for p in _objects(properties if isinstance(properties, list) else [])
+        }
+        kind = _object(entry, "task").get("name")
+        window = said.get("context_window")
+        yield ListedModel(
+            name,
+            None,  # in neurons: dollars only beyond the free ones
+            _whole(window),
+            None,
+            kind == "Text Generation" if isinstance(kind, str) else _chat_by_name(name),
+        )
+
+
+_SHAPES: Mapping[str, Callable[[list[Any]], Iterator[ListedModel]]] = {
+    "openai": _openai,
+    "openrouter": _openrouter,
+    "google": _google,
+    "copilot": _copilot,
+    "cohere": _cohere,
+    "cloudflare": _cloudflare,
+}
+SHAPES = frozenset(_SHAPES)
+
+
+# -- members ----------------------------------------------------------------------
+
+
+def _chat_by_name(name: str) -> bool:
+    low = name.lower()
+    return not any(fnmatchcase(low, pattern) for pattern in NOT_CHAT)
+
+
+def _text(entry: Entry, key: str) -> str | None:
+    value = entry.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _object(entry: Entry, key: str) -> Entry:
+    value = entry.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _count(entry: Entry, key: str) -> int | None:
+    return _whole(entry.get(key))
+
+
+def _first_count(entry: Entry, keys: tuple[str, ...]) -> int | None:
+    return next((n for key in keys if (n := _count(entry, key)) is not None), None)
+
+
+def _whole(value: Any) -> int | None:
+    number, (least, most) = _number(value), COUNTS
+    if number is None or not least <= number <= most:
+        return None
+    return int(number)
+
+
+def _number(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        return None
+    if isinstance(value, str) and len(value) > 40:
+        return None
+    try:
+        number = Decimal(value)
+    except (InvalidOperation, ValueError):
+        return None
+    return number if number.is_finite() else None
+
+
+_PER_TOKEN = {
+    "prompt": "input",
+    "completion": "output",
+    "input_cache_read": "cached_input",
+    "input_cache_write": "cache_write",
+    "internal_reasoning": "reasoning",
+}
+_PER_MILLION = {
+    "input": "input",
+    "output": "output",
+    "cached_input": "cached_input",
+}
+
+
+def _price_per_token(entry: Entry) -> Price | None:
+    """`pricing: {prompt, completion, …}` in dollars per token; `request` per request."""
+    pricing = _object(entry, "pricing")
+    if not {"prompt", "completion"} <= pricing.keys():
+        return None
+    found = _amounts(pricing, _PER_TOKEN, 1_000_000)
+    if found is None:
+        return None
+    fee = _number(pricing.get("request", 0))
+    if fee is None or not 0 <= fee <= 100:
+        return None
+    image = _number(pricing.get("image", 0))
+    if not any(found.values()) and not fee and image:
+        return None  # costs nothing but for pictures: not free, and in no unit of ours
+    return Price(**found, request=int(fee * NANO), source=SOURCE)
+
+
+def _price_per_million(entry: Entry) -> Price | None:
+    """`pricing: {input, output}` in dollars per million tokens."""
+    pricing = _object(entry, "pricing")
+    if not {"input", "output"} <= pricing.keys():
+        return None
+    found = _amounts(pricing, _PER_MILLION, 1)
+    if found is None or not any(found.values()):
+        return None  # a 0 there stands for dedicated machines, billed by the hour
+    return Price(**found, source=SOURCE)
+
+
+def _amounts(
+    pricing: Entry, names: Mapping[str, str], tokens: int
+) -> dict[str, Any] | None:
+    """Nano-dollars per million tokens; None where one of the numbers is no price."""
+    found: dict[str, Any] = {}
+    for key, name in names.items():
+        if pricing.get(key) is None:
+            continue
+        number = _number(pricing[key])
+        if number is None or not 0 <= number * tokens <= DEAREST:
+            return None
+        found[name] = int((number * tokens * NANO).to_integral_value())
+    return found

@@ -1,0 +1,292 @@
+"""Lists and quotas, from the question to routing: real catalog, limiter, ledger; fake
+providers on loopback."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeProvider, answers
+from fakes.steps import Answer, Received
+from pydantic import SecretStr
+
+from llm_gateway.app.config_service import CatalogLoader, ConfigService
+from llm_gateway.app.provider_polls import ProviderPolls
+from llm_gateway.app.state import AppState, ConfigStatus
+from llm_gateway.domain import Charge, Offer
+from llm_gateway.ledger.store import Store
+from llm_gateway.limits.limiter import scopes_of
+from llm_gateway.providers.credentials import Credentials
+from llm_gateway.providers.github_client import GitHub
+
+NOW = 1_796_126_400.0  # 2026-12-01T12:00:00Z
+CENT = Charge(1, 10, 10_000_000)
+
+
+def said(value: Any, status: int = 200) -> Answer:
+    return Answer(status, (answers.JSON,), (json.dumps(value).encode(),))
+
+
+def listed(*names: str) -> Answer:
+    return said({"data": [{"id": name} for name in names]})
+
+
+@dataclass
+class House:
+    """A gateway without its front: what polls change, and who is asked."""
+
+    state: AppState
+    service: ConfigService
+    polls: ProviderPolls
+
+    async def look(self) -> None:
+        await self.polls.refresh()
+
+    def offer(self, model: str) -> Offer:
+        return next(o for o in self.state.catalog.offers if o.model == model)
+
+    def fits(self, model: str, need: Charge = CENT) -> bool:
+        offer = self.offer(model)
+        scopes = scopes_of(*offer.key, None)
+        return self.state.limiter.fit(offer.limits, need, NOW, scopes=scopes) is None
+
+    def kinds(self) -> list[str]:
+        self.state.store.close()
+        rows = self.state.store.rows("SELECT kind FROM events ORDER BY ts")
+        return [row["kind"] for row in rows]
+
+
+Open = Callable[..., House]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Open]:
+    opened: list[House] = []
+
+    def start(*providers: dict[str, Any], github: str = "http://127.0.0.1:1") -> House:
+        path = tmp_path / "config.jsonc"
+        path.write_text(json.dumps({"providers": providers}))
+        path.chmod(0o600)
+        loader = CatalogLoader(path, tmp_path, {}, lambda: NOW, 0)
+        _, catalog = loader.load()
+        store = Store(tmp_path / "usage.db", clock=lambda: NOW)
+        store.start()
+        state = AppState(
+            catalog=catalog,
+            store=store,
+            clock=lambda: NOW,
+            loading=ConfigStatus(catalog.revision, NOW),
+            credentials=Credentials(tmp_path, lambda: NOW, GitHub(github, github)),
+            admin_token=SecretStr("t"),
+        )
+        service = ConfigService(loader, state)
+        made = House(state, service, ProviderPolls(state, service))
+        opened.append(made)
+        return made
+
+    yield start
+    for made in opened:
+        made.state.store.close()
+
+
+def entry(fake: FakeProvider, models: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "id": "p",
+        "type": "openai-compatible",
+        "baseURL": f"{fake.base_url}/v1",
+        "apiKey": "K",
+        "models": models,
+        **more,
+    }
+
+
+async def test_nobody_is_asked_who_need_not_be(house: Open) -> None:
+    with FakeProvider(listed("m")) as fake:
+        written = [{"name": "m"}]
+        many = ("openai", "groq", "mistral", "google", "anthropic", "zai", "nvidia")
+        await house(
+            *(entry(fake, written, id=kind, type=kind) for kind in many),
+            entry(fake, written, id="off", type="openrouter", enabled=False),
+            entry(fake, written, id="local", type="ollama"),
+            {**entry(fake, "all", id="unset"), "apiKey": "${NOBODY_SET_THIS}"},
+        ).look()
+        assert fake.requests == []
+
+
+async def test_an_unchanged_list_is_not_sent_again(house: Open) -> None:
+    def answer(request: Received) -> Answer:
+        if request.header("if-none-match") == '"1"':
+            return Answer(304)
+        return Answer(200, (answers.JSON, ("etag", '"1"')), (b'{"data":[{"id":"m"}]}',))
+
+    with FakeProvider(answer) as fake:
+        found = house(entry(fake, "all"))
+        await found.look()
+        catalog = found.state.catalog
+        await found.look()
+        assert len(fake.requests) == 2
+        assert found.state.catalog is catalog
+        assert found.offer("m").enabled
+
+
+async def test_a_model_that_is_not_there_is_retired_until_listed_again(
+    house: Open,
+) -> None:
+    with FakeProvider(listed("m", "n")) as fake:
+        found = house(entry(fake, ["*", {"name": "own"}]))
+        await found.look()
+        for name in ("m", "own"):
+            found.polls.not_found(found.offer(name), NOW - 1)
+            assert found.offer(name).enabled
+            found.polls.not_found(found.offer(name), NOW + 1)
+            await found.look()
+            assert not found.offer(name).enabled
+        assert found.state.catalog.model_names() == ("n",)
+        # It stays so for as long as the list has it.
+        await found.look()
+        assert not found.offer("m").enabled
+        fake.default = listed("n")
+        await found.look()
+        fake.default = listed("m", "n", "own")
+        await found.look()
+        assert found.offer("m").enabled
+        assert found.offer("own").enabled
+        kinds = found.kinds()
+    assert kinds.count("model.retired") == 2
+    assert kinds.count("model.back") == 2
+
+
+async def test_nothing_is_retired_that_no_list_could_bring_back(house: Open) -> None:
+    with FakeProvider(listed("m")) as fake:
+        found = house(entry(fake, [{"name": "m"}]))
+        for _ in range(3):
+            found.polls.not_found(found.offer("m"), NOW + 1)
+        await found.look()
+        assert found.offer("m").enabled
+
+
+async def test_another_key_is_asked_anew_and_another_address_has_no_list(
+    house: Open, tmp_path: Path
+) -> None:
+    with FakeProvider(listed("m")) as fake, FakeProvider(listed("x")) as other:
+        found = house(entry(fake, "all"))
+        await found.look()
+        config = tmp_path / "config.jsonc"
+        for changed in ({"apiKey": "L"}, {"baseURL": f"{other.base_url}/v1"}):
+            one = {**entry(fake, "all"), **changed}
+            config.write_text(json.dumps({"providers": [one]}))
+            await found.service.reload()
+            if "baseURL" in changed:
+                assert found.state.catalog.offers == ()
+            assert found.polls.lists.due(float("inf")) == [("p", "")]
+            await found.look()
+        assert [o.model for o in found.state.catalog.offers] == ["x"]
+        sent = [r.header("authorization") for r in fake.requests]
+        assert sent == ["Bearer K", "Bearer L"]
+
+
+QUOTAS = {
+    "deepseek": (
+        "/user/balance",
+        {
+            "is_available": True,
+            "balance_infos": [{"currency": "USD", "total_balance": "5"}],
+        },
+        {"is_available": False, "balance_infos": []},
+    ),
+    "moonshot": (
+        "/v1/users/me/balance",
+        {"data": {"available_balance": 4.5}},
+        {"data": {"available_balance": 0.001}},
+    ),
+    "openrouter": (
+        "/api/v1/key",
+        {"data": {"limit_remaining": 3}},
+        {"data": {"limit_remaining": 0}},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", QUOTAS)
+async def test_routing_follows_what_is_left(house: Open, kind: str) -> None:
+    target, enough, nothing = QUOTAS[kind]
+    with FakeProvider(said(enough)) as fake:
+        found = house(entry(fake, [{"name": "m"}], type=kind))
+        await found.look()
+        assert [r.target for r in fake.requests] == [target]
+        assert fake.requests[0].header("authorization") == "Bearer K"
+        assert found.fits("m")
+        fake.default = said(nothing)
+        await found.look()
+        assert not found.fits("m")
+        [status] = [
+            s
+            for s in found.state.limiter.status(
+                (), NOW, scopes=scopes_of("p", "", "m", None)
+            )
+            if s.source == "quota"
+        ]
+        assert status.observed_at == NOW
+        # What costs nothing goes on; so does all when there is money again.
+        assert found.fits("m", Charge(1, 10, 0))
+        fake.default = said(enough)
+        await found.look()
+        assert found.fits("m")
+
+
+async def test_copilots_quota_is_githubs(house: Open) -> None:
+    def answer(left: int) -> Answer:
+        one = {"entitlement": 300, "remaining": left, "unlimited": False}
+        return said(
+            {
+                "quota_reset_date": "2027-01-01",
+                "quota_snapshots": {"premium_interactions": one, "chat": one},
+            }
+        )
+
+    with FakeProvider(answer(7)) as github:
+        found = house(
+            {
+                "id": "p",
+                "type": "copilot",
+                "oauthToken": "OAUTH",
+                "flatRate": {"costPerMonth": 10},
+                "models": [{"name": "m"}],
+            },
+            github=github.base_url,
+        )
+        await found.look()
+        [sent] = github.requests
+        assert sent.target == "/copilot_internal/user"
+        assert sent.header("authorization") == "token OAUTH"
+        assert found.fits("m")
+        github.default = answer(0)
+        await found.look()
+        assert not found.fits("m")
+
+
+BAD = {
+    "busy": said({"error": "x"}, 503),
+    "refused": said({}, 401),
+    "no JSON": answers.garbage(),
+    "closes": answers.close(),
+    "another shape": said({"balance": 0}),
+    "negative": said(
+        {"data": {"free_model_daily_requests": {"limit": 9, "remaining": -1}}}
+    ),
+    "another unit": said({"data": {"limit_remaining": "0 %"}}),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+async def test_a_quota_that_fails_or_lies_harms_nothing(house: Open, bad: str) -> None:
+    with FakeProvider(BAD[bad]) as fake:
+        found = house(entry(fake, [{"name": "m:free"}], type="openrouter", tier="free"))
+        await found.look()
+        assert found.fits("m:free")
+        [asked] = found.polls.as_json()
+        assert bool(asked["quota"]["error"]) is (
+            bad not in ("negative", "another unit")
+        )

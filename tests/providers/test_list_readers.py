@@ -1,0 +1,339 @@
+"""Lists of models as providers spell them, and what is no list."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_gateway.domain import Price
+from llm_gateway.providers.list_readers import SHAPES, NotAList, read_list
+from llm_gateway.providers.listed_models import ListedModel, as_json, from_json
+from llm_gateway.providers.registry import TYPES
+
+ZERO = Price(source="list")
+
+
+def read(shape: str, value: Any) -> list[ListedModel]:
+    return list(read_list(shape, json.dumps(value).encode()))
+
+
+def price(input: int, output: int, **more: int) -> Price:
+    return Price(input=input, output=output, source="list", **more)
+
+
+def test_every_row_names_a_shape_that_is_known() -> None:
+    assert {row.models_shape for row in TYPES.values()} <= SHAPES
+
+
+ROWS = {
+    "openai": (
+        "openai",
+        {"object": "list", "data": [{"id": "gpt-4o", "object": "model", "created": 1}]},
+        ListedModel("gpt-4o"),
+    ),
+    "a bare list of names": ("openai", ["m"], ListedModel("m")),
+    "gemini's in OpenAI's form": (
+        "openai",
+        {"data": [{"id": "models/gemini-3.5-flash"}]},
+        ListedModel("gemini-3.5-flash"),
+    ),
+    "an embedding model by its name": (
+        "openai",
+        {"data": [{"id": "text-embedding-3-small"}]},
+        ListedModel("text-embedding-3-small", chat=False),
+    ),
+    "anthropic": (
+        "openai",
+        {
+            "data": [
+                {
+                    "type": "model",
+                    "id": "claude-x",
+                    "max_input_tokens": 200_000,
+                    "max_tokens": 64_000,
+                    "capabilities": {"thinking": {"supported": True}},
+                }
+            ],
+            "has_more": False,
+        },
+        ListedModel("claude-x", None, 200_000, 64_000),
+    ),
+    "groq": (
+        "openai",
+        {
+            "data": [
+                {
+                    "id": "openai/gpt-oss-20b",
+                    "active": True,
+                    "context_window": 131_072,
+                    "max_completion_tokens": 65_536,
+                }
+            ]
+        },
+        ListedModel("openai/gpt-oss-20b", None, 131_072, 65_536),
+    ),
+    "mistral": (
+        "openai",
+        {
+            "data": [
+                {
+                    "id": "mistral-embed-chatty",
+                    "type": "base",
+                    "max_context_length": 32_768,
+                    "capabilities": {"completion_chat": True, "vision": False},
+                }
+            ]
+        },
+        ListedModel("mistral-embed-chatty", None, 32_768),
+    ),
+    "mistral, no chat": (
+        "openai",
+        {"data": [{"id": "m", "capabilities": {"completion_chat": False}}]},
+        ListedModel("m", chat=False),
+    ),
+    "together": (
+        "openai",
+        [
+            {
+                "id": "a/b",
+                "type": "chat",
+                "context_length": 8_192,
+                "pricing": {"input": 0.2, "output": 0.6, "hourly": 0},
+            }
+        ],
+        ListedModel("a/b", price(200_000_000, 600_000_000), 8_192),
+    ),
+    "together, by the hour": (
+        "openai",
+        [{"id": "a/b", "type": "image", "pricing": {"input": 0, "output": 0}}],
+        ListedModel("a/b", chat=False),
+    ),
+    "vllm": (
+        "openai",
+        {"data": [{"id": "m", "max_model_len": 4_096}]},
+        ListedModel("m", None, 4_096),
+    ),
+    "openrouter, free": (
+        "openrouter",
+        {
+            "data": [
+                {
+                    "id": "a/b:free",
+                    "context_length": 262_144,
+                    "architecture": {"output_modalities": ["text"]},
+                    "top_provider": {
+                        "context_length": 131_072,
+                        "max_completion_tokens": 16_384,
+                    },
+                    "pricing": {"prompt": "0", "completion": "0", "image": "0"},
+                }
+            ]
+        },
+        ListedModel("a/b:free", ZERO, 131_072, 16_384),
+    ),
+    "openrouter, paid": (
+        "openrouter",
+        {
+            "data": [
+                {
+                    "id": "a/b",
+                    "pricing": {
+                        "prompt": "0.0000025",
+                        "completion": "0.00001",
+                        "input_cache_read": "0.00000025",
+                        "request": "0.005",
+                    },
+                }
+            ]
+        },
+        ListedModel(
+            "a/b",
+            price(
+                2_500_000_000,
+                10_000_000_000,
+                cached_input=250_000_000,
+                request=5_000_000,
+            ),
+        ),
+    ),
+    "openrouter, it depends": (
+        "openrouter",
+        {
+            "data": [
+                {
+                    "id": "openrouter/auto",
+                    "pricing": {"prompt": "-1", "completion": "-1"},
+                }
+            ]
+        },
+        ListedModel("openrouter/auto"),
+    ),
+    "openrouter, pictures cost": (
+        "openrouter",
+        {
+            "data": [
+                {
+                    "id": "m",
+                    "pricing": {"prompt": "0", "completion": "0", "image": "0.1"},
+                }
+            ]
+        },
+        ListedModel("m"),
+    ),
+    "google": (
+        "google",
+        {
+            "models": [
+                {
+                    "name": "models/gemini-3.5-flash",
+                    "inputTokenLimit": 1_048_576,
+                    "outputTokenLimit": 65_536,
+                    "supportedGenerationMethods": ["generateContent", "countTokens"],
+                }
+            ]
+        },
+        ListedModel("gemini-3.5-flash", None, 1_048_576, 65_536),
+    ),
+    "google, embeddings": (
+        "google",
+        {
+            "models": [
+                {"name": "models/e", "supportedGenerationMethods": ["embedContent"]}
+            ]
+        },
+        ListedModel("e", chat=False),
+    ),
+    "copilot": (
+        "copilot",
+        {
+            "data": [
+                {
+                    "id": "gpt-4o",
+                    "policy": {"state": "enabled"},
+                    "capabilities": {
+                        "type": "chat",
+                        "limits": {
+                            "max_context_window_tokens": 128_000,
+                            "max_output_tokens": 16_384,
+                        },
+                    },
+                }
+            ]
+        },
+        ListedModel("gpt-4o", None, 128_000, 16_384),
+    ),
+    "cohere": (
+        "cohere",
+        {
+            "models": [
+                {"name": "command-a", "endpoints": ["chat"], "context_length": 256_000}
+            ]
+        },
+        ListedModel("command-a", None, 256_000),
+    ),
+    "cloudflare": (
+        "cloudflare",
+        {
+            "result": [
+                {
+                    "name": "@cf/a/b",
+                    "task": {"name": "Text Generation"},
+                    "properties": [{"property_id": "context_window", "value": "8192"}],
+                }
+            ]
+        },
+        ListedModel("@cf/a/b", None, 8_192),
+    ),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_each_shape(row: str) -> None:
+    shape, value, expected = ROWS[row]
+    assert read(shape, value) == [expected]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"id": "off", "active": False},
+        {"id": 7},
+        {"id": ""},
+        {"id": "n" * 300},
+        {"id": "two\nlines"},
+        5,
+        None,
+    ],
+)
+def test_entries_that_are_left_out(entry: Any) -> None:
+    assert read("openai", {"data": [entry, {"id": "kept"}]}) == [ListedModel("kept")]
+
+
+@pytest.mark.parametrize(
+    "number", [0, 1, -5, "many", 10**12, True, [], {}, 1e400, "9" * 99]
+)
+def test_a_window_that_cannot_be_one_is_not_said(number: Any) -> None:
+    value = {"data": [{"id": "m", "context_window": number, "max_tokens": number}]}
+    assert read("openai", value) == [ListedModel("m")]
+
+
+@pytest.mark.parametrize(
+    "number", ["-0.1", "NaN", "Infinity", "1e9", "", None, [], True]
+)
+def test_a_price_that_cannot_be_one_makes_it_unknown(number: Any) -> None:
+    pricing = {"prompt": number, "completion": "0"}
+    found = read("openrouter", {"data": [{"id": "m", "pricing": pricing}]})
+    if number is None:
+        assert found[0].price == ZERO
+    else:
+        assert found == [ListedModel("m")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"<html>", b"[]", b"{}", b'{"data": []}', b'{"data": {}}', b'"x"'),
+        *(b"null", b'{"error": {"message": "no"}}', b"[" * 100_000, b"\xff\xfe"),
+    ],
+)
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+def test_what_is_no_list(shape: str, body: bytes) -> None:
+    with pytest.raises(NotAList):
+        read_list(shape, body)
+
+
+def test_twice_the_same_is_one() -> None:
+    assert len(read("openai", {"data": [{"id": "m"}, {"id": "m"}]})) == 1
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    *("data", "models", "result", "id", "name", "pricing", "prompt"),
+                    *("completion", "capabilities", "limits", "policy", "properties"),
+                    *("context_length", "top_provider", "architecture", "task"),
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.sampled_from(sorted(SHAPES)), values)
+def test_nothing_else_than_a_list_or_no_list_comes_of_it(
+    shape: str, value: Any
+) -> None:
+    try:
+        models = read_list(shape, json.dumps(value).encode())
+    except NotAList:
+        return
+    assert from_json(json.loads(json.dumps(as_json(models)))) == models
