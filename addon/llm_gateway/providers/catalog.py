@@ -14,9 +14,8 @@ What this file does not know: what is used up, who is healthy, the disk, the clo
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -30,8 +29,9 @@ from llm_gateway.providers.provider_limits import (
     limits_of,
     shared_limits,
 )
-from llm_gateway.providers.provider_type import FreePreset, ProviderType
-from llm_gateway.providers.registry import TYPES
+from llm_gateway.providers.provider_type import ProviderType
+from llm_gateway.providers.published import FreePreset, most_telling
+from llm_gateway.providers.registry import TYPES, types_at
 
 from ..config.jsonc import show
 from ..config.models import Config, Model, Provider
@@ -147,18 +147,21 @@ def build(
     signed_in: Collection[str] = (),
     simulator_port: int = 0,
     ways: ProxyRules = DIRECT,
+    types: Mapping[str, ProviderType] | None = None,
 ) -> Catalog:
     """The catalog of a config. Raises CatalogError.
 
     `price`, `window`: what is known of a model of a provider of genai-prices.
+    `types`: the rows by type; None: with what the packaged catalogue says of them at `now`.
     `signed_in`: ids of Copilot providers that have a stored token. `ways`: outbound
     proxies, of `network` and the environment.
     """
+    types = types_at(now) if types is None else types
     complaints: list[UnlocatedProblem] = []
     offers: list[Offer] = []
     upstreams: dict[tuple[str, str], Upstream] = {}
     for index, provider in enumerate(config.providers):
-        row = TYPES[provider.type]
+        row = types[provider.type]
         allowed = free_tier_limits(provider, row)
         above = ("providers", index)
         complaints += [replace(c, path=(*above, *c.path)) for c in allowed.complaints]
@@ -219,7 +222,9 @@ def _offer(
     """One offer, without its limits."""
     genai = _genai(row, found)
     own = model.pricing.as_price() if model.pricing is not None else None
-    known = _known(genai, model.name, lambda name: price(genai, name, now))
+    known = _published(row, model.name, "price")
+    if known is None:
+        known = _known(genai, model.name, lambda name: price(genai, name, now))
     is_free = provider.free or free is not None
     flat_rate = provider.flat_rate is not None
     if is_free or flat_rate:
@@ -229,6 +234,8 @@ def _offer(
         charged = own or _local(row, found, model.name) or known
         listed = known
     context = model.context_window
+    if context is None:
+        context = _published(row, model.name, "context_window")
     if context is None:
         context = _known(genai, model.name, lambda name: window(genai, name))
     return Offer(
@@ -258,12 +265,16 @@ def _offer(
 
 
 def _max_output(row: ProviderType, model: str) -> int | None:
-    """By the row, also where a publisher stands before the model's name."""
-    bare = model.rpartition("/")[2].lower()
-    for name, most in row.max_output.items():
-        if fnmatchcase(bare, name):
-            return most
-    return None
+    found: int | None = _published(row, model, "max_output")
+    return found
+
+
+def _published(row: ProviderType, model: str, what: str) -> Any:
+    """A fact of the catalogue's, also where a publisher stands before the model's name;
+    None: it has none."""
+    known = [fact for fact in row.model_facts if getattr(fact, what) is not None]
+    found = most_telling(known, model) or most_telling(known, model.rpartition("/")[2])
+    return None if found is None else getattr(found, what)
 
 
 def _why_not(provider: Provider, model: Model, found: Upstream | NotConfigured) -> str:
