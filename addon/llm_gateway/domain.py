@@ -101,7 +101,7 @@ class Price:
     request: int = 0
     """Nano-dollars per request, added to the token prices."""
     source: str = "config"
-    """`config`, `list` (the provider's own) or `genai-prices`."""
+    """`config`, `list` (the provider's own), `catalog`, `genai-prices` or `local`."""
     tiers: tuple[tuple[int, "Price"], ...] = ()
     """(prompt tokens above which it applies, price), rising."""
     reasoning: int | None = None

@@ -2,7 +2,8 @@
 
     provider_type.py  the shape of a row: ProviderType
     registry.py   the rows: TYPES, UNSUPPORTED (types_vendors, types_platforms, types_self_hosted)
-    free_tiers.py what free tiers allow, dated
+    catalog.json  free tiers, facts of models, accounts: dated data; catalog_file.py reads it,
+                  published.py has its values, free_tiers.py finds the tier of a model
     hosts.py      which hosts are LLM APIs
     upstream.py   one account of one configured provider: origin, key, headers
     catalog.py    the whole config as offers, with limits (provider_limits.py), names (model_index.py)

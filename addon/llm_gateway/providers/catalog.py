@@ -15,10 +15,9 @@ What this file does not know: what is used up, who is healthy, the disk, the clo
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from functools import cached_property
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -26,7 +25,7 @@ from llm_gateway.accounting import prices
 from llm_gateway.domain import Limit, Offer, Policy, Price
 from llm_gateway.frozen import frozen
 from llm_gateway.network.proxy_rules import DIRECT, ProxyRules
-from llm_gateway.providers.free_tiers import preset_for
+from llm_gateway.providers.free_tiers import free_tier_of
 from llm_gateway.providers.listed_models import (
     ListedModel,
     Lists,
@@ -41,8 +40,9 @@ from llm_gateway.providers.provider_limits import (
     limits_of,
     shared_limits,
 )
-from llm_gateway.providers.provider_type import FreePreset, ProviderType
-from llm_gateway.providers.registry import TYPES
+from llm_gateway.providers.provider_type import ProviderType
+from llm_gateway.providers.published import FreePreset, most_telling
+from llm_gateway.providers.registry import TYPES, types_at
 
 from ..config.jsonc import show
 from ..config.models import Config, Model, Provider
@@ -167,21 +167,24 @@ def build(
     ways: ProxyRules = DIRECT,
     lists: Lists = MappingProxyType({}),
     retired: Collection[tuple[str, str, str]] = (),
+    types: Mapping[str, ProviderType] | None = None,
 ) -> Catalog:
     """The catalog of a config. Raises CatalogError.
 
     `price`, `window`: what is known of a model of a provider of genai-prices.
     `lists`: what providers list, by account; `retired`: keys of offers that answered
     twice that there is no such model.
+    `types`: the rows by type; None: with what the packaged catalogue says of them at `now`.
     `signed_in`: ids of Copilot providers that have a stored token. `ways`: outbound
     proxies, of `network` and the environment.
     """
+    types = types_at(now) if types is None else types
     complaints: list[UnlocatedProblem] = []
     offers: list[Offer] = []
     upstreams: dict[tuple[str, str], Upstream] = {}
     without: dict[str, str] = {}
     for index, provider in enumerate(config.providers):
-        row = TYPES[provider.type]
+        row = types[provider.type]
         allowed = free_tier_limits(provider, row)
         above = ("providers", index)
         complaints += [replace(c, path=(*above, *c.path)) for c in allowed.complaints]
@@ -266,7 +269,7 @@ def _chosen(
         on_tier = provider.tier == "free" or (
             "free" in provider.wanted and is_free(provider, row, entry)
         )
-        preset = preset_for(row.free_presets, entry.name) if on_tier else None
+        preset = free_tier_of(row, entry.name) if on_tier else None
         yield Model(name=entry.name), preset
 
 
@@ -299,7 +302,9 @@ def _offer(
     genai = _genai(row, found)
     entry = listed_models.get(model.name) or _UNLISTED
     own = model.pricing.as_price() if model.pricing is not None else None
-    known = _known(genai, model.name, lambda name: price(genai, name, now))
+    known = _published(row, model.name, "price")
+    if known is None:
+        known = _known(genai, model.name, lambda name: price(genai, name, now))
     is_free = provider.free or free is not None
     flat_rate = provider.flat_rate is not None
     if is_free or flat_rate:
@@ -311,6 +316,8 @@ def _offer(
         charged = own or _local(row, found, model.name) or entry.price or known
         listed = entry.price or known
     context = model.context_window or entry.context_window
+    if context is None:
+        context = _published(row, model.name, "context_window")
     if context is None:
         context = _known(genai, model.name, lambda name: window(genai, name))
     return Offer(
@@ -340,12 +347,16 @@ def _offer(
 
 
 def _max_output(row: ProviderType, model: str) -> int | None:
-    """By the row, also where a publisher stands before the model's name."""
-    bare = model.rpartition("/")[2].lower()
-    for name, most in row.max_output.items():
-        if fnmatchcase(bare, name):
-            return most
-    return None
+    found: int | None = _published(row, model, "max_output")
+    return found
+
+
+def _published(row: ProviderType, model: str, what: str) -> Any:
+    """A fact of the catalogue's, also where a publisher stands before the model's name;
+    None: it has none."""
+    known = [fact for fact in row.model_facts if getattr(fact, what) is not None]
+    found = most_telling(known, model) or most_telling(known, model.rpartition("/")[2])
+    return None if found is None else getattr(found, what)
 
 
 def _why_not(provider: Provider, model: Model, found: Upstream | NotConfigured) -> str:

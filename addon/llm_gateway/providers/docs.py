@@ -10,6 +10,7 @@ from llm_gateway.dialects import SPECS
 from llm_gateway.domain import Reset
 from llm_gateway.providers.free_tiers import describe
 from llm_gateway.providers.provider_type import ProviderType
+from llm_gateway.providers.published import FreePreset
 from llm_gateway.providers.registry import TYPES
 
 
@@ -53,14 +54,36 @@ def free_tiers_table() -> str:
                 "account": "all models together",
                 "tier": "all `:free` models together",
             }[preset.per],
-            preset.note,
+            _asks(preset),
+            "; ".join(filter(None, (preset.note, _doubt(preset)))),
             f"{preset.as_of}, {preset.source}",
         )
         for row in TYPES.values()
         for preset in row.free_presets
     ]
-    head = ("type", "models", "limits", "hold for", "note", "as of, source")
+    head = (
+        "type",
+        "models",
+        "limits",
+        "hold for",
+        "at its end; trains on prompts; terms",
+        "note",
+        "as of, source",
+    )
     return markdown(head, rows)
+
+
+def _asks(preset: FreePreset) -> str:
+    end = {True: "stops", False: "bills", None: "end unknown"}[preset.hard_stop]
+    return "; ".join(
+        filter(None, (end, f"trains: {preset.trains_on_prompts}", preset.terms))
+    )
+
+
+def _doubt(preset: FreePreset) -> str:
+    since = f"from {preset.since} on" if preset.since else ""
+    doubt = f"uncertain: {preset.uncertain}" if preset.uncertain else ""
+    return "; ".join(filter(None, (since, doubt)))
 
 
 def notes_list() -> str:

@@ -17,7 +17,7 @@ from llm_gateway.config.models import Provider
 from llm_gateway.config.urls import is_loopback
 from llm_gateway.domain import Price
 from llm_gateway.frozen import frozen
-from llm_gateway.providers.free_tiers import preset_for
+from llm_gateway.providers.free_tiers import free_tier_of
 from llm_gateway.providers.provider_type import ProviderType
 
 SOURCE = "list"
@@ -97,7 +97,7 @@ def is_free(provider: Provider, row: ProviderType, model: ListedModel) -> bool:
     return (
         provider.free
         or provider.flat_rate is not None
-        or preset_for(row.free_presets, model.name) is not None
+        or free_tier_of(row, model.name) is not None
         or (_at_home(provider, row) and not model.name.endswith("cloud"))
     )
 

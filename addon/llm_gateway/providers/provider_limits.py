@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from llm_gateway.config.models import Model, Provider
 from llm_gateway.config.problems import UnlocatedProblem
 from llm_gateway.domain import Limit, Metric, Reset, Window
-from llm_gateway.providers.free_tiers import preset_for
-from llm_gateway.providers.provider_type import FreePreset, ProviderType
+from llm_gateway.providers.free_tiers import free_tier_of, preset_for
+from llm_gateway.providers.provider_type import ProviderType
+from llm_gateway.providers.published import FreePreset
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,9 @@ def free_tier_limits(provider: Provider, row: ProviderType) -> FreeTierLimits:
             f"{_names(row)}); move the model to a provider without tier",
         )
         for index, model in provider.own_models
-        if preset_for(row.free_presets, model.name) is None
+        if free_tier_of(row, model.name) is None
     )
-    return FreeTierLimits(row.free_presets, unknown)
+    return FreeTierLimits((*row.free_presets, *row.ended_tiers), unknown)
 
 
 def shared_limits(

@@ -19,8 +19,9 @@ from llm_gateway.dialects.embeddings import EMBEDDINGS as _embeddings
 from llm_gateway.dialects.generate_content import GENERATE_CONTENT as _generate_content
 from llm_gateway.dialects.messages import MESSAGES as _messages
 from llm_gateway.dialects.responses import RESPONSES as _responses
-from llm_gateway.domain import Dialect, Metric, Reset, Window
+from llm_gateway.domain import Dialect, Reset
 from llm_gateway.providers.paid_extras import Paid, Unpaid
+from llm_gateway.providers.published import AccountFact, FreePreset, ModelFact
 
 StreamUsage = Literal["ask", "always", "reject"]
 
@@ -52,23 +53,6 @@ class Variant:
     query: str = ""
     empty_path: str | None = None
     """What a `baseURL` without a path gets; None: as the row says."""
-
-
-@dataclass(frozen=True, slots=True)
-class FreePreset:
-    """What a provider's free tier allows for some of its models, as of a day."""
-
-    models: tuple[str, ...]
-    """Names, `*` is a wildcard. The first preset that matches holds."""
-    limits: Mapping[tuple[Metric, Window], int]
-    """May be empty: free, but in a unit that cannot be counted here."""
-    as_of: str
-    """ISO date at which the source said so."""
-    source: str
-    per: Literal["model", "account", "tier"] = "model"
-    """Whose limits: each model's own; all models of the account together; all models
-    of the account whose name ends in `:free` together."""
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +147,8 @@ class ProviderType:
     """What the ids of quotas of its free tier hold; "": its refusals do not tell."""
     free_key: str = ""
     """Where a key that is marked free here may be billed all the same: how to tell."""
-    max_output: Mapping[str, int] = field(default_factory=dict)
-    """The most tokens that an answer may be asked for, by name (`*` is a wildcard, the
-    first that matches holds): more is an error there, and is lowered."""
+    model_facts: tuple[ModelFact, ...] = ()
+    """Windows, largest outputs and prices of its models, out of `catalog.json`."""
     models_path: str | None = "/models"
     """Where it lists its models; None: nowhere, or not under the names it is sent."""
     models_cut: str = ""
@@ -195,6 +178,11 @@ class ProviderType:
     builtin: bool = False
     """Answered by the gateway's own simulator, whose port is known once it listens."""
     free_presets: tuple[FreePreset, ...] = ()
+    """Its free tiers, out of `catalog.json`."""
+    ended_tiers: tuple[FreePreset, ...] = ()
+    """What was free there once."""
+    counted_by: AccountFact | None = None
+    """Whose use it counts; None: each key's own, as far as is known."""
     notes: str = ""
     """For people: what is special, in one or two sentences."""
     source: str = ""

@@ -5,7 +5,6 @@ Facts only; their meaning is in `row.py`, the whole table in `table.py`.
 
 from llm_gateway.dialects.billed import Bill
 from llm_gateway.domain import Reset
-from llm_gateway.providers import free_tiers
 from llm_gateway.providers.paid_extras import Paid, Unpaid
 from llm_gateway.providers.provider_type import (
     CHAT,
@@ -119,7 +118,6 @@ PLATFORMS = (
                 source="console.groq.com, compound and pricing (2026-10)",
             ),
         ),
-        free_presets=free_tiers.GROQ,
         support_ids=frozenset({b"cf-ray"}),
         notes="Limits hold per organisation and model; its requests header speaks of "
         "the day, its tokens header of the minute.",
@@ -194,7 +192,6 @@ PLATFORMS = (
                 _OPENROUTER_DOCS,
             ),
         ),
-        free_presets=free_tiers.OPENROUTER,
         support_ids=frozenset({b"x-generation-id", b"cf-ray"}),
         notes="Models that end in :free share one daily allowance per account, which "
         "begins anew at midnight UTC; a negative balance blocks them too.",
@@ -228,7 +225,6 @@ PLATFORMS = (
         speaks(CHAT, EMBEDDINGS),
         limit_headers="nvidia",
         hosts=("integrate.api.nvidia.com",),
-        free_presets=free_tiers.NVIDIA,
         support_ids=frozenset({b"nvcf-reqid"}),
         notes="Announces no limits; they are learned from its refusals.",
         source="flexrouter 2.3.2 (2026-09)",
@@ -240,7 +236,6 @@ PLATFORMS = (
         speaks(CHAT),
         limit_headers="sambanova",
         hosts=("api.sambanova.ai",),
-        free_presets=free_tiers.SAMBANOVA,
         source="docs.sambanova.ai rate limits (2026); header names unverified",
     ),
     ProviderType(
@@ -253,7 +248,6 @@ PLATFORMS = (
         models_path="/models/search?per_page=1000",
         models_cut="/v1",
         models_shape="cloudflare",
-        free_presets=free_tiers.CLOUDFLARE,
         support_ids=frozenset({b"cf-ray"}),
         notes="Allowance in neurons a day from midnight UTC; some models are paid only.",
         source="official pages, checked 2026-08-22; litellm 1.109.1",

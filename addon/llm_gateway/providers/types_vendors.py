@@ -5,7 +5,6 @@ Facts only; their meaning is in `row.py`, the whole table in `table.py`.
 
 from llm_gateway.dialects.billed import Bill
 from llm_gateway.domain import Reset
-from llm_gateway.providers import free_tiers
 from llm_gateway.providers.paid_extras import Paid, Unpaid
 from llm_gateway.providers.provider_type import (
     CHAT,
@@ -34,17 +33,6 @@ LABS = (
         maker="account",
         genai="openai",
         hosts=("api.openai.com",),
-        max_output={
-            "gpt-3.5-*": 4_096,
-            "gpt-4-turbo*": 4_096,
-            "gpt-4o*": 16_384,
-            "gpt-4.1*": 32_768,
-            "o1*": 100_000,
-            "o3*": 100_000,
-            "o4-mini*": 100_000,
-            "gpt-5*chat*": 16_384,
-            "gpt-5*": 128_000,
-        },
         support_ids=frozenset({b"cf-ray"}),
         keeps=frozenset(
             {"files", "uploads", "conversations", "vector_stores", "containers"}
@@ -65,18 +53,6 @@ LABS = (
         maker="anthropic",
         genai="anthropic",
         hosts=("api.anthropic.com",),
-        max_output={
-            "claude-3-haiku*": 4_096,
-            "claude-3-opus*": 4_096,
-            "claude-3-5-*": 8_192,
-            "claude-opus-4-0*": 32_000,
-            "claude-opus-4-1*": 32_000,
-            "claude-opus-4-2*": 32_000,
-            "claude-*-4-5*": 64_000,
-            "claude-sonnet-4-0*": 64_000,
-            "claude-sonnet-4-2*": 64_000,
-            "claude-*": 128_000,
-        },
         empty_path="/v1",
         support_ids=frozenset({b"cf-ray"}),
         notes="Messages natively. Chat works through Anthropic's OpenAI-compatible path, "
@@ -112,7 +88,6 @@ LABS = (
         "answer does not tell. How to tell: the list of API keys in AI Studio says Free "
         "tier beside a key of a project without billing, and its 429s name quotas with "
         "FreeTier in their id",
-        free_presets=free_tiers.GOOGLE,
         notes="Limits hold per project and model, not per key; days begin at midnight "
         "Pacific time; failed attempts (503) count. A key of a project with billing is "
         "billed for every request, whatever the tier here says, and its answers do not "
@@ -133,7 +108,6 @@ LABS = (
         limit_headers="mistral",
         genai="mistral",
         hosts=("api.mistral.ai", "codestral.mistral.ai"),
-        free_presets=free_tiers.MISTRAL,
         support_ids=frozenset({b"mistral-correlation-id"}),
         notes="Usage comes in every stream; `stream_options` is an error there and is "
         "taken out.",
@@ -207,7 +181,6 @@ LABS = (
         models_path="/v1/models?page_size=1000&endpoint=chat",
         models_cut="/compatibility/v1",
         models_shape="cohere",
-        free_presets=free_tiers.COHERE,
         support_ids=frozenset({b"x-debug-trace-id"}),
         source="cohere 7.3.1; freellmpool 0.13.0 (2026-08-29)",
     ),
@@ -228,7 +201,6 @@ LABS = (
         bases={MESSAGES: "/api/anthropic/v1"},
         genai="zai",
         hosts=("api.z.ai", "open.bigmodel.cn"),
-        free_presets=free_tiers.ZAI,
         support_ids=frozenset({b"x-log-id"}),
         notes="In China: https://open.bigmodel.cn/api/paas/v4.",
         source="litellm 1.109.1; freellmpool 0.13.0 (2026-08-29)",
