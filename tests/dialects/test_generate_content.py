@@ -17,6 +17,7 @@ from llm_gateway.dialects import (
     MESSAGES,
     RequestBody,
     match,
+    match_resource,
     match_subpath,
     read,
     unrouted,
@@ -82,11 +83,14 @@ def test_other_paths_of_the_api() -> None:
     assert found == (GENERATE_CONTENT, ":countTokens")
     for path in (
         "/v1beta/models/g:embedContent",
-        "/v1beta/cachedContents/x",
+        "/v1beta/tunedModels/x",
         "/v1beta/files",
     ):
         assert match("POST", path) is None
         assert (unrouted(path) or [None])[0] is GENERATE_CONTENT
+    kept = match_resource("/v1beta/cachedContents/x", {})
+    assert kept is not None
+    assert kept[0] is GENERATE_CONTENT
     for path in ("/v1/files", "/v1beta/models", "/v1/embeddings", "/files", "/"):
         assert unrouted(path) is None
 

@@ -231,13 +231,14 @@ def test_a_path_without_a_model() -> None:
 
 
 def _sources() -> Iterator[Path]:
-    """Product code outside of `dialects/`; rows of providers and the tables of what
-    refusals in a dialect teach aside."""
+    """Product code outside of `dialects/`; rows of providers, the words of their lists and
+    quotas, and the tables of what refusals in a dialect teach aside."""
     rows = {
         path
         for path in (PACKAGE / "providers").glob("*.py")
         if re.search(r"\bProviderType\(|^OPENAI = speaks\(", path.read_text(), re.M)
     }
+    rows |= {*(PACKAGE / "providers").glob("*_readers.py")}
     adaptation = PACKAGE / "adaptation"
     tables = ("wording*.py", "*_lessons.py", "sentences.py", "sent_body.py")
     rows |= {path for table in tables for path in adaptation.glob(table)}

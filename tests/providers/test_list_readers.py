@@ -42,7 +42,7 @@ ROWS = {
     "an embedding model by its name": (
         "openai",
         {"data": [{"id": "text-embedding-3-small"}]},
-        ListedModel("text-embedding-3-small", chat=False),
+        ListedModel("text-embedding-3-small", converses=False),
     ),
     "anthropic": (
         "openai",
@@ -91,7 +91,7 @@ ROWS = {
     "mistral, no chat": (
         "openai",
         {"data": [{"id": "m", "capabilities": {"completion_chat": False}}]},
-        ListedModel("m", chat=False),
+        ListedModel("m", converses=False),
     ),
     "together": (
         "openai",
@@ -108,7 +108,7 @@ ROWS = {
     "together, by the hour": (
         "openai",
         [{"id": "a/b", "type": "image", "pricing": {"input": 0, "output": 0}}],
-        ListedModel("a/b", chat=False),
+        ListedModel("a/b", converses=False),
     ),
     "vllm": (
         "openai",
@@ -203,7 +203,7 @@ ROWS = {
                 {"name": "models/e", "supportedGenerationMethods": ["embedContent"]}
             ]
         },
-        ListedModel("e", chat=False),
+        ListedModel("e", converses=False),
     ),
     "copilot": (
         "copilot",

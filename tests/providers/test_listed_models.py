@@ -18,13 +18,13 @@ LIST = (
     ListedModel("b/two", PAID),
     ListedModel("c/cloaked", ZERO),
     ListedModel("d/guard:free", ZERO),
-    ListedModel("e/embed", ZERO, chat=False),
+    ListedModel("e/embed", ZERO, converses=False),
     ListedModel("openrouter/auto", None),
 )
 PLAIN = (
     ListedModel("gemini-3.5-flash", None, 1_000_000, 65_536),
     ListedModel("gemini-3.5-pro", None, 1_000_000),
-    ListedModel("embedding-1", chat=False),
+    ListedModel("embedding-1", converses=False),
 )
 
 

@@ -84,7 +84,7 @@ def _objects(entries: list[Any]) -> Iterator[Entry]:
 def _openai(entries: list[Any]) -> Iterator[ListedModel]:
     for entry in entries:
         if isinstance(entry, str):
-            yield ListedModel(entry, chat=_chat_by_name(entry))
+            yield ListedModel(entry, converses=_chat_by_name(entry))
             continue
         if not isinstance(entry, Mapping):
             continue

@@ -33,8 +33,8 @@ class ListedModel:
     price: Price | None = None
     context_window: int | None = None
     max_output: int | None = None
-    chat: bool = True
-    """It answers chat, as far as its entry or its name tells."""
+    converses: bool = True
+    """It answers conversations (no embeddings, no pictures alone), as far as its entry or its name tells."""
 
 
 @frozen
@@ -67,7 +67,7 @@ def chosen(
     written = {model.name for _, model in provider.own_models}
     found = []
     for model in models:
-        if not model.chat or model.name in written:
+        if not model.converses or model.name in written:
             continue
         if any(matches_glob(name, model.name) for name in provider.exclude):
             continue
@@ -159,7 +159,7 @@ def from_json(value: Any) -> tuple[ListedModel, ...]:
                 price,
                 entry.get("context_window"),
                 entry.get("max_output"),
-                bool(entry.get("chat", True)),
+                bool(entry.get("converses", True)),
             )
         )
     return tuple(found)
