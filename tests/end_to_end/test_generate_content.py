@@ -354,9 +354,8 @@ def test_refusals_in_googles_shape(gateway: GatewayProcess) -> None:
         ("POST", "/v1beta/models/m:embedContent"),
         ("POST", "/v1beta/models/m:batchEmbedContents"),
         ("POST", "/v1beta/models/m:predictLongRunning"),
+        ("POST", "/v1beta/tunedModels?key=x"),
         ("POST", "/upload/v1beta/files"),
-        ("GET", "/v1beta/files/abc"),
-        ("POST", "/v1beta/cachedContents?key=x"),
         (
             "GET",
             "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
@@ -374,6 +373,13 @@ def test_the_rest_of_the_api_is_refused_clearly(
     assert (status, code, word, reason) == (501, 501, "UNIMPLEMENTED", "NOT_ROUTED")
     assert "is not routed here" in said
     assert "key=x" not in said
+
+
+def test_a_file_that_nobody_made_here_is_not_found(gateway: GatewayProcess) -> None:
+    status, _, body = gateway.ask("GET", "/v1beta/files/abc?key=x")
+    code, word, _, said = refusal(body)
+    assert (status, code, word) == (404, 404, "NOT_FOUND")
+    assert "No file with the id 'abc' was made through this gateway" in said
 
 
 def test_counting_tokens_is_free(gateway: GatewayProcess, fakes: Any) -> None:

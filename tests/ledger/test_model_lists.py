@@ -8,7 +8,7 @@ AT = 1_790_000_000.0
 MODELS = (
     ListedModel("a:free", Price(source="list"), 32_768, 4_096),
     ListedModel("b", Price(input=2, output=3, cached_input=1, source="list")),
-    ListedModel("e", chat=False),
+    ListedModel("e", converses=False),
 )
 
 

@@ -87,6 +87,8 @@ DEFAULT = CHAT
 _ends: list[tuple[str, DialectSpec | None]] = []
 """(end of a path, whose it is or nobody's), the longest first."""
 _request_ends: tuple[str, ...] = ()
+_own_versions: frozenset[str] = frozenset()
+"""Versions in paths about resources that name one API."""
 
 
 def register(spec: DialectSpec) -> None:
@@ -94,7 +96,7 @@ def register(spec: DialectSpec) -> None:
 
     Before the configuration is first read: what it allows is taken from here.
     """
-    global _request_ends
+    global _request_ends, _own_versions
     if spec.name in _specs:
         raise ValueError(f"dialect {spec.name!r} is registered twice")
     for other in _specs.values():
@@ -115,6 +117,7 @@ def register(spec: DialectSpec) -> None:
     if "{" not in spec.path:
         ends.add(spec.path)
     _request_ends = (*_request_ends, *sorted(end.lower() for end in ends))
+    _own_versions = _own_versions.union(*(r.versions for r in spec.resources))
 
 
 for _row in _ROWS:
@@ -176,17 +179,21 @@ def match_resource(
     path: str, headers: Container[str]
 ) -> tuple[DialectSpec, ResourcePath] | None:
     """Which resource that an account keeps a path is about, and whose API that is; None:
-    it is no such path. Where two APIs have the same path, a header tells them apart."""
+    it is no such path. Where two APIs have the same path, its version or a header tells
+    them apart."""
     path = plain_path(path)
     other: tuple[DialectSpec, ResourcePath] | None = None
     for spec in _specs.values():
         for resource in spec.resources:
             found = read_resource_path(path, resource)
-            if found is None or (resource.header and resource.header not in headers):
+            if found is None:
                 continue
-            if resource.header:
+            if found.version in resource.versions:
                 return spec, found
-            other = other or (spec, found)
+            if resource.header and resource.header in headers:
+                return spec, found
+            if not resource.header and found.version not in _own_versions:
+                other = other or (spec, found)
     return other
 
 

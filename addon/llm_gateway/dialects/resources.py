@@ -27,6 +27,9 @@ class Resource(NamedTuple):
     """What one of them is called: `file`."""
     header: str = ""
     """One that only clients of this API send, where another one has the same path."""
+    versions: frozenset[str] = frozenset()
+    """Segments of the path that name a version of this API and of no other: no header is
+    needed with one."""
     bills: bool = False
     """Keeping one costs money."""
     id_member: str = "id"
@@ -50,6 +53,8 @@ class ResourcePath(NamedTuple):
     """"": all of them, or a new one."""
     below: str
     """What follows the id: "", `/content`."""
+    version: str = ""
+    """The segment before the collection: `v1`, `v1beta`, `openai`; "": none."""
 
     @property
     def makes(self) -> bool:
@@ -62,8 +67,8 @@ def read_resource_path(path: str, resource: Resource) -> ResourcePath | None:
     found = _pattern(resource.path).match(path)
     if found is None:
         return None
-    name = unquote(found["id"] or "")
-    return ResourcePath(resource, name, found["below"] or "")
+    name, version = unquote(found["id"] or ""), found["version"] or ""
+    return ResourcePath(resource, name, found["below"] or "", version.lower())
 
 
 _patterns: dict[str, re.Pattern[str]] = {}
@@ -73,7 +78,7 @@ def _pattern(path: str) -> re.Pattern[str]:
     known = _patterns.get(path)
     if known is None:
         known = _patterns[path] = re.compile(
-            r"(?:/(?:[\w.-]+/){0,4}?(?:v1|v1beta|v1alpha|openai))?/"
+            r"(?:/(?:[\w.-]+/){0,4}?(?P<version>v1|v1beta|v1alpha|openai))?/"
             + re.escape(path)
             + r"(?:/(?P<id>[^/]+)(?P<below>/.*)?)?\Z",
             re.IGNORECASE,

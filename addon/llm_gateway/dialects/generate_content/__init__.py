@@ -50,6 +50,7 @@ from llm_gateway.domain import Dialect
 TEXT = ("text",)
 """Members of events that hold text."""
 
+_VERSIONS = frozenset({"v1beta", "v1alpha"})
 _UNROUTED = Unrouted(
     re.compile(
         r".*:(?:embedContent|batchEmbedContents|asyncBatchEmbedContent"
@@ -117,12 +118,18 @@ GENERATE_CONTENT = DialectSpec(
         Resource(
             "cachedContents",
             "cache",
+            versions=_VERSIONS,
             bills=True,
             id_member="name",
             model_member="model",
         ),
         Resource(
-            "files", "file", header="x-goog-api-key", id_member="name", is_made=False
+            "files",
+            "file",
+            header="x-goog-api-key",
+            versions=_VERSIONS,
+            id_member="name",
+            is_made=False,
         ),
     ),
     id_members=IdMembers(
