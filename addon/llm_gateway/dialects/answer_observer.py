@@ -100,7 +100,16 @@ class PlainAnswer(NamedTuple):
 
 
 Observe = Callable[[Answered], StreamObserver]
-ReadPlain = Callable[[bytes, Answered], PlainAnswer]
+
+
+class ReadPlain(Protocol):
+    def __call__(
+        self, body: bytes, asked: Answered, answer: Json | None = None
+    ) -> PlainAnswer:
+        """answer: what is in the body, where it was parsed already. Else the bytes are
+        looked at first: most answers are text, and need not be parsed."""
+
+
 HistoryCalls = Callable[[Json], tuple[CallKey, ...]]
 """Top-level values of a request -> the calls of its earlier turns, in order."""
 

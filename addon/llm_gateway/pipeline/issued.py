@@ -51,24 +51,33 @@ def mend(
         body = decoded(response.raw_content or b"", coding)
     except BadCoding:
         return
-    new = read_whole(runtime, exchange, attempt, body)
+    peek = attempt.judge.peek if attempt.judge is not None else None
+    answer = peek.answer if peek is not None and body[:1] == b"{" else None
+    new = read_whole(runtime, exchange, attempt, body, answer)
     if new is not body:
         response.headers.pop("content-encoding", None)
         response.content = new
 
 
 def read_whole(
-    runtime: AppState, exchange: Exchange, attempt: Attempt, body: bytes
+    runtime: AppState,
+    exchange: Exchange,
+    attempt: Attempt,
+    body: bytes,
+    answer: Mapping[str, object] | None = None,
 ) -> bytes:
-    """The body of a plain answer as it goes to the client; its calls are kept."""
+    """The body of a plain answer as it goes to the client; its calls are kept.
+
+    answer: what is in it, where it was parsed already.
+    """
     restore = attempt.adapted.restore
     if restore is not None and body and not exchange.subpath:
-        body = _restored(restore(), body)
+        body, answer = _restored(restore(), body), None
     read_plain = attempt.form.dialect.read_plain
     if read_plain is None or exchange.subpath or not body:
         return body
     asked = _answered(runtime, exchange, attempt)
-    found = read_plain(body, asked)
+    found = read_plain(body, asked, answer)
     if found.issued.calls or found.issued.signed:
         asked.keep(found.issued)
     attempt.mended |= found.mended

@@ -91,12 +91,12 @@ def _is_odd(body: bytes) -> bool:
     return b'"finish_reason"' not in body
 
 
-def read_plain(body: bytes, asked: Answered) -> PlainAnswer:
-    """A plain answer, mended, with its calls. Its bytes are looked at before they are
-    parsed: an answer in text is not."""
-    if not _is_odd(body):
-        return PlainAnswer(body)
-    answer = parsed(body)
+def read_plain(body: bytes, asked: Answered, answer: Json | None = None) -> PlainAnswer:
+    """A plain answer, mended, with its calls."""
+    if answer is None:
+        if not _is_odd(body):
+            return PlainAnswer(body)
+        answer = parsed(body)
     choices = objects(answer.get("choices")) if answer is not None else []
     if not choices:
         return PlainAnswer(body)

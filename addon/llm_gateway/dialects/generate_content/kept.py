@@ -60,11 +60,13 @@ def issued_by(parts: list[dict[str, object]]) -> Issued:
     return Issued(tuple(calls), tuple(one for one in signed if one not in PLACEHOLDERS))
 
 
-def read_plain(body: bytes, asked: Answered) -> PlainAnswer:
-    """A plain answer; one without calls and signatures is not parsed."""
-    if not any(word in body for word in _TELLING):
-        return PlainAnswer(body)
-    return PlainAnswer(body, issued=issued_by(list(_parts(parsed(body) or {}))))
+def read_plain(body: bytes, asked: Answered, answer: Json | None = None) -> PlainAnswer:
+    """A plain answer, with its calls and signatures."""
+    if answer is None:
+        if not any(word in body for word in _TELLING):
+            return PlainAnswer(body)
+        answer = parsed(body) or {}
+    return PlainAnswer(body, issued=issued_by(list(_parts(answer))))
 
 
 class GenerateContentStream:

@@ -54,11 +54,12 @@ def history_calls(values: Json) -> tuple[CallKey, ...]:
     )
 
 
-def read_plain(body: bytes, asked: Answered) -> PlainAnswer:
-    """A plain answer; one without calls and thinking is not parsed."""
-    if b'"tool_use"' not in body and b'thinking"' not in body:
-        return PlainAnswer(body)
-    answer = parsed(body)
+def read_plain(body: bytes, asked: Answered, answer: Json | None = None) -> PlainAnswer:
+    """A plain answer, with its calls and thinking."""
+    if answer is None:
+        if b'"tool_use"' not in body and b'thinking"' not in body:
+            return PlainAnswer(body)
+        answer = parsed(body)
     if answer is None:
         return PlainAnswer(body, issued=NOTHING_ISSUED)
     return PlainAnswer(body, issued=issued_by(objects(answer.get("content"))))

@@ -66,11 +66,12 @@ def history_calls(values: Json) -> tuple[CallKey, ...]:
     )
 
 
-def read_plain(body: bytes, asked: Answered) -> PlainAnswer:
-    """A plain answer; one without calls and reasoning is not parsed."""
-    if b"_call" not in body and b'"reasoning"' not in body:
-        return PlainAnswer(body)
-    answer = parsed(body) or {}
+def read_plain(body: bytes, asked: Answered, answer: Json | None = None) -> PlainAnswer:
+    """A plain answer, with its calls and reasoning."""
+    if answer is None:
+        if b"_call" not in body and b'"reasoning"' not in body:
+            return PlainAnswer(body)
+        answer = parsed(body) or {}
     return PlainAnswer(body, issued=issued_by(objects(answer.get("output"))))
 
 
