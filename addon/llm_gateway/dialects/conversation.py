@@ -17,6 +17,7 @@ from llm_gateway.dialects.prompt_size import (
     weigh,
 )
 
+ROLES = frozenset({"user", "assistant", "system", "developer", "tool", "function"})
 _HASHED = 32_768
 """Characters of system prompt and first message that tell conversations apart."""
 
@@ -30,6 +31,9 @@ class Conversation(NamedTuple):
     initiator: str = "user"
     opening: str = ""
     """Hash of the first user text alone: apps put the date into the system text."""
+    mere_text: str = ""
+    """Name of the member that holds the messages, where each of them is a role and a text:
+    nothing is referred to in there, and nothing is anybody's state."""
 
 
 def as_list(value: object) -> list[object]:
@@ -77,21 +81,29 @@ def talk_hashes(instructions: Sequence[str], first: object) -> tuple[str, str]:
     return digest.hexdigest() if instructions else opening, opening
 
 
-def weigh_messages(messages: list[object]) -> PromptSize:
+class Weighed(NamedTuple):
+    size: PromptSize
+    mere_text: bool
+    """Each message is a role and a text, and nothing else."""
+
+
+def weigh_messages(messages: list[object]) -> Weighed:
     text = 0
     rest = []
+    roles = set()
     for message in messages:
         # The common case, without a walk: {"role": ..., "content": "..."}.
         if isinstance(message, dict) and len(message) == 2:
             content = message.get("content")
             if isinstance(content, str):
                 text += size(content)
+                roles.add(role_of(message))
                 continue
         rest.append(message)
     if not rest:
-        return PromptSize(text)
+        return Weighed(PromptSize(text), roles <= ROLES)
     walked = weigh(rest)
-    return walked._replace(text=text + walked.text)
+    return Weighed(walked._replace(text=text + walked.text), False)
 
 
 def estimate(conversation: Conversation, schema_bytes: int) -> int:

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import field
 from types import MappingProxyType
 
-from llm_gateway.dialects.conversation import estimate
+from llm_gateway.dialects.conversation import Conversation, estimate
 from llm_gateway.dialects.extras import extras, thinking_budget
 from llm_gateway.dialects.json_splice import Member, NotAnObject, scan, splice
 from llm_gateway.dialects.paths import NO_PATH_INFO
 from llm_gateway.dialects.request_settings import count
+from llm_gateway.dialects.resources import may_name
 from llm_gateway.dialects.spec import DialectSpec, ModelPlace
 from llm_gateway.domain import RequestInfo
 from llm_gateway.frozen import frozen
@@ -52,6 +53,10 @@ class RequestBody:
     ask: RequestInfo
     raw: bytes
     members: tuple[Member, ...] = field(default=(), repr=False)
+    needs_look: bool = field(default=False, repr=False)
+    """It may hold what is mended for everybody, without a quirk."""
+    may_name_ids: bool = field(default=False, repr=False)
+    """It may name what an account keeps: a file, an answer to go on from."""
 
     def values(self) -> dict[str, object]:
         """The top-level values. Reads the whole body again: for what is rare."""
@@ -274,8 +279,27 @@ def read(
     cached = ""
     if b'"cache_control"' in body:
         cached = "1h" if b'"1h"' in body else "5m"
-    ask = _ask(dialect, str(model), said.stream, members, values, cached)
-    return RequestBody(dialect, ask, body, tuple(members))
+    conversation = dialect.read_conversation(values)
+    ask = _ask(dialect, str(model), said.stream, members, values, conversation, cached)
+    beside = _beside(body, members, conversation.mere_text)
+    look, ids = dialect.needs_look, dialect.id_members
+    return RequestBody(
+        dialect,
+        ask,
+        body,
+        tuple(members),
+        needs_look=look is not None and look(beside),
+        may_name_ids=ids is not None and may_name(beside, values.keys(), ids),
+    )
+
+
+def _beside(body: bytes, members: list[Member], mere_text: str) -> bytes:
+    """The body without its conversation, where that is nothing but text: the most of a
+    large body, and searched for nothing."""
+    spans = [m for m in members if m.key == mere_text]
+    if len(spans) != 1:
+        return body
+    return body[: spans[0].start] + body[spans[0].end :]
 
 
 def _bad_model(dialect: DialectSpec, model: object) -> RequestError | None:
@@ -315,10 +339,10 @@ def _ask(
     stream: bool | None,
     members: list[Member],
     values: dict[str, object],
+    conversation: Conversation,
     cached: str,
 ) -> RequestInfo:
     settings = dialect.read_settings(values)
-    conversation = dialect.read_conversation(values)
     schemas = dialect.schemas
     schema = sum(m.end - m.start for m in members if m.key in schemas)
     return RequestInfo(

@@ -7,7 +7,7 @@ What this file does not know: any provider, who keeps what.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -104,9 +104,11 @@ class NamedId(NamedTuple):
     id: str
 
 
-def may_name(raw: bytes, keys: frozenset[str], members: IdMembers) -> bool:
+def may_name(raw: bytes, keys: Set[str], members: IdMembers) -> bool:
     """A quick look: the body, with these top-level members, may name something."""
-    return not keys.isdisjoint(members.top) or any(h in raw for h in members.hints)
+    return not members.top.keys().isdisjoint(keys) or any(
+        h in raw for h in members.hints
+    )
 
 
 def named_ids(values: Mapping[str, object], members: IdMembers) -> tuple[NamedId, ...]:

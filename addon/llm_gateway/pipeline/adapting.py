@@ -85,7 +85,7 @@ def adapt(
 
 def is_touched(form: RequestForm, quirks: Quirks) -> bool:
     """Something may be written otherwise: the body has to be read."""
-    return quirks is not NO_QUIRKS or form.needs_look()
+    return quirks is not NO_QUIRKS or form.body.needs_look
 
 
 def is_late(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from llm_gateway.app.state import AppState, committed
 from llm_gateway.client_identity import Identity
 from llm_gateway.dialects import RequestBody
-from llm_gateway.dialects.resources import NamedId, may_name, named_ids
+from llm_gateway.dialects.resources import NamedId, named_ids
 from llm_gateway.domain import Offer
 from llm_gateway.ledger.bound_answers import BoundAnswer
 from llm_gateway.pipeline.account_requests import account_name
@@ -50,8 +50,7 @@ class BoundRequests:
         ranks: Sequence[Sequence[Offer]],
     ) -> Binding:
         members = body.dialect.id_members
-        keys = frozenset(m.key for m in body.members)
-        if members is None or not may_name(body.raw, keys, members):
+        if members is None or not body.may_name_ids:
             return FREE
         if len(body.raw) <= INLINE_BYTES:
             named = named_ids(body.values(), members)

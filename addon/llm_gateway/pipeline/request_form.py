@@ -46,7 +46,6 @@ class RequestForm:
     translation: Translation | None = None
     """None: it is the client's own."""
     _values: dict[str, object] | None = None
-    _look: bool | None = None
 
     @property
     def dialect(self) -> DialectSpec:
@@ -57,10 +56,3 @@ class RequestForm:
         if self._values is None:
             self._values = self.body.values()
         return self._values
-
-    def needs_look(self) -> bool:
-        """The body may hold what is mended for everybody, without a quirk."""
-        if self._look is None:
-            look = self.dialect.needs_look
-            self._look = look is not None and look(self.body.raw)
-        return self._look

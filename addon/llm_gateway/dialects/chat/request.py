@@ -24,11 +24,13 @@ def read_conversation(values: Values) -> Conversation:
         if role in ("system", "developer"):
             system += texts_in(content_of(message))
     conversation, opening = talk_hashes(system, first)
+    weighed = weigh_messages(messages)
     last = role_of(messages[-1]) if messages else ""
     return Conversation(
-        weigh_messages(messages),
+        weighed.size,
         len(messages),
         conversation,
         "agent" if last in ("assistant", "tool", "function") else "user",
         opening,
+        "messages" if weighed.mere_text else "",
     )

@@ -26,7 +26,7 @@ def read_conversation(values: Values) -> Conversation:
         for part in as_list(content_of(last))
     )
     conversation, opening = talk_hashes(texts_in(system), first)
-    weight = weigh_messages(messages)
+    weight, mere_text = weigh_messages(messages)
     head = weigh(system)
     return Conversation(
         weight._replace(text=weight.text + head.text),
@@ -34,4 +34,5 @@ def read_conversation(values: Values) -> Conversation:
         conversation,
         "agent" if answers_tool or role_of(last) == "assistant" else "user",
         opening,
+        "messages" if mere_text else "",
     )

@@ -28,6 +28,7 @@ def read_conversation(values: Values) -> Conversation:
             1 + (1 if instructions else 0),
             conversation,
             opening=opening,
+            mere_text="input",
         )
     items = as_list(given)
     system = texts_in(instructions)
@@ -40,7 +41,7 @@ def read_conversation(values: Values) -> Conversation:
         if role in ("system", "developer"):
             system += texts_in(content_of(item))
     conversation, opening = talk_hashes(system, first)
-    weight = weigh_messages(items)
+    weight, mere_text = weigh_messages(items)
     last = role_of(items[-1]) if items else "user"
     return Conversation(
         weight._replace(text=weight.text + head.text),
@@ -48,4 +49,5 @@ def read_conversation(values: Values) -> Conversation:
         conversation,
         "agent" if last in ("", "assistant") else "user",
         opening,
+        "input" if mere_text else "",
     )
