@@ -2,11 +2,13 @@
 
 import json
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llm_gateway.adaptation.kept_state import Kept, nothing_kept
 from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.dialects.chat.adapter import adapt as adapt_chat
 from llm_gateway.dialects.messages.adapter import adapt as adapt_messages
 from llm_gateway.dialects.responses.adapter import adapt as adapt_responses
 from llm_gateway.providers import quirk_rows_messages, quirk_rows_responses
@@ -237,6 +239,15 @@ def told(adapt, body, quirks, recall):
 
 
 @given(MESSAGES_BODIES, some(MESSAGES_QUIRKS))
+@example(
+    {
+        "messages": [
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "call_1"}]}
+        ],
+        "thinking": {"type": "enabled"},
+    },
+    Quirks.parse("reasoning:wanted=thinking", "block:*=text,tool_use,tool_result"),
+)
 def test_messages_of_any_form(body, quirks):
     made, found = told(adapt_messages, body, quirks, RECALLED)
     if not found.unfit:
@@ -245,6 +256,13 @@ def test_messages_of_any_form(body, quirks):
 
 
 @given(RESPONSES_BODIES, some(RESPONSES_QUIRKS))
+@example(
+    {"input": [{"type": "function_call"}]},
+    Quirks.parse(
+        "reasoning:wanted=reasoning",
+        "item:*=message,function_call,function_call_output",
+    ),
+)
 def test_responses_of_any_form(body, quirks):
     made, found = told(adapt_responses, body, quirks, RECALLED)
     if found.restore is not None:
@@ -275,6 +293,139 @@ def test_answers_of_any_form(answer, inner, kind):
         if isinstance(event, dict):
             json.dumps(one.event(event))
             json.dumps(one.answer(event))
+
+
+# -- thoughts that are wanted by one quirk and refused by another
+
+CALLED = {
+    "chat": {
+        "messages": [
+            {"role": "user", "content": "Hello!"},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {
+                        "id": "call_1",
+                        "type": "function",
+                        "function": {"name": "a", "arguments": "{}"},
+                    }
+                ],
+            },
+            {"role": "tool", "tool_call_id": "call_1", "content": "1"},
+        ]
+    },
+    "messages": {
+        "max_tokens": 9,
+        "thinking": {"type": "adaptive"},
+        "messages": [
+            {"role": "user", "content": "Hello!"},
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "tool_use", "id": "call_1", "name": "a", "input": {}}
+                ],
+            },
+        ],
+    },
+    "responses": {
+        "store": False,
+        "input": [
+            {"type": "message", "role": "user", "content": "Hello!"},
+            {
+                "type": "function_call",
+                "call_id": "call_1",
+                "name": "a",
+                "arguments": "{}",
+            },
+            {"type": "function_call_output", "call_id": "call_1", "output": "1"},
+        ],
+    },
+}
+ADAPTERS = {
+    "chat": adapt_chat,
+    "messages": adapt_messages,
+    "responses": adapt_responses,
+}
+THOUGHT = "about call_1 0"
+REFUSED = [
+    # Of a whole type: nothing is put there that goes out again.
+    *(
+        ("responses", "reasoning:wanted=reasoning", other, False)
+        for other in (
+            *("item:reasoning", "item:reason*=out", "item:reasoning=unfit"),
+            *("item:*=message,function_call,function_call_output", "reasoning:out"),
+            "reasoning:unsigned=out",
+        )
+    ),
+    *(
+        ("messages", "reasoning:wanted=thinking", other, False)
+        for other in (
+            *("block:thinking", "block:thinking=text", "block:think*=out"),
+            *("block:*=text,tool_use,tool_result", "reasoning:out"),
+            "reasoning:unsigned=out",
+        )
+    ),
+    # Of another form: the plain one stands there.
+    ("responses", "reasoning:wanted=reasoning", "state:reasoning=out", True),
+    ("responses", "reasoning:wanted=reasoning", "reasoning:as=plain", True),
+    ("responses", "reasoning:wanted=reasoning", "item:*=reason*,function_*", True),
+    ("messages", "reasoning:wanted=thinking", "state:thinking=out", True),
+    ("messages", "reasoning:wanted=thinking", "reasoning:as=plain", True),
+    ("messages", "reasoning:wanted=thinking", "block:*=tool_*,thinking", True),
+    *(
+        ("chat", f"reasoning:wanted={name}", other, True)
+        for name in ("reasoning_content", "reasoning", "reasoning_details")
+        for other in (
+            *("reasoning:out", "reasoning:as=reasoning_content", "message:*"),
+            *("reasoning:as=reasoning", f"message:{name}"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("dialect", "wanted", "other", "told_back"), REFUSED)
+def test_wanted_thoughts_settle(dialect, wanted, other, told_back):
+    """Twice adapted is once adapted."""
+    adapt, body = ADAPTERS[dialect], {"model": "m", **CALLED[dialect]}
+    for quirks in (Quirks.parse(wanted, other), Quirks.parse(other, wanted)):
+        made = after(body, adapt(body, quirks, RECALLED))
+        assert (THOUGHT in json.dumps(made)) is told_back
+        again = adapt(made, quirks, RECALLED)
+        assert (after(made, again), again.changes) == (made, ())
+
+
+SEALED = {
+    "messages": {"type": "thinking", "thinking": "sealed", "signature": "o" * 20},
+    "responses": {
+        "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": "sealed"}],
+        "encrypted_content": "o" * 20,
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "quirks", "back"),
+    [
+        ("messages", "", "sealed"),
+        ("messages", "reasoning:unsigned=out", "sealed"),
+        ("messages", "state:thinking=out", "plain"),
+        ("responses", "", "sealed"),
+        ("responses", "reasoning:unsigned=out", "sealed"),
+        ("responses", "state:reasoning=out", "plain"),
+    ],
+)
+def test_kept_thoughts_come_back_in_a_form_that_is_taken(dialect, quirks, back):
+    def recall(call, n=0):
+        return Kept("plain", opaque=[SEALED[dialect]])
+
+    recall.issued = lambda block: True
+    wanted = f"reasoning:wanted={'reasoning' if dialect == 'responses' else 'thinking'}"
+    all_quirks = Quirks.parse(wanted, *([quirks] if quirks else []))
+    adapt, body = ADAPTERS[dialect], {"model": "m", **CALLED[dialect]}
+    made = json.dumps(after(body, adapt(body, all_quirks, recall)))
+    assert ("o" * 20 in made, '"plain"' in made) == (back == "sealed", back == "plain")
 
 
 # -- histories of agents

@@ -72,7 +72,8 @@ def adapt_thoughts(
             if out:
                 message = _without(message, notes)
             elif called:
-                message = _renamed(message, called, notes)
+                name = wanted if wanted and calls_of(message) else called
+                message = _renamed(message, name, notes)
             if wanted and calls_of(message):
                 message = _given_back(message, wanted, kept, notes)
             if signed is not None and kept:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from llm_gateway.adaptation.kept_state import CallKey, Recall, fingerprint, issued
 from llm_gateway.adaptation.vocabulary import Quirks
-from llm_gateway.dialects.messages.blocks import Block, type_in
+from llm_gateway.dialects.messages.blocks import Block, fate_of, type_in
 from llm_gateway.dialects.messages.thinking import THOUGHTS
 
 PLACEHOLDER = "..."
@@ -42,7 +42,10 @@ def plan_of(quirks: Quirks, *, bound: bool, thinks: bool) -> Plan:
         foreign="plain" if plain else "out",
         unsigned_out=quirks.value("reasoning", "unsigned") == "out",
         plain=plain,
-        wanted=thinks and quirks.value("reasoning", "wanted") is not None,
+        wanted=thinks
+        and quirks.value("reasoning", "wanted") is not None
+        and quirks.value("reasoning", "out") is None
+        and not fate_of("thinking", quirks),
     )
 
 
@@ -64,10 +67,7 @@ class Thoughts:
                 made.append(new)
         if self._plan.wanted:
             made = [*self._missing(made), *made]
-        same = len(made) == len(content) and all(
-            a is b for a, b in zip(made, content, strict=True)
-        )
-        return content if same else made
+        return content if made == content else made
 
     def _thought(self, block: Block) -> Block | None:
         plan = self._plan
@@ -104,8 +104,12 @@ class Thoughts:
             return []
         if found is not None and isinstance(found.opaque, list):
             own = [b for b in found.opaque if _is_thought(b)]
-            if own:
+            if self._plan.unsigned_out:
+                own = [b for b in own if b.get("signature") or b.get("data")]
+            if own and not self._plan.all_out:
                 return own
+        if self._plan.unsigned_out:
+            return []
         text = found.thoughts if found is not None else ""
         return [{"type": "thinking", "thinking": text or PLACEHOLDER}]
 

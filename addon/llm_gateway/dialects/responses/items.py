@@ -13,7 +13,12 @@ from llm_gateway.dialects.request_draft import Draft
 from llm_gateway.dialects.responses.contents import Contents
 from llm_gateway.dialects.responses.item_ids import is_own
 from llm_gateway.dialects.responses.item_pairs import batched, followed, paired
-from llm_gateway.dialects.responses.thoughts import with_thoughts
+from llm_gateway.dialects.responses.thoughts import (
+    Wanted,
+    is_told,
+    wanted_of,
+    with_thoughts,
+)
 from llm_gateway.dialects.responses.tool_forms import CARRIERS, Forms
 from llm_gateway.dialects.tool_names import ToolNames, wrapped
 
@@ -34,6 +39,8 @@ _KINDS = frozenset(
         *("call", "state"),
     }
 )
+
+_SEALED = ("encrypted_content", "id")
 
 Item = dict[str, object]
 
@@ -56,8 +63,8 @@ def adapt_items(
     walk = _Walk(draft, quirks, recall, forms, names)
     made = [new for item in given if (new := walk.item(item)) is not None]
     made = _in_order(draft, quirks, made, walk.removed)
-    if quirks.value("reasoning", "wanted") is not None:
-        whole = with_thoughts(made, recall)
+    if walk.wants is not None:
+        whole = with_thoughts(made, recall, walk.wants)
         if whole is not made:
             draft.note("reasoning", "as it was thought, or a placeholder")
             made = whole
@@ -116,11 +123,20 @@ class _Walk:
         reasoning = {
             name: quirks.value("reasoning", name) for name in quirks.names("reasoning")
         }
-        self._reasoning_out = (
-            "out" in reasoning or quirks.value("state", "reasoning") is not None
+        self._refused = (
+            "out" in reasoning
+            or self._fate("reasoning") is not None
+            or not self._knows("reasoning")
         )
+        self._reasoning_out = quirks.value("state", "reasoning") is not None
         self._unseen_out = "unseen" in reasoning
         self._plain_out = "unsigned" in reasoning
+        self.wants: Wanted | None = None
+        """Reasoning that is put in front of calls."""
+        if "wanted" in reasoning and not self._refused:
+            self.wants = wanted_of(
+                sealed=not self._reasoning_out, plain=not self._plain_out
+            )
         self._whole = draft.get("store") is False
         """Nothing is stored there: an id alone stands for nothing."""
         self._plain = reasoning.get("as") == "plain"
@@ -144,16 +160,9 @@ class _Walk:
         return self._written(item, kind)
 
     def _is_read(self, item: Item, kind: str) -> bool:
-        value = next(
-            (
-                self._quirks.value("item", name)
-                for name in sorted(self._types - {"*"})
-                if one_of(kind, (name,))
-            ),
-            None,
-        )
+        value = self._fate(kind)
         needed = one_of(kind, NEEDED)
-        if value is None and (self._known is None or one_of(kind, self._known)):
+        if value is None and self._knows(kind):
             foreign = self._is_foreign(item)
             if needed and (self._past_unfit or foreign):
                 self._draft.cannot(f"cannot read the {kind} of another provider")
@@ -166,13 +175,25 @@ class _Walk:
         self.removed = self._loose = True
         return False
 
+    def _fate(self, kind: str) -> str | None:
+        """What a quirk about this type says; None: there is none."""
+        names = sorted(self._types - {"*"})
+        named = next((name for name in names if one_of(kind, (name,))), None)
+        return None if named is None else self._quirks.value("item", named)
+
+    def _knows(self, kind: str) -> bool:
+        return self._known is None or one_of(kind, self._known)
+
     def _thought(self, item: Item) -> Item | None:
         """Reasoning of an earlier turn; None: it goes."""
-        refused = "reasoning" in self._types or (
-            self._known is not None and not one_of("reasoning", self._known)
-        )
         blob = item.get("encrypted_content")
-        out = refused or self._reasoning_out
+        out = self._refused or self._reasoning_out
+        if self._reasoning_out and self.wants and self.wants.plain and is_told(item):
+            # What it says in plain words is wanted, whoever thought it.
+            if "encrypted_content" in item:
+                item = {k: v for k, v in item.items() if k not in _SEALED}
+                self._draft.note("reasoning")
+            blob, out = None, False
         if self._plain_out and not blob and (self._whole or item.get("content")):
             out = True  # neither sealed nor stored: somebody else's plain text
         sealed = isinstance(blob, str) and bool(blob)
@@ -180,11 +201,7 @@ class _Walk:
             by = issued(self._recall, str(blob))
             strange = by is False or (self._unseen_out and by is not True)
             if strange:
-                item = {
-                    k: v
-                    for k, v in item.items()
-                    if k not in ("encrypted_content", "id")
-                }
+                item = {k: v for k, v in item.items() if k not in _SEALED}
                 # The text of it may stay where thoughts are plain text.
                 out = not (self._plain and (item.get("summary") or item.get("content")))
                 self._draft.note("reasoning")

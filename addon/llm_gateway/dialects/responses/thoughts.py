@@ -4,13 +4,29 @@ What was kept beside the calls is given back; of whose thoughts nothing is known
 that is accepted stands there.
 """
 
+from typing import NamedTuple
+
 from llm_gateway.adaptation.kept_state import Kept, Recall, fingerprint
 from llm_gateway.dialects.responses.kept import CALLS, call_key
 
 PLACEHOLDER = "..."
 
 
-def with_thoughts(items: list[object], recall: Recall) -> list[object]:
+class Wanted(NamedTuple):
+    """What reasoning may be put in front of calls."""
+
+    sealed: bool
+    """As it came, encrypted content and all."""
+    plain: bool
+    """Nothing but its text, which nobody has signed."""
+
+
+def wanted_of(*, sealed: bool, plain: bool) -> Wanted | None:
+    """None: no form of it would be taken."""
+    return Wanted(sealed, plain) if sealed or plain else None
+
+
+def with_thoughts(items: list[object], recall: Recall, wanted: Wanted) -> list[object]:
     """Each run of calls has reasoning in front; the very list where nothing is missing."""
     made: list[object] = []
     seen: dict[tuple[str, bytes], int] = {}
@@ -24,11 +40,11 @@ def with_thoughts(items: list[object], recall: Recall) -> list[object]:
         if run:
             kept = [_recalled(call, seen, recall) for call in run]
             if not has_thoughts:
-                made += _thoughts(kept)
+                made += _thoughts(kept, wanted)
             made += run
             run = []
         made.append(item)
-        has_thoughts = kind == "reasoning" and _is_told(item)
+        has_thoughts = kind == "reasoning" and is_told(item)
     made.pop()
     return items if len(made) == len(items) else made
 
@@ -45,19 +61,22 @@ def _recalled(
     return recall(call, n)
 
 
-def _thoughts(kept: list[Kept | None]) -> list[object]:
+def _thoughts(kept: list[Kept | None], wanted: Wanted) -> list[object]:
     for one in kept:
         if one is None:
             continue
         own = one.opaque if isinstance(one.opaque, list) else []
-        if told := [item for item in own if _is_told(item)]:
+        told = [item for item in own if is_told(item)]
+        if not wanted.plain:
+            told = [item for item in told if item.get("encrypted_content")]
+        if told and wanted.sealed:
             return told
-        if one.thoughts:
+        if one.thoughts and wanted.plain:
             return [_plain(one.thoughts)]
-    return [_plain(PLACEHOLDER)]
+    return [_plain(PLACEHOLDER)] if wanted.plain else []
 
 
-def _is_told(item: object) -> bool:
+def is_told(item: object) -> bool:
     """It says something in plain words."""
     return isinstance(item, dict) and bool(item.get("content") or item.get("summary"))
 
