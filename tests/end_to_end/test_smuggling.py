@@ -42,6 +42,8 @@ EXAMPLES = int(os.environ.get("SMUGGLING_EXAMPLES", "60"))
 WAYS = ("mitmproxy", "direct", "plain")
 SCRIPT = Path(strict_upstream.__file__).with_name("scripts") / "ways.py"
 KEY = b"sk-CANARY-provider"
+ROUTED = (b"/completions", b"/files")
+"""Ends of the paths that are asked with a provider's key."""
 QUIET = 0.4
 """Seconds without a byte after which a client that waits for more gives up."""
 PATIENCE = 10.0
@@ -85,7 +87,7 @@ class Site:
             if is_keyed(request):
                 assert dict(request.headers)[b"authorization"] == b"Bearer " + KEY
                 assert request.text.count(KEY) == 1, request
-                assert request.target.endswith(b"/completions"), request
+                assert request.target.endswith(ROUTED), request
                 assert len(request.nonces) <= 1, request
         return [request for request in found if request.nonces <= own]
 
