@@ -229,7 +229,7 @@ class Gateway:
         if isinstance(found, Exchange):
             # Answers of our own pass here too, with nothing left to do.
             if not found.finished and found.attempt is not None:
-                self.reception.settling.answered(found)
+                self.reception.answering.answered(found)
         elif isinstance(found, AccountRequest):
             if not found.finished and found.record.outcome == "in_flight":
                 self.reception.accounts.answered(found)

@@ -58,11 +58,15 @@ from llm_gateway.network.proxy_rules import ProxyRules
 from llm_gateway.packaged_files import example_config
 from llm_gateway.pipeline.access_control import AccessControl
 from llm_gateway.pipeline.account_requests import AccountRequests
+from llm_gateway.pipeline.answer_streaming import AnswerStreaming
 from llm_gateway.pipeline.failures import FailureHandler
 from llm_gateway.pipeline.forwarding import Forwarder
 from llm_gateway.pipeline.handler import AnyExchange, RequestHandler
 from llm_gateway.pipeline.passthrough import Passthrough
+from llm_gateway.pipeline.request_pricing import RequestPricing
 from llm_gateway.pipeline.settlement import Settlement
+from llm_gateway.pipeline.stored_settlement import StoredSettlement
+from llm_gateway.pipeline.stream_blame import StreamBlame
 from llm_gateway.pool import mitm_hooks
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.copilot_session import CopilotLogin
@@ -447,16 +451,18 @@ def build_handler(
     tunnels: MutableMapping[connection.Client, str],
 ) -> RequestHandler:
     """The pipeline, wired: each stage gets those that it hands on to."""
-    settlement = Settlement(state)
+    pricing = RequestPricing(state)
+    settlement = Settlement(state, pricing, StreamBlame(state))
     return RequestHandler(
         state,
         exchanges,
         admission=AccessControl(state, tunnels),
         management=admin_routes,
-        serving=Forwarder(state, settlement, FailureHandler(state, settlement)),
+        serving=Forwarder(state, FailureHandler(state, settlement)),
+        answering=AnswerStreaming(state),
         settling=settlement,
         passing=Passthrough(state),
-        accounts=AccountRequests(state, settlement),
+        accounts=AccountRequests(state, StoredSettlement(state, pricing)),
     )
 
 

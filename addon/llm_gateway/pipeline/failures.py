@@ -33,11 +33,13 @@ from llm_gateway.limits.limiter import scopes_of
 from llm_gateway.limits.provider_refusals import read_refusal
 from llm_gateway.limits.reset_times import reset_in
 from llm_gateway.pipeline.access_log import quoted
+from llm_gateway.pipeline.billed_though_free import refused_as_billed
 from llm_gateway.pipeline.encoded_errors import decoded
 from llm_gateway.pipeline.exchange import Attempt, Exchange, passes_unserved
+from llm_gateway.pipeline.observed_limits import lowercase_headers, observe_limits
 from llm_gateway.pipeline.refusals import Refusals, same_maker
 from llm_gateway.pipeline.response_headers import common_headers, error_headers
-from llm_gateway.pipeline.settlement import Settlement, lowercase_headers
+from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.pipeline.translating import other_ways
 from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.routing import failure_policy
@@ -80,7 +82,7 @@ class FailureHandler:
         assert attempt is not None
         if attempt.judge is not None:
             attempt.first_byte = attempt.judge.first_byte
-        self.settling.observe_limits(exchange, attempt, failure.headers)
+        observe_limits(self.runtime, exchange, attempt, failure.headers)
         failed = FailedAttempt(
             failure.kind.value,
             failure.message,
@@ -114,7 +116,7 @@ class FailureHandler:
         # Before anything is read from it: its code goes into log, ledger and messages.
         failure.body = mask.data(failure.body)
         error = read_error(failure.body, headers)
-        self.settling.refused_as_billed(attempt, error)
+        refused_as_billed(self.runtime, attempt, error)
         days = _day_reset(offer) or row.day
         said = attempt.form.body.says
         return FailedAttempt(

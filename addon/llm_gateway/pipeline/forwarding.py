@@ -44,7 +44,7 @@ from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.failures import FailureHandler
 from llm_gateway.pipeline.ingress import INLINE_BYTES
 from llm_gateway.pipeline.request_form import RequestForm
-from llm_gateway.pipeline.settlement import Settlement
+from llm_gateway.pipeline.stream_endings import truncation_event
 from llm_gateway.providers.credentials import CredentialError
 from llm_gateway.providers.upstream import Upstream
 from llm_gateway.providers.upstream_request import Outbound, build
@@ -68,12 +68,10 @@ class Forwarder:
     def __init__(
         self,
         runtime: AppState,
-        settling: Settlement,
         setbacks: FailureHandler,
         tie_break: Callable[[], float] = random.random,
     ) -> None:
         self.runtime = runtime
-        self.settling = settling
         self.setbacks = setbacks
         self.tie_break = tie_break
 
@@ -397,9 +395,7 @@ class Forwarder:
                 idle_timeout=routing.idle_timeout_seconds,
                 deadline=self._until(exchange, attempt),
                 pooled=True,
-                truncation_tail=lambda message: self.settling.truncation_event(
-                    exchange, message
-                ),
+                truncation_tail=lambda message: truncation_event(exchange, message),
                 proxy=attempt.upstream.proxy_for(out.scheme, out.host, out.port),
                 fresh=exchange.fresh,
             ),

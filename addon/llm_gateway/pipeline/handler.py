@@ -46,6 +46,7 @@ from llm_gateway.pipeline.account_requests import (
     AccountRequests,
     MadeIds,
 )
+from llm_gateway.pipeline.answer_streaming import AnswerStreaming
 from llm_gateway.pipeline.bound_requests import BoundRequests
 from llm_gateway.pipeline.exchange import Exchange
 from llm_gateway.pipeline.forwarding import Forwarder, note_proxy, restore_request
@@ -107,6 +108,7 @@ class RequestHandler:
         admission: AccessControl,
         management: AdminRoutes,
         serving: Forwarder,
+        answering: AnswerStreaming,
         settling: Settlement,
         passing: Passthrough,
         accounts: AccountRequests,
@@ -116,6 +118,7 @@ class RequestHandler:
         self.admission = admission
         self.management = management
         self.serving = serving
+        self.answering = answering
         self.settling = settling
         self.passing = passing
         self.accounts = accounts
