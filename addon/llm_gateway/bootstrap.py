@@ -15,7 +15,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mitmproxy import connection, ctx, http
+from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.mode_specs import ProxyMode
 
@@ -56,17 +56,6 @@ from llm_gateway.network import way_out
 from llm_gateway.network.clocks import WallClock
 from llm_gateway.network.proxy_rules import ProxyRules
 from llm_gateway.packaged_files import example_config
-from llm_gateway.pipeline.access_control import AccessControl
-from llm_gateway.pipeline.account_requests import AccountRequests
-from llm_gateway.pipeline.answer_streaming import AnswerStreaming
-from llm_gateway.pipeline.failures import FailureHandler
-from llm_gateway.pipeline.forwarding import Forwarder
-from llm_gateway.pipeline.handler import AnyExchange, RequestHandler
-from llm_gateway.pipeline.passthrough import Passthrough
-from llm_gateway.pipeline.request_pricing import RequestPricing
-from llm_gateway.pipeline.settlement import Settlement
-from llm_gateway.pipeline.stored_settlement import StoredSettlement
-from llm_gateway.pipeline.stream_blame import StreamBlame
 from llm_gateway.pool import mitm_hooks
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.copilot_session import CopilotLogin
@@ -442,28 +431,6 @@ class Bootstrap:
             self.dashboard.stop()
         runtime.save_signed_blocks()
         runtime.store.close()
-
-
-def build_handler(
-    state: AppState,
-    admin_routes: AdminRoutes,
-    exchanges: MutableMapping[http.HTTPFlow, AnyExchange],
-    tunnels: MutableMapping[connection.Client, str],
-) -> RequestHandler:
-    """The pipeline, wired: each stage gets those that it hands on to."""
-    pricing = RequestPricing(state)
-    settlement = Settlement(state, pricing, StreamBlame(state))
-    return RequestHandler(
-        state,
-        exchanges,
-        admission=AccessControl(state, tunnels),
-        management=admin_routes,
-        serving=Forwarder(state, FailureHandler(state, settlement)),
-        answering=AnswerStreaming(state),
-        settling=settlement,
-        passing=Passthrough(state),
-        accounts=AccountRequests(state, StoredSettlement(state, pricing)),
-    )
 
 
 def make_fast(master: Any, env: Mapping[str, str]) -> None:

@@ -1,0 +1,67 @@
+"""The pipeline, wired: each stage gets those that it hands on to."""
+
+from collections.abc import MutableMapping
+
+from mitmproxy import connection
+
+from llm_gateway.admin.routes import AdminRoutes
+from llm_gateway.app.state import AppState
+from llm_gateway.pipeline.access_control import AccessControl
+from llm_gateway.pipeline.account_requests import AccountRequests
+from llm_gateway.pipeline.answer_streaming import AnswerStreaming
+from llm_gateway.pipeline.bound_requests import BoundRequests
+from llm_gateway.pipeline.failures import FailureHandler
+from llm_gateway.pipeline.forwarding import Forwarder
+from llm_gateway.pipeline.handler import RequestHandler
+from llm_gateway.pipeline.kept_resources import KeptResources
+from llm_gateway.pipeline.local_refusals import LocalRefusals
+from llm_gateway.pipeline.own_key_passage import OwnKeyPassage
+from llm_gateway.pipeline.passthrough import Passthrough
+from llm_gateway.pipeline.request_heads import RequestHeads
+from llm_gateway.pipeline.request_pricing import RequestPricing
+from llm_gateway.pipeline.route_preview import RoutePreview
+from llm_gateway.pipeline.routed_requests import RoutedRequests
+from llm_gateway.pipeline.served_flows import Flows
+from llm_gateway.pipeline.settlement import Settlement
+from llm_gateway.pipeline.stored_answers import StoredAnswers
+from llm_gateway.pipeline.stored_settlement import StoredSettlement
+from llm_gateway.pipeline.stream_blame import StreamBlame
+
+
+def build_handler(
+    state: AppState,
+    management: AdminRoutes,
+    flows: Flows,
+    tunnels: MutableMapping[connection.Client, str],
+) -> RequestHandler:
+    admission = AccessControl(state, tunnels)
+    pricing = RequestPricing(state)
+    settling = Settlement(state, pricing, StreamBlame(state))
+    accounts = AccountRequests(state, StoredSettlement(state, pricing))
+    passing = Passthrough(state)
+    serving = Forwarder(state, FailureHandler(state, settling))
+    bindings = BoundRequests(state)
+    stored = StoredAnswers(state, accounts)
+    kept = KeptResources(state, accounts, bindings)
+    refusals = LocalRefusals(state, admission)
+    passage = OwnKeyPassage(state, flows, refusals, passing, settling)
+    management.judge = RoutePreview(state, admission, bindings, serving).judge
+    return RequestHandler(
+        state,
+        flows,
+        admission=admission,
+        management=management,
+        refusals=refusals,
+        heads=RequestHeads(admission, refusals, passage, stored, kept),
+        routed=RoutedRequests(
+            state, flows, admission, refusals, passage, bindings, serving, settling
+        ),
+        passage=passage,
+        serving=serving,
+        answering=AnswerStreaming(state),
+        settling=settling,
+        passing=passing,
+        accounts=accounts,
+        stored=stored,
+        kept=kept,
+    )
