@@ -18,9 +18,12 @@ from llm_gateway.domain import FailureKind
 from llm_gateway.ledger.store import Store
 from llm_gateway.pipeline.answer_streaming import AnswerStreaming
 from llm_gateway.pipeline.exchange import Exchange, new_exchange
+from llm_gateway.pipeline.failure_penalties import FailurePenalties
 from llm_gateway.pipeline.failures import FailureHandler
+from llm_gateway.pipeline.final_errors import FinalErrors
 from llm_gateway.pipeline.forwarding import Forwarder
 from llm_gateway.pipeline.ingress import Ingress
+from llm_gateway.pipeline.refusals import Refusals
 from llm_gateway.pipeline.request_pricing import RequestPricing
 from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.pipeline.stream_blame import StreamBlame
@@ -63,8 +66,15 @@ class House:
             self.state, RequestPricing(self.state), StreamBlame(self.state)
         )
         self.streaming = AnswerStreaming(self.state)
-        failures = FailureHandler(self.state, self.settlement)
-        self.forwarder = Forwarder(self.state, failures, lambda: 0.0)
+        final = FinalErrors(self.state, self.settlement)
+        failures = FailureHandler(
+            self.state,
+            self.settlement,
+            Refusals(self.state, self.settlement),
+            FailurePenalties(self.state),
+            final,
+        )
+        self.forwarder = Forwarder(self.state, failures, final, lambda: 0.0)
 
     def exchange(self, model: str = "m", **members: Any) -> Exchange:
         body = body_of(model=model, **members)

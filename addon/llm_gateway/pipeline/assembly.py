@@ -10,13 +10,16 @@ from llm_gateway.pipeline.access_control import AccessControl
 from llm_gateway.pipeline.account_requests import AccountRequests
 from llm_gateway.pipeline.answer_streaming import AnswerStreaming
 from llm_gateway.pipeline.bound_requests import BoundRequests
+from llm_gateway.pipeline.failure_penalties import FailurePenalties
 from llm_gateway.pipeline.failures import FailureHandler
+from llm_gateway.pipeline.final_errors import FinalErrors
 from llm_gateway.pipeline.forwarding import Forwarder
 from llm_gateway.pipeline.handler import RequestHandler
 from llm_gateway.pipeline.kept_resources import KeptResources
 from llm_gateway.pipeline.local_refusals import LocalRefusals
 from llm_gateway.pipeline.own_key_passage import OwnKeyPassage
 from llm_gateway.pipeline.passthrough import Passthrough
+from llm_gateway.pipeline.refusals import Refusals
 from llm_gateway.pipeline.request_heads import RequestHeads
 from llm_gateway.pipeline.request_pricing import RequestPricing
 from llm_gateway.pipeline.route_preview import RoutePreview
@@ -39,7 +42,11 @@ def build_handler(
     settling = Settlement(state, pricing, StreamBlame(state))
     accounts = AccountRequests(state, StoredSettlement(state, pricing))
     passing = Passthrough(state)
-    serving = Forwarder(state, FailureHandler(state, settling))
+    final = FinalErrors(state, settling)
+    failures = FailureHandler(
+        state, settling, Refusals(state, settling), FailurePenalties(state), final
+    )
+    serving = Forwarder(state, failures, final)
     bindings = BoundRequests(state)
     stored = StoredAnswers(state, accounts)
     kept = KeptResources(state, accounts, bindings)

@@ -42,6 +42,7 @@ from llm_gateway.pipeline.adapting import (
 from llm_gateway.pipeline.classifier import ResponseClassifier
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.failures import FailureHandler
+from llm_gateway.pipeline.final_errors import FinalErrors
 from llm_gateway.pipeline.ingress import INLINE_BYTES
 from llm_gateway.pipeline.request_form import RequestForm
 from llm_gateway.pipeline.stream_endings import truncation_event
@@ -69,10 +70,12 @@ class Forwarder:
         self,
         runtime: AppState,
         setbacks: FailureHandler,
+        final: FinalErrors,
         tie_break: Callable[[], float] = random.random,
     ) -> None:
         self.runtime = runtime
         self.setbacks = setbacks
+        self.final = final
         self.tie_break = tie_break
 
     async def begin(self, exchange: Exchange) -> None:
@@ -159,7 +162,7 @@ class Forwarder:
                 continue
             if await self._prepare(exchange, taken):
                 return
-        self.setbacks.respond_exhausted(exchange, decision, now)
+        self.final.exhausted(exchange, decision, now)
 
     async def _written_aside(self, exchange: Exchange, decision: Decision) -> bool:
         """A large body was translated for, or adapted to, whoever comes next, on a thread."""
