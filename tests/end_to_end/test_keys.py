@@ -32,7 +32,9 @@ PATIENCE = 1.0
 
 TURNING = (
     "addon pipeline.access_control pipeline.exchange pipeline.passthrough "
-    "pipeline.handler pipeline.forwarding providers.upstream_request"
+    "pipeline.handler pipeline.request_heads pipeline.routed_requests "
+    "pipeline.own_key_passage pipeline.forwarding pipeline.candidate_reservation "
+    "pipeline.attempt_sending pipeline.flow_rewriting providers.upstream_request"
 )
 """Modules in which one request is turned into another."""
 ALL = {

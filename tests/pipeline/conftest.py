@@ -17,6 +17,8 @@ from llm_gateway.client_identity import Identity
 from llm_gateway.domain import FailureKind
 from llm_gateway.ledger.store import Store
 from llm_gateway.pipeline.answer_streaming import AnswerStreaming
+from llm_gateway.pipeline.attempt_sending import AttemptSender
+from llm_gateway.pipeline.candidate_reservation import Candidates
 from llm_gateway.pipeline.exchange import Exchange, new_exchange
 from llm_gateway.pipeline.failure_penalties import FailurePenalties
 from llm_gateway.pipeline.failures import FailureHandler
@@ -74,7 +76,13 @@ class House:
             FailurePenalties(self.state),
             final,
         )
-        self.forwarder = Forwarder(self.state, failures, final, lambda: 0.0)
+        self.forwarder = Forwarder(
+            self.state,
+            Candidates(self.state, lambda: 0.0),
+            AttemptSender(self.state, failures),
+            failures,
+            final,
+        )
 
     def exchange(self, model: str = "m", **members: Any) -> Exchange:
         body = body_of(model=model, **members)

@@ -26,7 +26,7 @@ from llm_gateway.ids import new_id
 from llm_gateway.ledger.bound_answers import BoundAnswer
 from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.pipeline.encoded_errors import decoded
-from llm_gateway.pipeline.forwarding import rewrite_request
+from llm_gateway.pipeline.flow_rewriting import rewrite_request
 from llm_gateway.pipeline.response_headers import (
     error_headers,
     header_text,

@@ -9,7 +9,9 @@ from llm_gateway.app.state import AppState
 from llm_gateway.pipeline.access_control import AccessControl
 from llm_gateway.pipeline.account_requests import AccountRequests
 from llm_gateway.pipeline.answer_streaming import AnswerStreaming
+from llm_gateway.pipeline.attempt_sending import AttemptSender
 from llm_gateway.pipeline.bound_requests import BoundRequests
+from llm_gateway.pipeline.candidate_reservation import Candidates
 from llm_gateway.pipeline.failure_penalties import FailurePenalties
 from llm_gateway.pipeline.failures import FailureHandler
 from llm_gateway.pipeline.final_errors import FinalErrors
@@ -46,13 +48,15 @@ def build_handler(
     failures = FailureHandler(
         state, settling, Refusals(state, settling), FailurePenalties(state), final
     )
-    serving = Forwarder(state, failures, final)
+    candidates = Candidates(state)
+    sender = AttemptSender(state, failures)
+    serving = Forwarder(state, candidates, sender, failures, final)
     bindings = BoundRequests(state)
     stored = StoredAnswers(state, accounts)
     kept = KeptResources(state, accounts, bindings)
     refusals = LocalRefusals(state, admission)
     passage = OwnKeyPassage(state, flows, refusals, passing, settling)
-    management.judge = RoutePreview(state, admission, bindings, serving).judge
+    management.judge = RoutePreview(state, admission, bindings, candidates).judge
     return RequestHandler(
         state,
         flows,

@@ -9,17 +9,11 @@ What this file does not know: how a failure was judged, who is asked next (failu
 from dataclasses import dataclass
 
 from llm_gateway.app.state import AppState
-from llm_gateway.domain import (
-    Offer,
-)
+from llm_gateway.domain import Offer
 from llm_gateway.limits.limiter import scopes_of
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.routing import failure_policy
-from llm_gateway.routing.failure_policy import (
-    FailedAttempt,
-    NextStep,
-    Penalty,
-)
+from llm_gateway.routing.failure_policy import FailedAttempt, NextStep, Penalty
 from llm_gateway.routing.health import DISABLED_FOR, MODEL_GONE_FOR, NOT_SPOKEN
 
 

@@ -12,11 +12,7 @@ from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import read_error
 from llm_gateway.dialects.error_topics import topic_of
-from llm_gateway.domain import (
-    Offer,
-    Reset,
-    Window,
-)
+from llm_gateway.domain import Offer, Reset, Window
 from llm_gateway.limits.durations import retry_after
 from llm_gateway.limits.provider_refusals import read_refusal
 from llm_gateway.limits.reset_times import reset_in
@@ -25,9 +21,7 @@ from llm_gateway.pipeline.encoded_errors import decoded
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.observed_limits import lowercase_headers
 from llm_gateway.pipeline.response_headers import error_headers
-from llm_gateway.routing.failure_policy import (
-    FailedAttempt,
-)
+from llm_gateway.routing.failure_policy import FailedAttempt
 from llm_gateway.transport.attempt_policy import Failure
 
 

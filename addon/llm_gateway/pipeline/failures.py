@@ -11,10 +11,7 @@ What this file does not know: how the next attempt is made, what a penalty is ma
 from dataclasses import dataclass, replace
 
 from llm_gateway.app.state import AppState
-from llm_gateway.domain import (
-    Charge,
-    FailureKind,
-)
+from llm_gateway.domain import Charge, FailureKind
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.failure_penalties import FailurePenalties
 from llm_gateway.pipeline.failure_reading import read_failure
@@ -24,11 +21,7 @@ from llm_gateway.pipeline.refusals import Refusals, same_maker
 from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.pipeline.translating import other_ways
 from llm_gateway.routing import failure_policy
-from llm_gateway.routing.failure_policy import (
-    FailedAttempt,
-    NextStep,
-    Penalty,
-)
+from llm_gateway.routing.failure_policy import FailedAttempt, NextStep, Penalty
 from llm_gateway.transport.attempt_policy import Failure
 
 _OF_DIALECT = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_ENDPOINT)

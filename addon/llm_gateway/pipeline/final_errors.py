@@ -12,11 +12,7 @@ from dataclasses import dataclass, replace
 
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects.error_shapes import in_shape
-from llm_gateway.domain import (
-    Candidate,
-    Decision,
-    Verdict,
-)
+from llm_gateway.domain import Candidate, Decision, Verdict
 from llm_gateway.limits.limiter import scopes_of
 from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.pipeline.exchange import Exchange, passes_unserved

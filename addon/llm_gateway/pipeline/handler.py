@@ -15,40 +15,25 @@ from mitmproxy import http
 
 from llm_gateway.admin.routes import AdminRoutes
 from llm_gateway.app.state import AppState
-from llm_gateway.dialects import (
-    match,
-    match_resource,
-    match_stored,
-    match_subpath,
-)
-from llm_gateway.pipeline.access_control import (
-    AccessControl,
-)
-from llm_gateway.pipeline.account_requests import (
-    AccountRequest,
-    AccountRequests,
-)
+from llm_gateway.dialects import match, match_resource, match_stored, match_subpath
+from llm_gateway.pipeline.access_control import AccessControl
+from llm_gateway.pipeline.account_requests import AccountRequest, AccountRequests
 from llm_gateway.pipeline.answer_streaming import AnswerStreaming
 from llm_gateway.pipeline.exchange import Exchange
-from llm_gateway.pipeline.forwarding import Forwarder, note_proxy
-from llm_gateway.pipeline.ingress import (
-    Ingress,
-)
+from llm_gateway.pipeline.forwarding import Forwarder
+from llm_gateway.pipeline.ingress import Ingress
 from llm_gateway.pipeline.kept_resources import KeptResources
 from llm_gateway.pipeline.local_refusals import LocalRefusals
 from llm_gateway.pipeline.own_key_passage import OwnKeyPassage
-from llm_gateway.pipeline.passthrough import (
-    Passthrough,
-)
+from llm_gateway.pipeline.passthrough import Passthrough
+from llm_gateway.pipeline.proxy_failures import note_proxy
 from llm_gateway.pipeline.request_heads import RequestHeads
 from llm_gateway.pipeline.routed_requests import RoutedRequests
 from llm_gateway.pipeline.served_flows import Flows
 from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.pipeline.stored_answers import StoredAnswers
 from llm_gateway.transport.attempt_policy import Action, Failure
-from llm_gateway.transport.local_response import (
-    make_readable,
-)
+from llm_gateway.transport.local_response import make_readable
 
 DRAINING = "The gateway is shutting down; try again in a moment."
 

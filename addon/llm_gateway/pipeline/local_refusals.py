@@ -13,14 +13,8 @@ from mitmproxy import http
 from llm_gateway import ids
 from llm_gateway.admin.guard import Allowed
 from llm_gateway.app.state import AppState
-from llm_gateway.dialects import (
-    DEFAULT,
-    DialectSpec,
-    match,
-)
-from llm_gateway.pipeline.access_control import (
-    AccessControl,
-)
+from llm_gateway.dialects import DEFAULT, DialectSpec, match
+from llm_gateway.pipeline.access_control import AccessControl
 from llm_gateway.transport.local_response import (
     LocalResponse,
     make_readable,

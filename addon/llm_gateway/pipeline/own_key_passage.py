@@ -14,22 +14,14 @@ from mitmproxy import http
 
 from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import Identity
-from llm_gateway.dialects import (
-    DialectSpec,
-    RequestBody,
-    ResourcePath,
-)
+from llm_gateway.dialects import DialectSpec, RequestBody, ResourcePath
 from llm_gateway.domain import Policy
 from llm_gateway.pipeline import exchange as calls
-from llm_gateway.pipeline.account_requests import (
-    MadeIds,
-)
+from llm_gateway.pipeline.account_requests import MadeIds
 from llm_gateway.pipeline.exchange import Exchange
-from llm_gateway.pipeline.forwarding import restore_request
+from llm_gateway.pipeline.flow_rewriting import restore_request
 from llm_gateway.pipeline.free_passage import billable
-from llm_gateway.pipeline.ingress import (
-    Ingress,
-)
+from llm_gateway.pipeline.ingress import Ingress
 from llm_gateway.pipeline.local_refusals import LocalRefusals
 from llm_gateway.pipeline.passthrough import (
     AwaitedAnswer,

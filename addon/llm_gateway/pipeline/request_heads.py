@@ -9,12 +9,7 @@ from dataclasses import dataclass
 
 from mitmproxy import http
 
-from llm_gateway.dialects import (
-    DEFAULT,
-    match,
-    match_resource,
-    match_stored,
-)
+from llm_gateway.dialects import DEFAULT, match, match_resource, match_stored
 from llm_gateway.pipeline.access_control import (
     ASK_FOR_KEY,
     AccessControl,
@@ -31,10 +26,7 @@ from llm_gateway.pipeline.ingress import (
 from llm_gateway.pipeline.kept_resources import KeptResources
 from llm_gateway.pipeline.local_refusals import LocalRefusals
 from llm_gateway.pipeline.own_key_passage import OwnKeyPassage
-from llm_gateway.pipeline.passthrough import (
-    HOP_BY_HOP,
-    awaited,
-)
+from llm_gateway.pipeline.passthrough import HOP_BY_HOP, awaited
 from llm_gateway.pipeline.stored_answers import StoredAnswers, is_for
 
 PROXY_KEY_NEEDED = (

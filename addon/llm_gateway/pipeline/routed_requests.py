@@ -11,23 +11,12 @@ from mitmproxy import http
 
 from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import Identity
-from llm_gateway.dialects import (
-    DialectSpec,
-    RequestBody,
-    RequestError,
-)
+from llm_gateway.dialects import DialectSpec, RequestBody, RequestError
 from llm_gateway.pipeline import exchange as calls
-from llm_gateway.pipeline.access_control import (
-    AccessControl,
-)
+from llm_gateway.pipeline.access_control import AccessControl
 from llm_gateway.pipeline.bound_requests import BoundRequests
 from llm_gateway.pipeline.forwarding import Forwarder
-from llm_gateway.pipeline.ingress import (
-    BadBody,
-    Ingress,
-    decoded,
-    understood,
-)
+from llm_gateway.pipeline.ingress import BadBody, Ingress, decoded, understood
 from llm_gateway.pipeline.local_refusals import LocalRefusals
 from llm_gateway.pipeline.own_key_passage import OwnKeyPassage
 from llm_gateway.pipeline.served_flows import Flows
