@@ -100,7 +100,7 @@ class Gateway:
         runtime = self.starting.configure(updated)
         if runtime is not None:
             self.reception = build_handler(
-                runtime, self.starting.admin_routes, self.exchanges, self.tunnels
+                runtime, self.starting.management, self.exchanges, self.tunnels
             )
             runtime.on_shutdown.append(self._settle_open)
             body_limit.set_request_limit(BODY_BYTES, self.reception.refusals.too_large)

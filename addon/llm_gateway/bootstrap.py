@@ -29,7 +29,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 
 from llm_gateway.admin.config_routes import ConfigRoutes
 from llm_gateway.admin.copilot_login import CopilotLoginRoutes
-from llm_gateway.admin.routes import AdminRoutes
+from llm_gateway.admin.management_api import ManagementApi
 from llm_gateway.app import log_redaction
 from llm_gateway.app.cluster_membership import ClusterMembership
 from llm_gateway.app.config_service import CatalogLoader, ConfigService
@@ -94,7 +94,7 @@ class Bootstrap:
     def __init__(self) -> None:
         self.runtime: AppState | None = None
         self.config_service: ConfigService
-        self.admin_routes: AdminRoutes
+        self.management: ManagementApi
         self.tasks: list[asyncio.Task[Any]] = []
         self.early_clients = EarlyClients()
         self.simulator: Simulator | None = None
@@ -219,7 +219,7 @@ class Bootstrap:
         login = CopilotLogin(
             home, runtime.credentials.github, clock, partial(ways_of, runtime)
         )
-        self.admin_routes = AdminRoutes(
+        self.management = ManagementApi(
             runtime,
             ConfigRoutes(self.config_service),
             CopilotLoginRoutes(login, runtime, self.config_service),

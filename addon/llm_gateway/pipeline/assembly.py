@@ -4,7 +4,7 @@ from collections.abc import MutableMapping
 
 from mitmproxy import connection
 
-from llm_gateway.admin.routes import AdminRoutes
+from llm_gateway.admin.management_api import ManagementApi
 from llm_gateway.app.state import AppState
 from llm_gateway.pipeline.access_control import AccessControl
 from llm_gateway.pipeline.account_requests import AccountRequests
@@ -35,7 +35,7 @@ from llm_gateway.pipeline.stream_blame import StreamBlame
 
 def build_handler(
     state: AppState,
-    management: AdminRoutes,
+    management: ManagementApi,
     flows: Flows,
     tunnels: MutableMapping[connection.Client, str],
 ) -> RequestHandler:
@@ -56,7 +56,9 @@ def build_handler(
     kept = KeptResources(state, accounts, bindings)
     refusals = LocalRefusals(state, admission)
     passage = OwnKeyPassage(state, flows, refusals, passing, settling)
-    management.judge = RoutePreview(state, admission, bindings, candidates).judge
+    management.explanations.judge = RoutePreview(
+        state, admission, bindings, candidates
+    ).judge
     return RequestHandler(
         state,
         flows,

@@ -6,14 +6,14 @@ passes untouched.
 
 What this file does not know: who may come in (access_control.py), what is seen by its head
 (request_heads.py), how a routed request is served (routed_requests.py, forwarding.py), what
-the management routes answer (admin/routes.py).
+the management routes answer (admin/management_api.py).
 """
 
 from dataclasses import dataclass
 
 from mitmproxy import http
 
-from llm_gateway.admin.routes import AdminRoutes
+from llm_gateway.admin.management_api import ManagementApi
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import match, match_resource, match_stored, match_subpath
 from llm_gateway.pipeline.access_control import AccessControl
@@ -43,7 +43,7 @@ class RequestHandler:
     runtime: AppState
     flows: Flows
     admission: AccessControl
-    management: AdminRoutes
+    management: ManagementApi
     refusals: LocalRefusals
     heads: RequestHeads
     routed: RoutedRequests
