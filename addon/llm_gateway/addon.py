@@ -97,10 +97,11 @@ class Gateway:
         self.starting.load(loader)
 
     def configure(self, updated: set[str]) -> None:
-        runtime = self.starting.configure(updated)
-        if runtime is not None:
+        built = self.starting.configure(updated)
+        if built is not None:
+            runtime = built.runtime
             self.reception = build_handler(
-                runtime, self.starting.management, self.exchanges, self.tunnels
+                runtime, built.management, self.exchanges, self.tunnels
             )
             runtime.on_shutdown.append(self._settle_open)
             body_limit.set_request_limit(BODY_BYTES, self.reception.refusals.too_large)

@@ -39,7 +39,7 @@ TURNING = (
 """Modules in which one request is turned into another."""
 ALL = {
     "layer": "transport mitm_compat fastpath.http_layer fastpath.single_segment",
-    "edge": "addon admin app bootstrap fastpath.a fastpath.c fastpath.hook fastpath.shortcuts pipeline pool",
+    "edge": "addon admin app bootstrap startup fastpath.a fastpath.c fastpath.hook fastpath.shortcuts pipeline pool",
     "core": "accounting adaptation client_identity dialects domain ids limits routing streaming",
     "rest": "config ledger providers",
 }
