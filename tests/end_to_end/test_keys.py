@@ -31,7 +31,8 @@ PATIENCE = 1.0
 """Seconds that clients wait for the answers that a broken gateway owes."""
 
 TURNING = (
-    "addon pipeline.access_control pipeline.exchange pipeline.passthrough "
+    "addon pipeline.access_control pipeline.client_recognition pipeline.destinations "
+    "pipeline.own_port pipeline.exchange pipeline.passthrough "
     "pipeline.handler pipeline.request_heads pipeline.routed_requests "
     "pipeline.own_key_passage pipeline.forwarding pipeline.candidate_reservation "
     "pipeline.attempt_sending pipeline.flow_rewriting providers.upstream_request"

@@ -12,6 +12,8 @@ from llm_gateway.pipeline.answer_streaming import AnswerStreaming
 from llm_gateway.pipeline.attempt_sending import AttemptSender
 from llm_gateway.pipeline.bound_requests import BoundRequests
 from llm_gateway.pipeline.candidate_reservation import Candidates
+from llm_gateway.pipeline.client_recognition import ClientRecognition
+from llm_gateway.pipeline.destinations import Destinations
 from llm_gateway.pipeline.failure_penalties import FailurePenalties
 from llm_gateway.pipeline.failures import FailureHandler
 from llm_gateway.pipeline.final_errors import FinalErrors
@@ -20,6 +22,7 @@ from llm_gateway.pipeline.handler import RequestHandler
 from llm_gateway.pipeline.kept_resources import KeptResources
 from llm_gateway.pipeline.local_refusals import LocalRefusals
 from llm_gateway.pipeline.own_key_passage import OwnKeyPassage
+from llm_gateway.pipeline.own_port import OwnPort
 from llm_gateway.pipeline.passthrough import Passthrough
 from llm_gateway.pipeline.refusals import Refusals
 from llm_gateway.pipeline.request_heads import RequestHeads
@@ -39,7 +42,9 @@ def build_handler(
     flows: Flows,
     tunnels: MutableMapping[connection.Client, str],
 ) -> RequestHandler:
-    admission = AccessControl(state, tunnels)
+    clients = ClientRecognition(state, tunnels)
+    destinations = Destinations(state)
+    admission = AccessControl(state, clients, destinations)
     pricing = RequestPricing(state)
     settling = Settlement(state, pricing, StreamBlame(state))
     accounts = AccountRequests(state, StoredSettlement(state, pricing))
@@ -54,20 +59,23 @@ def build_handler(
     bindings = BoundRequests(state)
     stored = StoredAnswers(state, accounts)
     kept = KeptResources(state, accounts, bindings)
-    refusals = LocalRefusals(state, admission)
+    refusals = LocalRefusals(state, OwnPort(state, clients))
     passage = OwnKeyPassage(state, flows, refusals, passing, settling)
     management.explanations.judge = RoutePreview(
-        state, admission, bindings, candidates
+        state, clients, bindings, candidates
     ).judge
     return RequestHandler(
         state,
         flows,
         admission=admission,
+        clients=clients,
         management=management,
         refusals=refusals,
-        heads=RequestHeads(admission, refusals, passage, stored, kept),
+        heads=RequestHeads(
+            clients, destinations, admission, refusals, passage, stored, kept
+        ),
         routed=RoutedRequests(
-            state, flows, admission, refusals, passage, bindings, serving, settling
+            state, flows, clients, refusals, passage, bindings, serving, settling
         ),
         passage=passage,
         serving=serving,

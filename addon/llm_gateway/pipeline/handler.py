@@ -4,9 +4,9 @@ What lives here: `RequestHandler`. A request to our own port is routed or answer
 its way to an LLM host is routed, or passes with the app's own key; everything else
 passes untouched.
 
-What this file does not know: who may come in (access_control.py), what is seen by its head
-(request_heads.py), how a routed request is served (routed_requests.py, forwarding.py), what
-the management routes answer (admin/management_api.py).
+What this file does not know: who may come in (access_control.py, own_port.py), what is
+seen by its head (request_heads.py), how a routed request is served (routed_requests.py,
+forwarding.py), what the management routes answer (admin/management_api.py).
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from llm_gateway.dialects import match, match_resource, match_stored, match_subp
 from llm_gateway.pipeline.access_control import AccessControl
 from llm_gateway.pipeline.account_requests import AccountRequest, AccountRequests
 from llm_gateway.pipeline.answer_streaming import AnswerStreaming
+from llm_gateway.pipeline.client_recognition import ClientRecognition
 from llm_gateway.pipeline.exchange import Exchange
 from llm_gateway.pipeline.forwarding import Forwarder
 from llm_gateway.pipeline.ingress import Ingress
@@ -43,6 +44,7 @@ class RequestHandler:
     runtime: AppState
     flows: Flows
     admission: AccessControl
+    clients: ClientRecognition
     management: ManagementApi
     refusals: LocalRefusals
     heads: RequestHeads
@@ -60,7 +62,7 @@ class RequestHandler:
         """The body is here (or streams by): route it, answer it, or let it pass."""
         if flow in self.flows or flow.request.stream:
             return
-        way = self.admission.way(flow)
+        way = self.clients.way(flow)
         dialect = match(flow.request.method, flow.request.path)
         below = ""
         if (
@@ -78,7 +80,7 @@ class RequestHandler:
         if dialect is None and (
             line := match_stored(flow.request.method, flow.request.path)
         ):
-            identity = self.admission.identity(flow, way)
+            identity = self.clients.identity(flow, way)
             asked = await self.stored.begin(flow, line, identity, cors_origin)
             if asked is not None:
                 self.flows[flow] = asked
@@ -90,7 +92,7 @@ class RequestHandler:
         ):
             spoken, about = kept
             if about.id or about.resource.is_made:
-                identity = self.admission.identity(flow, way)
+                identity = self.clients.identity(flow, way)
                 asked = await self.kept.begin(
                     flow, spoken, about, identity, cors_origin
                 )

@@ -14,7 +14,7 @@ from llm_gateway import ids
 from llm_gateway.admin.guard import Allowed
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DEFAULT, DialectSpec, match
-from llm_gateway.pipeline.access_control import AccessControl
+from llm_gateway.pipeline.own_port import OwnPort
 from llm_gateway.transport.local_response import (
     LocalResponse,
     make_readable,
@@ -30,7 +30,7 @@ INTERNAL_ERROR = (
 @dataclass(slots=True)
 class LocalRefusals:
     runtime: AppState
-    admission: AccessControl
+    own_port: OwnPort
 
     def refuse(
         self,
@@ -59,7 +59,7 @@ class LocalRefusals:
             flow,
             LocalResponse(answer.status, answer.body, headers=(*answer.headers, *ours)),
         )
-        make_readable(flow, self.admission.cors_origin_for(flow))
+        make_readable(flow, self.own_port.cors_origin_for(flow))
 
     def guarded(
         self,
@@ -72,7 +72,7 @@ class LocalRefusals:
         come; left out: look."""
         if body is None:
             body = bool(flow.request.raw_content)
-        verdict = self.admission.check_own_port(flow, has_body=body)
+        verdict = self.own_port.check(flow, has_body=body)
         if isinstance(verdict, Allowed):
             return verdict
         spoken = dialect or DEFAULT

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from mitmproxy import http
 
 from llm_gateway.dialects import DEFAULT, match, match_resource, match_stored
-from llm_gateway.pipeline.access_control import (
-    ASK_FOR_KEY,
-    AccessControl,
-    Inside,
-    refusal,
-)
+from llm_gateway.pipeline.access_control import ASK_FOR_KEY, AccessControl
+from llm_gateway.pipeline.client_recognition import ClientRecognition
+from llm_gateway.pipeline.destinations import Destinations, Inside, refusal
 from llm_gateway.pipeline.ingress import (
     BODY_BYTES,
     SMALL_BODY,
@@ -37,6 +34,8 @@ PROXY_KEY_NEEDED = (
 
 @dataclass(slots=True)
 class RequestHeads:
+    clients: ClientRecognition
+    destinations: Destinations
     admission: AccessControl
     refusals: LocalRefusals
     passage: OwnKeyPassage
@@ -53,9 +52,9 @@ class RequestHeads:
             status, message = refusal
             self.refusals.refuse(flow, DEFAULT, status, "invalid_request", message)
             return None
-        way = self.admission.way(flow)
+        way = self.clients.way(flow)
         dialect = match(request.method, request.path)
-        if self.admission.needs_proxy_key(flow, way):
+        if self.clients.needs_proxy_key(flow, way):
             self.refusals.refuse(
                 flow,
                 dialect or DEFAULT,
@@ -68,7 +67,7 @@ class RequestHeads:
         if request.method == "GET" and self._refuses_upgrade(flow, way):
             return None
         if way is Ingress.BASE_URL or (
-            dialect and self.admission.intercepts(request.host)
+            dialect and self.destinations.intercepts(request.host)
         ):
             size = announced(request)
             if size is not None and size <= SMALL_BODY:
@@ -88,13 +87,13 @@ class RequestHeads:
         host = request.host
         line = match_stored(request.method, request.path)
         bound = kept = None
-        if self.admission.intercepts(host):
+        if self.destinations.intercepts(host):
             if line is not None:
                 bound = await self.stored.look_up(line)
             else:
                 kept = match_resource(request.path, request.headers)
                 bound = None if kept is None else await self.kept.look_up(kept[1])
-            if bound is not None and is_for(bound, self.admission.identity(flow, way)):
+            if bound is not None and is_for(bound, self.clients.identity(flow, way)):
                 return
         try:
             await self.admission.may_reach(flow)
@@ -102,8 +101,8 @@ class RequestHeads:
             self.refusals.answer(flow, refusal(e))
             return
         identity = None
-        if self.admission.intercepts(host):
-            identity = self.admission.identity(flow, way)
+        if self.destinations.intercepts(host):
+            identity = self.clients.identity(flow, way)
             if self.passage.refuses(flow, identity, host):
                 return
         request.stream = True
@@ -121,7 +120,7 @@ class RequestHeads:
             return False
         dialect = match("POST", request.path)
         if dialect is None or not (
-            way is Ingress.BASE_URL or self.admission.intercepts(request.host)
+            way is Ingress.BASE_URL or self.destinations.intercepts(request.host)
         ):
             return False
         self.refusals.refuse(

@@ -12,10 +12,10 @@ from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DialectSpec, RequestError, written
 from llm_gateway.domain import Candidate, Decision
 from llm_gateway.pipeline import exchange as calls
-from llm_gateway.pipeline.access_control import AccessControl
 from llm_gateway.pipeline.adapting import adaptation_of
 from llm_gateway.pipeline.bound_requests import BoundRequests
 from llm_gateway.pipeline.candidate_reservation import Candidates
+from llm_gateway.pipeline.client_recognition import ClientRecognition
 from llm_gateway.pipeline.exchange import Exchange
 from llm_gateway.pipeline.ingress import INLINE_BYTES, BadBody, Ingress, understood
 
@@ -23,7 +23,7 @@ from llm_gateway.pipeline.ingress import INLINE_BYTES, BadBody, Ingress, underst
 @dataclass(slots=True)
 class RoutePreview:
     runtime: AppState
-    admission: AccessControl
+    clients: ClientRecognition
     bindings: BoundRequests
     candidates: Candidates
 
@@ -44,7 +44,7 @@ class RoutePreview:
         ranks = names.able(body.ask.model, dialect.name, translate=translate)
         if not any(ranks):
             return None
-        identity = self.admission.identity(flow, Ingress.BASE_URL)
+        identity = self.clients.identity(flow, Ingress.BASE_URL)
         exchange = calls.new_exchange(
             self.runtime,
             flow,

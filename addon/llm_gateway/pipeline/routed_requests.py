@@ -13,8 +13,8 @@ from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import Identity
 from llm_gateway.dialects import DialectSpec, RequestBody, RequestError
 from llm_gateway.pipeline import exchange as calls
-from llm_gateway.pipeline.access_control import AccessControl
 from llm_gateway.pipeline.bound_requests import BoundRequests
+from llm_gateway.pipeline.client_recognition import ClientRecognition
 from llm_gateway.pipeline.forwarding import Forwarder
 from llm_gateway.pipeline.ingress import BadBody, Ingress, decoded, understood
 from llm_gateway.pipeline.local_refusals import LocalRefusals
@@ -29,7 +29,7 @@ from llm_gateway.routing.selection import same_embedding_model
 class RoutedRequests:
     runtime: AppState
     flows: Flows
-    admission: AccessControl
+    clients: ClientRecognition
     refusals: LocalRefusals
     passage: OwnKeyPassage
     bindings: BoundRequests
@@ -46,7 +46,7 @@ class RoutedRequests:
     ) -> None:
         """Read it, find who may answer, and send it to the first; or refuse it."""
         request = flow.request
-        identity = self.admission.identity(flow, way)
+        identity = self.clients.identity(flow, way)
         if self.runtime.keys_required and not identity.authenticated:
             self.refusals.refuse(
                 flow,
