@@ -34,6 +34,7 @@ pool fastpath
 app
 admin
 pipeline
+startup
 bootstrap
 addon
 """
@@ -49,7 +50,7 @@ ASIDE = {
 }
 """What is no part of the gateway's own process, and all that it imports."""
 
-OPTIONAL = {"fastpath": {"bootstrap"}, "pool": {"bootstrap"}}
+OPTIONAL = {"fastpath": {"startup"}, "pool": {"startup"}}
 """Package -> who may import it: the gateway works without."""
 
 EVERYBODY = {"__init__"}

@@ -23,6 +23,7 @@ Layers; imports point up this list only (tests/test_architecture.py):
     app                          process state, configuration service, heartbeat, shutdown
     admin                        management API
     pipeline                     a request's stages
+    startup                      parts of a start: environment, building, listening
     bootstrap addon              composition root; mitmproxy's hooks
 
 The core, down to `routing` but for `network`, knows no socket, clock, disk or mitmproxy: time is an argument,

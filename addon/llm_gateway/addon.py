@@ -23,9 +23,12 @@ from mitmproxy.proxy import layer, server_hooks
 
 from llm_gateway import bootstrap
 from llm_gateway.pipeline.account_requests import AccountRequest
+from llm_gateway.pipeline.assembly import build_handler
 from llm_gateway.pipeline.exchange import Exchange
-from llm_gateway.pipeline.handler import AnyExchange, RequestHandler, internal_error
+from llm_gateway.pipeline.handler import RequestHandler
 from llm_gateway.pipeline.ingress import BODY_BYTES
+from llm_gateway.pipeline.local_refusals import internal_error
+from llm_gateway.pipeline.served_flows import AnyExchange
 from llm_gateway.transport import attempt_policy, body_limit, connection_limits, patches
 from llm_gateway.transport import layer as http_layer
 from llm_gateway.transport.local_response import set_response
@@ -94,14 +97,15 @@ class Gateway:
         self.starting.load(loader)
 
     def configure(self, updated: set[str]) -> None:
-        runtime = self.starting.configure(updated)
-        if runtime is not None:
-            self.reception = bootstrap.build_handler(
-                runtime, self.starting.admin_routes, self.exchanges, self.tunnels
+        built = self.starting.configure(updated)
+        if built is not None:
+            runtime = built.runtime
+            self.reception = build_handler(
+                runtime, built.management, self.exchanges, self.tunnels
             )
             runtime.on_shutdown.append(self._settle_open)
-            body_limit.set_request_limit(BODY_BYTES, self.reception.too_large)
-            attempt_policy.set_error_answer(self.reception.error_answer)
+            body_limit.set_request_limit(BODY_BYTES, self.reception.refusals.too_large)
+            attempt_policy.set_error_answer(self.reception.refusals.error_answer)
 
     def running(self) -> None:
         self.starting.running()
@@ -205,7 +209,7 @@ class Gateway:
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         if flow.response or flow.error or not flow.live:
             return None
-        return self.reception.on_headers(flow)
+        return self.reception.heads.on_headers(flow)
 
     @fail_closed
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -229,7 +233,7 @@ class Gateway:
         if isinstance(found, Exchange):
             # Answers of our own pass here too, with nothing left to do.
             if not found.finished and found.attempt is not None:
-                self.reception.settling.answered(found)
+                self.reception.answering.answered(found)
         elif isinstance(found, AccountRequest):
             if not found.finished and found.record.outcome == "in_flight":
                 self.reception.accounts.answered(found)

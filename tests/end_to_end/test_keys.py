@@ -31,13 +31,16 @@ PATIENCE = 1.0
 """Seconds that clients wait for the answers that a broken gateway owes."""
 
 TURNING = (
-    "addon pipeline.access_control pipeline.exchange pipeline.passthrough "
-    "pipeline.handler pipeline.forwarding providers.upstream_request"
+    "addon pipeline.access_control pipeline.client_recognition pipeline.destinations "
+    "pipeline.own_port pipeline.exchange pipeline.passthrough "
+    "pipeline.handler pipeline.request_heads pipeline.routed_requests "
+    "pipeline.own_key_passage pipeline.forwarding pipeline.candidate_reservation "
+    "pipeline.attempt_sending pipeline.flow_rewriting providers.upstream_request"
 )
 """Modules in which one request is turned into another."""
 ALL = {
     "layer": "transport mitm_compat fastpath.http_layer fastpath.single_segment",
-    "edge": "addon admin app bootstrap fastpath.a fastpath.c fastpath.hook fastpath.shortcuts pipeline pool",
+    "edge": "addon admin app bootstrap startup fastpath.a fastpath.c fastpath.hook fastpath.shortcuts pipeline pool",
     "core": "accounting adaptation client_identity dialects domain ids limits routing streaming",
     "rest": "config ledger providers",
 }

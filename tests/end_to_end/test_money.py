@@ -93,7 +93,7 @@ def test_a_free_model_asks_nobody_else(house: House) -> None:
     body = {"models": ["openai/gpt-5.4"], "route": "fallback", "seed": 7}
     status, headers, _ = gateway.chat("x:free", **body)
     assert status == 200
-    sent = json.loads(fakes["free"].requests[-1].body)
+    sent = json.loads(fakes["free"].posted[-1].body)
     assert {"models", "route"} & sent.keys() == set()
     assert sent["seed"] == 7
     [why] = gateway.wait_rows(
@@ -106,12 +106,12 @@ def test_a_free_model_asks_nobody_else(house: House) -> None:
 
 def test_a_paid_extra_is_not_free(house: House) -> None:
     gateway, fakes = house
-    before = len(fakes["free"].requests)
+    before = len(fakes["free"].posted)
     policy = {"x-gateway-policy": "free-only"}
     status, _, body = gateway.chat("x:free", policy, plugins=[{"id": "web"}])
     assert status in (429, 503)
     assert "asks for a paid extra: web search" in body["error"]["message"]
-    assert len(fakes["free"].requests) == before
+    assert len(fakes["free"].posted) == before
 
 
 def test_without_free_only_its_cost_is_the_providers_or_unknown(house: House) -> None:

@@ -155,6 +155,11 @@ class FakeProvider:
 
     # the journal
 
+    @property
+    def posted(self) -> list[Received]:
+        """Requests but for lists and quotas, which a gateway asks for whenever it likes."""
+        return [one for one in tuple(self.requests) if one.method == "POST"]
+
     def opened(self, wire: Wire) -> int:
         self._wires.add(wire)
         number = next(self._connections)

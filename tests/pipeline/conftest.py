@@ -16,11 +16,19 @@ from llm_gateway.app.state import AppState, ConfigStatus
 from llm_gateway.client_identity import Identity
 from llm_gateway.domain import FailureKind
 from llm_gateway.ledger.store import Store
+from llm_gateway.pipeline.answer_streaming import AnswerStreaming
+from llm_gateway.pipeline.attempt_sending import AttemptSender
+from llm_gateway.pipeline.candidate_reservation import Candidates
 from llm_gateway.pipeline.exchange import Exchange, new_exchange
+from llm_gateway.pipeline.failure_penalties import FailurePenalties
 from llm_gateway.pipeline.failures import FailureHandler
+from llm_gateway.pipeline.final_errors import FinalErrors
 from llm_gateway.pipeline.forwarding import Forwarder
 from llm_gateway.pipeline.ingress import Ingress
+from llm_gateway.pipeline.refusals import Refusals
+from llm_gateway.pipeline.request_pricing import RequestPricing
 from llm_gateway.pipeline.settlement import Settlement
+from llm_gateway.pipeline.stream_blame import StreamBlame
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.github_client import GitHub
 from llm_gateway.transport.attempt_policy import Failure
@@ -56,9 +64,25 @@ class House:
             ),
             admin_token=SecretStr("t"),
         )
-        self.settlement = Settlement(self.state)
-        failures = FailureHandler(self.state, self.settlement)
-        self.forwarder = Forwarder(self.state, self.settlement, failures, lambda: 0.0)
+        self.settlement = Settlement(
+            self.state, RequestPricing(self.state), StreamBlame(self.state)
+        )
+        self.streaming = AnswerStreaming(self.state)
+        final = FinalErrors(self.state, self.settlement)
+        failures = FailureHandler(
+            self.state,
+            self.settlement,
+            Refusals(self.state, self.settlement),
+            FailurePenalties(self.state),
+            final,
+        )
+        self.forwarder = Forwarder(
+            self.state,
+            Candidates(self.state, lambda: 0.0),
+            AttemptSender(self.state, failures),
+            failures,
+            final,
+        )
 
     def exchange(self, model: str = "m", **members: Any) -> Exchange:
         body = body_of(model=model, **members)
@@ -114,7 +138,7 @@ class House:
         attempt.judge.head(200, exchange.flow.response.headers)
         attempt.judge.body(body)
         attempt.judge.end()
-        self.settlement.answered(exchange)
+        self.streaming.answered(exchange)
         self.settlement.finish(exchange)
 
     async def rows(self, sql: str) -> list[dict[str, Any]]:

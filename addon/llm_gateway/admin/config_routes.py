@@ -6,6 +6,7 @@ with their place. What this file does not know: files, how a configuration is ch
 
 import json
 
+from llm_gateway.admin.json_responses import AdminRequest
 from llm_gateway.app.config_service import ConfigService, NotWritable
 from llm_gateway.config import files
 from llm_gateway.config.docs import schema
@@ -28,8 +29,8 @@ class ConfigRoutes:
             return _problems(e)
         return _json({"message": "reloaded", "revision": revision})
 
-    async def read(self, *, as_text: bool) -> LocalResponse:
-        """The configuration with its secrets masked."""
+    async def read(self, asked: AdminRequest) -> LocalResponse:
+        """The configuration with its secrets masked; as the file is with `?format=text`."""
         try:
             text, masked = await self.service.read()
         except ConfigError as e:
@@ -40,16 +41,18 @@ class ConfigRoutes:
             ("x-config-hash", revision_of(text)),
             ("etag", f'"{revision_of(text)}"'),
         )
-        if as_text:
+        if asked.query.get("format") == "text":
             return LocalResponse(
                 200, masked.text.encode(), "application/jsonc", headers
             )
         return _json(masked.data, headers=headers)
 
-    async def write(
-        self, body: bytes, *, as_text: bool, dry_run: bool, if_match: str
-    ) -> LocalResponse:
-        """Validate, and without `dry_run` write and activate."""
+    async def write(self, asked: AdminRequest) -> LocalResponse:
+        """Validate, and without `?dry_run=1` write and activate."""
+        body = asked.body
+        as_text = "jsonc" in asked.headers.get("content-type", "")
+        dry_run = asked.query.get("dry_run") in ("1", "true")
+        if_match = asked.headers.get("if-match", "").removeprefix("W/").strip('"')
         if len(body) > MAX_CONFIG_BYTES:
             return _failure(
                 413, f"A configuration has at most {MAX_CONFIG_BYTES} bytes."
@@ -74,7 +77,7 @@ class ConfigRoutes:
             {"message": "active", "revision": loaded.revision}, headers=headers
         )
 
-    def schema(self) -> LocalResponse:
+    def schema(self, asked: AdminRequest) -> LocalResponse:
         return _json(schema())
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from llm_gateway.admin.json_responses import AdminRequest
 from llm_gateway.app.config_service import ConfigService
 from llm_gateway.app.state import AppState
 from llm_gateway.config.problems import ConfigError
@@ -24,8 +25,8 @@ class CopilotLoginRoutes:
     runtime: AppState
     config_service: ConfigService
 
-    async def start(self, asked: dict[str, Any]) -> LocalResponse:
-        provider = self._provider(asked)
+    async def start(self, request: AdminRequest) -> LocalResponse:
+        provider = self._provider(request.json())
         if isinstance(provider, LocalResponse):
             return provider
         match await self.login.start(provider):
@@ -45,7 +46,8 @@ class CopilotLoginRoutes:
             case Refused() as refused:
                 return _failure(502, refused.message)
 
-    async def poll(self, asked: dict[str, Any]) -> LocalResponse:
+    async def poll(self, request: AdminRequest) -> LocalResponse:
+        asked = request.json()
         provider = self._provider({"providerId": asked.get("flow"), **asked})
         if isinstance(provider, LocalResponse):
             return provider

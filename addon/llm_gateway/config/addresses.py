@@ -1,7 +1,7 @@
 """Inside addresses: this machine, its network, cloud metadata (SSRF protection).
 
 What lives here: how far an address reaches (`reach_of`), whatever its spelling, and what
-a host name resolves to. What this file does not know: who may go where (pipeline/access_control.py).
+a host name resolves to. What this file does not know: who may go where (pipeline/destinations.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Performance only: shorter ways through mitmproxy that have the same outcome.
 
-Nothing else imports this package but bootstrap; without it, or with
+Nothing else imports this package but startup; without it, or with
 LLM_GATEWAY_FASTPATH=off, the gateway does the same and takes longer. Replacements come in
 three groups, each as a whole and only where mitmproxy's code is known (mitm_compat).
 """

@@ -5,7 +5,7 @@ pass, and writes its row. An answer that was kept for later is metered on its wa
 something new the id is read and remembered, so that later requests find the account.
 
 What this file does not know: which account it is (stored_answers.py, kept_resources.py),
-what a row costs (settlement.py).
+what a row costs (stored_settlement.py).
 """
 
 import asyncio
@@ -26,13 +26,14 @@ from llm_gateway.ids import new_id
 from llm_gateway.ledger.bound_answers import BoundAnswer
 from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.pipeline.encoded_errors import decoded
-from llm_gateway.pipeline.forwarding import rewrite_request
+from llm_gateway.pipeline.flow_rewriting import rewrite_request
 from llm_gateway.pipeline.response_headers import (
     error_headers,
     header_text,
     passed_headers,
 )
-from llm_gateway.pipeline.settlement import Settlement, metered, overheard
+from llm_gateway.pipeline.stored_settlement import StoredSettlement
+from llm_gateway.pipeline.stream_filters import metered, overheard
 from llm_gateway.providers.credentials import CredentialError
 from llm_gateway.providers.upstream import Credential, Upstream
 from llm_gateway.providers.upstream_request import Outbound
@@ -124,7 +125,7 @@ class AccountRequest:
 @dataclass(slots=True)
 class AccountRequests:
     runtime: AppState
-    settling: Settlement
+    settling: StoredSettlement
 
     async def begin(self, asked: AccountRequest) -> bool:
         """Send it. False: there is no credential, and the client has been told."""
@@ -265,9 +266,7 @@ class AccountRequests:
         record.duration_ms = round((now - asked.started) * 1000)
         self.runtime.store.end(record)
         if asked.meter is not None and asked.bound is not None:
-            self.settling.settle_stored(
-                asked.bound, asked.meter.usage(prompt_estimate=0)
-            )
+            self.settling.settle(asked.bound, asked.meter.usage(prompt_estimate=0))
         if asked.made is not None and record.outcome == "ok":
             for name in asked.made.found():
                 self.runtime.store.bind(record, name, zero_cost=record.cost == 0)

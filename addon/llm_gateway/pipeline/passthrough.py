@@ -26,7 +26,7 @@ from llm_gateway.limits.limiter import SpentAttempt
 from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.pipeline.account_requests import MadeIds
 from llm_gateway.pipeline.read_aside import ReadAside
-from llm_gateway.pipeline.settlement import metered
+from llm_gateway.pipeline.stream_filters import metered
 from llm_gateway.providers.hosts import matches
 from llm_gateway.providers.registry import TYPES
 from llm_gateway.streaming.answer_meter import AnswerMeter

@@ -1,0 +1,90 @@
+"""Reads a failed answer: its error, what it says of limits, and when to come back.
+
+What lives here: `read_failure`. The body is decompressed and masked before anything is read
+from it, and the parsers of the core say what it means.
+
+What this file does not know: what a failure is answered with, or costs (failures.py).
+"""
+
+from mitmproxy import http
+
+from llm_gateway.app.log_redaction import mask_of
+from llm_gateway.app.state import AppState
+from llm_gateway.dialects import read_error
+from llm_gateway.dialects.error_topics import topic_of
+from llm_gateway.domain import Offer, Reset, Window
+from llm_gateway.limits.durations import retry_after
+from llm_gateway.limits.provider_refusals import read_refusal
+from llm_gateway.limits.reset_times import reset_in
+from llm_gateway.pipeline.billed_though_free import refused_as_billed
+from llm_gateway.pipeline.encoded_errors import decoded
+from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.observed_limits import lowercase_headers
+from llm_gateway.pipeline.response_headers import error_headers
+from llm_gateway.routing.failure_policy import FailedAttempt
+from llm_gateway.transport.attempt_policy import Failure
+
+
+def read_failure(
+    runtime: AppState,
+    exchange: Exchange,
+    attempt: Attempt,
+    failure: Failure,
+    status: int,
+) -> FailedAttempt:
+    """An answer that is an error, with all that it says."""
+    now = runtime.clock()
+    offer, row = attempt.candidate.offer, attempt.upstream.type_info
+    mask = mask_of(exchange.catalog, attempt.fetched_key)
+    if failure.headers is not None:
+        fields = mask.fields([*failure.headers.fields])
+        failure.headers = http.Headers(fields)
+    headers = lowercase_headers(failure.headers)
+    if (encoding := headers.get("content-encoding")) is not None:
+        failure.body = _readable(exchange, failure, encoding)
+    # Before anything is read from it: its code goes into log, ledger and messages.
+    failure.body = mask.data(failure.body)
+    error = read_error(failure.body, headers)
+    refused_as_billed(runtime, attempt, error)
+    days = _day_reset(offer) or row.day
+    said = attempt.form.body.says
+    return FailedAttempt(
+        failure.kind.value,
+        failure.message,
+        status,
+        error,
+        failure.body,
+        failure.body_complete,
+        headers.get("content-type", ""),
+        topic=topic_of(
+            status,
+            error,
+            model=attempt.upstream.sent_model(offer.model),
+            said=said,
+        ),
+        advice=error_headers(failure.headers, row.support_ids),
+        back_at=retry_after(headers, now) or reset_in(error, now),
+        sent=failure.request_sent,
+        refused=read_refusal(
+            row.limit_headers, status, headers, error, now, days, said
+        ),
+    )
+
+
+def _readable(exchange: Exchange, failure: Failure, encoding: str) -> bytes:
+    """A compressed error body as a client can read it, or what stands for it."""
+    found = decoded(failure.body, encoding)
+    if found is not None:
+        return found
+    return exchange.dialect.error_body(
+        failure.status or 502,
+        "unreadable_error",
+        f"The provider's error came with the content-encoding {encoding[:20]!r}, which "
+        "nobody asked for and which cannot be read.",
+    )
+
+
+def _day_reset(offer: Offer) -> Reset | None:
+    """When this offer's days begin, if its limits say so."""
+    days = (limit.reset for limit in offer.limits if limit.window is Window.DAY)
+    return next(days, None)
