@@ -1,4 +1,4 @@
-"""Operations of `counters.lua`, made of the engine's values, and what comes back.
+"""Operations of the script (`counters/`), made of the engine's values, and what comes back.
 
 What lives here: how windows, reservations and a whole fold are written down. Times become
 whole microseconds of the server's clock (`offset`: seconds that it is ahead of ours).
