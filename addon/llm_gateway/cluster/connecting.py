@@ -4,6 +4,12 @@
       ▲                           │                          │
       └──── no answer, or what was known is of an earlier generation ────┘
 
+A server that is reached again may be another one, with data that lacks what it said to
+others last: a replica that lagged, a disk that was not written. Who lacks something finds
+it by the sequence number when it comes back itself. So after a reconnect a member is `up`
+only when all that were alive at its last contact have beaten there again, or had the time
+after which they count as alive no more.
+
 What it does not know: reservations, heartbeats' contents, how batches travel (`link`).
 """
 
@@ -20,6 +26,7 @@ from llm_gateway.cluster.granting import Granting
 from llm_gateway.cluster.heartbeat import Heartbeat
 from llm_gateway.cluster.link import REPLACED, Away, Link, Reply, Tls
 from llm_gateway.cluster.looks import Looks
+from llm_gateway.cluster.membership import ALIVE, read_members
 from llm_gateway.config.cluster_url import parse_cluster_url
 from llm_gateway.timestamps import unix
 
@@ -55,6 +62,10 @@ class Connecting:
         self._connections = 0
         """Tells what an earlier connection sent, and the server reads late, from this one's."""
         self._trouble = False
+        self._awaited: dict[str, float] = {}
+        """Members that have to beat on this server, and when it heard of them before."""
+        self._until = 0.0
+        """For how long, in the server's time."""
         config = context.config
         self.link = Link(
             parse_cluster_url(config.url.get_secret_value()),
@@ -75,6 +86,12 @@ class Connecting:
         """Another one after each reconnect."""
         return f"{self.generation.name}.{self._connections}"
 
+    async def run(self) -> None:
+        """Until it is cancelled, or another gateway has this member's name."""
+        await self._remember_members()
+        self._share()
+        await self.link.run()
+
     def _header(self) -> dict[str, Any]:
         context = self._context
         deadline = context.server_now() + context.config.timeout_seconds
@@ -93,13 +110,12 @@ class Connecting:
         elif self._context.state == "up" and not reply.ready:
             self._share()
             self._context.state = "folding"
-        elif self._context.state == "folding" and reply.ready:
-            self._arrive()
+        else:
+            self._arrive_if_ready(reply)
 
     async def _up(self) -> None:
         """Connected: say hello, learn what is counted there, fold."""
-        if not self._connections:
-            await self._remember_members()
+        again = self._connections > 0
         self._connections += 1
         hello = await self._hello()
         if self.generation.older:
@@ -109,15 +125,20 @@ class Connecting:
         self._folding.salt = salt.decode()
         await self._folding.rename()
         await self._folding.watch([name.decode() for name in windows])
+        if again:
+            await self._await_others()
+        else:
+            await self._first_look()
         ops = self._folding.fold()
         # From here on what changes is queued behind the fold.
         self.link.up = True
         self._context.state = "folding"
         for at in range(0, len(ops), CHUNK):
             reply = await self._call(ops[at : at + CHUNK])
-        await self._call([self._heart.op()])
-        if self._context.state == "folding" and reply.ready:
-            self._arrive()
+        reply = await self._call([self._heart.op()])
+        self._context.asks = True
+        self._context.tried.set()
+        self._arrive_if_ready(reply)
 
     async def _remember_members(self) -> None:
         store = self._context.gateway.store
@@ -125,6 +146,39 @@ class Connecting:
         self._context.members.restore(
             {row["member"]: unix(row["heartbeat"]) for row in rows}
         )
+
+    async def _await_others(self) -> None:
+        """From now on, and who was waited for already."""
+        members = self._context.members
+        names = {*members.others_alive(), *self._awaited}
+        reply = await self._call([["members"]])
+        members.update(reply.results[0], reply.now)
+        there = read_members(reply.results[0])
+        self._awaited = {
+            name: there[name].at if name in there else 0.0 for name in names
+        }
+        self._until = reply.now + ALIVE
+
+    async def _first_look(self) -> None:
+        """Who is there and what they use, before anything is granted beside them."""
+        windows = self._looks.windows()
+        names = [one.name for one in windows]
+        reply = await self._call([["members"], ["look", names]])
+        self._context.members.update(reply.results[0], reply.now)
+        self._looks.learn([(one.limit, one.place) for one in windows], reply.results[1])
+        self._share()
+
+    def _arrive_if_ready(self, reply: Reply) -> None:
+        context = self._context
+        if context.state != "folding" or not context.asks or not reply.ready:
+            return
+        known = context.members.all
+        if reply.now < self._until and any(
+            name not in known or known[name].at == at or not known[name].about
+            for name, at in self._awaited.items()
+        ):
+            return
+        self._arrive()
 
     async def _hello(self) -> Reply:
         known = self._context.members.lately(self._context.server_now())
@@ -150,6 +204,7 @@ class Connecting:
     def _arrive(self) -> None:
         context = self._context
         context.state = "up"
+        self._awaited = {}
         context.limiter.come_back()
         self._looks.look_anew()
         context.gateway.state_dirty = True
@@ -165,9 +220,11 @@ class Connecting:
 
     def _down(self, why: str) -> None:
         context = self._context
-        if context.state != "away":
+        if context.state == "up":
             self._share()
         context.state = "away"
+        context.asks = False
+        context.tried.set()
         self._granting.sent.clear()
         context.gateway.state_dirty = True
         if why == "generation":

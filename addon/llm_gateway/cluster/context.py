@@ -63,6 +63,10 @@ class MemberContext:
         self.names = Names({})
         self.state = "away"
         """`away`, `folding` or `up`."""
+        self.tried = asyncio.Event()
+        """The first connection is there, or did not come to be."""
+        self.asks = False
+        """This connection's fold is done: the server can be asked."""
 
     def now(self) -> float:
         return self.gateway.clock()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from llm_gateway.cluster.batches import Fold, Op
 from llm_gateway.cluster.context import MemberContext
+from llm_gateway.cluster.granting import Granting
 from llm_gateway.cluster.link import Away
 from llm_gateway.cluster.looks import Looks
 from llm_gateway.cluster.names import Names, accounts_of
@@ -28,14 +29,13 @@ class Folding:
         context: MemberContext,
         looks: Looks,
         login: Callable[[str], str],
-        opened: Callable[[list[str]], None],
+        granting: Granting,
     ) -> None:
-        """`login`: the stored sign-in of a provider. `opened`: reservations that the fold
-        tells the server of, and no others are held there."""
+        """`login`: the stored sign-in of a provider."""
         self._context = context
         self._looks = looks
         self._login = login
-        self._opened = opened
+        self._granting = granting
         self._serial = os.urandom(3).hex()
         self._folds = 0
         self._folding: asyncio.Task[None] | None = None
@@ -80,8 +80,9 @@ class Folding:
             context.now(),
             context.offset.seconds,
             f"{context.member}|{self._serial}{self._folds}-",
+            self._granting.asking,
         )
-        self._opened(fold.open_ids)
+        self._granting.sent = {*fold.open_ids, *self._granting.asking}
         self._looks.shared = {id(one.window): one for one in fold.windows}
         return fold.ops
 

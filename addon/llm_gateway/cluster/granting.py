@@ -4,7 +4,9 @@ What lives here: what the engine reserved is confirmed, what ended is told. What
 not know: how the connection comes and goes, folds.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from llm_gateway.cluster import batches
@@ -37,13 +39,13 @@ class Granting:
         self._unknown = Unknown(refold)
         self.sent: set[str] = set()
         """Reservations that the server holds."""
-        self._asking: dict[str, Reservation] = {}
-        """Reservations that the server has not granted yet."""
+        self.asking: dict[str, Reservation] = {}
+        """Reservations that wait for the last word."""
         self._renewed = 0.0
 
     @property
     def unconfirmed(self) -> list[Reservation]:
-        return [*self._asking.values()]
+        return [*self.asking.values()]
 
     async def confirm(
         self,
@@ -57,6 +59,28 @@ class Granting:
 
         Where it is not GRANTED the caller releases the reservation.
         """
+        self.asking[reservation.id] = reservation
+        try:
+            if not self._context.tried.is_set():
+                await self._first_try()
+            return await self._confirm(reservation, limits, scopes, zero_cost)
+        finally:
+            del self.asking[reservation.id]
+
+    async def _first_try(self) -> None:
+        """What others use is known from the first connection on."""
+        context = self._context
+        with suppress(TimeoutError):
+            async with asyncio.timeout(context.config.timeout_seconds):
+                await context.tried.wait()
+
+    async def _confirm(
+        self,
+        reservation: Reservation,
+        limits: Sequence[Limit],
+        scopes: Sequence[Scope],
+        zero_cost: bool,
+    ) -> str:
         context = self._context
         for _ in range(TRIES):
             now = context.now()
@@ -66,10 +90,12 @@ class Granting:
                 now,
                 context.offset.seconds,
             )
-            if context.state != "up":
+            if not context.asks:
                 break
             if not found:
                 return GRANTED  # nothing limits it, anywhere
+            if context.state != "up" and not self._has_share(limits, scopes, zero_cost):
+                return AWAY
             result = await self._reserve(reservation, found)
             if result is not None and result[0] != LATE:
                 self._looks.learn_rows(rows, result[2:])
@@ -78,9 +104,7 @@ class Granting:
                 self.sent.discard(reservation.id)
                 return NO_ROOM
         self.sent.discard(reservation.id)
-        if context.state == "up" or not self._goes_on(zero_cost):
-            return AWAY
-        if not context.limiter.has_share(limits, scopes, context.now()):
+        if context.asks or not self._has_share(limits, scopes, zero_cost):
             return AWAY
         if context.state == "folding":
             self.sent.add(reservation.id)
@@ -93,19 +117,22 @@ class Granting:
     ) -> list[int] | None:
         """What the server says; None: it does not."""
         self.sent.add(reservation.id)
-        self._asking[reservation.id] = reservation
         op = batches.reserve(reservation.id, reservation.need, rows)
         try:
             answer: list[int] = await self._context.ask(op)
         except Away:
             return None
-        finally:
-            self._asking.pop(reservation.id, None)
         return answer
 
-    def _goes_on(self, zero_cost: bool) -> bool:
-        when = self._context.config.when_away
-        return when == "local" or (when == "free" and zero_cost)
+    def _has_share(
+        self, limits: Sequence[Limit], scopes: Sequence[Scope], zero_cost: bool
+    ) -> bool:
+        """It may go on while limits are not shared, and what is reserved is not more
+        than this member's share."""
+        context = self._context
+        when = context.config.when_away
+        goes_on = when == "local" or (when == "free" and zero_cost)
+        return goes_on and context.limiter.has_share(limits, scopes, context.now())
 
     def settled(self, held: OpenReservation, real: Charge) -> None:
         """An open reservation ended."""

@@ -57,7 +57,8 @@ class Heartbeat:
         """Until it is cancelled. `before`: what goes ahead of each beat."""
         context = self._context
         while True:
-            await asyncio.sleep(context.beat)
+            # Others may wait for this one, and it for them: not longer than need be.
+            await asyncio.sleep(context.beat * (1 if context.state == "up" else 0.25))
             if not context.link.up:
                 continue
             try:

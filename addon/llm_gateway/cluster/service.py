@@ -55,7 +55,7 @@ class ClusterService:
         self.looks = looks = Looks(context)
         self.words = WordExchange(context)
         self.granting = Granting(context, looks, self._refold)
-        self.folding = Folding(context, looks, login, self._opened)
+        self.folding = Folding(context, looks, login, self.granting)
         self.heart = Heartbeat(context, looks, about, self._refold)
         self.connecting = Connecting(
             context, looks, self.granting, self.folding, self.heart
@@ -72,7 +72,7 @@ class ClusterService:
         context.limiter.outlet = self
         gateway.health.on_rest = self.words.rested
         work = {
-            "link": self.link.run(),
+            "link": self.connecting.run(),
             "beat": self.heart.run(self._before_beat),
             "rows": Shipper(self, gateway.store).run(),
         }
@@ -234,9 +234,6 @@ class ClusterService:
         self.looks.look()
         self.granting.renew()
         await self.words.hear()
-
-    def _opened(self, ids: list[str]) -> None:
-        self.granting.sent = set(ids)
 
     def _refold(self) -> None:
         self.folding.refold()

@@ -1,8 +1,14 @@
 -- Folds: a member's part of every window is replaced; looks at what the others have.
 
+-- ids that the member has asked for and had no answer yet
 -- A member's part begins anew: what it held open is named again after its windows.
 function ops.fold_begin(op)
+  local asked = {}
+  for _, id in ipairs(op[2]) do asked[id] = redis.call('HGET', OPEN .. member, id) end
   redis.call('DEL', OPEN .. member, LEASES .. member)
+  for id, record in pairs(asked) do
+    if record then redis.call('HSET', OPEN .. member, id, record) end
+  end
   return { 1 }
 end
 
@@ -38,6 +44,12 @@ function ops.open(op)
   redis.call('HSET', OPEN .. member, op[2], cmsgpack.pack({ need = op[3], holds = op[4] }))
   redis.call('ZADD', LEASES .. member, int(now + op[5]), op[2])
   return { 1 }
+end
+
+-- as `reserve`, of one that `fold_begin` named: it is held still, if it was
+function ops.keep(op)
+  if redis.call('HDEL', OPEN .. member, op[2]) == 0 then return { 0 } end
+  return ops.reserve(op)
 end
 
 function ops.fold_end(op)

@@ -33,6 +33,8 @@ function ops.beat(op)
   return out
 end
 
+function ops.members(op) return redis.call('HGETALL', MEMBERS) end
+
 -- salt to propose, members that were heard of
 function ops.hello(op)
   redis.call('HSETNX', META, 'salt', op[2])
