@@ -7,7 +7,7 @@ async with Inside(folder, config, url, "a", "b") as (a, b):
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -102,17 +102,19 @@ class Inside:
         self,
         folder: Path,
         provider: dict[str, Any],
-        url: str,
+        url: str | Sequence[str],
         *names: str,
         clock: Callable[[], float] = time.time,
         server_clock: Callable[[], float] | None = None,
         cluster: dict[str, Any] | None = None,
         **config: Any,
     ) -> None:
+        """`url`: of the server; or each member's own way to it."""
         catalog = catalog_of(provider, **config)
+        urls = [url] * len(names) if isinstance(url, str) else url
         self.members = [
-            Member(folder, catalog, url, name, clock, server_clock, cluster or {})
-            for name in names
+            Member(folder, catalog, way, name, clock, server_clock, cluster or {})
+            for name, way in zip(names, urls, strict=True)
         ]
 
     async def __aenter__(self) -> list[Member]:
@@ -142,6 +144,14 @@ async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+async def all_look(members: Sequence[Member]) -> None:
+    """What each has said is there, and each knows what the others said."""
+    await asyncio.gather(*(one.service.ask(["look", []]) for one in members))
+    for one in members:
+        one.service.looks.look_anew()
+    await asyncio.gather(*(one.service.looks.look() for one in members))
 
 
 class Stalls:

@@ -43,7 +43,8 @@ async def first_reply(url: str, timeout: float = 5.0) -> Reply | str:
                 ["settle", "r", [1, 1, 1]],
                 ["renew", ["r"], 9],
                 ["count", 0, [1, 1, 1], [["w", 0, 5, 60_000_000, 0, 0]]],
-                ["fold_begin"],
+                ["fold_begin", ["r"]],
+                ["keep", "r", 9, [1, 1, 1], [], True],
                 ["fold", "w", "w", 5, 60_000_000, 0, 0, 0, 0, []],
                 ["fold_end"],
                 ["look", ["w"]],
@@ -56,6 +57,7 @@ async def first_reply(url: str, timeout: float = 5.0) -> Reply | str:
                 ["collected", "0-1", [["a", "l", "1"]]],
                 ["beat", "{}", ["w"]],
                 ["windows"],
+                ["members"],
                 ["forget", "nobody"],
             ]
             found.set_result(await link.call(every_op))

@@ -16,7 +16,7 @@ from fakes.cut_wire import CutWire
 
 from llm_gateway.domain import Charge
 
-from .inside import Inside, Member, Stalls, until
+from .inside import Inside, Member, Stalls, all_look, until
 
 pytestmark = pytest.mark.process
 FIVE = ("m0", "m1", "m2", "m3", "m4")
@@ -89,7 +89,7 @@ async def test_exactly_as_many_as_the_limit_says(
         # What turns out to be less makes room, for all of them.
         for member, held in got[:10]:
             member.settle(held, Charge())
-        await asyncio.gather(*(m.service.ask(["look", []]) for m in members))
+        await all_look(members)
         assert len(await storm(members, 20, client)) == 10
 
 
@@ -122,13 +122,13 @@ async def test_midnight_of_a_zone_begins_anew_for_all_members_at_once(
         # Ten of yesterday's end today: their requests are yesterday's, their money is today's.
         for member, held in got[:10]:
             member.settle(held, NEED)
-        await asyncio.gather(*(m.service.ask(["look", []]) for m in members))
+        await all_look(members)
         found = await storm(members, 20)
         # 0.21 of the new month, less 10 x 0.007 settled and 10 x 0.007 still reserved.
         assert len(found) == 10
         for member, held in got[10:]:
             member.settle(held, Charge(1, 0, 0))
-        await asyncio.gather(*(m.service.ask(["look", []]) for m in members))
+        await all_look(members)
         assert len(await storm(members, 20)) == 10
 
 
@@ -243,6 +243,112 @@ async def test_a_replica_takes_over(lags: bool, tmp_path: Path) -> None:
             assert len(await storm(members, 40)) == 40
             [window] = second.keys().values()
             assert window["used"] == "60"
+
+
+async def test_who_comes_back_waits_for_those_who_know_more(tmp_path: Path) -> None:
+    """A replica takes over that has all that one member was ever told, and not what the
+    other one took since: the first keeps to its share until the other has been there."""
+    with (
+        CounterServer(tmp_path / "first", *AT_ONCE) as first,
+        CounterServer(
+            tmp_path / "second", "--replicaof", "127.0.0.1", str(first.port)
+        ) as second,
+        CutWire(first.port) as way_a,
+        CutWire(first.port) as way_b,
+    ):
+        async with Inside(
+            tmp_path,
+            provider(limits={"requestsPerDay": 60}),
+            [f"redis://127.0.0.1:{way.port}" for way in (way_a, way_b)],
+            *("a", "b"),
+            cluster={"name": "failover", **FAST},
+        ) as [a, b]:
+            replica = second.client
+            way_a.drops = True
+            await until(lambda: a.service.state == "away")
+            await until(lambda: in_step(first, second))
+            await asyncio.to_thread(replica.replicaof, "NO", "ONE")
+            assert len(await storm([b], 10)) == 10
+            first.kill()
+            way_a.target, way_a.drops = second.port, False
+            way_a.hang_up()
+            await until(lambda: a.service.state == "folding")
+            # Half of what it knew to be left, although the server says that all is there.
+            got = await storm([a], 60)
+            assert len(got) == 30
+            await asyncio.sleep(2 * a.service.context.beat)
+            assert a.service.state == "folding"
+            way_b.target = second.port
+            way_b.hang_up()
+            await until(lambda: {a.service.state, b.service.state} == {"up"})
+            assert len(await storm([a, b], 60)) == 20
+            [window] = second.keys().values()
+            assert window["used"] == "60"
+
+
+async def test_a_fold_amid_requests_takes_none_twice_and_loses_none(
+    counting: CounterServer, tmp_path: Path
+) -> None:
+    limits = {"requestsPerMinute": 100, "tokensPerHour": 10**6}
+    async with Inside(
+        tmp_path,
+        provider(limits=limits),
+        counting.url,
+        *("a", "b"),
+        cluster={"name": "amid"},
+    ) as members:
+
+        async def folded(member: Member) -> None:
+            for op in member.service.folding.fold():
+                member.service.link.put(op)
+
+        async def asked(member: Member) -> list[Any]:
+            storms = [storm([member], 40), folded(member), storm([member], 40)]
+            found, _, more = await asyncio.gather(*storms)
+            return [*found, *more]
+
+        got = [
+            one for found in await asyncio.gather(*map(asked, members)) for one in found
+        ]
+        assert len(got) == 100
+        await all_look(members)
+        assert totals(counting, "amid") == {(100, 0), (0, 3000)}
+        for member, held in got:
+            member.settle(held, NEED)
+        await all_look(members)
+        assert totals(counting, "amid") == {(100, 0), (3000, 0)}
+
+
+def totals(server: CounterServer, name: str) -> set[tuple[int, int]]:
+    """Used and reserved of each window of a cluster."""
+    client = server.client
+    keys = client.scan_iter(f"llm-gateway:{{{name}}}:window:*")
+    found = [client.hgetall(key) for key in keys]
+    return {(int(one["used"]), int(one["reserved"])) for one in found}
+
+
+async def test_who_starts_knows_the_others_before_it_grants(
+    counting: CounterServer, tmp_path: Path
+) -> None:
+    named = {"name": "start"}
+    async with Inside(
+        tmp_path,
+        provider(limits={"requestsPerDay": 40}),
+        counting.url,
+        *("a", "b"),
+        cluster=named,
+    ) as [a, b]:
+        assert len(await storm([a], 30)) == 30
+        late = Member(tmp_path, b.catalog, counting.url, "c", time.time, None, named)
+        late.service.start()
+        granted = 0
+        while late.service.state != "up":
+            granted += len(await storm([late], 40))
+            await asyncio.sleep(0)
+        granted += len(await storm([late], 40))
+        late.service.stop()
+        late.store.close()
+        assert granted == 10
 
 
 def in_step(first: CounterServer, second: CounterServer) -> bool:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from llm_gateway.cluster import batches
-from llm_gateway.cluster.link import SCRIPT
 from llm_gateway.cluster.names import Names
+from llm_gateway.cluster.script import SCRIPT
 from llm_gateway.domain import Charge, Limit, Metric, Reset, Window
 from llm_gateway.limits.limiter import Limiter, LimitRefusal, Reservation
 from llm_gateway.limits.shared import SharedLimiter

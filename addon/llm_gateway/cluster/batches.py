@@ -1,11 +1,12 @@
-"""Operations of `counters.lua`, made of the engine's values, and what comes back.
+"""Operations of the script (`counters/`), made of the engine's values, and what comes back.
 
 What lives here: how windows, reservations and a whole fold are written down. Times become
 whole microseconds of the server's clock (`offset`: seconds that it is ahead of ours).
 What it does not know: connections, when anything is sent.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from llm_gateway.cluster.names import Names
@@ -13,7 +14,7 @@ from llm_gateway.domain import Charge, Limit, Metric, Window
 from llm_gateway.limits.calendar import span
 from llm_gateway.limits.limit_set import LimitWindow, amounts
 from llm_gateway.limits.shared import Row, SharedLimiter
-from llm_gateway.limits.store import Key
+from llm_gateway.limits.store import Key, OpenReservation
 from llm_gateway.limits.windows import AnyWindow, Entry, RollingWindow
 
 Op = list[Any]
@@ -116,8 +117,11 @@ class Fold:
         now: float,
         offset: float,
         serial: str,
+        asking: Collection[str] = (),
     ) -> None:
-        """`limits`: those of the configuration. `serial`: how names of entries begin."""
+        """`limits`: those of the configuration. `serial`: how names of entries begin.
+        `asking`: reservations that the server is asked for at this moment: it counts
+        those among them that it grants before it comes to the fold."""
         self.now = now
         self.offset = offset
         self._serial = serial
@@ -127,14 +131,26 @@ class Fold:
         self._names = {id(one.window): one.name for one in self.windows}
         self._bounds = {limit.key: limit.amount for limit in limits}
         self.open_ids: list[str] = []
-        self.ops: list[Op] = [["fold_begin"]]
+        self._asked: Counter[int] = Counter()
+        """By the identity of entry or window: what of it is asked for."""
+        live = list(limiter.live())
+        pending = [held for held in live if held.reservation.id in asking]
+        for held in pending:
+            for part in held.parts:
+                of = part.window if part.entry is None else part.entry
+                self._asked[id(of)] += part.amount
+        ids = [held.reservation.id for held in pending]
+        self.ops: list[Op] = [["fold_begin", ids]]
         # Two ids of this member may mean one account: one window there, two here.
         together: dict[str, list[Shared]] = {}
         for one in self.windows:
             together.setdefault(one.name, []).append(one)
         for name, ours in together.items():
             self.ops.append(self._window(name, ours))
-        for held in limiter.live():
+        self.ops += [self._keep(held) for held in pending]
+        for held in live:
+            if held.reservation.id in asking:
+                continue
             holds = [
                 [
                     self._names[id(part.window)],
@@ -151,6 +167,20 @@ class Fold:
                 ["open", reservation.id, amounts(reservation.need), holds, micro(LEASE)]
             )
         self.ops.append(["fold_end"])
+
+    def _keep(self, held: OpenReservation) -> Op:
+        rows = [
+            [
+                self._names[id(part.window)],
+                part.index,
+                -1,
+                *bounds(part.window, self.now, self.offset),
+            ]
+            for part in held.parts
+            if id(part.window) in self._names
+        ]
+        op = reserve(held.reservation.id, held.reservation.need, rows, force=True)
+        return ["keep", *op[1:]]
 
     def _window(self, name: str, ours: Sequence[Shared]) -> Op:
         window = ours[0].window
@@ -172,7 +202,7 @@ class Fold:
                         self._name(entry),
                         micro(entry.first + self.offset),
                         micro(entry.last + self.offset),
-                        entry.amount,
+                        entry.amount - self._asked[id(entry)],
                     ]
                 )
         bound = min(
@@ -189,10 +219,16 @@ class Fold:
             name,
             bound,
             *shape,
-            sum(one.window.used for one in ours),
-            sum(one.window.reserved for one in ours),
+            sum(self._used(one.window) for one in ours),
+            sum(one.window.reserved - self._asked[id(one.window)] for one in ours),
             entries,
         ]
+
+    def _used(self, window: AnyWindow) -> int:
+        """Without what is asked for. Of a rolling window its entries say it."""
+        if isinstance(window, RollingWindow):
+            return window.used
+        return window.used - self._asked[id(window.entry)]
 
     def _name(self, entry: Entry) -> str:
         found = self._entries.get(id(entry))

@@ -37,9 +37,14 @@ KEPT = 100_000
 class Membership(Protocol):
     """What both ends need to know of this member."""
 
-    member: str
-    collector: str
-    collected: str
+    @property
+    def member(self) -> str: ...
+
+    @property
+    def collector(self) -> str: ...
+
+    @property
+    def collected(self) -> str: ...
 
     @property
     def connected(self) -> bool: ...

@@ -8,14 +8,12 @@ What it does not know: what operations mean, what follows when the server is awa
 """
 
 import asyncio
-import hashlib
 import json
 import random
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from importlib.resources import files
 from typing import Any, Protocol
 
 from redis.asyncio.connection import (
@@ -32,11 +30,10 @@ from redis.exceptions import (
     RedisError,
 )
 
+from llm_gateway.cluster.script import SCRIPT, SHA
 from llm_gateway.config.cluster_url import ClusterServer
 from llm_gateway.frozen import frozen
 
-SCRIPT = files(__package__).joinpath("counters.lua").read_text("utf-8")
-SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 BATCH = 256
 """Operations in one call at most: the server does nothing else meanwhile."""
 TICKS = 20

@@ -31,12 +31,16 @@ class Members:
         self.own = own
         self.all: dict[str, Member] = {}
         self.told_of_clock = False
-        self._alive = 1
+        self._alive = {own}
+        """At the last contact."""
 
     def restore(self, heard: Mapping[str, float]) -> None:
         """Those of the last run: a server that was emptied meanwhile does not know them."""
         for name, at in heard.items():
             self.all.setdefault(name, Member(name, at, {}))
+        newest = max(heard.values(), default=0.0)
+        self._alive = {name for name, at in heard.items() if newest - at < ALIVE}
+        self._alive.add(self.own)
 
     def update(self, pairs: Sequence[bytes], now: float) -> None:
         """`pairs`: names and texts in turn, as the server keeps them."""
@@ -46,14 +50,18 @@ class Members:
             if now - member.at < DAY:
                 found.setdefault(name, member)
         self.all = found
-        self._alive = max(1, len(list(self._heard(now, ALIVE))))
+        self._alive = {self.own, *(m.name for m in self._heard(now, ALIVE))}
 
     def forget(self, name: str) -> None:
         self.all.pop(name, None)
 
     def count(self) -> int:
         """Who shares what is left: those alive at the last contact."""
-        return self._alive
+        return len(self._alive)
+
+    def others_alive(self) -> set[str]:
+        """Those alive at the last contact, without this one."""
+        return self._alive - {self.own}
 
     def alive(self, now: float) -> int:
         return len(list(self._heard(now, ALIVE)))

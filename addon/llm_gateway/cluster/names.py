@@ -99,11 +99,11 @@ class Names:
         for offer in offers:
             if offer.key[:2] in self.accounts:
                 for scope in scopes_of(*offer.key, None):
-                    self._learn(scope)
+                    self.learn_scope(scope)
         for client in clients:
-            self._learn(("client", client))
+            self.learn_scope(("client", client))
 
-    def _learn(self, scope: Scope) -> None:
+    def learn_scope(self, scope: Scope) -> None:
         known = self.scopes.setdefault(self.scope(scope), [])
         if scope not in known:
             known.append(scope)

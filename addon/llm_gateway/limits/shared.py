@@ -307,8 +307,11 @@ class SharedLimiter(Limiter):
     def others_are(
         self, key: Key, used: int, reserved: int, back_at: float, index: int
     ) -> None:
-        """What the store says of the others' use of a window."""
+        """What the store says of the others' use of a window. While each keeps to its
+        share it never falls: who has not told the store yet has used it all the same."""
         others = self.book.of(key)
+        if self.book.members_away and used + reserved < others.total:
+            return
         grown = used + reserved - others.total
         if grown > 0:
             self._sums[index] += grown

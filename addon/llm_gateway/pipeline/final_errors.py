@@ -132,7 +132,7 @@ class FinalErrors:
         client = exchange.call.known_client
         view = RoutingView(self.runtime, exchange.catalog, now, client)
         return any(
-            cluster.limiter.withholds(
+            cluster.context.limiter.withholds(
                 exchange.catalog.limits_for(candidate.offer, client),
                 view.need(candidate.offer, exchange.call.ask),
                 scopes_of(*candidate.offer.key, client),

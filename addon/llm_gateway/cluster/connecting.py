@@ -1,0 +1,242 @@
+"""A member's connection, from hello to the word that it is gone: what state follows.
+
+    away ──connected, hello──▶ folding ──all have folded──▶ up
+      ▲                           │                          │
+      └──── no answer, or what was known is of an earlier generation ────┘
+
+A server that is reached again may be another one, with data that lacks what it said to
+others last: a replica that lagged, a disk that was not written. Who lacks something finds
+it by the sequence number when it comes back itself. So after a reconnect a member is `up`
+only when all that were alive at its last contact have beaten there again, or had the time
+after which they count as alive no more.
+
+What it does not know: reservations, heartbeats' contents, how batches travel (`link`).
+"""
+
+import asyncio
+import logging
+import os
+from typing import Any
+
+from llm_gateway.cluster import batches
+from llm_gateway.cluster.context import MemberContext
+from llm_gateway.cluster.folding import CHUNK, Folding
+from llm_gateway.cluster.generations import Generation
+from llm_gateway.cluster.granting import Granting
+from llm_gateway.cluster.heartbeat import Heartbeat
+from llm_gateway.cluster.link import REPLACED, Away, Link, Reply, Tls
+from llm_gateway.cluster.looks import Looks
+from llm_gateway.cluster.membership import ALIVE, read_members
+from llm_gateway.config.cluster_url import parse_cluster_url
+from llm_gateway.timestamps import unix
+
+logger = logging.getLogger("llm_gateway")
+
+KNOWN_MEMBERS = "SELECT member, heartbeat FROM members"
+WORDS = {
+    "free": "free requests go on within this member's share, paid ones are refused",
+    "refuse": "requests are refused until it is back",
+    "local": "requests go on within this member's share",
+}
+
+
+class Connecting:
+    """Moves the state of a member, as its connection comes and goes."""
+
+    def __init__(
+        self,
+        context: MemberContext,
+        looks: Looks,
+        granting: Granting,
+        folding: Folding,
+        heart: Heartbeat,
+    ) -> None:
+        self._context = context
+        self._looks = looks
+        self._granting = granting
+        self._folding = folding
+        self._heart = heart
+        self.why = "not connected yet"
+        self.generation = Generation()
+        self._instance = os.urandom(8).hex()
+        self._connections = 0
+        """Tells what an earlier connection sent, and the server reads late, from this one's."""
+        self._trouble = False
+        self._awaited: dict[str, float] = {}
+        """Members that have to beat on this server, and when it heard of them before."""
+        self._until = 0.0
+        """For how long, in the server's time."""
+        config = context.config
+        self.link = Link(
+            parse_cluster_url(config.url.get_secret_value()),
+            prefix_of(config.name),
+            timeout=config.timeout_seconds,
+            tls=Tls(config.ca_file, config.cert_file, config.key_file),
+            clock=context.gateway.clock,
+            on_up=self._up,
+            on_down=self._down,
+            on_reply=self._replied,
+        )
+        self.link.header = self._header
+        context.link = self.link
+        context.limiter.go_away(1, context.now())
+
+    @property
+    def connection_id(self) -> str:
+        """Another one after each reconnect."""
+        return f"{self.generation.name}.{self._connections}"
+
+    async def run(self) -> None:
+        """Until it is cancelled, or another gateway has this member's name."""
+        await self._remember_members()
+        self._share()
+        await self.link.run()
+
+    def _header(self) -> dict[str, Any]:
+        context = self._context
+        deadline = context.server_now() + context.config.timeout_seconds
+        return {
+            "member": self._context.member,
+            "instance": f"{self._instance}.{self._connections}",
+            "generation": self.generation.name,
+            "deadline": batches.micro(deadline),
+            "fresh": os.urandom(8).hex(),
+        }
+
+    def _replied(self, reply: Reply) -> None:
+        self._context.offset.add(reply.sent, reply.received, reply.now)
+        if not self.generation.see(reply.generation, reply.sequence):
+            self.link.reconnect("its data is older than what it said before")
+        elif self._context.state == "up" and not reply.ready:
+            self._share()
+            self._context.state = "folding"
+        else:
+            self._arrive_if_ready(reply)
+
+    async def _up(self) -> None:
+        """Connected: say hello, learn what is counted there, fold."""
+        again = self._connections > 0
+        self._connections += 1
+        hello = await self._hello()
+        if self.generation.older:
+            await self._call([["renew_generation"]])
+            hello = await self._hello()
+        salt, *windows = hello.results[0]
+        self._folding.salt = salt.decode()
+        await self._folding.rename()
+        await self._folding.watch([name.decode() for name in windows])
+        if again:
+            await self._await_others()
+        else:
+            await self._first_look()
+        ops = self._folding.fold()
+        # From here on what changes is queued behind the fold.
+        self.link.up = True
+        self._context.state = "folding"
+        for at in range(0, len(ops), CHUNK):
+            reply = await self._call(ops[at : at + CHUNK])
+        reply = await self._call([self._heart.op()])
+        self._context.asks = True
+        self._context.tried.set()
+        self._arrive_if_ready(reply)
+
+    async def _remember_members(self) -> None:
+        store = self._context.gateway.store
+        rows = await asyncio.to_thread(store.rows, KNOWN_MEMBERS)
+        self._context.members.restore(
+            {row["member"]: unix(row["heartbeat"]) for row in rows}
+        )
+
+    async def _await_others(self) -> None:
+        """From now on, and who was waited for already."""
+        members = self._context.members
+        names = {*members.others_alive(), *self._awaited}
+        reply = await self._call([["members"]])
+        members.update(reply.results[0], reply.now)
+        there = read_members(reply.results[0])
+        self._awaited = {
+            name: there[name].at if name in there else 0.0 for name in names
+        }
+        self._until = reply.now + ALIVE
+
+    async def _first_look(self) -> None:
+        """Who is there and what they use, before anything is granted beside them."""
+        windows = self._looks.windows()
+        names = [one.name for one in windows]
+        reply = await self._call([["members"], ["look", names]])
+        self._context.members.update(reply.results[0], reply.now)
+        self._looks.learn([(one.limit, one.place) for one in windows], reply.results[1])
+        self._share()
+
+    def _arrive_if_ready(self, reply: Reply) -> None:
+        context = self._context
+        if context.state != "folding" or not context.asks or not reply.ready:
+            return
+        known = context.members.all
+        if reply.now < self._until and any(
+            name not in known or known[name].at == at or not known[name].about
+            for name, at in self._awaited.items()
+        ):
+            return
+        self._arrive()
+
+    async def _hello(self) -> Reply:
+        known = self._context.members.lately(self._context.server_now())
+        reply = await self.link.call([["hello", os.urandom(16).hex(), known]])
+        self.generation.follow(reply.generation, reply.sequence)
+        return reply
+
+    async def _call(self, ops: list[batches.Op]) -> Reply:
+        reply = await self.link.call(ops)
+        if reply.status != "ok":
+            raise Away(reply.status)
+        if ops[0][0] == "renew_generation":
+            self.generation.renewed(reply.generation, reply.sequence)
+        return reply
+
+    def _share(self) -> None:
+        self._context.limiter.go_away(
+            self._context.members.count(),
+            self._context.now(),
+            self._granting.unconfirmed,
+        )
+
+    def _arrive(self) -> None:
+        context = self._context
+        context.state = "up"
+        self._awaited = {}
+        context.limiter.come_back()
+        self._looks.look_anew()
+        context.gateway.state_dirty = True
+        if self._trouble:
+            self._trouble = False
+            context.gateway.event("recovered", "cluster", "limits are shared again")
+        else:
+            logger.info(
+                "Cluster %s: limits are shared, as member %s.",
+                context.config.name,
+                self._context.member,
+            )
+
+    def _down(self, why: str) -> None:
+        context = self._context
+        if context.state == "up":
+            self._share()
+        context.state = "away"
+        context.asks = False
+        context.tried.set()
+        self._granting.sent.clear()
+        context.gateway.state_dirty = True
+        if why == "generation":
+            why = "the server's counters began anew"
+        elif why == REPLACED:
+            why = f"another gateway is the member {self._context.member!r} now; give each its own"
+        if why != self.why or not self._trouble:
+            self.why = why
+            self._trouble = True
+            context.warn(f"{why}; {WORDS[context.config.when_away]}")
+
+
+def prefix_of(name: str) -> str:
+    """What all keys of a cluster begin with; in braces what a sharded server looks at."""
+    return f"llm-gateway:{{{name}}}:"

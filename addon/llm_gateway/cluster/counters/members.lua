@@ -1,0 +1,75 @@
+-- Members: heartbeats, hello, generations, farewell; what providers said to one of them.
+
+-- place, or `+` for the newest: what providers said to members since, [place, from, word, …]
+function ops.hear(op)
+  local out = { op[2] }
+  if op[2] == '+' then
+    local newest = redis.call('XREVRANGE', P .. 'words', '+', '-', 'COUNT', 1)
+    out[1] = newest[1] and newest[1][1] or '0-0'
+    return out
+  end
+  for _, found in ipairs(redis.call('XRANGE', P .. 'words', '(' .. op[2], '+', 'COUNT', 200)) do
+    out[1] = found[1]
+    out[#out + 1] = found[2][2]
+    out[#out + 1] = found[2][4]
+  end
+  return out
+end
+
+-- what the member says of itself (JSON), windows to keep
+function ops.beat(op)
+  redis.call('HSET', MEMBERS, member, int(now) .. ' ' .. op[2])
+  for _, id in ipairs(op[3]) do
+    local found = window(id)
+    if found.known then expiry(found) end
+  end
+  sweep()
+  local out = {
+    int(num(redis.call('HGET', META, 'windows'))),
+    redis.call('HGET', META, 'collector') or '',
+    redis.call('HGET', P .. 'collected', member) or '',
+  }
+  for _, text in ipairs(redis.call('HGETALL', MEMBERS)) do out[#out + 1] = text end
+  return out
+end
+
+function ops.members(op) return redis.call('HGETALL', MEMBERS) end
+
+-- salt to propose, members that were heard of
+function ops.hello(op)
+  redis.call('HSETNX', META, 'salt', op[2])
+  redis.call('HSET', P .. 'instances', member, req.instance)
+  for _, who in ipairs(op[3]) do redis.call('SADD', P .. 'expected', who) end
+  if redis.call('HEXISTS', MEMBERS, member) == 0 then
+    redis.call('HSET', MEMBERS, member, int(now) .. ' {}')
+  end
+  local out = { redis.call('HGET', META, 'salt') }
+  for _, id in ipairs(redis.call('SMEMBERS', WINDOWS)) do
+    if redis.call('EXISTS', P .. 'window:' .. id) == 1 then out[#out + 1] = id
+    else redis.call('SREM', WINDOWS, id) end
+  end
+  return out
+end
+
+-- What went before is not to be trusted: everybody folds anew.
+function ops.renew_generation(op)
+  redis.call('HSET', META, 'generation', req.fresh, 'began', int(now))
+  redis.call('DEL', P .. 'folded')
+  return { 1 }
+end
+
+-- member: gone for good; what it held open counts as used
+function ops.forget(op)
+  local who, ended = op[2], 0
+  for _, id in ipairs(redis.call('HKEYS', OPEN .. who)) do ended = ended + close(who, id, nil) end
+  redis.call('HDEL', MEMBERS, who)
+  redis.call('HDEL', P .. 'instances', who)
+  redis.call('SREM', P .. 'expected', who)
+  return { ended }
+end
+
+-- what a provider said (JSON), for the others
+function ops.tell(op)
+  redis.call('XADD', P .. 'words', 'MAXLEN', '~', '10000', '*', 'from', member, 'word', op[2])
+  return { 1 }
+end

@@ -1,0 +1,33 @@
+-- The call itself: is it of this generation and connection; then its operations in order.
+
+local generation = redis.call('HGET', META, 'generation')
+if not generation then
+  generation = req.fresh
+  redis.call('HSET', META, 'generation', generation, 'began', int(now))
+end
+local sequence = redis.call('HINCRBY', META, 'seq', 1)
+local first = req.ops[1] and req.ops[1][1]
+local free = first == 'hello' or first == 'forget'
+local status = 'ok'
+if not free and req.generation ~= generation then status = 'generation' end
+if not free and redis.call('HGET', P .. 'instances', member) ~= req.instance then
+  local other = redis.call('HGET', P .. 'instances', member)
+  local base = '^[^.]*'
+  local ours = not other or string.match(other, base) == string.match(req.instance, base)
+  status = ours and 'generation' or 'replaced'
+end
+local results = {}
+if status == 'ok' then
+  for i, op in ipairs(req.ops) do results[i] = ops[op[1]](op) end
+  generation = redis.call('HGET', META, 'generation')
+end
+local ready = 1
+if now - num(redis.call('HGET', META, 'began')) < FOLDING then
+  local folded = P .. 'folded'
+  for _, who in ipairs(redis.call('SMEMBERS', P .. 'expected')) do
+    local heard = redis.call('HGET', MEMBERS, who)
+    local lately = not heard or now - num(string.match(heard, '^%d+')) < DAY
+    if lately and redis.call('HGET', folded, who) ~= generation then ready = 0 break end
+  end
+end
+return { generation, sequence, now, ready, status, results }
