@@ -153,6 +153,7 @@ class AppState(RoutingContext):
         values = {k: v for k, v in detail.items() if isinstance(v, str | int | float)}
         self.store.event(Event(now, kind, subject, message, values))
         quiet = kind in ("config", "login") or kind.startswith("model.")
+        quiet = quiet and subject != "refused"
         level = logging.INFO if quiet else logging.WARNING
         logger.log(level, "%s: %s", subject or kind, message)
         self.state_dirty = True
