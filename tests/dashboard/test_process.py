@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from child_processes import child
 
+from llm_gateway.cli import main
 from llm_gateway.dashboard_process import command
 from llm_gateway.dashboard_process.child import DashboardProcess
 
@@ -129,8 +130,13 @@ def start(path: Path, home: Path, port: int = 0) -> tuple[DashboardProcess, Log,
 
 @pytest.mark.process
 def test_it_serves_says_how_to_sign_in_and_stops(
-    ledger: Ledger, tmp_path: Path
+    ledger: Ledger,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """With the link of the log, and with one that is made while it runs."""
+    monkeypatch.delenv("DATASETTE_SECRET", raising=False)
     process, said, warned = start(ledger.path, tmp_path)
     try:
         assert process.ready.wait(60)
@@ -142,6 +148,20 @@ def test_it_serves_says_how_to_sign_in_and_stops(
         with opener.open(link, timeout=20) as answer:
             assert answer.url == process.url + "/-/gateway"
             assert b"Sign out" in answer.read()
+        for mine in (tmp_path, tmp_path / "elsewhere"):
+            monkeypatch.setenv("LLM_GATEWAY_HOME", str(mine))
+            port = process.url.rpartition(":")[2]
+            assert main(["dashboard", "--link", "--port", port]) == 0
+            link = capsys.readouterr().out.strip()
+            assert link.startswith(f"{process.url}/-/gateway/sign-in?token=")
+            opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            if mine == tmp_path:
+                with opener.open(link, timeout=20) as answer:
+                    assert b"Sign out" in answer.read()
+                continue
+            with pytest.raises(urllib.error.HTTPError, match="403") as caught:
+                opener.open(link, timeout=20)
+            caught.value.close()
         with urllib.request.urlopen(process.url + "/usage/spend_by_day", timeout=20) as answer:  # fmt: skip
             assert answer.status == 200
     finally:
@@ -149,6 +169,16 @@ def test_it_serves_says_how_to_sign_in_and_stops(
     assert warned == []
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(process.url, timeout=5)
+
+
+def test_a_link_to_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = str(unused.getsockname()[1])
+        assert main(["dashboard", "--link", "--port", port]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"no dashboard answers on port {port}" in said.err
 
 
 def test_a_port_that_is_taken_is_one_warning(ledger: Ledger, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from llm_gateway import gateway_client
 from llm_gateway.dashboard import compat, live, queries
 from llm_gateway.dashboard.reader import Ask, NotReadable, Reader, has_tables
 from llm_gateway.dashboard.recent_requests import RecentRequests
+from llm_gateway.dashboard.sign_in_links import Links
 
 T = TypeVar("T")
 
@@ -53,6 +54,7 @@ class PluginState:
         self._datasette = ref(ds)
         self._readers: dict[tuple[Path, str], Reader] = {}
         self._ledger: Ledger | None = None
+        self.links = Links(time.time())
         self._ticker = RecentRequests()
         self._locks: dict[object, asyncio.Lock] = {}
         self._kept: dict[object, tuple[float, Any]] = {}
