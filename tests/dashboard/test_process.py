@@ -5,21 +5,25 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from child_processes import child
+from datasette.cli import check_databases
 
 from llm_gateway.cli import main
 from llm_gateway.dashboard_process import command
 from llm_gateway.dashboard_process.child import DashboardProcess
 
+from .conftest import Serve
 from .ledgers import Ledger
 
 METADATA = {
@@ -78,6 +82,52 @@ def test_the_command_line(v1: bool, tmp_path: Path, ledger: Ledger) -> None:
 def test_a_database_that_is_not_there_is_left_out(tmp_path: Path) -> None:
     found = command.arguments(tmp_path / "usage.db", 8001, tmp_path, v1=False)
     assert str(tmp_path / "usage.db") not in found
+
+
+@contextmanager
+def locked(path: Path, how: str) -> Iterator[None]:
+    """Nobody can read it: a journal of the old kind, or one program that has it alone."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        if how == "exclusive":
+            holder.execute("PRAGMA locking_mode = exclusive")
+        else:
+            holder.execute("PRAGMA journal_mode = delete")
+        holder.execute("BEGIN EXCLUSIVE")
+        holder.execute("CREATE TABLE changing (a)")
+        yield
+        holder.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("how", ["exclusive", "delete"])
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_locked_database_is_waited_for(
+    how: str,
+    named: bool,
+    ledger: Ledger,
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Datasette, which looks into each that it was started with, starts all the same."""
+    ledger.close()
+    if not named:
+        monkeypatch.setenv("LLM_GATEWAY_DB", str(ledger.path))
+    with locked(ledger.path, how):
+        client = serve(*[ledger.path] if named else [])
+        await client.ds.invoke_startup()
+        await check_databases(client.ds)
+        answer = await client.get("/-/gateway/live.json")
+        assert answer.status_code == 503
+        assert (
+            "usage.db is locked: another program" in answer.json()["error"]["message"]
+        )
+        for page in ("", "/requests", "/history", "/config", "/apps"):
+            assert (await client.get(f"/-/gateway{page}")).status_code == 200
+        for page in ("/receipt", "/requests.json", "/history.json"):
+            answer = await client.get(f"/-/gateway{page}")
+            assert answer.status_code == 503, page
+            assert "locked" in answer.text, page
+    assert (await client.get("/-/gateway/live.json")).status_code == 200
+    assert "usage" in client.ds.databases
 
 
 def test_the_child_inherits_no_key(tmp_path: Path) -> None:

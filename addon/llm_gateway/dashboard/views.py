@@ -413,7 +413,7 @@ async def _looking(request: Any, datasette: Any) -> tuple[PluginState, str]:
     board = board_of(datasette)
     try:
         database = (await board.ledger()).database
-    except NoLedger:
+    except (NoLedger, NotReadable):
         database = ""
     if not await board.may_look(request.actor, database or None):
         raise Forbidden("view-database")
