@@ -374,7 +374,7 @@ class Bootstrap:
         self.membership.start()
         await self._know_own_ports(runtime)
         runtime.publish()
-        port = self._dashboard_port(runtime)
+        port = runtime.dashboard_port = self._dashboard_port(runtime)
         if port:
             self._start_dashboard(runtime, port)
         log_startup_summary(

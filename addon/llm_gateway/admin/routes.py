@@ -42,6 +42,7 @@ from llm_gateway.admin.model_lists import (
     version_of,
 )
 from llm_gateway.admin.simulated_usage import simulate
+from llm_gateway.admin.start_page import start_page, wants_page
 from llm_gateway.app.state import LEVELS, AppState
 from llm_gateway.dialects import (
     DEFAULT,
@@ -61,6 +62,7 @@ from llm_gateway.domain import Decision, Dialect
 from llm_gateway.frozen import frozen
 from llm_gateway.ledger.reports import BadParameter, usage_historical
 from llm_gateway.mitm_compat import fingerprints
+from llm_gateway.providers.model_index import unknown_model
 from llm_gateway.routing import status as current
 from llm_gateway.timestamps import iso
 from llm_gateway.transport.local_response import (
@@ -154,18 +156,21 @@ class AdminRoutes:
                     f"{asked.path} takes {' and '.join(sorted(known))}.",
                     headers=(("allow", ", ".join(sorted(known))),),
                 )
-            return failure(
-                404,
-                f"There is no {asked.path} here; see /health, /v1/models, /usage/current, /route.",
-            )
+            return nothing_here(asked.path)
         result = found.handler(self, asked)
         return result if isinstance(result, LocalResponse) else await result
 
     # -- open routes -----------------------------------------------------------
 
     def root(self, asked: AdminRequest) -> LocalResponse:
-        """Apps ask whether anybody is there at all; there is no page to be got."""
-        return LocalResponse(200, b"")
+        """Apps ask whether anybody is there at all; browsers get a page, nobody else."""
+        if not wants_page(asked.headers.get("accept", "")):
+            if asked.method == "HEAD":
+                return LocalResponse(200, b"")
+            return nothing_here(asked.path)
+        runtime = self.runtime
+        names = runtime.catalog.model_names()
+        return start_page(runtime.port, runtime.dashboard_port, names, __version__)
 
     def health(self, asked: AdminRequest) -> LocalResponse:
         runtime = self.runtime
@@ -211,7 +216,7 @@ class AdminRoutes:
                 body = spoken.error_body(400, "invalid_request", str(e))
                 return LocalResponse(400, body)
         if not any(self.runtime.catalog.names.match_tiers(name)):
-            message = f"The model {name!r} does not exist here."
+            message = unknown_model(name, self.runtime.catalog.model_names())
             return LocalResponse(
                 404, spoken.error_body(404, "model_not_found", message)
             )
@@ -237,7 +242,7 @@ class AdminRoutes:
                 body = spoken.error_body(400, "invalid_request", str(e))
                 return LocalResponse(400, body)
         if not any(self.runtime.catalog.names.match_tiers(name)):
-            message = f"The model {name!r} does not exist here."
+            message = unknown_model(name, self.runtime.catalog.model_names())
             return LocalResponse(
                 404, spoken.error_body(404, "model_not_found", message)
             )
@@ -477,6 +482,8 @@ def _route(method: str, path: str) -> Route | None:
     """Who answers; a path that names a model is known by how it begins."""
     found = ROUTES.get((method, path))
     if found is None and method == "GET":
+        if path == "/":  # for browsers: `root` knows who is one
+            return ROUTES["HEAD", path]
         if path.startswith(USAGE_MODEL):
             return USAGE_OF_MODEL
         if listed_model(path) is not None:
@@ -484,11 +491,16 @@ def _route(method: str, path: str) -> Route | None:
     return found
 
 
+def nothing_here(path: str) -> LocalResponse:
+    said = f"There is no {path} here; see /health, /v1/models, /usage/current, /route."
+    return failure(404, said)
+
+
 def _methods(path: str) -> set[str]:
     """What a path takes; empty: there is no such path."""
     if match("POST", path):
         return {"POST"}
-    if path == "/":  # a sign of life, no page
+    if path == "/":  # a sign of life, and a page for browsers
         return set()
     known = {method for method, known in ROUTES if known == path}
     return known or ({"GET"} if _route("GET", path) else set())

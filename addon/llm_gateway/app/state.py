@@ -107,6 +107,8 @@ class AppState(RoutingContext):
     """Hosts and ports that requests were routed to: of this configuration, of one before
     under which a request is still served, and what a provider's login named."""
     port: int = 8080
+    dashboard_port: int = 0
+    """0: no dashboard was started."""
     in_flight: int = 0
     state_dirty: bool = True
     """Something that the dashboard shows has moved since it was last written."""

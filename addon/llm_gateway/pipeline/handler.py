@@ -73,6 +73,7 @@ from llm_gateway.pipeline.passthrough import (
 from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.pipeline.stored_answers import StoredAnswers, is_for
 from llm_gateway.providers.dialect_support import nobody_takes
+from llm_gateway.providers.model_index import unknown_model
 from llm_gateway.routing.selection import same_embedding_model
 from llm_gateway.transport.attempt_policy import Action, Failure
 from llm_gateway.transport.local_response import (
@@ -458,7 +459,8 @@ class RequestHandler:
             )
         else:
             status, code = 404, "model_not_found"
-            message = f"The model {name!r} does not exist here."
+            message = unknown_model(name, self.runtime.catalog.model_names())
+            message += " GET /v1/models lists what does."
         self._refuse(flow, dialect, status, code, message, param="model")
         exchange = calls.new_exchange(self.runtime, flow, way, body, identity, ())
         exchange.record.outcome, exchange.record.error = "refused", code
