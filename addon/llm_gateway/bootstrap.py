@@ -171,7 +171,7 @@ class Bootstrap:
         self.membership.start()
         await self._know_own_ports(built)
         runtime.publish()
-        port = self._dashboard_port(runtime)
+        port = runtime.dashboard_port = self._dashboard_port(runtime)
         if port:
             self._start_dashboard(built, port)
         log_startup_summary(runtime, home, built.made_config, port)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,9 +17,12 @@ from gateway import GatewayProcess
 from llm_gateway.cli.doctor_machine import certificates
 from llm_gateway.cli.node_version import heeds_proxy, node_of, too_old
 from llm_gateway.cli.run_env import (
+    BEFORE,
     BUNDLE_VARIABLES,
     CA_VARIABLES,
     PROXY_VARIABLES,
+    exports,
+    unset_lines,
     variables,
 )
 
@@ -213,8 +217,7 @@ def test_another_program_on_the_port_is_no_gateway(
     with FakeProvider(answers.status(404, "<h1>Not here</h1>")) as other:
         port = str(other.port)
         code, out, err = command("env", "--port", port, "--confdir", str(ca_folder))
-    assert code == 0
-    assert f"export HTTPS_PROXY=http://127.0.0.1:{port}\n" in out
+    assert (code, out) == (1, "")
     assert f"another program listens on port {port}; start it with" in err
 
 
@@ -242,7 +245,7 @@ def test_a_colon_would_end_the_clients_name(command: Command) -> None:
 def test_env_is_for_a_shell(ca_folder: Path, command: Command, folder: Path) -> None:
     odd = folder / "it's odd"
     ca_folder.rename(odd)
-    _, out, _ = command("env", "--confdir", "it's odd")
+    _, out, _ = command("env", "--force", "--confdir", "it's odd")
     done = subprocess.run(
         ["sh", "-c", f"{out}\n{sys.executable} -c '{DUMP}'"],
         capture_output=True,
@@ -262,13 +265,13 @@ def test_the_users_own_roots_stay_in_the_bundle(
 ) -> None:
     company = Authority(folder / "company").ca
     monkeypatch.setenv("SSL_CERT_FILE", str(company))
-    command("env", "--confdir", str(ca_folder))
+    command("env", "--force", "--confdir", str(ca_folder))
     bundle = folder / "home" / "ca-bundle.pem"
     assert certificates(bundle) >= certificates(company)
     # Inside of such a shell SSL_CERT_FILE names the bundle.
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     before = bundle.read_text()
-    command("env", "--confdir", str(ca_folder))
+    command("env", "--force", "--confdir", str(ca_folder))
     assert certificates(bundle) >= certificates(company)
     assert len(bundle.read_text()) == len(before)
 
@@ -276,8 +279,74 @@ def test_the_users_own_roots_stay_in_the_bundle(
 def test_the_authority_is_made_where_mitmproxy_never_ran(
     command: Command, folder: Path
 ) -> None:
-    code, _, _ = command("env", "--confdir", "new")
+    code, _, _ = command("env", "--force", "--confdir", "new")
     assert code == 0
     ca = (folder / "new" / "mitmproxy-ca-cert.pem").read_text()
     assert "BEGIN CERTIFICATE" in ca
     assert (folder / "new" / "mitmproxy-ca.pem").stat().st_mode & 0o077 == 0
+
+
+def test_no_shell_is_sent_to_a_gateway_that_is_not_there(
+    command: Command, ca_folder: Path
+) -> None:
+    code, out, err = command("env", "--confdir", str(ca_folder))
+    assert (code, out) == (1, "")
+    assert f"nothing answers on port {os.environ['PORT']}; start it with" in err
+    assert "nothing is exported" in err
+    assert "--force" in err
+    code, out, err = command("env", "--force", "--confdir", str(ca_folder))
+    assert code == 0
+    assert f"export HTTPS_PROXY=http://127.0.0.1:{os.environ['PORT']}\n" in out
+    assert "nothing answers" in err
+
+
+def test_a_shell_is_sent_to_a_gateway_that_is_there(
+    command: Command, ca_folder: Path, running: GatewayProcess
+) -> None:
+    code, out, err = command("env", "--confdir", str(ca_folder))
+    assert (code, err) == (0, "")
+    assert f"export HTTPS_PROXY=http://127.0.0.1:{running.port}\n" in out
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        {},
+        {"HTTPS_PROXY": "http://company:3128", "NO_PROXY": "a.example, b.example"},
+        {"SSL_CERT_FILE": "/etc/it's/roots.pem", "NODE_USE_ENV_PROXY": "0"},
+    ],
+)
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.process
+def test_a_shell_gets_back_what_it_had(before: dict[str, str], times: int) -> None:
+    """Also one that was prepared twice."""
+    environ = dict(before)
+    lines: list[str] = []
+    for _ in range(times):
+        ours = variables(8080, Path("b.pem"), Path("ca.pem"), environ=environ)
+        lines += (new := exports(ours, environ))
+        environ |= ours
+        environ[BEFORE] = shlex.split(new[-1].removeprefix(f"export {BEFORE}="))[0]
+    lines += unset_lines(environ)
+    done = subprocess.run(
+        ["sh", "-c", "\n".join([*lines, "env"])],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], **before},
+        timeout=60,
+    )
+    left = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    names = {*variables(1, Path(), Path()), BEFORE}
+    assert {k: v for k, v in left.items() if k in names} == before
+
+
+def test_a_shell_that_has_nothing_to_give_back(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(BEFORE, raising=False)
+    code, out, err = command("env", "--unset")
+    assert (code, out) == (0, "")
+    assert "nothing is set" in err
+    monkeypatch.setenv(BEFORE, "[not what it was")
+    code, out, _ = command("env", "--unset")
+    assert (code, "unset HTTPS_PROXY\n" in out) == (0, True)

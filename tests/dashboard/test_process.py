@@ -5,20 +5,25 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from child_processes import child
+from datasette.cli import check_databases
 
+from llm_gateway.cli import main
 from llm_gateway.dashboard_process import command
 from llm_gateway.dashboard_process.child import DashboardProcess
 
+from .conftest import Serve
 from .ledgers import Ledger
 
 METADATA = {
@@ -79,6 +84,52 @@ def test_a_database_that_is_not_there_is_left_out(tmp_path: Path) -> None:
     assert str(tmp_path / "usage.db") not in found
 
 
+@contextmanager
+def locked(path: Path, how: str) -> Iterator[None]:
+    """Nobody can read it: a journal of the old kind, or one program that has it alone."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        if how == "exclusive":
+            holder.execute("PRAGMA locking_mode = exclusive")
+        else:
+            holder.execute("PRAGMA journal_mode = delete")
+        holder.execute("BEGIN EXCLUSIVE")
+        holder.execute("CREATE TABLE changing (a)")
+        yield
+        holder.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("how", ["exclusive", "delete"])
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_locked_database_is_waited_for(
+    how: str,
+    named: bool,
+    ledger: Ledger,
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Datasette, which looks into each that it was started with, starts all the same."""
+    ledger.close()
+    if not named:
+        monkeypatch.setenv("LLM_GATEWAY_DB", str(ledger.path))
+    with locked(ledger.path, how):
+        client = serve(*[ledger.path] if named else [])
+        await client.ds.invoke_startup()
+        await check_databases(client.ds)
+        answer = await client.get("/-/gateway/live.json")
+        assert answer.status_code == 503
+        assert (
+            "usage.db is locked: another program" in answer.json()["error"]["message"]
+        )
+        for page in ("", "/requests", "/history", "/config", "/apps"):
+            assert (await client.get(f"/-/gateway{page}")).status_code == 200
+        for page in ("/receipt", "/requests.json", "/history.json"):
+            answer = await client.get(f"/-/gateway{page}")
+            assert answer.status_code == 503, page
+            assert "locked" in answer.text, page
+    assert (await client.get("/-/gateway/live.json")).status_code == 200
+    assert "usage" in client.ds.databases
+
+
 def test_the_child_inherits_no_key(tmp_path: Path) -> None:
     base = {
         "PATH": "/bin",
@@ -129,8 +180,13 @@ def start(path: Path, home: Path, port: int = 0) -> tuple[DashboardProcess, Log,
 
 @pytest.mark.process
 def test_it_serves_says_how_to_sign_in_and_stops(
-    ledger: Ledger, tmp_path: Path
+    ledger: Ledger,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """With the link of the log, and with one that is made while it runs."""
+    monkeypatch.delenv("DATASETTE_SECRET", raising=False)
     process, said, warned = start(ledger.path, tmp_path)
     try:
         assert process.ready.wait(60)
@@ -142,6 +198,20 @@ def test_it_serves_says_how_to_sign_in_and_stops(
         with opener.open(link, timeout=20) as answer:
             assert answer.url == process.url + "/-/gateway"
             assert b"Sign out" in answer.read()
+        for mine in (tmp_path, tmp_path / "elsewhere"):
+            monkeypatch.setenv("LLM_GATEWAY_HOME", str(mine))
+            port = process.url.rpartition(":")[2]
+            assert main(["dashboard", "--link", "--port", port]) == 0
+            link = capsys.readouterr().out.strip()
+            assert link.startswith(f"{process.url}/-/gateway/sign-in?token=")
+            opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            if mine == tmp_path:
+                with opener.open(link, timeout=20) as answer:
+                    assert b"Sign out" in answer.read()
+                continue
+            with pytest.raises(urllib.error.HTTPError, match="403") as caught:
+                opener.open(link, timeout=20)
+            caught.value.close()
         with urllib.request.urlopen(process.url + "/usage/spend_by_day", timeout=20) as answer:  # fmt: skip
             assert answer.status == 200
     finally:
@@ -149,6 +219,16 @@ def test_it_serves_says_how_to_sign_in_and_stops(
     assert warned == []
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(process.url, timeout=5)
+
+
+def test_a_link_to_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = str(unused.getsockname()[1])
+        assert main(["dashboard", "--link", "--port", port]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"no dashboard answers on port {port}" in said.err
 
 
 def test_a_port_that_is_taken_is_one_warning(ledger: Ledger, tmp_path: Path) -> None:

@@ -451,6 +451,21 @@ def test_wrong_questions(
         assert len(error["message"]) < 500
 
 
+def test_a_browser_gets_a_page(gateway: GatewayProcess) -> None:
+    html = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    status, headers, body = gateway.ask("GET", "/", headers=html)
+    assert status == 200
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert f"http://127.0.0.1:{gateway.port}/v1" in body.decode()
+    for path in ("/nothing", "/config/../"):
+        assert gateway.ask("GET", path, headers={**html, **gateway.admin})[0] == 404
+    status, headers, body = gateway.ask("HEAD", "/")
+    assert (status, body) == (200, b"")
+    assert headers["content-type"] == "application/json"
+    elsewhere = {**html, "sec-fetch-site": "cross-site"}
+    assert gateway.ask("GET", "/", headers=elsewhere)[0] == 403
+
+
 def test_head_is_get_without_a_body(gateway: GatewayProcess) -> None:
     status, headers, body = gateway.ask("HEAD", "/health")
     assert (status, body) == (200, b"")

@@ -194,6 +194,53 @@ def test_a_file_that_is_gone_for_now_changes_nothing(
     accepted(gateway)
 
 
+def test_a_file_that_stays_away_is_missed_and_taken_up_when_it_is_back(
+    gateway: GatewayProcess, fake: FakeProvider
+) -> None:
+    """Nobody asks for a reload: the log, /health and the page say it all the same."""
+    text = put(gateway, numbered(fake, 1))
+    gateway.config_path.unlink()
+    assert "no such file" in refused(gateway)
+    event = gateway.wait_rows(
+        CONFIG_EVENTS, lambda rows: rows[-1]["subject"] == "refused"
+    )[-1]
+    assert event["message"].startswith("the old configuration serves on: ")
+    assert event["message"] in gateway.log()
+    assert content(gateway.chat()[2]) == "1|real-1"
+    in_place(gateway.config_path, text)
+    accepted(gateway)
+    assert content(gateway.chat()[2]) == "1|real-1"
+
+
+def test_a_reload_says_who_is_skipped_and_why_as_the_start_does(
+    gateway: GatewayProcess, fake: FakeProvider
+) -> None:
+    good = json.loads(numbered(fake, 1))
+    put(gateway, json.dumps(good))
+    keyless = {
+        "id": "keyless",
+        "type": "groq",
+        "apiKey": "${NO_SUCH_KEY}",
+        "models": [{"name": "x"}],
+    }
+    text = put(gateway, json.dumps({"providers": [*good["providers"], keyless]}))
+    line = "keyless is skipped: not configured: NO_SUCH_KEY is not set"
+    gateway.wait_log(line)
+    gateway.wait_rows(
+        CONFIG_EVENTS,
+        lambda rows: rows[-1]["message"].startswith(
+            f"revision {revision(text)} is active: 1 models of 1 providers"
+        ),
+    )
+    said = gateway.log().count(line)
+    put(
+        gateway,
+        json.dumps({"logLevel": "debug", "providers": [*good["providers"], keyless]}),
+    )
+    put(gateway, json.dumps(good))
+    assert gateway.log().count(line) == said  # known: not again with each save
+
+
 def test_an_invalid_text_is_refused_with_its_place(
     gateway: GatewayProcess, fake: FakeProvider
 ) -> None:

@@ -371,10 +371,10 @@ def test_the_first_start_makes_a_configuration(start: Start) -> None:
 
 
 def listening_by(gateway: GatewayProcess, *arguments: str) -> None:
-    """Start it with a port of its own choice, not with the harness's."""
+    """Start it with an address and a port of its own choice, not with the harness's."""
     command = gateway._command
-    at = command.index("--listen-port")
-    gateway._command = [*command[:at], *command[at + 2 :], *arguments]
+    at = command.index("--listen-host")
+    gateway._command = [*command[:at], *command[at + 4 :], *arguments]
 
 
 def test_options_win_over_the_environment_and_it_over_the_rest(
@@ -396,6 +396,10 @@ def test_options_win_over_the_environment_and_it_over_the_rest(
         listening_by(gateway)
         with gateway:
             assert gateway.port == port
+            # On one address from the first moment on, and never on all of them.
+            said = [line for line in gateway.log().splitlines() if "listening" in line]
+            assert len(said) == 1
+            assert f"listening at 127.0.0.1:{port}" in said[0]
             assert [m["id"] for m in gateway.get("/v1/models")[2]["data"]] == [
                 "environment"
             ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from mitmproxy.version import VERSION as MITMPROXY
 
 from llm_gateway import __version__
-from llm_gateway.admin.json_responses import AdminRequest, answer_json
+from llm_gateway.admin.json_responses import AdminRequest, answer_json, nothing_here
+from llm_gateway.admin.start_page import start_page, wants_page
 from llm_gateway.app.state import AppState
 from llm_gateway.mitm_compat import fingerprints
 from llm_gateway.timestamps import iso
@@ -20,8 +21,14 @@ class HealthRoute:
     runtime: AppState
 
     def root(self, asked: AdminRequest) -> LocalResponse:
-        """Apps ask whether anybody is there at all; there is no page to be got."""
-        return LocalResponse(200, b"")
+        """Apps ask whether anybody is there at all; browsers get a page, nobody else."""
+        if not wants_page(asked.headers.get("accept", "")):
+            if asked.method == "HEAD":
+                return LocalResponse(200, b"")
+            return nothing_here(asked.path)
+        runtime = self.runtime
+        names = runtime.catalog.model_names()
+        return start_page(runtime.port, runtime.dashboard_port, names, __version__)
 
     def health(self, asked: AdminRequest) -> LocalResponse:
         runtime = self.runtime

@@ -3,6 +3,7 @@
     Asked                    a management request: path, query, body as JSON
     BadRequest               what is wrong with it, and the status
     answer_json, failure     200 with a value; an error in OpenAI's shape
+    nothing_here             404 for a path
 
 What this file does not know: routes, flows.
 """
@@ -73,3 +74,8 @@ def failure(
     error = {"message": message, "type": kind, "param": None, "code": code}
     body = json.dumps({"error": error}, ensure_ascii=False).encode(errors="replace")
     return LocalResponse(status, body, headers=headers)
+
+
+def nothing_here(path: str) -> LocalResponse:
+    said = f"There is no {path} here; see /health, /v1/models, /usage/current, /route."
+    return failure(404, said)

@@ -14,7 +14,12 @@ from llm_gateway.admin.cluster_routes import ClusterRoutes
 from llm_gateway.admin.config_routes import ConfigRoutes
 from llm_gateway.admin.copilot_login import CopilotLoginRoutes
 from llm_gateway.admin.health_route import HealthRoute
-from llm_gateway.admin.json_responses import AdminRequest, BadRequest, failure
+from llm_gateway.admin.json_responses import (
+    AdminRequest,
+    BadRequest,
+    failure,
+    nothing_here,
+)
 from llm_gateway.admin.model_routes import ModelRoutes
 from llm_gateway.admin.operator_routes import OperatorRoutes
 from llm_gateway.admin.route_explanations import RouteExplanations
@@ -95,9 +100,6 @@ class ManagementApi:
                     f"{asked.path} takes {' and '.join(sorted(known))}.",
                     headers=(("allow", ", ".join(sorted(known))),),
                 )
-            return failure(
-                404,
-                f"There is no {asked.path} here; see /health, /v1/models, /usage/current, /route.",
-            )
+            return nothing_here(asked.path)
         result = found.handler(self.handlers)(asked)
         return result if isinstance(result, LocalResponse) else await result

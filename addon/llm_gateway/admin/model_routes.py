@@ -26,6 +26,7 @@ from llm_gateway.dialects import (
     spoken_with,
 )
 from llm_gateway.dialects.spec import ModelLists
+from llm_gateway.providers.model_index import unknown_model
 from llm_gateway.transport.local_response import LocalResponse
 
 
@@ -52,7 +53,7 @@ class ModelRoutes:
                 body = spoken.error_body(400, "invalid_request", str(e))
                 return LocalResponse(400, body)
         if not any(self.runtime.catalog.names.match_tiers(name)):
-            message = f"The model {name!r} does not exist here."
+            message = unknown_model(name, self.runtime.catalog.model_names())
             return LocalResponse(
                 404, spoken.error_body(404, "model_not_found", message)
             )
@@ -78,7 +79,7 @@ class ModelRoutes:
                 body = spoken.error_body(400, "invalid_request", str(e))
                 return LocalResponse(400, body)
         if not any(self.runtime.catalog.names.match_tiers(name)):
-            message = f"The model {name!r} does not exist here."
+            message = unknown_model(name, self.runtime.catalog.model_names())
             return LocalResponse(
                 404, spoken.error_body(404, "model_not_found", message)
             )

@@ -125,6 +125,8 @@ def route_to(method: str, path: str) -> Route | None:
     """Who answers; a path that names a model is known by how it begins."""
     found = ROUTES.get((method, path))
     if found is None and method == "GET":
+        if path == "/":  # for browsers: `HealthRoute.root` knows who is one
+            return ROUTES["HEAD", path]
         if path.startswith(USAGE_MODEL):
             return USAGE_OF_MODEL
         if listed_model(path) is not None:
@@ -136,7 +138,7 @@ def methods_of(path: str) -> set[str]:
     """What a path takes; empty: there is no such path."""
     if match("POST", path):
         return {"POST"}
-    if path == "/":  # a sign of life, no page
+    if path == "/":  # a sign of life, and a page for browsers
         return set()
     known = {method for method, known in ROUTES if known == path}
     return known or ({"GET"} if route_to("GET", path) else set())

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from llm_gateway.app.startup_log import SKIPPED, serving, skipped_providers
 from llm_gateway.app.state import AppState
 from llm_gateway.config import edit, files
 from llm_gateway.config.load import Loaded, load_config, locate, parse_config
@@ -71,12 +72,12 @@ class CatalogLoader:
         self.retired: Retired = {}
         """Offers that answered twice that there is no such model."""
         self._said: set[str] = set()
-        self.seen = ""
-        """Digest of the file when it was last loaded, or refused."""
+        self.seen: str | None = None
+        """Digest of the file when it was last loaded, or refused; None: look again."""
 
     def load(self) -> tuple[Loaded, Catalog]:
         """What the file says, whole. Raises ConfigError."""
-        self.seen = self.digest() or ""
+        self.seen = self.digest()
         loaded = load_config(self.path, self.env)
         return loaded, self._catalog(loaded)
 
@@ -89,13 +90,13 @@ class CatalogLoader:
         loaded = parse_config(text, self.env, name)
         return loaded, self._catalog(loaded)
 
-    def digest(self) -> str | None:
+    def digest(self) -> str:
         """A digest of what the file says: times and sizes can stay when it changes.
-        None while it cannot be read, as when an editor is about to replace it."""
+        Empty while it cannot be read: it is gone, or an editor is about to replace it."""
         try:
             return _digest(self.path.read_bytes())
         except OSError:
-            return None
+            return ""
 
     def _catalog(self, loaded: Loaded) -> Catalog:
         if (found := cluster_problem(loaded.config.cluster)) is not None:
@@ -189,7 +190,7 @@ class ConfigService:
         while True:
             await asyncio.sleep(CONFIG_POLL_SECONDS)
             found = await asyncio.to_thread(loader.digest)
-            if found is None or found == loader.seen:
+            if found == loader.seen:
                 continue
             try:
                 async with self._lock:
@@ -213,7 +214,7 @@ class ConfigService:
             loaded, built = await asyncio.to_thread(self.loader.load)
         except ConfigError as e:
             if half_written:
-                self.loader.seen = ""
+                self.loader.seen = None
             elif state.loading.error != str(e):
                 state.loading.error = str(e)
                 state.event(
@@ -231,8 +232,18 @@ class ConfigService:
         state = self.state
         for warning in (*loaded.warnings, *_later(built, state.catalog)):
             logger.warning("%s", warning)
+        before = skipped_providers(state.catalog)
         await state.activate(built)
-        state.event("config", "loaded", f"revision {built.revision} is active")
+        for provider, reason in skipped_providers(built).items():
+            if before.get(provider) != reason:
+                logger.info(SKIPPED, provider, reason)
+        models, providers = serving(built)
+        state.event(
+            "config",
+            "loaded",
+            f"revision {built.revision} is active: "
+            f"{models} models of {providers} providers",
+        )
 
     async def rebuild(self) -> None:
         """The active configuration again, with the lists of models as they are now: as

@@ -11,9 +11,27 @@ from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DEFAULT
 from llm_gateway.mitm_compat import h2_version
 from llm_gateway.packaged_files import activation
+from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.dialect_support import summary
 
 logger = logging.getLogger("llm_gateway")
+
+SKIPPED = "%s is skipped: %s"
+
+
+def skipped_providers(catalog: Catalog) -> dict[str, str]:
+    """Provider -> what it lacks, of those that cannot be asked at all."""
+    found: dict[str, str] = {}
+    for offer in catalog.offers:
+        if offer.disabled_reason.startswith("not configured"):
+            found.setdefault(offer.provider, offer.disabled_reason)
+    return found
+
+
+def serving(catalog: Catalog) -> tuple[int, int]:
+    """How many names clients may ask for, and of how many providers."""
+    usable = {offer.provider for offer in catalog.offers if offer.enabled}
+    return len(catalog.model_names()), len(usable)
 
 
 def log_startup_summary(
@@ -28,22 +46,18 @@ def log_startup_summary(
         logger.info("Python 3.12 or newer would get a newer mitmproxy.")
     if old := h2_version.too_old():
         logger.warning("%s.", h2_version.TOO_OLD.format(old))
-    skipped: dict[str, str] = {}
-    for offer in catalog.offers:
-        if offer.disabled_reason.startswith("not configured"):
-            skipped.setdefault(offer.provider, offer.disabled_reason)
-    for provider, reason in skipped.items():
-        logger.info("%s is skipped: %s", provider, reason)
+    for provider, reason in skipped_providers(catalog).items():
+        logger.info(SKIPPED, provider, reason)
     usable = [offer for offer in catalog.offers if offer.enabled]
     if not config.budget.model_fields_set and any(not o.zero_cost for o in usable):
         logger.warning("No budget is set: paid use is unlimited.")
     base = f"http://127.0.0.1:{runtime.port}"
-    providers = {offer.provider for offer in usable}
+    models, providers = serving(catalog)
     logger.info(
         "LLM Gateway %s serves %d models of %d providers at %s/v1 (policy %s)",
         __version__,
-        len(catalog.model_names()),
-        len(providers),
+        models,
+        providers,
         base,
         config.routing.policy.value,
     )

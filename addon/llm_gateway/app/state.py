@@ -107,6 +107,8 @@ class AppState(RoutingContext):
     """Hosts and ports that requests were routed to: of this configuration, of one before
     under which a request is still served, and what a provider's login named."""
     port: int = 8080
+    dashboard_port: int = 0
+    """0: no dashboard was started."""
     in_flight: int = 0
     state_dirty: bool = True
     """Something that the dashboard shows has moved since it was last written."""
@@ -153,6 +155,7 @@ class AppState(RoutingContext):
         values = {k: v for k, v in detail.items() if isinstance(v, str | int | float)}
         self.store.event(Event(now, kind, subject, message, values))
         quiet = kind in ("config", "login") or kind.startswith("model.")
+        quiet = quiet and subject != "refused"
         level = logging.INFO if quiet else logging.WARNING
         logger.log(level, "%s: %s", subject or kind, message)
         self.state_dirty = True

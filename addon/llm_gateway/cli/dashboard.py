@@ -7,9 +7,14 @@ something needs a running gateway, and says so.
 import argparse
 import os
 import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
+from llm_gateway.cli.doctor_machine import dashboard_address
+from llm_gateway.config.load import load_config
+from llm_gateway.config.problems import ConfigError
 from llm_gateway.dashboard_process import command
 
 DEFAULT_PORT = 8001
@@ -27,7 +32,14 @@ def dashboard(argv: list[str]) -> int:
         help="usage database; default: LLM_GATEWAY_DB, else usage.db",
     )
     parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help="default: %(default)s"
+        "--port",
+        type=int,
+        help=f"default: {DEFAULT_PORT}; with --link dashboard.port of the config",
+    )
+    parser.add_argument(
+        "--link",
+        action="store_true",
+        help="print a sign-in link for a dashboard that runs, and end",
     )
     parser.add_argument(
         "--gateway",
@@ -36,8 +48,12 @@ def dashboard(argv: list[str]) -> int:
         help="where the gateway answers; default: what the database says",
     )
     options = parser.parse_args(argv)
+    if options.link:
+        return link(configured_port() if options.port is None else options.port)
+    if options.port is None:
+        options.port = DEFAULT_PORT
     database = options.db.expanduser().absolute()
-    home = Path(os.environ.get("LLM_GATEWAY_HOME") or "~/.llm-gateway").expanduser()
+    home = state_home()
     env = command.environment(database, home, gateway_url=options.gateway)
     if not database.is_file():
         print(f"{database} does not exist yet: the dashboard waits for it.")
@@ -58,3 +74,37 @@ def dashboard(argv: list[str]) -> int:
                 process.terminate()
                 process.wait()
                 return 0
+
+
+def state_home() -> Path:
+    return Path(os.environ.get("LLM_GATEWAY_HOME") or "~/.llm-gateway").expanduser()
+
+
+def configured_port() -> int:
+    """`dashboard.port` of the configuration here, where it can be read."""
+    path = Path(os.environ.get("LLM_GATEWAY_CONFIG") or "config.jsonc").expanduser()
+    try:
+        return load_config(path, os.environ).config.dashboard.port
+    except ConfigError:
+        return DEFAULT_PORT
+
+
+def link(port: int) -> int:
+    """Prints a sign-in link. 1 where no dashboard answers."""
+    from llm_gateway.dashboard import sign_in_links
+
+    address = dashboard_address(port)
+    if address is None:
+        print(
+            f"llm-gateway dashboard: no dashboard answers on port {port}; it starts "
+            "with the gateway, or with: llm-gateway dashboard. "
+            "Another port: --port N",
+            file=sys.stderr,
+        )
+        return 1
+    secret = os.environ.get("DATASETTE_SECRET") or command.secret(state_home())
+    token = sign_in_links.make(secret, time.time())
+    print(f"{address}/sign-in?token={token}")
+    if sys.stdout.isatty():
+        print("It works once, within ten minutes.", file=sys.stderr)
+    return 0

@@ -204,6 +204,15 @@ def _health(answer: bytes) -> dict[str, Any]:
     return health
 
 
+DASHBOARD = "http://127.0.0.1:{}/-/gateway"
+
+
+def dashboard_address(port: int) -> str | None:
+    """Where a dashboard answers; None where none does."""
+    found = ask(port, "/-/versions.json") if port else None
+    return DASHBOARD.format(port) if found and b'"datasette"' in found else None
+
+
 def dashboard_port(port: int) -> Finding:
     if port == 0:
         return Finding("ok", "dashboard", "is switched off (dashboard.port is 0)")
@@ -213,7 +222,7 @@ def dashboard_port(port: int) -> Finding:
             "ok", "dashboard", f"port {port} is free, no dashboard runs there"
         )
     if b'"datasette"' in found:
-        return Finding("ok", "dashboard", f"http://127.0.0.1:{port}/-/gateway")
+        return Finding("ok", "dashboard", DASHBOARD.format(port))
     return Finding(
         "fix",
         "dashboard",

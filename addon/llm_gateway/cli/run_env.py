@@ -6,6 +6,7 @@ variables replace the roots instead of adding to them.
 """
 
 import argparse
+import json
 import os
 import re
 import shlex
@@ -41,6 +42,8 @@ CA_VARIABLES = (
     "DENO_CERT",  # Deno
 )
 PROXY_VARIABLES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
+NODE_PROXY = "NODE_USE_ENV_PROXY"
+"""Node's own fetch ignores proxies otherwise."""
 PASSWORD = "x"
 """Stands behind a client's name in the proxy's address; nobody looks at it."""
 NO_PROXY_VARIABLES = ("NO_PROXY", "no_proxy")
@@ -50,6 +53,8 @@ EVERYTHING = "*"
 _CERTIFICATE = re.compile(
     r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
 )
+BEFORE = "LLM_GATEWAY_ENV_BEFORE"
+"""What a shell's variables said before `env` set them, as JSON: for `env --unset`."""
 PATIENCE = 2.0
 """Seconds for which the gateway is waited for before the command runs anyway."""
 
@@ -69,7 +74,7 @@ def variables(
     found |= dict.fromkeys(NO_PROXY_VARIABLES, ",".join(no_proxy(environ)))
     found |= dict.fromkeys(BUNDLE_VARIABLES, str(bundle))
     found |= dict.fromkeys(CA_VARIABLES, str(ca))
-    found["NODE_USE_ENV_PROXY"] = "1"  # Node's own fetch ignores proxies otherwise
+    found[NODE_PROXY] = "1"
     return found
 
 
@@ -172,12 +177,18 @@ def _client(text: str) -> str:
     return text
 
 
-def _variables(options: argparse.Namespace) -> dict[str, str]:
-    ca = ca_certificate(options.confdir.expanduser().absolute())
+def reaches_gateway(port: int) -> bool:
+    """Is a gateway there? If not, standard error says so."""
     try:
-        ask(options.port, "/health", timeout=PATIENCE)
+        ask(port, "/health", timeout=PATIENCE)
     except Unreachable as e:
         print(f"llm-gateway: {e}", file=sys.stderr)
+        return False
+    return True
+
+
+def _variables(options: argparse.Namespace) -> dict[str, str]:
+    ca = ca_certificate(options.confdir.expanduser().absolute())
     for entry in dict.fromkeys(filter(lets_by, _no_proxy_of(os.environ))):
         what = "nothing" if entry == EVERYTHING else "requests to an LLM"
         verb = "would" if entry == EVERYTHING else "would not"
@@ -191,12 +202,66 @@ def _variables(options: argparse.Namespace) -> dict[str, str]:
     )
 
 
+def exports(ours: Mapping[str, str], environ: Mapping[str, str]) -> list[str]:
+    """Lines for a shell that set `ours` and keep what stood there, for `unset_lines`."""
+    before = {name: environ[name] for name in ours if name in environ}
+    # In a shell that is prepared already, what stands there is ours.
+    kept = environ.get(BEFORE) or json.dumps(before, separators=(",", ":"))
+    return [
+        f"export {name}={shlex.quote(value)}"
+        for name, value in {**ours, BEFORE: kept}.items()
+    ]
+
+
+def unset_lines(environ: Mapping[str, str]) -> list[str]:
+    """Lines for a shell that give each variable the value from before `env`, or none."""
+    if BEFORE not in environ:
+        return []
+    try:
+        found = json.loads(environ[BEFORE])
+        before = dict(found) if isinstance(found, dict) else {}
+    except ValueError:
+        before = {}
+    names = [*PROXY_VARIABLES, *NO_PROXY_VARIABLES, *BUNDLE_VARIABLES, *CA_VARIABLES]
+    names += [NODE_PROXY, BEFORE]
+    return [
+        f"export {name}={shlex.quote(str(before[name]))}"
+        if name in before
+        else f"unset {name}"
+        for name in names
+    ]
+
+
 def env(argv: list[str]) -> int:
-    options = _parser(
+    """1 where no gateway answers: a shell that was sent there would reach nothing."""
+    parser = _parser(
         "env", "Print shell exports that send LLM traffic through the gateway."
-    ).parse_args(argv)
-    for name, value in _variables(options).items():
-        print(f"export {name}={shlex.quote(value)}")
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="print them although no gateway answers",
+    )
+    parser.add_argument(
+        "--unset",
+        action="store_true",
+        help='take them back in this shell: eval "$(llm-gateway env --unset)"',
+    )
+    options = parser.parse_args(argv)
+    if options.unset:
+        lines = unset_lines(os.environ)
+        if not lines:
+            print("llm-gateway env: nothing is set in this shell", file=sys.stderr)
+        print(*lines, sep="\n", end="\n" if lines else "")
+        return 0
+    if not reaches_gateway(options.port) and not options.force:
+        print(
+            "llm-gateway env: nothing is exported, since every HTTPS request of this "
+            "shell would fail; --force exports all the same",
+            file=sys.stderr,
+        )
+        return 1
+    print(*exports(_variables(options), os.environ), sep="\n")
     return 0
 
 
@@ -215,6 +280,7 @@ def run(argv: list[str]) -> int:
     base_url = f"http://127.0.0.1:{options.port}/v1"
     if said := too_old(node_of(command), base_url):
         print(f"llm-gateway run: {said}", file=sys.stderr)
+    reaches_gateway(options.port)
     child = {**os.environ, **_variables(options)}
     if os.name == "posix":
         os.execvpe(command[0], command, child)

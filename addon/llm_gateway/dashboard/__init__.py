@@ -84,6 +84,7 @@ def register_routes() -> list[tuple[str, Any]]:
         (rf"{ours}/requests/(?P<id>[^/]+)$", views.request_page),
         (rf"{ours}/offer\.json$", views.offer_json),
         (rf"{ours}/config$", views.config_page),
+        (rf"{ours}/sign-in$", views.sign_in_page),
         (rf"{ours}/static/(?P<version>[0-9a-z]+)/(?P<name>.+)$", views.static),
         (rf"{ours}/config\.json$", actions.config_json),
         (rf"{ours}/config/save$", actions.config_save),
@@ -115,6 +116,15 @@ def prepare_connection(conn: Any, datasette: Any) -> None:
     sql_limits.limit_results(conn)
     if not getattr(datasette, "crossdb", False):
         sql_limits.hide_paths(conn)
+
+
+@hook
+def forbidden(datasette: Any, request: Any) -> Any:
+    """A root token that is wrong or used up: how to get another link."""
+    prefix = datasette.setting("base_url").rstrip("/")
+    if request.path.removeprefix(prefix) != "/-/auth-token":
+        return None
+    return views.sign_in_again(request, datasette)
 
 
 @hook

@@ -21,13 +21,19 @@ from zoneinfo import ZoneInfo
 
 from llm_gateway import gateway_client
 from llm_gateway.dashboard import compat, live, queries
-from llm_gateway.dashboard.reader import Ask, NotReadable, Reader, has_tables
+from llm_gateway.dashboard.reader import Ask, NotReadable, Reader, has_tables, is_locked
 from llm_gateway.dashboard.recent_requests import RecentRequests
+from llm_gateway.dashboard.sign_in_links import Links
 
 T = TypeVar("T")
 
 PLUGIN = "llm-gateway"
 """Key of our block under `plugins`: {"allowed_hosts": [], "allow": {}, "database": path}."""
+
+LOCKED = (
+    "{} is locked: another program keeps all readers out of it, as one does that repairs "
+    "or copies it. It is read as soon as that ends."
+)
 
 TTL = 0.9
 HISTORY_TTL = 10.0
@@ -53,6 +59,9 @@ class PluginState:
         self._datasette = ref(ds)
         self._readers: dict[tuple[Path, str], Reader] = {}
         self._ledger: Ledger | None = None
+        self._locked: list[Path] = []
+        """Databases that could not be read at the start, for nobody can."""
+        self.links = Links(time.time())
         self._ticker = RecentRequests()
         self._locks: dict[object, asyncio.Lock] = {}
         self._kept: dict[object, tuple[float, Any]] = {}
@@ -72,11 +81,16 @@ class PluginState:
         return self._ledger
 
     async def ledger(self) -> Ledger:
-        """The usage database, found by its tables. Raises NoLedger."""
+        """The usage database, found by its tables. Raises NoLedger, or NotReadable while
+        somebody keeps all readers out of it."""
         known = self._ledger
         if known is not None and known.path.exists():
             return known
-        self.attach()
+        for path in [self.expected(), *self._locked]:
+            if await asyncio.to_thread(is_locked, path):
+                raise NotReadable(LOCKED.format(path.name))
+            self._add(path)
+        self._locked.clear()
         for name, db in list(self._ds.databases.items()):
             if db.path and await asyncio.to_thread(
                 has_tables, Path(db.path), queries.LEDGER_TABLES
@@ -92,10 +106,21 @@ class PluginState:
         return Path(given or "usage.db").expanduser().absolute()
 
     def attach(self) -> None:
-        """Add the usage database to Datasette, if it exists and was not named at start."""
+        """Add the usage database to Datasette, if it exists and was not named at start.
+
+        For those that are locked Datasette would end with a traceback when it looks into
+        them: they are taken out until they can be read.
+        """
+        for name, db in list(self._ds.databases.items()):
+            if db.path and is_locked(path := Path(db.path)):
+                self._ds.remove_database(name)
+                self._locked.append(path)
+        if not is_locked(path := self.expected()):
+            self._add(path)
+
+    def _add(self, path: Path) -> None:
         from datasette.database import Database
 
-        path = self.expected()
         attached = [db.path for db in self._ds.databases.values() if db.path]
         if path.is_file() and not any(_same(path, Path(p)) for p in attached):
             self._ds.add_database(Database(self._ds, path=str(path), is_mutable=True))

@@ -133,18 +133,35 @@ def _open(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         has_writer = path.with_name(f"{path.name}-wal").exists()
-        if has_writer or not isinstance(error, sqlite3.OperationalError):
+        mended = isinstance(error, sqlite3.OperationalError) and not _busy(error)
+        if has_writer or not mended:
             raise
         return _connect(path, "immutable=1")
     return connection
 
 
-def _connect(path: Path, how: str) -> sqlite3.Connection:
+def is_locked(path: Path) -> bool:
+    """Somebody keeps every reader out, as a program may that repairs or copies it."""
+    try:
+        with closing(_connect(path, "mode=ro", timeout=0.1)) as connection:
+            connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+    except sqlite3.Error as error:
+        return _busy(error)
+    return False
+
+
+def _busy(error: sqlite3.Error) -> bool:
+    # The lowest byte: above it stands more exactly why.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _connect(path: Path, how: str, timeout: float = 1.0) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?{how}",
         uri=True,
         isolation_level=None,
-        timeout=1.0,
+        timeout=timeout,
         check_same_thread=False,
     )
     limit_statements(connection)

@@ -199,7 +199,7 @@ _PAGE = re.compile(r"(?:/[^/.]*)*/?")
 
 _OUR_PAGE = re.compile(
     re.escape(OURS)
-    + r"(?:/(?:history|config|apps|receipt|requests|requests/[^/.]+))?/?|/-/auth-token"
+    + r"(?:/(?:history|config|sign-in|apps|receipt|requests|requests/[^/.]+))?/?|/-/auth-token"
 )
 
 

@@ -33,6 +33,7 @@ from .. import __version__
 from .live import WINDOWS
 from .reader import Ask, NotReadable, TooSlow
 from .security import OURS
+from .sign_in_links import BadLink
 
 Json = dict[str, Any]
 
@@ -53,6 +54,36 @@ async def history_page(request: Any, datasette: Any) -> Any:
 
 async def apps_page(request: Any, datasette: Any) -> Any:
     return await _page(request, datasette, "gateway_apps.html", "apps", {})
+
+
+async def sign_in_page(request: Any, datasette: Any) -> Any:
+    """GET ?token=: makes root of whoever opens it, once. Without one: how to get one."""
+    board, _ = await _looking(request, datasette)
+    if await compat.can_admin(datasette, request.actor):
+        return Response.redirect(datasette.urls.path(OURS))
+    token = request.args.get("token")
+    if not token or request.method == "HEAD":
+        return await _sign_in(request, datasette, "", 200)
+    try:
+        board.links.use(datasette, token, time.time())
+    except BadLink as error:
+        return await _sign_in(request, datasette, str(error), 403)
+    answer = Response.redirect(datasette.urls.path(OURS))
+    actor = datasette.sign({"a": {"id": "root"}}, "actor")
+    answer.set_cookie("ds_actor", actor, httponly=True, samesite="lax")
+    return answer
+
+
+async def sign_in_again(request: Any, datasette: Any) -> Any:
+    """Datasette's own link did not sign in."""
+    problem = "This sign-in link is not, or no longer, valid."
+    return await _sign_in(request, datasette, problem, 403)
+
+
+async def _sign_in(request: Any, datasette: Any, problem: str, status: int) -> Any:
+    template = "gateway_sign_in.html"
+    context = {"problem": problem}
+    return await _page(request, datasette, template, "", context, status=status)
 
 
 async def config_page(request: Any, datasette: Any) -> Any:
@@ -382,7 +413,7 @@ async def _looking(request: Any, datasette: Any) -> tuple[PluginState, str]:
     board = board_of(datasette)
     try:
         database = (await board.ledger()).database
-    except NoLedger:
+    except (NoLedger, NotReadable):
         database = ""
     if not await board.may_look(request.actor, database or None):
         raise Forbidden("view-database")

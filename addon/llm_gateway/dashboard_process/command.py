@@ -125,7 +125,7 @@ def environment(
         "LLM_GATEWAY_HOME": str(home),
         **({"LLM_GATEWAY_URL": gateway_url} if gateway_url else {}),
         **({"LLM_GATEWAY_DASHBOARD_HOSTS": " ".join(hosts)} if hosts else {}),
-        "DATASETTE_SECRET": own.get("DATASETTE_SECRET") or _secret(home),
+        "DATASETTE_SECRET": own.get("DATASETTE_SECRET") or secret(home),
     }
 
 
@@ -157,7 +157,7 @@ def split(metadata: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return rest, config
 
 
-def _secret(home: Path) -> str:
+def secret(home: Path) -> str:
     """Signs the cookies: kept, so that who signed in stays so when the gateway restarts.
 
     Raises NotPrivate for one that somebody else may have written.

@@ -22,6 +22,7 @@ from llm_gateway.pipeline.own_key_passage import OwnKeyPassage
 from llm_gateway.pipeline.served_flows import Flows
 from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.providers.dialect_support import nobody_takes
+from llm_gateway.providers.model_index import unknown_model
 from llm_gateway.routing.selection import same_embedding_model
 
 
@@ -136,7 +137,8 @@ class RoutedRequests:
             )
         else:
             status, code = 404, "model_not_found"
-            message = f"The model {name!r} does not exist here."
+            message = unknown_model(name, self.runtime.catalog.model_names())
+            message += " GET /v1/models lists what does."
         self.refusals.refuse(flow, dialect, status, code, message, param="model")
         exchange = calls.new_exchange(self.runtime, flow, way, body, identity, ())
         exchange.record.outcome, exchange.record.error = "refused", code

@@ -12,14 +12,45 @@ What this file does not know: limits, health, prices, what routing does with it.
 
 import re
 from collections.abc import Iterable, Sequence
+from heapq import nlargest
 
+from llm_gateway.config.suggestions import nearest
 from llm_gateway.dialects import translations
 from llm_gateway.domain import Dialect, Offer
 
 REMEMBERED = 1_000
 """Names whose answer is kept: clients can invent any number of them."""
 
+COMPARED_LETTERS, COMPARED_NAMES = 80, 50
+"""A name that nobody has is compared, letter by letter, with so many names."""
+
 Ranks = tuple[tuple[Offer, ...], ...]
+
+
+def unknown_model(name: str, names: Sequence[str]) -> str:
+    """The sentence for a name that nobody has, with the one that was probably meant.
+
+    Comparing letter by letter takes time, on the event loop: of long lists only those
+    names are looked at that have words in common with it, or begin as it does.
+    """
+    said = f"The model {name!r} does not exist here."
+    if len(name) > COMPARED_LETTERS:
+        return said
+    if len(names) > COMPARED_NAMES:
+        likeness = _words(name)
+        likely = [(len(likeness & _words(other)), other) for other in names]
+        likely = [pair for pair in likely if pair[0]]
+        names = [other for _, other in nlargest(COMPARED_NAMES, likely)]
+    longer = (other for other in names if other.lower().startswith(name.lower()))
+    near = nearest(name, names) or (
+        min(longer, key=len, default=None) if name else None
+    )
+    return f"{said} Did you mean {near!r}?" if near else said
+
+
+def _words(name: str) -> set[str]:
+    parts = re.split(r"[^a-z0-9]+", name.lower())
+    return {*parts, *(part[:3] for part in parts if len(part) > 3)} - {""}
 
 
 class ModelIndex:

@@ -29,6 +29,7 @@ from llm_gateway.limits.limit_set import INDEX, amounts
 from llm_gateway.limits.limiter import LimitStatus, scopes_of
 from llm_gateway.limits.windows import LENGTHS
 from llm_gateway.providers.dialect_support import nobody_takes
+from llm_gateway.providers.model_index import unknown_model
 from llm_gateway.providers.registry import TYPES
 from llm_gateway.routing.selection import decide
 from llm_gateway.routing.state import RoutingContext, RoutingView
@@ -210,7 +211,7 @@ def _spoken(runtime: RoutingContext, name: str) -> list[Dialect]:
 def missing(runtime: RoutingContext, name: str, dialect: Dialect | None) -> str:
     """Why there is no decision: an unknown name, or one that is here in other dialects."""
     if dialect is None or not any(runtime.catalog.names.match_tiers(name)):
-        return f"The model {name!r} does not exist here."
+        return unknown_model(name, runtime.catalog.model_names())
     ranks = runtime.catalog.names.match_tiers(name)
     having = [offer for rank in ranks for offer in rank]
     translate = runtime.catalog.config.routing.translate

@@ -157,6 +157,8 @@ export function brief(at) {
   return (date.toDateString() === new Date().toDateString() ? clockSeconds : briefTime).format(date);
 }
 
+for (const node of document.querySelectorAll("[data-command]")) node.replaceWith(command(node.textContent));
+
 for (const node of document.querySelectorAll("time[data-at]")) {
   const at = Number(node.dataset.at);
   node.textContent = node.dataset.brief ? brief(at) : full(at);
