@@ -59,11 +59,21 @@ def log_startup_summary(
         logger.info("Dashboard: http://127.0.0.1:%d/-/gateway", dashboard_port)
     if line := activation():
         logger.info("For the command llm-gateway, first: %s", line)
-    model = next((name for name in catalog.model_names()), "MODEL")
+    if usable or not any(p.wanted for p in config.providers):
+        log_request_to_try(runtime)
+    else:
+        logger.info(
+            "The providers are being asked for their models; a line to try follows."
+        )
+
+
+def log_request_to_try(runtime: AppState) -> None:
+    """A request of a model that is offered, as a line for a shell."""
+    model = next(iter(runtime.catalog.model_names()), "MODEL")
     asked = {"model": model, **DEFAULT.example}
     logger.info(
-        "Try: curl %s/v1%s -H 'content-type: application/json' -d %s",
-        base,
+        "Try: curl http://127.0.0.1:%d/v1%s -H 'content-type: application/json' -d %s",
+        runtime.port,
         DEFAULT.path,
         shlex.quote(json.dumps(asked, separators=(",", ":"))),
     )
