@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from fakes.steps import Answer, Received
 
 from gateway import GatewayProcess
 from llm_gateway.cli import main
+
+SECONDS = 60
+"""What the first answer may take."""
 
 KEYS = {"OPENROUTER_API_KEY": "sk-or-CANARY", "GEMINI_API_KEY": "AIza-CANARY"}
 
@@ -76,11 +80,16 @@ def test_two_keys_are_enough_for_an_answer_of_a_free_model(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    began = time.monotonic()
+    home = tmp_path / "empty"
+    home.mkdir()
+    wide = wide | {"HOME": str(home)}
     monkeypatch.setattr("os.environ", wide)
     monkeypatch.chdir(tmp_path)
     assert main(["init", "--detect"]) == 0
     told = capsys.readouterr().out
     monkeypatch.undo()
+    assert not [*home.iterdir()]
     assert "CANARY" not in told + (tmp_path / "config.jsonc").read_text()
     assert "openrouter (OPENROUTER_API_KEY)\n  50 requests/day, " in told
     assert "500 requests/day, 15 requests/minute for each of gemini-" in told
@@ -91,6 +100,9 @@ def test_two_keys_are_enough_for_an_answer_of_a_free_model(
         line = next(li for li in gateway.log().splitlines() if "Try: curl " in li)
         asked = json.loads(shlex.split(line.partition("Try: ")[2])[-1])
         assert asked["model"] in ("a/b:free", "gemini-3.5-flash-lite")
+        status, _, answer = gateway.post("/v1/chat/completions", asked)
+        assert status == 200, answer
+        assert time.monotonic() - began < SECONDS
 
         _, _, listed = gateway.get("/v1/models")
         names = {model["id"] for model in listed["data"]}
@@ -106,6 +118,6 @@ def test_two_keys_are_enough_for_an_answer_of_a_free_model(
             assert headers["x-gateway-provider"] == provider
             text = answer["choices"][0]["message"]["content"]
             assert text.startswith(f"from {provider}")
-        rows = gateway.ended(2)
-        assert [row["cost_usd"] for row in rows] == [0, 0]
+        rows = gateway.ended(3)
+        assert [row["cost_usd"] for row in rows] == [0, 0, 0]
         assert gateway.config_path.read_text().count('"free"') == 4

@@ -26,15 +26,18 @@ from llm_gateway.ledger.model_lists import Retired
 from llm_gateway.network.own_addresses import is_this_machine
 from llm_gateway.network.proxy_rules import ProxyRules, configured
 from llm_gateway.network.trust import write_roots
-from llm_gateway.providers import catalog, token_store
+from llm_gateway.providers import catalog, kept_catalog, token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError
 from llm_gateway.providers.listed_models import Lists
-from llm_gateway.providers.registry import TYPES
+from llm_gateway.providers.registry import TYPES, packaged
 
 logger = logging.getLogger("llm_gateway")
 
 CONFIG_POLL_SECONDS = 0.25
 """Seconds between two looks at the file."""
+
+DAY = 86_400
+"""Seconds."""
 
 OWN_PORT = (
     "{source} points at this gateway itself and is left out: providers are reached "
@@ -70,9 +73,13 @@ class CatalogLoader:
         """What providers listed when they were last asked."""
         self.retired: Retired = {}
         """Offers that answered twice that there is no such model."""
+        self.catalogue = kept_catalog.InForce(packaged())
+        """What is published of free tiers, as it was when the configuration was last read."""
         self._said: set[str] = set()
         self.seen = ""
-        """Digest of the file when it was last loaded, or refused."""
+        """Digest of what was last loaded, or refused."""
+        self._kept = ""
+        """Version of the kept catalogue, and the day, that were last read."""
 
     def load(self) -> tuple[Loaded, Catalog]:
         """What the file says, whole. Raises ConfigError."""
@@ -90,12 +97,20 @@ class CatalogLoader:
         return loaded, self._catalog(loaded)
 
     def digest(self) -> str | None:
-        """A digest of what the file says: times and sizes can stay when it changes.
+        """A digest of what the file says (times and sizes can stay when it changes), of
+        the kept catalogue and of the day, from which on entries of it may hold.
         None while it cannot be read, as when an editor is about to replace it."""
         try:
-            return _digest(self.path.read_bytes())
+            return _digest(self.path.read_bytes(), self._version())
         except OSError:
             return None
+
+    def digest_as_read(self, text: str) -> str:
+        """The digest of a text that was written, beside the catalogue it was built with."""
+        return _digest(text.encode(), self._kept)
+
+    def _version(self) -> str:
+        return f"{kept_catalog.version(self.home)} {int(self.clock() // DAY)}"
 
     def _catalog(self, loaded: Loaded) -> Catalog:
         if (found := cluster_problem(loaded.config.cluster)) is not None:
@@ -116,7 +131,9 @@ class CatalogLoader:
         )
         if kept != ways:
             complaints = (*complaints, OWN_PORT.format(source=ways.source))
-        for complaint in complaints:
+        self._kept = self._version()
+        self.catalogue = kept_catalog.in_force(self.home)
+        for complaint in (*complaints, *filter(None, (self.catalogue.problem,))):
             if complaint not in self._said:
                 self._said.add(complaint)
                 logger.warning("%s", complaint)
@@ -130,6 +147,7 @@ class CatalogLoader:
                 ways=kept,
                 lists=self.lists,
                 retired=self.retired,
+                types=self.catalogue.types(self.clock()),
             )
         except CatalogError as e:
             raise locate(loaded.text, e.complaints, str(self.path)) from e
@@ -145,6 +163,7 @@ class CatalogLoader:
             ways=old.ways,
             lists=self.lists,
             retired=self.retired,
+            types=self.catalogue.types(self.clock()),
         )
 
 
@@ -281,7 +300,7 @@ class ConfigService:
                 )
             except OSError as e:
                 raise NotWritable(f"{self.path} cannot be written: {e.strerror}") from e
-            self.loader.seen = _digest(loaded.text.encode())
+            self.loader.seen = self.loader.digest_as_read(loaded.text)
             await self._activate(loaded, built)
         return loaded
 
@@ -325,8 +344,8 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _digest(content: bytes, beside: str) -> str:
+    return hashlib.sha256(content + b"\0" + beside.encode()).hexdigest()
 
 
 def _same(new: Catalog, old: Catalog) -> bool:

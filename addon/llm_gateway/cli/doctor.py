@@ -22,7 +22,7 @@ from llm_gateway.cli.outgoing import follow
 from llm_gateway.cli.quirks import learned, printable
 from llm_gateway.config.load import Loaded, load_config, locate
 from llm_gateway.config.problems import ConfigError
-from llm_gateway.providers import token_store
+from llm_gateway.providers import kept_catalog, token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError, build
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.dialect_support import summary
@@ -102,13 +102,15 @@ def _config(loaded: Loaded, path: Path) -> Iterator[Finding]:
 
 def _catalog(loaded: Loaded, path: Path, home: Path, port: int) -> Catalog:
     ways = follow(loaded.config.network, port)
+    now = time.time()
     try:
         return build(
             loaded.config,
             loaded.revision,
-            now=time.time(),
+            now=now,
             signed_in=token_store.stored(home),
             ways=ways,
+            types=kept_catalog.in_force(home).types(now),
         )
     except CatalogError as e:
         raise locate(loaded.text, e.complaints, str(path)) from e

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from llm_gateway.cli import init_detect
+from llm_gateway.config.files import state_folder, state_path
 from llm_gateway.config.load import load_config, locate
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.providers.catalog import Catalog, CatalogError, build
@@ -37,7 +38,7 @@ def init(argv: list[str]) -> int:
     path: Path = options.file
     found: tuple[FoundKey, ...] = ()
     if options.detect:
-        found = init_detect.detected(os.environ)
+        found = init_detect.detected(os.environ, state_path(os.environ))
         if not found:
             print(
                 "No key of a provider is set in the environment, and nothing is written. "
@@ -83,21 +84,23 @@ def read(
 
     `lists`, `retired`: what providers listed, and what they list in vain.
     """
-    from llm_gateway.config.files import state_folder
-    from llm_gateway.providers import token_store
+    from llm_gateway.providers import kept_catalog, token_store
 
     loaded = load_config(path, os.environ)
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    signed_in = token_store.stored(state_folder(os.environ))
+    home = state_folder(os.environ)
+    signed_in = token_store.stored(home)
+    now = time.time()
     try:
         return build(
             loaded.config,
             loaded.revision,
-            now=time.time(),
+            now=now,
             signed_in=signed_in,
             lists=lists or {},
             retired=retired,
+            types=kept_catalog.in_force(home).types(now),
         )
     except CatalogError as e:
         raise locate(loaded.text, e.complaints, str(path)) from e

@@ -7,25 +7,27 @@ is what the catalogue of free tiers says. Keys are not copied: the file names th
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
+from llm_gateway.providers.kept_catalog import in_force
 from llm_gateway.providers.key_detection import (
     FoundKey,
     allowance,
     entry,
     found_keys,
 )
-from llm_gateway.providers.registry import types_at
+from llm_gateway.providers.registry import TYPES
 
 BUDGET = {"costPerDay": 0.5, "costPerMonth": 5}
 
 
-def detected(env: Mapping[str, str]) -> tuple[FoundKey, ...]:
-    return found_keys(env, types_at(time.time()).values())
+def detected(env: Mapping[str, str], home: Path) -> tuple[FoundKey, ...]:
+    return found_keys(env, in_force(home).types(time.time()).values())
 
 
 def looked_for() -> str:
     """The variables that are known, for a message."""
-    rows = types_at(time.time()).values()
+    rows = TYPES.values()
     return ", ".join(row.key_variables[0] for row in rows if row.key_variables)
 
 
