@@ -45,6 +45,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "quirks",
         "what providers' refusals taught: list, or forget PROVIDER [MODEL]",
     ),
+    "catalog": (
+        "catalog",
+        "catalog",
+        "free tiers as published: show [PROVIDER], check, update FILE-OR-URL",
+    ),
     "cluster": (
         "cluster",
         "cluster",

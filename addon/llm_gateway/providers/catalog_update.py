@@ -1,6 +1,6 @@
 """What an update would change in the catalogue, entry by entry. Pure.
 
-    proposed(in_force, kept, update, today) -> Update    what to keep, and the differences
+    proposed(packaged, in_force, update, today) -> Update    what to keep, and the differences
 
 An entry counts only if it is younger than the one in force, so that an older file changes
 nothing. Refused as a whole is an update that could never be undone by a later one (dated in
@@ -19,6 +19,7 @@ from llm_gateway.providers.published import (
     FreePreset,
     ModelFact,
     Published,
+    beyond,
     overlaid,
 )
 
@@ -41,15 +42,15 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Update:
     kept: Published
-    """What is to be kept: every entry that ever came with an update."""
+    """What is to be kept: all that is otherwise than packaged, of earlier updates, too."""
     changes: tuple[Change, ...] = ()
     older: int = 0
     """Entries that are no younger than those in force, and change nothing."""
 
 
 def proposed(
+    packaged: Published,
     in_force: Published,
-    kept: Published | None,
     update: Published,
     today: date,
     name: str = "catalog.json",
@@ -59,9 +60,8 @@ def proposed(
         raise CatalogFileError(name, *problems)
     after = overlaid(in_force, update)
     changes = tuple(_changes(in_force, after))
-    changed = {change.id for change in changes}
-    older = sum(entry.id not in changed for entry in update.entries())
-    return Update(update if kept is None else overlaid(kept, update), changes, older)
+    older = len(update.entries()) - len(changes)
+    return Update(beyond(after, packaged), changes, older)
 
 
 def _too_young(update: Published, today: date) -> Iterator[str]:
