@@ -40,7 +40,7 @@ def openrouter(request: Received) -> Answer:
 
 def google(request: Received) -> Answer:
     if request.target.startswith("/v1beta/models"):
-        names = ("gemini-3.5-flash-lite", "gemini-3.1-pro-preview")
+        names = ("gemini-3.5-flash-lite", "gemini-3.1-pro-preview", "gemini-3.8-flash")
         methods = ["generateContent"]
         models = [
             {"name": f"models/{n}", "supportedGenerationMethods": methods}
@@ -99,7 +99,7 @@ def test_two_keys_are_enough_for_an_answer_of_a_free_model(
         gateway.wait_log("models listed", times=2)
         line = next(li for li in gateway.log().splitlines() if "Try: curl " in li)
         asked = json.loads(shlex.split(line.partition("Try: ")[2])[-1])
-        assert asked["model"] in ("a/b:free", "gemini-3.5-flash-lite")
+        assert asked["model"].startswith(("a/b:free", "gemini-3.5", "gemini-3.8"))
         status, _, answer = gateway.post("/v1/chat/completions", asked)
         assert status == 200, answer
         assert time.monotonic() - began < SECONDS
@@ -108,6 +108,8 @@ def test_two_keys_are_enough_for_an_answer_of_a_free_model(
         names = {model["id"] for model in listed["data"]}
         assert {"a/b:free", "gemini-3.5-flash-lite"} <= names
         assert not names & {"a/b", "gemini-3.1-pro-preview"}
+        gateway.wait_log("google: the free tier of gemini-3.6-flash*, ")
+        assert gateway.log().count("is uncertain: ") == 1
 
         for model, provider in (
             ("a/b:free", "openrouter"),

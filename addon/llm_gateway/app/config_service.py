@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from llm_gateway.app.startup_log import log_tier_notes
 from llm_gateway.app.state import AppState
 from llm_gateway.config import edit, files
 from llm_gateway.config.load import Loaded, load_config, locate, parse_config
@@ -26,7 +27,7 @@ from llm_gateway.ledger.model_lists import Retired
 from llm_gateway.network.own_addresses import is_this_machine
 from llm_gateway.network.proxy_rules import ProxyRules, configured
 from llm_gateway.network.trust import write_roots
-from llm_gateway.providers import catalog, kept_catalog, token_store
+from llm_gateway.providers import catalog, kept_catalog, tier_notes, token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError
 from llm_gateway.providers.listed_models import Lists
 from llm_gateway.providers.registry import TYPES, packaged
@@ -200,6 +201,7 @@ class ConfigService:
         self.path = loader.path
         self.state = state
         self._lock = asyncio.Lock()
+        self._told = set(tier_notes.notes(state.catalog))
 
     async def watch(self) -> None:
         """Reload whenever the file says something else. Runs until it is cancelled."""
@@ -251,6 +253,7 @@ class ConfigService:
         for warning in (*loaded.warnings, *_later(built, state.catalog)):
             logger.warning("%s", warning)
         await state.activate(built)
+        await self._tell_notes(built)
         state.event("config", "loaded", f"revision {built.revision} is active")
 
     async def rebuild(self) -> None:
@@ -261,6 +264,10 @@ class ConfigService:
             built = await asyncio.to_thread(self.loader.rebuilt, old)
             if not _same(built, old):
                 await self.state.activate(built)
+                await self._tell_notes(built)
+
+    async def _tell_notes(self, built: Catalog) -> None:
+        log_tier_notes(await asyncio.to_thread(tier_notes.notes, built), self._told)
 
     async def read(self) -> tuple[str, edit.Masked]:
         """The file's text, and the same with its secrets masked.

@@ -4,6 +4,7 @@ import json
 import logging
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from llm_gateway import __version__
@@ -12,6 +13,7 @@ from llm_gateway.dialects import DEFAULT
 from llm_gateway.mitm_compat import h2_version
 from llm_gateway.packaged_files import activation
 from llm_gateway.providers.dialect_support import summary
+from llm_gateway.providers.tier_notes import TierNote, notes
 
 logger = logging.getLogger("llm_gateway")
 
@@ -34,6 +36,7 @@ def log_startup_summary(
             skipped.setdefault(offer.provider, offer.disabled_reason)
     for provider, reason in skipped.items():
         logger.info("%s is skipped: %s", provider, reason)
+    log_tier_notes(notes(catalog), set())
     usable = [offer for offer in catalog.offers if offer.enabled]
     if not config.budget.model_fields_set and any(not o.zero_cost for o in usable):
         logger.warning("No budget is set: paid use is unlimited.")
@@ -65,6 +68,15 @@ def log_startup_summary(
         logger.info(
             "The providers are being asked for their models; a line to try follows."
         )
+
+
+def log_tier_notes(found: Iterable[TierNote], told: set[TierNote]) -> None:
+    """What was not told before."""
+    for note in found:
+        if note not in told:
+            told.add(note)
+            level = logging.WARNING if note.is_warning else logging.INFO
+            logger.log(level, "%s: %s.", note.provider, note.text)
 
 
 def log_request_to_try(runtime: AppState) -> None:
