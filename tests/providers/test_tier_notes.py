@@ -87,7 +87,17 @@ def test_several_keys_that_may_be_one_account(
         [provider("m", "mistral", "mistral-small-latest", free=True)],
         [provider("m", "mistral", "mistral-small-latest")],
     ],
-    ids=["one-key", "free-and-paid", "one-off", "two-companies", "nobody-says-how", "paid", "paid-where-ended", "own-word-for-it", "not-free"],
+    ids=[
+        "one-key",
+        "free-and-paid",
+        "one-off",
+        "two-companies",
+        "nobody-says-how",
+        "paid",
+        "paid-where-ended",
+        "own-word-for-it",
+        "not-free",
+    ],
 )
 def test_nothing_is_said_without_a_reason(providers: list[dict[str, Any]]) -> None:
     assert said(built(*providers)) == []
