@@ -1,14 +1,18 @@
 """Lists and quotas, from the question to routing: real catalog, limiter, ledger; fake
 providers on loopback."""
 
+import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
-from fakes import FakeProvider, answers
+from fakes import FakeProvider, Gate, answers
+from fakes.certs import Authority
+from fakes.outbound import OutboundProxy
 from fakes.steps import Answer, Received
 from pydantic import SecretStr
 
@@ -20,6 +24,7 @@ from llm_gateway.ledger.store import Store
 from llm_gateway.limits.limiter import scopes_of
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.github_client import GitHub
+from llm_gateway.providers.registry import TYPES
 
 NOW = 1_796_126_400.0  # 2026-12-01T12:00:00Z
 CENT = Charge(1, 10, 10_000_000)
@@ -65,11 +70,15 @@ Open = Callable[..., House]
 def house(tmp_path: Path) -> Iterator[Open]:
     opened: list[House] = []
 
-    def start(*providers: dict[str, Any], github: str = "http://127.0.0.1:1") -> House:
+    def start(
+        *providers: dict[str, Any],
+        github: str = "http://127.0.0.1:1",
+        env: Mapping[str, str] = MappingProxyType({}),
+    ) -> House:
         path = tmp_path / "config.jsonc"
         path.write_text(json.dumps({"providers": providers}))
         path.chmod(0o600)
-        loader = CatalogLoader(path, tmp_path, {}, lambda: NOW, 0)
+        loader = CatalogLoader(path, tmp_path, env, lambda: NOW, 0)
         _, catalog = loader.load()
         store = Store(tmp_path / "usage.db", clock=lambda: NOW)
         store.start()
@@ -236,6 +245,41 @@ async def test_routing_follows_what_is_left(house: Open, kind: str) -> None:
         assert found.fits("m")
 
 
+async def test_ollamas_credits_are_the_clouds(
+    house: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def used(share: float) -> Answer:
+        return said({"limits": {"monthly": {"usage": share}}})
+
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
+    cloud = FakeProvider(used(0.25), tls=authority.server_context("ollama.com"))
+    entry = {
+        "id": "p",
+        "type": "ollama",
+        "baseURL": "https://ollama.com/v1",
+        "apiKey": "K",
+        "models": [{"name": "m"}],
+    }
+    with cloud, OutboundProxy("http", {"ollama.com": cloud.port}) as proxy:
+        found = house(entry, env={"HTTPS_PROXY": proxy.url})
+        await found.look()
+        [sent] = cloud.requests
+        assert (sent.target, sent.header("authorization")) == ("/api/usage", "Bearer K")
+        assert found.fits("m")
+        cloud.default = used(1.0)
+        await found.look()
+        assert not found.fits("m")
+        cloud.default = used(0.5)
+        await found.look()
+        assert found.fits("m")
+
+
+def test_every_row_with_a_quota_route_is_shown_here() -> None:
+    routes = {row.type for row in TYPES.values() if row.quota is not None}
+    assert routes == {*QUOTAS, "copilot", "ollama"}
+
+
 async def test_copilots_quota_is_githubs(house: Open) -> None:
     def answer(left: int) -> Answer:
         one = {"entitlement": 300, "remaining": left, "unlimited": False}
@@ -265,6 +309,47 @@ async def test_copilots_quota_is_githubs(house: Open) -> None:
         github.default = answer(0)
         await found.look()
         assert not found.fits("m")
+
+
+MORE = 10**6
+
+
+@pytest.mark.parametrize(
+    "says", [{"limit": MORE, "remaining": MORE}, {"limit": 50, "remaining": MORE}]
+)
+async def test_more_than_the_free_tier_is_not_more_than_was_set(
+    house: Open, says: dict[str, int]
+) -> None:
+    """It may take the place of a preset; a limit of the configuration's own holds."""
+    answer = said({"data": {"free_model_daily_requests": says}})
+    with FakeProvider(answer) as fake:
+        models = [{"name": "m:free"}]
+        more = {"type": "openrouter", "tier": "free", "limits": {"requestsPerDay": 2}}
+        found = house(entry(fake, models, **more))
+        await found.look()
+        offer = found.offer("m:free")
+        scopes = scopes_of(*offer.key, None)
+        assert found.fits("m:free")
+        for id in ("1", "2"):
+            found.state.limiter.reserve(offer.limits, CENT, NOW, id=id, scopes=scopes)
+        assert not found.fits("m:free")
+
+
+async def test_a_quota_that_hangs_holds_nobody_up(house: Open) -> None:
+    gate = Gate()
+    slow = Answer(200, (answers.JSON,), (gate, b"{}"))
+    with FakeProvider(slow) as fake, FakeProvider(listed("x")) as other:
+        late = entry(fake, [{"name": "m:free"}], type="openrouter", tier="free")
+        found = house(late, {**entry(other, "all"), "id": "q"})
+        looking = asyncio.ensure_future(found.look())
+        await asyncio.to_thread(gate.wait_arrived)
+        while "x" not in [offer.model for offer in found.state.catalog.offers]:
+            await asyncio.sleep(0.01)
+        assert found.fits("m:free")
+        assert not looking.done()
+        gate.open()
+        await looking
+        assert found.fits("m:free")
 
 
 BAD = {

@@ -191,6 +191,44 @@ def test_it_says_how_to_tell_that_a_free_key_is_billed(
     assert all("How to tell" in line and "FreeTier" in line for line in said)
 
 
+def test_it_says_what_free_tiers_it_rests_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def of(type_: str, model: str, **more: Any) -> dict[str, Any]:
+        return {"id": type_, "type": type_, "models": [{"name": model}], **more}
+
+    lite = "gemini-3.5-flash-lite"
+    config = config_of(
+        of("google", lite, tier="free", apiKeys=["ONE", "TWO"]),
+        of("mistral", "mistral-small-latest", tier="free", apiKey="K"),
+        of("cerebras", "gpt-oss-120b", free=True, apiKey="K"),
+    )
+    code, lines = examined(capsys, tmp_path, config, "--offline")
+    assert code == 0
+    said = "\n".join(lines)
+    assert "note google 2 keys are counted as accounts of their own" in said
+    assert "note mistral the free tier of * is uncertain: the price page" in said
+    assert "note cerebras * is counted as free, as configured, but" in said
+
+
+def test_models_of_a_list_need_not_be_known_yet(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with server(lambda *_: models("a", "b")) as port:
+        config = config_of(provider(port) | {"models": "all"})
+        code, lines = examined(capsys, tmp_path, config)
+    assert code == 0
+    assert "ok p 2 models" in lines
+    code, lines = examined(capsys, tmp_path, config, "--offline")
+    assert code == 0
+    assert "ok providers 1 configured, not asked (--offline)" in lines
+    config["providers"][0]["apiKey"] = "${NOBODY_SET_THIS}"
+    code, lines = examined(capsys, tmp_path, config, "--offline")
+    assert code == 1
+    assert "note p not configured: NOBODY_SET_THIS is not set" in lines
+    assert "FIX providers none can be used; set a key or add a simulator" in lines
+
+
 # -- the whole report
 
 

@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from llm_gateway.packaged_files import example_config
+from llm_gateway.providers.registry import TYPES
 
 from .conftest import Command
 
@@ -75,3 +78,80 @@ def test_check_never_shows_a_key(command: Command, folder: Path) -> None:
     code, out, err = command("check")
     assert code == 1
     assert "CANARY" not in out + err
+
+
+KEY_VARIABLES = [name for row in TYPES.values() for name in row.key_variables]
+
+
+@pytest.fixture
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*KEY_VARIABLES, "CLOUDFLARE_ACCOUNT_ID"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_detect_writes_a_config_that_check_takes(
+    command: Command, folder: Path, no_keys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in KEY_VARIABLES:
+        monkeypatch.setenv(name, "sk-CANARY")
+    monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", "acc")
+    code, out, err = command("init", "--detect")
+    text = (folder / "config.jsonc").read_text()
+    assert (code, err) == (0, "")
+    assert "CANARY" not in out + text
+    assert (folder / "config.jsonc").stat().st_mode & 0o777 == 0o600
+    assert out.endswith(
+        "Wrote config.jsonc. Start the gateway: llm-gateway serve\n"
+        "Its log says a line to try, once the providers have said what they have.\n"
+    )
+    code, out, err = command("check")
+    assert (code, err) == (0, "")
+    asked = {line.split()[0] for line in out.splitlines() if "its own list" in line}
+    assert asked == {t for t, row in TYPES.items() if row.free_presets}
+    assert "openai is skipped: disabled" in out
+
+
+def test_detect_names_what_a_key_gives_and_what_it_costs(
+    command: Command, no_keys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "sk-CANARY-1")
+    monkeypatch.setenv("GOOGLE_API_KEY", "sk-CANARY-2")
+    monkeypatch.setenv("CEREBRAS_API_KEY", "sk-CANARY-3")
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "sk-CANARY-4")
+    code, out, _ = command("init", "--detect", "mine.jsonc")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == "google (GEMINI_API_KEY)"
+    assert "  500 requests/day, 15 requests/minute for each of " in out
+    assert "a key of a project with billing is billed for every request" in out
+    assert "  prompts may be used for training" in lines
+    assert (
+        "  GOOGLE_API_KEY holds another key, which is left alone: "
+        "keys of one project share its limits"
+    ) in lines
+    assert "  is skipped until CLOUDFLARE_ACCOUNT_ID is set, too" in lines
+    paid = lines.index("cerebras (CEREBRAS_API_KEY)")
+    assert lines[paid + 1].startswith("  has no free tier that lasts")
+    assert "serve --set gateway_config=mine.jsonc" in out
+
+
+def test_detect_without_a_key_writes_nothing(
+    command: Command, folder: Path, no_keys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", " ")
+    code, out, err = command("init", "--detect")
+    assert (code, out) == (1, "")
+    assert "GEMINI_API_KEY" in err
+    assert "OPENROUTER_API_KEY" in err
+    assert not (folder / "config.jsonc").exists()
+
+
+def test_detect_leaves_a_config_alone(
+    command: Command, folder: Path, no_keys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", "k")
+    (folder / "config.jsonc").write_text("mine")
+    code, out, err = command("init", "--detect")
+    assert (code, out) == (1, "")
+    assert err == "config.jsonc is there already; it stays as it is.\n"
+    assert (folder / "config.jsonc").read_text() == "mine"

@@ -32,6 +32,11 @@ def test_what_is_called_free_is_known_to_be(one: Starter) -> None:
     assert all(known) is one.free_tier
 
 
+@pytest.mark.parametrize("one", STARTERS, ids=lambda one: one.type)
+def test_its_variable_is_the_usual_one(one: Starter) -> None:
+    assert one.env == TYPES[one.type].key_variables[0]
+
+
 async def test_a_test_call_asks_that_model_alone(
     serve: Serve, gateway: FakeGateway
 ) -> None:

@@ -5,8 +5,11 @@ One gateway for all of it, before a fake OpenRouter whose list and quota change.
 """
 
 import json
+import sqlite3
 import threading
-from dataclasses import dataclass, field
+import time
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -14,6 +17,8 @@ from fakes import FakeProvider, Gate, answers
 from fakes.steps import Answer, Received
 
 from gateway import GatewayProcess
+from llm_gateway.dashboard.live import snapshot
+from llm_gateway.dashboard.recent_requests import RecentRequests
 
 FREE = {"prompt": "0", "completion": "0", "request": "0", "image": "0"}
 PAID = {"prompt": "0.000002", "completion": "0.000004", "request": "0", "image": "0"}
@@ -42,6 +47,7 @@ class OpenRouter:
     models: list[dict[str, Any]]
     key: dict[str, Any] = field(default_factory=dict)
     list_status: int = 200
+    list_held: Gate | None = None
     held: Gate | None = None
     refusal: Answer | None = None
     targets: list[str] = field(default_factory=list)
@@ -49,7 +55,10 @@ class OpenRouter:
     def __call__(self, request: Received) -> Answer:
         self.targets.append(request.target)
         if request.target == "/api/v1/models":
-            return said(self.list_status, {"data": self.models})
+            answer = said(self.list_status, {"data": self.models})
+            if self.list_held is not None:
+                answer = replace(answer, body=(self.list_held, *answer.body))
+            return answer
         if request.target == "/api/v1/key":
             return said(200, {"data": self.key})
         if self.refusal is not None:
@@ -187,6 +196,65 @@ def test_a_change_of_the_list_is_followed_within_one_poll(gateway, router):
     assert prices[0]["output_usd_per_million"] == 8.0
     assert gateway.config_path.read_text() == text
     assert gateway.get("/health")[2]["config"] == revision
+
+
+def shown(gateway: GatewayProcess) -> dict[str, Any]:
+    """Models of the only provider, as the live page has them once a second."""
+
+    def ask(sql: str, values: Any) -> list[sqlite3.Row]:
+        connection = sqlite3.connect(f"file:{gateway.database}?mode=ro", uri=True)
+        connection.row_factory = sqlite3.Row
+        with closing(connection):
+            return connection.execute(sql, values).fetchall()
+
+    found = snapshot(ask, RecentRequests(), minutes=5, simulated=False, now=time.time())
+    return {model["model"]: model for model in found["providers"][0]["models"]}
+
+
+def test_a_reload_in_the_midst_of_a_poll(gateway, fake, router):
+    """The list that comes then counts for the configuration that holds then; the answer that
+    was on its way ends under the one that it began under; the page follows both."""
+    text = gateway.config_path.read_text()
+    revision = gateway.get("/health")[2]["config"]["revision"]
+    router.models = [
+        entry("a/one:free", FREE),
+        entry("a/one", DEARER),
+        entry("e/three:free", FREE),
+        entry("f/four:free", FREE),
+    ]
+    router.list_held, router.held = Gate(), Gate()
+    done: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: done.append(gateway.chat("b/two:free")[0])),
+        threading.Thread(target=lambda: done.append(refreshed(gateway))),
+    ]
+    for thread in threads:
+        thread.start()
+    router.held.wait_arrived()
+    router.list_held.wait_arrived()
+    gateway.write_config(config(fake, exclude=["f/*", "a/one", "*guard*"]))
+    gateway.wait_for(
+        lambda: gateway.get("/health")[2]["config"]["revision"] != revision, "reload"
+    )
+    assert names(gateway) == ["a/one:free", "b/two:free"]  # of the list before
+    router.list_held.open()
+    threads[1].join()
+    router.held.open()
+    threads[0].join()
+    router.list_held = router.held = None
+    assert done[0][0]["list"]["error"] == ""
+    assert done[1] == 200
+    assert names(gateway) == ["a/one:free", "e/three:free"]
+    gateway.wait_for(
+        lambda: [*shown(gateway)] == ["a/one:free", "e/three:free"], "the page"
+    )
+    gateway.write_config(text)
+    gateway.wait_for(
+        lambda: gateway.get("/health")[2]["config"]["revision"] == revision, "reload"
+    )
+    assert "f/four:free" in names(gateway)
+    gateway.wait_for(lambda: "f/four:free" in shown(gateway), "the page")
+    assert shown(gateway)["a/one"]["price"] == [2.0, 8.0]
 
 
 @pytest.mark.parametrize("models", [[], [{"id": ""}], {"a": 1}, "no list"])

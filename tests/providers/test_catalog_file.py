@@ -7,8 +7,9 @@ import pytest
 
 from llm_gateway.config.load import parse_config
 from llm_gateway.domain import NANO, Offer, Price, Window
-from llm_gateway.providers.catalog import build
+from llm_gateway.providers.catalog import CatalogError, build
 from llm_gateway.providers.catalog_file import CatalogFileError, dump, parse
+from llm_gateway.providers.docs import other_tiers_table
 from llm_gateway.providers.free_tiers import describe, ended_tier_of, free_tier_of
 from llm_gateway.providers.published import FreePreset, Published, overlaid
 from llm_gateway.providers.registry import TYPES, packaged, types_with
@@ -171,3 +172,51 @@ def offer(
     provider |= {"tier": tier} if tier else {}
     config = parse_config(json.dumps({"providers": [provider]}), {}).config
     return build(config, "r", now=now, price=lambda *_: None, **known).offers[0]
+
+
+def with_tier(status: str, as_of: str, *, since: str = "") -> Published:
+    """What is packaged, and one entry for a model of Groq's over it."""
+    tier = FreePreset(("fresh-*",), {}, as_of, "s", id="groq/fresh", provider="groq", status=status, note="over", since=since)  # type: ignore[arg-type]  # fmt: skip
+    return overlaid(packaged(), Published("2099-01-01", (tier,)))
+
+
+@pytest.mark.parametrize(
+    ("model", "found", "said"),
+    [
+        ("fresh-1", with_tier("free", "2099-01-01"), ""),
+        ("fresh-1", with_tier("ended", "2099-01-01"), "its free tier ended: over (as of 2099-01-01); move the model"),
+        ("fresh-1", with_tier("ended", "2026-01-01", since="2098-12-01"), "its free tier ended: over"),
+        ("groq/compound", Published("2099-01-01"), "it is on the free tier no longer; move the model"),
+    ],
+)  # fmt: skip
+def test_a_tier_that_ends_later_leaves_the_model_out(
+    model: str, found: Published, said: str
+) -> None:
+    """A configuration that was right is no mistake now: all else of it serves on."""
+    seen = offer("groq", model, types=types_with(found, "2099-01-01"), tier="free")
+    assert (seen.enabled, seen.free) == ((True, True) if not said else (False, False))
+    assert seen.disabled_reason.startswith(said)
+    assert bool(seen.disabled_reason) == bool(said)
+
+
+@pytest.mark.parametrize(
+    "found", [with_tier("ended", "2026-01-01"), with_tier("candidate", "2099-01-01")]
+)
+def test_what_was_never_free_is_a_mistake(found: Published) -> None:
+    with pytest.raises(CatalogError, match="is not known to be on the free tier"):
+        offer("groq", "fresh-1", types=types_with(found, "2099-01-01"), tier="free")
+
+
+def test_a_list_may_be_taken_from_where_the_free_tier_is_over() -> None:
+    nothing = types_with(Published("2099-01-01"), "2099-01-01")
+    provider = {"id": "p", "type": "groq", "apiKey": "k", "models": "free"}
+    config = parse_config(json.dumps({"providers": [provider]}), {}).config
+    assert build(config, "r", now=0, types=nothing).offers == ()
+
+
+@pytest.mark.parametrize("entry", [t for t in packaged().free_tiers if t.status != "free"])  # fmt: skip
+def test_what_fills_in_nothing_is_said_in_the_docs(entry: FreePreset) -> None:
+    assert any(
+        f"`{entry.provider}`" in line and entry.source in line and entry.as_of in line
+        for line in other_tiers_table().splitlines()
+    )

@@ -16,7 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llm_gateway.app.startup_log import SKIPPED, serving, skipped_providers
+from llm_gateway.app.startup_log import (
+    SKIPPED,
+    log_tier_notes,
+    serving,
+    skipped_providers,
+)
 from llm_gateway.app.state import AppState
 from llm_gateway.config import edit, files
 from llm_gateway.config.load import Loaded, load_config, locate, parse_config
@@ -27,15 +32,18 @@ from llm_gateway.ledger.model_lists import Retired
 from llm_gateway.network.own_addresses import is_this_machine
 from llm_gateway.network.proxy_rules import ProxyRules, configured
 from llm_gateway.network.trust import write_roots
-from llm_gateway.providers import catalog, token_store
+from llm_gateway.providers import catalog, kept_catalog, tier_notes, token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError
 from llm_gateway.providers.listed_models import Lists
-from llm_gateway.providers.registry import TYPES
+from llm_gateway.providers.registry import TYPES, packaged
 
 logger = logging.getLogger("llm_gateway")
 
 CONFIG_POLL_SECONDS = 0.25
 """Seconds between two looks at the file."""
+
+DAY = 86_400
+"""Seconds."""
 
 OWN_PORT = (
     "{source} points at this gateway itself and is left out: providers are reached "
@@ -71,9 +79,13 @@ class CatalogLoader:
         """What providers listed when they were last asked."""
         self.retired: Retired = {}
         """Offers that answered twice that there is no such model."""
+        self.catalogue = kept_catalog.InForce(packaged())
+        """What is published of free tiers, as it was when the configuration was last read."""
         self._said: set[str] = set()
         self.seen: str | None = None
-        """Digest of the file when it was last loaded, or refused; None: look again."""
+        """Digest of what was last loaded, or refused; None: look again."""
+        self._kept = ""
+        """Version of the kept catalogue, and the day, that were last read."""
 
     def load(self) -> tuple[Loaded, Catalog]:
         """What the file says, whole. Raises ConfigError."""
@@ -91,12 +103,20 @@ class CatalogLoader:
         return loaded, self._catalog(loaded)
 
     def digest(self) -> str:
-        """A digest of what the file says: times and sizes can stay when it changes.
+        """A digest of what the file says (times and sizes can stay when it changes), of
+        the kept catalogue and of the day, from which on entries of it may hold.
         Empty while it cannot be read: it is gone, or an editor is about to replace it."""
         try:
-            return _digest(self.path.read_bytes())
+            return _digest(self.path.read_bytes(), self._version())
         except OSError:
             return ""
+
+    def digest_as_read(self, text: str) -> str:
+        """The digest of a text that was written, beside the catalogue it was built with."""
+        return _digest(text.encode(), self._kept)
+
+    def _version(self) -> str:
+        return f"{kept_catalog.version(self.home)} {int(self.clock() // DAY)}"
 
     def _catalog(self, loaded: Loaded) -> Catalog:
         if (found := cluster_problem(loaded.config.cluster)) is not None:
@@ -117,7 +137,9 @@ class CatalogLoader:
         )
         if kept != ways:
             complaints = (*complaints, OWN_PORT.format(source=ways.source))
-        for complaint in complaints:
+        self._kept = self._version()
+        self.catalogue = kept_catalog.in_force(self.home)
+        for complaint in (*complaints, *filter(None, (self.catalogue.problem,))):
             if complaint not in self._said:
                 self._said.add(complaint)
                 logger.warning("%s", complaint)
@@ -131,6 +153,7 @@ class CatalogLoader:
                 ways=kept,
                 lists=self.lists,
                 retired=self.retired,
+                types=self.catalogue.types(self.clock()),
             )
         except CatalogError as e:
             raise locate(loaded.text, e.complaints, str(self.path)) from e
@@ -146,6 +169,7 @@ class CatalogLoader:
             ways=old.ways,
             lists=self.lists,
             retired=self.retired,
+            types=self.catalogue.types(self.clock()),
         )
 
 
@@ -182,6 +206,7 @@ class ConfigService:
         self.path = loader.path
         self.state = state
         self._lock = asyncio.Lock()
+        self._told = set(tier_notes.notes(state.catalog))
 
     async def watch(self) -> None:
         """Reload whenever the file says something else. Runs until it is cancelled."""
@@ -234,6 +259,7 @@ class ConfigService:
             logger.warning("%s", warning)
         before = skipped_providers(state.catalog)
         await state.activate(built)
+        await self._tell_notes(built)
         for provider, reason in skipped_providers(built).items():
             if before.get(provider) != reason:
                 logger.info(SKIPPED, provider, reason)
@@ -253,6 +279,10 @@ class ConfigService:
             built = await asyncio.to_thread(self.loader.rebuilt, old)
             if not _same(built, old):
                 await self.state.activate(built)
+                await self._tell_notes(built)
+
+    async def _tell_notes(self, built: Catalog) -> None:
+        log_tier_notes(await asyncio.to_thread(tier_notes.notes, built), self._told)
 
     async def read(self) -> tuple[str, edit.Masked]:
         """The file's text, and the same with its secrets masked.
@@ -292,7 +322,7 @@ class ConfigService:
                 )
             except OSError as e:
                 raise NotWritable(f"{self.path} cannot be written: {e.strerror}") from e
-            self.loader.seen = _digest(loaded.text.encode())
+            self.loader.seen = self.loader.digest_as_read(loaded.text)
             await self._activate(loaded, built)
         return loaded
 
@@ -336,8 +366,8 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _digest(content: bytes, beside: str) -> str:
+    return hashlib.sha256(content + b"\0" + beside.encode()).hexdigest()
 
 
 def _same(new: Catalog, old: Catalog) -> bool:

@@ -21,6 +21,7 @@ from llm_gateway.app.config_service import ConfigService
 from llm_gateway.app.model_changes import tell_changes
 from llm_gateway.app.poll_schedule import PollSchedule
 from llm_gateway.app.provider_questions import NoAnswer, ask_list, ask_quota, has_quota
+from llm_gateway.app.startup_log import log_request_to_try
 from llm_gateway.app.state import AppState
 from llm_gateway.domain import Offer
 from llm_gateway.limits.limiter import scopes_of
@@ -236,6 +237,8 @@ class ProviderPolls:
             before = state.catalog
             await self.service.rebuild()
             tell_changes(state, key, before, known, found, back)
+            if state.catalog.model_names() and not before.model_names():
+                log_request_to_try(state)
 
     def _current(
         self, lists: Mapping[Account, ModelList]

@@ -4,6 +4,7 @@ import json
 import logging
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from llm_gateway import __version__
@@ -13,6 +14,7 @@ from llm_gateway.mitm_compat import h2_version
 from llm_gateway.packaged_files import activation
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.dialect_support import summary
+from llm_gateway.providers.tier_notes import TierNote, notes
 
 logger = logging.getLogger("llm_gateway")
 
@@ -48,6 +50,7 @@ def log_startup_summary(
         logger.warning("%s.", h2_version.TOO_OLD.format(old))
     for provider, reason in skipped_providers(catalog).items():
         logger.info(SKIPPED, provider, reason)
+    log_tier_notes(notes(catalog), set())
     usable = [offer for offer in catalog.offers if offer.enabled]
     if not config.budget.model_fields_set and any(not o.zero_cost for o in usable):
         logger.warning("No budget is set: paid use is unlimited.")
@@ -73,11 +76,30 @@ def log_startup_summary(
         logger.info("Dashboard: http://127.0.0.1:%d/-/gateway", dashboard_port)
     if line := activation():
         logger.info("For the command llm-gateway, first: %s", line)
-    model = next((name for name in catalog.model_names()), "MODEL")
+    if usable or not any(p.wanted for p in config.providers):
+        log_request_to_try(runtime)
+    else:
+        logger.info(
+            "The providers are being asked for their models; a line to try follows."
+        )
+
+
+def log_tier_notes(found: Iterable[TierNote], told: set[TierNote]) -> None:
+    """What was not told before."""
+    for note in found:
+        if note not in told:
+            told.add(note)
+            level = logging.WARNING if note.is_warning else logging.INFO
+            logger.log(level, "%s: %s.", note.provider, note.text)
+
+
+def log_request_to_try(runtime: AppState) -> None:
+    """A request of a model that is offered, as a line for a shell."""
+    model = next(iter(runtime.catalog.model_names()), "MODEL")
     asked = {"model": model, **DEFAULT.example}
     logger.info(
-        "Try: curl %s/v1%s -H 'content-type: application/json' -d %s",
-        base,
+        "Try: curl http://127.0.0.1:%d/v1%s -H 'content-type: application/json' -d %s",
+        runtime.port,
         DEFAULT.path,
         shlex.quote(json.dumps(asked, separators=(",", ":"))),
     )

@@ -23,7 +23,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "env",
         'print the same as shell exports: eval "$(llm-gateway env)"',
     ),
-    "init": ("init_check", "init", "write config.jsonc from the example"),
+    "init": (
+        "init_check",
+        "init",
+        "write config.jsonc: the example, or from your keys (--detect)",
+    ),
     "check": ("init_check", "check", "validate a config file"),
     "explain": ("explain", "explain", "who would answer for a model now, and why"),
     "login": ("login", "login", "sign in to a provider: llm-gateway login copilot"),
@@ -40,6 +44,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "quirks",
         "quirks",
         "what providers' refusals taught: list, or forget PROVIDER [MODEL]",
+    ),
+    "catalog": (
+        "catalog",
+        "catalog",
+        "free tiers as published: show [PROVIDER], check, update FILE-OR-URL",
     ),
     "cluster": (
         "cluster",

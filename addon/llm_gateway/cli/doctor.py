@@ -18,15 +18,17 @@ from llm_gateway.cli import doctor_machine
 from llm_gateway.cli.doctor_machine import Finding
 from llm_gateway.cli.doctor_network import outbound_proxies
 from llm_gateway.cli.doctor_providers import Reached, reach_all
+from llm_gateway.cli.known_lists import known_lists
 from llm_gateway.cli.outgoing import follow
 from llm_gateway.cli.quirks import learned, printable
 from llm_gateway.config.load import Loaded, load_config, locate
 from llm_gateway.config.problems import ConfigError
-from llm_gateway.providers import token_store
+from llm_gateway.providers import kept_catalog, token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError, build
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.dialect_support import summary
 from llm_gateway.providers.github_client import GitHub
+from llm_gateway.providers.tier_notes import notes
 
 MARKS = {"ok": "ok  ", "note": "note", "fix": "FIX "}
 
@@ -53,7 +55,7 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
     else:
         try:
             loaded = load_config(options.config, os.environ)
-            catalog = _catalog(loaded, options.config, home, options.port)
+            catalog = _catalog(loaded, options)
         except ConfigError as e:
             yield from (
                 Finding("fix", "config", str(problem)) for problem in e.problems
@@ -74,6 +76,7 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
         yield from outbound_proxies(catalog, offline=options.offline)
         yield from _dialects(catalog)
         yield from _free_keys(catalog)
+        yield from (Finding("note", n.provider, n.text) for n in notes(catalog))
         yield from _providers(catalog, home, offline=options.offline)
 
 
@@ -100,18 +103,24 @@ def _config(loaded: Loaded, path: Path) -> Iterator[Finding]:
     yield Finding("ok", "config", f"{path}, {count} providers")
 
 
-def _catalog(loaded: Loaded, path: Path, home: Path, port: int) -> Catalog:
-    ways = follow(loaded.config.network, port)
+def _catalog(loaded: Loaded, options: argparse.Namespace) -> Catalog:
+    """Models of lists included, as of when a gateway last read them."""
+    ways = follow(loaded.config.network, options.port)
+    home, now = options.home, time.time()
+    lists, retired = known_lists(options.db)
     try:
         return build(
             loaded.config,
             loaded.revision,
-            now=time.time(),
+            now=now,
             signed_in=token_store.stored(home),
             ways=ways,
+            lists=lists,
+            retired=retired,
+            types=kept_catalog.in_force(home).types(now),
         )
     except CatalogError as e:
-        raise locate(loaded.text, e.complaints, str(path)) from e
+        raise locate(loaded.text, e.complaints, str(options.config)) from e
 
 
 def _dialects(catalog: Catalog) -> Iterator[Finding]:
@@ -141,10 +150,8 @@ def _free_keys(catalog: Catalog) -> Iterator[Finding]:
 
 def _providers(catalog: Catalog, home: Path, *, offline: bool) -> Iterator[Finding]:
     skipped = {o.provider: o.disabled_reason for o in catalog.offers if not o.enabled}
-    usable: dict[tuple[str, str], list[str]] = {}
-    for offer in catalog.offers:
-        if offer.enabled:
-            usable.setdefault((offer.provider, offer.account), []).append(offer.model)
+    skipped |= catalog.without_models
+    usable = _usable(catalog)
     serving = {provider for provider, _ in usable}
     for provider, reason in skipped.items():
         if provider not in serving:
@@ -166,6 +173,23 @@ def _providers(catalog: Catalog, home: Path, *, offline: bool) -> Iterator[Findi
             github = GitHub()
         credentials = Credentials(home, time.time, github)
         yield from _reached(asyncio.run(reach_all(asked, credentials)))
+
+
+def _usable(catalog: Catalog) -> dict[tuple[str, str], list[str]]:
+    """Accounts that can serve -> models that the configuration writes out. What is taken from
+    a provider's own list cannot be missing there."""
+    usable: dict[tuple[str, str], list[str]] = {}
+    providers = {provider.id: provider for provider in catalog.config.providers}
+    for key in catalog.upstreams:
+        provider = providers[key[0]]
+        if provider.enabled and provider.wanted:
+            usable[key] = []
+    for offer in catalog.offers:
+        if offer.enabled:
+            written = [m.name for _, m in providers[offer.provider].own_models]
+            models = usable.setdefault((offer.provider, offer.account), [])
+            models += [offer.model] if offer.model in written else []
+    return usable
 
 
 def _reached(found: Iterable[Reached]) -> Iterator[Finding]:

@@ -14,7 +14,6 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -105,10 +104,9 @@ def database() -> Path:
 
 
 def _offline(model: str, dialect: str | None, path: Path) -> tuple[int, Any]:
-    from llm_gateway.ledger.model_lists import Retired
+    from llm_gateway.cli.known_lists import known_lists
     from llm_gateway.ledger.spent import LONGEST_WINDOW
     from llm_gateway.ledger.store import Store
-    from llm_gateway.providers.listed_models import Lists
     from llm_gateway.routing import status as current
     from llm_gateway.routing.state import RoutingContext
 
@@ -118,12 +116,7 @@ def _offline(model: str, dialect: str | None, path: Path) -> tuple[int, Any]:
     )
     now = time.time()
     store = Store(database())
-    lists: Lists = {}
-    retired: Retired = {}
-    if store.path.exists():
-        with suppress(sqlite3.OperationalError):  # of a version that kept none
-            lists, retired = store.known_lists()
-    standpoint = RoutingContext(read(path, lists, retired))
+    standpoint = RoutingContext(read(path, *known_lists(store.path)))
     if store.path.exists():
         spent = store.spent(now - LONGEST_WINDOW)
         standpoint.limiter.replay(spent, tuple(standpoint.catalog.limits()), now)

@@ -2,14 +2,18 @@
 
 import argparse
 import os
+import shlex
 import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
 
+from llm_gateway.cli import init_detect
+from llm_gateway.config.files import state_folder, state_path
 from llm_gateway.config.load import load_config, locate
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.providers.catalog import Catalog, CatalogError, build
+from llm_gateway.providers.key_detection import FoundKey
 from llm_gateway.providers.listed_models import Lists
 
 OfferKey = tuple[str, str, str]
@@ -20,11 +24,29 @@ def init(argv: list[str]) -> int:
 
     parser = argparse.ArgumentParser(
         prog="llm-gateway init",
-        description="Write a config from the commented example.",
+        description="Write a config from the commented example, or from the API keys "
+        "that the environment holds.",
     )
     parser.add_argument("file", nargs="?", type=Path, default=Path("config.jsonc"))
+    parser.add_argument(
+        "--detect",
+        action="store_true",
+        help="use the keys in the environment: free models at once, paid providers "
+        "switched off; says what each gives, asks nobody",
+    )
     options = parser.parse_args(argv)
     path: Path = options.file
+    found: tuple[FoundKey, ...] = ()
+    if options.detect:
+        found = init_detect.detected(os.environ, state_path(os.environ))
+        if not found:
+            print(
+                "No key of a provider is set in the environment, and nothing is written. "
+                f"Set one of {init_detect.looked_for()}; or write the example, which "
+                "needs none: llm-gateway init",
+                file=sys.stderr,
+            )
+            return 1
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -34,9 +56,21 @@ def init(argv: list[str]) -> int:
         print(f"{path} cannot be written: {e.strerror}", file=sys.stderr)
         return 1
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(example_config())
-    print(f"Wrote {path}. Edit it, then: llm-gateway check {path}")
+        file.write(init_detect.configuration(found) if found else example_config())
+    if not found:
+        print(f"Wrote {path}. Edit it, then: llm-gateway check {path}")
+        return 0
+    for line in init_detect.report(found):
+        print(line)
+    print(f"\nWrote {path}. Start the gateway: {_start(path)}")
+    print("Its log says a line to try, once the providers have said what they have.")
     return 0
+
+
+def _start(path: Path) -> str:
+    if path == default_config():
+        return "llm-gateway serve"
+    return f"llm-gateway serve --set gateway_config={shlex.quote(str(path))}"
 
 
 def default_config() -> Path:
@@ -50,21 +84,23 @@ def read(
 
     `lists`, `retired`: what providers listed, and what they list in vain.
     """
-    from llm_gateway.config.files import state_folder
-    from llm_gateway.providers import token_store
+    from llm_gateway.providers import kept_catalog, token_store
 
     loaded = load_config(path, os.environ)
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    signed_in = token_store.stored(state_folder(os.environ))
+    home = state_folder(os.environ)
+    signed_in = token_store.stored(home)
+    now = time.time()
     try:
         return build(
             loaded.config,
             loaded.revision,
-            now=time.time(),
+            now=now,
             signed_in=signed_in,
             lists=lists or {},
             retired=retired,
+            types=kept_catalog.in_force(home).types(now),
         )
     except CatalogError as e:
         raise locate(loaded.text, e.complaints, str(path)) from e

@@ -129,14 +129,19 @@ def check_unchanged(path: Path, expected: str | None) -> None:
     _expect(path, path.read_bytes() if path.exists() else None, expected)
 
 
+def state_path(env: Mapping[str, str]) -> Path:
+    """`LLM_GATEWAY_HOME`, else `~/.llm-gateway`, whether it is there or not."""
+    given = env.get("LLM_GATEWAY_HOME")
+    folder = Path(given) if given else Path.home() / ".llm-gateway"
+    return folder.expanduser()
+
+
 def state_folder(env: Mapping[str, str]) -> Path:
-    """`LLM_GATEWAY_HOME`, else `~/.llm-gateway`; made when missing, mode 0700.
+    """`state_path`, made when missing, mode 0700.
 
     Raises `NotPrivate` for one that belongs to somebody else, or that others may write.
     """
-    given = env.get("LLM_GATEWAY_HOME")
-    folder = Path(given) if given else Path.home() / ".llm-gateway"
-    folder = folder.expanduser()
+    folder = state_path(env)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     private_files.check_folder(
         folder, use_another="set LLM_GATEWAY_HOME to a folder of your own"

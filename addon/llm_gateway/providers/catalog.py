@@ -222,6 +222,8 @@ def build(
                 )
                 if offer.key in retired:
                     offer = replace(offer, enabled=False, disabled_reason=RETIRED)
+                if offer.enabled and (gone := allowed.lost.get(model.name)):
+                    offer = replace(offer, enabled=False, disabled_reason=gone)
                 limits = (*shared, *limits_of(provider, row, account, model, free))
                 offers.append(replace(offer, limits=limits, order=len(offers)))
             if provider.wanted and not (offers and offers[-1].provider == provider.id):

@@ -366,11 +366,12 @@ def dump(found: Published) -> str:
     """The text of a catalogue; `parse` reads the same values from it."""
     data: dict[str, Any] = {"format": FORMAT, "as_of": found.as_of}
     for section in ("free_tiers", "models", "accounts"):
-        data[section] = [_plain(entry) for entry in getattr(found, section)]
+        data[section] = [plain(entry) for entry in getattr(found, section)]
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
-def _plain(entry: FreePreset | ModelFact | AccountFact) -> dict[str, Any]:
+def plain(entry: FreePreset | ModelFact | AccountFact) -> dict[str, Any]:
+    """One entry as the file has it, without what is left at its default."""
     section = _SECTIONS[type(entry)]
     back: dict[str, str] = {_FIELDS.get(key, key): key for key in _READERS[section]}
     found: dict[str, Any] = {}

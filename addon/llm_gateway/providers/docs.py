@@ -1,6 +1,6 @@
 """The provider table for people: Markdown, made from the rows.
 
-What lives here: the two tables of docs/providers.md. They are read off the rows, so
+What lives here: the tables of docs/providers.md. They are read off the rows, so
 that they cannot say anything else than the code.
 """
 
@@ -11,7 +11,7 @@ from llm_gateway.domain import Reset
 from llm_gateway.providers.free_tiers import describe
 from llm_gateway.providers.provider_type import ProviderType
 from llm_gateway.providers.published import FreePreset
-from llm_gateway.providers.registry import TYPES
+from llm_gateway.providers.registry import TYPES, packaged
 
 
 def providers_table() -> str:
@@ -71,6 +71,31 @@ def free_tiers_table() -> str:
         "as of, source",
     )
     return markdown(head, rows)
+
+
+def other_tiers_table() -> str:
+    """What `"tier": "free"` does not fill in: tiers that ended, that begin later, that
+    nobody here has checked."""
+    found = packaged()
+    rows = [
+        (
+            f"`{tier.provider}`",
+            ", ".join(f"`{name}`" for name in tier.models),
+            {"free": f"from {tier.since} on", "ended": "ended"}.get(
+                tier.status, "candidate"
+            ),
+            describe(tier.limits) if tier.limits else "",
+            "; ".join(filter(None, (tier.note, tier.uncertain, tier.terms))),
+            f"{tier.as_of}, {tier.source}",
+        )
+        for tier in sorted(found.free_tiers, key=lambda tier: _STATUS[tier.status])
+        if tier.status != "free" or tier.since > found.as_of
+    ]
+    head = ("who", "models", "what", "limits", "why, and what is not certain", "as of, source")  # fmt: skip
+    return markdown(head, rows)
+
+
+_STATUS = {"free": 0, "ended": 1, "candidate": 2}
 
 
 def _asks(preset: FreePreset) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from llm_gateway.domain import Metric, Window
 from llm_gateway.providers.provider_type import ProviderType
 from llm_gateway.providers.published import FreePreset, most_telling
+from llm_gateway.providers.registry import TYPES, packaged
 
 
 def preset_for(presets: Iterable[FreePreset], model: str) -> FreePreset | None:
@@ -32,6 +33,36 @@ def ended_tier_of(row: ProviderType, model: str) -> FreePreset | None:
     """The tier that covered a model once, where that is known; None also while it does."""
     found = most_telling((*row.free_presets, *row.ended_tiers), model)
     return found if found is not None and found.status == "ended" else None
+
+
+def lost(row: ProviderType, model: str) -> str:
+    """Why a model is not on a free tier that it was on when this version was made, or later:
+    a clause; "" when it still is, or never was.
+
+    Such a configuration was right, and is no mistake: the model is left out, not refused.
+    """
+    if free_tier_of(row, model) is not None:
+        return ""
+    ended = ended_tier_of(row, model)
+    if ended is not None and _is_late(ended):
+        note = f": {ended.note}" if ended.note else ""
+        return f"its free tier ended{note} (as of {ended.as_of})"
+    if free_tier_of(TYPES[row.type], model) is not None:
+        return "it is on the free tier no longer"
+    return ""
+
+
+def had_free_tier(row: ProviderType) -> bool:
+    """It has one, or had one when this version was made, or later."""
+    return bool(
+        row.free_presets
+        or TYPES[row.type].free_presets
+        or any(map(_is_late, row.ended_tiers))
+    )
+
+
+def _is_late(tier: FreePreset) -> bool:
+    return max(tier.as_of, tier.since) > packaged().as_of
 
 
 def describe(limits: Mapping[tuple[Metric, Window], int]) -> str:

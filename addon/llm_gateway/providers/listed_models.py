@@ -17,7 +17,7 @@ from llm_gateway.config.models import Provider
 from llm_gateway.config.urls import is_loopback
 from llm_gateway.domain import Price
 from llm_gateway.frozen import frozen
-from llm_gateway.providers.free_tiers import free_tier_of
+from llm_gateway.providers.free_tiers import free_tier_of, had_free_tier
 from llm_gateway.providers.provider_type import ProviderType
 
 SOURCE = "list"
@@ -125,7 +125,7 @@ def cannot_choose(provider: Provider, row: ProviderType) -> str:
             f"{row.title} has no list of models, or not under the names it is sent; "
             'write them out: [{"name": …}]'
         )
-    said = row.lists_prices or row.free_presets or row.local or not row.hosts
+    said = row.lists_prices or had_free_tier(row) or row.local or not row.hosts
     if "free" in provider.wanted and not (said or provider.free or provider.flat_rate):
         return (
             f'"free" is not known for {row.title}: its list names no prices, and no '

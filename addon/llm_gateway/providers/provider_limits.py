@@ -8,13 +8,18 @@ is known to.
 What this file does not know: what is used up, prices, keys, addresses.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from llm_gateway.config.models import Model, Provider
 from llm_gateway.config.problems import UnlocatedProblem
 from llm_gateway.domain import Limit, Metric, Reset, Window
-from llm_gateway.providers.free_tiers import free_tier_of, preset_for
+from llm_gateway.providers.free_tiers import (
+    free_tier_of,
+    had_free_tier,
+    lost,
+    preset_for,
+)
 from llm_gateway.providers.provider_type import ProviderType
 from llm_gateway.providers.published import FreePreset
 
@@ -25,6 +30,9 @@ class FreeTierLimits:
 
     presets: tuple[FreePreset, ...] = ()
     complaints: tuple[UnlocatedProblem, ...] = ()
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """Models that were on it -> why they are no longer. They are not asked: nobody said
+    that they may cost something."""
 
     def of(self, model: Model) -> FreePreset | None:
         return preset_for(self.presets, model.name)
@@ -34,7 +42,7 @@ def free_tier_limits(provider: Provider, row: ProviderType) -> FreeTierLimits:
     """What `tier: "free"` means for this provider; nothing without it."""
     if provider.tier is None:
         return FreeTierLimits()
-    if not row.free_presets:
+    if not had_free_tier(row):
         return FreeTierLimits(
             complaints=(
                 UnlocatedProblem(
@@ -45,6 +53,11 @@ def free_tier_limits(provider: Provider, row: ProviderType) -> FreeTierLimits:
                 ),
             )
         )
+    gone = {
+        model.name: f"{why}; move the model to a provider without tier to pay for it"
+        for _, model in provider.own_models
+        if (why := lost(row, model.name))
+    }
     unknown = tuple(
         UnlocatedProblem(
             ("models", index, "name"),
@@ -52,9 +65,9 @@ def free_tier_limits(provider: Provider, row: ProviderType) -> FreeTierLimits:
             f"{_names(row)}); move the model to a provider without tier",
         )
         for index, model in provider.own_models
-        if free_tier_of(row, model.name) is None
+        if model.name not in gone and free_tier_of(row, model.name) is None
     )
-    return FreeTierLimits((*row.free_presets, *row.ended_tiers), unknown)
+    return FreeTierLimits((*row.free_presets, *row.ended_tiers), unknown, gone)
 
 
 def shared_limits(

@@ -96,6 +96,11 @@ class ProviderType:
     """`bearer`, `none`, or the header that carries the key."""
     auth_for: Mapping[Dialect, str] = field(default_factory=dict)
     """Dialects with another form than `auth`."""
+    key_variables: tuple[str, ...] = ()
+    """Environment variables in which its SDK and other tools look for a key, the usual one
+    first."""
+    setting_variables: Mapping[str, str] = field(default_factory=dict)
+    """Keys of the config that it needs besides -> the variables usual for them."""
     needs_key: bool = True
     """Without a key it is not configured."""
     credential: Literal["key", "copilot", "token"] = "key"

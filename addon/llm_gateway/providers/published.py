@@ -131,22 +131,42 @@ class Published:
 
 
 def overlaid(base: Published, update: Published) -> Published:
-    """`base` with every entry of `update` that is younger than its own, or new."""
+    """`base` with every entry of `update` that is younger than its own.
+
+    An entry that `base` does not have is new only in a younger catalogue: in an older one
+    it may be what was taken out since.
+    """
+    newer = update.as_of > base.as_of
     return Published(
         max(base.as_of, update.as_of),
-        _overlaid(base.free_tiers, update.free_tiers),
-        _overlaid(base.models, update.models),
-        _overlaid(base.accounts, update.accounts),
+        _overlaid(base.free_tiers, update.free_tiers, newer),
+        _overlaid(base.models, update.models, newer),
+        _overlaid(base.accounts, update.accounts, newer),
     )
 
 
-def _overlaid(base: tuple[E, ...], update: tuple[E, ...]) -> tuple[E, ...]:
+def _overlaid(base: tuple[E, ...], update: tuple[E, ...], newer: bool) -> tuple[E, ...]:
     found = {entry.id: entry for entry in base}
     for entry in update:
         old = found.get(entry.id)
-        if old is None or entry.as_of > old.as_of:
+        if newer if old is None else entry.as_of > old.as_of:
             found[entry.id] = entry
     return tuple(found.values())
+
+
+def beyond(whole: Published, base: Published) -> Published:
+    """What has to be laid over `base` to get `whole`, which was made from it so."""
+    return Published(
+        whole.as_of,
+        _beyond(whole.free_tiers, base.free_tiers),
+        _beyond(whole.models, base.models),
+        _beyond(whole.accounts, base.accounts),
+    )
+
+
+def _beyond(whole: tuple[E, ...], base: tuple[E, ...]) -> tuple[E, ...]:
+    known = {entry.id: entry for entry in base}
+    return tuple(entry for entry in whole if known.get(entry.id) != entry)
 
 
 def most_telling(entries: Iterable[N], model: str) -> N | None:

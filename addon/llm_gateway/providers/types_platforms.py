@@ -123,6 +123,7 @@ PLATFORMS = (
         "the day, its tokens header of the minute.",
         keeps=frozenset({"files"}),
         source="console.groq.com/docs/rate-limits (2026); groq 1.7.0",
+        key_variables=("GROQ_API_KEY",),
     ),
     ProviderType(
         "cerebras",
@@ -136,6 +137,7 @@ PLATFORMS = (
         notes="Counts the whole of max_completion_tokens up front. No lasting free tier "
         "since 2026-08 (a 30-day trial).",
         source="inference-docs.cerebras.ai; cerebras_cloud_sdk 1.91.0",
+        key_variables=("CEREBRAS_API_KEY",),
     ),
     ProviderType(
         "togetherai",
@@ -147,6 +149,10 @@ PLATFORMS = (
         hosts=("api.together.xyz", "api.together.ai"),
         support_ids=frozenset({b"cf-ray"}),
         source="docs.together.ai rate limits (2026); litellm 1.109.1",
+        key_variables=(
+            "TOGETHER_API_KEY",
+            "TOGETHER_AI_API_KEY",
+        ),
     ),
     ProviderType(
         "fireworks",
@@ -157,6 +163,7 @@ PLATFORMS = (
         genai="fireworks",
         hosts=("api.fireworks.ai",),
         source="docs.fireworks.ai rate limits (2026)",
+        key_variables=("FIREWORKS_API_KEY",),
     ),
     ProviderType(
         "openrouter",
@@ -205,6 +212,7 @@ PLATFORMS = (
             source="OpenRouter's docs, limits (2026); answers of 2026-09 and 2026-10",
         ),
         source="OpenRouter's docs, limits and streaming (2026)",
+        key_variables=("OPENROUTER_API_KEY",),
     ),
     ProviderType(
         "huggingface",
@@ -217,6 +225,10 @@ PLATFORMS = (
         notes="Monthly credits in dollars, not requests: give prices and "
         "`costPerMonth`. model:provider picks who answers.",
         source="freellmpool 0.13.0 (2026-08-29); @ai-sdk (2026-11)",
+        key_variables=(
+            "HF_TOKEN",
+            "HUGGINGFACE_API_KEY",
+        ),
     ),
     ProviderType(
         "nvidia",
@@ -228,6 +240,10 @@ PLATFORMS = (
         support_ids=frozenset({b"nvcf-reqid"}),
         notes="Announces no limits; they are learned from its refusals.",
         source="flexrouter 2.3.2 (2026-09)",
+        key_variables=(
+            "NVIDIA_API_KEY",
+            "NVIDIA_NIM_API_KEY",
+        ),
     ),
     ProviderType(
         "sambanova",
@@ -237,6 +253,7 @@ PLATFORMS = (
         limit_headers="sambanova",
         hosts=("api.sambanova.ai",),
         source="docs.sambanova.ai rate limits (2026); header names unverified",
+        key_variables=("SAMBANOVA_API_KEY",),
     ),
     ProviderType(
         "cloudflare",
@@ -251,6 +268,8 @@ PLATFORMS = (
         support_ids=frozenset({b"cf-ray"}),
         notes="Allowance in neurons a day from midnight UTC; some models are paid only.",
         source="official pages, checked 2026-08-22; litellm 1.109.1",
+        key_variables=("CLOUDFLARE_API_TOKEN",),
+        setting_variables={"accountId": "CLOUDFLARE_ACCOUNT_ID"},
     ),
     ProviderType(
         "copilot",

@@ -38,6 +38,7 @@ LABS = (
             {"files", "uploads", "conversations", "vector_stores", "containers"}
         ),
         source="openai 3.54.0; error and rate-limit reference of 2026-10-17",
+        key_variables=("OPENAI_API_KEY",),
     ),
     ProviderType(
         "anthropic",
@@ -62,6 +63,7 @@ LABS = (
         models_path="/models?limit=1000",
         models_auth="x-api-key",
         source="anthropic 2.12.0; platform.claude.com, OpenAI SDK compatibility (2026)",
+        key_variables=("ANTHROPIC_API_KEY",),
     ),
     ProviderType(
         "google",
@@ -98,6 +100,11 @@ LABS = (
         models_shape="google",
         models_auth="x-goog-api-key",
         source="ai.google.dev rate limits (2026); flexrouter 2.3.2",
+        key_variables=(
+            "GEMINI_API_KEY",
+            "GOOGLE_API_KEY",
+            "GOOGLE_GENERATIVE_AI_API_KEY",
+        ),
     ),
     ProviderType(
         "mistral",
@@ -113,6 +120,7 @@ LABS = (
         "taken out.",
         keeps=frozenset({"files"}),
         source="mistralai 3.7.0; openai-agents-python issue on stream_options (2025)",
+        key_variables=("MISTRAL_API_KEY",),
     ),
     ProviderType(
         "deepseek",
@@ -131,6 +139,7 @@ LABS = (
             source="api-docs.deepseek.com, get user balance (2026)",
         ),
         source="api-docs.deepseek.com (2026)",
+        key_variables=("DEEPSEEK_API_KEY",),
     ),
     ProviderType(
         "xai",
@@ -153,6 +162,7 @@ LABS = (
         reasoning_excluded=True,
         keeps=frozenset({"files"}),
         source="docs.x.ai rate limits and cost tracking (2026-10)",
+        key_variables=("XAI_API_KEY",),
     ),
     ProviderType(
         "perplexity",
@@ -168,6 +178,7 @@ LABS = (
         notes="No /v1 in its address. Searches cost a fee on top of the tokens, which "
         "its answers include in `usage.cost`.",
         source="@ai-sdk (2026-11); docs.perplexity.ai, chat completions (2026-10)",
+        key_variables=("PERPLEXITY_API_KEY",),
     ),
     ProviderType(
         "cohere",
@@ -183,6 +194,10 @@ LABS = (
         models_shape="cohere",
         support_ids=frozenset({b"x-debug-trace-id"}),
         source="cohere 7.3.1; freellmpool 0.13.0 (2026-08-29)",
+        key_variables=(
+            "COHERE_API_KEY",
+            "CO_API_KEY",
+        ),
     ),
     ProviderType(
         "qwen",
@@ -192,6 +207,7 @@ LABS = (
         hosts=("dashscope-intl.aliyuncs.com", "dashscope.aliyuncs.com"),
         notes="In China: https://dashscope.aliyuncs.com/compatible-mode/v1.",
         source="@ai-sdk/alibaba 1.0.61; litellm 1.109.1",
+        key_variables=("DASHSCOPE_API_KEY",),
     ),
     ProviderType(
         "zai",
@@ -204,6 +220,10 @@ LABS = (
         support_ids=frozenset({b"x-log-id"}),
         notes="In China: https://open.bigmodel.cn/api/paas/v4.",
         source="litellm 1.109.1; freellmpool 0.13.0 (2026-08-29)",
+        key_variables=(
+            "ZAI_API_KEY",
+            "ZHIPU_API_KEY",
+        ),
     ),
     ProviderType(
         "moonshot",
@@ -223,6 +243,7 @@ LABS = (
             source="platform.moonshot.ai, check balance (2026); token_dash",
         ),
         source="@ai-sdk (2026-11)",
+        key_variables=("MOONSHOT_API_KEY",),
     ),
     ProviderType(
         "minimax",
@@ -236,6 +257,7 @@ LABS = (
         notes="In China: https://api.minimaxi.com/v1, with keys of its own. In chat its M2 "
         "models think in the text; by way of Messages their thoughts come apart.",
         source="platform.minimax.io, OpenAI and Anthropic SDKs (2026-10); @ai-sdk/minimax",
+        key_variables=("MINIMAX_API_KEY",),
     ),
     ProviderType(
         "volcengine",
@@ -248,5 +270,6 @@ LABS = (
         "plan: https://ark.cn-beijing.volces.com/api/coding/v3. Outside of China (BytePlus): "
         "https://ark.ap-southeast.bytepluses.com/api/v3.",
         source="volcengine.com, Ark; mastra, openclaw, eino (2026)",
+        key_variables=("ARK_API_KEY",),
     ),
 )
