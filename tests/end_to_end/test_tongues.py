@@ -22,6 +22,14 @@ CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/respons
 CALL = {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": "{}"}}  # fmt: skip
 MANY = ("store", "metadata", "service_tier", "user", "parallel_tool_calls")
 KEY = "sk-CANARY-shape"
+GENERATED = {
+    "candidates": [
+        {
+            "content": {"role": "model", "parts": [{"text": "fine"}]},
+            "finishReason": "STOP",
+        }
+    ]
+}
 
 Refuses = Callable[[dict[str, Any]], tuple[int, object] | None]
 """Body -> (status, error body), or None: it is taken."""
@@ -30,6 +38,12 @@ Refuses = Callable[[dict[str, Any]], tuple[int, object] | None]
 def unsupported(name: str) -> tuple[int, object]:
     words = f"'messages.1' : for 'role:assistant' the following must be satisfied[('messages.1' : property '{name}' is unsupported)]"
     return 400, error(words, "invalid_request_error")
+
+
+def no_such_field(name: str) -> tuple[int, object]:
+    words = f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
+    found = {"code": 400, "message": words, "status": "INVALID_ARGUMENT"}
+    return 400, {"error": found}
 
 
 def unknown(name: str) -> tuple[int, object]:
@@ -48,10 +62,10 @@ def refuses_members(*names: str) -> Refuses:
     return look
 
 
-def refuses_top(*names: str) -> Refuses:
+def refuses_top(*names: str, says: Callable[[str], Any] = unknown) -> Refuses:
     def look(body: dict[str, Any]) -> tuple[int, object] | None:
         found = [name for name in names if name in body]
-        return unknown(found[0]) if found else None
+        return says(found[0]) if found else None
 
     return look
 
@@ -80,6 +94,8 @@ class Stage:
         body = json.loads(request.body)
         script = self.scripts.get(request.target.split("/")[1])
         refused = script(body) if script else None
+        if refused is None and request.target.endswith(":generateContent"):
+            return answers.status(200, GENERATED)
         if refused is None:
             return answers.ok("fine")(request)
         status, said = refused
@@ -181,18 +197,30 @@ def test_no_resend_passes_a_limit(stage: Stage) -> None:
     assert [a["outcome"] for a in attempts(gateway, headers)] == ["repaired", "ok"]
 
 
+FOUR = {
+    "chat": MANY[:4],
+    "messages": ("metadata", "service_tier", "container", "mcp_servers"),
+    "responses": ("metadata", "service_tier", "user", "truncation"),
+    "generateContent": ("safetySettings", "labels", "toolConfig", "store"),
+}
+
+
+@pytest.mark.parametrize("dialect", FOUR)
 def test_three_resends_at_most_and_what_the_last_refusal_taught_is_kept(
-    stage: Stage,
+    stage: Stage, dialect: str
 ) -> None:
-    gateway = stage.serve(stage.provider("four", refuses_top(*MANY[:4])))
-    asked = dict.fromkeys(MANY[:4], "x")
-    status, headers, said = gateway.chat("m-four", **asked)
+    id, names = f"four-{dialect}", FOUR[dialect]
+    says = no_such_field if dialect == "generateContent" else unknown
+    script = refuses_top(*names, says=says)
+    gateway = stage.serve(stage.provider(id, script, dialects=EVERY))
+    asked = dict.fromkeys(names, "x")
+    status, headers, said = ask(gateway, dialect, f"m-{id}", **asked)
     outcomes = [a["outcome"] for a in attempts(gateway, headers)]
     assert (status, outcomes) == (400, ["repaired"] * 3 + ["failed"])
-    assert "Unknown parameter" in said["error"]["message"]
-    status, headers, _ = gateway.chat("m-four", **asked)
+    assert "Unknown " in said["error"]["message"]
+    status, headers, _ = ask(gateway, dialect, f"m-{id}", **asked)
     assert (status, headers["x-gateway-attempts"]) == (200, "1")
-    assert not set(asked) & set(stage.asked("four")[-1])
+    assert not set(asked) & set(stage.asked(id)[-1])
 
 
 def test_ever_new_words_are_bounded(stage: Stage) -> None:
@@ -464,6 +492,110 @@ def test_without_a_history_a_refusal_goes_back_at_once(stage: Stage) -> None:
     gateway = stage.serve(first, stage.provider("behind-p", model="m-p", price=5))
     assert gateway.chat("m-p")[0] == 400
     assert stage.asked("behind-p") == []
+
+
+# -- the same in every dialect
+
+EVERY = ["chat", "messages", "responses", "generateContent"]
+PARTS = [
+    {"role": "user", "parts": [{"text": "Hello!"}]},
+    {"role": "model", "parts": [{"functionCall": {"name": "add", "args": {}}}]},
+    {"role": "user", "parts": [{"functionResponse": {"name": "add", "response": {}}}]},
+]
+
+
+def ask(
+    gateway: GatewayProcess, dialect: str, model: str, **more: Any
+) -> tuple[int, dict[str, str], Any]:
+    """A conversation with a call and its result, in this dialect; `more`: members on top."""
+    path, turns = {
+        "chat": (CHAT, {"messages": history()}),
+        "messages": (MESSAGES, {"messages": BLOCKS, "max_tokens": 9}),
+        "responses": (RESPONSES, {"input": ITEMS}),
+        "generateContent": (f"/v1beta/models/{model}:generateContent", {}),
+    }[dialect]
+    if dialect == "generateContent":
+        return gateway.post(path, {"contents": PARTS, **more})
+    return gateway.post(path, {"model": model, **turns, **more})
+
+
+OWN: list[tuple[str, str, dict[str, Any]]] = [
+    *((d, "{}: Extra inputs are not permitted", {"colour": 1}) for d in EVERY[:3]),
+    *((d, "Unknown parameter: '{}'.", {"colour": 1}) for d in EVERY[:3]),
+    *((d, "{}: Input should be less than or equal to 1", {"temperature": 9}) for d in EVERY[:3]),
+    *((d, "'{}' does not support 9. Only the default (1) value is supported.", {"temperature": 9}) for d in EVERY[:3]),
+    *((d, "Invalid type for '{}': expected an array.", {"tools": "add"}) for d in EVERY[:3]),
+    ("messages", "{}.0: Input tag 'funktion' does not match any of the expected tags: 'custom'", {"tools": [{"type": "funktion", "name": "a", "input_schema": {"type": "object"}}]}),
+    ("responses", "Invalid value: 'funktion'. ({}[0].type)", {"tools": [{"type": "funktion", "name": "a", "parameters": {"type": "object"}}]}),
+    ("generateContent", 'Invalid JSON payload received. Unknown name "{}": Cannot find field.', {"colour": 1}),
+    ("generateContent", "Invalid value at 'generation_config.temperature' (TYPE_FLOAT), \"hot\"", {"generationConfig": {"temperature": "hot"}}),
+    ("generateContent", "Unable to submit request because it has a temperature value of 9 but the supported range is from 0 to 2.", {"generationConfig": {"temperature": 9}}),
+    ("generateContent", "Invalid value at '{}' (type.googleapis.com/Tool), \"add\"", {"tools": "add"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("dialect", "words", "wrong"), OWN)
+def test_the_clients_own_mistake_comes_back_once(
+    stage: Stage, dialect: str, words: str, wrong: dict[str, Any]
+) -> None:
+    [name] = wrong
+    words = words.format(name)
+    said = (400, error(words, "invalid_request_error"))
+
+    def look(body: dict[str, Any]) -> tuple[int, object] | None:
+        return said if body.get(name) == wrong[name] else None
+
+    id, spoken = f"own-{dialect}", {"dialects": EVERY}
+    stage.scripts[id] = look
+    gateway = stage.serve(
+        stage.provider(id, model=id, **spoken),
+        stage.provider(f"{id}-2", model=id, price=5, **spoken),
+    )
+    before = len(stage.asked(id))
+    for _ in range(5):  # as many strikes in a row would open a circuit
+        status, headers, found = ask(gateway, dialect, id, **wrong)
+        assert (status, headers["x-gateway-attempts"]) == (400, "1")
+        assert headers["x-gateway-provider"] == id
+        assert words in found["error"]["message"]
+    assert len(stage.asked(id)) == before + 5
+    assert stage.asked(f"{id}-2") == []
+    assert gateway.rows("select * from quirks where provider = ?", id) == []
+    events = "select * from events where subject like ? || '%'"
+    assert gateway.rows(events, id) == []
+    status, headers, _ = ask(gateway, dialect, id)
+    assert (status, headers["x-gateway-provider"]) == (200, id)
+
+
+@pytest.mark.parametrize("dialect", EVERY)
+def test_a_provider_with_ever_new_words_is_bounded(stage: Stage, dialect: str) -> None:
+    """Its words name what every request needs, and members of all kinds."""
+    needed = ["model", "messages", "tools", "input", "contents"]
+    names = iter([*needed, *(f"x{n}" for n in range(10_000))])
+    unsafe = "<img src=x onerror=alert(1)> \x1b[31m\n\u202e"
+    seen: list[dict[str, Any]] = []
+
+    def script(body: dict[str, Any]) -> tuple[int, object]:
+        seen.append(body)
+        name = next(names)
+        return 400, error(f"Unknown parameter: '{name}'. {unsafe}", "")
+
+    id = f"new-{dialect}"
+    gateway = stage.serve(stage.provider(id, script, dialects=EVERY))
+    more = {f"x{n}": n for n in range(60)}
+    for _ in range(30):
+        at = len(seen)
+        status, headers, found = ask(gateway, dialect, f"m-{id}", **more)
+        assert status == 400
+        assert unsafe.split(" ")[0] in found["error"]["message"]
+        assert 1 <= len(seen) - at <= 4
+        assert headers["x-gateway-attempts"] == str(len(seen) - at)
+    first = seen[0]
+    assert all(body.keys() == first.keys() for body in seen)
+    learned = gateway.rows("select * from quirks where provider = ?", id)
+    assert len(learned) <= 64
+    log = gateway.log()
+    assert "\x1b" not in log
+    assert "\u202e" not in log
 
 
 # -- errors in the dialect's own shape

@@ -7,9 +7,10 @@ where a resend would not differ or the client's own value is at fault.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from llm_gateway.adaptation.refused_member import Shape, named
-from llm_gateway.adaptation.sent_body import dicts
+from llm_gateway.adaptation.refused_member import Shape, is_off, named
+from llm_gateway.adaptation.sent_body import dicts, inner
 from llm_gateway.adaptation.wording import Refusal, Teach
+from llm_gateway.dialects.efforts import LEVELS
 
 SHAPE = Shape(
     turns="messages",
@@ -75,8 +76,6 @@ SHAPE = Shape(
 )
 """Of chat completions, as clients and providers write them."""
 
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""From the least to the most."""
 _OUTPUT = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _NUMBER = r"[`'\"]?(?P<most>\d{2,7})[`'\"]?"
 
@@ -135,7 +134,9 @@ def most_tools(refusal: Refusal) -> Iterator[str]:
 def one_value(refusal: Refusal) -> Iterator[str]:
     """It takes one value of a sampling member alone."""
     name = refusal.match["name"]
-    if name in SHAPE.sampling and name in refusal.sent:
+    if name not in SHAPE.sampling or name not in refusal.sent:
+        return
+    if not is_off(name, refusal.sent[name]):
         yield f"sampling:{name}={refusal.match['value']}"
 
 
@@ -149,7 +150,7 @@ def efforts(refusal: Refusal) -> Iterator[str]:
     if not _effort_sent(refusal.sent):
         return
     said = re.findall(r"[a-z]+", refusal.match["values"].lower())
-    allowed = [word for word in (*EFFORTS, "default") if word in said]
+    allowed = [word for word in (*LEVELS, "default") if word in said]
     if allowed:
         yield f"effort:allowed={','.join(allowed)}"
 
@@ -178,7 +179,7 @@ def not_this_effort(refusal: Refusal) -> Iterator[str]:
     found = refusal.match.groupdict()
     refused = (found.get("value") or found.get("other") or "").lower()
     known = refusal.known.value("effort", "allowed")
-    allowed = known.split(",") if known else list(EFFORTS)
+    allowed = known.split(",") if known else list(LEVELS)
     left = [word for word in allowed if word != refused]
     if refused in allowed and left:
         yield f"effort:allowed={','.join(left)}"
@@ -356,7 +357,9 @@ def _forced(sent: Mapping[str, object]) -> bool:
 
 
 def _effort_sent(sent: Mapping[str, object]) -> bool:
-    return "reasoning_effort" in sent or isinstance(sent.get("reasoning"), dict)
+    """A level was asked for that somebody takes."""
+    level = sent.get("reasoning_effort", inner(sent, "reasoning").get("effort"))
+    return level in (*LEVELS, "default")
 
 
 def _asked(sent: Mapping[str, object]) -> int | None:

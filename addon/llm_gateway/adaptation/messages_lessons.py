@@ -7,13 +7,14 @@ where a resend would not differ or the client's own value is at fault.
 import re
 from collections.abc import Iterable, Iterator
 
-from llm_gateway.adaptation.refused_member import Shape
+from llm_gateway.adaptation.refused_member import Shape, is_off
 from llm_gateway.adaptation.sent_body import (
     Json,
     block_types,
     dicts,
     inner,
     roles,
+    served_types,
     types_in,
     word,
 )
@@ -48,6 +49,11 @@ SHAPE = Shape(
 
 THOUGHTS = frozenset({"thinking", "redacted_thinking"})
 _EVERYBODYS = "text,image,document,tool_use,tool_result,thinking,redacted_thinking"
+_USERS = re.compile(
+    r"text|image|document|search_result|container_upload|tool_reference"
+    r"|(?:redacted_)?thinking|\w*tool_(?:use|result)"
+)
+"""Types of blocks that clients write."""
 _NO_TEXT = frozenset({"image", "document", "container_upload"})
 
 
@@ -71,7 +77,7 @@ def thinking_type(refusal: Refusal) -> Iterator[str]:
 
 def thinking_untyped(refusal: Refusal) -> Iterator[str]:
     thinking = inner(refusal.sent, "thinking")
-    if thinking and "type" not in thinking:
+    if "type" not in thinking and isinstance(thinking.get("budget_tokens"), int):
         yield "thinking:untyped=enabled"
 
 
@@ -131,7 +137,8 @@ def sampling_deprecated(refusal: Refusal) -> Iterator[str]:
 
 
 def sampling_while_thinking(refusal: Refusal) -> Iterator[str]:
-    if SHAPE.sampling & refusal.sent.keys():
+    asked = {n: refusal.sent[n] for n in SHAPE.sampling & refusal.sent.keys()}
+    if asked and not any(is_off(name, value) for name, value in asked.items()):
         yield "sampling:thinking=limited"
         if not inner(refusal.sent, "thinking"):
             yield "thinking:default=on"
@@ -184,7 +191,7 @@ def system_in_place(refusal: Refusal) -> Iterator[str]:
 def tool_types(refusal: Refusal) -> Iterator[str]:
     """Of those that are named, the ones that were sent."""
     named = re.findall(r"\w+", refusal.match["types"].lower())
-    for kind in sorted(types_in(refusal.sent.get("tools"))):
+    for kind in sorted(served_types(refusal.sent.get("tools"))):
         if kind.lower() in named:
             yield f"tool_type:{kind}=out"
 
@@ -192,7 +199,7 @@ def tool_types(refusal: Refusal) -> Iterator[str]:
 def unread_tag(refusal: Refusal) -> Iterator[str]:
     """A tool or a block of a type that is not known there."""
     tag = refusal.match["tag"].lower()
-    for kind in sorted(types_in(refusal.sent.get("tools"))):
+    for kind in sorted(served_types(refusal.sent.get("tools"))):
         if kind.lower() == tag:
             yield f"tool_type:{kind}=out"
             return
@@ -204,7 +211,7 @@ def unread_block(refusal: Refusal) -> Iterator[str]:
 
 
 def _unread_block(refusal: Refusal, tag: str) -> Iterator[str]:
-    if tag not in block_types(refusal.sent) or tag in ("text", "tool_use"):
+    if tag in ("text", "tool_use") or not _may_stand(refusal.sent, tag):
         return
     if tag == "redacted_thinking":
         plain = refusal.known.value("reasoning", "as") is None
@@ -217,6 +224,20 @@ def _unread_block(refusal: Refusal, tag: str) -> Iterator[str]:
         # One that is not everybody's teaches its whole kind.
         yield f"block:{tag}=text"
         yield f"block:*={_EVERYBODYS}"
+
+
+def _may_stand(sent: Json, tag: str) -> bool:
+    """A block of this type stands there, and is none that the client made up: those of users
+    are documented, those of an assistant some provider wrote."""
+    if tag not in block_types(sent):
+        return False
+    if _USERS.fullmatch(tag):
+        return True
+    return any(
+        tag in types_in(message.get("content"))
+        for message in dicts(sent.get("messages"))
+        if word(message, "role") == "assistant"
+    )
 
 
 def server_blocks(refusal: Refusal) -> Iterator[str]:
@@ -281,7 +302,14 @@ def call_inputs(refusal: Refusal) -> Iterator[str]:
 
 
 def id_pattern(refusal: Refusal) -> Iterator[str]:
-    yield f"id:call={refusal.match['pattern']}"
+    pattern = re.compile(refusal.match["pattern"])
+    ids = [
+        word(block, "id") or word(block, "tool_use_id")
+        for message in dicts(refusal.sent.get("messages"))
+        for block in dicts(message.get("content"))
+    ]
+    if not all(map(pattern.fullmatch, filter(None, ids))):
+        yield f"id:call={refusal.match['pattern']}"
 
 
 def image_source(refusal: Refusal) -> Iterator[str]:
@@ -300,7 +328,8 @@ def _calls_without_thoughts(refusal: Refusal) -> bool:
 
 
 def _effort(refusal: Refusal) -> bool:
-    return "effort" in inner(refusal.sent, "output_config")
+    """A level was asked for that somebody takes."""
+    return word(inner(refusal.sent, "output_config"), "effort") in LEVELS
 
 
 def _is_forced(refusal: Refusal) -> bool:

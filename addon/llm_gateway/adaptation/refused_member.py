@@ -162,7 +162,7 @@ def extras_at(shape: Shape, refusal: Refusal) -> Iterator[str]:
 
 def _of_top(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
     key = _spelled(name, refusal.sent)
-    if key is None or key in NEEDED or _is_off(key, refusal.sent[key]):
+    if key is None or key in NEEDED or is_off(key, refusal.sent[key]):
         return ()
     if key in shape.sampling:
         return _sampling(refusal, key)
@@ -176,8 +176,8 @@ def _of_top(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
     return (f"rename:{key}={other}",)
 
 
-def _is_off(key: str, value: object) -> bool:
-    """Whoever refuses such a value may well take the member."""
+def is_off(key: str, value: object) -> bool:
+    """A value that nobody takes: whoever refuses it may well take the member."""
     if key not in _NUMBERS or value is None:
         return False
     least, most = _NUMBERS[key]

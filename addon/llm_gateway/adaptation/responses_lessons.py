@@ -8,7 +8,14 @@ import re
 from collections.abc import Iterable, Iterator
 
 from llm_gateway.adaptation.refused_member import Shape, nested
-from llm_gateway.adaptation.sent_body import dicts, inner, roles, types_in, word
+from llm_gateway.adaptation.sent_body import (
+    dicts,
+    inner,
+    roles,
+    served_types,
+    types_in,
+    word,
+)
 from llm_gateway.adaptation.wording import Refusal
 from llm_gateway.dialects.efforts import LEVELS
 
@@ -71,7 +78,7 @@ def efforts(refusal: Refusal) -> Iterator[str]:
         return
     said = re.findall(r"[a-z]+", refusal.match["values"].lower())
     allowed = [level for level in LEVELS if level in said]
-    if allowed and "effort" in inner(refusal.sent, "reasoning"):
+    if allowed and word(inner(refusal.sent, "reasoning"), "effort") in LEVELS:
         yield f"effort:allowed={','.join(allowed)}"
 
 
@@ -204,11 +211,19 @@ def unread_item(refusal: Refusal) -> Iterable[str]:
 def odd_items(refusal: Refusal) -> Iterable[str]:
     """Some item, it does not say which: first what few read, then reasoning, too."""
     items = refusal.sent.get("input")
-    if not isinstance(items, list):
+    if not isinstance(items, list) or any(map(_is_no_item, items)):
         return ()
     if refusal.known.value("item", "*") is None:
         return (*FORMS, WITH_REASONING, "content:null", "message:*")
     return (ITEMS,)
+
+
+def _is_no_item(item: object) -> bool:
+    """Nobody's: neither a turn nor of any type, or a turn under another type's name."""
+    if not isinstance(item, dict):
+        return True
+    kind = word(item, "type")
+    return kind not in ("", "message") if "role" in item else not kind
 
 
 def odd_request(refusal: Refusal) -> Iterable[str]:
@@ -229,8 +244,12 @@ def unread_tool(refusal: Refusal) -> Iterator[str]:
 
 
 def unread_tool_type(refusal: Refusal) -> Iterator[str]:
-    """The place is named, not the type."""
-    if _tool_types(refusal) - {"function"}:
+    """The place is named, not the type; perhaps with its number."""
+    at = re.search(r"\btools[.\[](\d{1,4})", refusal.match[0])
+    tools = refusal.sent.get("tools")
+    if at and isinstance(tools, list):
+        tools = tools[int(at[1]) :][:1] or tools
+    if types_in(tools) & _FORMS or served_types(tools):
         yield _SERVER
 
 

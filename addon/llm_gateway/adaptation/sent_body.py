@@ -26,6 +26,16 @@ def types_in(values: object) -> frozenset[str]:
     return frozenset(word(each, "type") for each in dicts(values)) - {""}
 
 
+def served_types(tools: object) -> frozenset[str]:
+    """Types of tools without a schema, which the provider runs; others are the client's own
+    functions, and a wrong type there is the client's mistake."""
+    return frozenset(
+        word(tool, "type")
+        for tool in dicts(tools)
+        if not (tool.get("input_schema") or tool.get("parameters"))
+    ) - {"", "function"}
+
+
 def block_types(sent: Json) -> frozenset[str]:
     """Types of all content blocks of a Messages body, those in tool results too."""
     found: set[str] = set()

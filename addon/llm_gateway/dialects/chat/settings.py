@@ -19,14 +19,13 @@ from math import isfinite
 from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.chat.tools import is_forced
 from llm_gateway.dialects.chat.turns import Notes, note
+from llm_gateway.dialects.efforts import LEVELS
 
 SAMPLING = (
     *("temperature", "top_p", "top_k", "min_p", "presence_penalty"),
     *("frequency_penalty", "repetition_penalty", "logprobs", "top_logprobs"),
 )
 OUTPUT = ("max_tokens", "max_completion_tokens")
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""From the least to the most."""
 NEEDED = frozenset({"model", "messages", "tools"})
 _SWITCHES = ("thinking", "enable_thinking", "chat_template_kwargs", "reasoning")
 
@@ -109,13 +108,13 @@ def _effort(values: Values, quirks: Quirks, notes: Notes) -> None:
         if asked is None:
             del values["reasoning_effort"]
             note(notes, "effort", "left to the model")
-        elif asked not in allowed and asked in EFFORTS:
+        elif asked not in allowed and asked in LEVELS:
             values["reasoning_effort"] = nearest(str(asked), allowed)
             note(notes, "effort", str(values["reasoning_effort"]))
     inner = values.get("reasoning")
     if isinstance(inner, dict):
         asked = inner.get("effort")
-        if asked not in allowed and asked in EFFORTS:
+        if asked not in allowed and asked in LEVELS:
             effort = nearest(str(asked), allowed)
             values["reasoning"] = {**inner, "effort": effort}
             note(notes, "effort", effort)
@@ -123,7 +122,7 @@ def _effort(values: Values, quirks: Quirks, notes: Notes) -> None:
 
 def nearest(asked: str, allowed: list[str]) -> str:
     """Of two that are as near the lower; a word of its own stands for medium."""
-    rank = {word: n for n, word in enumerate(EFFORTS)}
+    rank = {word: n for n, word in enumerate(LEVELS)}
     at = rank[asked]
     return min(allowed, key=lambda w: (abs(rank.get(w, 3) - at), rank.get(w, 3)))
 
