@@ -6,12 +6,9 @@ from dataclasses import replace
 
 from fakes import Answer, Received, answers
 
-from . import google_answers
-from .chat_vendors import VENDORS as CHAT
+from . import chat_vendors, google_answers, messages_vendors, responses_vendors
 from .google_answers import MAKER, VOICES, Voice
 from .google_refusals import refuse
-from .messages_vendors import VENDORS as MESSAGES
-from .responses_vendors import VENDORS as RESPONSES
 from .stage import Body, Refused, Vendor
 from .talk import Move, misfits, open_calls, states_in
 
@@ -54,16 +51,30 @@ def _answer(response: Body, streamed: bool) -> Answer:
     return Answer(200, (answers.SSE,), events, framing="chunked")
 
 
-def _one(vendors: tuple[Vendor, ...], name: str, dialect: str) -> Vendor:
-    [found] = [v for v in vendors if v.name == name]
-    return replace(found, name=f"{name}-{dialect}", dialect=dialect)
+def _in(dialect: str, vendor: Vendor) -> Vendor:
+    return replace(vendor, name=f"{vendor.name}-{dialect}", dialect=dialect)
+
+
+def _messages(name: str) -> Vendor:
+    """Its thoughts are shown to nobody who did not ask for any, and so do not come back."""
+    voice = replace(messages_vendors.VOICES[name], wants=False)
+    return _in("messages", messages_vendors.vendor(voice))
+
+
+def _responses(name: str) -> Vendor:
+    voice = replace(responses_vendors.VOICES[name], wants=False)
+    return _in("responses", responses_vendors.vendor(voice))
+
+
+def _chat(name: str) -> Vendor:
+    return _in("chat", chat_vendors.vendor(chat_vendors.VOICES[name]))
 
 
 VENDORS = (
     *(vendor(voice) for voice in VOICES.values()),
-    _one(CHAT, "mistral", "chat"),
-    _one(CHAT, "openai", "chat"),
-    _one(MESSAGES, "claude-5", "messages"),
-    _one(MESSAGES, "minimax", "messages"),
-    _one(RESPONSES, "openai", "responses"),
+    _chat("mistral"),
+    _chat("openai"),
+    _messages("claude-5"),
+    _messages("minimax"),
+    _responses("openai"),
 )

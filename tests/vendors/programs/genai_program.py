@@ -59,11 +59,22 @@ def in_a_chat(job, add):
     said = []
     for text in (job["text"], MORE):
         if job["stream"]:
-            chunks = [*chat.send_message_stream(text)]
-            said.append("".join(c.text for c in chunks if c.text))
+            for _ in chat.send_message_stream(text):
+                pass
+            said.append(last_text(chat.get_history()))
         else:
             said.append(chat.send_message(text).text)
     return said
+
+
+def last_text(history):
+    """Each event of a stream is a content of its own there."""
+    said = []
+    while history[-1].role == "model" and not any(
+        p.function_call for p in history[-1].parts
+    ):
+        said[:0] = [p.text for p in history.pop().parts if p.text and not p.thought]
+    return "".join(said)
 
 
 run(in_a_chat if sys.argv[1] == "chat" else by_hand)

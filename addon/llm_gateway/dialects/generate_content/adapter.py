@@ -70,14 +70,15 @@ def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapt
 
 def _unmark(draft: Draft) -> None:
     """Opaque state that we have marked means nothing there, whoever is asked: thoughts go
-    with it, calls and texts stay."""
+    with it, and a content of nothing else; calls and texts stay."""
     contents = as_list(draft.get("contents"))
     made = [_unmarked(content) for content in contents]
     if any(a is not b for a, b in zip(contents, made, strict=True)):
-        draft.put("contents", made, "signature")
+        draft.put("contents", [c for c in made if c is not None], "signature")
 
 
 def _unmarked(content: object) -> object:
+    """None: nothing is left of it, and a content without parts is refused."""
     parts = objects_in(content, "parts")
     if not isinstance(content, dict) or not any(map(_is_marked, parts)):
         return content
@@ -88,7 +89,7 @@ def _unmarked(content: object) -> object:
         for part in parts
         if not (_is_marked(part) and member(part, "thought") is True)
     ]
-    return {**content, "parts": kept}
+    return {**content, "parts": kept} if kept else None
 
 
 def _is_marked(part: Json) -> bool:
