@@ -81,8 +81,24 @@ BODIES: dict[str, Body] = {
         "reasoning": {"effort": "low"},
         "store": False,
     },
+    "generateContent": {
+        "systemInstruction": {"parts": [{"text": "s"}]},
+        "contents": [
+            {"role": "user", "parts": [{"text": "a"}]},
+            {"role": "model", "parts": [{"functionCall": {"id": "c1", "name": "add", "args": {}}, "thoughtSignature": "c2ln"}]},
+            {"role": "user", "parts": [{"functionResponse": {"id": "c1", "name": "add", "response": {"x": "3"}}}]},
+        ],
+        "tools": [{"functionDeclarations": [DECLARED]}],
+        "generationConfig": {"temperature": 0.5, "maxOutputTokens": 99, "thinkingConfig": {"thinkingLevel": "LOW", "includeThoughts": True}},
+        "safetySettings": [],
+    },
 }  # fmt: skip
-HISTORY = {"chat": "messages", "messages": "messages", "responses": "input"}
+HISTORY = {
+    "chat": "messages",
+    "messages": "messages",
+    "responses": "input",
+    "generateContent": "contents",
+}
 
 
 def openai(message: str, param: str | None = None, code: str | None = None) -> Body:
@@ -254,7 +270,7 @@ def harmless(
         return known
     made = {k: v for k, v in body.items() if k not in adapted.dropped}
     made |= adapted.replaced
-    needed = {"model", HISTORY[dialect], "tools"}
+    needed = {HISTORY[dialect], "tools"} | ({"model"} & body.keys())
     assert needed <= made.keys()
     assert not needed & adapted.renamed.keys()
     text = json.dumps(made)
@@ -277,6 +293,7 @@ WORDS = st.sampled_from(
         *("Supported values are: 'a'", "max_tokens", ">= 16", "999999", " must be ", "add"),
         *("tool types: ", "invalid beta flag: ", "input tag '", "' does not match any of the expected tags", "cannot determine type of 'item'", "unsupported tool type", "invalid responses api request"),
         *("at most 1 tools", "signature in thinking block", "non-empty", "instructions"),
+        *("Unknown name \"", "\" at '", "contents[1].parts[0].function_call", "generation_config", "parts", "thinking level low", "thought_signature", "missing a ", "function calling"),
         *("messages[2].", "input[1].", "tools[0].", "message", "id", "call_id", "name"),
     ]
 )  # fmt: skip

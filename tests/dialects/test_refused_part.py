@@ -3,7 +3,11 @@
 import pytest
 
 from llm_gateway.dialects.provider_errors import ProviderError
-from llm_gateway.dialects.refused_part import has_history, names_own_parameter
+from llm_gateway.dialects.refused_part import (
+    has_history,
+    names_own_parameter,
+    parameters_of,
+)
 
 ASKED = ("model", "messages", "temperature", "tools", "max_tokens", "stop", "user")
 
@@ -35,6 +39,27 @@ ASKED = ("model", "messages", "temperature", "tools", "max_tokens", "stop", "use
 def test_whose_mistake(message: str, param: str, own: bool) -> None:
     error = ProviderError(message=message, param=param, text=message.lower())
     assert names_own_parameter(error, ASKED) is own
+
+
+@pytest.mark.parametrize(
+    ("message", "own"),
+    [
+        ("invalid value at 'generation_config.temperature' (type_float)", True),
+        ("it has a temperature value of 9 but the supported range is", True),
+        ("it has a maxoutputtokens value of 0", True),
+        ("response_mime_type: allowed mimetypes are text/plain", True),
+        ("invalid value at 'contents[1].parts[0]'", False),
+        ("top_p is out of range", False),
+    ],
+)
+@pytest.mark.parametrize("outer", ["generationConfig", "generation_config"])
+def test_members_of_googles_configuration_are_the_clients_own(
+    outer: str, message: str, own: bool
+) -> None:
+    config = {"temperature": 9, "maxOutputTokens": 0, "response_mime_type": "x"}
+    asked = parameters_of({"contents": [], outer: config})
+    error = ProviderError(message=message, text=message)
+    assert names_own_parameter(error, asked) is own
 
 
 @pytest.mark.parametrize(

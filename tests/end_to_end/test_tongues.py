@@ -40,6 +40,12 @@ def unsupported(name: str) -> tuple[int, object]:
     return 400, error(words, "invalid_request_error")
 
 
+def no_such_field(name: str) -> tuple[int, object]:
+    words = f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
+    found = {"code": 400, "message": words, "status": "INVALID_ARGUMENT"}
+    return 400, {"error": found}
+
+
 def unknown(name: str) -> tuple[int, object]:
     found = {
         "message": f"Unknown parameter: '{name}'.",
@@ -56,10 +62,10 @@ def refuses_members(*names: str) -> Refuses:
     return look
 
 
-def refuses_top(*names: str) -> Refuses:
+def refuses_top(*names: str, says: Callable[[str], Any] = unknown) -> Refuses:
     def look(body: dict[str, Any]) -> tuple[int, object] | None:
         found = [name for name in names if name in body]
-        return unknown(found[0]) if found else None
+        return says(found[0]) if found else None
 
     return look
 
@@ -195,6 +201,7 @@ FOUR = {
     "chat": MANY[:4],
     "messages": ("metadata", "service_tier", "container", "mcp_servers"),
     "responses": ("metadata", "service_tier", "user", "truncation"),
+    "generateContent": ("safetySettings", "labels", "toolConfig", "store"),
 }
 
 
@@ -203,13 +210,14 @@ def test_three_resends_at_most_and_what_the_last_refusal_taught_is_kept(
     stage: Stage, dialect: str
 ) -> None:
     id, names = f"four-{dialect}", FOUR[dialect]
-    script = refuses_top(*names)
+    says = no_such_field if dialect == "generateContent" else unknown
+    script = refuses_top(*names, says=says)
     gateway = stage.serve(stage.provider(id, script, dialects=EVERY))
     asked = dict.fromkeys(names, "x")
     status, headers, said = ask(gateway, dialect, f"m-{id}", **asked)
     outcomes = [a["outcome"] for a in attempts(gateway, headers)]
     assert (status, outcomes) == (400, ["repaired"] * 3 + ["failed"])
-    assert "Unknown parameter" in said["error"]["message"]
+    assert "Unknown " in said["error"]["message"]
     status, headers, _ = ask(gateway, dialect, f"m-{id}", **asked)
     assert (status, headers["x-gateway-attempts"]) == (200, "1")
     assert not set(asked) & set(stage.asked(id)[-1])
@@ -520,8 +528,8 @@ OWN: list[tuple[str, str, dict[str, Any]]] = [
     ("messages", "{}.0: Input tag 'funktion' does not match any of the expected tags: 'custom'", {"tools": [{"type": "funktion", "name": "a", "input_schema": {"type": "object"}}]}),
     ("responses", "Invalid value: 'funktion'. ({}[0].type)", {"tools": [{"type": "funktion", "name": "a", "parameters": {"type": "object"}}]}),
     ("generateContent", 'Invalid JSON payload received. Unknown name "{}": Cannot find field.', {"colour": 1}),
-    ("generateContent", "Invalid value at 'generation_config.temperature' (TYPE_FLOAT), \"hot\" ({})", {"generationConfig": {"temperature": "hot"}}),
-    ("generateContent", "Unable to submit request because it has a temperature value of 9 but the supported range is from 0 to 2. ({})", {"generationConfig": {"temperature": 9}}),
+    ("generateContent", "Invalid value at 'generation_config.temperature' (TYPE_FLOAT), \"hot\"", {"generationConfig": {"temperature": "hot"}}),
+    ("generateContent", "Unable to submit request because it has a temperature value of 9 but the supported range is from 0 to 2.", {"generationConfig": {"temperature": 9}}),
     ("generateContent", "Invalid value at '{}' (type.googleapis.com/Tool), \"add\"", {"tools": "add"}),
 ]  # fmt: skip
 

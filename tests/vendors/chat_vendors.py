@@ -37,9 +37,9 @@ def vendor(voice: Voice) -> Vendor:
         return profile(body) if profile else None
 
     def answer(
-        body: Body, raw: bytes, move: Move, own: int
+        body: Body, request: Received, move: Move, own: int
     ) -> tuple[int, Callable[[], Answer]]:
-        turn, done = open_calls(chat_answers.pairs_in(body), raw)
+        turn, done = open_calls(chat_answers.pairs_in(body), request.body)
         message = chat_answers.answer(voice, turn, move, done)
         return turn, lambda: _answer(voice, message, bool(body.get("stream")))
 

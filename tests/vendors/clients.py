@@ -72,7 +72,8 @@ class Client(NamedTuple):
             for m in moves
         ]
         clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("proxy")}
-        keys = {"OPENAI_API_KEY": "sk-CANARY-APP", "ANTHROPIC_API_KEY": "sk-CANARY-APP"}
+        named = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
+        keys = dict.fromkeys(named, "sk-CANARY-APP")
         bases = {"OPENAI_BASE_URL": f"{url}/v1", "ANTHROPIC_BASE_URL": url}
         quiet = {"OPENAI_AGENTS_DISABLE_TRACING": "1", "PYTHONWARNINGS": "ignore"}
         done = subprocess.run(
@@ -134,6 +135,7 @@ _AI_SDK = (
     "@ai-sdk/openai-compatible",
     "@ai-sdk/anthropic",
 )
+_GENAI, _AI_GOOGLE = ("google.genai",), (*_AI_SDK, "@ai-sdk/google")
 
 CLIENTS = (
     Client("openai", "chat", "openai_program.py", _OPENAI, "append"),
@@ -212,4 +214,27 @@ CLIENTS = (
     Client(
         "ai, openai.responses", "responses", "ai_sdk_program.mjs", _AI_SDK, "responses"
     ),
+    Client("google-genai", "generateContent", "genai_program.py", _GENAI, "contents"),
+    Client("google-genai, chat", "generateContent", "genai_program.py", _GENAI, "chat"),
+    Client(
+        "google-genai for Node",
+        "generateContent",
+        "genai_program.mjs",
+        ("@google/genai",),
+    ),
+    Client(
+        "langchain-google-genai",
+        "generateContent",
+        "langchain_program.py",
+        ("langchain", "langchain_google_genai"),
+        "google",
+    ),
+    Client(
+        "pydantic-ai, google",
+        "generateContent",
+        "pydantic_ai_program.py",
+        ("pydantic_ai", "google.genai"),
+        "google",
+    ),
+    Client("ai, google", "generateContent", "ai_sdk_program.mjs", _AI_GOOGLE, "google"),
 )

@@ -15,11 +15,17 @@ from gateway import GatewayProcess
 
 from .chat_vendors import VENDORS as CHAT
 from .clients import CLIENTS, Client
+from .google_vendors import VENDORS as GOOGLE
 from .messages_vendors import VENDORS as MESSAGES
 from .responses_vendors import VENDORS as RESPONSES
 from .stage import VendorStage, moves, short_moves
 
-TABLES = {"chat": CHAT, "messages": MESSAGES, "responses": RESPONSES}
+TABLES = {
+    "chat": CHAT,
+    "messages": MESSAGES,
+    "responses": RESPONSES,
+    "generateContent": GOOGLE,
+}
 
 
 def main() -> int:

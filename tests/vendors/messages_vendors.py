@@ -30,9 +30,9 @@ def vendor(voice: Voice) -> Vendor:
         return profile(dict(request.headers), body)
 
     def answer(
-        body: Body, raw: bytes, move: Move, own: int
+        body: Body, request: Received, move: Move, own: int
     ) -> tuple[int, Callable[[], Answer]]:
-        turn, _ = open_calls(messages_answers.pairs_in(body), raw)
+        turn, _ = open_calls(messages_answers.pairs_in(body), request.body)
         message = messages_answers.answer(voice, turn, move)
         return turn, lambda: _answer(voice, message, bool(body.get("stream")))
 

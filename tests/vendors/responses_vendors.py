@@ -31,9 +31,9 @@ def vendor(voice: Voice) -> Vendor:
         return profile(body)
 
     def answer(
-        body: Body, raw: bytes, move: Move, own: int
+        body: Body, request: Received, move: Move, own: int
     ) -> tuple[int, Callable[[], Answer]]:
-        turn, _ = open_calls(responses_answers.pairs_in(body), raw)
+        turn, _ = open_calls(responses_answers.pairs_in(body), request.body)
         response = responses_answers.answer(voice, turn, move)
         return turn, lambda: _answer(voice, response, bool(body.get("stream")))
 

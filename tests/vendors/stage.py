@@ -32,8 +32,8 @@ class Vendor:
 
     name: str
     refuse: Callable[[Received, Body], Refused]
-    answer: Callable[[Body, bytes, Move, int], tuple[int, Callable[[], Answer]]]
-    """(body, bytes, schedule, own number) -> the turn that is asked for, and the answer."""
+    answer: Callable[[Body, Received, Move, int], tuple[int, Callable[[], Answer]]]
+    """(body, request, schedule, own number) -> the turn that is asked for, and the answer."""
     check: Callable[[Body, Move, int], list[str]]
     """What is wrong with a request that it takes."""
     type: str = "openai-compatible"
@@ -41,6 +41,8 @@ class Vendor:
     model: str = "up"
     maker: str = ""
     """Whose opaque state it may see; "": its own."""
+    dialect: str = ""
+    """Which it speaks; "": its stage's."""
 
 
 @dataclass
@@ -76,12 +78,15 @@ class VendorStage:
     def _entry(self, n: int) -> Body:
         vendor = self.vendors[n]
         price = {"inputCostPerMillionTokens": n + 1, "outputCostPerMillionTokens": n}
+        dialect = vendor.dialect or self.dialect
+        google = dialect == "generateContent"
+        path = "v1beta/openai" if google else "v1"
         return {
             "id": self.id(n),
-            "type": vendor.type if self.known else "openai-compatible",
-            "baseURL": f"{self.fake.base_url}/{n}/v1",
+            "type": vendor.type if self.known or google else "openai-compatible",
+            "baseURL": f"{self.fake.base_url}/{n}/{path}",
             "apiKey": f"sk-CANARY-{n}",
-            "dialects": [self.dialect],
+            "dialects": [dialect],
             "models": [
                 {
                     "name": vendor.model if self.known else "up",
@@ -99,7 +104,7 @@ class VendorStage:
         with self._lock:
             seen.requests += 1
         try:
-            turn, made = vendor.answer(body, request.body, move, n)
+            turn, made = vendor.answer(body, request, move, n)
         except Exception as e:
             with self._lock:
                 seen.wrong.append(f"{move}: unreadable: {e!r}")

@@ -24,6 +24,8 @@ _HOLDERS = {
     "tool": frozenset({"tools"}),
 }
 """Kinds that are about members of something inside -> where that stands."""
+_CONFIG = "generationconfig"
+"""Its members are named without it."""
 _LENGTHS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
 _THOUGHTS = frozenset(
     {"reasoning", "reasoning_content", "reasoning_details", "reasoning_text"}
@@ -51,8 +53,12 @@ _WORDS = frozenset({"content", "effort", "thinking", "signature"}).union(
 
 
 _HOLDS = {
-    "effort": frozenset({"reasoning_effort", "reasoning", "output_config"}),
-    "thinking": frozenset({"thinking", "enable_thinking", "reasoning"}),
+    "effort": frozenset(
+        {"reasoning_effort", "reasoning", "output_config", "thinking_config"}
+    ),
+    "thinking": frozenset(
+        {"thinking", "enable_thinking", "reasoning", "thinking_config"}
+    ),
     "tool_choice": frozenset({"tool_choice"}),
     **dict.fromkeys(("tool", "tools", "tool_type", "schema"), frozenset({"tools"})),
 }
@@ -75,7 +81,7 @@ def has_changed(quirk: Quirk, adapted: Adapted) -> bool:
         return bool(words & parts)
     top = adapted.dropped.union(adapted.replaced, adapted.renamed)
     if kind in _TOP:
-        return _any_is(name, (parts & top) - _NEEDED)
+        return _of_top(_plain(name), {*map(_plain, parts)}, {*map(_plain, top)})
     if (holders := _HOLDERS.get(kind)) is not None:
         if not name.endswith("*"):
             return name in parts
@@ -86,6 +92,21 @@ def has_changed(quirk: Quirk, adapted: Adapted) -> bool:
     if kind == "reasoning" and quirk.value in parts:
         return True
     return bool(_GENERAL.get(kind, frozenset({kind})) & parts)
+
+
+def _of_top(name: str, parts: set[str], top: set[str]) -> bool:
+    """All as `_plain` writes them."""
+    outer, _, inner = name.partition(".")
+    if inner:
+        return outer in top and name in parts
+    if _CONFIG in top:
+        return name in parts
+    return _any_is(name, (parts & top) - _NEEDED)
+
+
+def _plain(name: str) -> str:
+    """Protocol buffers have two spellings of each name."""
+    return name.replace("_", "").lower()
 
 
 def _any_is(name: str, parts: Iterable[str]) -> bool:

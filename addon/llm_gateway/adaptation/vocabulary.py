@@ -88,7 +88,17 @@ Messages and Responses, besides (of a list of values, `*` at the end of one stan
     state:calls=whole               … : orphans among calls and outputs go
     state:followed=whole            … : reasoning that nothing follows goes
     state:ids=out                   … : no ids of items
+    state:signature=ours            … : what signatures it sends are another model's
     state:compaction=unfit          … : what stands for its past cannot be read there
+
+generateContent, besides:
+
+    member:generationConfig.thinking_config    a member of it, in snake case
+    limit:thinking_budget>=128      raised to it
+    thinking:off=out                a budget of nothing is left out: it always thinks
+    tool_type:server=alone          Google's own tools go where functions are declared
+    tools:properties                functions without any go without parameters
+    endpoint:tools_with_json        no tools beside an answer in JSON
 """
 
 import re

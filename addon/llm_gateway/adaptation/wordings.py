@@ -8,6 +8,7 @@ what the vocabulary knows is changed: the rest is the client's own mistake.
     wordings_chat.py        numbers 1 to 199
     wordings_messages.py    200 to 399
     wordings_responses.py   400 to 599
+    wordings_generate_content.py  600 to 799
 
 A number is kept for good: the ledger names it. Rows are tried in the order of their table;
 the first that fits and teaches something new holds.
@@ -16,7 +17,12 @@ the first that fits and teaches something new holds.
 from collections.abc import Mapping
 from functools import cache
 
-from llm_gateway.adaptation import wordings_chat, wordings_messages, wordings_responses
+from llm_gateway.adaptation import (
+    wordings_chat,
+    wordings_generate_content,
+    wordings_messages,
+    wordings_responses,
+)
 from llm_gateway.adaptation.kept_state import nothing_kept
 from llm_gateway.adaptation.vocabulary import MOST, Quirk, Quirks
 from llm_gateway.adaptation.wording import NEEDED, Lesson, Refusal, Wording
@@ -30,6 +36,7 @@ WORDINGS: tuple[Wording, ...] = (
     *wordings_chat.WORDINGS,
     *wordings_messages.WORDINGS,
     *wordings_responses.WORDINGS,
+    *wordings_generate_content.WORDINGS,
 )
 
 STATUSES = frozenset().union(*(row.statuses for row in WORDINGS))

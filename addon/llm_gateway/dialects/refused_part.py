@@ -8,6 +8,8 @@ Pure; the words are a stranger's, and nothing is remembered of them.
 import re
 from collections.abc import Collection, Mapping
 
+from llm_gateway.dialects.generate_content.config import NAMES as CONFIGS
+from llm_gateway.dialects.generate_content.members import snake
 from llm_gateway.dialects.provider_errors import ProviderError
 
 HISTORY = ("messages", "input", "contents")
@@ -68,6 +70,17 @@ def _is_answered(turn: object) -> bool:
     return (isinstance(role, str) and role in _ASSISTANT) or (
         isinstance(kind, str) and _ITEMS.fullmatch(kind) is not None
     )
+
+
+def parameters_of(values: Mapping[str, object]) -> frozenset[str]:
+    """Names that a refusal may have for what the client asked for: members on top, and those
+    of Google's `generationConfig`, in snake case."""
+    found = {*values}
+    for name in CONFIGS:
+        config = values.get(name)
+        if isinstance(config, dict):
+            found |= {snake(inner) for inner in config} | {snake(name)}
+    return frozenset(found)
 
 
 def names_own_parameter(error: ProviderError, members: Collection[str]) -> bool:

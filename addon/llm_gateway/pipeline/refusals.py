@@ -15,7 +15,11 @@ from llm_gateway.adaptation.wordings import STATUSES, Lesson, learn
 from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects.error_shapes import words_of_body
-from llm_gateway.dialects.refused_part import has_history, own_parameters
+from llm_gateway.dialects.refused_part import (
+    has_history,
+    own_parameters,
+    parameters_of,
+)
 from llm_gateway.domain import Charge, Offer
 from llm_gateway.pipeline import lessons
 from llm_gateway.pipeline.adapting import adapt, known_quirks, sent_values
@@ -150,7 +154,7 @@ class Refusals:
         What was learned on the way here has not helped, and is taken back; but not where
         the client's mistake has nothing to do with it, or another lesson came.
         """
-        members = [m.key for m in attempt.form.body.members]
+        members = parameters_of(attempt.form.values())
         translated = attempt.form.translation is not None
         own: frozenset[str] = frozenset()
         if failed.error is not None and not translated:

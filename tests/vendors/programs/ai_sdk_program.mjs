@@ -1,4 +1,4 @@
-// The AI SDK over chat completions, Responses or Messages, with its own tool loop.
+// The AI SDK over every dialect, with its own tool loop.
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
@@ -8,11 +8,14 @@ import { MORE, SYSTEM, URL, WAY, run } from "./loop.mjs";
 
 const baseURL = `${URL}/v1`;
 const apiKey = "x";
+// Installed where apps of Google's are tried.
+const google = async () => (await import("@ai-sdk/google")).createGoogleGenerativeAI;
 const MODELS = {
   chat: (name) => createOpenAI({ baseURL, apiKey }).chat(name),
   compatible: (name) => createOpenAICompatible({ name: "some", baseURL, apiKey })(name),
   responses: (name) => createOpenAI({ baseURL, apiKey }).responses(name),
   messages: (name) => createAnthropic({ baseURL, apiKey })(name),
+  google: async (name) => (await google())({ baseURL: `${URL}/v1beta`, apiKey })(name),
 };
 
 await run(async (job, add) => {
@@ -28,7 +31,7 @@ await run(async (job, add) => {
   for (let i = 0; i < 2; i++) {
     let error;
     const asked = {
-      model: MODELS[WAY](job.model),
+      model: await MODELS[WAY](job.model),
       system: SYSTEM,
       messages,
       tools,

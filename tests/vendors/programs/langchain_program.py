@@ -1,4 +1,4 @@
-"""LangChain's agent over chat completions or Messages. Knows no gateway."""
+"""LangChain's agent over every dialect. Knows no gateway."""
 
 import sys
 
@@ -17,6 +17,12 @@ def model_of(job):
             api_key="x",
             max_retries=0,
             max_tokens=999,
+        )
+    if sys.argv[1] == "google":
+        from langchain_google_genai import ChatGoogleGenerativeAI
+
+        return ChatGoogleGenerativeAI(
+            model=job["model"], base_url=base(""), api_key="x", max_retries=0
         )
     from langchain_openai import ChatOpenAI
 

@@ -1,4 +1,4 @@
-"""pydantic-ai's agent over chat completions, Responses or Messages. Knows no gateway."""
+"""pydantic-ai's agent over every dialect. Knows no gateway."""
 
 import sys
 
@@ -13,6 +13,12 @@ def model_of(job):
 
         provider = AnthropicProvider(api_key="x", base_url=base(""))
         return AnthropicModel(job["model"], provider=provider)
+    if sys.argv[1] == "google":
+        from pydantic_ai.models.google import GoogleModel
+        from pydantic_ai.providers.google import GoogleProvider
+
+        provider = GoogleProvider(api_key="x", base_url=base(""))
+        return GoogleModel(job["model"], provider=provider)
     from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
     from pydantic_ai.providers.openai import OpenAIProvider
 

@@ -19,6 +19,14 @@ def snake(name: str) -> str:
     return _humps.sub(lambda found: "_" + found[0].lower(), name)
 
 
+def spelled(value: Json, name: str) -> str | None:
+    """How the member is spelled there, if it is: as asked for, or in the other spelling."""
+    if name in value:
+        return name
+    plain = name.replace("_", "").lower()
+    return next((k for k in value if k.replace("_", "").lower() == plain), None)
+
+
 def member(value: object, name: str) -> object:
     """The member of this (camel case) name; None where there is none, or no object."""
     if not isinstance(value, dict):

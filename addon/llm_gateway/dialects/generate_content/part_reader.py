@@ -40,6 +40,8 @@ PLACEHOLDERS = frozenset(
 )
 """Signatures that are none: what apps write in place of one."""
 _FORMATS = {"mpeg": "mp3", "mpga": "mp3", "x-wav": "wav", "wave": "wav"}
+_RESULTS = frozenset({"output", "result", "error", "content", "return_value"})
+"""Members that SDKs put a function's text into, some beside its name."""
 _KINDS = ("text", "inlineData", "fileData", "functionCall", "functionResponse")
 _BESIDE = frozenset({"thought", "thoughtSignature", "videoMetadata", "mediaResolution"})
 
@@ -106,7 +108,7 @@ class PartReader:
         if found is not None:
             self._waiting.remove(found)
             id = found[0]
-        text, is_error = _said(member(result, "response"))
+        text, is_error = _said(member(result, "response"), name)
         parts: list[Text | Image | Document | Audio | Foreign] = (
             [Text(text)] if text else []
         )
@@ -128,13 +130,14 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _said(response: object) -> tuple[str, bool]:
+def _said(response: object, function: str) -> tuple[str, bool]:
     """What a function gave, as text; and whether it is an error."""
     if not isinstance(response, dict):
         return ("" if response is None else json_text(response)), False
-    if len(response) == 1:
-        [(name, value)] = response.items()
-        if name in ("output", "result", "error", "content"):
+    said = {k: v for k, v in response.items() if (k, v) != ("name", function)}
+    if len(said) == 1:
+        [(name, value)] = said.items()
+        if name in _RESULTS:
             text = value if isinstance(value, str) else json_text(value)
             return text, name == "error"
     return (json_text(response) if response else ""), False

@@ -16,7 +16,7 @@ from llm_gateway.dialects.generate_content.settings_reader import (
     other_settings,
     read_settings,
 )
-from llm_gateway.translation.conversation import Conversation, Text, Turn
+from llm_gateway.translation.conversation import Conversation, Part, Text, Turn
 from llm_gateway.translation.tools import (
     FunctionTool,
     Mode,
@@ -61,9 +61,19 @@ def _turns(body: Json) -> Iterator[Turn]:
         yield Turn("system", (Text(system),))
     elif said := reader.read(object_in(body, "systemInstruction")):
         yield Turn("system", said)
+    parts: list[Part] = []
     for content in objects_in(body, "contents"):
-        is_model = text_in(content, "role") in ("model", "assistant")
-        yield Turn("assistant" if is_model else "user", reader.read(content))
+        said = reader.read(content)
+        if text_in(content, "role") in ("model", "assistant"):
+            # SDKs keep each event of a stream as a content of its own: it is one turn.
+            parts += said
+            continue
+        if parts:
+            yield Turn("assistant", tuple(parts))
+            parts = []
+        yield Turn("user", said)
+    if parts:
+        yield Turn("assistant", tuple(parts))
 
 
 def _tools(body: Json) -> Iterator[Tool]:
