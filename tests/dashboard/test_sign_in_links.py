@@ -76,6 +76,7 @@ def test_what_was_used_is_not_remembered_for_ever(signing: Any) -> None:
         sign_in_links.make("another secret", NOW),
         sign_in_links.make(SECRET, NOW)[:-1],
     ],
+    ids=["nothing", "a letter", "three parts", "another's", "cut"],
 )
 def test_what_is_no_link(signing: Any, token: str) -> None:
     with pytest.raises(BadLink, match="no sign-in link"):
