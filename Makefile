@@ -43,9 +43,10 @@ clients: $(CLIENTS)/installed
 $(CLIENTS)/installed:
 	$(PYTHON) -m venv $(CLIENTS)/py
 	$(CLIENTS)/py/bin/pip install -q openai anthropic langchain langchain-openai \
-	  langchain-anthropic 'pydantic-ai-slim[openai,anthropic]' openai-agents
+	  langchain-anthropic langchain-google-genai google-genai \
+	  'pydantic-ai-slim[openai,anthropic,google]' openai-agents
 	npm install --no-audit --no-fund --prefix $(CLIENTS)/node openai @anthropic-ai/sdk \
-	  ai zod @ai-sdk/openai @ai-sdk/openai-compatible @ai-sdk/anthropic
+	  @google/genai ai zod @ai-sdk/google @ai-sdk/openai @ai-sdk/openai-compatible @ai-sdk/anthropic
 	touch $@
 
 tongues: $(VENV)/bin/python $(CLIENTS)/installed ## every client from every vendor to every other

@@ -336,6 +336,46 @@ def test_parallel_calls_without_ids_meet_their_results() -> None:
     assert calls_and_results(contents[:2])[0] == calls[:3]
 
 
+def test_contents_of_one_role_in_a_row_are_one_turn() -> None:
+    """Google's SDK keeps each event of a stream as a content of its own."""
+    calls = [
+        {"functionCall": {"name": "a", "args": {"n": n}, "id": f"i{n}"}} for n in (1, 2)
+    ]
+    back = {"functionResponse": {"name": "a", "response": {"result": "x"}}}
+    said = read_request(
+        {
+            "contents": [
+                {"role": "user", "parts": [{"text": "Hi"}]},
+                *({"role": "model", "parts": [call]} for call in calls),
+                {"role": "model", "parts": [{"text": ""}]},
+                {"role": "user", "parts": [back, back]},
+            ]
+        }
+    )
+    assert [turn.role for turn in said.turns] == ["user", "assistant", "user"]
+    assert [part.id for part in said.turns[1].parts] == ["i1", "i2"]
+    assert [part.call_id for part in said.turns[2].parts] == ["i1", "i2"]
+
+
+@pytest.mark.parametrize(
+    ("response", "text"),
+    [
+        ({"result": "3"}, "3"),
+        ({"output": {"n": 3}}, '{"n":3}'),
+        ({"return_value": "3"}, "3"),
+        ({"name": "add", "content": "3"}, "3"),
+        ({"name": "other", "content": "3"}, '{"name":"other","content":"3"}'),
+        ({"sum": 3}, '{"sum":3}'),
+        ({}, ""),
+    ],
+)
+def test_results_as_each_sdk_writes_them(response: Any, text: str) -> None:
+    part = {"functionResponse": {"name": "add", "response": response}}
+    said = read_request({"contents": [{"role": "user", "parts": [part]}]})
+    [result] = said.turns[0].parts
+    assert "".join(part.text for part in result.parts) == text
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -569,6 +609,12 @@ def test_state_of_another_model_that_we_have_marked_is_taken_out() -> None:
         "contents": [{"role": "model", "parts": [call_part("a")]}]
     }
     assert found.parts == ("signature",)
+    # A content of nothing else would be refused: "parts must not be empty".
+    alone = {"role": "model", "parts": parts[:1]}
+    found = adapt(
+        {"contents": [alone, alone | {"parts": parts}]}, Quirks(), nothing_kept
+    )
+    assert found.replaced["contents"] == [{"role": "model", "parts": [call_part("a")]}]
     assert adapt({"contents": []}, Quirks(), nothing_kept).changes == ()
 
 

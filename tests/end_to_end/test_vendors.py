@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from vendors.chat_vendors import VENDORS as CHAT
 from vendors.clients import CLIENTS
+from vendors.google_vendors import VENDORS as GOOGLE
 from vendors.messages_vendors import VENDORS as MESSAGES
 from vendors.responses_vendors import VENDORS as RESPONSES
 from vendors.stage import VendorStage, served, short_moves
@@ -18,8 +19,18 @@ from gateway import GatewayProcess
 
 from .conftest import Start
 
-TABLES = {"chat": CHAT, "messages": MESSAGES, "responses": RESPONSES}
-ALWAYS = {"chat": "openai", "messages": "anthropic", "responses": "openai, responses"}
+TABLES = {
+    "chat": CHAT,
+    "messages": MESSAGES,
+    "responses": RESPONSES,
+    "generateContent": GOOGLE,
+}
+ALWAYS = {
+    "chat": "openai",
+    "messages": "anthropic",
+    "responses": "openai, responses",
+    "generateContent": "google-genai",
+}
 
 Served = tuple[VendorStage, GatewayProcess]
 

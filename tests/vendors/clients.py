@@ -215,7 +215,15 @@ CLIENTS = (
         "ai, openai.responses", "responses", "ai_sdk_program.mjs", _AI_SDK, "responses"
     ),
     Client("google-genai", "generateContent", "genai_program.py", _GENAI, "contents"),
-    Client("google-genai, chat", "generateContent", "genai_program.py", _GENAI, "chat"),
+    # Streamed, its versions below 2 lose all calls of a turn but the last, whoever answers.
+    Client(
+        "google-genai, chat",
+        "generateContent",
+        "genai_program.py",
+        _GENAI,
+        "chat",
+        (False,),
+    ),
     Client(
         "google-genai for Node",
         "generateContent",
