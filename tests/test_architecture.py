@@ -89,14 +89,28 @@ RANKS = {
 }
 
 
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Where statements stand in statements."""
+
+
 @cache
 def import_statements(text: str) -> list[ast.Import | ast.ImportFrom]:
-    """Wherever they stand in a module's text."""
-    return [
-        node
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
+    """Wherever they stand in a module's text. Expressions, which are most of it, are not
+    looked into: no import stands there."""
+    found: list[ast.Import | ast.ImportFrom] = []
+    todo: list[ast.AST] = [ast.parse(text)]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append(node)
+        else:
+            todo += [
+                one
+                for name in BLOCKS
+                for one in getattr(node, name, ())
+                if isinstance(one, ast.AST)
+            ]
+    return found
 
 
 def modules(root: Path) -> dict[str, Path]:

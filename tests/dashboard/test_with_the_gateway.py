@@ -60,13 +60,10 @@ def running(
         confdir=confdir,
         options={"gateway_dashboard_port": str(port)},
     ) as gateway:
-        for _ in range(600):
-            if found := re.search(r"sign in once with (http://\S+)", gateway.log()):
-                break
-            time.sleep(0.05)
-        else:
-            raise AssertionError(gateway.log())
-        yield gateway, found[1]
+        gateway.wait_log("sign in once with http://")
+        link = re.search(r"sign in once with (http://\S+)", gateway.log())
+        assert link is not None
+        yield gateway, link[1]
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,9 @@ from .failing import CHAT, client, error, priced
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 CLIENTS = 20
-RELOAD_EVERY = 1.0
+RELOAD_EVERY, LEAVE_EVERY, AWAY_FOR, FORGET_EVERY = 40, 120, 20, 40
+"""Counted in answers: what happens beside the clients keeps step with them, however fast
+the machine is."""
 MODELS = [f"m{i}" for i in range(40)]
 """So many that a model that cools down leaves others to fail."""
 JSON = [("content-type", "application/json")]
@@ -114,6 +116,20 @@ class Score:
     attempts: Counter[str] = field(default_factory=Counter)
     asked: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
+    waiting: list[tuple[int, asyncio.Event]] = field(default_factory=list)
+
+    def answered(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        for count, event in self.waiting:
+            if len(self.seconds) >= count:
+                event.set()
+        self.waiting = [one for one in self.waiting if not one[1].is_set()]
+
+    async def after(self, answers: int) -> None:
+        """So many more answers have come."""
+        event = asyncio.Event()
+        self.waiting.append((len(self.seconds) + answers, event))
+        await event.wait()
 
     def at(self, share: float) -> float:
         ordered = sorted(self.seconds)
@@ -167,7 +183,7 @@ class Client:
             await answered.chunk()
             return False
         await answered.body()
-        self.score.seconds.append(time.monotonic() - began)
+        self.score.answered(time.monotonic() - began)
         self.judge(answered, nonce, streamed, way)
         return True
 
@@ -187,30 +203,32 @@ class Client:
             self.score.problems.append(said)
 
 
-async def reloads(gateway: GatewayProcess, config: dict[str, Any]) -> int:
+async def reloads(gateway: GatewayProcess, config: dict[str, Any], score: Score) -> int:
     """Change the bad ones a little, again and again, until cancelled."""
     count = 0
     while True:
-        await asyncio.sleep(RELOAD_EVERY)
+        await score.after(RELOAD_EVERY)
         count += 1
         for entry in config["providers"][:2]:
             entry["headers"] = {"x-round": str(count)}
         gateway.write_config(config)
 
 
-async def goes_away(fake: FakeProvider) -> None:
+async def goes_away(fake: FakeProvider, score: Score) -> None:
     """Refused for a moment, again and again, until cancelled."""
     while True:
-        await asyncio.sleep(3)
+        await score.after(LEAVE_EVERY)
         await asyncio.to_thread(fake.stop)
-        await asyncio.sleep(0.5)
+        await score.after(AWAY_FOR)
         await asyncio.to_thread(fake.start, fake.port)
 
 
-async def forgets(fakes: list[FakeProvider], served: Counter[str]) -> None:
+async def forgets(
+    fakes: list[FakeProvider], served: Counter[str], score: Score
+) -> None:
     """Count what the good one (the first) got; keep the fakes small."""
     while True:
-        await asyncio.sleep(1)
+        await score.after(FORGET_EVERY)
         take(fakes[0], served)
         for fake in fakes[1:]:
             del fake.requests[: max(0, len(fake.requests) - 100)]
@@ -248,9 +266,9 @@ async def test_no_client_notices(
         gateway = start(config)
         loop = asyncio.get_running_loop()
         others = [
-            loop.create_task(reloads(gateway, config)),
-            loop.create_task(goes_away(two)),
-            loop.create_task(forgets([three, one, two], served)),
+            loop.create_task(reloads(gateway, config, score)),
+            loop.create_task(goes_away(two, score)),
+            loop.create_task(forgets([three, one, two], served, score)),
         ]
         began = time.monotonic()
         clients = [

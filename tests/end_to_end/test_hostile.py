@@ -410,8 +410,8 @@ DEEP = [
     b'{"model":"m","messages":[],'
     + b",".join(b'"k%d":0' % n for n in range(60_000))
     + b"}",
-    b'{"model":"m","messages":[' + b",".join([b"{}"] * 200_000) + b"]}",
-    b'{"model":"m","messages":[' + b",".join([b"{}"] * 8_000_000) + b"]}",
+    b'{"model":"m","messages":[' + b"{}," * 200_000 + b"{}]}",
+    b'{"model":"m","messages":[' + b"{}," * 8_000_000 + b"{}]}",
 ]
 
 

@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl
 
 from mitmproxy import http
 
-from llm_gateway.admin.cluster_routes import ClusterRoutes
 from llm_gateway.admin.config_routes import ConfigRoutes
 from llm_gateway.admin.copilot_login import CopilotLoginRoutes
 from llm_gateway.admin.health_route import HealthRoute
@@ -49,7 +48,6 @@ class ManagementApi:
             self.explanations,
             OperatorRoutes(runtime, config),
             config,
-            ClusterRoutes(runtime),
             logins,
         )
 

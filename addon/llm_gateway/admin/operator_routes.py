@@ -1,10 +1,15 @@
-"""Management API for who runs the gateway: reload, polls of providers, notices, quirks, log level.
+"""Management API for who runs the gateway: reload, polls, notices, quirks, cluster, log level.
 
 What lives here: `OperatorRoutes`; the admin token is needed for each.
 """
 
 from dataclasses import dataclass
 
+from llm_gateway.admin.cluster_routes import (
+    cluster_fold,
+    cluster_settle,
+    cluster_status,
+)
 from llm_gateway.admin.config_routes import ConfigRoutes
 from llm_gateway.admin.json_responses import AdminRequest, BadRequest, answer_json
 from llm_gateway.app.state import LEVELS, AppState
@@ -49,6 +54,15 @@ class OperatorRoutes:
         if model is not None and not isinstance(model, str):
             raise BadRequest(400, "`model` is the name that the provider is sent.")
         return answer_json({"forgotten": self.runtime.forget_quirks(provider, model)})
+
+    def cluster_get(self, asked: AdminRequest) -> LocalResponse:
+        return answer_json(cluster_status(self.runtime))
+
+    async def cluster_fold(self, asked: AdminRequest) -> LocalResponse:
+        return answer_json(await cluster_fold(self.runtime))
+
+    async def cluster_settle(self, asked: AdminRequest) -> LocalResponse:
+        return answer_json(await cluster_settle(self.runtime, asked))
 
     def level_get(self, asked: AdminRequest) -> LocalResponse:
         return answer_json({"level": self.runtime.log_level})

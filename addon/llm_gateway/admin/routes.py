@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from llm_gateway.admin.cluster_routes import ClusterRoutes
 from llm_gateway.admin.config_routes import ConfigRoutes
 from llm_gateway.admin.copilot_login import CopilotLoginRoutes
 from llm_gateway.admin.guard import Area, plain
@@ -37,7 +36,6 @@ class Handlers:
     explanations: RouteExplanations
     operator: OperatorRoutes
     config: ConfigRoutes
-    cluster: ClusterRoutes
     logins: CopilotLoginRoutes
 
 
@@ -76,9 +74,13 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/admin/quirks/forget"): Route(
         lambda to: to.operator.quirks_forget, Area.ADMIN
     ),
-    ("GET", "/admin/cluster"): Route(lambda to: to.cluster.status, Area.ADMIN),
-    ("POST", "/admin/cluster/fold"): Route(lambda to: to.cluster.fold, Area.ADMIN),
-    ("POST", "/admin/cluster/settle"): Route(lambda to: to.cluster.settle, Area.ADMIN),
+    ("GET", "/admin/cluster"): Route(lambda to: to.operator.cluster_get, Area.ADMIN),
+    ("POST", "/admin/cluster/fold"): Route(
+        lambda to: to.operator.cluster_fold, Area.ADMIN
+    ),
+    ("POST", "/admin/cluster/settle"): Route(
+        lambda to: to.operator.cluster_settle, Area.ADMIN
+    ),
     ("GET", "/admin/logging/level"): Route(
         lambda to: to.operator.level_get, Area.ADMIN
     ),
