@@ -24,6 +24,9 @@ from llm_gateway.limits.values import Reservation, scopes_of
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.routing.health import HealthTracker
 
+BEAT = 0.1
+"""Seconds between two signs of life: nobody here waits for a whole one."""
+
 
 class Member:
     """What a service needs of its gateway, and what a gateway does with it."""
@@ -37,6 +40,7 @@ class Member:
         clock: Callable[[], float],
         server_clock: Callable[[], float] | None,
         more: dict[str, Any],
+        beat: float = BEAT,
     ) -> None:
         self.catalog = catalog
         self.health = HealthTracker()
@@ -46,9 +50,10 @@ class Member:
         self.clock = clock
         self.events: list[str] = []
         self.limiter = SharedLimiter()
+        self.limiter.replay([], tuple(catalog.limits()), clock())
         config = Cluster.model_validate({"url": url, "member": name, **more})
         self.service = ClusterService(
-            self, self.limiter, config, name, login=lambda provider: ""
+            self, self.limiter, config, name, login=lambda provider: "", beat=beat
         )
         if server_clock is not None:
             header = self.service.link.header
@@ -90,6 +95,14 @@ class Member:
                 return found
             self.limiter.release(found, self.clock())
         return None
+
+    async def change(self, catalog: Catalog) -> None:
+        """Another configuration, as a reload brings it."""
+        limits = tuple(catalog.limits())
+        self.limiter.replay([], self.limiter.missing(limits), self.clock())
+        self.limiter.forget_unused(limit.key for limit in limits)
+        self.catalog = catalog
+        await self.service.catalog_changed()
 
     def settle(self, held: Reservation, real: Charge) -> None:
         self.limiter.settle(held, real, self.clock())

@@ -46,6 +46,8 @@ async def first_reply(url: str, timeout: float = 5.0) -> Reply | str:
                 ["fold_begin", ["r"]],
                 ["keep", "r", 9, [1, 1, 1], [], True],
                 ["fold", "w", "w", 5, 60_000_000, 0, 0, 0, 0, []],
+                ["no_amount", ["v"]],
+                ["amounts", ["w"]],
                 ["fold_end"],
                 ["look", ["w"]],
                 ["tell", "{}"],

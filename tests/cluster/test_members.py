@@ -235,9 +235,11 @@ async def test_a_replica_takes_over(lags: bool, tmp_path: Path) -> None:
             async with Stalls() as stalls:
                 wire.target = second.port
                 wire.hang_up()
-                first.kill()
-                if lags:
-                    await until(lambda: replica.hget(META, "generation") != generation)
+                await asyncio.to_thread(first.kill)
+                while lags and generation == await asyncio.to_thread(
+                    replica.hget, META, "generation"
+                ):
+                    await asyncio.sleep(0.01)
                 await until(lambda: all(m.service.state == "up" for m in members))
             assert stalls.longest < STALL
             assert len(await storm(members, 40)) == 40

@@ -23,6 +23,8 @@ def cluster_status(runtime: AppState) -> dict[str, Any]:
         "server": cluster.link.server.shown,
         "degraded": cluster.degraded,
         "collector": cluster.collector.partition(" ")[0] or None,
+        "absent": cluster.heart.absent,
+        "differences": [one.as_json() for one in cluster.differences.now()],
         "list": cluster.member_list(),
     }
 

@@ -20,6 +20,8 @@ from llm_gateway.limits.windows import AnyWindow, Entry, RollingWindow
 Op = list[Any]
 LEASE = 60.0
 """Seconds for which a reservation is held for a member that is not heard of."""
+NAMES = 64
+"""Windows that one operation names at most."""
 EVEN = 1.0
 """Seconds; clocks that differ by less have the same days."""
 
@@ -118,8 +120,10 @@ class Fold:
         offset: float,
         serial: str,
         asking: Collection[str] = (),
+        there: Iterable[str] = (),
     ) -> None:
         """`limits`: those of the configuration. `serial`: how names of entries begin.
+        `there`: names of windows that the server has.
         `asking`: reservations that the server is asked for at this moment: it counts
         those among them that it grants before it comes to the fold."""
         self.now = now
@@ -166,6 +170,9 @@ class Fold:
             self.ops.append(
                 ["open", reservation.id, amounts(reservation.need), holds, micro(LEASE)]
             )
+        rest = [name for name in there if name not in together]
+        for at in range(0, len(rest), NAMES):
+            self.ops.append(["no_amount", rest[at : at + NAMES]])
         self.ops.append(["fold_end"])
 
     def _keep(self, held: OpenReservation) -> Op:

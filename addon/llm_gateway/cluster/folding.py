@@ -7,7 +7,7 @@ goes over the connection otherwise, who grants what.
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from llm_gateway.cluster.batches import Fold, Op
 from llm_gateway.cluster.context import MemberContext
@@ -39,6 +39,8 @@ class Folding:
         self._serial = os.urandom(3).hex()
         self._folds = 0
         self._folding: asyncio.Task[None] | None = None
+        self._there: list[str] = []
+        """Windows that the server has."""
         self.salt = ""
         """Of the cluster: fingerprints of keys are keyed with it."""
 
@@ -54,8 +56,10 @@ class Folding:
         names.learn_scope(("budget",))
         context.names = names
 
-    async def watch(self, windows: Iterable[str]) -> None:
-        """Count in windows, too, that only other members have a limit for."""
+    async def watch(self, windows: Sequence[str]) -> None:
+        """Count in windows, too, that only other members have a limit for.
+        `windows`: all that the server has."""
+        self._there = [*windows]
         context = self._context
         limiter = context.limiter
         found = [limit for name in windows for limit in context.names.limits(name)]
@@ -81,6 +85,7 @@ class Folding:
             context.offset.seconds,
             f"{context.member}|{self._serial}{self._folds}-",
             self._granting.asking,
+            self._there,
         )
         self._granting.sent = {*fold.open_ids, *self._granting.asking}
         self._looks.shared = {id(one.window): one for one in fold.windows}

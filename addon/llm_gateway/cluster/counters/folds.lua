@@ -17,7 +17,9 @@ function ops.fold(op)
   local found = window(op[2])
   found:shape(op[5], op[6], op[7])
   found:advance()
-  redis.call('HSET', found.key, 'label', op[3], 'amount:' .. member, int(op[4]))
+  local amount = 'amount:' .. member
+  if redis.call('HGET', found.key, amount) ~= int(op[4]) then redis.call('HINCRBY', META, 'amounts', 1) end
+  redis.call('HSET', found.key, 'label', op[3], amount, int(op[4]))
   for _, entry in ipairs(redis.call('ZRANGE', found.entries, 0, -1)) do
     if owner(entry) == member then found:drop(entry) end
   end
@@ -50,6 +52,35 @@ end
 function ops.keep(op)
   if redis.call('HDEL', OPEN .. member, op[2]) == 0 then return { 0 } end
   return ops.reserve(op)
+end
+
+-- windows that are none of the member's: of an account that it has no more, perhaps
+function ops.no_amount(op)
+  local gone = 0
+  for _, id in ipairs(op[2]) do
+    gone = gone + redis.call('HDEL', P .. 'window:' .. id, 'amount:' .. member)
+  end
+  if gone > 0 then redis.call('HINCRBY', META, 'amounts', 1) end
+  return { gone }
+end
+
+-- windows: what each member allows where they differ, [member, amount, …] of each
+function ops.amounts(op)
+  local out = {}
+  for i, id in ipairs(op[2]) do
+    local found, first, differ = {}, nil, false
+    local all = redis.call('HGETALL', P .. 'window:' .. id)
+    for j = 1, #all, 2 do
+      local who = string.match(all[j], '^amount:(.*)$')
+      if who then
+        found[#found + 1], found[#found + 2] = who, all[j + 1]
+        first = first or all[j + 1]
+        differ = differ or all[j + 1] ~= first
+      end
+    end
+    out[i] = differ and found or {}
+  end
+  return out
 end
 
 function ops.fold_end(op)
