@@ -8,7 +8,9 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
@@ -28,6 +30,17 @@ BEAT = 0.1
 """Seconds between two signs of life: nobody here waits for a whole one."""
 
 
+@cache
+def empty_ledger() -> bytes:
+    """Made once: each of its tables is a wait for the disk."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "usage.db"
+        store = Store(path, clock=time.time)
+        store.start()
+        store.close()
+        return path.read_bytes()
+
+
 class Member:
     """What a service needs of its gateway, and what a gateway does with it."""
 
@@ -44,7 +57,9 @@ class Member:
     ) -> None:
         self.catalog = catalog
         self.health = HealthTracker()
-        self.store = Store(folder / f"{name}.db", clock=clock)
+        ledger = folder / f"{name}.db"
+        ledger.write_bytes(empty_ledger())
+        self.store = Store(ledger, clock=clock)
         self.store.start()
         self.state_dirty = False
         self.clock = clock

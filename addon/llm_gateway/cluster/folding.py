@@ -9,16 +9,13 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 
-from llm_gateway.cluster.batches import Fold, Op
 from llm_gateway.cluster.context import MemberContext
+from llm_gateway.cluster.fold import Fold
 from llm_gateway.cluster.granting import Granting
 from llm_gateway.cluster.link import Away
 from llm_gateway.cluster.looks import Looks
 from llm_gateway.cluster.names import Names, accounts_of
 from llm_gateway.ledger.spent import LONGEST_WINDOW
-
-CHUNK = 12
-"""Windows in one batch of a fold: other members wait for it."""
 
 
 class Folding:
@@ -73,8 +70,8 @@ class Folding:
         limiter.replay(spent, fresh, now)
         limiter.watch(fresh, now)
 
-    def fold(self) -> list[Op]:
-        """The operations, of this moment."""
+    def fold(self) -> Fold:
+        """Of this moment."""
         self._folds += 1
         context = self._context
         fold = Fold(
@@ -89,7 +86,7 @@ class Folding:
         )
         self._granting.sent = {*fold.open_ids, *self._granting.asking}
         self._looks.shared = {id(one.window): one for one in fold.windows}
-        return fold.ops
+        return fold
 
     async def fold_again(self) -> None:
         """With what is there now, in the order of what else is said."""
@@ -100,8 +97,7 @@ class Folding:
         except Away:
             return
         if context.link.up:
-            for op in self.fold():
-                context.link.put(op)
+            context.link.put_batches(self.fold().batches())
 
     def refold(self) -> None:
         """Something was lost on the way, or taken for lost: put it right soon."""

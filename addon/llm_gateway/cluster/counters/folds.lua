@@ -1,18 +1,38 @@
 -- Folds: a member's part of every window is replaced; looks at what the others have.
 
 -- ids that the member has asked for and had no answer yet
--- A member's part begins anew: what it held open is named again after its windows.
+-- A member's part begins anew: what it holds open is named again, then its windows.
 function ops.fold_begin(op)
   local asked = {}
-  for _, id in ipairs(op[2]) do asked[id] = redis.call('HGET', OPEN .. member, id) end
+  for i, id in ipairs(op[2]) do
+    asked[i] = { id, redis.call('HGET', OPEN .. member, id), redis.call('ZSCORE', LEASES .. member, id) }
+  end
   redis.call('DEL', OPEN .. member, LEASES .. member)
-  for id, record in pairs(asked) do
-    if record then redis.call('HSET', OPEN .. member, id, record) end
+  for _, one in ipairs(asked) do
+    if one[2] then
+      redis.call('HSET', OPEN .. member, one[1], one[2])
+      redis.call('ZADD', LEASES .. member, one[3], one[1])
+    end
   end
   return { 1 }
 end
 
--- window, label, bound, length, start, stop, used, reserved, entries [[name, first, last, amount]]
+-- What one of those holds of a window, if it was granted: the fold does not know of it.
+local function keep(found, id)
+  local packed = redis.call('HGET', OPEN .. member, id)
+  if not packed then return end
+  local record = cmsgpack.unpack(packed)
+  for _, hold in ipairs(record.holds) do
+    if hold[1] == found.id and hold[3] > 0 then
+      if hold[2] ~= 0 then found:more_reserved(member, hold[3])
+      else hold[4] = found:add(member, now, hold[3]) end
+    end
+  end
+  redis.call('HSET', OPEN .. member, id, cmsgpack.pack(record))
+end
+
+-- window, label, bound, length, start, stop, used, reserved,
+-- entries [[name, first, last, amount]], ids that are asked for and hold some of it
 function ops.fold(op)
   local found = window(op[2])
   found:shape(op[5], op[6], op[7])
@@ -37,6 +57,7 @@ function ops.fold(op)
     end
     found:set_next()
   end
+  for _, id in ipairs(op[11]) do keep(found, id) end
   expiry(found)
   return { 1 }
 end
@@ -46,12 +67,6 @@ function ops.open(op)
   redis.call('HSET', OPEN .. member, op[2], cmsgpack.pack({ need = op[3], holds = op[4] }))
   redis.call('ZADD', LEASES .. member, int(now + op[5]), op[2])
   return { 1 }
-end
-
--- as `reserve`, of one that `fold_begin` named: it is held still, if it was
-function ops.keep(op)
-  if redis.call('HDEL', OPEN .. member, op[2]) == 0 then return { 0 } end
-  return ops.reserve(op)
 end
 
 -- windows that are none of the member's: of an account that it has no more, perhaps
