@@ -165,6 +165,14 @@ class ClusterService:
             "clock_offset_ms": round(self.offset.seconds * 1000),
         }
 
+    def details(self) -> dict[str, Any]:
+        """The same, with who is missing and where members differ."""
+        return {
+            **self.status(),
+            "absent": self.heart.absent,
+            "differences": [one.as_json() for one in self.differences.now()],
+        }
+
     def member_list(self) -> list[dict[str, Any]]:
         """For people and programs: who was heard of, and how long ago."""
         return roster.member_list(self.members, self.context.server_now())
