@@ -5,9 +5,9 @@ async with Inside(folder, config, url, "a", "b") as (a, b):
 """
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from llm_gateway.limits.values import Reservation, scopes_of
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.routing.health import HealthTracker
 
+TICK = 0.005
 BEAT = 0.1
 """Seconds between two signs of life: nobody here waits for a whole one."""
 
@@ -194,9 +195,10 @@ class Stalls:
     async def _tick(self) -> None:
         last, waited = time.perf_counter(), waiting()
         while True:
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(TICK)
             now, then = time.perf_counter(), waiting()
-            self.longest = max(self.longest, now - last - 0.002 - (then - waited))
+            given = max(0.0, then - waited)
+            self.longest = max(self.longest, now - last - TICK - given)
             last, waited = now, then
 
     async def __aenter__(self) -> "Stalls":
@@ -215,10 +217,10 @@ class Stalls:
 
 
 def waiting() -> float:
-    """Seconds that this thread was ready to run and another one ran."""
-    try:
-        path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
-        with open(path) as file:
-            return int(file.read().split()[1]) / 1e9
-    except OSError:
-        return 0.0
+    """Seconds that threads of this process were ready to run and others ran: the one that
+    holds the interpreter's lock may be among them."""
+    found = 0
+    for path in Path("/proc/self/task").glob("*/schedstat"):
+        with suppress(OSError):  # it ended
+            found += int(path.read_text().split()[1])
+    return found / 1e9
