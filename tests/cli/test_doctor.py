@@ -17,11 +17,12 @@ from fakes.certs import Authority
 from fakes.outbound import OutboundProxy
 
 from llm_gateway import __version__
-from llm_gateway.cli import doctor_machine
+from llm_gateway.cli import doctor_cluster, doctor_machine
 from llm_gateway.cli.doctor import doctor
 from llm_gateway.cli.doctor_machine import Finding
 from llm_gateway.cli.doctor_providers import names_in
 from llm_gateway.cli.run_env import CA_NAME
+from llm_gateway.config.models import Cluster
 
 Answer = tuple[int, bytes]
 
@@ -302,6 +303,40 @@ def test_what_the_running_gateway_has_warned_of(tmp_path: Path) -> None:
         found = list(doctor_machine.notices(port))
     assert found == [Finding("note", "own key", "codex asks for m (3 times)")]
     assert asked == [("/health", ""), ("/admin/notices", "Bearer TOKEN")]
+
+
+def test_what_the_running_gateway_says_of_its_cluster(tmp_path: Path) -> None:
+    differs = [
+        {"limit": f"cost/{window} on groq", "amounts": {"desk": 0.35, "laptop": None}}
+        for window in ("hour", "day", "month", "hour", "day", "month", "hour")
+    ]
+    said = {
+        "name": "home",
+        "server": "redis://h",
+        "state": "up",
+        "members": 2,
+        "absent": ["server"],
+        "differences": differs,
+    }
+
+    def answer(path: str, headers: dict[str, str]) -> Answer:
+        if path == "/health":
+            return 200, json.dumps({"version": __version__, "status": "ok"}).encode()
+        assert path == "/admin/cluster"
+        return 200, json.dumps(said).encode()
+
+    wanted = Cluster.model_validate({"url": "redis://h"})
+    with server(answer) as port:
+        found = list(doctor_cluster.cluster(wanted, port))
+        assert not list(doctor_cluster.cluster(None, port))
+    with free_port() as port:
+        assert not list(doctor_cluster.cluster(wanted, port))
+    assert {one.what for one in found} == {"cluster"}
+    first, missing, one, *_, more = [f"{one.mark} {one.said}" for one in found]
+    assert first == "ok home on redis://h: up, members alive: 2"
+    assert missing.startswith("note server was not heard of")
+    assert one == "note amounts differ: cost/hour on groq: desk $0.35, laptop none"
+    assert more == "note 2 more amounts differ (llm-gateway cluster)"
 
 
 def test_the_token_is_not_for_another_program(tmp_path: Path) -> None:

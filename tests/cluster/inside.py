@@ -5,10 +5,12 @@ async with Inside(folder, config, url, "a", "b") as (a, b):
 """
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
@@ -24,6 +26,21 @@ from llm_gateway.limits.values import Reservation, scopes_of
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.routing.health import HealthTracker
 
+TICK = 0.005
+BEAT = 0.1
+"""Seconds between two signs of life: nobody here waits for a whole one."""
+
+
+@cache
+def empty_ledger() -> bytes:
+    """Made once: each of its tables is a wait for the disk."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "usage.db"
+        store = Store(path, clock=time.time)
+        store.start()
+        store.close()
+        return path.read_bytes()
+
 
 class Member:
     """What a service needs of its gateway, and what a gateway does with it."""
@@ -37,18 +54,22 @@ class Member:
         clock: Callable[[], float],
         server_clock: Callable[[], float] | None,
         more: dict[str, Any],
+        beat: float = BEAT,
     ) -> None:
         self.catalog = catalog
         self.health = HealthTracker()
-        self.store = Store(folder / f"{name}.db", clock=clock)
+        ledger = folder / f"{name}.db"
+        ledger.write_bytes(empty_ledger())
+        self.store = Store(ledger, clock=clock)
         self.store.start()
         self.state_dirty = False
         self.clock = clock
         self.events: list[str] = []
         self.limiter = SharedLimiter()
+        self.limiter.replay([], tuple(catalog.limits()), clock())
         config = Cluster.model_validate({"url": url, "member": name, **more})
         self.service = ClusterService(
-            self, self.limiter, config, name, login=lambda provider: ""
+            self, self.limiter, config, name, login=lambda provider: "", beat=beat
         )
         if server_clock is not None:
             header = self.service.link.header
@@ -90,6 +111,14 @@ class Member:
                 return found
             self.limiter.release(found, self.clock())
         return None
+
+    async def change(self, catalog: Catalog) -> None:
+        """Another configuration, as a reload brings it."""
+        limits = tuple(catalog.limits())
+        self.limiter.replay([], self.limiter.missing(limits), self.clock())
+        self.limiter.forget_unused(limit.key for limit in limits)
+        self.catalog = catalog
+        await self.service.catalog_changed()
 
     def settle(self, held: Reservation, real: Charge) -> None:
         self.limiter.settle(held, real, self.clock())
@@ -166,9 +195,10 @@ class Stalls:
     async def _tick(self) -> None:
         last, waited = time.perf_counter(), waiting()
         while True:
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(TICK)
             now, then = time.perf_counter(), waiting()
-            self.longest = max(self.longest, now - last - 0.002 - (then - waited))
+            given = max(0.0, then - waited)
+            self.longest = max(self.longest, now - last - TICK - given)
             last, waited = now, then
 
     async def __aenter__(self) -> "Stalls":
@@ -187,10 +217,10 @@ class Stalls:
 
 
 def waiting() -> float:
-    """Seconds that this thread was ready to run and another one ran."""
-    try:
-        path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
-        with open(path) as file:
-            return int(file.read().split()[1]) / 1e9
-    except OSError:
-        return 0.0
+    """Seconds that threads of this process were ready to run and others ran: the one that
+    holds the interpreter's lock may be among them."""
+    found = 0
+    for path in Path("/proc/self/task").glob("*/schedstat"):
+        with suppress(OSError):  # it ended
+            found += int(path.read_text().split()[1])
+    return found / 1e9

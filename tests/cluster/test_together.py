@@ -7,6 +7,7 @@ from fakes import FakeProvider, answers
 from fakes.counter_server import CounterServer
 
 from gateway import GatewayProcess, provider
+from llm_gateway.cli.cluster import table
 
 from .conftest import Join, cluster_of, is_up, member, statuses, storm, wait_until
 
@@ -105,6 +106,19 @@ def test_a_limit_that_one_member_has_counts_what_others_use(
         assert statuses(storm(pair[1:], 10)) == {200: 10}
         wait_until(lambda: used(server, 10), "the use of the other")
         assert statuses(storm(pair[:1], 10)) == {200: 5, 429: 5}
+        different = {"limit": "requests/minute on one", "amounts": {"c": 15, "d": None}}
+        pair[0].wait_for(
+            lambda: different in cluster_list(pair[0])["differences"],
+            "the difference to be found",
+        )
+        shown = table(cluster_list(pair[0]))
+        assert "requests/minute on one: c 15, d none" in shown
+
+
+def cluster_list(gateway: GatewayProcess) -> dict[str, Any]:
+    status, _, found = gateway.get("/admin/cluster", gateway.admin)
+    assert status == 200
+    return dict(found)
 
 
 def used(server: CounterServer, amount: int) -> bool:

@@ -1,5 +1,6 @@
 """The live page in Chromium, fed through a ledger."""
 
+import json
 import time
 from typing import Any
 
@@ -255,3 +256,32 @@ new PerformanceObserver((list) => {
 }).observe({type: "measure"});
 """
 """Nodes that are made or changed from here on, and ticks, beside the nodes of the page."""
+
+
+def test_gateways_that_share_limits_are_listed_beside_the_table(stage: Stage) -> None:
+    page = stage.open("/-/gateway")
+    panel = page.locator("#members-panel")
+    expect(page.locator("#ticker")).to_be_visible()
+    expect(panel).to_be_hidden()
+    now = time.time()
+    amounts = {"desk": 0.35, "<b>lap</b>": None}
+    said = {
+        "member": "desk",
+        "name": "home",
+        "state": "up",
+        "absent": [],
+        "differences": [{"limit": "cost/day on groq", "amounts": amounts}],
+    }
+    rows = (("desk", now + 600, 8080, 0), ("<b>lap</b>", now - 300, 8081, 4))
+    for name, heard, port, open_ in rows:
+        row = {"state": "up", "host": "h", "port": port, "in_flight": open_}
+        stage.ledger.put("members", member=name, heartbeat=stamp(heard), **row)
+    stage.ledger.beat(now + 600, detail=json.dumps({"cluster": said}))
+    expect(panel).to_be_visible(timeout=SOON)
+    silent, own = panel.locator("li").nth(0), panel.locator("li").nth(1)
+    expect(silent).to_have_attribute("data-state", "silent")
+    expect(silent).to_contain_text("<b>lap</b>")
+    expect(silent).to_contain_text("silent for 5 m")
+    expect(own).to_contain_text("this one")
+    expect(own).to_contain_text("0 open")
+    expect(panel).to_contain_text("cost/day on groq: desk $0.35, <b>lap</b> none")

@@ -1,5 +1,6 @@
 """The live page's value, from literal rows."""
 
+import json
 from typing import Any
 
 import pytest
@@ -61,6 +62,35 @@ async def test_an_empty_ledger(ledger: Ledger) -> None:
         "unknown": 0,
         "passed": 0,
     }
+
+
+async def test_members_of_a_cluster(ledger: Ledger) -> None:
+    groq(ledger)
+    assert (await look(ledger))["cluster"] is None
+    differs = {"limit": "requests/day on groq", "amounts": {"desk": 9, "lap": None}}
+    said = {
+        "member": "desk",
+        "name": "home",
+        "state": "up",
+        "absent": ["server"],
+        "differences": [differs],
+    }
+    ledger.beat(NOW - 1, detail=json.dumps({"cluster": said}))
+    for name, heard, port in (("lap", NOW - 20, None), ("desk", NOW - 2, 8080)):
+        row = {"state": "up", "host": "h", "port": port, "in_flight": 3}
+        ledger.put("members", member=name, heartbeat=stamp(heard), **row)
+    found = (await look(ledger))["cluster"]
+    members = found.pop("members")
+    assert found == {
+        "name": "home",
+        "state": "up",
+        "absent": ["server"],
+        "differences": [differs],
+    }
+    assert [(m["member"], m["own"], m["state"], m["where"]) for m in members] == [
+        ("desk", True, "up", "h:8080"),
+        ("lap", False, "silent", "h"),
+    ]
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 10, 30, 60])

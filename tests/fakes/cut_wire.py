@@ -65,6 +65,8 @@ class CutWire:
             await asyncio.gather(
                 self._pass(reader, there, slow=True), self._pass(back, writer)
             )
+        except asyncio.CancelledError:
+            pass  # the end of the wire
         finally:
             self._writers -= {writer, there}
             for one in (writer, there):

@@ -19,7 +19,7 @@ def cluster_status(runtime: AppState) -> dict[str, Any]:
     """How this member stands, and who else there is."""
     cluster = _cluster(runtime)
     return {
-        **cluster.status(),
+        **cluster.details(),
         "server": cluster.link.server.shown,
         "degraded": cluster.degraded,
         "collector": cluster.collector.partition(" ")[0] or None,

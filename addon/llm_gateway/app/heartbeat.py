@@ -90,6 +90,6 @@ def _state(runtime: AppState, started: float, now: float) -> GatewayState:
         detail={
             "in_flight": runtime.in_flight,
             **({"polls": found} if (found := _polls(runtime)) else {}),
-            **({"cluster": runtime.cluster.status()} if runtime.cluster else {}),
+            **({"cluster": runtime.cluster.details()} if runtime.cluster else {}),
         },
     )

@@ -52,7 +52,23 @@ def table(answer: dict[str, Any]) -> str:
         lines.append("  ".join(cells).rstrip())
     if answer["collector"]:
         lines.append(f"{answer['collector']} collects the requests of all.")
+    if answer["absent"]:
+        who = ", ".join(answer["absent"])
+        lines.append(f"Not heard of since the counters began anew: {who}.")
+    if answer["differences"]:
+        lines.append("Members allow different amounts:")
+        lines += [f"  {difference(one)}" for one in answer["differences"]]
     return "\n".join(lines)
+
+
+def difference(one: dict[str, Any]) -> str:
+    """`requests/day on groq: desk 100, laptop none`."""
+    unit = "$" if one["limit"].startswith("cost") else ""
+    said = [
+        f"{who} {'none' if most is None else f'{unit}{most}'}"
+        for who, most in one["amounts"].items()
+    ]
+    return f"{one['limit']}: {', '.join(said)}"
 
 
 def _cells(one: dict[str, Any]) -> tuple[str, ...]:

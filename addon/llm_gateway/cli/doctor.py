@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from llm_gateway.cli import doctor_machine
+from llm_gateway.cli import doctor_cluster, doctor_machine
 from llm_gateway.cli.doctor_machine import Finding
 from llm_gateway.cli.doctor_network import outbound_proxies
 from llm_gateway.cli.doctor_providers import Reached, reach_all
@@ -65,6 +65,8 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
     yield from doctor_machine.state_folder(home)
     yield doctor_machine.gateway_port(options.port)
     yield from doctor_machine.notices(options.port)
+    if catalog is not None:
+        yield from doctor_cluster.cluster(catalog.config.cluster, options.port)
     port = 8001 if catalog is None else catalog.config.dashboard.port
     yield doctor_machine.dashboard_port(port)
     yield from doctor_machine.ledger(options.db)

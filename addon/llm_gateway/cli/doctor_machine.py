@@ -105,24 +105,22 @@ def node(port: int) -> Iterator[Finding]:
 
 def notices(port: int) -> Iterator[Finding]:
     """What the running gateway has warned of: own keys spent, a CA that is not trusted."""
-    try:
-        _health(ask(port, "/health") or b"")  # the token is for nobody else
-    except (ValueError, KeyError, TypeError):
-        return
-    try:
-        status, found = ask_gateway(
-            port, "/admin/notices", token=own_token(), timeout=2
-        )
-    except Unreachable:
-        return
-    if status != 200 or not isinstance(found, dict):
-        return
-    for notice in found.get("notices", ()):
+    for notice in of_gateway(port, "/admin/notices").get("notices", ()):
         times = f" ({notice['count']} times)" if notice["count"] > 1 else ""
         said = f"{notice['subject']} {notice['message']}{times}"
         if notice["kind"] == "private host":
             said = f"{notice['subject']}: {notice['message']}{times}"
         yield Finding("note", notice["kind"], said)
+
+
+def of_gateway(port: int, path: str) -> dict[str, Any]:
+    """What a running gateway answers to its administrator; {}: none does."""
+    try:
+        _health(ask(port, "/health") or b"")  # the token is for nobody else
+        status, found = ask_gateway(port, path, token=own_token(), timeout=2)
+    except (Unreachable, ValueError, KeyError, TypeError):
+        return {}
+    return found if status == 200 and isinstance(found, dict) else {}
 
 
 def mitmproxy_code() -> Finding:

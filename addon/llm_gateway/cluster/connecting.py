@@ -20,7 +20,7 @@ from typing import Any
 
 from llm_gateway.cluster import batches
 from llm_gateway.cluster.context import MemberContext
-from llm_gateway.cluster.folding import CHUNK, Folding
+from llm_gateway.cluster.folding import Folding
 from llm_gateway.cluster.generations import Generation
 from llm_gateway.cluster.granting import Granting
 from llm_gateway.cluster.heartbeat import Heartbeat
@@ -129,12 +129,12 @@ class Connecting:
             await self._await_others()
         else:
             await self._first_look()
-        ops = self._folding.fold()
+        fold = self._folding.fold()
         # From here on what changes is queued behind the fold.
         self.link.up = True
         self._context.state = "folding"
-        for at in range(0, len(ops), CHUNK):
-            reply = await self._call(ops[at : at + CHUNK])
+        for batch in fold.batches():
+            await self._call(batch)
         reply = await self._call([self._heart.op()])
         self._context.asks = True
         self._context.tried.set()

@@ -7,18 +7,15 @@ goes over the connection otherwise, who grants what.
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
-from llm_gateway.cluster.batches import Fold, Op
 from llm_gateway.cluster.context import MemberContext
+from llm_gateway.cluster.fold import Fold
 from llm_gateway.cluster.granting import Granting
 from llm_gateway.cluster.link import Away
 from llm_gateway.cluster.looks import Looks
 from llm_gateway.cluster.names import Names, accounts_of
 from llm_gateway.ledger.spent import LONGEST_WINDOW
-
-CHUNK = 12
-"""Windows in one batch of a fold: other members wait for it."""
 
 
 class Folding:
@@ -39,6 +36,8 @@ class Folding:
         self._serial = os.urandom(3).hex()
         self._folds = 0
         self._folding: asyncio.Task[None] | None = None
+        self._there: list[str] = []
+        """Windows that the server has."""
         self.salt = ""
         """Of the cluster: fingerprints of keys are keyed with it."""
 
@@ -54,8 +53,10 @@ class Folding:
         names.learn_scope(("budget",))
         context.names = names
 
-    async def watch(self, windows: Iterable[str]) -> None:
-        """Count in windows, too, that only other members have a limit for."""
+    async def watch(self, windows: Sequence[str]) -> None:
+        """Count in windows, too, that only other members have a limit for.
+        `windows`: all that the server has."""
+        self._there = [*windows]
         context = self._context
         limiter = context.limiter
         found = [limit for name in windows for limit in context.names.limits(name)]
@@ -69,8 +70,8 @@ class Folding:
         limiter.replay(spent, fresh, now)
         limiter.watch(fresh, now)
 
-    def fold(self) -> list[Op]:
-        """The operations, of this moment."""
+    def fold(self) -> Fold:
+        """Of this moment."""
         self._folds += 1
         context = self._context
         fold = Fold(
@@ -81,10 +82,11 @@ class Folding:
             context.offset.seconds,
             f"{context.member}|{self._serial}{self._folds}-",
             self._granting.asking,
+            self._there,
         )
         self._granting.sent = {*fold.open_ids, *self._granting.asking}
         self._looks.shared = {id(one.window): one for one in fold.windows}
-        return fold.ops
+        return fold
 
     async def fold_again(self) -> None:
         """With what is there now, in the order of what else is said."""
@@ -95,8 +97,7 @@ class Folding:
         except Away:
             return
         if context.link.up:
-            for op in self.fold():
-                context.link.put(op)
+            context.link.put_batches(self.fold().batches())
 
     def refold(self) -> None:
         """Something was lost on the way, or taken for lost: put it right soon."""

@@ -39,6 +39,11 @@ class Heartbeat:
         """Member and ledger that take the finished requests of all; "": none."""
         self.collected = ""
         """Ledger and number up to which it has this member's."""
+        self.amounts = ""
+        """Another one, whenever some member's amounts are others."""
+        self.absent: list[str] = []
+        """Members that have not folded since the counters began anew."""
+        self._said_absent: set[str] = set()
 
     def op(self) -> Op:
         context = self._context
@@ -70,9 +75,11 @@ class Heartbeat:
     def take(self, answer: list[Any]) -> None:
         """What the server says to a beat."""
         context = self._context
-        windows, collector, collected, *members = answer
+        windows, collector, collected, amounts, absent, *members = answer
         self.collector, self.collected = collector.decode(), collected.decode()
+        self.amounts = amounts.decode()
         context.members.update(members, context.server_now())
+        self._take_absent(absent.decode().split())
         if int(windows) != self._known_windows:
             self._known_windows = int(windows)
             self._refold()
@@ -83,4 +90,19 @@ class Heartbeat:
                 "clock",
                 "cluster",
                 f"this clock is {-offset:+.1f} s off the server's; set one of them",
+            )
+
+    def _take_absent(self, names: list[str]) -> None:
+        """Those that are waited for no more are said, each once."""
+        self.absent = sorted(names)
+        if self._context.state != "up":
+            return
+        fresh = sorted({*names} - self._said_absent)
+        self._said_absent = {*names}
+        if fresh:
+            self._context.gateway.event(
+                "cluster",
+                "cluster",
+                f"not heard of since the counters began anew: {', '.join(fresh)}; what "
+                "was used there counts again when it is back",
             )

@@ -12,7 +12,7 @@ import json
 import random
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
@@ -55,6 +55,8 @@ class Waiter(Protocol):
 
 
 Queued = tuple[Op, Waiter | None]
+Batches = Iterator[Sequence[Op]]
+"""Each a call of its own, made when its turn comes."""
 
 
 class Away(Exception):
@@ -143,7 +145,7 @@ class Link:
         self.tls = tls
         self._clock = clock
         self._on_up, self._on_down, self._on_reply = on_up, on_down, on_reply
-        self._queue: deque[Queued] = deque()
+        self._queue: deque[Queued | Batches] = deque()
         self._wake = asyncio.Event()
         self._connection: AnyConnection | None = None
         self.header: Callable[[], dict[str, Any]] = dict
@@ -160,6 +162,12 @@ class Link:
             return
         self._queue.append((op, future))
         if len(self._queue) == 1:
+            self._wake.set()
+
+    def put_batches(self, batches: Batches) -> None:
+        """To be sent after what was put before, and before what is put from now on."""
+        if self.up:
+            self._queue.append(batches)
             self._wake.set()
 
     def reconnect(self, why: str) -> None:
@@ -255,7 +263,9 @@ class Link:
             while queue or self.broken:
                 if self.broken:
                     raise Away(self.broken)
-                batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
+                batch = self._next()
+                if not batch:
+                    continue
                 try:
                     reply = await self.call([op for op, _ in batch])
                 except BaseException as error:
@@ -268,11 +278,26 @@ class Link:
                     if future is not None and not future.done():
                         future.set_result(result)
 
+    def _next(self) -> list[Queued]:
+        """What goes together; []: some batches ended."""
+        queue = self._queue
+        batch: list[Queued] = []
+        for _ in range(min(BATCH, len(queue))):
+            head = queue[0]
+            if isinstance(head, tuple):
+                batch.append(head)
+            elif batch:
+                break
+            elif (ops := next(head, None)) is not None:
+                return [(op, None) for op in ops]
+            queue.popleft()
+        return batch
+
     def _drop(self, why: str) -> None:
         self.up = False
         batch, self._queue = list(self._queue), deque()
         self._wake.clear()
-        settle_all(batch, why)
+        settle_all([one for one in batch if isinstance(one, tuple)], why)
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -18,6 +18,7 @@ from typing import Any
 from llm_gateway.cluster import batches, roster
 from llm_gateway.cluster.connecting import WORDS, Connecting
 from llm_gateway.cluster.context import BEAT, Gateway, MemberContext
+from llm_gateway.cluster.differences import Differences
 from llm_gateway.cluster.folding import Folding
 from llm_gateway.cluster.granting import AWAY, GRANTED, NO_ROOM, Granting
 from llm_gateway.cluster.heartbeat import Heartbeat
@@ -54,6 +55,7 @@ class ClusterService:
         self.offset = context.offset
         self.looks = looks = Looks(context)
         self.words = WordExchange(context)
+        self.differences = Differences(context, looks)
         self.granting = Granting(context, looks, self._refold)
         self.folding = Folding(context, looks, login, self.granting)
         self.heart = Heartbeat(context, looks, about, self._refold)
@@ -149,7 +151,8 @@ class ClusterService:
         if self.state == "up":
             return []
         if self.state == "folding":
-            return ["cluster: not every member has folded its counters yet"]
+            who = f": {', '.join(self.heart.absent)}" if self.heart.absent else ""
+            return [f"cluster: not every member has folded its counters yet{who}"]
         return [f"cluster: {self.why}; {WORDS[self.context.config.when_away]}"]
 
     def status(self) -> dict[str, Any]:
@@ -160,6 +163,14 @@ class ClusterService:
             "members": self.members.alive(self.context.server_now()),
             "state": self.state,
             "clock_offset_ms": round(self.offset.seconds * 1000),
+        }
+
+    def details(self) -> dict[str, Any]:
+        """The same, with who is missing and where members differ."""
+        return {
+            **self.status(),
+            "absent": self.heart.absent,
+            "differences": [one.as_json() for one in self.differences.now()],
         }
 
     def member_list(self) -> list[dict[str, Any]]:
@@ -234,6 +245,8 @@ class ClusterService:
         self.looks.look()
         self.granting.renew()
         await self.words.hear()
+        if self.heart.amounts:
+            await self.differences.follow(f"{self.connection_id} {self.heart.amounts}")
 
     def _refold(self) -> None:
         self.folding.refold()

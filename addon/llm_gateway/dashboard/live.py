@@ -27,6 +27,7 @@ from llm_gateway.dashboard.availability import (
     standing,
 )
 from llm_gateway.dashboard.limit_bars import LimitBars, bars_json, limit_bars
+from llm_gateway.dashboard.members import cluster
 from llm_gateway.dashboard.reader import Ask
 from llm_gateway.dashboard.recent_requests import RecentRequests
 from llm_gateway.dashboard.served_names import USABLE, NamedOffer, names
@@ -81,6 +82,7 @@ def snapshot(
             {"name": name, "bars": bars_json(found)}
             for name, found in sorted(bars.clients.items())
         ],
+        "cluster": cluster(ask, now),
         "ready": ready,
         "providers": providers,
         "names": names(named, policy),

@@ -28,6 +28,11 @@ DETAIL = """
 SELECT detail FROM gateway_state WHERE id = 1
 """
 
+MEMBERS = """
+SELECT member, heartbeat, state, host, port, version, in_flight, clock_offset_ms
+FROM members ORDER BY member
+"""
+
 PROVIDERS = """
 SELECT * FROM providers
 """

@@ -12,15 +12,15 @@ def reason(
     head = f"{limit.metric.value}/{limit.window.value}"
     where = place(limit.scope)
     if fits_at is None:
-        return f"{head} {_said(limit, needed)} needed, {_said(limit, amount)} allowed {where}"
+        return f"{head} {amount_text(limit, needed)} needed, {amount_text(limit, amount)} allowed {where}"
     spent = standing.used + standing.reserved
     if spent + needed <= amount:  # by our count it would fit
-        text = f"{head} {_said(limit, standing.remaining)} left {where}"
+        text = f"{head} {amount_text(limit, standing.remaining)} left {where}"
         text += f" by the provider's word ({standing.source})"
     else:
-        text = f"{head} {_said(limit, spent)} of {_said(limit, amount)} {where}"
+        text = f"{head} {amount_text(limit, spent)} of {amount_text(limit, amount)} {where}"
     if limit.metric is not Metric.REQUESTS:
-        text += f", {_said(limit, needed)} needed"
+        text += f", {amount_text(limit, needed)} needed"
     return text
 
 
@@ -45,7 +45,8 @@ def _account(provider: str, account: str) -> str:
     return f"{provider} key {account}" if account else provider
 
 
-def _said(limit: Limit, amount: int) -> str:
+def amount_text(limit: Limit, amount: int) -> str:
+    """`20`, or `$0.35` where the limit is one of money."""
     if limit.metric is not Metric.COST:
         return str(amount)
     if 0 < amount < 1_000:

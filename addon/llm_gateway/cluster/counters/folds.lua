@@ -1,23 +1,45 @@
 -- Folds: a member's part of every window is replaced; looks at what the others have.
 
 -- ids that the member has asked for and had no answer yet
--- A member's part begins anew: what it held open is named again after its windows.
+-- A member's part begins anew: what it holds open is named again, then its windows.
 function ops.fold_begin(op)
   local asked = {}
-  for _, id in ipairs(op[2]) do asked[id] = redis.call('HGET', OPEN .. member, id) end
+  for i, id in ipairs(op[2]) do
+    asked[i] = { id, redis.call('HGET', OPEN .. member, id), redis.call('ZSCORE', LEASES .. member, id) }
+  end
   redis.call('DEL', OPEN .. member, LEASES .. member)
-  for id, record in pairs(asked) do
-    if record then redis.call('HSET', OPEN .. member, id, record) end
+  for _, one in ipairs(asked) do
+    if one[2] then
+      redis.call('HSET', OPEN .. member, one[1], one[2])
+      redis.call('ZADD', LEASES .. member, one[3], one[1])
+    end
   end
   return { 1 }
 end
 
--- window, label, bound, length, start, stop, used, reserved, entries [[name, first, last, amount]]
+-- What one of those holds of a window, if it was granted: the fold does not know of it.
+local function keep(found, id)
+  local packed = redis.call('HGET', OPEN .. member, id)
+  if not packed then return end
+  local record = cmsgpack.unpack(packed)
+  for _, hold in ipairs(record.holds) do
+    if hold[1] == found.id and hold[3] > 0 then
+      if hold[2] ~= 0 then found:more_reserved(member, hold[3])
+      else hold[4] = found:add(member, now, hold[3]) end
+    end
+  end
+  redis.call('HSET', OPEN .. member, id, cmsgpack.pack(record))
+end
+
+-- window, label, bound, length, start, stop, used, reserved,
+-- entries [[name, first, last, amount]], ids that are asked for and hold some of it
 function ops.fold(op)
   local found = window(op[2])
   found:shape(op[5], op[6], op[7])
   found:advance()
-  redis.call('HSET', found.key, 'label', op[3], 'amount:' .. member, int(op[4]))
+  local amount = 'amount:' .. member
+  if redis.call('HGET', found.key, amount) ~= int(op[4]) then redis.call('HINCRBY', META, 'amounts', 1) end
+  redis.call('HSET', found.key, 'label', op[3], amount, int(op[4]))
   for _, entry in ipairs(redis.call('ZRANGE', found.entries, 0, -1)) do
     if owner(entry) == member then found:drop(entry) end
   end
@@ -35,6 +57,7 @@ function ops.fold(op)
     end
     found:set_next()
   end
+  for _, id in ipairs(op[11]) do keep(found, id) end
   expiry(found)
   return { 1 }
 end
@@ -46,10 +69,33 @@ function ops.open(op)
   return { 1 }
 end
 
--- as `reserve`, of one that `fold_begin` named: it is held still, if it was
-function ops.keep(op)
-  if redis.call('HDEL', OPEN .. member, op[2]) == 0 then return { 0 } end
-  return ops.reserve(op)
+-- windows that are none of the member's: of an account that it has no more, perhaps
+function ops.no_amount(op)
+  local gone = 0
+  for _, id in ipairs(op[2]) do
+    gone = gone + redis.call('HDEL', P .. 'window:' .. id, 'amount:' .. member)
+  end
+  if gone > 0 then redis.call('HINCRBY', META, 'amounts', 1) end
+  return { gone }
+end
+
+-- windows: what each member allows where they differ, [member, amount, …] of each
+function ops.amounts(op)
+  local out = {}
+  for i, id in ipairs(op[2]) do
+    local found, first, differ = {}, nil, false
+    local all = redis.call('HGETALL', P .. 'window:' .. id)
+    for j = 1, #all, 2 do
+      local who = string.match(all[j], '^amount:(.*)$')
+      if who then
+        found[#found + 1], found[#found + 2] = who, all[j + 1]
+        first = first or all[j + 1]
+        differ = differ or all[j + 1] ~= first
+      end
+    end
+    out[i] = differ and found or {}
+  end
+  return out
 end
 
 function ops.fold_end(op)

@@ -16,6 +16,20 @@ function ops.hear(op)
   return out
 end
 
+-- Who was heard of in the last day and has not folded in this generation.
+local function absent()
+  local meta = redis.call('HMGET', META, 'generation', 'began')
+  local found = {}
+  for _, who in ipairs(redis.call('SMEMBERS', P .. 'expected')) do
+    if redis.call('HGET', P .. 'folded', who) ~= meta[1] then
+      local heard = redis.call('HGET', MEMBERS, who)
+      local at = num(heard and string.match(heard, '^%d+') or meta[2])
+      if now - at < DAY then found[#found + 1] = who end
+    end
+  end
+  return found
+end
+
 -- what the member says of itself (JSON), windows to keep
 function ops.beat(op)
   redis.call('HSET', MEMBERS, member, int(now) .. ' ' .. op[2])
@@ -28,6 +42,8 @@ function ops.beat(op)
     int(num(redis.call('HGET', META, 'windows'))),
     redis.call('HGET', META, 'collector') or '',
     redis.call('HGET', P .. 'collected', member) or '',
+    redis.call('HGET', META, 'amounts') or '0',
+    table.concat(absent(), ' '),
   }
   for _, text in ipairs(redis.call('HGETALL', MEMBERS)) do out[#out + 1] = text end
   return out

@@ -22,12 +22,6 @@ if status == 'ok' then
   generation = redis.call('HGET', META, 'generation')
 end
 local ready = 1
-if now - num(redis.call('HGET', META, 'began')) < FOLDING then
-  local folded = P .. 'folded'
-  for _, who in ipairs(redis.call('SMEMBERS', P .. 'expected')) do
-    local heard = redis.call('HGET', MEMBERS, who)
-    local lately = not heard or now - num(string.match(heard, '^%d+')) < DAY
-    if lately and redis.call('HGET', folded, who) ~= generation then ready = 0 break end
-  end
-end
+local began = num(redis.call('HGET', META, 'began'))
+if now - began < FOLDING and #absent() > 0 then ready = 0 end
 return { generation, sequence, now, ready, status, results }

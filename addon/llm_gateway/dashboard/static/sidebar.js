@@ -1,7 +1,10 @@
-// Beside the table: the last requests with their routes, limits of clients.
+// Beside the table: the last requests with their routes, members of the cluster, limits of
+// clients.
 
 import { Bars } from "./bars.js";
-import { clock, duration, el, latency, money, page, short } from "./base.js";
+import { clock, count, duration, el, exact, latency, money, page, short } from "./base.js";
+
+const DIFFERENT = 5; // lines of limits that members allow differently
 
 const SAID = {
   ok: "ok", error: "error", refused: "refused", cancelled: "cancelled", truncated: "cut off",
@@ -42,17 +45,54 @@ function line(entry, now) {
       el("span", { class: "worth" }, worth.join(" · "), entry.simulated ? el("span", { class: "sim" }, "simulated") : null)));
 }
 
+function memberLine(one, now) {
+  const worth = [];
+  if (one.state === "silent") worth.push(`silent for ${duration(now - one.heard)}`);
+  else {
+    worth.push(one.state === "up" ? `${count(one.in_flight)} open` : one.state);
+    if (Math.abs(one.clock_ms) >= 1000) worth.push(`clock ${(-one.clock_ms / 1000).toFixed(1)} s off`);
+  }
+  return el("li", { "data-state": one.state, title: one.version ? `version ${one.version}` : null },
+    el("i", { class: "dot", "aria-hidden": "true" }),
+    el("span", { class: "name" }, one.member, one.own ? el("em", {}, "this one") : null),
+    el("span", { class: "where" }, one.where),
+    el("span", { class: "worth" }, worth.join(" · ")));
+}
+
+function difference(one) {
+  const unit = one.limit.startsWith("cost") ? money : exact;
+  const said = Object.entries(one.amounts).map(([who, most]) => `${who} ${most === null ? "none" : unit(most)}`);
+  return el("li", { class: "note" }, `${one.limit}: ${said.join(", ")}`);
+}
+
 export class Rail {
   constructor() {
     this.ticker = document.getElementById("ticker");
     this.clients = document.getElementById("clients");
+    this.members = document.getElementById("members");
     this.lines = new Map();
     this.limits = new Map();
   }
 
   show(data) {
     this.showTicker(data);
+    this.showMembers(data);
     this.showClients(data);
+  }
+
+  showMembers(data) {
+    const cluster = data.cluster;
+    document.getElementById("members-panel").hidden = !cluster;
+    if (!cluster) return;
+    const lines = cluster.members.map((one) => memberLine(one, data.now));
+    if (cluster.absent.length) lines.push(el("li", { class: "note" }, `Not heard of since the counters began anew: ${cluster.absent.join(", ")}`));
+    if (cluster.differences.length) lines.push(el("li", { class: "note head" }, "They allow different amounts"), ...cluster.differences.slice(0, DIFFERENT).map(difference));
+    const more = cluster.differences.length - DIFFERENT;
+    if (more > 0) lines.push(el("li", { class: "note" }, `and ${more} more: llm-gateway cluster`));
+    const shape = lines.map((one) => `${one.dataset.state} ${one.textContent}`).join();
+    if (this.members.dataset.shape === shape) return;
+    this.members.dataset.shape = shape;
+    this.members.replaceChildren(...lines);
   }
 
   showTicker(data) {
