@@ -152,6 +152,8 @@ def test_what_is_meant_of_the_list_is_offered(gateway, router):
     assert headers["x-gateway-model"] == "a/one:free"
     assert float(headers["x-gateway-cost"]) == 0
     row = gateway.wait_rows("select * from models where model = 'a/one'")[0]
+    tiers = gateway.get("/admin/models", gateway.admin)[2]["free_tiers"]
+    assert tiers["openrouter"][0].startswith("50 requests/day, 20 requests/minute")
     assert row["context_window"] == 32_768
     assert (row["input_usd_per_million"], row["price_source"]) == (2.0, "list")
 

@@ -61,6 +61,7 @@ from llm_gateway.domain import Decision, Dialect
 from llm_gateway.frozen import frozen
 from llm_gateway.ledger.reports import BadParameter, usage_historical
 from llm_gateway.mitm_compat import fingerprints
+from llm_gateway.providers.key_detection import allowance
 from llm_gateway.routing import status as current
 from llm_gateway.timestamps import iso
 from llm_gateway.transport.local_response import (
@@ -368,9 +369,16 @@ class AdminRoutes:
         return answer_json({"polls": polls.as_json()})
 
     def polls(self, asked: AdminRequest) -> LocalResponse:
-        """How old what providers said of their models and quotas is."""
+        """How old what providers said of their models and quotas is; what free tiers give."""
         polls = self.runtime.polls
-        return answer_json({"polls": polls.as_json() if polls is not None else []})
+        loader = self.config.service.loader
+        rows = loader.catalogue.types(loader.clock()).values()
+        return answer_json(
+            {
+                "polls": polls.as_json() if polls is not None else [],
+                "free_tiers": {r.type: allowance(r) for r in rows if r.free_presets},
+            }
+        )
 
     def notices(self, asked: AdminRequest) -> LocalResponse:
         """What was warned of once, and how often it came since."""

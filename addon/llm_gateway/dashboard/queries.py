@@ -39,6 +39,13 @@ SELECT provider, model, name, aliases, enabled, reason, free,
 FROM models ORDER BY provider, model, name
 """
 
+MODEL_TO_TEST = """
+SELECT model FROM models WHERE provider = :provider AND enabled
+ORDER BY NOT free, model IN
+  (SELECT model FROM offer_state WHERE provider = :provider AND state <> 'ready'), model
+LIMIT 1
+"""
+
 QUIRKS = """
 SELECT provider, model, dialect, quirk, says, learned_at, words, uses
 FROM quirks ORDER BY learned_at DESC
