@@ -255,3 +255,18 @@ new PerformanceObserver((list) => {
 }).observe({type: "measure"});
 """
 """Nodes that are made or changed from here on, and ticks, beside the nodes of the page."""
+
+
+def test_models_that_came_and_went_are_shown(stage: Stage) -> None:
+    now = time.time()
+    stage.ledger.provider("or", "openrouter")
+    stage.ledger.model("or", "a:free")
+    stage.ledger.beat(now)
+    page = stage.open("/-/gateway")
+    expect(page.locator("#changes-panel")).to_be_hidden()
+    stage.ledger.event(now - 5, "model.gone", "or/b:free", "is not listed any more")
+    stage.ledger.event(now - 1, "model.new", "or/a:free", "is listed <b>now</b>")
+    lines = page.locator("#changes li")
+    expect(lines).to_have_count(2, timeout=SOON)
+    expect(lines.first).to_contain_text("or/a:free is listed <b>now</b>")
+    expect(lines.last).to_have_attribute("data-kind", "gone")
