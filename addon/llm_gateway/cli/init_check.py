@@ -116,6 +116,9 @@ def read(
     home = state_folder(os.environ)
     signed_in = token_store.stored(home)
     now = time.time()
+    published = kept_catalog.in_force(home)
+    if published.problem:
+        print(f"warning: {published.problem}", file=sys.stderr)
     try:
         return build(
             loaded.config,
@@ -124,7 +127,7 @@ def read(
             signed_in=signed_in,
             lists=lists or {},
             retired=retired,
-            types=kept_catalog.in_force(home).types(now),
+            types=published.types(now),
         )
     except CatalogError as e:
         raise locate(loaded.text, e.complaints, str(path)) from e
