@@ -23,6 +23,9 @@ from llm_gateway.cli.doctor_machine import Finding
 from llm_gateway.cli.doctor_providers import names_in
 from llm_gateway.cli.run_env import CA_NAME
 from llm_gateway.config.models import Cluster
+from llm_gateway.providers import kept_catalog
+from llm_gateway.providers.published import Published
+from llm_gateway.providers.registry import packaged
 
 Answer = tuple[int, bytes]
 
@@ -210,6 +213,24 @@ def test_it_says_what_free_tiers_it_rests_on(
     assert "note google 2 keys are counted as accounts of their own" in said
     assert "note mistral the free tier of * is uncertain: the price page" in said
     assert "note cerebras * is counted as free, as configured, but" in said
+
+
+def test_it_says_which_catalogue_of_free_tiers_holds(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def said() -> str:
+        sim = {"id": "s", "type": "simulator", "models": [{"name": "m"}]}
+        _, lines = examined(capsys, tmp_path, config_of(sim), "--offline")
+        return next(line for line in lines if " catalog " in line)
+
+    assert f" catalog free tiers as of {packaged().as_of}, as packaged" in said()
+    home = tmp_path / "home"
+    kept_catalog.write(home, Published("2099-01-01"))
+    assert (
+        said() == "ok catalog free tiers as of 2099-01-01, with an update of 2099-01-01"
+    )
+    (home / "catalog.json").write_text("{")
+    assert said().startswith(f"FIX catalog {home / 'catalog.json'}: line 1, column 2")
 
 
 def test_models_of_a_list_need_not_be_known_yet(

@@ -155,3 +155,60 @@ def test_detect_leaves_a_config_alone(
     assert (code, out) == (1, "")
     assert err == "config.jsonc is there already; it stays as it is.\n"
     assert (folder / "config.jsonc").read_text() == "mine"
+
+
+@pytest.fixture
+def tools(folder: Path, no_keys: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with files of tools in it; what cannot be used among them."""
+    home = folder / "user"
+    files = {
+        ".gemini/.env": 'GEMINI_API_KEY="AIza-CANARY-1"\n',
+        ".local/share/opencode/auth.json": json.dumps(
+            {
+                "openrouter": {"type": "api", "key": "sk-or-CANARY-2"},
+                "anthropic": {"type": "oauth", "access": "CANARY-OAUTH"},
+            }
+        ),
+        ".codex/auth.json": "{broken",
+    }
+    for name, text in files.items():
+        path = home / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    (home / ".aider.conf.yml").mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+def test_files_of_tools_are_looked_at_when_that_is_asked_for(
+    command: Command, folder: Path, tools: Path
+) -> None:
+    code, out, err = command("init", "--detect")
+    assert (code, out) == (1, "")
+    assert "--tools" in err
+    code, out, err = command("init", "--detect", "--tools")
+    text = (folder / "config.jsonc").read_text()
+    assert code == 0
+    assert err == "~/.codex/auth.json (Codex) is not written as expected: left alone\n"
+    lines = out.splitlines()
+    assert "google (~/.gemini/.env (Gemini CLI))" in lines
+    assert "openrouter (~/.local/share/opencode/auth.json (OpenCode))" in lines
+    assert "Keys from files were copied into config.jsonc, which nobody else may read." in lines  # fmt: skip
+    assert "CANARY" not in out + err
+    assert '"apiKey": "AIza-CANARY-1"' in text
+    assert '"apiKey": "sk-or-CANARY-2"' in text
+    assert "OAUTH" not in text
+    assert (folder / "config.jsonc").stat().st_mode & 0o777 == 0o600
+    code, out, err = command("check")
+    assert (code, err) == (0, "")
+    assert {line.split()[0] for line in out.splitlines() if "its own list" in line} == {
+        "google",
+        "openrouter",
+    }
+
+
+def test_tools_are_for_detect(command: Command, folder: Path) -> None:
+    code, _, err = command("init", "--tools")
+    assert code == 2
+    assert "--tools is for --detect" in err
+    assert not (folder / "config.jsonc").exists()

@@ -66,6 +66,7 @@ class FakeGateway:
         self.calls: list[tuple[str, str, dict[str, str], bytes]] = []
         """(method, path with query, headers, body) of every request."""
         self.polls = 0
+        self.free_tiers: dict[str, list[str]] = {}
         fake = self
 
         class Handler(_Handler):
@@ -106,6 +107,7 @@ class FakeGateway:
             sections += [
                 (f"providers[{n}].models[{m}]", model)
                 for m, model in enumerate(provider.get("models", []))
+                if isinstance(model, dict)
             ]
             for path, section in sections:
                 for key, value in section.get("limits", {}).items():
@@ -164,6 +166,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, "application/json", plain.encode())
             case ("POST", "/config"):
                 self._config(body, headers, dry="dry_run" in query)
+            case ("GET", "/admin/models"):
+                found = {"polls": [], "free_tiers": self.gateway.free_tiers}
+                self._answer(200, found)
             case ("POST", "/admin/reload"):
                 self._answer(200, {"message": "reloaded"})
             case ("GET", "/route"):

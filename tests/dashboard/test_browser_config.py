@@ -1,5 +1,6 @@
 """The config page in Chromium, against a small gateway."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,7 @@ def test_forms_live_on_after_the_text_was_edited(stage: Stage) -> None:
 
 
 def test_a_provider_is_added_with_a_key(stage: Stage) -> None:
+    stage.gateway.free_tiers = {"groq": ["7 requests/day for each of m"]}
     page = stage.open("/-/gateway/config", sign_in=True)
     page.get_by_text("+ Add a provider").click()
     key = page.get_by_placeholder("Paste the API key")
@@ -155,6 +157,8 @@ def test_a_provider_is_added_with_a_key(stage: Stage) -> None:
         expect(page.locator("#key-says")).to_have_text(f"That is a key of {whose}.")
     key.fill("gsk_abcdefghijklmnop")
     expect(page.locator("#key-says")).to_have_text("That is a key of Groq.")
+    expect(page.locator(".gives")).to_contain_text("7 requests/day for each of m")
+    expect(page.get_by_label("every model that is free there")).to_be_checked()
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.locator("#pending")).to_contain_text("Valid.", timeout=SOON)
     expect(page.locator("#pending")).not_to_contain_text("gsk_abcdef")
@@ -162,8 +166,29 @@ def test_a_provider_is_added_with_a_key(stage: Stage) -> None:
     expect(page.locator("#pending")).to_contain_text("active in the gateway", timeout=SOON)  # fmt: skip
     saved = stage.gateway.config
     # the name was taken, so the second is told apart
-    for part in ('"groq-2"', '"gsk_abcdefghijklmnop"', '"tier": "free"', "openai/gpt-oss-120b"):  # fmt: skip
+    for part in ('"groq-2"', '"gsk_abcdefghijklmnop"', '"tier": "free"', '"models": "free"'):  # fmt: skip
         assert part in saved
+    stage.ledger.provider("groq-2", "groq")
+    stage.ledger.model("groq-2", "openai/gpt-oss-20b")
+    card = page.get_by_role("article", name="groq-2", exact=True)
+    card.get_by_role("button", name="Test").click()
+    expect(card.locator(".test [role=status]")).to_contain_text("✗", timeout=SOON)
+    assert json.loads(stage.gateway.calls[-1][3])["model"] == "groq-2/openai/gpt-oss-20b"  # fmt: skip
+
+
+def test_models_can_be_written_out_as_well(stage: Stage) -> None:
+    page = stage.open("/-/gateway/config", sign_in=True)
+    page.get_by_text("+ Add a provider").click()
+    page.get_by_placeholder("Paste the API key").fill("gsk_abcdefghijklmnop")
+    models = page.get_by_label("or models, with commas between")
+    expect(models).to_be_disabled()
+    page.get_by_label("every model that is free there").uncheck()
+    models.fill("one, two")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("button", name="Save").click(timeout=SOON)
+    expect(page.locator("#pending")).to_contain_text("active in the gateway", timeout=SOON)  # fmt: skip
+    found = json.loads(stage.gateway.config)["providers"][-1]
+    assert found["models"] == [{"name": "one"}, {"name": "two"}]
 
 
 def test_keys_models_budget_policy_and_apps_have_forms(stage: Stage) -> None:

@@ -285,3 +285,18 @@ def test_gateways_that_share_limits_are_listed_beside_the_table(stage: Stage) ->
     expect(own).to_contain_text("this one")
     expect(own).to_contain_text("0 open")
     expect(panel).to_contain_text("cost/day on groq: desk $0.35, <b>lap</b> none")
+
+
+def test_models_that_came_and_went_are_shown(stage: Stage) -> None:
+    now = time.time()
+    stage.ledger.provider("or", "openrouter")
+    stage.ledger.model("or", "a:free")
+    stage.ledger.beat(now)
+    page = stage.open("/-/gateway")
+    expect(page.locator("#changes-panel")).to_be_hidden()
+    stage.ledger.event(now - 5, "model.gone", "or/b:free", "is not listed any more")
+    stage.ledger.event(now - 1, "model.new", "or/a:free", "is listed <b>now</b>")
+    lines = page.locator("#changes li")
+    expect(lines).to_have_count(2, timeout=SOON)
+    expect(lines.first).to_contain_text("or/a:free is listed <b>now</b>")
+    expect(lines.last).to_have_attribute("data-kind", "gone")

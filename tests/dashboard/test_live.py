@@ -354,3 +354,22 @@ async def test_a_request_on_its_way_shows_where_it_is(ledger: Ledger) -> None:
     ledger.attempt(asked, 1, NOW, outcome="in_flight", status=None)
     [entry] = (await look(ledger))["ticker"]
     assert (entry["outcome"], entry["provider"]) == ("in_flight", "groq")
+
+
+async def test_models_that_changed_are_told_for_a_day(ledger: Ledger) -> None:
+    groq(ledger)
+    ledger.event(NOW - 90_000, "model.new", "or/old", "is listed and offered")
+    ledger.event(NOW - 3_600, "model.new", "or/a:free", "is listed and offered")
+    ledger.event(NOW - 60, "circuit", "groq", "opened")
+    ledger.event(NOW - 30, "model.gone", "or/b:free", "is not listed any more")
+    found = (await look(ledger))["changes"]
+    assert [(one["kind"], one["subject"]) for one in found] == [
+        ("gone", "or/b:free"),
+        ("new", "or/a:free"),
+    ]
+    assert found[0]["at"] == NOW - 30
+    for n in range(20):
+        ledger.event(NOW - 20 + n, "model.price", f"or/{n}", "costs more")
+    assert [one["subject"] for one in (await look(ledger))["changes"]] == [
+        f"or/{n}" for n in range(19, 11, -1)
+    ]

@@ -152,6 +152,8 @@ def test_what_is_meant_of_the_list_is_offered(gateway, router):
     assert headers["x-gateway-model"] == "a/one:free"
     assert float(headers["x-gateway-cost"]) == 0
     row = gateway.wait_rows("select * from models where model = 'a/one'")[0]
+    tiers = gateway.get("/admin/models", gateway.admin)[2]["free_tiers"]
+    assert tiers["openrouter"][0].startswith("50 requests/day, 20 requests/minute")
     assert row["context_window"] == 32_768
     assert (row["input_usd_per_million"], row["price_source"]) == (2.0, "list")
 
@@ -198,8 +200,8 @@ def test_a_change_of_the_list_is_followed_within_one_poll(gateway, router):
     assert gateway.get("/health")[2]["config"] == revision
 
 
-def shown(gateway: GatewayProcess) -> dict[str, Any]:
-    """Models of the only provider, as the live page has them once a second."""
+def page(gateway: GatewayProcess) -> dict[str, Any]:
+    """The numbers of the live page, as it has them once a second."""
 
     def ask(sql: str, values: Any) -> list[sqlite3.Row]:
         connection = sqlite3.connect(f"file:{gateway.database}?mode=ro", uri=True)
@@ -207,7 +209,12 @@ def shown(gateway: GatewayProcess) -> dict[str, Any]:
         with closing(connection):
             return connection.execute(sql, values).fetchall()
 
-    found = snapshot(ask, RecentRequests(), minutes=5, simulated=False, now=time.time())
+    return snapshot(ask, RecentRequests(), minutes=5, simulated=False, now=time.time())
+
+
+def shown(gateway: GatewayProcess) -> dict[str, Any]:
+    """Models of the only provider on it."""
+    found = page(gateway)
     return {model["model"]: model for model in found["providers"][0]["models"]}
 
 
@@ -248,6 +255,8 @@ def test_a_reload_in_the_midst_of_a_poll(gateway, fake, router):
     gateway.wait_for(
         lambda: [*shown(gateway)] == ["a/one:free", "e/three:free"], "the page"
     )
+    told = {(one["kind"], one["subject"]) for one in page(gateway)["changes"]}
+    assert {("new", "or/e/three:free"), ("gone", "or/b/two:free")} <= told
     gateway.write_config(text)
     gateway.wait_for(
         lambda: gateway.get("/health")[2]["config"]["revision"] == revision, "reload"

@@ -25,6 +25,7 @@ FLASH = "5 requests/minute, 20 requests/day"
         ("sambanova", "DeepSeek-V3.1", BEFORE, "20 requests/minute, 20 requests/day, 200000 tokens/day", False, "new accounts are refused with 402"),
         ("google", "gemini-3.5-flash-lite", BEFORE, LITE, True, "the glob of 3.5-flash no longer takes it"),
         ("google", "gemini-3.8-flash", BEFORE, FLASH, False, "numbers of its sister"),
+        ("google", "gemini-4-hydrogen", BEFORE, "no numbers", False, "the only free one of Gemini 4"),
         ("google", "gemini-2.5-pro", BEFORE, "ended", False, "paid only since 2026-04"),
         ("google", "gemini-2.5-flash", BEFORE, f"{FLASH}, 250000 tokens/minute", True, "its own numbers, still"),
         ("google", "gemini-2.5-flash", AFTER, LITE, False, "served by 3.5-flash-lite"),
@@ -53,6 +54,15 @@ def test_what_it_says_now(
     assert (found.uncertain == "") is is_certain, why
 
 
+def test_of_gemini_4_one_alone_is_free() -> None:
+    row = TYPES["google"]
+    for model in ("gemini-4-argon", "gemini-4-carbon", "gemini-4-neon", "gemini-4"):
+        assert free_tier_of(row, model) is None
+    fact = offer("google", "gemini-4-hydrogen")
+    assert (fact.context_window, fact.max_output) == (1_048_576, 65_536)
+    assert fact.price == Price(NANO * 3 // 2, NANO * 15 // 2, NANO * 75 // 1000, source="catalog")  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("who", "status"),
     [
@@ -62,7 +72,10 @@ def test_what_it_says_now(
         ("qwen-cli", "ended"),
         *((who, "candidate") for who in ("ollama-cloud", "ovhcloud", "requesty")),
         *((who, "candidate") for who in ("opencode-zen", "nara", "modelscope")),
-        *((who, "candidate") for who in ("siliconflow", "pollinations", "sea-lion")),
+        *(
+            (who, "candidate")
+            for who in ("siliconflow", "pollinations", "aion", "sea-lion")
+        ),
     ],
 )
 def test_who_is_named_and_fills_in_nothing(who: str, status: str) -> None:

@@ -13,6 +13,7 @@ from llm_gateway.admin.cluster_routes import (
 from llm_gateway.admin.config_routes import ConfigRoutes
 from llm_gateway.admin.json_responses import AdminRequest, BadRequest, answer_json
 from llm_gateway.app.state import LEVELS, AppState
+from llm_gateway.providers.key_detection import allowance
 from llm_gateway.transport.local_response import LocalResponse
 
 
@@ -37,9 +38,16 @@ class OperatorRoutes:
         return answer_json({"polls": polls.as_json()})
 
     def polls(self, asked: AdminRequest) -> LocalResponse:
-        """How old what providers said of their models and quotas is."""
+        """How old what providers said of their models and quotas is; what free tiers give."""
         polls = self.runtime.polls
-        return answer_json({"polls": polls.as_json() if polls is not None else []})
+        loader = self.config.service.loader
+        rows = loader.catalogue.types(loader.clock()).values()
+        return answer_json(
+            {
+                "polls": polls.as_json() if polls is not None else [],
+                "free_tiers": {r.type: allowance(r) for r in rows if r.free_presets},
+            }
+        )
 
     def notices(self, asked: AdminRequest) -> LocalResponse:
         """What was warned of once, and how often it came since."""

@@ -12,6 +12,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from llm_gateway.cli import doctor_cluster, doctor_machine
@@ -31,6 +32,8 @@ from llm_gateway.providers.github_client import GitHub
 from llm_gateway.providers.tier_notes import notes
 
 MARKS = {"ok": "ok  ", "note": "note", "fix": "FIX "}
+OLD_DAYS = 120
+"""Free tiers move within weeks."""
 
 
 def doctor(argv: list[str]) -> int:
@@ -63,6 +66,7 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
         else:
             yield from _config(loaded, options.config)
     yield from doctor_machine.state_folder(home)
+    yield _published(home)
     yield doctor_machine.gateway_port(options.port)
     yield from doctor_machine.notices(options.port)
     if catalog is not None:
@@ -96,6 +100,22 @@ def _quirks(path: Path) -> Iterator[Finding]:
         more = f", and {len(said) - 3} more" if len(said) > 3 else ""
         shown = f"{printable(provider)}: requests go {some}{more}"
         yield Finding("note", "quirks", f"{shown} (llm-gateway quirks)")
+
+
+def _published(home: Path) -> Finding:
+    """Which catalogue of free tiers holds."""
+    found = kept_catalog.in_force(home)
+    if found.problem:
+        return Finding("fix", "catalog", found.problem.replace("\n", "; "))
+    whose = (
+        "as packaged" if found.kept is None else f"with an update of {found.kept.as_of}"
+    )
+    text = f"free tiers as of {found.published.as_of}, {whose}"
+    age = datetime.now(UTC).date() - date.fromisoformat(found.published.as_of)
+    if age.days > OLD_DAYS:
+        old = f"{text}: {age.days} days old; llm-gateway catalog update FILE-OR-URL"
+        return Finding("note", "catalog", old)
+    return Finding("ok", "catalog", text)
 
 
 def _config(loaded: Loaded, path: Path) -> Iterator[Finding]:

@@ -34,15 +34,27 @@ def init(argv: list[str]) -> int:
         help="use the keys in the environment: free models at once, paid providers "
         "switched off; says what each gives, asks nobody",
     )
+    parser.add_argument(
+        "--tools",
+        action="store_true",
+        help="with --detect: keys in the files of well-known tools, too, which are copied; "
+        f"looks at {init_detect.looked_in()}",
+    )
     options = parser.parse_args(argv)
+    if options.tools and not options.detect:
+        parser.error("--tools is for --detect")
     path: Path = options.file
     found: tuple[FoundKey, ...] = ()
     if options.detect:
-        found = init_detect.detected(os.environ, state_path(os.environ))
+        files = [*init_detect.tool_files(Path.home())] if options.tools else []
+        for line in (file for file in files if isinstance(file, str)):
+            print(line, file=sys.stderr)
+        held = [file for file in files if not isinstance(file, str)]
+        found = init_detect.detected(os.environ, state_path(os.environ), held)
         if not found:
             print(
-                "No key of a provider is set in the environment, and nothing is written. "
-                f"Set one of {init_detect.looked_for()}; or write the example, which "
+                f"No key of a provider is {_where(options.tools)}, and nothing is written. "
+                f"Set one of {init_detect.looked_for()}; {_or_tools(options.tools)}or write the example, which "
                 "needs none: llm-gateway init",
                 file=sys.stderr,
             )
@@ -62,9 +74,21 @@ def init(argv: list[str]) -> int:
         return 0
     for line in init_detect.report(found):
         print(line)
+    if any(one.key is not None for one in found):
+        print(f"\nKeys from files were copied into {path}, which nobody else may read.")
     print(f"\nWrote {path}. Start the gateway: {_start(path)}")
     print("Its log says a line to try, once the providers have said what they have.")
     return 0
+
+
+def _where(tools: bool) -> str:
+    if tools:
+        return "set in the environment, nor in a tool's file"
+    return "set in the environment"
+
+
+def _or_tools(tools: bool) -> str:
+    return "" if tools else "or look into the files of well-known tools: --tools; "
 
 
 def _start(path: Path) -> str:
@@ -92,6 +116,9 @@ def read(
     home = state_folder(os.environ)
     signed_in = token_store.stored(home)
     now = time.time()
+    published = kept_catalog.in_force(home)
+    if published.problem:
+        print(f"warning: {published.problem}", file=sys.stderr)
     try:
         return build(
             loaded.config,
@@ -100,7 +127,7 @@ def read(
             signed_in=signed_in,
             lists=lists or {},
             retired=retired,
-            types=kept_catalog.in_force(home).types(now),
+            types=published.types(now),
         )
     except CatalogError as e:
         raise locate(loaded.text, e.complaints, str(path)) from e

@@ -1,10 +1,12 @@
 """`llm-gateway init --detect`: a configuration from the API keys in the environment.
 
 What lives here: the file's text and the report. Nobody is asked anything: what a key gives
-is what the catalogue of free tiers says. Keys are not copied: the file names their variables.
+is what the catalogue of free tiers says. Keys of the environment are not copied: the file
+names their variables. Files of tools are looked at only when that is asked for.
 """
 
 import json
+import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,12 +19,42 @@ from llm_gateway.providers.key_detection import (
     found_keys,
 )
 from llm_gateway.providers.registry import TYPES
+from llm_gateway.providers.tool_keys import TOOLS, ToolKeys, keys_in, names_of
 
+MOST_BYTES = 1 << 20
 BUDGET = {"costPerDay": 0.5, "costPerMonth": 5}
 
 
-def detected(env: Mapping[str, str], home: Path) -> tuple[FoundKey, ...]:
-    return found_keys(env, in_force(home).types(time.time()).values())
+def detected(
+    env: Mapping[str, str], home: Path, files: Sequence[ToolKeys] = ()
+) -> tuple[FoundKey, ...]:
+    return found_keys(env, in_force(home).types(time.time()).values(), files)
+
+
+def tool_files(folder: Path) -> Iterator[ToolKeys | str]:
+    """The files of well-known tools that are in a home folder, with the keys in them; or
+    what is wrong with one, as a line."""
+    names = names_of(TYPES.values())
+    for tool in TOOLS:
+        path = folder / tool.path
+        shown = f"~/{tool.path} ({tool.title})"
+        try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                continue
+            with open(path, "rb") as file:
+                text = file.read(MOST_BYTES).decode("utf-8-sig")
+            yield ToolKeys(tool.title, shown, keys_in(tool.form, text, names))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as e:
+            yield f"{shown} cannot be read: {e.strerror}"
+        except ValueError:
+            yield f"{shown} is not written as expected: left alone"
+
+
+def looked_in() -> str:
+    """The files that `tool_files` looks at, for a message."""
+    return ", ".join(f"~/{tool.path}" for tool in TOOLS)
 
 
 def looked_for() -> str:
@@ -67,7 +99,7 @@ def report(found: Sequence[FoundKey]) -> Iterator[str]:
     """What each key gives, a line each."""
     for one in found:
         row = one.row
-        yield f"{row.type} ({one.variable})"
+        yield f"{row.type} ({one.place})"
         if one.is_free:
             yield from (f"  {line}" for line in allowance(row))
             yield from (f"  {line}" for line in _conditions(one))

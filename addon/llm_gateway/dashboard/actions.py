@@ -11,6 +11,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -107,12 +108,19 @@ TEST_SECONDS = 45.0
 
 
 async def test_call(request: Any, datasette: Any) -> Any:
-    """POST {provider, model}: one small question to that model alone, through the gateway.
+    """POST {provider, model}: one small question to that model alone, through the gateway;
+    {provider, any: true}: to one that it has, best a free one that is ready.
 
-    Answers {ok, ms, status, message}: a failure there is no failure of this page.
+    Answers {ok, ms, status, model, message}: a failure there is no failure of this page.
     """
 
     async def write(board: PluginState, body: Json) -> Any:
+        if body.get("any") is True and isinstance(body.get("provider"), str):
+            model = await _model_to_test(board, body["provider"])
+            if model is None:
+                unknown = "no model of its list is known yet; try again in a moment"
+                return _json({"ok": False, "ms": 0, "status": 0, "message": unknown})
+            body = {**body, "model": model}
         for key in ("provider", "model"):
             if not isinstance(body.get(key), str) or not body[key]:
                 raise _Wrong(f"{key}: write a name")
@@ -136,17 +144,36 @@ async def test_call(request: Any, datasette: Any) -> Any:
         message = said.get("message", "") if isinstance(said, dict) else str(said or "")
         ok = answer.status == 200 and not said
         shown = "" if ok else message[:300] or f"status {answer.status}"
-        return _json({"ok": ok, "ms": took, "status": answer.status, "message": shown})
+        told = {"ms": took, "status": answer.status, "model": body["model"]}
+        return _json({"ok": ok, **told, "message": shown})
 
     return await _write(request, datasette, write)
 
 
+async def _model_to_test(board: PluginState, provider: str) -> str | None:
+    try:
+        rows = await board.ask(
+            "live",
+            lambda ask: ask(queries.MODEL_TO_TEST, {"provider": provider}),
+            seconds=2.0,
+        )
+    except (NoLedger, NotReadable):
+        return None
+    return rows[0]["model"] if rows else None
+
+
 async def starters_json(request: Any, datasette: Any) -> Any:
-    """GET: providers that can be added with a key alone."""
+    """GET: providers that can be added with a key alone, and what their free tiers give as
+    the running gateway knows it."""
     board = board_of(datasette)
     if not await board.may_look(request.actor, None):
         raise Forbidden("view-instance")
-    return _json({"starters": starters.as_json()})
+    gives: Json = {}
+    with suppress(GatewayDown, NoToken, ValueError):
+        answer = await _call(board, "GET", "/admin/models")
+        found = answer.json() if answer.status == 200 else None
+        gives = found.get("free_tiers", {}) if isinstance(found, dict) else {}
+    return _json({"starters": starters.as_json(gives)})
 
 
 async def copilot(request: Any, datasette: Any) -> Any:

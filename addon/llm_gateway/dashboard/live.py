@@ -24,11 +24,12 @@ from llm_gateway.dashboard.availability import (
     best_of,
     excluded,
     moment,
+    stamp,
     standing,
 )
 from llm_gateway.dashboard.limit_bars import LimitBars, bars_json, limit_bars
 from llm_gateway.dashboard.members import cluster
-from llm_gateway.dashboard.reader import Ask
+from llm_gateway.dashboard.reader import Ask, Params
 from llm_gateway.dashboard.recent_requests import RecentRequests
 from llm_gateway.dashboard.served_names import USABLE, NamedOffer, names
 from llm_gateway.dashboard.traffic import SLOTS, Pair, Series, rates, series
@@ -39,6 +40,10 @@ WINDOWS = (1, 5, 10, 30, 60)
 """Minutes that the page can show."""
 SILENT_AFTER = 8.0
 """Seconds without a heartbeat after which the gateway counts as gone."""
+
+DAY = 86_400
+CHANGES = 8
+"""Changes of models that are shown."""
 
 Json = dict[str, Any]
 
@@ -87,6 +92,7 @@ def snapshot(
         "providers": providers,
         "names": names(named, policy),
         "alerts": alerts(gateway, providers, bars, pace, now),
+        "changes": _changes(ask, now),
         "refills": refills(providers, bars, pace, now),
         "ticker": ticker.newest(ask, simulated=simulated, other=other),
     }
@@ -168,6 +174,20 @@ def _asked(ask: Ask) -> dict[str, Json]:
             if at is not None:
                 said[what] = at if said[what] is None else min(said[what], at)
     return found
+
+
+def _changes(ask: Ask, now: float) -> list[Json]:
+    """What providers' lists changed in the last day, the newest first."""
+    wanted: Params = {"since": stamp(now - DAY), "newest": 1_000, "count": CHANGES}
+    return [
+        {
+            "at": moment(row["ts"]),
+            "kind": row["kind"].removeprefix("model."),
+            "subject": row["subject"],
+            "message": row["message"],
+        }
+        for row in ask(queries.MODEL_CHANGES, wanted)
+    ]
 
 
 def _columns(found: Series | None) -> Json:

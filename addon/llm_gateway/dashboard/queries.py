@@ -44,6 +44,21 @@ SELECT provider, model, name, aliases, enabled, reason, free,
 FROM models ORDER BY provider, model, name
 """
 
+MODEL_TO_TEST = """
+SELECT model FROM models WHERE provider = :provider AND enabled
+ORDER BY NOT free, model IN
+  (SELECT model FROM offer_state WHERE provider = :provider AND state <> 'ready'), model
+LIMIT 1
+"""
+
+MODEL_CHANGES = """
+SELECT ts, kind, subject, message FROM
+  (SELECT * FROM events WHERE ts >= :since ORDER BY ts DESC LIMIT :newest)
+WHERE kind IN ('model.new', 'model.gone', 'model.price', 'model.retired', 'model.back')
+ORDER BY ts DESC, id DESC LIMIT :count
+"""
+"""Bounded, however many other events there are."""
+
 QUIRKS = """
 SELECT provider, model, dialect, quirk, says, learned_at, words, uses
 FROM quirks ORDER BY learned_at DESC

@@ -7,6 +7,7 @@ are on the provider's free tier, is held by a test against the provider table.
 What this file does not know: the configuration, the gateway.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -146,12 +147,18 @@ STARTERS = (
 )
 
 
-def as_json() -> list[dict[str, Any]]:
-    return [asdict(one) for one in STARTERS]
+def as_json(gives: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """`gives`: type -> what its free tier gives a day, line by line."""
+    return [{**asdict(one), "gives": gives.get(one.type, [])} for one in STARTERS]
+
+
+def configuration_of_list(one: Starter, key: str) -> dict[str, Any]:
+    """The provider that the form adds for a free tier: every model that is free now."""
+    return {**configuration(one, key), "models": "free"}
 
 
 def configuration(one: Starter, key: str) -> dict[str, Any]:
-    """The provider that the form adds to `providers`, as the page writes it."""
+    """The same with models written out."""
     tier = {"tier": "free"} if one.free_tier else {}
     return {
         "id": one.type,

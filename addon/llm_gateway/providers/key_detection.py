@@ -4,14 +4,16 @@
     entry(found)                  -> its entry in `providers`: free models, or switched off
     allowance(row)                -> what the free tier gives, a line for each group of models
 
-A provider is found by the columns `key_variables` and `setting_variables` of its row. Keys
-themselves stay where they are: the configuration names the variable.
+A provider is found by the columns `key_variables` and `setting_variables` of its row. Keys in
+the environment stay where they are: the configuration names the variable.
 
 What this file does not know: files, the network, whether a key is good.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from pydantic import SecretStr
 
 from llm_gateway.config.models import Provider
 from llm_gateway.domain import Metric, Window
@@ -19,6 +21,7 @@ from llm_gateway.frozen import frozen
 from llm_gateway.providers.listed_models import cannot_choose
 from llm_gateway.providers.provider_type import ProviderType
 from llm_gateway.providers.published import FreePreset
+from llm_gateway.providers.tool_keys import ToolKeys
 
 
 @frozen
@@ -32,6 +35,14 @@ class FoundKey:
     """Variables of the same provider that hold another key; they are left alone."""
     missing: tuple[str, ...] = ()
     """Variables that the provider needs besides, and that are unset."""
+    tool: str = ""
+    """The file of a tool in which the key stands; "": the environment has it."""
+    key: SecretStr | None = None
+    """The key itself, where no variable holds it."""
+
+    @property
+    def place(self) -> str:
+        return self.tool or self.variable
 
     @property
     def is_free(self) -> bool:
@@ -45,22 +56,36 @@ class FoundKey:
 
 
 def found_keys(
-    env: Mapping[str, str], rows: Iterable[ProviderType]
+    env: Mapping[str, str],
+    rows: Iterable[ProviderType],
+    files: Sequence[ToolKeys] = (),
 ) -> tuple[FoundKey, ...]:
-    """Every provider with a key in the environment: those with free models first, then in
-    the table's order. A variable that is set to nothing counts as unset."""
+    """Every provider with a key in the environment, or else in a file of a tool: those with
+    free models first, then in the table's order. A variable that is set to nothing counts
+    as unset."""
     found = []
     for row in rows:
-        named = [name for name in row.key_variables if env.get(name, "").strip()]
-        if not named:
+        places = [
+            (name, "", SecretStr(env[name]))
+            for name in row.key_variables
+            if env.get(name, "").strip()
+        ]
+        places += [
+            (row.key_variables[0], file.shown, file.keys[row.key_variables[0]])
+            for file in files
+            if row.key_variables and row.key_variables[0] in file.keys
+        ]
+        if not places:
             continue
-        key = env[named[0]]
+        variable, tool, key = places[0]
         found.append(
             FoundKey(
                 row,
-                named[0],
-                tuple(name for name in named[1:] if env[name] != key),
+                variable,
+                tuple(file or name for name, file, other in places if other != key),
                 tuple(n for n in row.setting_variables.values() if not env.get(n)),
+                tool,
+                key if tool else None,
             )
         )
     return tuple(sorted(found, key=lambda one: not one.is_free))
@@ -79,7 +104,9 @@ def _plain(found: FoundKey, models: Any) -> dict[str, Any]:
     return {
         "id": found.row.type,
         "type": found.row.type,
-        "apiKey": f"${{{found.variable}}}",
+        "apiKey": f"${{{found.variable}}}"
+        if found.key is None
+        else found.key.get_secret_value(),
         **{key: f"${{{name}}}" for key, name in settings},
         "models": models,
     }

@@ -31,7 +31,9 @@ export function addProvider(cards, starters) {
   const id = text();
   const models = text({ size: "46" });
   const tier = el("input", { type: "checkbox" });
+  const listed = el("input", { type: "checkbox" });
   const note = el("p", { class: "soft" });
+  const gives = el("ul", { class: "soft gives" });
   const where = el("a", { target: "_blank", rel: "noopener noreferrer" });
   let own = false; // the name was typed, not proposed
   const starter = () => starters.find((one) => one.type === kind.value);
@@ -41,6 +43,10 @@ export function addProvider(cards, starters) {
     models.value = one.models.join(", ");
     tier.checked = one.free_tier;
     tier.disabled = !one.free_tier;
+    listed.checked = one.free_tier;
+    listed.disabled = !one.free_tier;
+    models.disabled = listed.checked;
+    gives.replaceChildren(...one.gives.map((line) => el("li", {}, line)));
     where.href = one.keys;
     where.textContent = `get a ${one.free_tier ? "free " : ""}key of ${one.title} ↗`;
     note.textContent = `${one.free_tier ? "" : "No lasting free tier: answers cost money. "}${one.note}`;
@@ -55,13 +61,14 @@ export function addProvider(cards, starters) {
       : found ? `That is a key of ${found.title}.` : "Its beginning does not say whose it is: choose below.";
   });
   kind.addEventListener("change", propose);
+  listed.addEventListener("change", () => { models.disabled = listed.checked; });
   id.addEventListener("input", () => { own = id.value !== ""; });
   const form = el("form", { onsubmit: (event) => {
     event.preventDefault();
     const one = starter();
     const provider = { id: id.value.trim(), type: one.type, apiKey: key.value.trim() || `\${${one.env}}` };
     if (tier.checked) provider.tier = "free";
-    provider.models = models.value.split(",").map((name) => name.trim()).filter(Boolean).map((name) => ({ name }));
+    provider.models = listed.checked ? "free" : models.value.split(",").map((name) => name.trim()).filter(Boolean).map((name) => ({ name }));
     cards.draft.providers = [...(cards.draft.providers ?? []), provider];
     key.value = "";
     own = false;
@@ -70,9 +77,11 @@ export function addProvider(cards, starters) {
     document.querySelector(`[aria-label="${CSS.escape(provider.id)}"]`)?.scrollIntoView({ block: "center" });
   } },
   el("div", { class: "fields" }, field("API key", key), field("Provider", kind), field("Name here", id)), says,
-  el("div", { class: "fields" }, field("Models, with commas between", models),
+  el("div", { class: "fields" },
+    el("label", { class: "check" }, listed, el("span", {}, "every model that is free there, as its own list has them")),
+    field("or models, with commas between", models),
     el("label", { class: "check" }, tier, el("span", {}, "this key is on the free tier: its published limits hold"))),
-  note, el("p", {}, where, el("span", { class: "soft" }, "  Without a key here it is taken from the environment.")),
+  note, gives, el("p", {}, where, el("span", { class: "soft" }, "  Without a key here it is taken from the environment.")),
   el("button", { class: "primary" }, "Add"));
   box.append(form);
   propose();
@@ -145,7 +154,8 @@ export function ofList(cards, provider) {
         provider.models = [].concat(provider.models).filter((one) => one !== word);
         cards.redrawKeeping();
       } }, "×"))),
-    exclude.length ? el("span", { class: "soft" }, `but not ${exclude.join(", ")}`) : null));
+    exclude.length ? el("span", { class: "soft" }, `but not ${exclude.join(", ")}`) : null,
+    testButton(provider, null, () => cards.dirty)));
 }
 
 export function removeModel(cards, provider, model) {
@@ -155,10 +165,11 @@ export function removeModel(cards, provider, model) {
   } }, "×");
 }
 
-// One small question through the gateway, to this model alone: does the key work, how fast?
+// One small question through the gateway, to this model alone, or to one of its list: does the
+// key work, how fast?
 export function testButton(provider, model, dirty) {
   const said = el("span", { class: "soft", role: "status" });
-  const button = el("button", { type: "button", class: "small", title: "One small question to this model, through the gateway" }, "Test");
+  const button = el("button", { type: "button", class: "small", title: `One small question to ${model ? "this model" : "a model of it"}, through the gateway` }, "Test");
   button.addEventListener("click", async () => {
     if (dirty()) {
       said.textContent = "Save first.";
@@ -167,9 +178,9 @@ export function testButton(provider, model, dirty) {
     button.disabled = true;
     said.textContent = "asking …";
     try {
-      const found = await post("/test", { provider: provider.id, model: model.name });
+      const found = await post("/test", { provider: provider.id, ...(model ? { model: model.name } : { any: true }) });
       said.dataset.ok = found.ok ? "1" : "0";
-      said.textContent = found.ok ? `✓ answered in ${found.ms} ms` : `✗ ${found.message}`;
+      said.textContent = found.ok ? `✓ ${model ? "" : `${found.model} `}answered in ${found.ms} ms` : `✗ ${found.message}`;
     } catch (error) {
       said.dataset.ok = "0";
       said.textContent = error.message;

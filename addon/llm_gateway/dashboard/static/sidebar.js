@@ -78,6 +78,18 @@ export class Rail {
     this.showTicker(data);
     this.showMembers(data);
     this.showClients(data);
+    this.showChanges(data);
+  }
+
+  // What providers' own lists say since they were read again.
+  showChanges(data) {
+    const found = data.changes ?? [];
+    document.getElementById("changes-panel").hidden = !found.length;
+    const shape = JSON.stringify(found) + Math.floor(data.now / 60);
+    if (shape === this.changes) return;
+    this.changes = shape;
+    document.getElementById("changes").replaceChildren(...found.map((one) => el("li", { "data-kind": one.kind },
+      el("b", {}, one.subject), ` ${one.message} `, el("time", { class: "soft" }, clock(one.at, data.now)))));
   }
 
   showMembers(data) {
