@@ -88,6 +88,7 @@ Messages and Responses, besides (of a list of values, `*` at the end of one stan
     state:calls=whole               … : orphans among calls and outputs go
     state:followed=whole            … : reasoning that nothing follows goes
     state:ids=out                   … : no ids of items
+    state:tools=unfit               … : it wrote a call as text there
     state:signature=ours            … : what signatures it sends are another model's
     state:compaction=unfit          … : what stands for its past cannot be read there
 

@@ -9,6 +9,7 @@ what the vocabulary knows is changed: the rest is the client's own mistake.
     wordings_messages.py    200 to 399
     wordings_responses.py   400 to 599
     wordings_generate_content.py  600 to 799
+    calls_as_text.py        800: an answer, and no refusal
 
 A number is kept for good: the ledger names it. Rows are tried in the order of their table;
 the first that fits and teaches something new holds.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pydantic import SecretStr
 
+from llm_gateway.adaptation.calls_as_text import TextCalls
 from llm_gateway.adaptation.conversation_quirks import ConversationQuirks
 from llm_gateway.adaptation.kept_state import KeptState, Recall, asker_of
 from llm_gateway.app.notices import Notices
@@ -93,6 +94,7 @@ class AppState(RoutingContext):
     on_shutdown: list[Callable[[], None]] = field(default_factory=list)
     """Who settles what is still open when the gateway ends."""
     conversation_quirks: ConversationQuirks = field(default_factory=ConversationQuirks)
+    text_calls: TextCalls = field(default_factory=TextCalls)
     kept: KeptState = field(default_factory=KeptState)
     affinity: ConversationAffinity = field(default_factory=ConversationAffinity)
     draining: bool = False

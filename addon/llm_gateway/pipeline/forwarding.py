@@ -39,6 +39,7 @@ from llm_gateway.pipeline.adapting import (
     is_late,
     known_quirks,
 )
+from llm_gateway.pipeline.call_markup import markup_of
 from llm_gateway.pipeline.classifier import ResponseClassifier
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.failures import FailureHandler
@@ -384,6 +385,7 @@ class Forwarder:
             exchange.call.ask.stream,
             loop.time,
             below=bool(exchange.subpath),
+            markup=None if exchange.subpath else markup_of(attempt),
         )
         attempt.judge = judge
         rewrite_request(exchange.flow.request, out)

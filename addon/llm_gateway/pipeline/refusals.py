@@ -9,6 +9,7 @@ What this file does not know: other failures (failures.py), what a wording says.
 
 from dataclasses import dataclass, replace
 
+from llm_gateway.adaptation import calls_as_text
 from llm_gateway.adaptation.uses import is_about
 from llm_gateway.adaptation.vocabulary import Quirk, Quirks
 from llm_gateway.adaptation.wordings import STATUSES, Lesson, learn
@@ -35,6 +36,7 @@ from llm_gateway.routing.failure_policy import (
     may_teach,
 )
 from llm_gateway.routing.selection import CANNOT_TAKE
+from llm_gateway.streaming.response_probe import CALL_AS_TEXT
 
 MOST_RESENDS = 3
 """For one candidate and request. What one more refusal teaches is kept for the next."""
@@ -56,6 +58,9 @@ class Refusals:
     ) -> FailureVerdict:
         """The verdict, or what comes of it where the refusal teaches or is about turns."""
         helped = False
+        if failed.kind == "judged" and failed.message == CALL_AS_TEXT:
+            step = self._learn_form(exchange, attempt)
+            return judged if step is None else replace(judged, next=step)
         if failed.status in STATUSES and may_teach(failed):
             step, helped = self._learn(exchange, attempt, failed)
             if step is not None:
@@ -88,6 +93,29 @@ class Refusals:
         ):
             return None, False
         words = mask_of(exchange.catalog).text(words_of_body(failed.body))
+        return self._again(exchange, attempt, failed, lesson, words)
+
+    def _learn_form(self, exchange: Exchange, attempt: Attempt) -> NextStep | None:
+        """Of an answer that wrote its call as text; None: whoever comes next is asked."""
+        offer, dialect = attempt.candidate.offer, attempt.form.dialect.name
+        place = offer.provider, offer.model, dialect
+        always = self.runtime.text_calls.wrote(place, exchange.call.ask.opening)
+        lesson = calls_as_text.lesson(
+            dialect, sent_values(attempt), attempt.quirks, always=always
+        )
+        step, _ = self._again(exchange, attempt, None, lesson, lesson.words)
+        return step
+
+    def _again(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        failed: FailedAttempt | None,
+        lesson: Lesson,
+        words: str,
+    ) -> tuple[NextStep | None, bool]:
+        """A lesson is remembered, and the request adapted to it; see `_learn`."""
+        offer, form = attempt.candidate.offer, attempt.form
         new = lessons.remember(
             self.runtime, exchange, form, attempt.upstream, offer, lesson, words
         )
@@ -98,7 +126,8 @@ class Refusals:
         again = adapt(self.runtime, exchange, form, attempt.upstream, offer, quirks)
         if again.unfit:
             exchange.unfit[offer.key] = CANNOT_TAKE + again.unfit
-            exchange.refused_unfit = failed
+            if failed is not None:
+                exchange.refused_unfit = failed
             return NextStep.NEXT_CANDIDATE, True
         taught = exchange.resends.setdefault(offer.key, [])
         if len(taught) >= MOST_RESENDS:
@@ -130,9 +159,12 @@ class Refusals:
         offer = attempt.candidate.offer
         runtime.health.release_probe(offer.key)
         runtime.health.answered(offer.key, attempt.form.dialect.name)
-        runtime.limiter.settle(attempt.reservation, Charge(requests=1), now)
+        # An answer that came is billed, whatever it was worth.
+        billed = failed.kind == "judged"
+        need = attempt.reservation.need if billed else Charge(requests=1)
+        runtime.limiter.settle(attempt.reservation, need, now)
         record = attempt.record
-        record.tokens = record.cost = 0
+        record.tokens, record.cost = (need.tokens, need.cost) if billed else (0, 0)
         taught, _ = exchange.resends[offer.key][-1]
         record.reason = ", ".join(map(str, taught))
         record.status = failed.status
