@@ -10,10 +10,10 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from llm_gateway.adaptation.responses_lessons import FORM_TYPES, FORMS
-from llm_gateway.adaptation.sent_body import dicts, types_in, word
+from llm_gateway.adaptation.responses_lessons import FORMS
 from llm_gateway.adaptation.vocabulary import Quirk, Quirks
 from llm_gateway.adaptation.wording import Lesson
+from llm_gateway.adaptation.wordings import differs
 from llm_gateway.domain import Dialect
 
 NUMBER = 800
@@ -32,16 +32,13 @@ def lesson(
     dialect: Dialect, sent: Mapping[str, object], known: Quirks, *, always: bool
 ) -> Lesson:
     """always: it was so in several conversations, and never otherwise."""
-    types = set(types_in(sent.get("tools")))
-    items = list(dicts(sent.get("input")))
-    types |= types_in(items) & FORM_TYPES
-    for item in items:
-        if word(item, "type") == "additional_tools":
-            types |= types_in(item.get("tools"))
-    forms = Quirks.parse(*FORMS) if dialect == "responses" else Quirks()
-    new = tuple(q for q in forms if known.value(q.kind, q.name) != q.value)
-    if types & FORM_TYPES and new:
-        return Lesson(new, NUMBER, WORDS)
+    forms = Quirks(
+        quirk
+        for quirk in map(Quirk.parse, FORMS)
+        if known.value(quirk.kind, quirk.name) != quirk.value
+    )
+    if forms and differs(dialect, sent, known, known | forms):
+        return Lesson(tuple(forms), NUMBER, WORDS)
     here = Quirk("state", "tools", "unfit")
     if not always:
         return Lesson((here,), NUMBER, WORDS)

@@ -65,7 +65,7 @@ FORMS = (
     "tool_type:additional_tools=lifted",
 )
 """Whoever does not know one of the forms that Codex writes knows none of them."""
-FORM_TYPES = frozenset({"custom", "namespace", "additional_tools"})
+_FORMS = frozenset({"custom", "namespace", "additional_tools"})
 _SERVER = "tool_type:*=function"
 _NO_TEXT = frozenset({"input_image", "input_file", "input_audio"})
 
@@ -249,7 +249,7 @@ def unread_tool_type(refusal: Refusal) -> Iterator[str]:
     tools = refusal.sent.get("tools")
     if at and isinstance(tools, list):
         tools = tools[int(at[1]) :][:1] or tools
-    if types_in(tools) & FORM_TYPES or served_types(tools):
+    if types_in(tools) & _FORMS or served_types(tools):
         yield _SERVER
 
 
@@ -305,7 +305,7 @@ def _tool_types(refusal: Refusal) -> frozenset[str]:
 
 
 def _tool(tag: str) -> Iterator[str]:
-    if tag in FORM_TYPES:
+    if tag in _FORMS:
         yield from FORMS
     elif tag != "function":
         yield f"tool_type:{tag}=out"

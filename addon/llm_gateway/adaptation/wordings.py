@@ -82,13 +82,13 @@ def _lesson(dialect: Dialect, row: Wording, refusal: Refusal) -> tuple[Quirk, ..
         if not new:
             break
         more = known | Quirks(new)
-        if not row.must_change or _differs(dialect, refusal.sent, known, more):
+        if not row.must_change or differs(dialect, refusal.sent, known, more):
             return new
         known = more
     return ()
 
 
-def _differs(
+def differs(
     dialect: Dialect, sent: Mapping[str, object], known: Quirks, more: Quirks
 ) -> bool:
     """Would a resend be another request?"""
