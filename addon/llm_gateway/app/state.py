@@ -175,6 +175,7 @@ class AppState(RoutingContext):
             self.quirks.remember(lesson)
         self.quirks.forget_old(now)
         self.quirks.forget_moved(addresses_of(catalog))
+        self.conversation_quirks.load(self.store.conversation_quirks(), now)
         self.kept.signed.load(self.store.known_blocks())
         missing = self.limiter.missing(tuple(catalog.limits()))
         if missing:
@@ -252,6 +253,11 @@ class AppState(RoutingContext):
         """What refusals taught, for the next start and for people to see."""
         self.quirks_dirty = False
         self.store.learned(self.quirks)
+
+    def save_conversation_quirks(self) -> None:
+        """What was learned of single conversations, for the next start."""
+        if rows := self.conversation_quirks.take_changed():
+            self.store.learned_of_conversations(rows)
 
     def forget_quirks(self, provider: str, model: str | None = None) -> int:
         """By hand: of a provider, or of one of its models. How many there were."""
