@@ -448,6 +448,10 @@ QUOTED = (
     "Only supported in v1/responses",
     "A maximum number of 1 tools",
     "Unsupported parameter: 'seed'",
+    # shorter than what stands in any prompt
+    "Unsupported: seed",
+    "at most 1 tools",
+    "seed not allowed",
 )
 
 

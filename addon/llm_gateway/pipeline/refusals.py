@@ -16,8 +16,10 @@ from llm_gateway.adaptation.wordings import STATUSES, Lesson, learn
 from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects.error_shapes import words_of_body
+from llm_gateway.dialects.provider_errors import ProviderError
 from llm_gateway.dialects.refused_part import (
     has_history,
+    is_quoted,
     own_parameters,
     parameters_of,
 )
@@ -41,7 +43,8 @@ from llm_gateway.streaming.response_probe import CALL_AS_TEXT
 MOST_RESENDS = 3
 """For one candidate and request. What one more refusal teaches is kept for the next."""
 SHORTEST_QUOTE = 20
-"""Characters: fewer stand in any prompt (`not supported`) without being quoted."""
+"""Characters: fewer stand in any prompt (`not supported`) without being quoted; they are
+where the text around them, which the client sent, stands whole in the refusal."""
 
 
 @dataclass(slots=True)
@@ -88,7 +91,7 @@ class Refusals:
         )
         if lesson is None:
             return None, False
-        if _repeats_the_request(form, lesson) or self._takes_the_model(
+        if _repeats_the_request(form, lesson, failed.error) or self._takes_the_model(
             exchange, form, offer, lesson
         ):
             return None, False
@@ -216,15 +219,19 @@ def same_maker(exchange: Exchange, attempt: Attempt) -> set[tuple[str, str, str]
     return found
 
 
-def _repeats_the_request(form: RequestForm, lesson: Lesson) -> bool:
+def _repeats_the_request(
+    form: RequestForm, lesson: Lesson, error: ProviderError
+) -> bool:
     """The words are the request's own, quoted by the provider (`got "this model does not
     support tools"`): they are nobody's word about the model. A lesson after which other
     requests say as much as before is taken anyway: conversations about such refusals, and
     their code, hold the same words."""
     # A pattern may take a mark or the line's end along, which the provider wrote.
     words = lesson.words.lower().strip(" \n\t\"'`.,:;()[]")
-    if len(words) < SHORTEST_QUOTE or all(map(_loses_nothing, lesson.quirks)):
+    if all(map(_loses_nothing, lesson.quirks)):
         return False
+    if len(words) < SHORTEST_QUOTE:
+        return is_quoted(form.values(), words, error)
     return form.body.says(words)
 
 
