@@ -449,9 +449,9 @@ QUOTED = (
     "A maximum number of 1 tools",
     "Unsupported parameter: 'seed'",
     # shorter than what stands in any prompt
-    "Unsupported: seed",
+    "unknown field: seed",
     "at most 1 tools",
-    "seed not allowed",
+    "'seed' is unsupported",
 )
 
 
