@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from llm_gateway.adaptation.kept_state import Kept, nothing_kept
 from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.chat.adapter import adapt as adapt_chat
+from llm_gateway.dialects.generate_content.adapter import adapt as adapt_google
 from llm_gateway.dialects.messages.adapter import adapt as adapt_messages
 from llm_gateway.dialects.responses.adapter import adapt as adapt_responses
 from llm_gateway.providers import quirk_rows_messages, quirk_rows_responses
@@ -293,6 +294,94 @@ def test_answers_of_any_form(answer, inner, kind):
         if isinstance(event, dict):
             json.dumps(one.event(event))
             json.dumps(one.answer(event))
+
+
+GOOGLE_QUIRKS = [
+    *("signature:google", "signature:google=ours", "state:signature=ours", "call:id"),
+    *("member:safety_settings", "member:generationConfig.thinking_config", "part:x"),
+    *("member:generationConfig.thinking_config.thinking_level", "message:x"),
+    *("sampling:temperature", "sampling:top_p=1", "limit:max_output_tokens<=9"),
+    *("limit:thinking_budget>=128", "effort:allowed=low,high", "thinking:off=out"),
+    *("role:last=user", "role:same=merged", "role:system=user", "tools:properties"),
+    *("tool_type:server=alone", "tool_type:url_context=out", "schema:default"),
+    *("endpoint:tools_with_json", "tool:behavior", "state:tools=unfit"),
+]
+PARTS = objects(
+    ("",),
+    (
+        *("text", "thought", "thoughtSignature", "thought_signature", "functionCall"),
+        *("functionResponse", "function_call", "inlineData", "x"),
+    ),
+) | st.builds(
+    lambda id_, name, rest: {
+        "functionCall": {"id": id_, "name": name, "args": {}},
+        **rest,
+    },
+    WORDS,
+    WORDS,
+    st.fixed_dictionaries({}, optional={"thoughtSignature": ODD}),
+)
+CONTENTS = st.builds(
+    lambda role, parts: {"role": role, "parts": parts},
+    st.sampled_from(["user", "model", "", None]),
+    st.lists(PARTS | JSON, max_size=3) | JSON,
+)
+CONFIGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "temperature": JSON,
+        "top_p": JSON,
+        "maxOutputTokens": JSON,
+        "responseMimeType": st.sampled_from(["application/json", 1]),
+        "responseSchema": JSON,
+        "thinkingConfig": st.fixed_dictionaries(
+            {},
+            optional={
+                "thinkingLevel": st.sampled_from(["LOW", "medium", 1, ""]),
+                "thinking_budget": st.sampled_from([0, 1, 999, -1, None, True]),
+            },
+        )
+        | JSON,
+    },
+)
+FUNCTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": WORDS,
+        "behavior": JSON,
+        "parameters": st.sampled_from([{"type": "OBJECT"}, {"default": 1}]) | JSON,
+    },
+)
+GOOGLE_BODIES = st.fixed_dictionaries(
+    {"contents": st.lists(CONTENTS | JSON, max_size=4) | JSON},
+    optional={
+        "generationConfig": CONFIGS | JSON,
+        "generation_config": CONFIGS | JSON,
+        "safetySettings": JSON,
+        "systemInstruction": CONTENTS | JSON,
+        "tools": st.lists(
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "functionDeclarations": st.lists(FUNCTIONS | JSON, max_size=2)
+                    | JSON,
+                    "urlContext": JSON,
+                },
+            )
+            | JSON,
+            max_size=3,
+        )
+        | JSON,
+    },
+)
+
+
+@given(GOOGLE_BODIES, some(GOOGLE_QUIRKS))
+def test_generate_content_of_any_form(body, quirks):
+    made, found = told(adapt_google, body, quirks, RECALLED)
+    if not found.unfit:
+        again = adapt_google(made, quirks, RECALLED)
+        assert again.unfit or (after(made, again), again.changes) == (made, ())
 
 
 # -- thoughts that are wanted by one quirk and refused by another

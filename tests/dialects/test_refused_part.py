@@ -5,6 +5,7 @@ import pytest
 from llm_gateway.dialects.provider_errors import ProviderError
 from llm_gateway.dialects.refused_part import (
     has_history,
+    is_quoted,
     names_own_parameter,
     parameters_of,
 )
@@ -60,6 +61,32 @@ def test_members_of_googles_configuration_are_the_clients_own(
     asked = parameters_of({"contents": [], outer: config})
     error = ProviderError(message=message, text=message)
     assert names_own_parameter(error, asked) is own
+
+
+REFUSAL = 'Invalid value for "user": got "Budget 0 is invalid". Use another.'
+
+
+@pytest.mark.parametrize(
+    ("values", "words", "quoted"),
+    [
+        ({"user": "Budget 0 is invalid"}, "budget 0 is invalid", True),
+        ({"a": [{"b": ["budget 0 is invalid"]}]}, "budget 0 is invalid", True),
+        ({"user": " Budget 0 is invalid\n"}, "budget 0", True),
+        # the words stand in a text that the refusal does not quote
+        ({"user": "He said: budget 0 is invalid"}, "budget 0 is invalid", False),
+        ({"messages": [{"content": "What is a budget 0?"}]}, "budget 0", False),
+        # a text that is quoted, and the words are the provider's
+        ({"user": "user"}, "budget 0 is invalid", False),
+        ({"user": ""}, "budget 0 is invalid", False),
+        ({"model": "Budget 0 is invalid"}, "budget 0 is invalid", False),
+        ({"n": 0, "x": None, "y": True}, "budget 0 is invalid", False),
+    ],
+)
+def test_short_words_are_the_clients_where_its_text_is_quoted(
+    values: dict[str, object], words: str, quoted: bool
+) -> None:
+    error = ProviderError(message=REFUSAL, text=REFUSAL.lower())
+    assert is_quoted(values, words, error) is quoted
 
 
 @pytest.mark.parametrize(

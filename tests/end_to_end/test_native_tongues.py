@@ -179,6 +179,12 @@ def test_a_bound_block_is_dropped_by_its_maker_for_that_conversation(
     since = len(fake.requests)
     assert gateway.post(MESSAGES, body, beta)[0] == 200
     assert len(asked(fake, since)) == 1
+    # Not after a restart either.
+    gateway.stop()
+    gateway.start()
+    since = len(fake.requests)
+    assert gateway.post(MESSAGES, body, beta)[0] == 200
+    assert len(asked(fake, since)) == 1
     # Another one gets the client's bytes.
     since = len(fake.requests)
     other = {**body, "messages": [{"role": "user", "content": "Another!"}]}

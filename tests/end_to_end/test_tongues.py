@@ -99,6 +99,8 @@ class Stage:
         if refused is None:
             return answers.ok("fine")(request)
         status, said = refused
+        if isinstance(said, str):
+            return Answer(status, (answers.SSE,), (said.encode(),))
         if isinstance(said, bytes):
             coded = (("content-encoding", "gzip"),)
             return Answer(status, (answers.JSON, *coded), (gzip.compress(said),))
@@ -446,6 +448,10 @@ QUOTED = (
     "Only supported in v1/responses",
     "A maximum number of 1 tools",
     "Unsupported parameter: 'seed'",
+    # shorter than what stands in any prompt
+    "unknown field: seed",
+    "at most 1 tools",
+    "'seed' is unsupported",
 )
 
 
@@ -596,6 +602,117 @@ def test_a_provider_with_ever_new_words_is_bounded(stage: Stage, dialect: str) -
     log = gateway.log()
     assert "\x1b" not in log
     assert "\u202e" not in log
+
+
+# -- calls that are written as text
+
+AS_TEXT = 'Let me see.\n<tool_call>\n{"name": "add", "arguments": {}}\n</tool_call>'
+DSML = '<｜DSML｜function_calls>\n<｜DSML｜invoke name="exec">'
+TOOL = {"type": "function", "function": {"name": "add", "parameters": {}}}
+
+
+def writes_calls(body: dict[str, Any]) -> tuple[int, object] | None:
+    if not body.get("tools"):
+        return None
+    text = AS_TEXT.partition("\n")[2] if body.get("stream") else AS_TEXT
+    if not body.get("stream"):
+        message = {"role": "assistant", "content": text}
+        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        usage = {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}
+        return 200, {"choices": [choice], "usage": usage}
+    events = []
+    for at in range(0, len(text), 5):
+        delta = {"content": text[at : at + 5]}
+        events.append({"choices": [{"index": 0, "delta": delta}]})
+    return 200, "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_as_text_is_a_failed_attempt_without_a_strike(
+    stage: Stage, stream: bool
+) -> None:
+    id = f"texts-{stream}".lower()
+    second = stage.provider(f"{id}-2", model=id, price=5)
+    first = stage.provider(id, writes_calls, model=id, dialects=["chat"])
+    gateway = stage.serve(first, second)
+
+    def talk(opening: str) -> str:
+        messages = [{"role": "user", "content": opening}, *history()[1:]]
+        body = {"model": id, "messages": messages, "tools": [TOOL], "stream": stream}
+        status, headers, raw = gateway.ask(
+            "POST",
+            CHAT,
+            json.dumps(body).encode(),
+            {"content-type": "application/json"},
+        )
+        assert (status, b"tool_call" in raw) == (200, False)
+        found = attempts(gateway, headers)
+        if len(found) > 1:
+            first = found[0]
+            assert (first["outcome"], first["reason"]) == ("failed", "call as text")
+            assert first["counted"] == 1
+        return headers["x-gateway-provider"] + f" {len(found)}"
+
+    # for its conversation at once, for all of them once it was so in two
+    found = [talk(opening) for opening in ("one", "one", "two", "three")]
+    assert found == [f"{id}-2 2", f"{id}-2 1", f"{id}-2 2", f"{id}-2 1"]
+    sql = "select quirk from quirks where provider = ?"
+    assert gateway.wait_rows(sql, bool, id) == [{"quirk": "endpoint:tools"}]
+    events = "select distinct kind from events where subject like ? || '%'"
+    assert gateway.rows(events, id) == [{"kind": "quirk"}]
+    status, headers, _ = gateway.chat(id)
+    assert (status, headers["x-gateway-provider"]) == (200, id)
+
+
+def test_who_made_real_calls_loses_a_conversation_alone(stage: Stage) -> None:
+    slips = iter([False, True, True, True, False])
+
+    def look(body: dict[str, Any]) -> tuple[int, object] | None:
+        if next(slips):
+            return writes_calls(body)
+        message = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+        choice = {"index": 0, "finish_reason": "tool_calls", "message": message}
+        return 200, {"choices": [choice]}
+
+    second = stage.provider("slips-2", model="m-s", price=5)
+    first = stage.provider("slips", look, model="m-s", dialects=["chat"])
+    gateway = stage.serve(first, second)
+    served = []
+    for n in range(5):
+        asked = [{"role": "user", "content": f"Hello {n}!"}]
+        body = {"model": "m-s", "messages": asked, "tools": [TOOL]}
+        status, headers, _ = gateway.post(CHAT, body)
+        served.append((status, headers["x-gateway-provider"]))
+    names = ["slips", "slips-2", "slips-2", "slips-2", "slips"]
+    assert served == [(200, name) for name in names]
+    assert gateway.rows("select * from quirks where provider = 'slips'") == []
+
+
+def test_forms_that_vanish_are_functions_from_then_on(stage: Stage) -> None:
+    """Codex's tools at a server that ignores what it does not know."""
+
+    def look(body: dict[str, Any]) -> tuple[int, object] | None:
+        if all(tool["type"] == "function" for tool in body["tools"]):
+            return None
+        text = {"type": "output_text", "text": DSML}
+        item = {"type": "message", "role": "assistant", "content": [text]}
+        return 200, {"object": "response", "status": "completed", "output": [item]}
+
+    entry = stage.provider("vanish", look, dialects=["responses"], type="openai")
+    gateway = stage.serve(entry)
+    custom = {"type": "custom", "name": "exec"}
+    body = {"model": "m-vanish", "input": "Hello!", "tools": [custom]}
+    for outcomes in (["repaired", "ok"], ["ok"]):
+        status, headers, _ = gateway.post(RESPONSES, body)
+        assert status == 200
+        found = [one["outcome"] for one in attempts(gateway, headers)]
+        assert found == outcomes
+    sql = "select quirk from quirks where provider = 'vanish' order by quirk"
+    assert gateway.wait_rows(sql, bool) == [
+        {"quirk": "tool_type:additional_tools=lifted"},
+        {"quirk": "tool_type:custom=function"},
+        {"quirk": "tool_type:namespace=flat"},
+    ]
 
 
 # -- errors in the dialect's own shape

@@ -134,4 +134,5 @@ def test_names_of_migrations_are_known_without_a_file():
         "m012_unpriced",
         "m013_way_out",
         "m014_model_lists",
+        "m015_conversation_quirks",
     )

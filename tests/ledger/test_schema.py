@@ -46,6 +46,7 @@ def test_every_table_is_strict_and_migrating_twice_changes_nothing(db):
         "providers", "models", "limits", "limit_state", "offer_state", "gateway_state",
         "billed_offers", "bound_ids", "model_lists", "retired_models",
         "quirks",
+        "conversation_quirks",
         "opaque",
         "members",
         "collecting",
@@ -94,6 +95,7 @@ STAGES = (
     "m012_unpriced",
     "m013_way_out",
     "m014_model_lists",
+    "m015_conversation_quirks",
 )
 
 

@@ -298,6 +298,15 @@ def test_what_was_billed_though_free_is_kept_with_its_configuration(open_store):
     assert store.billed("rev1", AT) == {}
 
 
+def test_what_was_learned_of_conversations_is_kept(open_store):
+    store = open_store()
+    rows = [("a" * 32, "state:ids=out", AT), ("b" * 32, "state:thinking=out", AT)]
+    store.learned_of_conversations(rows)
+    store.learned_of_conversations([("a" * 32, "", AT + 1)])  # taken back
+    assert store.flush().result(TIMEOUT)
+    assert store.conversation_quirks() == [rows[1], ("a" * 32, "", AT + 1)]
+
+
 def test_signed_blocks_are_added_and_the_oldest_go(open_store, monkeypatch):
     monkeypatch.setattr(state_tables, "MOST_BLOCKS", 5)
     store = open_store()

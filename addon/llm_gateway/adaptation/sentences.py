@@ -31,6 +31,8 @@ _SPECIAL = {
     ("state", "thinking"): "without thinking blocks",
     ("state", "reasoning"): "without encrypted reasoning",
     ("state", "ids"): "without ids of items",
+    ("state", "tools"): "no tools: it wrote a call as text",
+    ("endpoint", "tools", ""): "no tools",
     ("state", "signature"): "without the signatures of another model",
     ("thinking", "off", "out"): "with thinking that is never off",
     ("tool_type", "server", "alone"): "without its own tools beside functions",

@@ -26,6 +26,7 @@ is made from.
     reasoning:out                   thoughts of earlier turns are left out
     reasoning:as=reasoning_content  … are called so
     reasoning:wanted=reasoning_content    … have to come back beside calls
+    reasoning:tag=think             thoughts stand in front of its answers' text in this tag
     signature:google                a signature on the first call of a turn
     tool_choice:forced=auto         with an instruction; `string`, `out`
     tools:parameters                each tool has them; `one_strict`, `single` (calls one by one)
@@ -88,6 +89,7 @@ Messages and Responses, besides (of a list of values, `*` at the end of one stan
     state:calls=whole               … : orphans among calls and outputs go
     state:followed=whole            … : reasoning that nothing follows goes
     state:ids=out                   … : no ids of items
+    state:tools=unfit               … : it wrote a call as text there
     state:signature=ours            … : what signatures it sends are another model's
     state:compaction=unfit          … : what stands for its past cannot be read there
 

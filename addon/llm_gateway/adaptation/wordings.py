@@ -9,6 +9,7 @@ what the vocabulary knows is changed: the rest is the client's own mistake.
     wordings_messages.py    200 to 399
     wordings_responses.py   400 to 599
     wordings_generate_content.py  600 to 799
+    calls_as_text.py        800: an answer, and no refusal
 
 A number is kept for good: the ledger names it. Rows are tried in the order of their table;
 the first that fits and teaches something new holds.
@@ -81,13 +82,13 @@ def _lesson(dialect: Dialect, row: Wording, refusal: Refusal) -> tuple[Quirk, ..
         if not new:
             break
         more = known | Quirks(new)
-        if not row.must_change or _differs(dialect, refusal.sent, known, more):
+        if not row.must_change or differs(dialect, refusal.sent, known, more):
             return new
         known = more
     return ()
 
 
-def _differs(
+def differs(
     dialect: Dialect, sent: Mapping[str, object], known: Quirks, more: Quirks
 ) -> bool:
     """Would a resend be another request?"""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pydantic import SecretStr
 
+from llm_gateway.adaptation.calls_as_text import TextCalls
 from llm_gateway.adaptation.conversation_quirks import ConversationQuirks
 from llm_gateway.adaptation.kept_state import KeptState, Recall, asker_of
 from llm_gateway.app.notices import Notices
@@ -93,6 +94,7 @@ class AppState(RoutingContext):
     on_shutdown: list[Callable[[], None]] = field(default_factory=list)
     """Who settles what is still open when the gateway ends."""
     conversation_quirks: ConversationQuirks = field(default_factory=ConversationQuirks)
+    text_calls: TextCalls = field(default_factory=TextCalls)
     kept: KeptState = field(default_factory=KeptState)
     affinity: ConversationAffinity = field(default_factory=ConversationAffinity)
     draining: bool = False
@@ -176,6 +178,7 @@ class AppState(RoutingContext):
             self.quirks.remember(lesson)
         self.quirks.forget_old(now)
         self.quirks.forget_moved(addresses_of(catalog))
+        self.conversation_quirks.load(self.store.conversation_quirks(), now)
         self.kept.signed.load(self.store.known_blocks())
         missing = self.limiter.missing(tuple(catalog.limits()))
         if missing:
@@ -253,6 +256,11 @@ class AppState(RoutingContext):
         """What refusals taught, for the next start and for people to see."""
         self.quirks_dirty = False
         self.store.learned(self.quirks)
+
+    def save_conversation_quirks(self) -> None:
+        """What was learned of single conversations, for the next start."""
+        if rows := self.conversation_quirks.take_changed():
+            self.store.learned_of_conversations(rows)
 
     def forget_quirks(self, provider: str, model: str | None = None) -> int:
         """By hand: of a provider, or of one of its models. How many there were."""

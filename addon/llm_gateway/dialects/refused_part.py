@@ -6,7 +6,7 @@ Pure; the words are a stranger's, and nothing is remembered of them.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from llm_gateway.dialects.generate_content.config import NAMES as CONFIGS
 from llm_gateway.dialects.generate_content.members import snake
@@ -14,6 +14,8 @@ from llm_gateway.dialects.provider_errors import ProviderError
 
 HISTORY = ("messages", "input", "contents")
 """Top-level members that hold the turns."""
+LONGEST_QUOTE = 2_000
+"""Characters of a text that is looked for in a refusal."""
 _NOT_OWN = frozenset({*HISTORY, "model", "system", "stream", "instructions"})
 _ASSISTANT = frozenset({"assistant", "model", "tool", "function"})
 _ITEMS = re.compile(
@@ -81,6 +83,32 @@ def parameters_of(values: Mapping[str, object]) -> frozenset[str]:
         if isinstance(config, dict):
             found |= {snake(inner) for inner in config} | {snake(name)}
     return frozenset(found)
+
+
+def is_quoted(values: Mapping[str, object], words: str, error: ProviderError) -> bool:
+    """A text of the request's, its `model` aside, stands whole in the refusal and holds these
+    words (in lower case): they are the client's, and the provider quotes them."""
+    said = f"{error.message}\n{error.text}".lower()
+    return any(
+        words in text and text in said
+        for name, value in values.items()
+        if name != "model"
+        for text in _texts_in(value)
+    )
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    """In lower case; those that a refusal may quote whole."""
+    left = [value]
+    while left:
+        match left.pop():
+            case str(text):
+                if len(text) <= LONGEST_QUOTE and (text := text.strip().lower()):
+                    yield text
+            case list(inner):
+                left += inner
+            case dict(inner):
+                left += inner.values()
 
 
 def names_own_parameter(error: ProviderError, members: Collection[str]) -> bool:

@@ -6,6 +6,7 @@ from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.patterns import one_of
 from llm_gateway.dialects.request_draft import Draft
 
+CALLED_IN_TEXT = "wrote a call as text in this conversation"
 NEVER_OUT = frozenset({"model", "messages", "input", "tools"})
 
 
@@ -76,6 +77,8 @@ def refuse_endpoint(draft: Draft, quirks: Quirks, name: str) -> None:
         draft.cannot(f"is not served in {name}" + (where and f"; in {where} it is"))
     if quirks.value("endpoint", "tools") is not None and draft.get("tools"):
         draft.cannot(f"takes no tools in {name}")
+    if quirks.value("state", "tools") is not None and draft.get("tools"):
+        draft.cannot(CALLED_IN_TEXT)
 
 
 def adapt_limits(draft: Draft, quirks: Quirks) -> None:

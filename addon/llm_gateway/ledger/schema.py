@@ -313,6 +313,16 @@ CREATE TABLE quirks (
 ) STRICT, WITHOUT ROWID
 """
 
+# Of a conversation only a hash, and what a refusal taught of its history; taken back: ''.
+CONVERSATION_QUIRKS = """
+CREATE TABLE conversation_quirks (
+  n INTEGER PRIMARY KEY,
+  talk TEXT NOT NULL UNIQUE,
+  quirks TEXT NOT NULL,
+  learned_at TEXT NOT NULL
+) STRICT
+"""
+
 # Of signatures and encrypted blocks only a hash, and who issued them.
 OPAQUE = """
 CREATE TABLE opaque (
@@ -460,6 +470,12 @@ def m014_model_lists(db: Database) -> None:
     """What providers list, for a start without network, and what they list in vain."""
     db.execute(MODEL_LISTS)
     db.execute(RETIRED_MODELS)
+
+
+@MIGRATIONS()
+def m015_conversation_quirks(db: Database) -> None:
+    """What refusals taught of single conversations."""
+    db.execute(CONVERSATION_QUIRKS)
 
 
 def names() -> tuple[str, ...]:

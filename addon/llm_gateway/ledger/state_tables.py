@@ -10,9 +10,12 @@ What this file does not know: files, threads, when something is written.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from llm_gateway.adaptation.conversation_quirks import MOST as MOST_CONVERSATIONS
+from llm_gateway.adaptation.conversation_quirks import Row as ConversationRow
 from llm_gateway.adaptation.learned import LearnedQuirk
 from llm_gateway.adaptation.sentences import sentence
 from llm_gateway.adaptation.signed_blocks import MOST as MOST_BLOCKS
@@ -296,6 +299,28 @@ def read_quirks(rows: Iterable[Mapping[str, Any]]) -> list[LearnedQuirk]:
         place = row["provider"], row["model"], row["dialect"]
         more = row["wording"], row["words"], row["address"], row["uses"]
         found.append(LearnedQuirk(*place, quirk, at, *more))
+    return found
+
+
+CONVERSATION_QUIRKS = (
+    "SELECT talk, quirks, learned_at FROM conversation_quirks ORDER BY n"
+)
+
+
+def conversation_quirks(rows: Iterable[ConversationRow]) -> TableSnapshot:
+    """Hashes of conversations with what was learned of them, the newest last."""
+    made = tuple((talk, quirks, iso(at)) for talk, quirks, at in rows)
+    columns = ("talk", "quirks", "learned_at")
+    return AddedRows("conversation_quirks", columns, made, MOST_CONVERSATIONS)
+
+
+def read_conversation_quirks(
+    rows: Iterable[Mapping[str, Any]],
+) -> list[ConversationRow]:
+    found = []
+    for row in rows:
+        with suppress(ValueError):
+            found.append((row["talk"], row["quirks"], unix(row["learned_at"])))
     return found
 
 

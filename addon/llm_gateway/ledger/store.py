@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from llm_gateway.adaptation.conversation_quirks import Row as ConversationRow
 from llm_gateway.adaptation.learned import LearnedQuirk
 from llm_gateway.domain import (
     AttemptRecord,
@@ -197,6 +198,10 @@ class Store:
         """What refusals taught; replaces what was there."""
         self._put(state_tables.learned_quirks(quirks))
 
+    def learned_of_conversations(self, rows: Iterable[ConversationRow]) -> None:
+        """What was learned of single conversations; the newest 10,000 are kept."""
+        self._put(state_tables.conversation_quirks(rows))
+
     def signed_blocks(self, new: Iterable[tuple[str, str]], now: float) -> None:
         """Hashes of signed blocks with their makers; the newest 50,000 are kept."""
         self._put(state_tables.signed_blocks(new, now))
@@ -297,6 +302,11 @@ class Store:
     def quirks(self) -> list[LearnedQuirk]:
         """What refusals taught, of this run and earlier ones. Blocks."""
         return state_tables.read_quirks(self.rows(state_tables.ALL_QUIRKS))
+
+    def conversation_quirks(self) -> list[ConversationRow]:
+        """What was learned of single conversations, the oldest first. Blocks."""
+        rows = self.rows(state_tables.CONVERSATION_QUIRKS)
+        return state_tables.read_conversation_quirks(rows)
 
     def known_lists(self) -> tuple[Lists, Retired]:
         """What providers listed when they were last asked, and what is retired. Blocks."""

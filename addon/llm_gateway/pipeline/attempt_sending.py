@@ -13,6 +13,7 @@ from llm_gateway.app.state import AppState, committed
 from llm_gateway.domain import Candidate, RequestInfo
 from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.pipeline.adapting import decision_with
+from llm_gateway.pipeline.call_markup import markup_of
 from llm_gateway.pipeline.classifier import ResponseClassifier
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.failures import FailureHandler
@@ -105,6 +106,7 @@ class AttemptSender:
             exchange.call.ask.stream,
             loop.time,
             below=bool(exchange.subpath),
+            markup=None if exchange.subpath else markup_of(attempt),
         )
         attempt.judge = judge
         rewrite_request(exchange.flow.request, out)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from mitmproxy import http
 
 from llm_gateway.dialects import DialectSpec
+from llm_gateway.dialects.call_markup import CallMarkup
 from llm_gateway.dialects.provider_errors import NOTHING
 from llm_gateway.streaming.content_coding import BadCoding, Decoder, decoder
 from llm_gateway.streaming.response_probe import ProbeState, ResponseProbe
@@ -29,7 +30,9 @@ class ResponseClassifier:
         clock: Callable[[], float],
         *,
         below: bool = False,
+        markup: CallMarkup | None = None,
     ) -> None:
+        """markup: tools were declared; see `CallMarkup`."""
         self.first_byte: float | None = None
         self.status = 0
         self.peek: ResponseProbe | None = None
@@ -38,6 +41,7 @@ class ResponseClassifier:
         self._dialect = dialect
         self._streamed = streamed
         self._below = below
+        self._markup = markup
         self._clock = clock
 
     def head(self, status: int, headers: http.Headers) -> Classification:
@@ -56,6 +60,7 @@ class ResponseClassifier:
             self._streamed,
             announced="event-stream" in kind,
             below=self._below,
+            markup=self._markup,
         )
         return Classification.BUFFER
 

@@ -116,6 +116,9 @@ def _keep(
     for block in what.signed:
         kept.signed.remember(block, maker)
     if what.calls:
+        offer = attempt.candidate.offer
+        place = offer.provider, offer.model, attempt.form.dialect.name
+        runtime.text_calls.called(place)
         kept.remember(
             asker_of(call.known_client, call.client),
             maker,

@@ -36,7 +36,7 @@ def remember(
         quirk
         for quirk in lesson.quirks
         if quirk.is_of_conversation
-        and runtime.conversation_quirks.remember(talk, quirk)
+        and runtime.conversation_quirks.remember(talk, quirk, now)
     )
     new = tuple(
         quirk
@@ -64,6 +64,7 @@ def remember(
         said = ", ".join(map(sentence, own))
         message = f"for one conversation {said} (it refused: {words})"
         runtime.event("quirk", f"{offer.provider}/{offer.model}", message)
+        runtime.save_conversation_quirks()
     return new + own
 
 
@@ -78,7 +79,8 @@ def take_back(
     for quirk in quirks:
         if quirk.is_of_conversation:
             talk = talk_of(exchange, form.dialect.name, offer)
-            runtime.conversation_quirks.forget(talk, quirk)
+            runtime.conversation_quirks.forget(talk, quirk, runtime.clock())
+            runtime.save_conversation_quirks()
     place = offer.provider, offer.model, form.dialect.name
     gone = runtime.quirks.take_back(place, quirks)
     if gone:

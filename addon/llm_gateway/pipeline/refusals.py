@@ -9,14 +9,17 @@ What this file does not know: other failures (failures.py), what a wording says.
 
 from dataclasses import dataclass, replace
 
+from llm_gateway.adaptation import calls_as_text
 from llm_gateway.adaptation.uses import is_about
 from llm_gateway.adaptation.vocabulary import Quirk, Quirks
 from llm_gateway.adaptation.wordings import STATUSES, Lesson, learn
 from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects.error_shapes import words_of_body
+from llm_gateway.dialects.provider_errors import ProviderError
 from llm_gateway.dialects.refused_part import (
     has_history,
+    is_quoted,
     own_parameters,
     parameters_of,
 )
@@ -35,11 +38,13 @@ from llm_gateway.routing.failure_policy import (
     may_teach,
 )
 from llm_gateway.routing.selection import CANNOT_TAKE
+from llm_gateway.streaming.response_probe import CALL_AS_TEXT
 
 MOST_RESENDS = 3
 """For one candidate and request. What one more refusal teaches is kept for the next."""
 SHORTEST_QUOTE = 20
-"""Characters: fewer stand in any prompt (`not supported`) without being quoted."""
+"""Characters: fewer stand in any prompt (`not supported`) without being quoted; they are
+where the text around them, which the client sent, stands whole in the refusal."""
 
 
 @dataclass(slots=True)
@@ -56,6 +61,9 @@ class Refusals:
     ) -> FailureVerdict:
         """The verdict, or what comes of it where the refusal teaches or is about turns."""
         helped = False
+        if failed.kind == "judged" and failed.message == CALL_AS_TEXT:
+            step = self._learn_form(exchange, attempt)
+            return judged if step is None else replace(judged, next=step)
         if failed.status in STATUSES and may_teach(failed):
             step, helped = self._learn(exchange, attempt, failed)
             if step is not None:
@@ -83,11 +91,34 @@ class Refusals:
         )
         if lesson is None:
             return None, False
-        if _repeats_the_request(form, lesson) or self._takes_the_model(
+        if _repeats_the_request(form, lesson, failed.error) or self._takes_the_model(
             exchange, form, offer, lesson
         ):
             return None, False
         words = mask_of(exchange.catalog).text(words_of_body(failed.body))
+        return self._again(exchange, attempt, failed, lesson, words)
+
+    def _learn_form(self, exchange: Exchange, attempt: Attempt) -> NextStep | None:
+        """Of an answer that wrote its call as text; None: whoever comes next is asked."""
+        offer, dialect = attempt.candidate.offer, attempt.form.dialect.name
+        place = offer.provider, offer.model, dialect
+        always = self.runtime.text_calls.wrote(place, exchange.call.ask.opening)
+        lesson = calls_as_text.lesson(
+            dialect, sent_values(attempt), attempt.quirks, always=always
+        )
+        step, _ = self._again(exchange, attempt, None, lesson, lesson.words)
+        return step
+
+    def _again(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        failed: FailedAttempt | None,
+        lesson: Lesson,
+        words: str,
+    ) -> tuple[NextStep | None, bool]:
+        """A lesson is remembered, and the request adapted to it; see `_learn`."""
+        offer, form = attempt.candidate.offer, attempt.form
         new = lessons.remember(
             self.runtime, exchange, form, attempt.upstream, offer, lesson, words
         )
@@ -98,7 +129,8 @@ class Refusals:
         again = adapt(self.runtime, exchange, form, attempt.upstream, offer, quirks)
         if again.unfit:
             exchange.unfit[offer.key] = CANNOT_TAKE + again.unfit
-            exchange.refused_unfit = failed
+            if failed is not None:
+                exchange.refused_unfit = failed
             return NextStep.NEXT_CANDIDATE, True
         taught = exchange.resends.setdefault(offer.key, [])
         if len(taught) >= MOST_RESENDS:
@@ -130,9 +162,12 @@ class Refusals:
         offer = attempt.candidate.offer
         runtime.health.release_probe(offer.key)
         runtime.health.answered(offer.key, attempt.form.dialect.name)
-        runtime.limiter.settle(attempt.reservation, Charge(requests=1), now)
+        # An answer that came is billed, whatever it was worth.
+        billed = failed.kind == "judged"
+        need = attempt.reservation.need if billed else Charge(requests=1)
+        runtime.limiter.settle(attempt.reservation, need, now)
         record = attempt.record
-        record.tokens = record.cost = 0
+        record.tokens, record.cost = (need.tokens, need.cost) if billed else (0, 0)
         taught, _ = exchange.resends[offer.key][-1]
         record.reason = ", ".join(map(str, taught))
         record.status = failed.status
@@ -184,15 +219,19 @@ def same_maker(exchange: Exchange, attempt: Attempt) -> set[tuple[str, str, str]
     return found
 
 
-def _repeats_the_request(form: RequestForm, lesson: Lesson) -> bool:
+def _repeats_the_request(
+    form: RequestForm, lesson: Lesson, error: ProviderError
+) -> bool:
     """The words are the request's own, quoted by the provider (`got "this model does not
     support tools"`): they are nobody's word about the model. A lesson after which other
     requests say as much as before is taken anyway: conversations about such refusals, and
     their code, hold the same words."""
     # A pattern may take a mark or the line's end along, which the provider wrote.
     words = lesson.words.lower().strip(" \n\t\"'`.,:;()[]")
-    if len(words) < SHORTEST_QUOTE or all(map(_loses_nothing, lesson.quirks)):
+    if all(map(_loses_nothing, lesson.quirks)):
         return False
+    if len(words) < SHORTEST_QUOTE:
+        return is_quoted(form.values(), words, error)
     return form.body.says(words)
 
 

@@ -83,7 +83,7 @@ ROWS = (
         "minimax",
         CHAT,
         "*",
-        f"tool:strict {_RENAMED}",
+        f"tool:strict {_RENAMED} reasoning:tag=think",
         "platform.minimax.io, chat completions (2026-10)",
     ),
     QuirkRow(
@@ -239,6 +239,13 @@ ROWS = (
         "*",
         "tool_choice:forced=auto tool_choice:none=no_tools",
         "ollama#17921",
+    ),
+    QuirkRow(
+        "vllm,lmstudio,nvidia",
+        CHAT,
+        "*deepseek-r1*,*qwq*",
+        "reasoning:tag=think",
+        "docs.vllm.ai, reasoning outputs: what a server without a parser gives",
     ),
     QuirkRow("lmstudio", CHAT, "*", "tool_choice:forced=string", "poolside pool#9"),
 )

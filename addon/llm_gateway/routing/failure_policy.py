@@ -25,6 +25,7 @@ from llm_gateway.routing.health import (
     OPEN_MOST,
 )
 from llm_gateway.routing.selection import CANNOT_CARRY, CANNOT_TAKE, KEPT_ELSEWHERE
+from llm_gateway.streaming.response_probe import CALL_AS_TEXT
 
 
 class NextStep(Enum):
@@ -137,6 +138,11 @@ def classify(
             Penalty.PROVIDER_FAILURE,
             _reason(failed),
             counted=False,
+        )
+    if kind == "judged" and failed.message == CALL_AS_TEXT:
+        # The form of the tools was not read: a lesson, and nobody's strike.
+        return FailureVerdict(
+            NextStep.NEXT_CANDIDATE, Penalty.NOTHING, _reason(failed), counted=True
         )
     if kind in (_CLOSED, "no first byte", "deadline", "judged", "protocol error"):
         # A deadline that passed before anything was sent says nothing of a provider.

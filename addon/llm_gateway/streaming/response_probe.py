@@ -6,7 +6,7 @@ So the first events of a stream, or the whole of a plain answer, are looked at h
     HOLD     nothing said yet: comments, pings, a role, an empty delta
     CONTENT  the model has said something (or ended without a word): let it go
     ERROR    it will say nothing: an error event, an empty stream, a broken body, a plain
-             answer without an answer in it
+             answer without an answer in it, a call that is written as text
 
 Whether it is a stream is for its bytes to say, not for its content type. Anything unknown
 counts as content once it says something, since a client may know it. What an event or an
@@ -17,10 +17,13 @@ import json
 from collections.abc import Mapping
 from enum import Enum
 
+from llm_gateway.dialects.call_markup import CallMarkup, Markup
 from llm_gateway.dialects.provider_errors import NOTHING, ProviderError, error_in
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.streaming.sse import BOM, SSEDecoder, SSEvent
 
+CALL_AS_TEXT = "call as text"
+"""Kind of an answer that writes its call as text: nobody's strike, and a lesson."""
 MOST_HELD = 65_536
 """Bytes of a stream after which it goes out, whatever it says."""
 
@@ -46,18 +49,23 @@ class ResponseProbe:
         *,
         announced: bool = True,
         below: bool = False,
+        markup: CallMarkup | None = None,
     ) -> None:
         """`streamed`: a stream was asked for; `announced`: its content type says that it
         is one. `below`: the answer is that of a path under the dialect's own
-        (`/count_tokens`), of which no more is known."""
+        (`/count_tokens`), of which no more is known. `markup`: tools were declared."""
         self.error: ProviderError | None = None
         """What the provider said, with state ERROR."""
         self.kind = ""
-        """With state ERROR: `error event`, `empty stream`, `broken body`, `no answer`."""
+        """With state ERROR: `error event`, `empty stream`, `broken body`, `no answer`,
+        `call as text`."""
         self.answer: Event | None = None
         """With state CONTENT: the answer that is no stream, so that it is read once."""
         self.stored_id: str | None = None
         """Of an answer that its provider keeps, once it was named."""
+        self._markup = markup
+        self._said = False
+        """With state HOLD: something that may be markup, or not."""
         self._stored = dialect.stored
         self._event_failed = dialect.event_failed
         self._answer_failed = dialect.answer_failed
@@ -115,6 +123,9 @@ class ResponseProbe:
         for event in self._decoder.finish():
             if self._judge(event) is not ProbeState.HOLD:
                 return self._state
+        if self._said:
+            self._state = ProbeState.CONTENT
+            return self._state
         return self._fail("empty stream", NOTHING)
 
     def _looks_plain(self, start: bytes) -> bool | None:
@@ -139,7 +150,19 @@ class ResponseProbe:
         if self._stored is not None and self.stored_id is None:
             self.stored_id = self._stored.read_id(value)
         if self._has_content(value):
+            return self._speaks(event.data)
+        return self._state
+
+    def _speaks(self, data: str) -> ProbeState:
+        if self._markup is None:
             self._state = ProbeState.CONTENT
+            return self._state
+        self._said = True
+        match self._markup.feed(data):
+            case Markup.CALL:
+                return self._fail(CALL_AS_TEXT, NOTHING)
+            case Markup.NONE:
+                self._state = ProbeState.CONTENT
         return self._state
 
     def _judge_plain(self, body: bytes) -> ProbeState:
@@ -151,6 +174,10 @@ class ResponseProbe:
             return self._fail("error event", error_in(value))
         if not self._holds(value):
             return self._fail("no answer", error_in(value))
+        if self._markup is not None:
+            text = body.decode("utf-8", "replace")
+            if self._markup.whole(text):
+                return self._fail(CALL_AS_TEXT, NOTHING)
         self.answer = value
         if self._stored is not None:
             self.stored_id = self._stored.read_id(value)

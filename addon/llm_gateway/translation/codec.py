@@ -65,6 +65,8 @@ class AnswerContext:
     """Ids that are missing are a function of it: the same when an answer is made again."""
     maker: str = ""
     """Of the upstream: opaque state of its answer is marked with it."""
+    thought_tag: str = ""
+    """Of the upstream: thoughts stand in front of its text in this tag (`think`)."""
     wants_object: str = ""
     """Structured output that the target gives as something else: name of the tool that
     stands for it; "": none."""

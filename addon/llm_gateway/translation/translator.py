@@ -93,6 +93,7 @@ def translate_request(
         tools=written.tools,
         seed=_seed(conversation),
         maker=about.maker,
+        thought_tag=about.quirks.value("reasoning", "tag") or "",
         wants_object=written.wants_object,
         refers=references is not None and references.may_refer(body),
         echo=source.repeated(body) if source.repeated is not None else {},

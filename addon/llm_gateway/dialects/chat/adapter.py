@@ -16,7 +16,6 @@ from llm_gateway.dialects.chat.call_ids import fit_ids
 from llm_gateway.dialects.chat.call_pairs import adapt_calls
 from llm_gateway.dialects.chat.contents import adapt_content, adapt_members
 from llm_gateway.dialects.chat.foreign import may_hold_state, without_foreign
-from llm_gateway.dialects.chat.marked_state import without_marks
 from llm_gateway.dialects.chat.response_format import (
     adapt_format,
     with_first_instruction,
@@ -47,8 +46,7 @@ def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapt
     new = dict(values)
     messages = values.get("messages")
     if isinstance(messages, list):
-        unmarked = without_marks(mended(messages, notes), notes)
-        new["messages"] = without_foreign(unmarked, recall, notes)
+        new["messages"] = without_foreign(mended(messages, notes), recall, notes)
     if quirks:
         if unfit := why_unfit(new, quirks):
             return Adapted(unfit=unfit)

@@ -17,6 +17,7 @@ from llm_gateway.dialects.chat.reasoning import (
     thoughts_of,
     visible_text,
 )
+from llm_gateway.dialects.chat.thought_tags import Piece, ThoughtTag
 from llm_gateway.dialects.choices import event_failed
 from llm_gateway.dialects.failed_answer import failure_of
 from llm_gateway.domain import Usage
@@ -66,6 +67,8 @@ class ChatAnswerReader:
         self._sizes: dict[int, int] = {}
         self._thought_apart = False
         """Thoughts came under a name of their own."""
+        tag = context.thought_tag
+        self._tag = ThoughtTag(tag) if tag else None
         self._details: list[Json] = []
         """Messages with reasoning details, until the thought is over."""
 
@@ -97,6 +100,8 @@ class ChatAnswerReader:
 
     def _end(self) -> list[Event]:
         out: list[Event] = [] if self._started else [Started()]
+        if self._tag is not None:
+            out += map(_said, self._tag.finish())
         self._sign(out)
         return [*out, Ended(self._end_reason())]
 
@@ -161,8 +166,7 @@ class ChatAnswerReader:
             if isinstance(content, list):
                 content = visible_text(content)
         if isinstance(content, str) and content:
-            self._sign(out)
-            out.append(TextDelta(content))
+            self._text(content, out)
         if refusal := text_of(message.get("refusal")):
             self._refused = True
             out.append(RefusalDelta(refusal))
@@ -173,6 +177,13 @@ class ChatAnswerReader:
         if function := object_of(message.get("function_call")):
             self._call({"index": 0, "function": function}, out)
         self._said = self._said or len(out) > before
+
+    def _text(self, content: str, out: list[Event]) -> None:
+        if self._tag is None:
+            self._sign(out)
+            out.append(TextDelta(content))
+        else:
+            out += map(_said, self._tag.feed(content))
 
     def _call(self, call: Json, out: list[Event]) -> None:
         call = self._fragments.take(call)
@@ -203,3 +214,9 @@ class ChatAnswerReader:
 
     def _make_id(self, position: int, name: str) -> str:
         return made_id("call_", self._context.seed, position, name)
+
+
+def _said(piece: Piece) -> Event:
+    if piece.kind == "thought":
+        return ThoughtDelta(piece.text)
+    return TextDelta(piece.text)

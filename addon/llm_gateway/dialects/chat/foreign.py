@@ -3,9 +3,14 @@
 A signature on a call (Gemini) and encrypted reasoning details (OpenRouter) mean something to
 their maker alone. Whoever else they would be sent to does not see them; the calls, and what
 was thought in plain words, stay. Of unknown origin: it passes.
+
+State of another dialect's model, which we have marked on its way to this client, means
+nothing in any native request: it goes wherever it stands, and its detail with it.
 """
 
-from llm_gateway.adaptation.kept_state import Recall, issued
+from llm_gateway.adaptation.kept_state import Recall, issued, nothing_kept
+from llm_gateway.adaptation.marked_state import is_marked
+from llm_gateway.dialects.answer_observer import text_of
 from llm_gateway.dialects.chat.reasoning import OPAQUE
 from llm_gateway.dialects.chat.turns import Message, Messages, Notes, note, role_of
 
@@ -20,7 +25,11 @@ def may_hold_state(raw: bytes) -> bool:
 def without_foreign(messages: Messages, recall: Recall, notes: Notes) -> Messages:
     """The same list where nothing goes."""
     adapted = [
-        _bare(message, recall, notes) if role_of(message) == "assistant" else message
+        _bare(
+            message, recall if role_of(message) == "assistant" else nothing_kept, notes
+        )
+        if isinstance(message, dict)
+        else message
         for message in messages
     ]
     same = all(a is b for a, b in zip(adapted, messages, strict=True))
@@ -53,8 +62,9 @@ def _unsigned(holder: Message, recall: Recall, notes: Notes) -> Message:
     """A call, or a whole turn: Google puts signatures on either."""
     extra = holder.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None
-    if not isinstance(google, dict) or not _is_foreign(
-        google.get("thought_signature"), recall
+    signature = google.get("thought_signature") if isinstance(google, dict) else None
+    if not isinstance(google, dict) or not (
+        is_marked(text_of(signature)) or _is_foreign(signature, recall)
     ):
         return holder
     note(notes, "signature")
@@ -71,6 +81,8 @@ def _detail(detail: object, recall: Recall) -> object | None:
     """One of the reasoning details; None: nothing is left of it."""
     if not isinstance(detail, dict):
         return detail
+    if any(is_marked(text_of(detail.get(name))) for name in OPAQUE):
+        return None
     foreign = [name for name in OPAQUE if _is_foreign(detail.get(name), recall)]
     if not foreign:
         return detail

@@ -6,6 +6,7 @@ endpoint:tools_unless_none=responses    … with tools, unless the effort is non
 endpoint:tools                          … with tools
 endpoint:tools_with_json                … with tools beside JSON mode
 role:last=user                          ending with a turn of the assistant
+state:tools                             … with tools: it wrote a call as text
 content:images                          with images
 member:stop, limit:stop<=4              with stop sequences, with so many
 limit:tools<=128                        with more tools
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.chat.settings import effort_in
 from llm_gateway.dialects.chat.turns import role_of
+from llm_gateway.dialects.request_members import CALLED_IN_TEXT
 
 _ELSEWHERE = {
     "responses": "; OpenAI's /v1/responses has it",
@@ -54,6 +56,8 @@ def _of_tools(values: dict[str, object], quirks: Quirks) -> Iterator[str]:
     tools, effort = values["tools"], effort_in(values)
     if quirks.value("endpoint", "tools") is not None:
         yield "takes no tools here"
+    if quirks.value("state", "tools") is not None:
+        yield CALLED_IN_TEXT
     if quirks.value("endpoint", "tools_unless_none") is not None and effort != "none":
         yield "takes tools here only with the effort none"
     beside = quirks.value("endpoint", "tools_with_effort") is not None
