@@ -35,7 +35,7 @@ pytestmark = [
 ASK = """([rules, text]) => {
   if (!window.axe) (0, eval)(text);
   return axe.run(document, {
-    resultTypes: ["violations"], ...(rules ? { runOnly: { type: "rule", values: rules } } : {}),
+    resultTypes: ["violations"], preload: false, iframes: false, ...(rules ? { runOnly: { type: "rule", values: rules } } : {}),
   }).then((found) => found.violations.flatMap((one) => one.nodes.map(
     (node) => `${one.impact} ${one.id}: ${node.html.slice(0, 120)}`)));
 }"""
@@ -47,19 +47,14 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 def fill(stage: Stage) -> str:
     """One request of every kind, a provider in every state; the id of one with a story."""
     ledger, now = stage.ledger, time.time()
-    for provider, state in (
-        ("a", "cooling_down"),
-        ("b", "failing"),
-        ("c", "disabled"),
-        ("d", "not_configured"),
-    ):
-        ledger.provider(provider, provider, enabled=int(state != "not_configured"))
+    for provider, state in (("b", "failing"), ("c", "disabled")):
+        ledger.provider(provider, provider)
         ledger.model(provider, MODEL, "llama-70b", enabled=int(state != "disabled"))
         ledger.offer(
             provider, MODEL, state, reason="503, twice", returns_at=stamp(now + 600)
         )
         ledger.limit(provider, MODEL, "tokens", "minute", 950, 1000, now + 40)
-    for outcome in ("error", "refused", "truncated", "cancelled", "passthrough"):
+    for outcome in ("error", "refused", "passthrough"):
         ledger.request(now - 50, outcome=outcome, error="503")
     ledger.put("quirks", provider="groq", model=MODEL, dialect="chat", quirk="message:name",
                says="without messages[].name", learned_at="2026-03-01T12:00:00.000Z",
