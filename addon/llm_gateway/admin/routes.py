@@ -351,8 +351,16 @@ class AdminRoutes:
             asked.body,
             as_text=text,
             dry_run=asked.query.get("dry_run") in ("1", "true"),
-            if_match=asked.headers.get("if-match", "").removeprefix("W/").strip('"'),
+            if_match=asked.match(),
         )
+
+    async def config_versions(self, asked: AdminRequest) -> LocalResponse:
+        if (id_ := asked.query.get("id")) is not None:
+            return await self.config.difference(id_)
+        return await self.config.versions()
+
+    async def config_restore(self, asked: AdminRequest) -> LocalResponse:
+        return await self.config.restore(asked.json().get("id"), if_match=asked.match())
 
     def config_schema(self, asked: AdminRequest) -> LocalResponse:
         return self.config.schema()
@@ -430,6 +438,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/config"): Route(AdminRoutes.config_get, Area.ADMIN),
     ("GET", "/config/get"): Route(AdminRoutes.config_get, Area.ADMIN),
     ("GET", "/config/schema"): Route(AdminRoutes.config_schema, Area.ADMIN),
+    ("GET", "/config/versions"): Route(AdminRoutes.config_versions, Area.ADMIN),
+    ("POST", "/config/restore"): Route(AdminRoutes.config_restore, Area.ADMIN),
     ("POST", "/config"): Route(AdminRoutes.config_set, Area.ADMIN),
     ("POST", "/config/set"): Route(AdminRoutes.config_set, Area.ADMIN),
     ("POST", "/admin/reload"): Route(AdminRoutes.reload, Area.ADMIN),
