@@ -168,6 +168,8 @@ def test_every_route_with_its_level() -> None:
         "GET /config": "admin",
         "GET /config/get": "admin",
         "GET /config/schema": "admin",
+        "GET /config/versions": "admin",
+        "POST /config/restore": "admin",
         "POST /config": "admin",
         "POST /config/set": "admin",
         "POST /admin/reload": "admin",

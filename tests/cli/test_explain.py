@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gateway import GatewayProcess
-from llm_gateway.cli.explain import table
+from llm_gateway.cli.explain import shown, table
+from llm_gateway.cli.terminal import Paint
 
 from .conftest import Command
 
@@ -265,6 +266,36 @@ def test_dialects_that_differ_have_a_block_of_their_own() -> None:
         "messages: nobody, so no Claude Code",
         "      Nobody does.",
     ]
+
+
+def test_a_terminal_gets_colours_and_lines_that_fit() -> None:
+    long = "requests/day 2 of 2 on free, as its own page said this morning at eight"
+    found = {
+        "model": "m",
+        "policy": "any",
+        "chosen": {"provider": "a"},
+        "candidates": [candidate("a", "taken"), candidate("b", "skipped", reason=long)],
+    }
+    plain = shown(table(found, NOW), Paint(False), 0)
+    assert plain == table(found, NOW)
+    assert max(map(len, plain.splitlines())) > 60
+    lines = shown(table(found, NOW), Paint(False), 60).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert " ".join(" ".join(lines).split()) == " ".join(plain.split())
+    painted = shown(table(found, NOW), Paint(True), 60)
+    assert "\x1b[32m -> a/m" in painted
+    assert "\x1b[2m  x b/m" in painted
+
+
+def test_nobody_can_answer_now(command: Command, folder: Path) -> None:
+    """A script sees it by the exit code."""
+    config = {"providers": [{"id": "a", "type": "openai", "models": [{"name": "m"}]}]}
+    (folder / "config.jsonc").write_text(json.dumps(config))
+    code, out, _ = command("explain", "m")
+    assert code == 1
+    assert "\nNobody can answer for it now.\n" in out
+    code, out, _ = command("explain", "m", "--json")
+    assert (code, json.loads(out)["chosen"]) == (1, None)
 
 
 def test_when_nobody_is_left() -> None:

@@ -1,6 +1,7 @@
 """The command itself: which subcommands there are, and what is said without a good one."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,30 @@ def test_each_has_a_help(command: Command, name: str) -> None:
     code, out, err = command(name, "--help")
     assert (code, err) == (0, "")
     assert out.startswith(f"usage: llm-gateway {name} ")
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"serve"}))
+def test_a_help_has_examples_defaults_and_exit_codes(
+    command: Command, name: str
+) -> None:
+    out = command(name, "--help")[1]
+    options, _, after = out.partition("\nexamples:\n")
+    examples, _, codes = after.partition("\nexit codes: ")
+    assert codes.strip()
+    lines = examples.strip().splitlines()
+    assert all(f"llm-gateway {name}" in line for line in lines), lines
+    # What an example says, the command takes.
+    own = [line.partition(" -- ")[0] for line in lines]
+    said = {word for line in own for word in re.findall(r" (--[a-z-]+)", line)}
+    assert {word for word in said if word not in options} == set()
+    # No option and no argument without a word on it.
+    listed = options[options.index("\noptions:") :].splitlines()
+    silent = [
+        line
+        for line, next_line in zip(listed, [*listed[1:], ""], strict=True)
+        if re.fullmatch(r"  -\S+(?: [^ ]+)*", line) and not next_line.startswith("    ")
+    ]
+    assert silent == []
 
 
 @pytest.mark.parametrize("name", ["explain", "simulate", "run", "env", "login"])

@@ -1,5 +1,6 @@
 """The tree of spans: where values stand, what is no JSON5, and how paths are shown."""
 
+from decimal import Decimal
 from typing import Any
 
 import json5
@@ -14,9 +15,11 @@ from llm_gateway.config.jsonc import (
     parse,
     position,
     show,
+    without_extras,
 )
-from llm_gateway.config.load import read_data
+from llm_gateway.config.load import _joined, read_data
 from llm_gateway.config.problems import ConfigError
+from llm_gateway.packaged_files import example_config
 
 TEXT = """\
 // head
@@ -214,3 +217,43 @@ def test_no_text_raises_and_json5_reads_what_we_accept(text: str) -> None:
     except ConfigError:  # e.g. "\01"
         return
     assert said(tree, text) == read
+    assert repr(read) == repr(by_json5(text))
+
+
+def by_json5(text: str) -> Any:
+    return _joined(json5.loads(text, parse_float=Decimal))
+
+
+@given(texts())
+def test_json_with_comments_is_read_as_json5_reads_it(sample: tuple[Any, str]) -> None:
+    """Types and the order of keys included."""
+    _, text = sample
+    assert repr(read_data(text, "")) == repr(by_json5(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ('{"a": [1, 2,],} // c', '{"a": [1, 2 ] }     '),
+        ('[ /* a, b */ "x,]" , ]', "[" + 12 * " " + '"x,]"   ]'),
+        ('{"//": "/* , */", }', '{"//": "/* , */"  }'),
+        ("[[], {}, [{},],]", "[[], {}, [{} ] ]"),
+    ],
+)
+def test_comments_and_trailing_commas_become_spaces(text: str, plain: str) -> None:
+    assert without_extras(text, tree_of(text)) == plain
+
+
+def test_json5_is_asked_only_for_what_is_no_json(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes seconds for what many providers and models make."""
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("json5 was asked")
+
+    monkeypatch.setattr("llm_gateway.config.load.json5.loads", never)
+    assert read_data(example_config(), "")["providers"]
+    for text in ("{a: 1}", "['x']", "[0x10]", "[.5]", "['a\\\nb']"):
+        with pytest.raises(AssertionError, match="json5 was asked"):
+            read_data(text, "")

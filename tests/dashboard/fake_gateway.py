@@ -4,6 +4,7 @@ It keeps one JSONC text, masks nothing by itself, and validates two things: that
 is JSON (after comments are taken out) and that no limit is below 1.
 """
 
+import difflib
 import hashlib
 import json
 import re
@@ -63,6 +64,8 @@ class FakeGateway:
         self.token = "a-token-that-nobody-may-see"
         self.config = config
         self.loaded_at = 1_000.0
+        self.kept: dict[str, str] = {}
+        """What it was before it was changed, the oldest first."""
         self.calls: list[tuple[str, str, dict[str, str], bytes]] = []
         """(method, path with query, headers, body) of every request."""
         self.polls = 0
@@ -116,6 +119,7 @@ class FakeGateway:
         return wrong
 
     def take(self, text: str) -> None:
+        self.kept[f"v{len(self.kept)}"] = self.config
         self.config = text
         self.loaded_at += 1
 
@@ -169,6 +173,10 @@ class _Handler(BaseHTTPRequestHandler):
             case ("GET", "/admin/models"):
                 found = {"polls": [], "free_tiers": self.gateway.free_tiers}
                 self._answer(200, found)
+            case ("GET", "/config/versions"):
+                self._versions(query.get("id", [""])[0])
+            case ("POST", "/config/restore"):
+                self._restore(json.loads(body)["id"], headers)
             case ("POST", "/admin/reload"):
                 self._answer(200, {"message": "reloaded"})
             case ("GET", "/route"):
@@ -202,6 +210,29 @@ class _Handler(BaseHTTPRequestHandler):
         if not dry:
             gateway.take(text)
         self._answer(200, {"message": "valid" if dry else "active"})
+
+    def _versions(self, id_: str) -> None:
+        kept = self.gateway.kept
+        if not id_:
+            shown = [
+                {"id": k, "replaced_at": "2026-03-01T12:00:00Z", "revision": k * 3, "bytes": 9}
+                for k in reversed(kept)
+            ]  # fmt: skip
+            self._answer(200, {"versions": shown})
+        elif id_ not in kept:
+            self._answer(404, {"error": {"message": "There is no such version"}})
+        else:
+            now, then = self.gateway.config.splitlines(), kept[id_].splitlines()
+            lines = list(difflib.unified_diff(now, then, lineterm=""))[2:]
+            self._answer(200, {"id": id_, "difference": lines})
+
+    def _restore(self, id_: str, headers: dict[str, str]) -> None:
+        gateway = self.gateway
+        if headers.get("if-match") != gateway.hash:
+            self._answer(409, {"error": {"message": "config.jsonc has changed"}})
+            return
+        gateway.take(gateway.kept[id_])
+        self._answer(200, {"message": "active", "revision": gateway.hash})
 
     def _health(self) -> dict[str, Any]:
         return {

@@ -93,6 +93,7 @@ def stage(house: Stage) -> Iterator[Stage]:
     ledger = house.ledger
     ledger.clear()
     house.gateway.config = CONFIG
+    house.gateway.kept.clear()
     house.gateway.calls.clear()
     ledger.provider("groq", "groq", free=1)
     ledger.model("groq", MODEL, "llama-70b")

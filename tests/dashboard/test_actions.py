@@ -15,6 +15,27 @@ from .ledgers import Ledger
 SAVE = "/-/gateway/config/save"
 
 
+async def test_earlier_versions(
+    serve: Serve, ledger: Ledger, gateway: FakeGateway
+) -> None:
+    gateway.take(CONFIG.replace("2000", "3000"))
+    client, path = serve(ledger.path), "/-/gateway/config/versions.json"
+    for asked in (path, f"{path}?id=v0"):
+        assert (await client.get(asked)).status_code == 403
+    assert gateway.calls == []
+    found = (await client.get(path, root=True)).json()
+    assert [one["id"] for one in found["versions"]] == ["v0"]
+    found = (await client.get(f"{path}?id=v0", root=True)).json()
+    assert any(line.startswith("+") for line in found["difference"])
+    assert (await client.get(f"{path}?id=v7", root=True)).status_code == 404
+    restore = "/-/gateway/config/restore"
+    assert (await client.post(restore, {"id": "v0"})).status_code == 400
+    stale = await client.post(restore, {"id": "v0", "hash": "x"})
+    assert stale.status_code == 409
+    done = await client.post(restore, {"id": "v0", "hash": gateway.hash})
+    assert (done.status_code, gateway.config) == (200, CONFIG)
+
+
 async def test_the_configuration_is_read(
     serve: Serve, ledger: Ledger, gateway: FakeGateway
 ) -> None:

@@ -212,3 +212,33 @@ def test_keys_models_budget_policy_and_apps_have_forms(stage: Stage) -> None:
         assert part in saved
     for part in ('"deepseek"', '"openai/gpt-oss-120b"'):
         assert part not in saved
+
+
+def test_an_earlier_version_is_looked_at_and_restored(stage: Stage) -> None:
+    stage.gateway.take(CONFIG.replace("24000", "25000"))
+    page = stage.open("/-/gateway/config", sign_in=True)
+    page.get_by_text("Versions", exact=True).click()
+    page.get_by_role("button", name="What would change").click()
+    lines = page.locator(".difference pre span")
+    expect(lines.locator("visible=true").first).to_be_visible()
+    assert [line.strip()[0] for line in lines.all_text_contents() if "000" in line and "Minute" in line] == ["−", "+"]  # fmt: skip
+    expect(page.locator(".difference [data-kind=comes]")).to_contain_text("24000")
+    page.get_by_role("button", name="Restore this version").click()
+    expect(page.locator("#pending")).to_contain_text("active in the gateway", timeout=SOON)  # fmt: skip
+    assert stage.gateway.config == CONFIG
+    # What was replaced is a version now.
+    expect(page.locator(".version")).to_have_count(2, timeout=SOON)
+
+
+def test_a_version_is_not_restored_over_somebody_elses_change(stage: Stage) -> None:
+    stage.gateway.take(CONFIG.replace("24000", "25000"))
+    page = stage.open("/-/gateway/config", sign_in=True)
+    page.get_by_text("Versions", exact=True).click()
+    page.get_by_role("button", name="What would change").click()
+    restore = page.get_by_role("button", name="Restore this version")
+    expect(restore).to_be_visible()
+    stage.gateway.config = other = CONFIG.replace("24000", "26000")
+    restore.click()
+    expect(page.locator(".difference [role=status]")).to_contain_text("has changed")
+    assert stage.gateway.config == other
+    stage.wrong.clear()  # the browser's own line for a 409

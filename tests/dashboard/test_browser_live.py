@@ -242,6 +242,37 @@ def test_a_tick_is_cheap(stage: Stage) -> None:
     assert 0 < seen["nodes"] / seen["ticks"] < 0.4 * seen["whole"]
 
 
+def test_of_many_models_only_those_are_drawn_that_somebody_looks_at(
+    stage: Stage,
+) -> None:
+    """30 providers with 20 models each."""
+    ledger, now = stage.ledger, time.time()
+    ledger.db.execute("BEGIN")
+    for p in range(30):
+        ledger.provider(f"p{p:02}")
+        for m in range(20):
+            ledger.model(f"p{p:02}", f"vendor/model-{m:02}", f"model-{m:02}")
+            ledger.offer(f"p{p:02}", f"vendor/model-{m:02}")
+            ledger.limit(f"p{p:02}", f"vendor/model-{m:02}", "requests", "day", m, 100, now + 60)  # fmt: skip
+    ledger.db.execute("COMMIT")
+    page = stage.open("/-/gateway")
+    rows = page.locator(".row.model")
+    expect(page.locator(".group")).to_have_count(32, timeout=SOON)
+    expect(rows).to_have_count(0)
+    assert page.evaluate("document.querySelectorAll('*').length") < 4_000
+    group = page.locator(".group", has_text="p07")
+    group.get_by_role("button", name="20 of 20 models ready").click()
+    expect(group.locator(".row.model")).to_have_count(20)
+    expect(rows).to_have_count(20)
+    group.get_by_role("button", name="Fold").click()
+    expect(rows).to_have_count(0)
+    # What is looked for is drawn, and gone again.
+    page.locator("#filter").fill("p11 vendor/model-03")
+    expect(rows.locator("visible=true")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(rows).to_have_count(0)
+
+
 COUNT_CHANGES = """
 window.changes = {nodes: 0, ticks: 0, whole: document.querySelectorAll("*").length};
 new MutationObserver((records) => {

@@ -1,5 +1,6 @@
 """The live page's value, from literal rows."""
 
+import gzip
 import json
 from typing import Any
 
@@ -47,6 +48,34 @@ def groq(ledger: Ledger) -> None:
     )
     ledger.offer("groq", "llama-3.3-70b-versatile")
     ledger.beat(NOW - 1)
+
+
+async def test_thirty_providers_with_twenty_models_under_load(ledger: Ledger) -> None:
+    """100 requests a second: what a tab is sent each second stays below 40 KB."""
+    ledger.db.execute("BEGIN")
+    for p in range(30):
+        ledger.provider(f"provider-{p}")
+        for m in range(20):
+            key = (f"provider-{p}", f"vendor/model-{m}-instruct")
+            ledger.model(*key, f"model-{m}")
+            ledger.offer(*key)
+            for n, window in enumerate(("minute", "day")):
+                used = (p * 37 + m * 11 + n) % 1000
+                ledger.limit(*key, "requests", window, used, 1000, NOW + 60 + m)
+    for n in range(3000):
+        ledger.request(
+            NOW - n * 0.1,
+            provider=f"provider-{n * 7 % 30}",
+            model=f"vendor/model-{n * 13 % 20}-instruct",
+            input_tokens=n % 977,
+            output_tokens=n % 311,
+        )
+    ledger.db.execute("COMMIT")
+    ledger.beat(NOW - 1)
+    found = await look(ledger)
+    assert sum(len(one["models"]) for one in found["providers"]) == 600
+    text = json.dumps(found, separators=(",", ":")).encode()
+    assert len(gzip.compress(text, 1, mtime=0)) < 40_000
 
 
 async def test_an_empty_ledger(ledger: Ledger) -> None:

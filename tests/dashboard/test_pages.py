@@ -9,7 +9,7 @@ import pytest
 from llm_gateway.dashboard import assets, compat
 from llm_gateway.dashboard.availability import stamp
 
-from .conftest import Serve
+from .conftest import NOW, Serve
 from .fake_gateway import FakeGateway
 from .ledgers import Ledger, candidate
 
@@ -153,6 +153,32 @@ async def test_every_outcome_has_a_page(
     answer = await serve(ledger.path).get(f"/-/gateway/requests/{asked}")
     assert answer.status_code == 200
     assert headline in answer.text
+
+
+async def test_a_refused_request_says_who_is_back_first(
+    serve: Serve, ledger: Ledger
+) -> None:
+    asked = ledger.request(
+        NOW, outcome="refused", price_source=None, error="no_capacity"
+    )
+    later, sooner = stamp(NOW + 3600), stamp(NOW + 60)
+    ledger.decision(
+        asked,
+        NOW,
+        [
+            candidate("groq", "m", "skipped", state="at limit", returns_at=later),
+            candidate("mistral", "m", "skipped", state="at limit", returns_at=sooner),
+            candidate("openai", "m", "skipped", state="excluded"),
+        ],
+    )
+    answered = ledger.request(NOW + 1, price_source="free")
+    client = serve(ledger.path)
+    text = (await client.get(f"/-/gateway/requests/{asked}")).text
+    assert f'first back: mistral, <time data-at="{NOW + 60}">' in text
+    text = (await client.get(f"/-/gateway/requests/{answered}")).text
+    assert "first back" not in text
+    assert "free of charge" in text
+    assert "price from free" not in text
 
 
 async def test_a_request_that_is_not_there(serve: Serve, ledger: Ledger) -> None:

@@ -268,6 +268,7 @@ async def test_allowed_hosts(
 WRITES: tuple[tuple[str, dict[str, Any]], ...] = (
     (SAVE, {"text": "{}", "hash": "x"}),
     ("/-/gateway/reload", {}),
+    ("/-/gateway/config/restore", {"id": "v0", "hash": "x"}),
     ("/-/gateway/simulate", {"providerId": "groq"}),
     ("/-/gateway/copilot/start", {"providerId": "copilot"}),
     ("/-/gateway/copilot/poll", {"flow": "x"}),

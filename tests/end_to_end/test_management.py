@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fakes import FakeProvider, refused_port
 from providers.fake_github import FakeGitHub, failed, granted, pending, session
 
 from gateway import GatewayProcess
+from llm_gateway.config.load import revision_of
 
 from .conftest import Start
 
@@ -259,6 +261,66 @@ def test_the_file_keeps_its_mode_and_backups(gateway: GatewayProcess) -> None:
     assert len(backups) == 5
     assert '"requestsPerDay": 7' in backups[-1].read_text()
     assert {b.stat().st_mode & 0o777 for b in backups} == {0o600}
+
+
+def test_an_earlier_version_is_compared_and_restored(gateway: GatewayProcess) -> None:
+    first = file(gateway)
+    config, _ = read(gateway)
+    config["providers"][1]["apiKey"] = "sk-CANARY-another"
+    assert send(gateway, config)[0] == 200
+    kept = gateway.get("/config/versions", gateway.admin)[2]["versions"]
+    assert [one["id"] for one in kept] == sorted((v["id"] for v in kept), reverse=True)
+    assert kept[0]["revision"] == revision_of(first)
+    asked = f"/config/versions?id={kept[0]['id']}"
+    status, _, found = gateway.get(asked, gateway.admin)
+    assert (status, found["revision"]) == (200, kept[0]["revision"])
+    # Another key has another fingerprint, and is not shown.
+    changed = [line for line in found["difference"] if line[:1] in "+-"]
+    assert [line[:1] for line in changed] == ["-", "+"]
+    assert all('"apiKey": "***' in line for line in changed)
+    assert "CANARY" not in json.dumps(found)
+
+    body = {"id": kept[0]["id"]}
+    stale = {**gateway.admin, "if-match": kept[0]["revision"]}
+    assert gateway.post("/config/restore", body, stale)[0] == 409
+    now = {**gateway.admin, "if-match": revision_of(file(gateway))}
+    status, _, told = gateway.post("/config/restore", body, now)
+    assert (status, told["revision"]) == (200, kept[0]["revision"])
+    assert file(gateway) == first
+    health = gateway.get("/health")[2]["config"]
+    assert (health["revision"], health["error"]) == (revision_of(first), None)
+    # What it replaced is a version now.
+    newest = gateway.get("/config/versions", gateway.admin)[2]["versions"][0]
+    assert newest["revision"] == now["if-match"]
+
+
+@pytest.mark.parametrize(
+    "id",
+    ["", "x", "../config.jsonc", "20260301T120000.000000Z", "20269999T999999.000000Z"],
+)
+def test_versions_that_are_none(gateway: GatewayProcess, id: str) -> None:
+    before = file(gateway)
+    asked = f"/config/versions?id={quote(id, safe='')}"
+    assert gateway.get(asked, gateway.admin)[0] == 404
+    status, _, told = gateway.post("/config/restore", {"id": id}, gateway.admin)
+    assert (status, file(gateway)) == (404, before)
+    assert "GET /config/versions" in told["error"]["message"]
+    assert gateway.post("/config/restore", {"id": 7}, gateway.admin)[0] == 400
+    assert gateway.post("/config/restore", {"id": id})[0] == 401
+
+
+def test_a_version_that_no_longer_fits_is_not_restored(gateway: GatewayProcess) -> None:
+    before, asked = file(gateway), {"id": "29991231T000000.000000Z"}
+    stale = gateway.config_path.with_name(f"config.jsonc.bak-{asked['id']}")
+    for text, status in (('{"providers": [{"id": 1}]}', 422), ("{", 400)):
+        stale.write_text(text)
+        found, _, told = gateway.post("/config/restore", asked, gateway.admin)
+        assert (found, file(gateway)) == (status, before)
+        assert told["error"]["message"]
+    # Nothing to compare with: it is no JSON5.
+    path = f"/config/versions?id={asked['id']}"
+    assert gateway.get(path, gateway.admin)[0] == 400
+    stale.unlink()
 
 
 # -- what is refused ---------------------------------------------------------------

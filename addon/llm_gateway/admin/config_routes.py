@@ -1,17 +1,19 @@
-"""Management API of the configuration: GET and POST /config, schema, reload.
+"""Management API of the configuration: GET and POST /config, schema, reload, versions.
 
 From requests to `ConfigService` and back: masked values, revisions as ETags, and errors
 with their place. What this file does not know: files, how a configuration is checked.
 """
 
 import json
+from collections.abc import Awaitable
 
 from llm_gateway.admin.json_responses import AdminRequest
 from llm_gateway.app.config_service import ConfigService, NotWritable
-from llm_gateway.config import files
+from llm_gateway.config import files, versions
 from llm_gateway.config.docs import schema
-from llm_gateway.config.load import revision_of
+from llm_gateway.config.load import Loaded, revision_of
 from llm_gateway.config.problems import ConfigError
+from llm_gateway.timestamps import iso
 from llm_gateway.transport.local_response import LocalResponse
 
 MAX_CONFIG_BYTES = 512 * 1024
@@ -52,33 +54,85 @@ class ConfigRoutes:
         body = asked.body
         as_text = "jsonc" in asked.headers.get("content-type", "")
         dry_run = asked.query.get("dry_run") in ("1", "true")
-        if_match = asked.headers.get("if-match", "").removeprefix("W/").strip('"')
         if len(body) > MAX_CONFIG_BYTES:
             return _failure(
                 413, f"A configuration has at most {MAX_CONFIG_BYTES} bytes."
             )
         work = self.service.check if dry_run else self.service.write
+        return await _written(
+            work(body, as_text=as_text, expected=asked.match() or None), dry_run=dry_run
+        )
+
+    async def versions(self, asked: AdminRequest) -> LocalResponse:
+        """What the file said before the gateway's last writes, the newest first; what
+        restoring one would change with `?id=`."""
+        if (id_ := asked.query.get("id")) is not None:
+            return await self._difference(id_)
+        found = await self.service.versions()
+        shown = [
+            {
+                "id": one.id,
+                "replaced_at": iso(one.replaced_at),
+                "revision": one.revision,
+                "bytes": len(one.text.encode()),
+            }
+            for one in found
+        ]
+        return _json({"versions": shown})
+
+    async def _difference(self, id_: str) -> LocalResponse:
+        """What restoring a version would change: lines of a unified diff, masked."""
         try:
-            loaded = await work(body, as_text=as_text, expected=if_match or None)
+            found, lines = await self.service.difference(id_)
         except ConfigError as e:
             return _problems(e)
-        except files.Conflict as e:
-            return _failure(e.status, str(e))
-        except UnicodeDecodeError as e:
-            return _failure(
-                400, f"The body is not UTF-8 (byte {e.start}); send it as UTF-8."
+        except versions.NoVersion:
+            return _no_version(id_)
+        except (OSError, UnicodeDecodeError) as e:
+            return _failure(500, f"{self.service.path}: {e}")
+        shown = {"id": found.id, "revision": found.revision, "difference": lines}
+        return _json(shown)
+
+    async def restore(self, asked: AdminRequest) -> LocalResponse:
+        """Write a version as it was, its keys included, and activate it."""
+        id_ = asked.json().get("id")
+        if not isinstance(id_, str):
+            return _failure(400, "id: write one of GET /config/versions")
+        try:
+            return await _written(
+                self.service.restore(id_, expected=asked.match() or None), dry_run=False
             )
-        except NotWritable as e:
-            return _failure(500, str(e))
-        if dry_run:
-            return _json({"message": "valid", "revision": loaded.revision})
-        headers = (("x-config-hash", loaded.revision),)
-        return _json(
-            {"message": "active", "revision": loaded.revision}, headers=headers
-        )
+        except versions.NoVersion:
+            return _no_version(id_)
+        except OSError as e:
+            return _failure(500, f"{self.service.path}: {e}")
 
     def schema(self, asked: AdminRequest) -> LocalResponse:
         return _json(schema())
+
+
+async def _written(work: Awaitable[Loaded], *, dry_run: bool) -> LocalResponse:
+    """What became of writing, or of checking, a configuration."""
+    try:
+        loaded = await work
+    except ConfigError as e:
+        return _problems(e)
+    except files.Conflict as e:
+        return _failure(e.status, str(e))
+    except UnicodeDecodeError as e:
+        return _failure(
+            400, f"The body is not UTF-8 (byte {e.start}); send it as UTF-8."
+        )
+    except NotWritable as e:
+        return _failure(500, str(e))
+    if dry_run:
+        return _json({"message": "valid", "revision": loaded.revision})
+    headers = (("x-config-hash", loaded.revision),)
+    return _json({"message": "active", "revision": loaded.revision}, headers=headers)
+
+
+def _no_version(id_: str) -> LocalResponse:
+    return _failure(404, f"There is no version {id_[:40]!r}; see GET /config/versions.")
 
 
 def _problems(error: ConfigError) -> LocalResponse:

@@ -44,6 +44,10 @@ class AdminRequest:
             raise BadRequest(400, "The body is not a JSON object.")
         return value
 
+    def match(self) -> str:
+        """The revision in `If-Match`, "" for none."""
+        return str(self.headers.get("if-match", "")).removeprefix("W/").strip('"')
+
     def dialect(self) -> Dialect | None:
         """`?dialect=`; None: not asked for. Raises BadRequest."""
         if (name := self.query.get("dialect")) is None:

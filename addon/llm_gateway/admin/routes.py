@@ -63,6 +63,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/config"): Route(lambda to: to.config.read, Area.ADMIN),
     ("GET", "/config/get"): Route(lambda to: to.config.read, Area.ADMIN),
     ("GET", "/config/schema"): Route(lambda to: to.config.schema, Area.ADMIN),
+    ("GET", "/config/versions"): Route(lambda to: to.config.versions, Area.ADMIN),
+    ("POST", "/config/restore"): Route(lambda to: to.config.restore, Area.ADMIN),
     ("POST", "/config"): Route(lambda to: to.config.write, Area.ADMIN),
     ("POST", "/config/set"): Route(lambda to: to.config.write, Area.ADMIN),
     ("POST", "/admin/reload"): Route(lambda to: to.operator.reload, Area.ADMIN),

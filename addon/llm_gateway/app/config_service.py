@@ -23,11 +23,12 @@ from llm_gateway.app.startup_log import (
     skipped_providers,
 )
 from llm_gateway.app.state import AppState
-from llm_gateway.config import edit, files
+from llm_gateway.config import edit, files, versions
 from llm_gateway.config.load import Loaded, load_config, locate, parse_config
 from llm_gateway.config.models import Cluster
 from llm_gateway.config.no_proxy import no_proxy
 from llm_gateway.config.problems import ConfigError, Problem, UnlocatedProblem
+from llm_gateway.config.versions import Version
 from llm_gateway.ledger.model_lists import Retired
 from llm_gateway.network.own_addresses import is_this_machine
 from llm_gateway.network.proxy_rules import ProxyRules, configured
@@ -289,6 +290,27 @@ class ConfigService:
         Raises ConfigError, OSError, UnicodeDecodeError."""
         text = await asyncio.to_thread(self.path.read_text, "utf-8")
         return text, await asyncio.to_thread(edit.mask, text, str(self.path))
+
+    async def versions(self) -> list[Version]:
+        """What the file said before the gateway's last writes, the newest first."""
+        return await asyncio.to_thread(versions.versions, self.path)
+
+    async def difference(self, id_: str) -> tuple[Version, list[str]]:
+        """A version, and what restoring it would change, as lines of a unified diff.
+        Raises versions.NoVersion, ConfigError, OSError, UnicodeDecodeError."""
+
+        def work() -> tuple[Version, list[str]]:
+            found = versions.version(self.path, id_)
+            now = self.path.read_text("utf-8")
+            return found, versions.difference(now, found.text, str(self.path))
+
+        return await asyncio.to_thread(work)
+
+    async def restore(self, id_: str, *, expected: str | None) -> Loaded:
+        """Write a version as it was, its keys included. Raises versions.NoVersion,
+        OSError, and as `write` does."""
+        found = await asyncio.to_thread(versions.version, self.path, id_)
+        return await self.write(found.text.encode(), as_text=True, expected=expected)
 
     async def check(
         self, body: bytes, *, as_text: bool, expected: str | None

@@ -11,6 +11,7 @@ from typing import Any
 
 from llm_gateway.cli.ask import Unreachable, ask, message_of, own_token
 from llm_gateway.cli.ask import port_from_environment as usual_port
+from llm_gateway.cli.help_text import command_parser
 
 HEAD = ("member", "heard", "state", "where", "open", "clock", "version")
 
@@ -85,9 +86,9 @@ def _cells(one: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="llm-gateway cluster",
-        description="Gateways that share their limits: who there is; `fold` replaces this"
+    parser = command_parser(
+        "cluster",
+        "Gateways that share their limits: who there is; `fold` replaces this"
         " member's part of the counters with what its ledger says; `settle MEMBER` counts"
         " as used what one that never returns had open.",
     )

@@ -4,7 +4,6 @@ Looking works on any usage database, also one whose gateway is not running; chan
 something needs a running gateway, and says so.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import time
 from pathlib import Path
 
 from llm_gateway.cli.doctor_machine import dashboard_address
+from llm_gateway.cli.help_text import command_parser
 from llm_gateway.config.load import load_config
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.dashboard_process import command
@@ -22,9 +22,7 @@ DEFAULT_PORT = 8001
 
 def dashboard(argv: list[str]) -> int:
     """Runs until it is interrupted; Datasette's exit code."""
-    parser = argparse.ArgumentParser(
-        prog="llm-gateway dashboard", description="Start Datasette with the dashboard."
-    )
+    parser = command_parser("dashboard", "Start Datasette with the dashboard.")
     parser.add_argument(
         "--db",
         type=Path,

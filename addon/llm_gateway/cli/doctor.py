@@ -19,6 +19,7 @@ from llm_gateway.cli import doctor_cluster, doctor_machine
 from llm_gateway.cli.doctor_machine import Finding
 from llm_gateway.cli.doctor_network import outbound_proxies
 from llm_gateway.cli.doctor_providers import Reached, reach_all
+from llm_gateway.cli.help_text import command_parser
 from llm_gateway.cli.known_lists import known_lists
 from llm_gateway.cli.outgoing import follow
 from llm_gateway.cli.quirks import learned, printable
@@ -226,9 +227,9 @@ def _reached(found: Iterable[Reached]) -> Iterator[Finding]:
 
 def _options(argv: list[str]) -> argparse.Namespace:
     env = os.environ
-    parser = argparse.ArgumentParser(
-        prog="llm-gateway doctor",
-        description="Look for what is wrong, and say what to do. Changes nothing. "
+    parser = command_parser(
+        "doctor",
+        "Look for what is wrong, and say what to do. Changes nothing. "
         "Asks every configured provider for its list of models, unless --offline.",
     )
     parser.add_argument(

@@ -12,6 +12,7 @@ import json
 import os
 import sqlite3
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,7 +21,9 @@ from typing import Any
 from urllib.parse import quote
 
 from llm_gateway.cli.ask import Unreachable, ask, message_of, port_from_environment
+from llm_gateway.cli.help_text import command_parser
 from llm_gateway.cli.init_check import default_config, read
+from llm_gateway.cli.terminal import Paint, paint_for, width
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.dialects import DEFAULT, SPECS
 from llm_gateway.domain import Dialect, offer_label
@@ -28,9 +31,9 @@ from llm_gateway.domain import Dialect, offer_label
 
 def explain(argv: list[str]) -> int:
     """The exit code. Raises SystemExit for arguments, or a PORT, that are none."""
-    parser = argparse.ArgumentParser(
-        prog="llm-gateway explain",
-        description="Who would answer for a model now, and why. Exit code 1 for an unknown model.",
+    parser = command_parser(
+        "explain",
+        "Who would answer for a model now, and why.",
     )
     parser.add_argument("model", nargs="?", help="default: that of the request")
     parser.add_argument(
@@ -44,8 +47,18 @@ def explain(argv: list[str]) -> int:
         metavar="FILE",
         help="a request's body as JSON (- for standard input): is it taken, and how?",
     )
-    parser.add_argument("--port", type=int, default=port_from_environment())
-    parser.add_argument("--config", type=Path, default=default_config())
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=port_from_environment(),
+        help="the gateway's port; default PORT, else 8080",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=default_config(),
+        help="default LLM_GATEWAY_CONFIG, else config.jsonc",
+    )
     parser.add_argument("--json", action="store_true", help="as GET /route answers")
     options = parser.parse_args(argv)
     if options.request is not None:
@@ -70,8 +83,12 @@ def explain(argv: list[str]) -> int:
         print(message_of(found), file=sys.stderr)
         return 1
     now = datetime.now(UTC)
-    print(json.dumps(found, indent=2) if options.json else table(found, now))
-    return 0
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        columns = width() if sys.stdout.isatty() else 0
+        print(shown(table(found, now), paint_for(), columns))
+    return 0 if found["chosen"] is not None else 1
 
 
 def _of_request(options: argparse.Namespace) -> int:
@@ -95,7 +112,11 @@ def _of_request(options: argparse.Namespace) -> int:
         print(message_of(found), file=sys.stderr)
         return 1
     now = datetime.now(UTC)
-    print(json.dumps(found, indent=2) if options.json else table(found, now))
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        columns = width() if sys.stdout.isatty() else 0
+        print(shown(table(found, now), paint_for(), columns))
     return 0
 
 
@@ -148,6 +169,19 @@ def table(found: dict[str, Any], now: datetime) -> str:
             others += ["", f"{dialect}:", *_rows(block, now)]
     if len(same) > 1 or others:
         lines += ["", f"That is for {', '.join(same)}.", *others]
+    return "\n".join(lines)
+
+
+def shown(text: str, paint: Paint, columns: int) -> str:
+    """A table as a terminal has it: who answers in green, who is left out soft, lines
+    broken between words. columns: 0 for as long as they are."""
+    lines = []
+    for line in text.splitlines():
+        if columns and len(line) > columns:
+            hang = " " * (len(line) - len(line.lstrip()) + 4)
+            line = textwrap.fill(line, columns, subsequent_indent=hang)
+        how = {" ->": "green", "  x": "soft"}.get(line[:3], "")
+        lines.append(paint(how, line) if how else line)
     return "\n".join(lines)
 
 

@@ -1,6 +1,5 @@
 """`llm-gateway init` and `llm-gateway check`: a config to start with, and what is wrong with one."""
 
-import argparse
 import os
 import shlex
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from llm_gateway.cli import init_detect
+from llm_gateway.cli.help_text import command_parser
 from llm_gateway.config.files import state_folder, state_path
 from llm_gateway.config.load import load_config, locate
 from llm_gateway.config.problems import ConfigError
@@ -22,12 +22,18 @@ OfferKey = tuple[str, str, str]
 def init(argv: list[str]) -> int:
     from llm_gateway.packaged_files import example_config
 
-    parser = argparse.ArgumentParser(
-        prog="llm-gateway init",
-        description="Write a config from the commented example, or from the API keys "
-        "that the environment holds.",
+    parser = command_parser(
+        "init",
+        "Write a config from the commented example, or from the API keys that the "
+        "environment holds.",
     )
-    parser.add_argument("file", nargs="?", type=Path, default=Path("config.jsonc"))
+    parser.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        default=Path("config.jsonc"),
+        help="default config.jsonc",
+    )
     parser.add_argument(
         "--detect",
         action="store_true",
@@ -134,11 +140,17 @@ def read(
 
 
 def check(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="llm-gateway check",
-        description="Validate a config. Exit code 1 when something is wrong with it.",
+    parser = command_parser(
+        "check",
+        "Validate a config. Exit code 1 when something is wrong with it.",
     )
-    parser.add_argument("file", nargs="?", type=Path, default=default_config())
+    parser.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        default=default_config(),
+        help="default LLM_GATEWAY_CONFIG, else config.jsonc",
+    )
     options = parser.parse_args(argv)
     try:
         catalog = read(options.file)

@@ -4,7 +4,6 @@ Where a gateway is running, it does the login itself and uses it at once; otherw
 token is stored here, where the gateway looks for it when it starts.
 """
 
-import argparse
 import asyncio
 import os
 import sys
@@ -22,6 +21,7 @@ from llm_gateway.cli.ask import (
     own_token,
     port_from_environment,
 )
+from llm_gateway.cli.help_text import command_parser
 from llm_gateway.cli.init_check import default_config
 from llm_gateway.cli.outgoing import follow
 from llm_gateway.config.files import state_folder
@@ -42,16 +42,24 @@ NOTICE = (
 
 def login(argv: list[str]) -> int:
     """The exit code. Raises SystemExit for arguments, or a PORT, that are none."""
-    parser = argparse.ArgumentParser(
-        prog="llm-gateway login", description="Sign in to a provider."
-    )
-    parser.add_argument("what", choices=["copilot"])
+    parser = command_parser("login", "Sign in to a provider.")
+    parser.add_argument("what", choices=["copilot"], help="whose account")
     parser.add_argument(
         "--provider",
         help="id of the provider in the config; default: its first Copilot provider, else copilot",
     )
-    parser.add_argument("--config", type=Path, default=default_config())
-    parser.add_argument("--port", type=int, default=port_from_environment())
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=default_config(),
+        help="default LLM_GATEWAY_CONFIG, else config.jsonc",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=port_from_environment(),
+        help="the gateway's port; default PORT, else 8080",
+    )
     parser.add_argument(
         "--print",
         action="store_true",

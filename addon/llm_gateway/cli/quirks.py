@@ -17,6 +17,7 @@ from typing import Any
 
 from llm_gateway.cli.ask import Unreachable, ask, message_of, own_token
 from llm_gateway.cli.ask import port_from_environment as usual_port
+from llm_gateway.cli.help_text import command_parser
 from llm_gateway.config.suggestions import nearest
 from llm_gateway.ledger import database_file
 from llm_gateway.ledger.database_file import InUse, StoreError
@@ -169,12 +170,18 @@ def _forget_in_file(path: Path, provider: str, model: str | None) -> int:
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="llm-gateway quirks",
-        description="What providers' refusals taught: how requests are written otherwise"
+    parser = command_parser(
+        "quirks",
+        "What providers' refusals taught: how requests are written otherwise"
         " for them. Kept for 30 days, over restarts.",
     )
-    parser.add_argument("action", nargs="?", choices=("list", "forget"), default="list")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("list", "forget"),
+        default="list",
+        help="default list",
+    )
     parser.add_argument("provider", nargs="?", help="whose, for `forget`")
     parser.add_argument("model", nargs="?", help="one of its models, as it is sent")
     parser.add_argument("--json", action="store_true", help="rows for programs")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from llm_gateway.cli.help_text import command_parser
 from llm_gateway.ledger.reports import SPENDING, LedgerFile, spending, total
 
 Cell = str | int | float | None
@@ -98,13 +99,16 @@ def _days(text: str) -> int:
 
 def report(argv: Sequence[str]) -> int:
     """0 when there was something to ask, 1 when there is no ledger to be read."""
-    parser = argparse.ArgumentParser(
-        prog="llm-gateway report", description="Requests, tokens, cost and savings."
-    )
+    parser = command_parser("report", "Requests, tokens, cost and savings.")
     parser.add_argument(
         "--days", type=_days, default=30, help="how far back; default 30"
     )
-    parser.add_argument("--by", choices=sorted(SPENDING), default="provider")
+    parser.add_argument(
+        "--by",
+        choices=sorted(SPENDING),
+        default="provider",
+        help="a row for each; default provider",
+    )
     parser.add_argument("--json", action="store_true", help="rows for programs, US$")
     parser.add_argument(
         "--db",

@@ -22,6 +22,7 @@ from urllib.parse import quote
 import certifi
 
 from llm_gateway.cli.ask import Unreachable, ask, port_from_environment
+from llm_gateway.cli.help_text import command_parser
 from llm_gateway.cli.node_version import node_of, too_old
 from llm_gateway.config.files import check_ca, state_folder
 from llm_gateway.providers.hosts import KNOWN_HOSTS, matches
@@ -147,9 +148,7 @@ def write_bundle(ca: Path) -> Path:
 
 
 def _parser(name: str, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"llm-gateway {name}", description=description
-    )
+    parser = command_parser(name, description)
     parser.add_argument(
         "--port",
         type=int,

@@ -1,28 +1,33 @@
 """`llm-gateway simulate`: steady fake usage, to watch limits, alerts and charts."""
 
-import argparse
 import random
 import sys
 import time
 
 from llm_gateway.cli.ask import Unreachable, ask, message_of, port_from_environment
+from llm_gateway.cli.help_text import command_parser
 
 
 def simulate(argv: list[str]) -> int:
     """The exit code. Raises SystemExit for arguments, or a PORT, that are none."""
-    parser = argparse.ArgumentParser(
-        prog="llm-gateway simulate",
-        description="Post simulated usage to a running gateway until stopped.",
+    parser = command_parser(
+        "simulate",
+        "Post simulated usage to a running gateway until stopped.",
     )
     parser.add_argument("--provider", help="provider id; default: each in turn")
-    parser.add_argument("--model")
+    parser.add_argument("--model", help="its model; default: its first")
     parser.add_argument(
-        "--interval", type=float, default=1.0, help="seconds between two"
+        "--interval", type=float, default=1.0, help="seconds between two; default 1"
     )
     parser.add_argument(
-        "--count", type=int, default=0, help="how many; 0: until stopped"
+        "--count", type=int, default=0, help="how many; default 0: until stopped"
     )
-    parser.add_argument("--port", type=int, default=port_from_environment())
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=port_from_environment(),
+        help="the gateway's port; default PORT, else 8080",
+    )
     options = parser.parse_args(argv)
     sent = 0
     try:

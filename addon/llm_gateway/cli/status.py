@@ -18,6 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from llm_gateway.cli import status_text
+from llm_gateway.cli.help_text import command_parser
 from llm_gateway.cli.report import dollars, tokens
 from llm_gateway.cli.terminal import Paint, cut, paint_for, printable, width
 from llm_gateway.ledger import database_file
@@ -25,18 +26,6 @@ from llm_gateway.timestamps import iso
 
 MINUTES = 60
 NO_LEDGER = "is the gateway started elsewhere? --db FILE"
-
-STATUS_EXAMPLES = """examples:
-  llm-gateway status                 what can be used now, until when
-  llm-gateway status --watch         the same, again every 2 seconds
-  llm-gateway status --line          one line: tmux, a prompt, a menu bar
-  llm-gateway status --json | jq .ready
-
-exit codes: 0 something can answer; 1 nothing can, no gateway runs, or there is no ledger"""
-TAIL_EXAMPLES = """examples:
-  llm-gateway tail                   the last 10 requests, then each as it ends
-  llm-gateway tail -n 50 --no-follow
-  llm-gateway tail --failed          only what was not answered"""
 
 
 def local_zone() -> ZoneInfo:
@@ -52,13 +41,8 @@ def local_zone() -> ZoneInfo:
     return ZoneInfo("UTC")
 
 
-def _parser(name: str, about: str, examples: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"llm-gateway {name}",
-        description=about,
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _parser(name: str, about: str) -> argparse.ArgumentParser:
+    parser = command_parser(name, about)
     parser.add_argument(
         "--db",
         type=Path,
@@ -104,7 +88,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def status(argv: Sequence[str]) -> int:
     """0 when something can answer; 1 when nothing can, no gateway runs, or no ledger."""
-    parser = _parser("status", "What can be used now, and until when.", STATUS_EXAMPLES)
+    parser = _parser("status", "What can be used now, and until when.")
     parser.add_argument(
         "--watch",
         type=_seconds,
@@ -167,7 +151,7 @@ _COLOURS = dict.fromkeys(UNANSWERED, "red") | {"ok": "green"}
 
 def tail(argv: Sequence[str]) -> int:
     """0 when it ends by itself, 1 when there is no ledger."""
-    parser = _parser("tail", "Requests as they end, one line each.", TAIL_EXAMPLES)
+    parser = _parser("tail", "Requests as they end, one line each.")
     parser.add_argument(
         "-n",
         type=int,

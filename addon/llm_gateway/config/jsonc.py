@@ -263,6 +263,25 @@ def comments(text: str, root: Node) -> Iterator[tuple[int, int]]:
         here = end
 
 
+def without_extras(text: str, root: Node) -> str:
+    """A parsed text with spaces in place of its comments and trailing commas: JSON, where
+    it has nothing else of JSON5. Every place stays where it is."""
+    cuts = list(comments(text, root))
+    for _, node in root.walk():
+        children = node.items or tuple(member.node for member in node.members)
+        if not children:
+            continue
+        comma = gap_end(text, children[-1].end)
+        if text[comma] == ",":
+            cuts.append((comma, comma + 1))
+    parts: list[str] = []
+    here = 0
+    for start, end in sorted(cuts):
+        parts += text[here:start], " " * (end - start)
+        here = end
+    return "".join((*parts, text[here:]))
+
+
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 

@@ -7,10 +7,12 @@ What lives here: this walk, and the one place that reads the file. What this fil
 not know: what keys mean, how the text is changed.
 """
 
+import json
 import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
@@ -25,7 +27,7 @@ from llm_gateway.config.introspection import holds_secret
 from .checks import find_errors, find_warnings
 from .environment import expand
 from .fields import FromEnvironment
-from .jsonc import Node, Path, SyntaxProblem, parse, position, show
+from .jsonc import Node, Path, SyntaxProblem, parse, position, show, without_extras
 from .models import Config
 from .problems import ConfigError, Problem, UnlocatedProblem, complaint
 
@@ -74,7 +76,12 @@ def _joined(value: Any) -> Any:
 
 def read_data(text: str, name: str) -> Any:
     """Plain data, fractions as `Decimal`. Raises `ConfigError`."""
-    read_tree(text, name)
+    tree = read_tree(text, name)
+    # What nearly all configs are is read a hundred times faster so: of 30 providers with
+    # 20 models each, json5 makes seconds.
+    with suppress(ValueError, RecursionError):
+        plain = without_extras(text, tree)
+        return _joined(json.loads(plain, parse_float=Decimal))
     try:
         return _joined(json5.loads(text, parse_float=Decimal))
     except (ValueError, ArithmeticError, RecursionError) as error:

@@ -40,6 +40,7 @@ _REQUEST_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _WRITES = (
     "/config/save",
+    "/config/restore",
     "/reload",
     "/simulate",
     "/test",
@@ -88,6 +89,8 @@ def register_routes() -> list[tuple[str, Any]]:
         (rf"{ours}/static/(?P<version>[0-9a-z]+)/(?P<name>.+)$", views.static),
         (rf"{ours}/config\.json$", actions.config_json),
         (rf"{ours}/config/save$", actions.config_save),
+        (rf"{ours}/config/versions\.json$", actions.config_versions_json),
+        (rf"{ours}/config/restore$", actions.config_restore),
         (rf"{ours}/starters\.json$", actions.starters_json),
         (rf"{ours}/test$", actions.test_call),
         (rf"{ours}/reload$", actions.reload),

@@ -83,6 +83,33 @@ async def config_save(request: Any, datasette: Any) -> Any:
     return await _write(request, datasette, write)
 
 
+async def config_versions_json(request: Any, datasette: Any) -> Any:
+    """GET: earlier versions of the file; with ?id= what restoring that one would change."""
+    board = await _admin(request, datasette)
+    id_ = request.args.get("id")
+    query = "" if id_ is None else "?" + urlencode({"id": id_})
+    try:
+        return _forward(await _call(board, "GET", f"/config/versions{query}"))
+    except (GatewayDown, NoToken) as error:
+        return _down(error)
+
+
+async def config_restore(request: Any, datasette: Any) -> Any:
+    """POST {id, hash}: the file as it was then. `hash`: what it is now, for this page."""
+
+    async def write(board: PluginState, body: Json) -> Any:
+        for key in ("id", "hash"):
+            if not isinstance(body.get(key), str) or not body[key]:
+                raise _Wrong(f"{key}: write a string")
+        payload = json.dumps({"id": body["id"]})
+        headers = {"content-type": "application/json", "if-match": body["hash"]}
+        path = "/config/restore"
+        answer = await _call(board, "POST", path, payload=payload, headers=headers)
+        return _forward(answer)
+
+    return await _write(request, datasette, write)
+
+
 async def reload(request: Any, datasette: Any) -> Any:
     async def write(board: PluginState, body: Json) -> Any:
         return _forward(await _call(board, "POST", "/admin/reload", body={}))

@@ -37,6 +37,7 @@ TYPES = {
     "editor.js": "text/javascript",
     "forms.js": "text/javascript",
     "tools.js": "text/javascript",
+    "versions.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "icon-warn.svg": "image/svg+xml",
     "icon-hot.svg": "image/svg+xml",

@@ -41,6 +41,16 @@ CLASSES = (
 )
 """(class, column, what it is): disjoint, they add up to the total."""
 
+PRICED = {
+    "free": "free of charge",
+    "config": "price from the configuration",
+    "genai-prices": "list price of genai-prices",
+    "provider": "as the provider billed it",
+    "simulated": "made up: simulated",
+    "": "",
+}
+"""Where a price comes from, in words."""
+
 FAILURES_WITHIN = 7 * 86_400
 
 
@@ -64,6 +74,8 @@ def request_detail(ask: Ask, id_: str) -> Json | None:
         "policy": decisions[0]["policy"] if decisions else None,
         "chosen": decisions[0]["chosen"] if decisions else None,
         "candidates": candidates,
+        "first_back": _first_back(candidates) if row["outcome"] == "refused" else None,
+        "priced": PRICED.get(row["price_source"] or "", row["price_source"]),
         "tries": [_try(found, began, length) for found in attempts],
         "tokens": [
             (name, what, row[column]) for name, column, what in CLASSES if row[column]
@@ -76,6 +88,12 @@ def request_detail(ask: Ask, id_: str) -> Json | None:
         "duration": milliseconds(row["duration_ms"]),
         "first": milliseconds(row["ttft_ms"]),
     }
+
+
+def _first_back(candidates: list[Json]) -> Json | None:
+    """Who of them can be asked again first; None where nobody has a moment."""
+    waiting = [one for one in candidates if one.get("returns")]
+    return min(waiting, key=lambda one: one["returns"], default=None)
 
 
 def offer(ask: Ask, provider: str, model: str) -> Json:

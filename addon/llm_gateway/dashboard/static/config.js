@@ -4,7 +4,8 @@
 import { Cards } from "./cards.js";
 import { Editor } from "./editor.js";
 import { clock, command, el, get, page, post } from "./base.js";
-import { simulateForm, showVersions } from "./tools.js";
+import { simulateForm } from "./tools.js";
+import { Versions } from "./versions.js";
 
 const $ = (id) => document.getElementById(id);
 const admin = page.admin === "1";
@@ -14,6 +15,12 @@ let loaded = null; // {text, hash, config} as the gateway has it
 let starters = null; // providers that can be added with a key alone
 let cards = null;
 let editor = null;
+const versions = admin ? new Versions($("versions"), () => loaded?.hash, async (revision) => {
+  source = null;
+  await load();
+  pending({ kind: "saved" });
+  await active(revision);
+}) : null;
 
 // --- the gateway ----------------------------------------------------------------------
 
@@ -36,7 +43,7 @@ async function status() {
     $("banners").dataset.shape = shape;
     $("banners").replaceChildren(...banner);
   }
-  if (admin) showVersions($("versions"), found.events, config);
+  versions?.show(found.events, config);
   return found;
 }
 

@@ -7,6 +7,7 @@ const WORST = ["key refused", "failing", "at limit", "cooling down", "near limit
 // Only a person can mend a refused key; then comes what can be used.
 const USABLE = ["key refused", "ready", "near limit", "cooling down", "at limit", "failing", "excluded", "disabled", "not configured"];
 const OFF = new Set(["excluded", "disabled", "not configured"]);
+const MANY = 40; // models: above that only the groups are drawn that somebody opens
 const ZEROS = new Array(30).fill(0);
 
 const price = (n) => (n === null ? "?" : money(n));
@@ -123,16 +124,20 @@ class ProviderGroup {
     this.figures = new Figures(provider.id, false);
     this.tags = el("span", { class: "tags" });
     this.why = el("span", { class: "unlimited" });
+    this.opened = false; // by hand
+    this.wanted = false; // by the filter
+    this.fold = el("button", { type: "button", class: "link fold", hidden: true, onclick: () => { this.opened = !this.opened; this.draw(); } });
     this.head = el("div", { class: "row provider" },
-      el("div", { class: "who" }, el("h2", {}, provider.id), this.tags, this.word.node),
+      el("div", { class: "who" }, el("h2", {}, provider.id), this.tags, this.word.node, this.fold),
       el("div", {}, this.bars.node, this.why), ...this.figures.nodes);
     this.list = el("div", { class: "models" });
     this.node = el("section", { class: "group", "aria-label": provider.id }, this.head, this.list);
     this.rows = new Map();
   }
 
-  show(provider, now, order) {
+  show(provider, now, order, many) {
     this.data = provider;
+    this.draw = () => this.rowsOf(provider, now, order, many);
     const tags = [provider.type !== provider.id ? provider.type : "", provider.free ? "free" : provider.bars.concat(...provider.models.map((m) => m.bars)).some((bar) => bar.source === "preset") ? "free tier" : "",
       provider.flat ? `flat $${provider.flat}/month` : "", provider.accounts > 1 ? `${provider.accounts} accounts` : "",
       provider.way_out ? `by way of ${provider.way_out}` : "", ...asked(provider.asked, now)];
@@ -146,8 +151,26 @@ class ProviderGroup {
     this.head.classList.toggle("alone", !off && !provider.bars.length);
     setAttr(this.node, "data-models", String(provider.models.length));
     // What is off has no numbers: its reason stands where the limits would.
-    this.list.hidden = off;
     setText(this.why, off ? provider.state.reason.replace(/^not configured: /, "") : "");
+    this.off = off;
+    this.draw();
+  }
+
+  // The models' rows; of many models only where somebody looks: 600 rows take a second.
+  rowsOf(provider, now, order, many) {
+    const folded = many && !this.opened && !this.wanted;
+    this.list.hidden = this.off || folded;
+    this.fold.hidden = !many || this.off;
+    setAttr(this.fold, "aria-expanded", String(!folded));
+    const ready = provider.models.filter((model) => model.state.word === "ready" || model.state.word === "near limit").length;
+    setText(this.fold, folded ? `${ready} of ${provider.models.length} models ready` : "Fold");
+    if (folded || this.off) {
+      if (this.rows.size) {
+        this.rows.clear();
+        this.list.replaceChildren();
+      }
+      return;
+    }
     for (const model of provider.models) {
       let row = this.rows.get(model.model);
       if (!row) this.rows.set(model.model, row = new ModelRow(provider, model));
@@ -164,13 +187,19 @@ class ProviderGroup {
   }
 
   filter(text, freeOnly) {
-    let seen = 0;
+    const fitting = new Set(this.data.models.filter((model) => {
+      const hay = [this.id, model.model, ...model.names, model.state.word, model.free ? "free" : "paid"].join(" ").toLowerCase();
+      return (!text || hay.includes(text)) && (!freeOnly || model.free);
+    }).map((model) => model.model));
+    const seen = fitting.size;
+    const wanted = Boolean(text) && seen > 0;
+    if (wanted !== this.wanted) {
+      this.wanted = wanted;
+      this.draw();
+    }
     for (const row of this.rows.values()) {
-      const hay = [this.id, row.model, ...row.data.names, row.data.state.word, row.data.free ? "free" : "paid"].join(" ").toLowerCase();
-      const fits = (!text || hay.includes(text)) && (!freeOnly || row.data.free);
-      row.node.hidden = !fits;
-      if (!fits) row.detail.hidden = true;
-      seen += fits;
+      row.node.hidden = !fitting.has(row.model);
+      if (row.node.hidden) row.detail.hidden = true;
     }
     this.node.hidden = seen === 0 && Boolean(text || freeOnly);
     return !this.node.hidden;
@@ -221,13 +250,14 @@ export class Table {
     // Nothing moves away under a hand that is about to click.
     const still = this.parent.matches(":hover") || this.parent.contains(document.activeElement);
     const by = (list) => (still ? list : [...list].sort((a, b) => ORDERS[order](a, b) || (a.id ?? a.model).localeCompare(b.id ?? b.model)));
+    const many = data.providers.reduce((sum, provider) => sum + provider.models.length, 0) > MANY;
     for (const provider of data.providers) {
       let group = this.groups.get(provider.id);
       if (!group) {
         this.groups.set(provider.id, group = new ProviderGroup(provider));
         this.parent.append(group.node);
       }
-      group.show(provider, now, still ? (models) => this.kept(group, models) : by);
+      group.show(provider, now, still ? (models) => this.kept(group, models) : by, many);
     }
     const known = new Set(data.providers.map((provider) => provider.id));
     for (const [id, group] of this.groups) {

@@ -1,6 +1,6 @@
-// Copilot's login, simulated usage, the list of versions.
+// Copilot's login, simulated usage.
 
-import { copyButton, el, full, post } from "./base.js";
+import { copyButton, el, post } from "./base.js";
 
 export function copilotLogin(provider) {
   const box = el("span", { class: "login" });
@@ -82,15 +82,4 @@ export function simulateForm(config) {
   } },
   el("p", {}, "Pretend usage, to see limits, alerts and charts at work. It counts against the limits of the provider like a request, its rows are marked as simulated, and “Hide simulated” on the other pages takes them out."),
   el("div", { class: "fields" }, field("Provider", provider), field("Model", model), field("Tokens", tokens), field("Cost in $", cost), field("How often", times), button), said);
-}
-
-export function showVersions(parent, events, config) {
-  const shape = JSON.stringify([events, config?.revision]);
-  if (parent.dataset.shape === shape) return;
-  parent.dataset.shape = shape;
-  parent.replaceChildren(el("div", { class: "panel versions" },
-    el("h2", {}, "What the gateway loaded and refused"),
-    events.length ? el("ul", {}, ...events.map((one) => el("li", { "data-kind": one.subject === "refused" ? "refused" : "loaded" },
-      el("time", { class: "soft" }, full(one.at)), el("b", {}, one.subject), el("span", {}, one.message)))) : el("p", { class: "soft" }, "Nothing yet."),
-    el("p", { class: "soft" }, "Before it writes config.jsonc, the gateway keeps the file as it was: the last five lie beside it as config.jsonc.bak-….")));
 }
