@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from llm_gateway.cli.catalog_source import SourceError, content_of
 from llm_gateway.cli.catalog_text import differences, shown
+from llm_gateway.cli.help_text import command_parser
 from llm_gateway.config.files import state_folder, state_path
 from llm_gateway.config.suggestions import nearest
 from llm_gateway.private_files import NotPrivate
@@ -145,10 +146,10 @@ def _update(source: str, sha256: str, *, dry_run: bool) -> int:
 
 
 def _options(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="llm-gateway catalog",
-        description="What is published of free tiers, models and accounts, with dates and "
-        "sources. Nothing is fetched unless an address is named here.",
+    parser = command_parser(
+        "catalog",
+        "What is published of free tiers, models and accounts, with dates and sources. "
+        "Nothing is fetched unless an address is named here.",
     )
     actions = parser.add_subparsers(dest="action")
     parser.set_defaults(provider="", json=False)
