@@ -192,6 +192,82 @@ def test_codes_come_first(code: str, about: About) -> None:
         assert found == Topic(about, By.CODE)
 
 
+ACCESS = {
+    # content that was stopped: words of moderation, safety, guidelines
+    About.FLAGGED: [
+        "Content violates usage guidelines. Team: abc, API key ID: def, Model: m, Failed check: SAFETY_CHECK_TYPE_BIO",
+        "Failed check: SAFETY_CHECK_TYPE_DATA_LEAKAGE",
+        "Input was flagged by moderation",
+        "Your chosen model requires moderation and your input was flagged",
+        "Your request was rejected as a result of our safety system.",
+        "The request was blocked by the content filter.",
+        "This request violates our usage policy.",
+        "Prompt goes against our community standards",
+        "The prompt contains sensitive content",
+        "Generation blocked: the image was found unsafe",
+    ],
+    # something that the request named, or a server that its own tool reaches
+    About.NAMED: [
+        "You do not have permission to access tuned model tunedModels/x.",
+        "You do not have permission to access the File abc or it may not exist.",
+        "CachedContent not found (or permission denied)",
+        "Your organization does not have access to the container: container_abc",
+        "Project proj_1 does not have access to vector store vs_1",
+        "This API key is not authorized to use skill sk_1",
+        "Your organization must be verified to stream this model. Please go to: https://x",
+        "Your organization must be verified to generate reasoning summaries.",
+        "Authentication error while communicating with MCP server 'x'. Please check your authorization token.",
+        "mcp_servers.0: authorization_token is not valid",
+    ],
+    # who may and who pays
+    About.KEY: [
+        "",
+        "Forbidden",
+        "Access denied.",
+        "Incorrect API key provided: sk-***",
+        "User not found.",
+        "No auth credentials found",
+        "Your account has been suspended for violating our terms of service",
+        "Your account was disabled because it breached our usage policies",
+        "Generative Language API has not been used in project 12 before or it is disabled.",
+        "The caller does not have permission",
+        "Your current plan does not include this",
+        "Requests from your country are not served",
+        "令牌已过期或验证不正确",
+    ],
+    # nobody knows
+    About.UNKNOWN: [
+        "Request blocked by Web Application Firewall",
+        "Something in what you sent is odd to us",
+        "This action may not be done here",
+    ],
+}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("about", "text"), [(about, text) for about, of in ACCESS.items() for text in of]
+)
+def test_an_access_refusal_speaks_of_the_account_or_of_the_request(
+    about: About, text: str, status: int
+) -> None:
+    found = topic(text, status)
+    assert found.about is about
+    assert found.by is not By.CODE
+
+
+def test_a_page_with_a_403_is_a_firewalls() -> None:
+    page = b"<!DOCTYPE html><h1>Sorry, you have been blocked</h1><p>Your account</p>"
+    assert topic_of(403, read_error(page)).about is About.UNKNOWN
+    assert topic_of(401, read_error(page)).about is About.KEY
+
+
+def test_a_tools_own_server_is_not_the_account_whatever_the_code() -> None:
+    said = "Error communicating with MCP server 'x': invalid token"
+    found = topic(said, 401, type="authentication_error")
+    assert found.about is About.NAMED
+
+
 @given(
     st.text(max_size=80) | st.sampled_from(TOO_LONG).map(lambda text: text[5:]),
     st.integers(400, 599),

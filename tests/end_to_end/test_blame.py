@@ -65,6 +65,15 @@ ONE_MODELS_TROUBLE: dict[str, Answer] = {
     "402 for a large request": answers.status(402, error("This request requires more credits, or fewer max_tokens.", "")),
     "401 of an item": answers.status(401, error("input item ID does not belong to this connection", "")),
     "403 of a file": answers.status(403, error("You do not have permission to access the File f.", "")),
+    "403 of a moderation": answers.status(403, {"code": "The caller does not have permission to execute the specified operation", "error": "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO"}),
+    "403 of a flag": answers.status(403, error("Input was flagged by moderation", "403")),
+    "403 of a tuned model": answers.status(403, error("You do not have permission to access tuned model tunedModels/x.", "PERMISSION_DENIED")),
+    "403 of a container": answers.status(403, error("Your organization does not have access to the container: c", "permission_error")),
+    "403 of a firewall": answers.status(403, "<!DOCTYPE html><h1>Sorry, you have been blocked</h1>"),
+    "403 of a firewall in JSON": answers.status(403, {"message": "Request blocked by Web Application Firewall"}),
+    "403 of streaming": answers.status(403, error("Your organization must be verified to stream this model.", "unsupported_value")),
+    "401 of a tool's server": answers.status(401, error("Authentication error while communicating with MCP server 'x'.", "authentication_error")),
+    "429 of a payload": answers.status(429, error("Request payload size exceeds the limit: 20971520 bytes.", "RESOURCE_EXHAUSTED")),
     "413": answers.status(413, error("Request Entity Too Large", "")),
     "500 of a template": answers.status(500, error("Jinja Exception: conversation roles must alternate", "")),
     "500 too long": answers.status(500, error("the request exceeds the available context size.", "")),
@@ -217,6 +226,9 @@ def gateway(start_shared: Start, stage: Stage) -> GatewayProcess:
         ("set-cookie", "a=b"),
     ]
     failing = answers.status(400, error("bad", "invalid_value"), ids)
+    providers.append(
+        stage.entry("org", _of_organization, type="openai", free=True, models=named("org", "m"))
+    )  # fmt: skip
     providers += [
         stage.entry("ids-bad", failing, type="openrouter", free=True, models=named("ids-bad", "m")),
         stage.entry("ids-good", answers.ok("hello", ids), type="openrouter", free=True, models=named("ids-good", "m")),
@@ -224,6 +236,14 @@ def gateway(start_shared: Start, stage: Stage) -> GatewayProcess:
     spare = [{**priced(9, "m")[0], "aliases": ["n-*", "pings-*"]}]
     providers.append(stage.entry("spare", _by_dialect, dialects=ALL, models=spare))
     return start_shared({"routing": {"deadlineSeconds": 6}, "providers": providers})
+
+
+def _of_organization(request: Received) -> Answer:
+    for name in ("organization", "project"):
+        if request.header(f"openai-{name}"):
+            said = f"OpenAI-{name.title()} header should match {name} for API key"
+            return answers.status(401, error(said, f"mismatched_{name}"))
+    return answers.ok()(request)
 
 
 def _by_dialect(request: Received) -> Answer:
@@ -253,6 +273,15 @@ def test_one_models_trouble_is_not_the_providers(
         assert gateway.chat(f"{id}-x")[0] >= 400
     status, _, said = gateway.chat(f"{id}-y")
     assert status == 200, said
+
+
+@pytest.mark.parametrize("name", ["organization", "project"])
+def test_an_account_that_the_client_names_is_its_own_mistake(
+    gateway: GatewayProcess, name: str
+) -> None:
+    status, _, said = gateway.chat("org-m", {f"openai-{name}": "theirs"})
+    assert (status, said["error"]["code"]) == (401, f"mismatched_{name}")
+    assert gateway.chat("org-m")[0] == 200
 
 
 @pytest.mark.parametrize("stream", [False, True])

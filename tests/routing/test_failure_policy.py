@@ -192,6 +192,29 @@ STATUSES = [
         NOTHING,
         None,
     ),
+    (
+        answered(403, error("Content violates usage guidelines.", "forbidden")),
+        NextStep.RETURN_ERROR,
+        NOTHING,
+        None,
+    ),
+    (answered(403, error("Request blocked by a firewall of ours")), ON, STRIKE, None),
+    (answered(403, b"<html><h1>Sorry, you have been blocked</h1>"), ON, STRIKE, None),
+    (answered(401, error("Something in what you sent is odd")), ON, STRIKE, None),
+    (answered(403, error("No access to the container: c")), ON, NOTHING, None),
+    # a request too large, whatever Google calls it
+    (
+        answered(
+            429,
+            error(
+                "Request payload size exceeds the limit: 20971520 bytes.",
+                "RESOURCE_EXHAUSTED",
+            ),
+        ),
+        ON,
+        NOTHING,
+        None,
+    ),
     # money
     (answered(402), ON, ACCOUNT, HOUR),
     (answered(402, error("Insufficient credits")), ON, ACCOUNT, HOUR),

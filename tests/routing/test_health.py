@@ -353,6 +353,34 @@ def test_a_model_that_one_asker_is_refused_stays_for_who_is_served(
     assert (health.unavailable(A, NOW, "chat") is not None) is out
 
 
+@pytest.mark.parametrize(
+    ("served", "out"),
+    [
+        # (who was served what, how many seconds ago)
+        ([], True),
+        ([("bad", A, 1)], True),
+        ([("good", A, 1)], False),
+        ([("good", (*A[:2], "other model"), 1)], False),
+        ([("good", A, 61)], True),
+        ([("good", (A[0], "another account", A[2]), 1)], True),
+    ],
+)
+def test_an_account_that_refuses_one_asker_stays_for_who_is_served(
+    served: list[tuple[str, tuple[str, ...], float]], out: bool
+) -> None:
+    health = HealthTracker()
+    for asker, offer, ago in served:
+        health.record_success(offer, NOW - ago, asker=asker, dialect="chat")
+
+    def refused(asker: str, now: float) -> bool:
+        return health.disable(A, NOW + 600, "401", account=True, asker=asker, now=now)
+
+    assert refused("bad", NOW) is out
+    assert (health.unavailable(A, NOW) is not None) is out
+    if not out:  # who was served before is refused now: the key is gone
+        assert refused("good", NOW + 1) is True
+
+
 def test_a_model_that_nobody_is_served_any_more_is_gone_at_once() -> None:
     health = HealthTracker()
     for asker in ("one", "two"):

@@ -18,6 +18,8 @@ from pydantic import SecretStr
 from llm_gateway.adaptation.calls_as_text import TextCalls
 from llm_gateway.adaptation.conversation_quirks import ConversationQuirks
 from llm_gateway.adaptation.kept_state import KeptState, Recall, asker_of
+from llm_gateway.adaptation.served_members import ServedMembers
+from llm_gateway.adaptation.tried_quirks import TriedQuirks
 from llm_gateway.app.notices import Notices
 from llm_gateway.app.outbound_proxies import OutboundProxies
 from llm_gateway.domain import Event, GatewayRequest, Offer
@@ -95,6 +97,8 @@ class AppState(RoutingContext):
     """Who settles what is still open when the gateway ends."""
     conversation_quirks: ConversationQuirks = field(default_factory=ConversationQuirks)
     text_calls: TextCalls = field(default_factory=TextCalls)
+    tried_quirks: TriedQuirks = field(default_factory=TriedQuirks)
+    served_members: ServedMembers = field(default_factory=ServedMembers)
     kept: KeptState = field(default_factory=KeptState)
     affinity: ConversationAffinity = field(default_factory=ConversationAffinity)
     draining: bool = False
@@ -222,6 +226,8 @@ class AppState(RoutingContext):
         config, self.catalog = self.catalog.config, catalog
         for provider in changed | {key[0] for key in old.keys() - catalog.upstreams}:
             self.health.forget(provider)
+            self.tried_quirks.forget(provider)
+            self.served_members.forget(provider)
             self.credentials.forget(provider)
         if had_bills:
             self._keep_bills(now)
@@ -265,6 +271,7 @@ class AppState(RoutingContext):
     def forget_quirks(self, provider: str, model: str | None = None) -> int:
         """By hand: of a provider, or of one of its models. How many there were."""
         gone = self.quirks.forget(provider, model)
+        self.tried_quirks.forget(provider, model)
         if gone:
             subject = f"{provider}/{model}" if model else provider
             self.event(

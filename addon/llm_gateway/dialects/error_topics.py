@@ -18,6 +18,7 @@ from enum import Enum
 from functools import lru_cache
 from re import Pattern
 
+from llm_gateway.dialects.access_refusals import ACCESS, speaks_of_account
 from llm_gateway.dialects.provider_errors import ProviderError
 from llm_gateway.frozen import frozen
 
@@ -70,6 +71,17 @@ def _sentences(*patterns: str) -> Pattern[str]:
 
 
 _N = r"~?\d[\d,_.]*"
+_NOT_OF_ACCOUNT = (
+    r"(?![^.!?\n\"]{0,60}\b(?:account|api key|organi[sz]ation|workspace|access)\b"
+    r"[^.!?\n\"]{0,20}\b(?:suspended|disabled|banned|terminated|deactivated|revoked|blocked)\b)"
+)
+"""An account that is shut for what it did is not a request that is stopped."""
+_OBJECT = (
+    r"(?:file|upload|container|vector ?store|conversation|batch|cached ?content|tuned ?model"
+    r"|tunedmodels/|fine-?tun\w+|skill|thread|assistant|prompt template|response|session"
+    r"|image|document|dataset|corpus|connector|resource)"
+)
+"""What a request names by an id."""
 TOO_LONG = _sentences(
     # OpenAI, vLLM, DeepSeek, OpenRouter
     rf"this (?:model|endpoint)'s maximum context length is {_N}",
@@ -157,10 +169,20 @@ SIGNS = (
             }
         ),
         _sentences(
-            r"your (?:input|prompt|request|message) (?:was|has been) (?:flagged|blocked)",
-            r"your chosen model requires moderation and your input was flagged",
-            r"[^.!?\n\"]{0,80}\b(?:violat\w+|against) (?:our |the )?(?:usage|content|safety)"
-            r"(?: management)? polic",
+            rf"{_NOT_OF_ACCOUNT}[^.!?\n\"]{{0,80}}\b(?:violat\w+|against|breach\w*|contravene\w*)"
+            r"\b[^.!?\n\"]{0,60}\b(?:polic(?:y|ies)|guidelines?|terms|rules|safety|standards)\b",
+            rf"{_NOT_OF_ACCOUNT}(?:[^.!?\n\"]{{0,60}}\b)?(?:content|inputs?|prompts?|requests?"
+            r"|messages?|images?|text|outputs?|data|query|generation)\b[^.!?\n\"]{0,60}\b(?:"
+            r"flagged|moderat\w+|unsafe|inappropriate|sensitive|harmful|disallowed|prohibited"
+            r"|(?:blocked|rejected|refused|stopped)[^.!?\n\"]{0,40}\b(?:safety|content|filter"
+            r"|guardrails?|moderation|polic(?:y|ies)))\b",
+            r"your (?:input|prompt|request|message) (?:was|has been) (?:flagged|blocked)"
+            r"(?! by (?:a |the |our )?(?:web application )?(?:firewall|waf)\b)",
+            r"(?:failed check: )?safety_check",
+            r"(?:flagged|blocked|rejected|stopped) by (?:our |the )?(?:content |safety )?"
+            r"(?:moderation|safety|guardrails?|content filter)",
+            r"[^.!?\n\"]{0,80}\b(?:requires moderation|(?:content|safety|moderation) (?:filter"
+            r"|polic(?:y|ies)|guidelines?|checks?|system|management polic(?:y|ies)))\b",
         ),
         forgeable=False,
     ),
@@ -185,7 +207,13 @@ SIGNS = (
             r"(?:no such )?(?:file|container|vector store|conversation|batch|cached ?content)"
             r"s?\b[^.!?\n]{0,80}\b(?:not found|does not exist|was not found|expired)",
             r"no such (?:file|container|vector store|conversation|batch|tool)\b",
-            r"you do not have permission to access the (?:file|cached ?content)\b",
+            # permission to something that the request names, and servers of its own tools
+            r"[^.!?\n\"]{0,80}\b(?:permission|access|authori[sz]ed|allowed)\b[^.!?\n\"]{0,30}"
+            rf"\b(?:to|for|of)\b (?:\w+ )?(?:the |this |that |an? )?[`'\"]?{_OBJECT}",
+            rf"{_OBJECT}s?\b[^.!?\n\"]{{0,80}}\b(?:permission denied|access denied)",
+            r"[^.!?\n\"]{0,80}\bmust be verified to (?!(?:use|access) (?:the |this )?model)\w+",
+            r"[^.!?\n\"]{0,120}\bmcp\b",
+            r"[^.!?\n\"]{0,120}\bauthorization_token\b",
             r"[^.!?\n\"]{0,80}\bonly available for coding agents\b",
             r"[^.!?\n\"]{0,80}\bdoes(?: not|n't) support (?:tool|function|image|audio|video"
             r"|file|vision|json|structured|stream|reasoning|thinking|logprobs|parallel)",
@@ -258,6 +286,8 @@ SIGNS = (
                 "key_expired",
                 "api_key_expired",
                 "api_key_service_blocked",
+                "unsupported_country",
+                "unsupported_country_region_territory",
             }
         ),
         _sentences(
@@ -301,6 +331,8 @@ _BARE_CODES = frozenset(
     {"404", "405", "410", "not_found", "notfound", "not_found_error", "notfounderror"}
     | {"invalid_request_error", "error", "not_allowed", "gone"}
 )
+_TOOLS_OWN_SERVER = re.compile(r"\bmcp\b|\bauthorization_token\b")
+"""It was reached with a token of the request's."""
 _BARE = re.compile(
     r"(?:error )?(?:40[45]|410)?[ :.-]*(?:the )?(?:requested )?"
     r"(?:url|path|page|route|resource|endpoint|api)?[ :]*"
@@ -325,10 +357,12 @@ def topic_of(
     `model` is the name that the provider was sent; `said` tells whether the request (its
     model aside) holds a text.
     """
+    text, name = error.text, model.lower()
     for signs in SIGNS:
         if signs.codes & error.codes:
+            if signs.about is About.KEY and _TOOLS_OWN_SERVER.search(text):
+                return Topic(About.NAMED, By.SENTENCE)
             return Topic(signs.about, By.CODE)
-    text, name = error.text, model.lower()
     gone = status in (404, 405, 410)
     for signs in SIGNS:
         if signs.sentences is None or not (found := signs.sentences.search(text)):
@@ -337,6 +371,8 @@ def topic_of(
             continue
         named = signs.about is About.MODEL and _names(name, text)
         return Topic(signs.about, By.NAME if named else By.SENTENCE)
+    if status in ACCESS and speaks_of_account(status, error):
+        return Topic(About.MONEY if status == 402 else About.KEY)
     if not gone:
         return UNKNOWN
     if error.param.lower() == "model":

@@ -78,7 +78,14 @@ RULES = (
     RefusalRule(
         "too_large",
         frozenset({"request_too_large", "payload_too_large"}),
-        ("request too large", "payload too large", "request entity too large"),
+        (
+            "request too large",
+            "payload too large",
+            "request entity too large",
+            "payload size exceeds",
+            "body size exceeds",
+            "request size exceeds",
+        ),
         frozenset({413, 429}),
     ),
     # A smaller `max_tokens` or prompt would have been paid for: the account has money.

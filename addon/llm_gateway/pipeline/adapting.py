@@ -35,8 +35,8 @@ def known_quirks(
     upstream: Upstream,
     offer: Offer,
 ) -> Quirks:
-    """Those of the provider's row, those that its refusals have taught, and those of this
-    conversation, for what is written in `dialect`; the later ones win."""
+    """Those of the provider's row, those that its refusals have taught everybody or this
+    asker, and those of this conversation, for what is written in `dialect`; the later win."""
     row = quirks_of(
         upstream.type_info.type,
         dialect,
@@ -45,17 +45,33 @@ def known_quirks(
     )
     found = runtime.quirks.of(offer.provider, offer.model, dialect)
     known = row if found is NO_QUIRKS else row | found
+    if tried := tried_quirks(runtime, exchange, dialect, offer):
+        known |= tried
     if runtime.conversation_quirks:
         own = runtime.conversation_quirks.of(talk_of(exchange, dialect, offer))
         return known if own is NO_QUIRKS else known | own
     return known
 
 
+def tried_quirks(
+    runtime: AppState, exchange: Exchange, dialect: Dialect, offer: Offer
+) -> Quirks:
+    """Those that this asker alone was taught, until a request with them is answered."""
+    if not runtime.tried_quirks:
+        return NO_QUIRKS
+    place = offer.provider, offer.model, dialect
+    return runtime.tried_quirks.of(who_asks(exchange), place, runtime.clock())
+
+
+def who_asks(exchange: Exchange) -> str:
+    return asker_of(exchange.call.known_client, exchange.call.client)
+
+
 def talk_of(exchange: Exchange, dialect: Dialect, offer: Offer) -> Talk:
     """The conversation that this request belongs to, with this offer's model."""
     call = exchange.call
     return Talk(
-        asker_of(call.known_client, call.client),
+        who_asks(exchange),
         call.ask.opening,
         offer.provider,
         offer.model,

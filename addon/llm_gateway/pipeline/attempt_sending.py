@@ -10,9 +10,9 @@ import asyncio
 from llm_gateway.adaptation.adapted import UNCHANGED
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS
 from llm_gateway.app.state import AppState, committed
-from llm_gateway.domain import Candidate, RequestInfo
+from llm_gateway.domain import Candidate
 from llm_gateway.ledger.write_queue import CommitFuture
-from llm_gateway.pipeline.adapting import decision_with
+from llm_gateway.pipeline.adapting import decision_with, tried_quirks
 from llm_gateway.pipeline.call_markup import markup_of
 from llm_gateway.pipeline.classifier import ResponseClassifier
 from llm_gateway.pipeline.exchange import Attempt, Exchange
@@ -73,16 +73,18 @@ class AttemptSender:
             query=exchange.query if translation is None else "",
             intercepted=exchange.original is not None,
             drop=attempt.candidate.drops,
-            max_tokens=self._most_output(attempt.candidate, ask),
+            max_tokens=self._most_output(exchange, attempt.candidate),
         )
         attempt.strip_usage = out.strip_usage
         await committed(self._write(exchange, attempt))
         self._send(exchange, attempt, out)
         return True
 
-    def _most_output(self, candidate: Candidate, ask: RequestInfo) -> int | None:
+    def _most_output(self, exchange: Exchange, candidate: Candidate) -> int | None:
         """What `max_tokens` is lowered to: by the decision, or by what was learned since."""
-        learned = self.runtime.most_output(candidate.offer, ask)
+        ask, offer = exchange.call.ask, candidate.offer
+        tried = tried_quirks(self.runtime, exchange, ask.dialect, offer)
+        learned = self.runtime.most_output(offer, ask, tried)
         found = [n for n in (candidate.max_tokens, learned) if n is not None]
         return min(found, default=None)
 

@@ -71,15 +71,18 @@ class FailurePenalties:
                 self._cool(offer, now, judged)
             case Penalty.DISABLE_ACCOUNT:
                 until = judged.until or now + DISABLED_FOR
-                health.disable(offer.key, until, reason, account=True)
-                runtime.event(
-                    "disabled",
-                    f"{offer.provider}#{offer.account}"
-                    if offer.account
-                    else offer.provider,
-                    f"account disabled: {reason}; check its key and its balance",
-                    until=until,
-                )
+                asker = exchange.call.client
+                if health.disable(
+                    offer.key, until, reason, account=True, asker=asker, now=now
+                ):
+                    runtime.event(
+                        "disabled",
+                        f"{offer.provider}#{offer.account}"
+                        if offer.account
+                        else offer.provider,
+                        f"account disabled: {reason}; check its key and its balance",
+                        until=until,
+                    )
             case Penalty.DISABLE_MODEL:
                 until = judged.until or now + MODEL_GONE_FOR
                 message, asker = f"model not found ({reason})", exchange.call.client

@@ -11,7 +11,8 @@ from mitmproxy import http
 from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import read_error
-from llm_gateway.dialects.error_topics import topic_of
+from llm_gateway.dialects.access_refusals import may_be_of_headers
+from llm_gateway.dialects.error_topics import About, By, Topic, topic_of
 from llm_gateway.domain import Offer, Reset, Window
 from llm_gateway.limits.durations import retry_after
 from llm_gateway.limits.provider_refusals import read_refusal
@@ -48,6 +49,12 @@ def read_failure(
     refused_as_billed(runtime, attempt, error)
     days = _day_reset(offer) or row.day
     said = attempt.form.body.says
+    topic = topic_of(
+        status, error, model=attempt.upstream.sent_model(offer.model), said=said
+    )
+    own = _account_headers(exchange, row.forwarded_direct)
+    if own and may_be_of_headers(status, error, own, sure=topic.by is By.CODE):
+        topic = Topic(About.NAMED, By.NAME)
     return FailedAttempt(
         failure.kind.value,
         failure.message,
@@ -56,18 +63,25 @@ def read_failure(
         failure.body,
         failure.body_complete,
         headers.get("content-type", ""),
-        topic=topic_of(
-            status,
-            error,
-            model=attempt.upstream.sent_model(offer.model),
-            said=said,
-        ),
+        topic=topic,
         advice=error_headers(failure.headers, row.support_ids),
         back_at=retry_after(headers, now) or reset_in(error, now),
         sent=failure.request_sent,
         refused=read_refusal(
             row.limit_headers, status, headers, error, now, days, said
         ),
+    )
+
+
+def _account_headers(exchange: Exchange, row: frozenset[bytes]) -> frozenset[str]:
+    """The client's headers beside our key that say whose account it means: an
+    organization, a project."""
+    if not row or exchange.original is not None:
+        return frozenset()
+    return frozenset(
+        name.lower().decode("latin-1")
+        for name, value in exchange.headers
+        if name.lower() in row and value
     )
 
 

@@ -23,7 +23,7 @@ from llm_gateway.dialects.refused_part import (
     own_parameters,
     parameters_of,
 )
-from llm_gateway.domain import Charge, Offer
+from llm_gateway.domain import Charge
 from llm_gateway.pipeline import lessons
 from llm_gateway.pipeline.adapting import adapt, known_quirks, sent_values
 from llm_gateway.pipeline.exchange import Attempt, Exchange
@@ -91,12 +91,11 @@ class Refusals:
         )
         if lesson is None:
             return None, False
-        if _repeats_the_request(form, lesson, failed.error) or self._takes_the_model(
-            exchange, form, offer, lesson
-        ):
+        if _repeats_the_request(form, lesson, failed.error):
             return None, False
+        alone = lessons.contradicted(self.runtime, exchange, form, offer, lesson.quirks)
         words = mask_of(exchange.catalog).text(words_of_body(failed.body))
-        return self._again(exchange, attempt, failed, lesson, words)
+        return self._again(exchange, attempt, failed, lesson, words, alone=alone)
 
     def _learn_form(self, exchange: Exchange, attempt: Attempt) -> NextStep | None:
         """Of an answer that wrote its call as text; None: whoever comes next is asked."""
@@ -116,8 +115,13 @@ class Refusals:
         failed: FailedAttempt | None,
         lesson: Lesson,
         words: str,
+        *,
+        alone: bool = False,
     ) -> tuple[NextStep | None, bool]:
-        """A lesson is remembered, and the request adapted to it; see `_learn`."""
+        """A lesson is remembered, and the request adapted to it; see `_learn`.
+
+        alone: others are served with what it would take.
+        """
         offer, form = attempt.candidate.offer, attempt.form
         new = lessons.remember(
             self.runtime, exchange, form, attempt.upstream, offer, lesson, words
@@ -127,6 +131,10 @@ class Refusals:
             self.runtime, exchange, form.dialect.name, attempt.upstream, offer
         )
         again = adapt(self.runtime, exchange, form, attempt.upstream, offer, quirks)
+        if again.unfit and alone:
+            # It would keep the model from everybody who asks so, and others are served.
+            lessons.take_back(self.runtime, exchange, form, offer, new)
+            return None, False
         if again.unfit:
             exchange.unfit[offer.key] = CANNOT_TAKE + again.unfit
             if failed is not None:
@@ -140,18 +148,6 @@ class Refusals:
             return None, False
         taught.append((lesson.quirks, new))
         return NextStep.RETRY_WITH_QUIRK, True
-
-    def _takes_the_model(
-        self, exchange: Exchange, form: RequestForm, offer: Offer, lesson: Lesson
-    ) -> bool:
-        """It would keep the model from everybody, on the word of one request, while others
-        are served with it."""
-        if not any(quirk[:2] == ("endpoint", "any") for quirk in lesson.quirks):
-            return False
-        runtime, asker = self.runtime, exchange.call.client
-        return bool(asker) and runtime.health.is_told_alone(
-            offer.key, form.dialect.name, asker, runtime.clock()
-        )
 
     def resend(
         self, exchange: Exchange, attempt: Attempt, failed: FailedAttempt, now: float
@@ -198,6 +194,9 @@ class Refusals:
         for _, new in () if helped else exchange.resends.get(offer.key, ()):
             wrong = [q for q in new if is_about(q, own)] if own else new
             lessons.take_back(self.runtime, exchange, attempt.form, offer, wrong)
+            if own:  # what is refused now is another thing: this has helped
+                right = [q for q in new if q not in wrong]
+                lessons.confirm(self.runtime, exchange, attempt.form, offer, right)
         if own:
             return judged
         if exchange.refused_history is not None or not (

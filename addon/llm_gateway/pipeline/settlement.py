@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from llm_gateway.app.state import AppState
 from llm_gateway.domain import AttemptRecord, Charge, Usage
-from llm_gateway.pipeline import issued, plain_answers
+from llm_gateway.pipeline import issued, lessons, plain_answers
 from llm_gateway.pipeline.access_log import log_line
 from llm_gateway.pipeline.adapting import decision_with
 from llm_gateway.pipeline.exchange import Attempt, Exchange
@@ -126,10 +126,7 @@ class Settlement:
         runtime = self.runtime
         offer = attempt.candidate.offer
         ask, dialect = exchange.call.ask, attempt.form.dialect.name
-        if attempt.adapted.changes:
-            place = offer.provider, offer.model, dialect
-            if runtime.quirks.used(place, attempt.adapted):
-                runtime.quirks_dirty = True
+        lessons.answered(runtime, exchange, attempt, now)
         if runtime.health.record_success(
             offer.key, now, asker=exchange.call.client, dialect=dialect
         ):

@@ -225,16 +225,18 @@ def _judge_status(
 def _judge_access(
     failed: FailedAttempt, now: float, unharmed: FailureVerdict
 ) -> FailureVerdict:
-    """401, 402, 403: the account, unless it is known to be about something else."""
+    """401, 402, 403: the account where that is what they speak of. What was stopped for its
+    content goes back; what nobody understands is a strike, as a 500 is."""
     about = failed.topic.about
     if about is About.NAMED:
         return unharmed
-    if failed.status == 403:
-        if about is About.FLAGGED:
-            return replace(unharmed, next=NextStep.RETURN_ERROR, counted=True)
-        if about in (About.MODEL, About.ENDPOINT):
-            return _disabled(about, now, unharmed)
-    return _disabled(About.KEY, now, unharmed)
+    if about is About.FLAGGED:
+        return replace(unharmed, next=NextStep.RETURN_ERROR, counted=True)
+    if about in (About.MODEL, About.ENDPOINT):
+        return _disabled(about, now, unharmed)
+    if about in (About.KEY, About.MONEY):
+        return _disabled(About.KEY, now, unharmed)
+    return replace(unharmed, penalty=Penalty.FAILURE, counted=True)
 
 
 def _judge_gone(
@@ -396,8 +398,14 @@ def _speaks_of_request(failed: FailedAttempt) -> bool:
     topic, refused = failed.topic, failed.refused
     if failed.kind != "status" or not failed.body_complete:
         return False
-    if failed.status in _GONE or failed.status in (401, 403):
+    if failed.status in _GONE:
         return topic.about is About.NAMED
+    if failed.status in (401, 403):
+        return topic.about is About.NAMED or (
+            topic.about in (About.UNKNOWN, About.FLAGGED)
+            and refused is None
+            and failed.body.lstrip()[:1] in (b"{", b"[")
+        )
     return (
         failed.status in _SPEAKS_OF_REQUEST
         and (refused is None or refused.kind == "too_large")

@@ -6,8 +6,8 @@ a disabled account or model is an answer that will not change by itself soon (40
 404); a dialect that a provider never answered in is left alone for a while (404, 405).
 
 No request takes a provider away from others: while others are served, strikes of one
-asker alone open no circuit, and a model that is not found for one asker stays for them;
-and who has once answered in a dialect speaks it.
+asker alone open no circuit, and a model that is not found, or an account that is refused, for
+one asker stays for them; and who has once answered in a dialect speaks it.
 
 What this file does not know: clocks (`now` is an argument; one that is set back lengthens
 nothing), limits, prices, sockets.
@@ -280,7 +280,7 @@ class HealthTracker:
         self.release_probe(offer)
         key = offer[:2] if account else (*offer, dialect) if dialect else offer
         told = now is not None and bool(asker)
-        if told and self._is_told_alone(key, offer, dialect, asker, now or 0.0):
+        if told and self._is_told_alone(key, key[:3], dialect, asker, now or 0.0):
             return False
         self._doubted.pop(key, None)
         self._rest(key, _Unavailability(until, "disabled", reason))
@@ -296,6 +296,9 @@ class HealthTracker:
     ) -> bool:
         self._tick(now)
         found = self._good_answers(offer, now, dialect)
+        if len(offer) == 2:  # whatever of the account served them
+            offers = [each for each in self._served if each[:2] == offer]
+            found = sorted(r for each in offers for r in self._good_answers(each, now))
         if not any(result.asker != asker for result in found):
             return False
         doubted = self._doubted.get(key)

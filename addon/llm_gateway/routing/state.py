@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from llm_gateway.adaptation.learned import LearnedQuirks
-from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.dialects import SPECS
 from llm_gateway.domain import (
     Charge,
@@ -93,11 +93,13 @@ class RoutingContext:
             cost = worst_cost(ask, offer, price, tokens_in, for_money * ask.n)
         return Charge(1, tokens_in + for_tokens * ask.n, cost or 0)
 
-    def most_output(self, offer: Offer, ask: RequestInfo) -> int | None:
+    def most_output(
+        self, offer: Offer, ask: RequestInfo, tried: Quirks = NO_QUIRKS
+    ) -> int | None:
         """What `max_tokens` comes down to there, by the provider's row or its refusals."""
         if ask.max_tokens is None:
             return None
-        quirks = self.quirks.of(offer.provider, offer.model, ask.dialect)
+        quirks = self.quirks.of(offer.provider, offer.model, ask.dialect) | tried
         learned = largest_output(quirks, ask.dialect) if quirks else None
         known = [n for n in (offer.max_output, learned) if n is not None]
         return most_output(ask, min(known)) if known else None
