@@ -137,6 +137,7 @@ class Bootstrap:
         log_redaction.install(runtime)
         flow_logs.silence(ctx.master)
         patches.drop_trailers()
+        patches.check_status_lines()
         connecting.install()
         interim_responses.pass_over()
         # Names that resolve slowly wait in threads, and so does everything that reads a

@@ -246,6 +246,33 @@ def test_a_head_without_end_is_a_failure(
     assert memory.more < ROOM
 
 
+SAYS_HI = b'{"choices": [{"message": {"role": "assistant", "content": "hi"}}]}'
+MALFORMED = {
+    "a status of four digits": b"HTTP/1.1 2000 OK\r\n",
+    "one that begins as an interim answer's": b"HTTP/1.1 1000 OK\r\n",
+    "a status with a sign": b"HTTP/1.1 +200 OK\r\n",
+    "a status with a zero more": b"HTTP/1.1 0200 OK\r\n",
+    "a body that is compressed on the way": b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n",
+    "a body up to the end, compressed": b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n",
+    "a coding of old": b"HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", MALFORMED)
+def test_a_malformed_head_is_a_failure(
+    gateway: GatewayProcess, fake: FakeProvider, how: str
+) -> None:
+    """Nothing of it reaches a client, who could only take it for something else."""
+    kind = b"content-type: application/json\r\n\r\n"
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(SAYS_HI), SAYS_HI)
+    fake.then(Answer(before=(MALFORMED[how] + kind + body, End.CLOSE)))
+    status, head, answer = gateway.chat()
+    assert status == 502
+    assert "transfer-encoding" not in head
+    assert "protocol error" in answer["error"]["message"]
+    assert gateway.chat()[0] == 200
+
+
 # -- answers of our own ------------------------------------------------------------
 
 HEADS = [

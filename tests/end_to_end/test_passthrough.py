@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import brotli
 import pytest
 from fakes import Answered, Authority, FakeProvider, Way, answers, reach
 from fakes.answers import JSON, SSE, event
-from fakes.steps import Answer
+from fakes.steps import Answer, End
 
 from gateway import GatewayProcess, chat, provider
 
@@ -24,6 +25,29 @@ OWN = (("authorization", "Bearer sk-APP"), ("content-type", "application/json"))
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("place"))
+
+
+@pytest.fixture(scope="module")
+def own(place: Authority) -> Iterator[FakeProvider]:
+    with FakeProvider(tls=place.server_context()) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared(start_shared: Start, place: Authority) -> GatewayProcess:
+    return start_shared(config(), trust=place.ca)
+
+
+LAST_WORDS = (
+    b'{"choices": [{"index": 0, "delta": {"role": "assistant", "content": "Hel"}}]}',
+    b'{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}',
+    b"[DONE]",
+)
 
 
 def ask(
@@ -79,6 +103,49 @@ def test_other_paths_pass_and_are_written_down(start: Start, authority) -> None:
         assert ask(gateway, own, "/v1/models", b"", "GET").status == 200
         [row] = gateway.ended(1)
         assert (row["outcome"], row["dialect"]) == ("passthrough", "other")
+
+
+@pytest.mark.parametrize("packed", ["plain", "compressed"])
+@pytest.mark.parametrize(
+    ("until", "error"),
+    [("[DONE]", None), ('"stop"', None), ("Hel", "client_disconnected")],
+)
+def test_an_app_that_leaves_at_the_last_word(
+    shared: GatewayProcess,
+    own: FakeProvider,
+    until: str,
+    error: str | None,
+    packed: str,
+) -> None:
+    """It has its whole answer; before that word it has not."""
+    said = [b"data: %s\n\n" % one for one in LAST_WORDS]
+    at = next(n for n, one in enumerate(said) if until.encode() in one)
+    coding: tuple[tuple[str, str], ...] = ()
+    pieces = said[: at + 1]
+    if packed == "compressed":
+        deflater = zlib.compressobj(wbits=31)
+        pieces = [
+            deflater.compress(b"".join(pieces)) + deflater.flush(zlib.Z_SYNC_FLUSH)
+        ]
+        coding = (("content-encoding", "gzip"),)
+    hangs = Answer(headers=(SSE, *coding), body=(*pieces, End.HANG), framing="chunked")
+    own.then(hangs)
+    model = f"gpt-{until}-{packed}"
+
+    async def go() -> None:
+        async with reach(
+            Way.CONNECT_H1, shared.port, ca=shared.ca, host=HOST, port=own.port
+        ) as session:
+            body = json.dumps(chat(model, stream=True)).encode()
+            answered = await session.ask("/v1/chat/completions", body, OWN, "POST")
+            await answered.until(pieces[-1][-8:])
+
+    asyncio.run(go())
+    [row] = shared.wait_rows(
+        f"select * from requests where requested_model = '{model}' "
+        "and outcome <> 'in_flight'"
+    )
+    assert (row["outcome"], row["error"]) == ("passthrough", error)
 
 
 def test_free_only_rejects_what_nobody_here_offers(start: Start, authority) -> None:

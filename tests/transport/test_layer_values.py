@@ -6,7 +6,7 @@ from mitmproxy.test import tflow
 
 from llm_gateway.domain import FailureKind
 from llm_gateway.mitm_compat import required_names
-from llm_gateway.transport import attempt_policy, framing
+from llm_gateway.transport import attempt_policy, framing, patches
 from llm_gateway.transport import error_text as words
 
 
@@ -137,6 +137,10 @@ def response(status: int, version: str, **headers: str) -> http.Response:
         (100, True, {}, False),
         (103, False, {}, False),
         (503, True, {}, True),
+        (999, True, {}, True),
+        (99, False, {}, False),
+        (1000, False, {}, False),
+        (2000, True, {}, False),
     ],
 )
 def test_problem_of_a_status(
@@ -153,6 +157,57 @@ def test_problem_of_headers() -> None:
     problem = framing.problem_of(request({}), made, validate=True)
     assert problem is not None
     assert problem.startswith("invalid headers: ")
+
+
+@pytest.mark.parametrize(
+    ("coding", "fine"),
+    [
+        ("chunked", True),
+        ("Chunked ", True),
+        ("gzip, chunked", False),
+        ("gzip,chunked", False),
+        ("deflate, chunked", False),
+        ("compress, chunked", False),
+        ("chunked, chunked", False),
+        ("gzip", False),
+        ("identity", False),
+        ("xchunked", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("validate", [True, False])
+def test_problem_of_a_coding(coding: str, fine: bool, validate: bool) -> None:
+    """Only the next hop may undo it, and this one does not."""
+    made = response(200, "HTTP/1.1", transfer_encoding=coding.strip())
+    problem = framing.problem_of(request({}), made, validate=validate)
+    assert (problem is None) == fine
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"HTTP/1.1 200 OK", 200),
+        (b"HTTP/1.1 200", 200),
+        (b"HTTP/1.1 200 ", 200),
+        (b"HTTP/1.0 404 Not Found", 404),
+        (b"HTTP/1.1 2000 OK", None),
+        (b"HTTP/1.1 0200 OK", None),
+        (b"HTTP/1.1 +200 OK", None),
+        (b"HTTP/1.1 -200 OK", None),
+        (b"HTTP/1.1 2_00 OK", None),
+        (b"HTTP/1.1 20 OK", None),
+        (b"HTTP/1.1 \xd9\xa2\xd9\xa0\xd9\xa0 OK", None),
+        (b"HTTP/1.1 OK", None),
+        (b"HTTP/1.1", None),
+        (b"", None),
+    ],
+)
+def test_status_lines(line: bytes, status: int | None) -> None:
+    if status is not None:
+        assert patches._read_response_line(line)[1] == status
+        return
+    with pytest.raises(ValueError, match="Bad HTTP response line"):
+        patches._read_response_line(line)
 
 
 def test_head_for_the_client() -> None:

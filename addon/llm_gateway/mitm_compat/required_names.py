@@ -7,6 +7,7 @@ so that the first sign of it is a sentence and not a request that hangs.
 import inspect
 
 from mitmproxy.net.http import http1, validate
+from mitmproxy.net.http.http1 import read
 from mitmproxy.proxy import layer, server
 from mitmproxy.proxy.layers import http
 from mitmproxy.proxy.layers.http import _http1, _http2
@@ -38,6 +39,7 @@ _METHODS: tuple[tuple[object, str], ...] = (
     (_http1, "ChunkedReader make_body_reader make_error_response"),
     (_http1.Http1Server, "done read_headers wait"),
     (http1, "assemble_request assemble_request_head"),
+    (read, "_read_response_line"),
     (_http2, "format_h2_request_headers"),
     (validate, "validate_headers"),
     (server.ConnectionHandler, "open_connection"),

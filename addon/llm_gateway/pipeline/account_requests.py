@@ -256,6 +256,8 @@ class AccountRequests:
         asked.finished = True
         self.runtime.in_flight -= 1
         record = asked.record
+        if asked.meter is not None and asked.meter.ended:
+            died, stopped, error = "", False, None  # the client has its last word
         if record.outcome == "in_flight":
             record.outcome = "ok"
             if died or stopped:

@@ -215,23 +215,27 @@ class Passthrough:
         passage.finished = True
         record = passage.record
         record.outcome = "passthrough"
+        early = ""
         if stopped:
-            record.error = record.error or "gateway_stopped"
+            early = "gateway_stopped"
         elif error is not None:
-            who = "upstream_truncated" if died else "client_disconnected"
-            record.error = record.error or who
+            early = "upstream_truncated" if died else "client_disconnected"
         now = asyncio.get_running_loop().time()
         record.duration_ms = round((now - passage.started) * 1000)
         if passage.first_byte is not None:
             record.ttft_ms = round((passage.first_byte - passage.started) * 1000)
         if passage.aside is None:
-            self._close(passage, error)
+            self._close(passage, early)
         else:
-            passage.aside.end(lambda: self._close(passage, error), at_once=stopped)
+            passage.aside.end(lambda: self._close(passage, early), at_once=stopped)
 
-    def _close(self, passage: PassthroughRequest, error: str | None) -> None:
-        """All of it was read: onto the books."""
+    def _close(self, passage: PassthroughRequest, early: str) -> None:
+        """All of it was read: onto the books. `early`: who left before its end. To a
+        stream whose last word has come that does not matter: the app has its whole answer.
+        """
         record, runtime = passage.record, self.runtime
+        if early and not (passage.meter is not None and passage.meter.ended):
+            record.error = record.error or early
         runtime.in_flight -= 1
         pending = self._account(passage)
         runtime.store.end(record)
@@ -244,7 +248,7 @@ class Passthrough:
             record.dialect,
             quoted(record.requested_model or _path(passage.flow)),
             quoted(record.host),
-            record.status or error,
+            record.status or record.error,
             (record.duration_ms or 0) / 1000,
         )
 

@@ -20,6 +20,8 @@ T = TypeVar("T")
 _LENGTHS = (b"content-length", b"transfer-encoding")
 _CONTROL = bytes(set(range(0x20)) - {0x09}) + b"\x7f"
 _first_control = re.compile(b"[" + re.escape(_CONTROL) + b"]").search
+_LAST_STATUS = 999
+"""Three digits (RFC 9112, 4)."""
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection"})
 
 
@@ -72,13 +74,21 @@ def problem_of_request(request: http.Request, *, http2: bool) -> tuple[int, str]
 def problem_of(
     request: http.Request, response: http.Response, *, validate: bool
 ) -> str | None:
-    """Why this head of an answer cannot be passed on; None: it can."""
+    """Why this head of an answer cannot be passed on; None: it can.
+
+    validate: look at names and lengths, too. What nobody could be sent is a problem in any
+    case: a status that is none, a body in a coding that only the next hop may undo.
+    """
     status = response.status_code
-    if status < 200:
+    if not 200 <= status <= _LAST_STATUS:
         if status != 101:
             return f"status {status} is not an answer"
         if not upgrades(table(request.data.headers)):
             return "status 101 switches to a protocol that was not asked for"
+    coding = table(response.data.headers).get(b"transfer-encoding")
+    if coding is not None and coding.strip().lower() != b"chunked":
+        said = coding[:40].decode("ascii", "replace")
+        return f"its body comes in the transfer-encoding {said!r}"
     if validate:
         try:
             checks.validate_headers(response)

@@ -5,6 +5,7 @@ for data that nobody asked for. A proxy may leave out what its client did not as
 (RFC 9110, 15.2). `101 Switching Protocols` is an answer.
 """
 
+import re
 from collections.abc import Generator
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from mitmproxy.proxy import events
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection
 
 _STARTS = (b"HTTP/1.1 1", b"HTTP/1.0 1")
-_SWITCHES = b"101"
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)\d\d(?:[ \r\n]|\Z)")
 
 
 def _handle_event(self: Any, event: events.Event) -> Generator[Any, Any, None]:
@@ -32,8 +33,7 @@ def _pass_over(self: Any, event: events.DataReceived) -> Generator[Any, Any, Non
     buffer = self.buf
     buffer += event.data
     while True:
-        head = bytes(buffer)[:12]
-        if not head.startswith(_STARTS) or head[9:12] == _SWITCHES:
+        if not _INTERIM.match(bytes(buffer)[:13]):
             break
         if buffer.maybe_extract_lines() is None:
             return  # the rest of this head is still to come

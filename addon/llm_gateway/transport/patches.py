@@ -1,17 +1,23 @@
-"""Patches of mitmproxy that correctness needs: trailers, connections per upstream.
+"""Patches of mitmproxy that correctness needs: trailers, status lines, connections per upstream.
 
 Trailers, the header fields after a chunked body: mitmproxy stops at them with an error
 of its own, and the connection hangs. HTTP allows whoever forwards a message to leave
 them out (RFC 9110, 6.5.1).
+
+Status lines: mitmproxy takes for a status what Python takes for a number (`+200`, `2_00`,
+`0200`). It is three digits (RFC 9112, 4), and whoever reads it otherwise is not to be
+believed about where its answer ends.
 """
 
 import collections
+import re
 from types import TracebackType
 from typing import Any, cast
 
 from h11 import EndOfMessage
 from mitmproxy import connection as connections
 from mitmproxy import ctx
+from mitmproxy.net.http.http1 import read
 from mitmproxy.proxy.layers.http import (
     _http1,
 )
@@ -30,6 +36,22 @@ class WithoutTrailers(_http1.ChunkedReader):  # type: ignore[misc, name-defined]
 def drop_trailers() -> None:
     """From now on, in both directions."""
     cast(Any, _http1).ChunkedReader = WithoutTrailers
+
+
+_IS_STATUS_LINE = re.compile(rb"\S+[ \t]+[0-9]{3}(?:\s|\Z)").match
+_read_status_line: Any = read._read_response_line
+
+
+def _read_response_line(line: bytes) -> Any:
+    """Version, status, reason. Raises ValueError, as the original does."""
+    if not _IS_STATUS_LINE(line):
+        raise ValueError(f"Bad HTTP response line: {line!r}")
+    return _read_status_line(line)
+
+
+def check_status_lines() -> None:
+    """From now on, on every upstream connection."""
+    cast(Any, read)._read_response_line = _read_response_line
 
 
 class _NoCap:
