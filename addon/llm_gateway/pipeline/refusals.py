@@ -24,6 +24,7 @@ from llm_gateway.domain import Charge, Offer
 from llm_gateway.pipeline import lessons
 from llm_gateway.pipeline.adapting import adapt, known_quirks, sent_values
 from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.failure_settlement import FailureSettlement
 from llm_gateway.pipeline.request_form import RequestForm
 from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.routing.failure_policy import (
@@ -46,6 +47,7 @@ SHORTEST_QUOTE = 20
 class Refusals:
     runtime: AppState
     settling: Settlement
+    spending: FailureSettlement
 
     def judge(
         self,
@@ -122,7 +124,7 @@ class Refusals:
         )
 
     def resend(
-        self, exchange: Exchange, attempt: Attempt, failed: FailedAttempt, now: float
+        self, exchange: Exchange, attempt: Attempt, failed: FailedAttempt
     ) -> None:
         """The same candidate at once, adapted. The refused request counts as a request,
         and is a row of its own; nobody is to blame."""
@@ -130,9 +132,8 @@ class Refusals:
         offer = attempt.candidate.offer
         runtime.health.release_probe(offer.key)
         runtime.health.answered(offer.key, attempt.form.dialect.name)
-        runtime.limiter.settle(attempt.reservation, Charge(requests=1), now)
+        self.spending.settle(exchange, attempt, failed, Charge(requests=1))
         record = attempt.record
-        record.tokens = record.cost = 0
         taught, _ = exchange.resends[offer.key][-1]
         record.reason = ", ".join(map(str, taught))
         record.status = failed.status
