@@ -202,10 +202,77 @@ def test_embeddings_with_a_total_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, True, "0.5", -1, float("nan"), float("inf"), [], {"total": 1}, 1e30]
+    "value",
+    [
+        *(None, True, -1, float("nan"), float("inf"), [], {"total": 1}, 1e30),
+        *("", "free", "-0.5", "$0.5", "0,5", "nan", "inf", "1_0", "1e30", "1e99999"),
+    ],
 )
 def test_a_bill_that_is_no_number_is_none(value: object) -> None:
     assert billed({"cost": value}, (Bill(("cost",)),)) is None
+
+
+@pytest.mark.parametrize(
+    "value", [0.0123, "0.0123", "1.23e-2", " 0.01230 ", "+.0123", "12.3E-3"]
+)
+def test_a_bill_may_be_decimal_text(value: object) -> None:
+    assert billed({"cost": value}, (Bill(("cost",)),)) == 12_300_000
+
+
+PLACEHOLDER = oai(0, 0, cost=0)
+BILLS: list[tuple[str, list[dict[str, Any]], float | None]] = [
+    ("once", [oai(9, 9, cost=0.05)], 0.05),
+    ("then without cost", [oai(9, 9, cost=0.05), oai(9, 9)], 0.05),
+    ("then 0", [oai(9, 9, cost=0.05), oai(9, 9, cost=0)], 0.05),
+    ("then null", [oai(9, 9, cost=0.05), oai(9, 9, cost=None)], 0.05),
+    ("then larger", [oai(9, 9, cost=0.05), oai(9, 9, cost="0.06")], 0.06),
+    ("then smaller", [oai(9, 9, cost=0.05), oai(9, 9, cost=0.01)], 0.05),
+    ("0 first", [oai(9, 9, cost=0), oai(9, 9, cost=0.05)], 0.05),
+    ("no tokens", [{"cost": 0.05}], 0.05),
+    ("no tokens, then tokens", [{"cost": 0.05}, oai(9, 9)], 0.05),
+    ("zero tokens", [oai(0, 0, cost=0.05)], 0.05),
+    ("nothing billed", [oai(9, 9, cost=0)], 0.0),
+    ("a placeholder", [PLACEHOLDER], None),
+    ("a placeholder first", [PLACEHOLDER, oai(9, 9)], None),
+    ("nothing, of nothing", [{"cost": 0}], None),
+]
+
+
+@pytest.mark.parametrize(
+    ("usages", "dollars"), [b[1:] for b in BILLS], ids=[b[0] for b in BILLS]
+)
+def test_the_largest_bill_of_a_stream_holds(
+    usages: list[dict[str, Any]], dollars: float | None
+) -> None:
+    bills = TYPES["openrouter"].bills
+    meter = StreamMeter(CHAT, strip_usage=False, bills=bills)
+    for usage in usages:
+        meter.feed(sse({"choices": [], "usage": usage}))
+    meter.finish()
+    assert meter.usage(prompt_estimate=9).bill == nano(dollars)
+
+
+def test_a_bill_of_a_message_is_kept_by_its_later_parts() -> None:
+    meter = StreamMeter(MESSAGES, strip_usage=False, bills=TYPES["openrouter"].bills)
+    usage = {"input_tokens": 9, "output_tokens": 1, "cost": 0.05}
+    meter.feed(sse({"type": "message_start", "message": {"usage": usage}}))
+    assert meter.usage(prompt_estimate=9).bill == nano(0.05)  # if it is cut here
+    late = {"type": "message_delta", "usage": {"output_tokens": 7, "cost": 0}}
+    meter.feed(sse(late))
+    found = meter.usage(prompt_estimate=9)
+    assert (found.total, found.bill) == (16, nano(0.05))
+
+
+@pytest.mark.parametrize("size", [0, 2_000_000])
+def test_a_bill_without_tokens_leaves_the_tokens_estimated(size: int) -> None:
+    meter = AnswerMeter(CHAT, bills=TYPES["openrouter"].bills)
+    meter.feed(json.dumps(chat({"cost": 0.05}, pad="x" * size)).encode())
+    found = meter.usage(prompt_estimate=9)
+    assert (found.source, found.bill, found.input_tokens) == (
+        "estimated",
+        nano(0.05),
+        9,
+    )
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,16 @@ def chat(usage: object) -> Usage:
         ),
         # a detail that is no count is no detail
         (
-            {"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": "2"}},
+            {"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": "two"}},
             (3, 0, 0, 0, 0),
+        ),
+        # decimal text is a number
+        ({"prompt_tokens": "1000", "completion_tokens": "500"}, (1000, 0, 0, 500, 0)),
+        ({"prompt_tokens": " 3.0 ", "completion_tokens": "1e2"}, (3, 0, 0, 100, 0)),
+        ({"prompt_tokens": "9" * 30, "completion_tokens": 1}, (MOST, 0, 0, 1, 0)),
+        (
+            {"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": "2"}},
+            (1, 2, 0, 0, 0),
         ),
         ({"prompt_tokens": 3, "prompt_tokens_details": None}, (3, 0, 0, 0, 0)),
         ({"prompt_tokens": 2**60, "completion_tokens": 1}, (MOST, 0, 0, 1, 0)),
@@ -111,7 +119,13 @@ def test_openai_counts(usage, counts):
         [],
         "12",
         {"prompt_tokens": True, "completion_tokens": 1},
-        {"prompt_tokens": "3", "completion_tokens": 4},
+        {"prompt_tokens": "three", "completion_tokens": 4},
+        {"prompt_tokens": "-3", "completion_tokens": 4},
+        {"prompt_tokens": "1.5", "completion_tokens": 4},
+        {"prompt_tokens": "1_000", "completion_tokens": 4},
+        {"prompt_tokens": "٣", "completion_tokens": 4},
+        {"prompt_tokens": "nan", "completion_tokens": 4},
+        {"prompt_tokens": "1e999999999", "completion_tokens": 4},
         {"prompt_tokens": -1, "completion_tokens": 4},
         {"prompt_tokens": float("nan"), "completion_tokens": 4},
         {"prompt_tokens": float("inf"), "completion_tokens": 4},

@@ -230,7 +230,8 @@ def test_usage_of_a_stream(padding: int) -> None:
         ({"totalTokenCount": 9}, (9, 0)),
         ({"prompt_token_count": 5, "candidates_token_count": 1}, (5, 1)),
         ({"promptTokenCount": 5, "cachedContentTokenCount": 9}, (5, 0)),
-        ({"promptTokenCount": "5"}, None),
+        ({"promptTokenCount": "5"}, (5, 0)),
+        ({"promptTokenCount": "five"}, None),
         ({"promptTokensDetails": []}, None),
     ],
 )

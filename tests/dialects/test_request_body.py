@@ -17,6 +17,7 @@ from llm_gateway.dialects import (
     RequestError,
     read,
 )
+from llm_gateway.dialects.extras import MEMBERS
 from llm_gateway.domain import RequestInfo
 
 
@@ -73,6 +74,51 @@ def body(text: str, dialect: DialectSpec = CHAT, path: str = "") -> RequestBody:
             "max_tokens",
         ),
         (b'{"model":"a","stream":true,"stream":false}', "given twice", "stream"),
+        *(
+            (
+                b'{"model":"a","%b":["paid"],"%b":null}' % (member, again),
+                f"`{member.decode()}` is given twice",
+                member.decode(),
+            )
+            for member, again in (
+                *((name.encode(), name.encode()) for name in sorted(MEMBERS)),
+                (b"models", b"mod\\u0065ls"),
+                (b"messages", b"messages"),
+                (b"provider", b"provider"),
+            )
+        ),
+        # within what may be paid for
+        *(
+            (
+                b'{"model":"a","%b":%b}' % (member, value),
+                f"`{twice}` is given twice in one object of `{member.decode()}`",
+                member.decode(),
+            )
+            for member, value, twice in (
+                (b"tools", b'[{"type":"web_search","type":"function"}]', "type"),
+                (b"tools", b'[{"type":"function","type":"web_search"}]', "type"),
+                (b"tools", b'[{"t\\u0079pe":"x","type":"function"}]', "type"),
+                (b"tools", b'{"type":"web_search","type":null}', "type"),
+                (b"tools", b'[{"tools":[{"type":"x"}],"tools":[]}]', "tools"),
+                (b"tools", b'[{"a":%b,"type":"x","type":"y"}]' % (b"9" * 5000), "type"),
+                (
+                    b"plugins",
+                    b'[{"id":"web","enabled":true,"enabled":false}]',
+                    "enabled",
+                ),
+                (b"plugins", b'[{"id":"web","i\\u0064":"response-healing"}]', "id"),
+                (
+                    b"input",
+                    b'[{"type":"additional_tools","tools":[1],"tools":[]}]',
+                    "tools",
+                ),
+                (
+                    b"generationConfig",
+                    b'{"responseModalities":["IMAGE"],"responseModalities":[]}',
+                    "responseModalities",
+                ),
+            )
+        ),
         # stream
         (b'{"model":"a","stream":"true"}', "neither true nor false", "stream"),
         (b'{"model":"a","stream":1}', "neither true nor false", "stream"),
@@ -378,3 +424,22 @@ def test_any_shape(dialect, values):
     if isinstance(found, RequestBody):
         assert found.ask.input_estimate >= 0
         assert found.rewritten() is raw
+
+
+SCHEMA = b'{"type":"object","properties":{"type":{"type":"string"},"a":{"type":["x","null"]}}}'
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        b'"metadata":{"type":1,"type":2}',
+        b'"seed":1,"seed":2',
+        b'"tools":[{"type":"function","function":{"name":"f","parameters":%b}}]'
+        % SCHEMA,
+        b'"tools":[{"type":"function"},{"type":"bash_20250124"},{"type":"web_search"}]',
+        b'"plugins":[{"id":"a"},{"id":"a"}]',
+        b'"service_tier":"auto","serviceTier":"auto"',
+    ],
+)
+def test_what_decides_nothing_may_be_given_twice(member):
+    assert isinstance(read(CHAT, b'{"model":"a",%b}' % member), RequestBody)

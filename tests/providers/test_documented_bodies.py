@@ -71,7 +71,7 @@ def costs(type_: str, values: dict[str, Any]) -> list[str]:
     for plugin in values.get("plugins") or ():
         if plugin.get("enabled") is not False and plugin["id"] not in free:
             found.append("plugins")
-    if values.get("web_search_options"):
+    if values.get("web_search_options") is not None:  # {} switches it on
         found.append("web_search_options")
     if (values.get("service_tier") or "auto") not in USUAL_TIERS:
         found.append("service_tier")
@@ -79,7 +79,7 @@ def costs(type_: str, values: dict[str, Any]) -> list[str]:
         found.append("speed")
     if (values.get("inference_geo") or "").startswith(("us", "eu")):
         found.append("inference_geo")
-    if isinstance(stored := values.get("prompt"), dict) and stored:
+    if isinstance(values.get("prompt"), dict):
         found.append("prompt")
     return found
 

@@ -79,7 +79,7 @@ OPENROUTER: list[tuple[str, dict[str, Any], str]] = [
     ("its own tool", {"tools": [{"type": "openrouter:web_search"}]}, "openrouter:web_search"),
     ("its advisor", {"tools": [{"type": "openrouter:advisor"}]}, "openrouter:advisor"),
     ("options", {"web_search_options": {"search_context_size": "low"}}, "web search"),
-    ("no options", {"web_search_options": {}}, ""),
+    ("no options", {"web_search_options": {}}, "web search"),
     ("tier", {"service_tier": "priority"}, "service tier priority"),
     ("usual tier", {"service_tier": "auto"}, ""),
     ("a file", {"messages": [{"role": "user", "content": [PDF]}]}, "reading files"),
@@ -139,6 +139,86 @@ def test_other_rows(
     type_: str, dialect: DialectSpec, values: dict[str, Any], why: str
 ) -> None:
     assert extras_of(offer(type_), ask(dialect, **values).ask).why == why
+
+
+SWITCHES = (
+    "web_search_options",
+    "search_parameters",
+    "search_settings",
+    "web_search",
+)
+ON: list[tuple[DialectSpec, dict[str, Any]]] = [
+    # an empty value switches on as well as any other
+    *((CHAT, {member: value}) for member in SWITCHES for value in ({}, [], True, "", 0, {"x": 1})),
+    (CHAT, {"enable_search": {}}),
+    (RESPONSES, {"prompt": {}}),
+    # an object where a list is usual is a list of one
+    (CHAT, {"tools": {}}),
+    (CHAT, {"tools": {"type": "openrouter:web_search"}}),
+    (CHAT, {"tools": {"googleSearch": {}}}),
+    (CHAT, {"plugins": {"id": "web"}}),
+    (CHAT, {"plugins": {}}),
+    (CHAT, {"plugins": "web"}),
+    (CHAT, {"tools": "web_search"}),
+    (CHAT, {"tools": ["web_search"]}),
+    (CHAT, {"tools": [[{"type": "web_search"}]]}),
+    (CHAT, {"tools": [7]}),
+    (RESPONSES, {"tools": [{"type": "namespace", "tools": {"type": "web_search"}}]}),
+    (RESPONSES, {"input": [{"type": "additional_tools", "tools": {"type": "web_search"}}]}),
+    # a name, or a type, does not end the look
+    (CHAT, {"tools": [{"name": "x", "googleSearch": {}}]}),
+    (CHAT, {"tools": [{"name": "x", "google_search": None}]}),
+    (CHAT, {"tools": [{"name": "x", "searchOfTomorrow": {}}]}),
+    (CHAT, {"tools": [{"type": "function", "function": {}, "googleMaps": {}}]}),
+    (CHAT, {"tools": [{"type": None, "name": "x", "google_search": {}}]}),
+    (MESSAGES, {"tools": [{"type": "bash_20250124", "name": "bash", "googleSearch": {}}]}),
+    (CHAT, {"tools": [{"type": ["web_search"]}]}),
+    (CHAT, {"tools": [{"type": 7, "name": "x"}]}),
+    (CHAT, {"tools": [{}]}),
+    # a tariff that is no text is none that is usual
+    *((CHAT, {name: value}) for name in ("service_tier", "serviceTier", "speed", "inference_geo") for value in (["priority"], {"x": 1}, [], {}, 1, True)),
+    (CHAT, {"service_tier": "auto", "serviceTier": "priority"}),
+    # so many that not all of them are told apart
+    (CHAT, {"tools": [{"type": f"bash_{n}"} for n in range(70)] + [{"type": "openrouter:web_search"}]}),
+    (CHAT, {"modalities": [f"text{n}" for n in range(70)], "service_tier": "priority"}),
+    (CHAT, {"modalities": [f"text{n}" for n in range(70)]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("type_", ["openrouter", "openai", "google"])
+@pytest.mark.parametrize(
+    ("dialect", "values"), ON, ids=[json.dumps(v)[:60] for _, v in ON]
+)
+def test_however_it_is_written_it_is_paid_for(
+    type_: str, dialect: DialectSpec, values: dict[str, Any]
+) -> None:
+    body = ask(dialect, **values)
+    assert decided(offer(type_), body.ask).reason.startswith("asks for a paid extra: ")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *({member: None} for member in (*SWITCHES, "service_tier", "tools", "speed")),
+        *({member: False} for member in (*SWITCHES, "enable_search", "tools")),
+        *({member: []} for member in ("tools", "plugins", "connectors", "mcp_servers", "models")),
+        {"tools": {"type": "function", "function": {"name": "f"}}},
+        {"tools": [{"name": "f", "input_schema": {}, "cache_control": {}, "strict": True}]},
+        {"tools": [{"name": "f", "note": "googleSearch", "level": 3}]},
+        {"tools": [{"type": "function", "function": {"name": "web_search"}}] * 200},
+        {"plugins": {"id": "web", "enabled": False}},
+    ],
+)  # fmt: skip
+def test_what_asks_for_nothing_stays_free(values: dict[str, Any]) -> None:
+    found = decided(offer("openrouter"), ask(CHAT, **values).ask)
+    assert "paid extra" not in found.reason
+
+
+def test_many_extras_do_not_crowd_out_who_answers() -> None:
+    many = [{"type": f"bash_{n}"} for n in range(200)]
+    found = extras_of(offer("openrouter"), ask(CHAT, tools=many, models=["x"]).ask)
+    assert found.redirects == {"models"}
+    assert found.why.endswith("more extras than are told apart")
 
 
 @pytest.mark.parametrize("type_", REMOTE)

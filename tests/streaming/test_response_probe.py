@@ -400,3 +400,32 @@ def test_garbage_never_raises(data, places, dialect, streamed):
     for chunk in cut(data, places):
         peek.feed(chunk)
     assert peek.finish() in (CONTENT, ERROR)
+
+
+USED = (
+    b'data: {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}\n\n'
+)
+FAILED = b'data: {"error": {"message": "x", "code": 502}}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("chunks", "reports"),
+    [
+        ([FAILED], 0),
+        ([USED, FAILED], 1),
+        ([FAILED + USED], 1),
+        ([FAILED + b"data: [DONE]\n\n" + USED], 1),
+        ([USED + USED + FAILED], 2),
+        ([b'data: {"error": {"code": 1}, "usage": {"cost": 1}}\n\n'], 1),
+        ([USED], 1),
+        ([b'{"choices": [], "usage": {"cost": 1}}'], 1),
+        ([b'{"error": {"code": 502}, "usage": {"cost": 1}}'], 1),
+        ([b"<html>"], 0),
+    ],
+)
+def test_what_a_failure_says_of_usage_is_kept(chunks, reports):
+    peek = ResponseProbe(dialects.CHAT, True)
+    for chunk in chunks:
+        peek.feed(chunk)
+    assert peek.finish() is ERROR
+    assert len(peek.reports) == reports

@@ -1,8 +1,8 @@
 """Token usage of an answer, from the provider's numbers, in disjoint classes.
 
 Every dialect counts in its own way; its row finds and reads its usage objects. A number
-that is no count (negative, fractional, NaN, true, text) is not guessed at: the usage then
-is not `reported`. Nothing here raises on what a provider sent. Streams are read by
+that is no count (negative, fractional, NaN, true) is not guessed at: the usage then is not
+`reported`. A bill stands even where no tokens are counted. Nothing here raises on what a provider sent. Streams are read by
 streaming/stream_meter.py, which hands the usage objects it finds to `UsageCollector`.
 """
 
@@ -100,7 +100,8 @@ def _content(dialect: DialectSpec, answer: Counts) -> object:
 
 
 class UsageCollector:
-    """Collects the usage objects of one answer; the last word wins."""
+    """Collects the usage objects of one answer: of tokens the last word wins, of bills the
+    largest, since what was charged once is not given back by a later word."""
 
     def __init__(
         self,
@@ -123,6 +124,13 @@ class UsageCollector:
         self._said: tuple[Counts, Counts] = ({}, {})
         """The usage object that `_usage` was read from, and the answer around it."""
         self._seen: dict[str, object] = {}
+        self._bill: int | None = None
+        """The largest bill so far, in nano-dollars."""
+
+    @property
+    def bill(self) -> int | None:
+        """Nano-dollars that the provider says it charges; None: it said nothing."""
+        return self._bill
 
     @property
     def reported(self) -> bool:
@@ -140,6 +148,7 @@ class UsageCollector:
         usage = dialect.find_usage(value, holder)
         if usage is None:
             return
+        bill = billed(usage, self._bills) if self._bills else None
         if dialect.usage_whole is not None:
             # All parts count from the start, and any may leave fields out.
             for name, count in usage.items():
@@ -150,11 +159,15 @@ class UsageCollector:
             self.final |= dialect.usage_whole(value)
         read = dialect.read_usage(usage, self._reasoning_excluded)
         # All zeros are a placeholder, but in the answer's own last word.
-        if read is not None and (
-            read.total or (self._usage is None and _is_over(value))
-        ):
+        counts = read is not None and (
+            read.total > 0 or (self._usage is None and _is_over(value))
+        )
+        if counts:
             self._usage = read
             self._said = usage, holder
+        # A bill of nothing beside counts of nothing is a placeholder, too.
+        if bill is not None and (bill or counts):
+            self._bill = max(bill, self._bill or 0)
 
     def usage(self, *, prompt_estimate: int, text_bytes: int) -> Usage:
         """What is known: reported, else estimated from the prompt and the text seen."""
@@ -164,13 +177,18 @@ class UsageCollector:
         if self._usage is not None:
             output = max(output, self._usage.output_tokens)
             return replace(
-                self._usage, output_tokens=output, source="estimated", model=self.model
+                self._usage,
+                output_tokens=output,
+                source="estimated",
+                model=self.model,
+                bill=self._bill,
             )
         return Usage(
             input_tokens=prompt_estimate,
             output_tokens=output,
             source="estimated",
             model=self.model,
+            bill=self._bill,
         )
 
     def _reported(self, found: Usage) -> Usage:
@@ -194,7 +212,7 @@ class UsageCollector:
             classes,
             tariff(usage, holder),
             parts,
-            billed(usage, self._bills) if self._bills else None,
+            self._bill,
         )
 
 

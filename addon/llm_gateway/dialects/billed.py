@@ -12,7 +12,7 @@ What this file does not know: prices, providers, and how the plain counts are re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
-from llm_gateway.dialects.token_counts import MOST, count_of, object_in
+from llm_gateway.dialects.token_counts import MOST, count_of, decimal_of, object_in
 from llm_gateway.domain import NANO, Usage
 from llm_gateway.frozen import frozen
 
@@ -48,14 +48,24 @@ def billed(usage: Counts, bills: Sequence[Bill]) -> int | None:
         value: object = usage
         for name in bill.path:
             value = value.get(name) if isinstance(value, dict) else None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        said = _number(value)
+        if said is None:
             continue
-        if not 0 <= value <= MOST:  # NaN is not either
-            continue
-        nano = Decimal(repr(value)) * NANO / bill.per_dollar
+        nano = said * NANO / bill.per_dollar
         whole = int(nano.to_integral_value(ROUND_HALF_UP))
         found = min((found or 0) + whole, MOST)
     return found
+
+
+def _number(value: object) -> Decimal | None:
+    """A sum of money, as a number or as decimal text; None: it is none."""
+    said: Decimal | None = None
+    if isinstance(value, str):
+        said = decimal_of(value)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        # Compared first: NaN is neither, and Decimal would raise on comparing it.
+        said = Decimal(repr(value)) if 0 <= value <= MOST else None
+    return said if said is not None and said <= MOST else None
 
 
 _TARIFF = frozenset({"service_tier", "serviceTier", "speed", "inference_geo"})

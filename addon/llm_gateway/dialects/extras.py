@@ -7,10 +7,10 @@ them means is a column of the provider's row (`providers/paid_extras.py`).
 What this file does not know: any provider, any price.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from llm_gateway.dialects.prompt_size import PromptSize
+from llm_gateway.dialects.server_tools import WORD, server_tools
 from llm_gateway.domain import Extra
 
 Values = Mapping[str, object]
@@ -42,15 +42,28 @@ MEMBERS = frozenset(
     }
 )
 """Top-level members that are looked at."""
-WORD = 60
-"""Characters of a value that are kept."""
 MOST = 64
 """Extras of one body that are told apart."""
-_CLIENT_TOOLS = frozenset({"function", "custom"})
-"""Run by the client, everywhere: nobody bills them."""
-_DECLARATIONS = frozenset({"functionDeclarations", "function_declarations"})
-"""The same, where a tool has its kinds for names of members."""
-_humps = re.compile("(?<=[a-z])(?=[A-Z])")
+TOO_MANY = Extra("(more)")
+"""Stands for those beyond MOST: whatever they are, they are not known to be free."""
+NO_TEXT = "that is no text"
+"""Stands for a tariff that is no word: whatever it is, it is none of the usual ones."""
+_TARIFFS = frozenset({"service_tier", "speed", "inference_geo"})
+_LISTS = frozenset(
+    {
+        "models",
+        "fallbacks",
+        "plugins",
+        "tools",
+        "connectors",
+        "mcp_servers",
+        "modalities",
+    }
+)
+"""Members that hold several things: an empty list holds none. Elsewhere an empty value
+switches something on: `"web_search_options": {}`."""
+_CONFIGS = frozenset({"generationConfig", "generation_config"})
+_MODALITIES = ("responseModalities", "response_modalities")
 
 
 def extras(
@@ -66,84 +79,77 @@ def extras(
     if not (named or later or cached or weight.audio or weight.files):
         return ()
     found: dict[tuple[str, str], Extra] = {}
-    for times, word in ((weight.audio, "audio"), (weight.files, "file")):
-        if times:
-            found["content", word] = Extra("content", word, times)
+    for extra in _extras(values, named, later, weight, cached):
+        if len(found) > MOST:
+            break
+        found.setdefault((extra.member, extra.word), extra)
+    kept = tuple(found.values())
+    return kept if len(kept) <= MOST else (*kept[:MOST], TOO_MANY)
+
+
+def _extras(
+    values: Values,
+    named: Set[str],
+    later: list[object],
+    weight: PromptSize,
+    cached: str,
+) -> Iterator[Extra]:
+    if weight.audio:
+        yield Extra("content", "audio", weight.audio)
+    if weight.files:
+        yield Extra("content", "file", weight.files)
     if cached:
-        found["cache_control", cached] = Extra("cache_control", cached)
-    for member in sorted(named):
+        yield Extra("cache_control", cached)
+    # What is long comes last: it must not crowd out who answers.
+    for member in sorted(named, key=lambda name: (name in _LISTS, name)):
         for name, word, times in _said(member, values[member]):
-            found.setdefault((name, word), Extra(name, word, times))
-            if len(found) >= MOST:
-                return tuple(found.values())
-    for word, times in _tools(later):
-        found.setdefault(("tools", word), Extra("tools", word, times))
-    return tuple(found.values())[:MOST]
+            yield Extra(name, word, times)
+    for word, times in server_tools(later):
+        yield Extra("tools", word, times)
 
 
 def _later_tools(items: object) -> list[object]:
     """Tools that come with the turns of a conversation, as `additional_tools` do."""
     found: list[object] = []
     for item in items if isinstance(items, list) else ():
-        if isinstance(item, dict) and isinstance(tools := item.get("tools"), list):
-            found += tools
+        if isinstance(item, dict) and (tools := item.get("tools")):
+            found += tools if isinstance(tools, list) else [tools]
     return found
 
 
 def _said(member: str, value: object) -> Iterator[tuple[str, str, int]]:
     """(member as the tables name it, word, times)."""
+    if member in _CONFIGS:
+        if isinstance(value, dict):
+            for name in _MODALITIES:
+                for word, times in _words("modalities", value.get(name)):
+                    yield "modalities", word, times
+        return
     if member == "serviceTier":
         member = "service_tier"
-    elif member in ("generationConfig", "generation_config"):
-        if not isinstance(value, dict):
-            return
-        value = value.get("responseModalities", value.get("response_modalities"))
-        member = "modalities"
     for word, times in _words(member, value):
         yield member, word, times
 
 
 def _words(member: str, value: object) -> Iterator[tuple[str, int]]:
-    if value is None or value is False or value in ([], {}):
+    if value is None or (member in _LISTS and value == []):
         return
-    if member == "prompt" and not isinstance(value, dict):
-        return  # a completion's own text, and no stored one
-    if member == "tools":
-        yield from _tools(value)
+    if member in _TARIFFS:
+        yield (value[:WORD].lower() if isinstance(value, str) else NO_TEXT), 1
+    elif value is False or (member == "prompt" and not isinstance(value, dict)):
+        return  # switched off; a completion's own text, and no stored one
+    elif member == "tools":
+        yield from server_tools(value)
     elif isinstance(value, str):
         yield value[:WORD].lower(), 1
-    elif isinstance(value, list) and member in ("plugins", "modalities"):
-        for item in value:
+    elif member in ("plugins", "modalities"):
+        for item in value if isinstance(value, list) else [value]:
             name = item.get("id") if isinstance(item, dict) else item
             if isinstance(item, dict) and item.get("enabled") is False:
                 continue
             yield (name[:WORD].lower() if isinstance(name, str) else ""), 1
     else:
         yield "", 1
-
-
-def _tools(value: object) -> Iterator[tuple[str, int]]:
-    """Types of tools that are not the client's own to run."""
-    todo = list(value) if isinstance(value, list) else []
-    for tool in todo:  # grows while it is walked
-        if not isinstance(tool, dict):
-            continue
-        if isinstance(inner := tool.get("tools"), list):
-            todo.extend(inner)  # a namespace of tools
-        kind = tool.get("type")
-        if kind is None:
-            # Anthropic's client tools have no type; Gemini's have their kinds for names.
-            if "name" in tool or "function" in tool:
-                continue
-            kinds = [k for k in tool if k not in _DECLARATIONS]
-            if kinds or not tool:
-                for name in kinds or [""]:
-                    yield _humps.sub("_", str(name))[:WORD].lower(), 1
-            continue
-        if not isinstance(kind, str) or kind in _CLIENT_TOOLS:
-            continue
-        most = tool.get("max_uses")
-        yield kind[:WORD].lower(), most if type(most) is int and most > 0 else 1
 
 
 _BUDGETS = frozenset(

@@ -13,9 +13,10 @@ from dataclasses import field
 from types import MappingProxyType
 
 from llm_gateway.dialects.conversation import Conversation, estimate
-from llm_gateway.dialects.extras import extras, thinking_budget
+from llm_gateway.dialects.extras import MEMBERS, extras, thinking_budget
 from llm_gateway.dialects.json_splice import Member, NotAnObject, scan, splice
 from llm_gateway.dialects.paths import NO_PATH_INFO
+from llm_gateway.dialects.repeated_members import given_twice, given_twice_within
 from llm_gateway.dialects.request_settings import count
 from llm_gateway.dialects.resources import may_name
 from llm_gateway.dialects.spec import DialectSpec, ModelPlace
@@ -27,8 +28,8 @@ MOST_TOKENS = 2**53
 """The largest integer that every JSON reader agrees on."""
 
 _unprintable = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
-_READ = frozenset({"model", "stream", "stream_options"})
-"""Top-level members that are read, besides a dialect's `counts`."""
+_WITH_EXTRAS = MEMBERS | {"input"}
+"""Members in which something may be asked for that is paid for."""
 _USAGE_OPTION = b'"include_usage":true'
 _ASK_USAGE = b'"stream_options":{' + _USAGE_OPTION + b"}"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -263,9 +264,14 @@ def read(
     except NotAnObject as e:
         return _bad(f"The request body is not a JSON object: {e}.")
     values = {m.key: value for m, value in zip(members, found, strict=True)}
-    if len(values) != len(members) and (twice := _twice(dialect, members)):
-        # Which of the two counts differs between readers: ours and the provider's.
+    if len(values) != len(members) and (twice := given_twice(dialect, members)):
         return _bad(f"`{twice}` is given twice.", twice)
+    if not _WITH_EXTRAS.isdisjoint(values) and (
+        inner := given_twice_within(body, members)
+    ):
+        return _bad(
+            "`{1}` is given twice in one object of `{0}`.".format(*inner), inner[0]
+        )
     said = NO_PATH_INFO
     if dialect.model_place is ModelPlace.BODY and "model" in values:
         model = values["model"]
@@ -366,19 +372,6 @@ def _is_count(value: object) -> bool:
     if isinstance(value, float):
         return value.is_integer() and abs(value) <= MOST_TOKENS
     return type(value) is int and abs(value) <= MOST_TOKENS
-
-
-def _twice(dialect: DialectSpec, members: list[Member]) -> str | None:
-    seen: set[str] = set()
-    for m in members:
-        if m.key in seen and (
-            m.key in _READ
-            or m.key in dialect.counts
-            or any(name.startswith(f"{m.key}.") for name in dialect.output_limits)
-        ):
-            return m.key
-        seen.add(m.key)
-    return None
 
 
 def written(value: object) -> bytes:

@@ -1,15 +1,27 @@
 """Token counts out of usage objects: what is a count, and where it stands.
 
-A number that is no count (negative, fractional, NaN, true, text) is ignored. Nothing here
-raises on what a provider sent.
+A number that is no count (negative, fractional, NaN, true) is ignored. A number may be
+written as decimal text (`"1000"`): some servers quote theirs, and it is billed all the
+same. Nothing here raises on what a provider sent.
 """
 
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 
 MOST = 2**53
 """Counts above this are cut to it: no window adds up to that many."""
 
 Counts = Mapping[str, object]
+
+_decimal = re.compile(
+    r"\s*\+?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?\s*"
+).fullmatch
+
+
+def decimal_of(text: str) -> Decimal | None:
+    """The number that a text is: `0.0123`, `1.23e-2`; None: it is none, or below 0."""
+    return Decimal(text.strip()) if _decimal(text) else None
 
 
 def count_of(value: object) -> int | None:
@@ -17,6 +29,10 @@ def count_of(value: object) -> int | None:
         return None if value < 0 else value if value < MOST else MOST
     if type(value) is float and value.is_integer() and value >= 0:
         return min(int(value), MOST)
+    if type(value) is str and (number := decimal_of(value)) is not None:
+        if number >= MOST:
+            return MOST
+        return int(number) if number == int(number) else None
     return None
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from mitmproxy import http
 
+from llm_gateway.accounting.failed_attempts import FailedSpend
 from llm_gateway.adaptation.adapted import UNCHANGED, Adapted
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirk, Quirks
 from llm_gateway.app.state import AppState
@@ -122,6 +123,8 @@ class Exchange:
     decision: Decision | None = None
     attempt: Attempt | None = None
     tried: list[tuple[str, FailedAttempt]] = field(default_factory=list)
+    spent: list[FailedSpend] = field(default_factory=list)
+    """Of failed attempts, what their providers reported, and is not on the row yet."""
     exclude: set[tuple[str, ...]] = field(default_factory=set)
     """Keys of offers that failed; with a fourth part, in this dialect only."""
     forms: dict[

@@ -15,6 +15,7 @@ from llm_gateway.domain import Charge, FailureKind
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.failure_penalties import FailurePenalties
 from llm_gateway.pipeline.failure_reading import read_failure
+from llm_gateway.pipeline.failure_settlement import FailureSettlement
 from llm_gateway.pipeline.final_errors import FinalErrors
 from llm_gateway.pipeline.observed_limits import observe_limits
 from llm_gateway.pipeline.refusals import Refusals, same_maker
@@ -32,6 +33,7 @@ _OF_PATHS = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_MODEL, Penalty.DISABLE_END
 class FailureHandler:
     runtime: AppState
     settling: Settlement
+    spending: FailureSettlement
     refusals: Refusals
     penalties: FailurePenalties
     final: FinalErrors
@@ -100,23 +102,19 @@ class FailureHandler:
         )
         judged = self.refusals.judge(exchange, attempt, failed, judged)
         if judged.next is NextStep.RETRY_WITH_QUIRK:
-            self.refusals.resend(exchange, attempt, failed, now)
+            self.refusals.resend(exchange, attempt, failed)
             return True
         if exchange.subpath and judged.penalty in _OF_PATHS:
             # It may not count tokens and still answer messages.
             judged = replace(judged, penalty=Penalty.NOTHING)
         self.penalties.carry_out(exchange, attempt, failed, judged, now)
-        billed = judged.counted and failed.kind != "status"
-        if judged.counted:
-            need = attempt.reservation.need
-            if not billed:
-                need = Charge(requests=1)
-            runtime.limiter.settle(attempt.reservation, need, now)
-            attempt.record.tokens, attempt.record.cost = need.tokens, need.cost
-        else:
-            runtime.limiter.release(attempt.reservation, now)
-            attempt.record.tokens = attempt.record.cost = 0
         attempt.record.counted = judged.counted
+        fallback = attempt.reservation.need
+        if failed.kind == "status":
+            fallback = Charge(requests=1)
+        self.spending.settle(
+            exchange, attempt, failed, fallback if judged.counted else None
+        )
         attempt.record.reason = judged.reason
         attempt.record.status = failed.status
         self.settling.end_attempt(exchange, "failed")

@@ -114,6 +114,7 @@ class OwnKeyPassage:
             exchange.started,
             exchange.dialect,
             exchange.body,
+            spent=exchange.spent,
         )
         self.flows[exchange.flow] = passage
         self.passing.begin(passage)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from mitmproxy import http
 
 from llm_gateway.accounting import prices
+from llm_gateway.accounting.failed_attempts import FailedSpend, add_to_record
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import DEFAULT, SPECS, DialectSpec, RequestBody, StoredPath
 from llm_gateway.dialects.billed import Bill
@@ -104,6 +105,8 @@ class PassthroughRequest:
     """An answer made in the background, which this one fetches."""
     made: MadeIds | None = None
     """It makes something that the app's account keeps."""
+    spent: list[FailedSpend] = field(default_factory=list)
+    """Of attempts that failed before it."""
     meter: StreamMeter | AnswerMeter | None = None
     aside: ReadAside | None = None
     """It is compressed: read on a thread, and over a moment after its last byte."""
@@ -238,6 +241,7 @@ class Passthrough:
             record.error = record.error or early
         runtime.in_flight -= 1
         pending = self._account(passage)
+        add_to_record(record, passage.spent, answered=True)
         runtime.store.end(record)
         names = passage.made.found() if passage.made is not None else ()
         for name in (*names, *(() if pending is None else (pending,))):

@@ -27,6 +27,7 @@ from llm_gateway.domain import Charge
 from llm_gateway.pipeline import lessons
 from llm_gateway.pipeline.adapting import adapt, known_quirks, sent_values
 from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.failure_settlement import FailureSettlement
 from llm_gateway.pipeline.request_form import RequestForm
 from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.routing.failure_policy import (
@@ -51,6 +52,7 @@ where the text around them, which the client sent, stands whole in the refusal."
 class Refusals:
     runtime: AppState
     settling: Settlement
+    spending: FailureSettlement
 
     def judge(
         self,
@@ -150,7 +152,7 @@ class Refusals:
         return NextStep.RETRY_WITH_QUIRK, True
 
     def resend(
-        self, exchange: Exchange, attempt: Attempt, failed: FailedAttempt, now: float
+        self, exchange: Exchange, attempt: Attempt, failed: FailedAttempt
     ) -> None:
         """The same candidate at once, adapted. The refused request counts as a request,
         and is a row of its own; nobody is to blame."""
@@ -161,9 +163,8 @@ class Refusals:
         # An answer that came is billed, whatever it was worth.
         billed = failed.kind == "judged"
         need = attempt.reservation.need if billed else Charge(requests=1)
-        runtime.limiter.settle(attempt.reservation, need, now)
+        self.spending.settle(exchange, attempt, failed, need)
         record = attempt.record
-        record.tokens, record.cost = (need.tokens, need.cost) if billed else (0, 0)
         taught, _ = exchange.resends[offer.key][-1]
         record.reason = ", ".join(map(str, taught))
         record.status = failed.status

@@ -65,30 +65,34 @@ class RequestPricing:
         record.usage = found
         if found.source == "unknown":
             return
-        now = self.runtime.clock()
-        if zero_cost:
-            record.cost = 0
-            record.price_source = (
-                "free" if offer.free else "flat-rate" if offer.flat_rate else "config"
-            )
-            if found.bill:
-                record.cost, record.price_source = found.bill, "provider"
-                billed_answer(self.runtime, offer, found.bill)
-        else:
-            # A free offer that was asked for a paid extra has no price of its own.
-            price = None if offer.zero_cost else offer.price
-            vendor = None if offer.zero_cost else offer.genai
-            charged = prices.charge(
-                found, price, vendor=vendor, model=offer.model, now=now
-            )
-            record.cost, record.price_source = charged.amount, charged.source
+        record.cost, record.price_source = self.charged(offer, zero_cost, found)
         if record.cost is not None and offer.list_price is not None:
             listed = prices.charge(
                 replace(found, bill=None) if found.bill is not None else found,
                 offer.list_price,
                 vendor=offer.genai,
                 model=offer.model,
-                now=now,
+                now=self.runtime.clock(),
             )
             if listed.amount is not None:
                 record.saved = max(0, listed.amount - record.cost)
+
+    def charged(
+        self, offer: Offer, zero_cost: bool, found: Usage
+    ) -> tuple[int | None, str | None]:
+        """Nano-dollars and whose price it is. One that counts as free and was billed is
+        taken out."""
+        if zero_cost:
+            if found.bill:
+                billed_answer(self.runtime, offer, found.bill)
+                return found.bill, "provider"
+            return 0, (
+                "free" if offer.free else "flat-rate" if offer.flat_rate else "config"
+            )
+        # A free offer that was asked for a paid extra has no price of its own.
+        price = None if offer.zero_cost else offer.price
+        vendor = None if offer.zero_cost else offer.genai
+        charged = prices.charge(
+            found, price, vendor=vendor, model=offer.model, now=self.runtime.clock()
+        )
+        return charged.amount, charged.source

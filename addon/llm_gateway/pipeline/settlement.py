@@ -10,6 +10,7 @@ streamed (answer_streaming.py).
 import asyncio
 from dataclasses import dataclass
 
+from llm_gateway.accounting.failed_attempts import add_to_record
 from llm_gateway.app.state import AppState
 from llm_gateway.domain import AttemptRecord, Charge, Usage
 from llm_gateway.pipeline import issued, lessons, plain_answers
@@ -77,6 +78,7 @@ class Settlement:
             real = attempt.reservation.need
         runtime.limiter.settle(attempt.reservation, real, now)
         attempt.record.tokens, attempt.record.cost = real.tokens, real.cost
+        self._add_failed(exchange, answered=True)
         attempt.record.status = record.status
         if outcome == "ok":
             self._good(exchange, attempt, found, now)
@@ -138,6 +140,12 @@ class Settlement:
         share = found.cached_tokens / found.prompt if found.prompt else 0.0
         runtime.affinity.remember(ask.conversation, offer.key, now, share)
 
+    @staticmethod
+    def _add_failed(exchange: Exchange, *, answered: bool) -> None:
+        """What failed attempts cost is the request's, whoever answered it."""
+        add_to_record(exchange.record, exchange.spent, answered=answered)
+        exchange.spent.clear()
+
     def end_attempt(self, exchange: Exchange, outcome: str) -> None:
         """An attempt is over, the request is not."""
         record = self._attempt_over(exchange, outcome)
@@ -194,6 +202,7 @@ class Settlement:
             record.ttft_ms = round((attempt.first_byte - exchange.started) * 1000)
         if record.outcome == "in_flight":
             record.outcome = "cancelled"
+        self._add_failed(exchange, answered=False)
         if exchange.recorded:
             runtime.store.end(record, last)
         else:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
+from llm_gateway.dialects.extras import NO_TEXT, TOO_MANY
 from llm_gateway.domain import Extra
 
 REDIRECTS = frozenset({"models", "fallbacks", "route", "preset"})
@@ -122,8 +123,9 @@ EVERYWHERE: tuple[Paid, ...] = (
     Paid("plugins", "plugin {word}"),
     Paid("prompt", "a stored prompt"),
     Paid("service_tier", "service tier {word}", tariff=True),
-    Paid("speed", "speed {word}", ("fast*",), tariff=True),
-    Paid("inference_geo", "region {word}", ("us*", "eu*"), tariff=True),
+    Paid("speed", "speed {word}", ("fast*", NO_TEXT), tariff=True),
+    Paid("inference_geo", "region {word}", ("us*", "eu*", NO_TEXT), tariff=True),
+    Paid(TOO_MANY.member, "more extras than are told apart"),
 )
 """What costs something with whoever documents it. Where nobody has it, a member is
 unknown, and a request with it is refused or served without."""

@@ -118,7 +118,8 @@ class AnswerMeter:
             bills=self._bills,
             prompt_estimate=prompt_estimate,
         )
-        return found if found.source == "reported" else Usage()
+        said_something = found.source == "reported" or found.bill is not None
+        return found if said_something else Usage()
 
 
 def _first_object(begins: Pattern[bytes], text: bytes) -> Mapping[str, object] | None:

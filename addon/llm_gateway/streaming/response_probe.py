@@ -14,7 +14,7 @@ answer of a dialect says is asked of its row. This file does not keep what it le
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
 from llm_gateway.dialects.call_markup import CallMarkup, Markup
@@ -61,12 +61,15 @@ class ResponseProbe:
         `call as text`."""
         self.answer: Event | None = None
         """With state CONTENT: the answer that is no stream, so that it is read once."""
+        self.reports: list[Event] = []
+        """What was held and speaks of usage. A failed answer is billed by it."""
         self.stored_id: str | None = None
         """Of an answer that its provider keeps, once it was named."""
         self._markup = markup
         self._said = False
         """With state HOLD: something that may be markup, or not."""
         self._stored = dialect.stored
+        self._usage_key = dialect.usage_key.decode()
         self._event_failed = dialect.event_failed
         self._answer_failed = dialect.answer_failed
         self._holds = _anything if below else dialect.holds_answer
@@ -96,8 +99,10 @@ class ResponseProbe:
         if self._plain:
             self._head.append(data)
         elif self._plain is False:
-            for event in self._decoder.feed(data):
+            events = iter(self._decoder.feed(data))
+            for event in events:
                 if self._judge(event) is not ProbeState.HOLD:
+                    self._read_on(events)
                     return self._state
         if self._streamed and self._size > MOST_HELD:
             self._state = ProbeState.CONTENT
@@ -120,8 +125,10 @@ class ResponseProbe:
             return self._state
         if self._plain or (self._plain is None and not self._announced):
             return self._judge_plain(b"".join(self._head))
-        for event in self._decoder.finish():
+        events = iter(self._decoder.finish())
+        for event in events:
             if self._judge(event) is not ProbeState.HOLD:
+                self._read_on(events)
                 return self._state
         if self._said:
             self._state = ProbeState.CONTENT
@@ -145,6 +152,8 @@ class ResponseProbe:
                 message = event.data[:500]
                 return self._fail("error event", ProviderError(message=message))
             return self._state
+        if self._usage_key in event.data:
+            self.reports.append(value)
         if event.event == "error" or self._event_failed(value):
             return self._fail("error event", error_in(value))
         if self._stored is not None and self.stored_id is None:
@@ -165,11 +174,20 @@ class ResponseProbe:
                 self._state = ProbeState.CONTENT
         return self._state
 
+    def _read_on(self, events: Iterator[SSEvent]) -> None:
+        """What came together with an error: its usage may stand behind it."""
+        if self._state is ProbeState.CONTENT:
+            return
+        for event in events:
+            if self._usage_key in event.data and (value := _object(event.data)):
+                self.reports.append(value)
+
     def _judge_plain(self, body: bytes) -> ProbeState:
         self._head.clear()
         value = _object(body)
         if value is None:
             return self._fail("broken body", NOTHING)
+        self.reports.append(value)
         if self._answer_failed(value):
             return self._fail("error event", error_in(value))
         if not self._holds(value):
