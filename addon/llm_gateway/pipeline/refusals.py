@@ -107,7 +107,9 @@ class Refusals:
         lesson = calls_as_text.lesson(
             dialect, sent_values(attempt), attempt.quirks, always=always
         )
-        step, _ = self._again(exchange, attempt, None, lesson, lesson.words)
+        step, _ = self._again(
+            exchange, attempt, None, lesson, lesson.words, proven=always
+        )
         return step
 
     def _again(
@@ -119,15 +121,19 @@ class Refusals:
         words: str,
         *,
         alone: bool = False,
+        proven: bool = False,
     ) -> tuple[NextStep | None, bool]:
         """A lesson is remembered, and the request adapted to it; see `_learn`.
 
-        alone: others are served with what it would take.
+        alone: others are served with what it would take. proven: more than one request
+        says so, and nobody has to try it first.
         """
         offer, form = attempt.candidate.offer, attempt.form
         new = lessons.remember(
             self.runtime, exchange, form, attempt.upstream, offer, lesson, words
         )
+        if proven:
+            lessons.confirm(self.runtime, exchange, form, offer, new)
         # Another request may have been taught the same while this one was on its way.
         quirks = known_quirks(
             self.runtime, exchange, form.dialect.name, attempt.upstream, offer
