@@ -96,7 +96,8 @@ _ENDPOINTS = (
         515,
         _CHAT,
         words(
-            r"response_format\W{0,3}(?:type|of type)?\W.{0,40}(?:unavailable|not (?:supported|available))"
+            r"response_format\W{0,3}(?:type |of type )?(?:[`'\"]?json_schema[`'\"]? )?(?:type )?"
+            r"(?:is |are )?(?:currently |now )?(?:unavailable|not (?:yet |currently )?(?:supported|available))"
         ),
         "format:json_schema=json_object",
         "DeepSeek: This response_format type is unavailable now",
@@ -561,7 +562,7 @@ _CONTENT = (
         104,
         _CHAT,
         words(
-            r"unknown variant [`'\"]?image_url|(?:does|do) not support (?:image|vision)|image input is not supported|no endpoints found that support image input"
+            r"unknown variant [`'\"]?image_url|(?:does|do) not support (?:image|vision)(?! ?\w{0,6} (?:of|in|with|from|larger|over)\b)|image input is not supported|no endpoints found that support image input"
         ),
         lessons.no_images,
         "DeepSeek, OpenRouter (404)",
