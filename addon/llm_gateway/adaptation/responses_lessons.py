@@ -255,7 +255,8 @@ def unread_tool_type(refusal: Refusal) -> Iterator[str]:
 
 def no_strict(refusal: Refusal) -> Iterator[str]:
     tools = dicts(refusal.sent.get("tools"))
-    if any(tool.get("strict") is not False for tool in tools):
+    # Strict is tried where nothing is said of it; who asks for it means it.
+    if any(tool.get("strict") is None for tool in tools):
         yield "tools:strict=false"
 
 

@@ -3,7 +3,8 @@
 `learn` reads a provider's refusal (its status is one of `STATUSES`) and the
 body that was refused, and says which quirks the model has. What every request needs
 (`model`, `messages`, `input`, `contents`, `tools`) is never taken away on its word, and only
-what the vocabulary knows is changed: the rest is the client's own mistake.
+what the vocabulary knows is changed: the rest is the client's own mistake. So is a value
+that is refused: it takes the member from nobody.
 
     wordings_chat.py        numbers 1 to 199
     wordings_messages.py    200 to 399
@@ -25,6 +26,7 @@ from llm_gateway.adaptation import (
     wordings_responses,
 )
 from llm_gateway.adaptation.kept_state import nothing_kept
+from llm_gateway.adaptation.refused_value import is_of_value, takes_a_choice
 from llm_gateway.adaptation.vocabulary import MOST, Quirk, Quirks
 from llm_gateway.adaptation.wording import NEEDED, Lesson, Refusal, Wording
 from llm_gateway.dialects import SPECS
@@ -79,6 +81,8 @@ def _lesson(dialect: Dialect, row: Wording, refusal: Refusal) -> tuple[Quirk, ..
     known = refusal.known
     for _ in range(_STEPS):
         new = _new(row.taught(refusal._replace(known=known)), known)
+        if any(map(takes_a_choice, new)) and is_of_value(refusal):
+            break
         if not new:
             break
         more = known | Quirks(new)

@@ -230,7 +230,7 @@ CONTENT: tuple[Wording, ...] = (
         104,
         _CHAT,
         words(
-            r"unknown variant [`'\"]?image_url|(?:does|do) not support (?:image|vision)|image input is not supported|no endpoints found that support image input"
+            r"unknown variant [`'\"]?image_url|(?:does|do) not support (?:image|vision)(?! ?\w{0,6} (?:of|in|with|from|larger|over)\b)|image input is not supported|no endpoints found that support image input"
         ),
         lessons.no_images,
         "DeepSeek, OpenRouter (404)",

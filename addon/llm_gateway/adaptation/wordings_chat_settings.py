@@ -84,7 +84,8 @@ ENDPOINTS: tuple[Wording, ...] = (
         515,
         _CHAT,
         words(
-            r"response_format\W{0,3}(?:type|of type)?\W.{0,40}(?:unavailable|not (?:supported|available))"
+            r"response_format\W{0,3}(?:type |of type )?(?:[`'\"]?json_schema[`'\"]? )?(?:type )?"
+            r"(?:is |are )?(?:currently |now )?(?:unavailable|not (?:yet |currently )?(?:supported|available))"
         ),
         "format:json_schema=json_object",
         "DeepSeek: This response_format type is unavailable now",
