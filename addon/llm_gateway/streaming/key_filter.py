@@ -13,14 +13,24 @@ Short keys, and words (`not-needed`), are left: an answer may say them by itself
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from llm_gateway.secret_patterns import HIDDEN, SecretMask, escaped
 
 SHORTEST = 16
 """Characters of a key that no answer says by chance."""
-_SIGNS = ("\\u00", "\\x", "\\/", "%", "&#", "\0")
-"""Without one of them nothing of a key is escaped."""
+_SIGNS = {
+    "\\u00": r"\\u00(?:{hex})",
+    "\\u{": r"\\u\{{0*(?:{hex})",
+    "\\x": r"\\x(?:{hex})",
+    "\\/": r"\\/",
+    "%": r"%(?:25)*(?:{hex})",
+    "&#": r"&#(?:[xX]0*(?:{hex})|0*(?:{dec}));",
+    "\0": r"\0",
+}
+"""How escapes begin, and what one looks like that stands for a character of a key. Without
+one nothing of a key is escaped."""
+Sign = tuple[str, Callable[[str], object]]
 _ENDS = frozenset(b"\\%&#;\0uxX{}0123456789abcdefABCDEF")
 _BEGINNING = 6
 """Characters of a key that are looked for in any escape."""
@@ -39,7 +49,9 @@ class KeySearch:
         self.mask = SecretMask(filter(is_unmistakable, keys))
         spelled = self.mask.spellings()
         self.needles = tuple(one.encode().decode("latin-1") for one in spelled)
-        self.signs = _SIGNS if spelled else ()
+        self.narrow = tuple(one for one in self.needles if "\0" not in one)
+        """The others are found by their zeros."""
+        self.signs = _signs("".join(self.mask.plain)) if spelled else ()
         self.ends = frozenset("".join(self.needles).encode("latin-1"))
         """Bytes that a key may go on from."""
         self.longest = 12 * max(map(len, self.needles), default=0)
@@ -48,13 +60,25 @@ class KeySearch:
         self.any_escape = re.compile(b"|".join(starts)).search if starts else None
 
 
+def _signs(characters: str) -> tuple[Sign, ...]:
+    """Signs of escapes that stand for one of these."""
+    codes = sorted(set(characters.encode()))
+    both = {form % code for code in codes for form in ("%02x", "%02X")}
+    named = {"hex": "|".join(sorted(both)), "dec": "|".join(map(str, codes))}
+    return tuple(
+        (sign, re.compile(pattern.format(**named)).search)
+        for sign, pattern in _SIGNS.items()
+        if sign != "\\/" or "/" in characters
+    )
+
+
 class KeyFilter:
     """One per stream."""
 
     def __init__(self, search: KeySearch, *, literal: bool = False) -> None:
         """literal: bytes that are no text, where an escape is one by chance."""
         self._search = search
-        self._needles = search.needles
+        self._needles = search.needles if literal else search.narrow
         self._signs = () if literal else search.signs
         self._ends = search.ends | _ENDS if self._signs else search.ends
         self._carry = b""
@@ -92,8 +116,8 @@ class KeyFilter:
         for needle in self._needles:
             if needle in text:
                 return True
-        for sign in self._signs:
-            if sign in text:
+        for sign, stands_for_one in self._signs:
+            if sign in text and stands_for_one(text):
                 find = self._search.any_escape
                 return find is not None and find(chunk) is not None
         return False
