@@ -60,16 +60,17 @@ class KeySearch:
         self.any_escape = re.compile(b"|".join(starts)).search if starts else None
 
 
-def _signs(characters: str) -> tuple[Sign, ...]:
-    """Signs of escapes that stand for one of these."""
+def _signs(characters: str) -> tuple[tuple[str, tuple[Sign, ...]], ...]:
+    """Signs of escapes that stand for one of these, by their first character."""
     codes = sorted(set(characters.encode()))
     both = {form % code for code in codes for form in ("%02x", "%02X")}
     named = {"hex": "|".join(sorted(both)), "dec": "|".join(map(str, codes))}
-    return tuple(
-        (sign, re.compile(pattern.format(**named)).search)
-        for sign, pattern in _SIGNS.items()
-        if sign != "\\/" or "/" in characters
-    )
+    found: dict[str, list[Sign]] = {}
+    for sign, pattern in _SIGNS.items():
+        if sign != "\\/" or "/" in characters:
+            search = re.compile(pattern.format(**named)).search
+            found.setdefault(sign[0], []).append((sign, search))
+    return tuple((first, tuple(signs)) for first, signs in found.items())
 
 
 class KeyFilter:
@@ -116,10 +117,12 @@ class KeyFilter:
         for needle in self._needles:
             if needle in text:
                 return True
-        for sign, stands_for_one in self._signs:
-            if sign in text and stands_for_one(text):
-                find = self._search.any_escape
-                return find is not None and find(chunk) is not None
+        for first, signs in self._signs:
+            if first in text:
+                for sign, stands_for_one in signs:
+                    if sign in text and stands_for_one(text):
+                        find = self._search.any_escape
+                        return find is not None and find(chunk) is not None
         return False
 
     def _masked(self, chunk: bytes) -> bytes:
