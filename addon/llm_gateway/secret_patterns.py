@@ -6,8 +6,8 @@
 
 A provider that refuses a key likes to repeat it: as it is, with JSON's escapes
 (`\\u006b`), in a URL (`%6B`), in HTML, in base64 (`Authorization: Basic`) or in hex, and
-one inside the other. A mask undoes the escapes, remembers where each character came from,
-and cuts out of the original what spells a secret.
+one inside the other; or all of its text in UTF-16. A mask undoes the escapes, remembers
+where each character came from, and cuts out of the original what spells a secret.
 
 Standard library only; knows neither where secrets come from nor where texts go.
 """
@@ -72,9 +72,16 @@ _ESCAPE = re.compile(
     r"|&#[xX]([0-9A-Fa-f]{1,6});"
     r"|&#([0-9]{1,7});"
     r"""|\\+(["'/\\])"""
+    r"|(\0)\0*"
 )
-"""One character, spelled out: JSON and scripts, URLs, HTML."""
-_MAY_ESCAPE = ("\\", "%", "&#")
+"""One character, spelled out: JSON and scripts, URLs, HTML. The zero bytes between those of
+UTF-16 and UTF-32 stand for none."""
+_OPEN_ESCAPE = re.compile(
+    r"(?:\\+(?:u[0-9A-Fa-f]{0,3}|u\{[0-9A-Fa-f]{0,6}|x[0-9A-Fa-f]?)?"
+    r"|%[0-9A-Fa-f]?|&(?:#(?:[xX][0-9A-Fa-f]{0,6}|[0-9]{0,7}))?)\Z"
+)
+"""One that breaks off."""
+_MAY_ESCAPE = ("\\", "%", "&#", "\0")
 _LEVELS = 3
 """Escapes inside escapes that are undone."""
 _RUN = frozenset(string.ascii_letters + string.digits + "+/_=-")
@@ -96,10 +103,14 @@ class _Unescaped:
                 continue
             parts += (text[end : found.start()], character)
             here += found.start() - end
+            end = found.end()
+            if not character:
+                self._at.append(here)
+                self._origin.append(end)
+                continue
             self._at += (here, here + 1)
             self._origin += (found.start(), found.end())
             here += 1
-            end = found.end()
         parts.append(text[end:])
         self.text = "".join(parts)
 
@@ -110,7 +121,9 @@ class _Unescaped:
 
 
 def _character(found: re.Match[str]) -> str | None:
-    *numbers, itself = found.groups()
+    *numbers, itself, nothing = found.groups()
+    if nothing is not None:
+        return ""
     if itself is not None:
         return itself
     for number, base in zip(numbers, (16, 16, 16, 16, 16, 10), strict=True):
@@ -118,6 +131,44 @@ def _character(found: re.Match[str]) -> str | None:
             code = int(number, base)
             return chr(code) if code < 0x110000 else None
     return None
+
+
+def _mark(hidden: str) -> str:
+    """What stands for this part of a text, in its width."""
+    if "\0" not in hidden:
+        return HIDDEN
+    wide = HIDDEN.replace("*", "*" + _ZEROS.match(hidden)[1])  # type: ignore[index]
+    return wide if hidden.endswith("\0") else wide.rstrip("\0")
+
+
+_ZEROS = re.compile(r"[^\0]?(\0*)")
+
+
+def _begins(text: str, needle: str) -> int:
+    """Where the end of `text` begins the needle; len(text): nowhere."""
+    at = text.find(needle[0], max(0, len(text) - len(needle) + 1))
+    while at >= 0:
+        if needle.startswith(text[at:]):
+            return at
+        at = text.find(needle[0], at + 1)
+    return len(text)
+
+
+def escaped(text: str) -> bytes:
+    """A pattern for a text that may be escaped in part, in UTF-8 or in between zeros."""
+    return b"".join(map(_any_spelling, _bytes(text)))
+
+
+def _any_spelling(code: int) -> bytes:
+    digits = rb"%x[%x%x]" % (code >> 4, code & 15, code & 15)
+    if code & 15 > 9:
+        low = b"%x" % (code & 15)
+        digits = rb"%x[%b%b]" % (code >> 4, low, low.upper())
+    itself = re.escape(bytes((code,)))
+    return (
+        rb"(?:\\*%b|\\+u(?:00%b|\{0*%b\})|\\+x%b|%%(?:25)*%b|&#(?:[xX]0*%b|0*%d);)\0*"
+        % (itself, digits, digits, digits, digits, digits, code)
+    )
 
 
 def _encoded(secret: str) -> frozenset[str]:
@@ -189,6 +240,27 @@ class SecretMask:
             return fields
         return [(name, self.data(value)) for name, value in fields]
 
+    def spellings(self) -> tuple[str, ...]:
+        """The secrets as they are, in base64, in hex and in wide characters."""
+        wide = [zeros.join(one) for one in self.plain for zeros in ("\0", "\0\0\0")]
+        return (*self.plain, *self._needles(), *wide)
+
+    def begun(self, data: bytes) -> int:
+        """Where the end of `data` begins what may go on to spell a secret; len(data):
+        nowhere."""
+        text = data.decode("latin-1")
+        broken = _OPEN_ESCAPE.search(text)
+        end = broken.start() if broken else len(text)
+        whole = text[:end]
+        found = [_begins(whole, needle) for needle in (*self.plain, *self._needles())]
+        if any(sign in whole for sign in _MAY_ESCAPE):
+            level = _Unescaped(whole)
+            seen = level.text
+            begun = min((_begins(seen, one) for one in self.plain), default=len(seen))
+            if begun < len(seen):
+                found.append(level.original(begun))
+        return min(found, default=end)
+
     def _may_hold(self, data: bytes) -> bool:
         """Cheap, and sure when it says no."""
         if not self.plain:
@@ -217,7 +289,7 @@ class SecretMask:
             for level in reversed(levels):
                 start, stop = level.original(start), level.original(stop)
             if start >= end:
-                out += [text[end:start], HIDDEN]
+                out += [text[end:start], _mark(text[start:stop])]
             end = max(end, stop)
         return "".join((*out, text[end:]))
 

@@ -273,6 +273,86 @@ def streamed(gateway: GatewayProcess) -> tuple[int, dict[str, str], bytes]:
     return plainly(gateway, stream=True)
 
 
+TOLD = json.dumps({"message": f"Incorrect API key provided: {KEY}", "code": 401})
+SAID: dict[str, bytes] = {
+    "an event without the word": f"data: {TOLD}\n\n".encode(),
+    "a comment": f": key {KEY}\n\n".encode(),
+    "an id": f"id: {KEY}\ndata: {TOLD}\n\n".encode(),
+    "a large event": f'data: {{"error": "{"x" * (1 << 20)} {KEY}"}}\n\n'.encode(),
+    "no event": TOLD.encode(),
+    "an event that breaks off": f"data: {TOLD[:-1]}".encode(),
+    "UTF-16": TOLD.encode("utf-16-le"),
+    "UTF-16, the other end first": TOLD.encode("utf-16-be"),
+}
+PATHS = ("/v1/chat/completions", "/v1/messages")
+
+
+@pytest.mark.usefixtures("forgiven")
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("how", SAID)
+def test_whatever_is_said_in_mid_stream(
+    gateway: GatewayProcess, fake: FakeProvider, how: str, path: str
+) -> None:
+    said = SAID[how]
+    pieces = tuple(said[at : at + 50_000] for at in range(0, len(said), 50_000))
+    cut = (said[:45], said[45:]) if len(pieces) == 1 else pieces
+    make = answers.message_stream if "messages" in path else answers.stream
+    fake.then(make(tail=cut))
+    body = json.dumps(chat(stream=True, max_tokens=9)).encode()
+    headers = {"content-type": "application/json"}
+    status, _, found = gateway.ask("POST", path, body, headers)
+    assert status == 200
+    assert b"Hel" in found
+    assert not is_there(found.replace(b"\0", b"").decode("latin-1"))
+
+
+@pytest.mark.usefixtures("forgiven")
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("coding", ["compress", "lzma"])
+def test_answers_in_an_unknown_coding_end_before_it(
+    gateway: GatewayProcess, fake: FakeProvider, coding: str, stream: bool
+) -> None:
+    """Nobody here can read them, and whoever does not care about the name can."""
+    kind = "text/event-stream" if stream else "application/json"
+    headers = (("content-type", kind), ("content-encoding", coding))
+    event = answers.chat_chunk({"content": "Hel"})
+    fake.then(Answer(headers=headers, body=(event, SAID["a comment"], event)))
+    status, head, found = streamed(gateway) if stream else plainly(gateway)
+    assert status in (200, 502)
+    assert not is_there(json.dumps(head) + found.decode())
+    assert event.startswith(found) or status == 502
+
+
+@pytest.mark.usefixtures("forgiven")
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+def test_plain_answers(
+    gateway: GatewayProcess, fake: FakeProvider, encoding: str
+) -> None:
+    name, encode = ENCODINGS[encoding]
+    said = {"model": KEY, "choices": [{"message": {"content": "hi"}}]}
+    headers = [("content-type", "application/json")]
+    headers += [("content-encoding", name)] if name else []
+    body = encode(json.dumps(said).encode())
+    fake.then(Answer(headers=tuple(headers), body=(body,)))
+    status, _, found = plainly(gateway)
+    assert status == 200
+    assert json.loads(found)["model"] == "***"
+
+
+@pytest.mark.parametrize("status", [400, 401, 500])
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32-le"])
+@pytest.mark.usefixtures("forgiven")
+def test_error_bodies_in_wide_characters(
+    gateway: GatewayProcess, fake: FakeProvider, coding: str, status: int
+) -> None:
+    said = json.dumps({"error": {"message": f"Bad key {KEY}.", "code": "x"}})
+    headers = (("content-type", f"application/json; charset={coding}"),)
+    fake.then(answers.status(status, said.encode(coding), headers))
+    _, head, found = plainly(gateway)
+    text = found.replace(b"\0", b"").decode("latin-1")
+    assert not is_there(json.dumps(head) + text)
+
+
 @pytest.mark.usefixtures("forgiven")
 def test_an_answer_that_speaks_of_errors_stays(
     gateway: GatewayProcess, fake: FakeProvider

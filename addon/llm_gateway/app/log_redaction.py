@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from llm_gateway.app.state import AppState
 from llm_gateway.network.outbound_proxy import basic
 from llm_gateway.providers.catalog import Catalog
+from llm_gateway.providers.upstream import Upstream
 from llm_gateway.secret_patterns import (
     BEGINNINGS,
     HIDDEN,
     KEY_OR_BEARER,
     SecretMask,
 )
+from llm_gateway.streaming.key_filter import KeySearch
 
 MOST_MASKS = 16
 """Keys that are fetched change every half hour; old ones go."""
+MOST_SEARCHES = 64
 
 
 class LogRedactor(logging.Filter):
@@ -98,6 +101,37 @@ class Masks:
 
 
 mask_of = Masks().of
+
+_OF_A_KEY = ("auth", "key", "token", "secret", "cookie")
+
+
+class KeySearches:
+    """What streams are searched for: the keys that their upstream was sent."""
+
+    def __init__(self) -> None:
+        self._catalog: Catalog | None = None
+        self._found: dict[tuple[str, str, str], KeySearch] = {}
+
+    def of(self, catalog: Catalog, upstream: Upstream, fetched: str = "") -> KeySearch:
+        """fetched: a key that stands in no configuration."""
+        if self._catalog is not catalog or len(self._found) >= MOST_SEARCHES:
+            self._catalog, self._found = catalog, {}
+        place = (upstream.provider, upstream.account, fetched)
+        if (search := self._found.get(place)) is None:
+            search = self._found[place] = KeySearch(_sent(upstream, fetched))
+        return search
+
+
+def _sent(upstream: Upstream, fetched: str) -> Iterator[str]:
+    yield fetched
+    if upstream.key is not None:
+        yield upstream.key.get_secret_value()
+    for name, value in upstream.headers:
+        if any(part in name.decode("latin-1").lower() for part in _OF_A_KEY):
+            yield value.decode("utf-8", "replace").rpartition(" ")[2]
+
+
+keys_of = KeySearches().of
 
 
 def install(runtime: AppState) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from mitmproxy import http
 
-from llm_gateway.app.log_redaction import mask_of
+from llm_gateway.app.log_redaction import keys_of, mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import Identity
 from llm_gateway.dialects import DialectSpec, Resource
@@ -33,12 +33,13 @@ from llm_gateway.pipeline.response_headers import (
     passed_headers,
 )
 from llm_gateway.pipeline.stored_settlement import StoredSettlement
-from llm_gateway.pipeline.stream_filters import metered, overheard
+from llm_gateway.pipeline.stream_filters import metered, overheard, searched
 from llm_gateway.providers.credentials import CredentialError
 from llm_gateway.providers.upstream import Credential, Upstream
 from llm_gateway.providers.upstream_request import Outbound
 from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.content_coding import BadCoding, decoder
+from llm_gateway.streaming.key_filter import KeyFilter
 from llm_gateway.streaming.stream_meter import StreamMeter
 from llm_gateway.transport.attempt_policy import (
     Action,
@@ -118,6 +119,8 @@ class AccountRequest:
     made: MadeIds | None = None
     """It makes something; its answer says under which id that is kept."""
     cors_origin: str = ""
+    fetched_key: str = field(default="", repr=False)
+    """A key that stands in no configuration and was sent."""
     meter: StreamMeter | AnswerMeter | None = field(default=None, repr=False)
     finished: bool = False
 
@@ -147,6 +150,7 @@ class AccountRequests:
                 message = f"{upstream.provider}: {e}"
                 refuse(asked.flow, asked.dialect, 502, "upstream_unreachable", message)
                 return False
+            asked.fetched_key = credential.token.get_secret_value()
         out = asked.out(credential)
         rewrite_request(asked.flow.request, out)
         self.runtime.origins.add((out.host, out.port))
@@ -179,11 +183,25 @@ class AccountRequests:
         coding = response.headers.get("content-encoding", "")
         row = asked.upstream.type_info
         response.headers = passed_headers(
-            response.headers, self._headers(asked), row.support_ids
+            response.headers,
+            self._headers(asked),
+            row.support_ids,
+            mask_of(self.runtime.catalog, asked.fetched_key),
         )
-        response.stream = True
-        if asked.made is not None and not coding:
-            response.stream = asked.made.through
+        search = keys_of(self.runtime.catalog, asked.upstream, asked.fetched_key)
+        raw = KeyFilter(search, literal=True)
+        passes = searched(raw, ends=bool(coding))
+        response.stream = passes
+        if asked.flow.request.method != "HEAD":
+            # What is taken out of it makes it shorter.
+            response.headers.pop("content-length", None)
+        if (made := asked.made) is not None and not coding:
+
+            def read(chunk: bytes) -> tuple[bytes, ...]:
+                made.through(chunk)
+                return passes(chunk)
+
+            response.stream = read
         if asked.bound is None:
             return
         try:
@@ -198,12 +216,21 @@ class AccountRequests:
                 strip_usage=False,
                 reasoning_excluded=excluded,
                 bills=bills,
+                mask=mask_of(self.runtime.catalog, asked.fetched_key).data,
+                keys=KeyFilter(search),
             )
         else:
-            meter = AnswerMeter(asked.dialect, reasoning_excluded=excluded, bills=bills)
+            meter = AnswerMeter(
+                asked.dialect,
+                reasoning_excluded=excluded,
+                bills=bills,
+                keys=KeyFilter(search),
+            )
         asked.meter = meter
         response.stream = (
-            metered(meter) if undone is None else overheard(undone, meter, lambda: None)
+            metered(meter)
+            if undone is None
+            else overheard(undone, meter, lambda: None, raw)
         )
 
     def failed(self, asked: AccountRequest, failure: Failure) -> None:
@@ -217,11 +244,14 @@ class AccountRequests:
         record.outcome = "error"
         if failure.kind is FailureKind.STATUS and failure.status is not None:
             record.status, record.error = failure.status, str(failure.status)
+            mask = mask_of(self.runtime.catalog, asked.fetched_key)
             headers = failure.headers
+            if headers is not None:
+                headers = http.Headers(mask.fields([*headers.fields]))
             coding = headers.get("content-encoding", "") if headers else ""
             kind = headers.get("content-type", "") if headers else ""
             found = decoded(failure.body, coding)
-            body = mask_of(self.runtime.catalog).data(found or b"")
+            body = mask.data(found or b"")
             advice = error_headers(headers, asked.upstream.type_info.support_ids)
             answer = LocalResponse(
                 failure.status, body, kind or "application/json", advice

@@ -10,16 +10,23 @@ from dataclasses import dataclass
 
 from mitmproxy import http
 
-from llm_gateway.app.log_redaction import mask_of
+from llm_gateway.app.log_redaction import keys_of, mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.pipeline import issued, stream_endings, translated_answers
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.observed_limits import observe_limits
 from llm_gateway.pipeline.response_headers import common_headers, passed_headers
-from llm_gateway.pipeline.stream_filters import array_for, metered, overheard, undoing
+from llm_gateway.pipeline.stream_filters import (
+    array_for,
+    metered,
+    overheard,
+    searched,
+    undoing,
+)
 from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.content_coding import BadCoding, Decoder, decoder
 from llm_gateway.streaming.json_array import as_array
+from llm_gateway.streaming.key_filter import KeyFilter
 from llm_gateway.streaming.stream_meter import StreamMeter
 from llm_gateway.transport.attempt_policy import plan_of
 
@@ -90,7 +97,10 @@ class AnswerStreaming:
             response.stream = undoing(undone, through)
         else:
             response.stream = overheard(
-                undone, meter, lambda: stream_endings.tail(exchange)
+                undone,
+                meter,
+                lambda: stream_endings.tail(exchange),
+                self._keys(exchange, attempt, literal=True),
             )
             attempt.mended = set()  # it reaches the client as it is compressed
             if (plan := plan_of(exchange.flow)) is not None:
@@ -98,6 +108,12 @@ class AnswerStreaming:
         if array is not None:
             response.headers["content-type"] = "application/json"
             response.stream = as_array(array, response.stream)
+
+    def _keys(
+        self, exchange: Exchange, attempt: Attempt, *, literal: bool = False
+    ) -> KeyFilter:
+        search = keys_of(exchange.catalog, attempt.upstream, attempt.fetched_key)
+        return KeyFilter(search, literal=literal)
 
     def _stream_meter(
         self,
@@ -114,6 +130,7 @@ class AnswerStreaming:
             bills=attempt.upstream.type_info.bills,
             rename_model=rename_model,
             mask=mask_of(exchange.catalog, attempt.fetched_key).data,
+            keys=self._keys(exchange, attempt),
             observer=issued.observer(self.runtime, exchange, attempt),
         )
         return meter
@@ -148,6 +165,7 @@ class AnswerStreaming:
                 attempt.form.dialect,
                 reasoning_excluded=attempt.upstream.type_info.reasoning_excluded,
                 bills=attempt.upstream.type_info.bills,
+                keys=self._keys(exchange, attempt),
             )
             through = translated_answers.collected(meter, translator)
         array = exchange.array = array_for(exchange)
@@ -168,15 +186,21 @@ class AnswerStreaming:
             plan.truncation_tail = (
                 None  # there is no clean end to a JSON text that broke off
             )
+        # What is taken out of it makes it shorter.
+        response.headers.pop("content-length", None)
+        keys = self._keys(exchange, attempt, literal=True)
         if attempt.judge is None or attempt.judge.peek is None:
-            response.stream = True
+            response.stream = searched(keys, ends=True)
             return
         attempt.judge.peek.let_go()
         meter = exchange.meter = AnswerMeter(
             attempt.form.dialect,
             reasoning_excluded=attempt.upstream.type_info.reasoning_excluded,
             bills=attempt.upstream.type_info.bills,
+            keys=self._keys(exchange, attempt),
         )
         response.stream = (
-            metered(meter) if undone is None else overheard(undone, meter, lambda: None)
+            metered(meter)
+            if undone is None
+            else overheard(undone, meter, lambda: None, keys)
         )

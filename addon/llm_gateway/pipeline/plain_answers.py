@@ -5,12 +5,14 @@ What this file does not know: answers that go by as they come (answer_streaming.
 
 from mitmproxy import http
 
+from llm_gateway.app.log_redaction import keys_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import renamed_answer
 from llm_gateway.pipeline import issued, translated_answers
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.stream_filters import array_for
 from llm_gateway.streaming.content_coding import BadCoding, decoded
+from llm_gateway.streaming.key_filter import KeyFilter
 from llm_gateway.translation.translator import AnswerTranslator
 
 
@@ -24,10 +26,28 @@ def complete(runtime: AppState, exchange: Exchange, attempt: Attempt) -> None:
         _translate(exchange, attempt.translator, response)
     elif exchange.catalog.config.routing.answer_model == "requested":
         _rename(exchange, response)
+    _without_keys(exchange, attempt, response)
     cost = exchange.record.cost
     if cost is not None:
         said = (b"x-gateway-cost", b"%.9f" % (cost / 1e9))
         response.headers.fields = (*response.headers.fields, said)
+
+
+def _without_keys(
+    exchange: Exchange, attempt: Attempt, response: http.Response
+) -> None:
+    """The key that its provider was sent is in no answer."""
+    search = keys_of(exchange.catalog, attempt.upstream, attempt.fetched_key)
+    coding = response.headers.get("content-encoding", "")
+    try:
+        body = decoded(response.raw_content or b"", coding)
+    except BadCoding:
+        return
+    keys = KeyFilter(search)
+    clean = keys.whole(body)
+    if keys.found:
+        response.headers.pop("content-encoding", None)
+        response.content = clean
 
 
 def _translate(

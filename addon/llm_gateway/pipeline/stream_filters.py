@@ -12,6 +12,7 @@ from llm_gateway.pipeline.exchange import Exchange
 from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.content_coding import BadCoding, Decoder
 from llm_gateway.streaming.json_array import JsonArray
+from llm_gateway.streaming.key_filter import KeyFilter
 from llm_gateway.streaming.stream_meter import StreamMeter
 
 
@@ -65,13 +66,31 @@ def undoing(
     return through
 
 
+def searched(
+    keys: KeyFilter, *, ends: bool = False
+) -> Callable[[bytes], tuple[bytes, ...]]:
+    """For `response.stream`: bytes that nobody reads, without the key. `ends`: they are
+    compressed, and end before it."""
+
+    def through(chunk: bytes) -> tuple[bytes, ...]:
+        over = ends and keys.found
+        out = keys.feed(chunk) if chunk else keys.finish()
+        return (out,) if out and not over and not (ends and keys.found) else ()
+
+    return through
+
+
 def overheard(
-    undone: Decoder, meter: StreamMeter | AnswerMeter, ended: Callable[[], object]
+    undone: Decoder,
+    meter: StreamMeter | AnswerMeter,
+    ended: Callable[[], object],
+    raw: KeyFilter | None = None,
 ) -> Callable[[bytes], tuple[bytes, ...]]:
     """For `response.stream`: each chunk as it came; a copy is decoded for the meter.
 
     Chunks wait while the meter holds an error event, and where it found a key in one the
-    stream ends: what is compressed cannot be changed.
+    stream ends: what is compressed cannot be changed. raw: finds one in what is sent as it
+    is behind a coding's name, and in what cannot be read.
     """
     readable = True
     waiting: list[bytes] = []
@@ -81,7 +100,12 @@ def overheard(
         if not chunk:
             meter.finish()
             ended()
-            return () if meter.masked else tuple(waiting)
+            hidden = meter.masked or (
+                raw is not None and bool(raw.finish()) and raw.found
+            )
+            return () if hidden else tuple(waiting)
+        if raw is not None:
+            raw.feed(chunk)
         if readable:
             try:
                 meter.feed(undone.feed(chunk))
@@ -90,10 +114,10 @@ def overheard(
             if undone.full or not readable:
                 readable = False
                 meter.blind()
-        if meter.masked:
+        if meter.masked or (raw is not None and raw.found):
             return ()
         waiting.append(chunk)
-        if meter.holds:
+        if meter.holds or (raw is not None and raw.holds):
             return ()
         out = tuple(waiting)
         waiting.clear()

@@ -55,10 +55,11 @@ def collected(meter: AnswerMeter, translator: AnswerTranslator) -> Chain:
     def through(chunk: bytes) -> tuple[bytes, ...]:
         nonlocal held
         if chunk:
-            meter.feed(chunk)
+            plain = meter.feed(chunk)
             if len(held) <= MOST_PLAIN:
-                held += chunk
+                held += plain
             return ()
+        held += meter.finish()
         if len(held) > MOST_PLAIN:
             out = translator.failed("The provider's answer is too large.")
         else:

@@ -18,6 +18,7 @@ from llm_gateway.accounting.usage import read_answer, usage_of
 from llm_gateway.dialects.billed import Bill
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.domain import Usage
+from llm_gateway.streaming.key_filter import KeyFilter
 
 WHOLE = 1 << 20
 """Bytes of a body that is kept whole."""
@@ -32,7 +33,6 @@ class AnswerMeter:
 
     separator = b""
     end_error = ""
-    masked = holds = False
     ended = False
     """Nothing in a plain answer says that it is whole before it ends."""
 
@@ -42,8 +42,10 @@ class AnswerMeter:
         *,
         reasoning_excluded: bool = False,
         bills: Sequence[Bill] = (),
+        keys: KeyFilter | None = None,
     ) -> None:
         self.dialect = dialect
+        self._keys = keys
         self._excluded = reasoning_excluded
         self._bills = bills
         self._start = bytearray()
@@ -54,19 +56,31 @@ class AnswerMeter:
         self._blind = False
 
     def feed(self, chunk: bytes) -> bytes:
-        """What goes to the client: the same bytes."""
-        if self._blind:
-            return chunk
+        """What goes to the client: the same bytes, but for keys in them."""
+        if not self._blind:
+            self._keep(chunk)
+        return chunk if self._keys is None else self._keys.feed(chunk)
+
+    @property
+    def masked(self) -> bool:
+        """A key was taken out."""
+        return self._keys is not None and self._keys.found
+
+    @property
+    def holds(self) -> bool:
+        """Its last bytes have not gone out: they may begin a key."""
+        return self._keys is not None and self._keys.holds
+
+    def _keep(self, chunk: bytes) -> None:
         before, self._size = self._size, self._size + len(chunk)
         if self._size <= WHOLE:
             self._start += chunk
-            return chunk
+            return
         if before <= WHOLE:
             self._keep_last(bytes(self._start[-ENDS:]))
             self._start += chunk[:ENDS]
             del self._start[ENDS:]
         self._keep_last(chunk[-ENDS:])
-        return chunk
 
     def _keep_last(self, piece: bytes) -> None:
         self._last.append(piece)
@@ -85,8 +99,8 @@ class AnswerMeter:
         return bytes(self._start) if self._size <= WHOLE else b""
 
     def finish(self) -> bytes:
-        """Nothing is held back."""
-        return b""
+        """What is left to send."""
+        return b"" if self._keys is None else self._keys.finish()
 
     def usage(self, *, prompt_estimate: int) -> Usage:
         """As it was reported; `unknown` for a large answer that says it elsewhere."""

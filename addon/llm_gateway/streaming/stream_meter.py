@@ -13,7 +13,8 @@ observer      The dialect reads what is issued and mends what would break its cl
               it came.
 
 And events that speak of an error are held until they are whole, and go out without the
-keys that a provider may repeat in them (`mask`).
+keys that a provider may repeat in them (`mask`). The key that this provider was sent is
+searched for in everything (`keys`).
 
 What is decoded: events that hold a usage object, and nothing else. For streams that
 never report usage, the lengths of the text members are added up by a regular expression.
@@ -29,6 +30,7 @@ from llm_gateway.dialects.answer_observer import StreamObserver
 from llm_gateway.dialects.billed import Bill
 from llm_gateway.dialects.spec import DialectSpec
 from llm_gateway.domain import Usage
+from llm_gateway.streaming.key_filter import KeyFilter
 from llm_gateway.streaming.large_event import LargeEvent
 from llm_gateway.streaming.sse import (
     LONGEST,
@@ -61,6 +63,7 @@ class StreamMeter:
         bills: Sequence[Bill] = (),
         rename_model: str | None = None,
         mask: Callable[[bytes], bytes] | None = None,
+        keys: KeyFilter | None = None,
         observer: StreamObserver | None = None,
     ) -> None:
         self._dialect = dialect
@@ -75,8 +78,9 @@ class StreamMeter:
         self._usage_object = dialect.usage_object.search
         self._rename = rename_model
         self._mask = mask
-        self.masked = False
+        self._mended = False
         """A key was taken out of an event."""
+        self._keys = keys
         self._as_it_came = (
             self._usage_event is None and rename_model is None and observer is None
         )
@@ -106,8 +110,17 @@ class StreamMeter:
         """What to send before an event of our own, so that it stands alone."""
         return b"\n\n" if self._sent or self._large is not None else b""
 
+    @property
+    def masked(self) -> bool:
+        """A key was taken out."""
+        return self._mended or (self._keys is not None and self._keys.found)
+
     def feed(self, chunk: bytes) -> bytes:
         """What goes to the client now."""
+        out = self._feed(chunk)
+        return out if self._keys is None or not out else self._keys.feed(out)
+
+    def _feed(self, chunk: bytes) -> bytes:
         if self._large is not None:
             return self._feed_large(self._large, chunk)
         if self._blind:
@@ -116,7 +129,7 @@ class StreamMeter:
         if (
             self._text_in is not None
             and not frames.size
-            and not (self._mask is not None and _SPEAKS_OF_AN_ERROR in chunk)
+            and not (self._mask is not None and chunk.find(_SPEAKS_OF_AN_ERROR) >= 0)
             and (text := self._text_in(chunk)) >= 0
         ):
             self._text_bytes += text - 3 * chunk.count(b"\\u")
@@ -124,7 +137,7 @@ class StreamMeter:
             return chunk
         waits = frames.size > self._sent
         seen = frames.tail + chunk if frames.tail else chunk
-        tells = self._mask is not None and _SPEAKS_OF_AN_ERROR in seen
+        tells = self._mask is not None and seen.find(_SPEAKS_OF_AN_ERROR) >= 0
         whole = frames.push(chunk)
         if self._wants is not None and not frames.size:
             out = self._consume_events(whole)[self._sent :]
@@ -149,6 +162,8 @@ class StreamMeter:
     @property
     def holds(self) -> bool:
         """A part of the open event has not gone out yet."""
+        if self._keys is not None and self._keys.holds:
+            return True
         return self._frames.size > self._sent
 
     def _feed_large(self, large: LargeEvent, chunk: bytes) -> bytes:
@@ -158,7 +173,7 @@ class StreamMeter:
             return chunk
         self._large = None
         self._skim(large)
-        return chunk[:end] + self.feed(chunk[end:]) if end < len(chunk) else chunk
+        return chunk[:end] + self._feed(chunk[end:]) if end < len(chunk) else chunk
 
     def _skim(self, large: LargeEvent) -> None:
         """Read what can be read of an event without its middle."""
@@ -184,6 +199,10 @@ class StreamMeter:
 
     def finish(self) -> bytes:
         """What is left to send when the upstream has ended, in whatever way."""
+        out = self._finish()
+        return out if self._keys is None else self._keys.feed(out) + self._keys.finish()
+
+    def _finish(self) -> bytes:
         if self._large is not None:
             self._skim(self._large)
             self._sent = self._large.between
@@ -288,7 +307,7 @@ class StreamMeter:
         for text in self._texts(data):
             # \\uXXXX takes six bytes and stands for two or three.
             self._text_bytes += len(text) - 3 * text.count(b"\\u")
-        if self._mask is not None and _SPEAKS_OF_AN_ERROR in data:
+        if self._mask is not None and data.find(_SPEAKS_OF_AN_ERROR) >= 0:
             data = self._masked(data)
         if self._rename is None and not (
             self._usage_key in data and self._usage_object(data)
@@ -329,7 +348,7 @@ class StreamMeter:
             if _SPEAKS_OF_AN_ERROR in raw:
                 # What has been sent of it stays, or the rest would begin elsewhere.
                 clean = raw[:sent] + self._mask(raw[sent:])
-                self.masked, raw = self.masked or clean != raw, clean
+                self._mended, raw = self._mended or clean != raw, clean
             out.append(raw)
             sent = 0
         return b"".join(out)
