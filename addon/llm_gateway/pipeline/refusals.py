@@ -24,7 +24,6 @@ from llm_gateway.domain import Charge, Offer
 from llm_gateway.pipeline import lessons
 from llm_gateway.pipeline.adapting import adapt, known_quirks, sent_values
 from llm_gateway.pipeline.exchange import Attempt, Exchange
-from llm_gateway.pipeline.failure_settlement import FailureSettlement
 from llm_gateway.pipeline.request_form import RequestForm
 from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.routing.failure_policy import (
@@ -47,7 +46,6 @@ SHORTEST_QUOTE = 20
 class Refusals:
     runtime: AppState
     settling: Settlement
-    spending: FailureSettlement
 
     def judge(
         self,
@@ -132,7 +130,7 @@ class Refusals:
         offer = attempt.candidate.offer
         runtime.health.release_probe(offer.key)
         runtime.health.answered(offer.key, attempt.form.dialect.name)
-        self.spending.settle(exchange, attempt, failed, Charge(requests=1))
+        self.settling.failed.settle(exchange, attempt, failed, Charge(requests=1))
         record = attempt.record
         taught, _ = exchange.resends[offer.key][-1]
         record.reason = ", ".join(map(str, taught))
