@@ -5,9 +5,11 @@ import json
 import pytest
 
 from llm_gateway.dialects import SPECS, is_request_path, match_resource
+from llm_gateway.dialects.openai_resources import VECTOR_STORES
 from llm_gateway.dialects.resources import (
     MOST_IDS,
     Resource,
+    ResourcePath,
     made_ids,
     may_name,
     named_ids,
@@ -125,3 +127,25 @@ def test_what_an_answer_made(
     answer: object, member: str, expected: tuple[str, ...]
 ) -> None:
     assert made_ids(answer, Resource("things", "thing", id_member=member)) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "below", "free"),
+    [
+        ("GET", "", True),
+        ("GET", "/files", True),
+        ("DELETE", "", True),
+        ("DELETE", "/files/file-1", True),
+        ("POST", "/file_batches/b_1/cancel", True),
+        ("POST", "", False),
+        ("POST", "/files", False),
+        ("POST", "/file_batches", False),
+        ("POST", "/search", False),
+        ("PATCH", "", False),
+        ("PUT", "/files", False),
+        ("POST", "/cancelled", False),
+    ],
+)
+def test_what_of_a_billed_resource_is_free(method, below, free):
+    line = ResourcePath(VECTOR_STORES, "vs_1", below)
+    assert line.is_free(method) is free

@@ -303,6 +303,48 @@ def test_what_is_billed_is_not_made_under_free_only(house: House) -> None:
     assert "is billed" in answer["error"]["message"]
 
 
+def test_what_is_billed_is_not_kept_longer_or_filled_under_free_only(
+    house: House,
+) -> None:
+    """One that was made under another policy, at an account that is paid."""
+    gateway, _, seen, _ = house
+    name = make(house, "/v1beta/cachedContents", GOOGLE, model="models/m")
+    free_only = GOOGLE | {"x-gateway-policy": "free-only"}
+    before = len(seen.requests)
+    for method, below in (
+        ("PATCH", ""),
+        ("POST", "/files"),
+        ("PUT", ""),
+        ("POST", "/x"),
+    ):
+        path = f"/v1beta/{name}{below}"
+        status, _, answer = gateway.ask(method, path, b"{}", free_only)
+        assert (status, b"is billed" in answer) == (403, True), (method, path)
+    assert len(seen.requests) == before
+    for method, headers in (
+        ("GET", free_only),
+        ("PATCH", GOOGLE),
+        ("DELETE", free_only),
+    ):
+        assert gateway.ask(method, f"/v1beta/{name}", b"{}", headers)[0] == 200, method
+    gateway.wait_rows(
+        "select cost_nano from requests where provider like 'gem%' and outcome = 'ok'"
+        " order by ts desc limit 3",
+        lambda found: [row["cost_nano"] for row in found] == [0, None, 0],
+    )
+
+
+@pytest.mark.parametrize(
+    "below", ["/../x", "/./x", "/%2e%2e/x", "/..;/x", "/a%2Fb", "/a;b"]
+)
+def test_a_path_behind_an_id_reaches_nothing_else(house: House, below: str) -> None:
+    name = make(house, "/v1/files", ALICE)
+    seen = len(house.seen.requests)
+    status, _, _ = house.gateway.post(f"/v1/files/{name}{below}", {}, ALICE)
+    assert status in (400, 401)
+    assert len(house.seen.requests) == seen
+
+
 def test_what_an_app_made_with_its_own_key_is_at_its_own_host(house: House) -> None:
     gateway, _, seen, own = house
 

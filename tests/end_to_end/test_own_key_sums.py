@@ -223,6 +223,11 @@ def scripts() -> list[tuple[Tongue, bool, Answer, int]]:
             body = pack(json.dumps(tongue.answer(n)).encode())
             plain = Answer(headers=(JSON, *more), body=(body,))
             found.append((tongue, False, plain, nano(tongue, n)))
+            if not coding:  # an error that says what it took
+                n += 1
+                body = json.dumps(tongue.answer(n)).encode()
+                failed = Answer(status=500, headers=(JSON,), body=(body,))
+                found.append((tongue, False, failed, nano(tongue, n)))
             if tongue.events is None:
                 continue
             n += 1
@@ -251,7 +256,8 @@ async def ask_all(
                     path or tongue.path, json.dumps(body).encode(), OWN
                 )
                 await answered.body()
-                assert (answered.status, answered.got) == (200, b"".join(answer.body))
+                expected = answer.status, b"".join(answer.body)
+                assert (answered.status, answered.got) == expected
 
 
 def used(gateway: GatewayProcess) -> int:

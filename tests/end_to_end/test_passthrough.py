@@ -206,6 +206,10 @@ REFUSED = [
     ("POST", "/v1/realtime/sessions"),
     ("POST", "/v1beta/models/gemini-2.5-flash:embedContent"),
     ("PUT", "/v1/anything"),
+    ("POST", "/v1/vector_stores/vs_1/files"),
+    ("POST", "/v1/files/../images/generations"),
+    ("POST", "/v1/files/..%2fimages/generations"),
+    ("POST", "/v1/images/generations;/files"),
 ]
 FREE = [
     ("GET", "/v1/models"),
@@ -231,9 +235,13 @@ def test_only_what_is_free_passes(start: Start, authority, settings) -> None:
         for method, path in REFUSED:
             assert ask(gateway, own, path, b"{}", method).status == 403, path
         assert len(own.requests) == seen
-        rows = gateway.ended(len(FREE) + len(REFUSED))
+        override = (("x-http-method-override", "POST"),)
+        path = "/v1/images/generations"
+        assert ask(gateway, own, path, b"{}", "GET", override).status == 403
+        assert len(own.requests) == seen
+        rows = gateway.ended(len(FREE) + len(REFUSED) + 1)
         refused = [r for r in rows if r["outcome"] == "refused"]
-        assert [r["error"] for r in refused] == ["may_be_billed"] * len(REFUSED)
+        assert [r["error"] for r in refused] == ["may_be_billed"] * (len(REFUSED) + 1)
 
 
 WEBSOCKET = (

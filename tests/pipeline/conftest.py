@@ -21,7 +21,6 @@ from llm_gateway.pipeline.attempt_sending import AttemptSender
 from llm_gateway.pipeline.candidate_reservation import Candidates
 from llm_gateway.pipeline.exchange import Exchange, new_exchange
 from llm_gateway.pipeline.failure_penalties import FailurePenalties
-from llm_gateway.pipeline.failure_settlement import FailureSettlement
 from llm_gateway.pipeline.failures import FailureHandler
 from llm_gateway.pipeline.final_errors import FinalErrors
 from llm_gateway.pipeline.forwarding import Forwarder
@@ -65,16 +64,15 @@ class House:
             ),
             admin_token=SecretStr("t"),
         )
-        pricing = RequestPricing(self.state)
-        self.settlement = Settlement(self.state, pricing, StreamBlame(self.state))
+        self.settlement = Settlement(
+            self.state, RequestPricing(self.state), StreamBlame(self.state)
+        )
         self.streaming = AnswerStreaming(self.state)
         final = FinalErrors(self.state, self.settlement)
-        spending = FailureSettlement(self.state, pricing)
         failures = FailureHandler(
             self.state,
             self.settlement,
-            spending,
-            Refusals(self.state, self.settlement, spending),
+            Refusals(self.state, self.settlement),
             FailurePenalties(self.state),
             final,
         )

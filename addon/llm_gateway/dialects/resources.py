@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import unquote
 
+_READS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 LONGEST_ID = 256
 """Characters; longer ones are nobody's."""
 MOST_IDS = 64
@@ -59,6 +60,10 @@ class ResourcePath(NamedTuple):
     @property
     def makes(self) -> bool:
         return not self.id
+
+    def is_free(self, method: str) -> bool:
+        """Reading, deleting and cancelling cost nothing, even where keeping it does."""
+        return method.upper() in _READS or self.below.rstrip("/").endswith("/cancel")
 
 
 def read_resource_path(path: str, resource: Resource) -> ResourcePath | None:

@@ -15,7 +15,6 @@ from llm_gateway.pipeline.candidate_reservation import Candidates
 from llm_gateway.pipeline.client_recognition import ClientRecognition
 from llm_gateway.pipeline.destinations import Destinations
 from llm_gateway.pipeline.failure_penalties import FailurePenalties
-from llm_gateway.pipeline.failure_settlement import FailureSettlement
 from llm_gateway.pipeline.failures import FailureHandler
 from llm_gateway.pipeline.final_errors import FinalErrors
 from llm_gateway.pipeline.forwarding import Forwarder
@@ -51,14 +50,8 @@ def build_handler(
     accounts = AccountRequests(state, StoredSettlement(state, pricing))
     passing = Passthrough(state)
     final = FinalErrors(state, settling)
-    spending = FailureSettlement(state, pricing)
     failures = FailureHandler(
-        state,
-        settling,
-        spending,
-        Refusals(state, settling, spending),
-        FailurePenalties(state),
-        final,
+        state, settling, Refusals(state, settling), FailurePenalties(state), final
     )
     candidates = Candidates(state)
     sender = AttemptSender(state, failures)

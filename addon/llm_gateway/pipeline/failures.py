@@ -15,7 +15,6 @@ from llm_gateway.domain import Charge, FailureKind
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.failure_penalties import FailurePenalties
 from llm_gateway.pipeline.failure_reading import read_failure
-from llm_gateway.pipeline.failure_settlement import FailureSettlement
 from llm_gateway.pipeline.final_errors import FinalErrors
 from llm_gateway.pipeline.observed_limits import observe_limits
 from llm_gateway.pipeline.refusals import Refusals, same_maker
@@ -33,7 +32,6 @@ _OF_PATHS = (Penalty.DISABLE_DIALECT, Penalty.DISABLE_MODEL, Penalty.DISABLE_END
 class FailureHandler:
     runtime: AppState
     settling: Settlement
-    spending: FailureSettlement
     refusals: Refusals
     penalties: FailurePenalties
     final: FinalErrors
@@ -112,7 +110,7 @@ class FailureHandler:
         fallback = attempt.reservation.need
         if failed.kind == "status":
             fallback = Charge(requests=1)
-        self.spending.settle(
+        self.settling.failed.settle(
             exchange, attempt, failed, fallback if judged.counted else None
         )
         attempt.record.reason = judged.reason

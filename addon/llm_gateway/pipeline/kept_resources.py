@@ -19,6 +19,7 @@ from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import Identity
 from llm_gateway.dialects import DialectSpec, ResourcePath
 from llm_gateway.dialects.json_splice import NotAnObject, scan, splice
+from llm_gateway.dialects.plain_paths import oddity
 from llm_gateway.dialects.resources import named_ids
 from llm_gateway.domain import Offer, Policy
 from llm_gateway.ledger.bound_answers import BoundAnswer
@@ -119,6 +120,14 @@ class KeptResources:
     ) -> tuple[Upstream, bytes, int | None]:
         """Whose it is or will be, what is sent there, and what it costs. Raises _Refused."""
         title = line.resource.title
+        if odd := oddity(line.below):
+            # It leaves with the account's key, for wherever the provider resolves it.
+            raise _Refused(
+                400,
+                "invalid_request",
+                f"Behind the id of the {title} stands {odd}, which servers read "
+                "differently: write the path plainly.",
+            )
         if line.id:
             bound = await self.look_up(line)
             if bound is None or not is_for(bound, identity):
@@ -137,10 +146,34 @@ class KeptResources:
                     "which is not configured any more. Configure that provider again, "
                     f"or make the {title} anew.",
                 )
-            return upstream, body, 0
+            return upstream, body, self._change(flow, line, identity, bound)
         if flow.request.method != "POST":
             return self._only(line, dialect), body, 0
         return await self._maker(flow, dialect, line, identity, body)
+
+    def _change(
+        self,
+        flow: http.HTTPFlow,
+        line: ResourcePath,
+        identity: Identity,
+        bound: BoundAnswer,
+    ) -> int | None:
+        """What a request about something that is kept costs; None: unknown. Adding to it,
+        searching it and keeping it longer are billed as making it is. Raises _Refused."""
+        resource = line.resource
+        if not resource.bills or bound.zero_cost or line.is_free(flow.request.method):
+            return 0
+        if calls.policy(self.runtime, flow.request, identity) is Policy.FREE_ONLY:
+            raise self._billed(line)
+        return None
+
+    @staticmethod
+    def _billed(line: ResourcePath) -> _Refused:
+        return _Refused(
+            403,
+            "may_be_billed",
+            f"Keeping a {line.resource.title} is billed, and the policy is free-only.",
+        )
 
     def _upstream(self, bound: BoundAnswer) -> Upstream | None:
         return self.runtime.catalog.upstreams.get((bound.provider, bound.account))
@@ -201,11 +234,7 @@ class KeptResources:
             free = [offer for offer in keepers if offer.zero_cost]
             keepers = free if policy is Policy.FREE_ONLY else free or keepers
             if not keepers:
-                raise _Refused(
-                    403,
-                    "may_be_billed",
-                    f"Keeping a {resource.title} is billed, and the policy is free-only.",
-                )
+                raise self._billed(line)
         offer = keepers[0]
         upstream = self.runtime.catalog.upstreams[offer.provider, offer.account]
         if model:

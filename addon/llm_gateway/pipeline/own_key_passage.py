@@ -47,7 +47,10 @@ class OwnKeyPassage:
         if not self._free_only(request, identity):
             return False
         what = billable(
-            request.method, request.path, request.headers.get("upgrade", "")
+            request.method,
+            request.path,
+            request.headers.get("upgrade", ""),
+            request.headers,
         )
         if not what:
             return False

@@ -261,7 +261,12 @@ class Passthrough:
         id of an answer that is still to come."""
         record, fetched = passage.record, passage.fetched
         found = self._usage(passage)
-        if found is None or (record.status or 500) >= 400:
+        if found is None:
+            return None
+        if (record.status or 500) >= 400:
+            # An error is billed where it says so, and for nothing else.
+            if found.bill or (found.source == "reported" and found.total):
+                self._charge(record, found)
             return None
         if fetched is not None:
             self._settle(fetched.record, found)

@@ -27,7 +27,6 @@ from llm_gateway.domain import Charge
 from llm_gateway.pipeline import lessons
 from llm_gateway.pipeline.adapting import adapt, known_quirks, sent_values
 from llm_gateway.pipeline.exchange import Attempt, Exchange
-from llm_gateway.pipeline.failure_settlement import FailureSettlement
 from llm_gateway.pipeline.request_form import RequestForm
 from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.routing.failure_policy import (
@@ -52,7 +51,6 @@ where the text around them, which the client sent, stands whole in the refusal."
 class Refusals:
     runtime: AppState
     settling: Settlement
-    spending: FailureSettlement
 
     def judge(
         self,
@@ -169,7 +167,7 @@ class Refusals:
         # An answer that came is billed, whatever it was worth.
         billed = failed.kind == "judged"
         need = attempt.reservation.need if billed else Charge(requests=1)
-        self.spending.settle(exchange, attempt, failed, need)
+        self.settling.failed.settle(exchange, attempt, failed, need)
         record = attempt.record
         taught, _ = exchange.resends[offer.key][-1]
         record.reason = ", ".join(map(str, taught))

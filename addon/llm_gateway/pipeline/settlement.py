@@ -8,7 +8,7 @@ streamed (answer_streaming.py).
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from llm_gateway.accounting.failed_attempts import add_to_record
 from llm_gateway.app.state import AppState
@@ -17,6 +17,7 @@ from llm_gateway.pipeline import issued, lessons, plain_answers
 from llm_gateway.pipeline.access_log import log_line
 from llm_gateway.pipeline.adapting import decision_with
 from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.pipeline.failure_settlement import FailureSettlement
 from llm_gateway.pipeline.request_pricing import RequestPricing
 from llm_gateway.pipeline.stream_blame import StreamBlame
 from llm_gateway.routing.state import name_key
@@ -29,6 +30,11 @@ class Settlement:
     runtime: AppState
     pricing: RequestPricing
     blaming: StreamBlame
+    failed: FailureSettlement = field(init=False)
+    """Of attempts that failed before the client saw a byte."""
+
+    def __post_init__(self) -> None:
+        self.failed = FailureSettlement(self.runtime, self.pricing)
 
     def finish(
         self,
