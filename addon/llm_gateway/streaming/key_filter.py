@@ -20,8 +20,7 @@ from llm_gateway.secret_patterns import HIDDEN, SecretMask, escaped
 SHORTEST = 16
 """Characters of a key that no answer says by chance."""
 _SIGNS = {
-    "\\u00": r"\\u00(?:{hex})",
-    "\\u{": r"\\u\{{0*(?:{hex})",
+    "\\u": r"\\u(?:00|\{{0*)(?:{hex})",
     "\\x": r"\\x(?:{hex})",
     "\\/": r"\\/",
     "%": r"%(?:25)*(?:{hex})",
@@ -32,6 +31,7 @@ _SIGNS = {
 one nothing of a key is escaped."""
 Sign = tuple[str, Callable[[str], object]]
 _ENDS = frozenset(b"\\%&#;\0uxX{}0123456789abcdefABCDEF")
+_PART = slice(8, 32)
 _BEGINNING = 6
 """Characters of a key that are looked for in any escape."""
 
@@ -49,7 +49,10 @@ class KeySearch:
         self.mask = SecretMask(filter(is_unmistakable, keys))
         spelled = self.mask.spellings()
         self.needles = tuple(one.encode().decode("latin-1") for one in spelled)
-        self.narrow = tuple(one for one in self.needles if "\0" not in one)
+        parts = (one[_PART] if len(one) >= _PART.stop else one for one in self.needles)
+        self.parts = tuple(parts)
+        """Quicker to look for than all of them."""
+        self.narrow = tuple(one for one in self.parts if "\0" not in one)
         """The others are found by their zeros."""
         self.signs = _signs("".join(self.mask.plain)) if spelled else ()
         self.ends = frozenset("".join(self.needles).encode("latin-1"))
@@ -79,7 +82,7 @@ class KeyFilter:
     def __init__(self, search: KeySearch, *, literal: bool = False) -> None:
         """literal: bytes that are no text, where an escape is one by chance."""
         self._search = search
-        self._needles = search.needles if literal else search.narrow
+        self._needles = search.parts if literal else search.narrow
         self._signs = () if literal else search.signs
         self._ends = search.ends | _ENDS if self._signs else search.ends
         self._carry = b""
