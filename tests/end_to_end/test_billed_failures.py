@@ -64,6 +64,11 @@ CASES: dict[str, tuple[bool, Answer, float]] = {
         plain({"choices": [BROKEN_CHOICE], "usage": BILLED}),
         BILL,
     ),
+    "a stream for a plain request": (
+        False,
+        stream(ROLE, used(BILLED), event("[DONE]")),
+        BILL,
+    ),
     "500": (False, error(500, BILLED), BILL),
     "502, no bill": (False, error(502, USAGE), OWN),
     "429": (False, error(429, BILLED), BILL),

@@ -421,6 +421,8 @@ FAILED = b'data: {"error": {"message": "x", "code": 502}}\n\n'
         ([b'{"choices": [], "usage": {"cost": 1}}'], 1),
         ([b'{"error": {"code": 502}, "usage": {"cost": 1}}'], 1),
         ([b"<html>"], 0),
+        ([b'{"choices": [], "usage": {"cost": 1}, "x"'], 1),
+        ([b'{"choices": [], "usage": {"cost": '], 0),
     ],
 )
 def test_what_a_failure_says_of_usage_is_kept(chunks, reports):
@@ -429,3 +431,10 @@ def test_what_a_failure_says_of_usage_is_kept(chunks, reports):
         peek.feed(chunk)
     assert peek.finish() is ERROR
     assert len(peek.reports) == reports
+
+
+def test_a_stream_that_nobody_asked_for_says_what_it_took():
+    peek = ResponseProbe(dialects.CHAT, False)
+    peek.feed(b'data: {"choices": [{"delta": {"content": "x"}}]}\n\n' + USED + USED)
+    assert peek.finish() is ERROR
+    assert peek.reports == [{"usage": {"prompt_tokens": 1, "completion_tokens": 2}}] * 2

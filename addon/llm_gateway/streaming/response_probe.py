@@ -26,9 +26,12 @@ CALL_AS_TEXT = "call as text"
 """Kind of an answer that writes its call as text: nobody's strike, and a lesson."""
 MOST_HELD = 65_536
 """Bytes of a stream after which it goes out, whatever it says."""
+MOST_USAGES = 64
+"""Usage objects of one broken body that are read, the last ones."""
 
 Event = Mapping[str, object]
 
+_reader = json.JSONDecoder()
 _FIELDS = (b"data", b"event", b"id", b"retry", b":")
 """How the lines of server-sent events begin."""
 
@@ -70,6 +73,7 @@ class ResponseProbe:
         """With state HOLD: something that may be markup, or not."""
         self._stored = dialect.stored
         self._usage_key = dialect.usage_key.decode()
+        self._usage_object = dialect.usage_object
         self._event_failed = dialect.event_failed
         self._answer_failed = dialect.answer_failed
         self._holds = _anything if below else dialect.holds_answer
@@ -186,6 +190,7 @@ class ResponseProbe:
         self._head.clear()
         value = _object(body)
         if value is None:
+            self.reports += self._usages_in(body)
             return self._fail("broken body", NOTHING)
         self.reports.append(value)
         if self._answer_failed(value):
@@ -201,6 +206,18 @@ class ResponseProbe:
             self.stored_id = self._stored.read_id(value)
         self._state = ProbeState.CONTENT
         return self._state
+
+    def _usages_in(self, body: bytes) -> Iterator[Event]:
+        """Usage objects of what is no JSON: a stream that nobody asked for, or a part."""
+        member = json.loads(self._usage_key)
+        begins = [m.end() - 1 for m in self._usage_object.finditer(body)]
+        for start in begins[-MOST_USAGES:]:
+            text = body[start : start + MOST_HELD].decode("utf-8", "replace")
+            try:
+                usage, _ = _reader.raw_decode(text)
+            except (ValueError, RecursionError):
+                continue
+            yield {member: usage}
 
     def _fail(self, kind: str, error: ProviderError) -> ProbeState:
         self.kind, self.error = kind, error
