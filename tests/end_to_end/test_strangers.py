@@ -53,6 +53,7 @@ GOOD: dict[tuple[str, str], Good] = {
     ("POST", "/usage/simulate"): Good(b'{"providerId": "a", "tokens": 1}'),
     ("POST", "/config"): Good(b'{"providers": []}', query="?dry_run=1"),
     ("POST", "/config/set"): Good(b'{"providers": []}', query="?dry_run=1"),
+    ("POST", "/config/restore"): Good(b'{"id": "none"}', 404),
     ("POST", "/admin/reload"): Good(b"{}"),
     ("POST", "/admin/quirks/forget"): Good(b'{"provider": "nobody"}'),
     ("POST", "/admin/logging/level"): Good(b'{"level": "info"}'),
