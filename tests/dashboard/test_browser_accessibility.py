@@ -66,6 +66,15 @@ def fill(stage: Stage) -> str:
     return asked
 
 
+NARROWED = """async (width) => {
+  const page = document.documentElement;
+  for (let i = 0; i < 120 && page.scrollWidth > width; i++)
+    await new Promise((drawn) => requestAnimationFrame(drawn));
+  return page.scrollWidth;
+}"""
+"""How wide the page is once charts are drawn anew, a moment after their place has shrunk."""
+
+
 def pages(asked: str) -> list[tuple[str, str]]:
     """(path, what is there when it is drawn)."""
     return [
@@ -99,7 +108,7 @@ class Judge:
         self.page.emulate_media(color_scheme="light")
         self.page.set_viewport_size(PHONE)
         self.rules(f"{where} at 390 px", ON_A_PHONE)
-        wide = self.page.evaluate("document.documentElement.scrollWidth")
+        wide = self.page.evaluate(NARROWED, PHONE["width"])
         if wide > PHONE["width"]:
             self.wrong.append(f"{where} is {wide} px wide")
 
