@@ -148,3 +148,13 @@ def admin_token() -> str:
     if not token:
         raise NoToken(f"{path} is empty. Delete it and start the gateway again.")
     return token
+
+
+def loopback_answer(port: int, path: str) -> bytes | None:
+    """What a loopback port answers; None: nobody listens. b"" when it is no HTTP."""
+    try:
+        return call(
+            f"http://127.0.0.1:{port}", "GET", path, admin=False, timeout=2
+        ).body
+    except GatewayDown as e:
+        return None if e.is_free else b""

@@ -11,13 +11,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from llm_gateway.cli.doctor_machine import dashboard_address
 from llm_gateway.cli.help_text import command_parser
 from llm_gateway.config.load import load_config
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.dashboard_process import command
+from llm_gateway.gateway_client import loopback_answer
 
 DEFAULT_PORT = 8001
+ADDRESS = "http://127.0.0.1:{}/-/gateway"
 
 
 def dashboard(argv: list[str]) -> int:
@@ -106,3 +107,9 @@ def link(port: int) -> int:
     if sys.stdout.isatty():
         print("It works once, within ten minutes.", file=sys.stderr)
     return 0
+
+
+def dashboard_address(port: int) -> str | None:
+    """Where a dashboard answers; None where none does."""
+    found = loopback_answer(port, "/-/versions.json") if port else None
+    return ADDRESS.format(port) if found and b'"datasette"' in found else None

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 import certifi
 
-from llm_gateway import __version__, gateway_client
+from llm_gateway import __version__
 from llm_gateway.cli.ask import Unreachable, own_token
 from llm_gateway.cli.ask import ask as ask_gateway
 from llm_gateway.cli.node_version import too_old, version_of
@@ -34,7 +34,7 @@ from llm_gateway.cli.run_env import (
     PROXY_VARIABLES,
 )
 from llm_gateway.config.files import check_ca, check_state
-from llm_gateway.gateway_client import GatewayDown
+from llm_gateway.gateway_client import loopback_answer
 from llm_gateway.mitm_compat import h2_version
 from llm_gateway.private_files import NotPrivate, check_folder
 
@@ -116,7 +116,7 @@ def notices(port: int) -> Iterator[Finding]:
 def of_gateway(port: int, path: str) -> dict[str, Any]:
     """What a running gateway answers to its administrator; {}: none does."""
     try:
-        _health(ask(port, "/health") or b"")  # the token is for nobody else
+        _health(loopback_answer(port, "/health") or b"")  # the token is for nobody else
         status, found = ask_gateway(port, path, token=own_token(), timeout=2)
     except (Unreachable, ValueError, KeyError, TypeError):
         return {}
@@ -169,7 +169,7 @@ def state_folder(home: Path) -> Iterator[Finding]:
 
 def gateway_port(port: int) -> Finding:
     """Free, a gateway's, or somebody else's."""
-    found = ask(port, "/health")
+    found = loopback_answer(port, "/health")
     if found is None:
         return Finding("ok", "gateway", f"port {port} is free, no gateway runs there")
     try:
@@ -205,16 +205,10 @@ def _health(answer: bytes) -> dict[str, Any]:
 DASHBOARD = "http://127.0.0.1:{}/-/gateway"
 
 
-def dashboard_address(port: int) -> str | None:
-    """Where a dashboard answers; None where none does."""
-    found = ask(port, "/-/versions.json") if port else None
-    return DASHBOARD.format(port) if found and b'"datasette"' in found else None
-
-
 def dashboard_port(port: int) -> Finding:
     if port == 0:
         return Finding("ok", "dashboard", "is switched off (dashboard.port is 0)")
-    found = ask(port, "/-/versions.json")
+    found = loopback_answer(port, "/-/versions.json")
     if found is None:
         return Finding(
             "ok", "dashboard", f"port {port} is free, no dashboard runs there"
@@ -351,13 +345,3 @@ def certificates(bundle: Path) -> frozenset[str]:
     parts = text.split("-----BEGIN CERTIFICATE-----")[1:]
     ends = (part.partition("-----END CERTIFICATE-----")[0] for part in parts)
     return frozenset("".join(end.split()) for end in ends)
-
-
-def ask(port: int, path: str) -> bytes | None:
-    """What a loopback port answers; None: nobody listens. b"" when it is no HTTP."""
-    try:
-        return gateway_client.call(
-            f"http://127.0.0.1:{port}", "GET", path, admin=False, timeout=2
-        ).body
-    except GatewayDown as e:
-        return None if e.is_free else b""
