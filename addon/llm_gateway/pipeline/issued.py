@@ -7,8 +7,6 @@ asked, whatever the provider, before the client can send the next request.
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from mitmproxy import http
-
 from llm_gateway.adaptation.adapted import AnswerNames
 from llm_gateway.adaptation.kept_state import CallKey, asker_of, fingerprint
 from llm_gateway.app.state import AppState
@@ -22,7 +20,6 @@ from llm_gateway.dialects.answer_observer import (
 )
 from llm_gateway.dialects.restoring_observer import RestoringObserver
 from llm_gateway.pipeline.exchange import Attempt, Exchange
-from llm_gateway.streaming.content_coding import BadCoding, decoded
 
 
 def observer(
@@ -42,21 +39,14 @@ def observer(
     return found
 
 
-def mend(
-    runtime: AppState, exchange: Exchange, attempt: Attempt, response: http.Response
-) -> None:
-    """A plain answer that is held. What is changed is compressed no more."""
-    coding = response.headers.get("content-encoding", "")
-    try:
-        body = decoded(response.raw_content or b"", coding)
-    except BadCoding:
-        return
+def mended(
+    runtime: AppState, exchange: Exchange, attempt: Attempt, body: bytes
+) -> bytes:
+    """A plain answer that is held, as it goes to the client; the same where nothing is
+    mended."""
     peek = attempt.judge.peek if attempt.judge is not None else None
     answer = peek.answer if peek is not None and body[:1] == b"{" else None
-    new = read_whole(runtime, exchange, attempt, body, answer)
-    if new is not body:
-        response.headers.pop("content-encoding", None)
-        response.content = new
+    return read_whole(runtime, exchange, attempt, body, answer)
 
 
 def read_whole(

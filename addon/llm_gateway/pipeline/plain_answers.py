@@ -18,50 +18,45 @@ from llm_gateway.translation.translator import AnswerTranslator
 
 def complete(runtime: AppState, exchange: Exchange, attempt: Attempt) -> None:
     """What is known only once a plain answer is whole: its calls, its cost, its
-    model's name."""
+    model's name. What is changed is compressed no more."""
     response = exchange.flow.response
     assert response is not None
-    issued.mend(runtime, exchange, attempt, response)
+    body = _decoded(response)
+    made = None if body is None else issued.mended(runtime, exchange, attempt, body)
     if attempt.translator is not None:
-        _translate(exchange, attempt.translator, response)
-    elif exchange.catalog.config.routing.answer_model == "requested":
-        _rename(exchange, response)
-    _without_keys(exchange, attempt, response)
+        made = _translated(exchange, attempt.translator, response, made or b"")
+    elif made and exchange.catalog.config.routing.answer_model == "requested":
+        made = renamed_answer(exchange.dialect, made, exchange.call.ask.model)
+    if made is not None:
+        # The key that its provider was sent is in no answer.
+        search = keys_of(exchange.catalog, attempt.upstream, attempt.fetched_key)
+        made = KeyFilter(search).whole(made)
+        if made != body:
+            response.headers.pop("content-encoding", None)
+            response.content = made
     cost = exchange.record.cost
     if cost is not None:
         said = (b"x-gateway-cost", b"%.9f" % (cost / 1e9))
         response.headers.fields = (*response.headers.fields, said)
 
 
-def _without_keys(
-    exchange: Exchange, attempt: Attempt, response: http.Response
-) -> None:
-    """The key that its provider was sent is in no answer."""
-    search = keys_of(exchange.catalog, attempt.upstream, attempt.fetched_key)
+def _decoded(response: http.Response) -> bytes | None:
+    """The body without its coding; None: it cannot be read."""
     coding = response.headers.get("content-encoding", "")
     try:
-        body = decoded(response.raw_content or b"", coding)
+        return decoded(response.raw_content or b"", coding)
     except BadCoding:
-        return
-    keys = KeyFilter(search)
-    clean = keys.whole(body)
-    if keys.found:
-        response.headers.pop("content-encoding", None)
-        response.content = clean
+        return None
 
 
-def _translate(
+def _translated(
     exchange: Exchange,
     translator: AnswerTranslator,
     response: http.Response,
-) -> None:
+    body: bytes,
+) -> bytes:
     """A plain answer that is held, in the client's dialect; a stream of it where the
     client asked for one."""
-    coding = response.headers.get("content-encoding", "")
-    try:
-        body = decoded(response.raw_content or b"", coding)
-    except BadCoding:
-        body = b""
     translated_answers.set_form(response, streamed=exchange.call.ask.stream)
     made = translator.plain(body)
     if translator.failed_with is not None:
@@ -69,16 +64,4 @@ def _translate(
     elif (array := array_for(exchange)) is not None:
         response.headers["content-type"] = "application/json"
         made = array.feed(made) + array.finish()
-    response.content = made
-
-
-def _rename(exchange: Exchange, response: http.Response) -> None:
-    """The model as the client named it; what was compressed is so no more."""
-    coding = response.headers.get("content-encoding", "")
-    try:
-        body = decoded(response.raw_content or b"", coding)
-    except BadCoding:
-        return
-    response.headers.pop("content-encoding", None)
-    asked = exchange.call.ask.model
-    response.content = renamed_answer(exchange.dialect, body, asked)
+    return made
