@@ -42,6 +42,17 @@ def empty_ledger() -> bytes:
         return path.read_bytes()
 
 
+def provider(**more: Any) -> dict[str, Any]:
+    return {
+        "id": "p",
+        "type": "openai-compatible",
+        "baseURL": "https://p.example/v1",
+        "apiKey": "sk-p",
+        "models": [{"name": "m"}],
+        **more,
+    }
+
+
 class Member:
     """What a service needs of its gateway, and what a gateway does with it."""
 
@@ -167,6 +178,17 @@ class Inside:
         await asyncio.sleep(0)
         for one in self.members:
             one.store.close()
+
+
+async def beaten(member: Member, times: int) -> None:
+    """The server has heard of it so often from now on."""
+    heard = {member.service.members.all[member.name].at}
+
+    def often() -> bool:
+        heard.add(member.service.members.all[member.name].at)
+        return len(heard) > times
+
+    await until(often)
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:

@@ -1,6 +1,5 @@
 """What members are configured with differently, and who is missing: found, and said once."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,28 +7,11 @@ import pytest
 from fakes.counter_server import CounterServer
 from providers.sending import catalog_of
 
-from .inside import Inside, Member, until
+from .inside import Inside, Member, provider, until
 
 pytestmark = pytest.mark.process
 ONE = {"requestsPerDay": 100, "costPerDay": 0.35}
 OTHER_KEY = {"apiKey": "sk-of-another-account"}
-
-
-@pytest.fixture(scope="module")
-def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CounterServer]:
-    with CounterServer(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-def provider(**more: Any) -> dict[str, Any]:
-    return {
-        "id": "p",
-        "type": "openai-compatible",
-        "baseURL": "https://p.example/v1",
-        "apiKey": "sk-p",
-        "models": [{"name": "m"}],
-        **more,
-    }
 
 
 # What the second member is changed to, one after the other, and what differs then.
@@ -51,12 +33,12 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
 
 
 async def test_what_members_allow_differently(
-    counting: CounterServer, tmp_path: Path
+    server: CounterServer, tmp_path: Path
 ) -> None:
     async with Inside(
         tmp_path,
         provider(limits=ONE),
-        counting.url,
+        server.url,
         *("a", "b"),
         cluster={"name": "differences"},
     ) as members:
@@ -78,21 +60,21 @@ async def test_what_members_allow_differently(
 
 
 async def test_who_is_missing_after_the_counters_began_anew(
-    counting: CounterServer, tmp_path: Path
+    server: CounterServer, tmp_path: Path
 ) -> None:
     clock = Clock()
     async with Inside(
         tmp_path,
         provider(limits=ONE),
-        counting.url,
+        server.url,
         *("a", "b"),
         cluster={"name": "missing"},
         clock=clock,
         server_clock=clock,
     ) as [a, b]:
         b.service.stop()
-        for key in counting.client.scan_iter("llm-gateway:{missing}:*"):
-            counting.client.delete(key)
+        for key in server.client.scan_iter("llm-gateway:{missing}:*"):
+            server.client.delete(key)
         await until(
             lambda: a.service.state == "folding" and bool(a.service.heart.absent)
         )

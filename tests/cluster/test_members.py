@@ -6,7 +6,6 @@ counted, and how long the loop stands still.
 
 import asyncio
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from fakes.cut_wire import CutWire
 
 from llm_gateway.domain import Charge
 
-from .inside import Inside, Member, Stalls, all_look, until
+from .inside import Inside, Member, Stalls, all_look, beaten, provider, until
 
 pytestmark = pytest.mark.process
 FIVE = ("m0", "m1", "m2", "m3", "m4")
@@ -24,23 +23,6 @@ STALL = 0.05
 AT_ONCE = ("--repl-diskless-sync-delay", "0")
 META = "llm-gateway:{failover}:meta"
 NEED = Charge(1, 30, 7_000_000)
-
-
-@pytest.fixture(scope="module")
-def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CounterServer]:
-    with CounterServer(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-def provider(**more: Any) -> dict[str, Any]:
-    return {
-        "id": "p",
-        "type": "openai-compatible",
-        "baseURL": "https://p.example/v1",
-        "apiKey": "sk-p",
-        "models": [{"name": "m"}],
-        **more,
-    }
 
 
 async def storm(
@@ -77,12 +59,12 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], str | None, int]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_exactly_as_many_as_the_limit_says(
-    kind: str, counting: CounterServer, tmp_path: Path
+    kind: str, server: CounterServer, tmp_path: Path
 ) -> None:
     more, config, client, most = KINDS[kind]
     named = {"name": f"kind-{kind}"}
     async with Inside(
-        tmp_path, provider(**more), counting.url, *FIVE, cluster=named, **config
+        tmp_path, provider(**more), server.url, *FIVE, cluster=named, **config
     ) as members:
         got = await storm(members, 200, client)
         assert len(got) == most, [m.events for m in members]
@@ -94,7 +76,7 @@ async def test_exactly_as_many_as_the_limit_says(
 
 
 async def test_midnight_of_a_zone_begins_anew_for_all_members_at_once(
-    counting: CounterServer, tmp_path: Path
+    server: CounterServer, tmp_path: Path
 ) -> None:
     clock = Clock(1793516399.0)
     """A second before midnight of 1 November 2026 in Los Angeles."""
@@ -108,7 +90,7 @@ async def test_midnight_of_a_zone_begins_anew_for_all_members_at_once(
     async with Inside(
         tmp_path,
         provider(**more),
-        counting.url,
+        server.url,
         *FIVE,
         clock=clock,
         server_clock=clock,
@@ -150,9 +132,9 @@ def others(member: Member) -> int:
 
 
 async def test_a_wire_that_is_cut_holds_nobody_longer_than_the_timeout(
-    counting: CounterServer, tmp_path: Path
+    server: CounterServer, tmp_path: Path
 ) -> None:
-    with CutWire(counting.port) as wire:
+    with CutWire(server.port) as wire:
         async with Inside(
             tmp_path,
             provider(limits={"requestsPerMinute": 50}),
@@ -183,9 +165,9 @@ async def test_a_wire_that_is_cut_holds_nobody_longer_than_the_timeout(
 
 
 async def test_a_slow_server_costs_its_way_and_no_more(
-    counting: CounterServer, tmp_path: Path
+    server: CounterServer, tmp_path: Path
 ) -> None:
-    with CutWire(counting.port) as wire:
+    with CutWire(server.port) as wire:
         async with Inside(
             tmp_path,
             provider(limits={"requestsPerMinute": 100}),
@@ -278,7 +260,7 @@ async def test_who_comes_back_waits_for_those_who_know_more(tmp_path: Path) -> N
             # Half of what it knew to be left, although the server says that all is there.
             got = await storm([a], 60)
             assert len(got) == 30
-            await asyncio.sleep(2 * a.service.context.beat)
+            await beaten(a, 3)
             assert a.service.state == "folding"
             way_b.target = second.port
             way_b.hang_up()
@@ -289,13 +271,13 @@ async def test_who_comes_back_waits_for_those_who_know_more(tmp_path: Path) -> N
 
 
 async def test_a_fold_amid_requests_takes_none_twice_and_loses_none(
-    counting: CounterServer, tmp_path: Path
+    server: CounterServer, tmp_path: Path
 ) -> None:
     limits = {"requestsPerMinute": 100, "tokensPerHour": 10**6}
     async with Inside(
         tmp_path,
         provider(limits=limits),
-        counting.url,
+        server.url,
         *("a", "b", "c"),
         cluster={"name": "amid"},
     ) as members:
@@ -317,11 +299,11 @@ async def test_a_fold_amid_requests_takes_none_twice_and_loses_none(
         got = [one for some in found for one in some]
         assert len(got) == 100
         await all_look(members)
-        assert totals(counting, "amid") == {(100, 0), (0, 3000)}
+        assert totals(server, "amid") == {(100, 0), (0, 3000)}
         for member, held in got:
             member.settle(held, NEED)
         await all_look(members)
-        assert totals(counting, "amid") == {(100, 0), (3000, 0)}
+        assert totals(server, "amid") == {(100, 0), (3000, 0)}
 
 
 def totals(server: CounterServer, name: str) -> set[tuple[int, int]]:
@@ -333,18 +315,18 @@ def totals(server: CounterServer, name: str) -> set[tuple[int, int]]:
 
 
 async def test_who_starts_knows_the_others_before_it_grants(
-    counting: CounterServer, tmp_path: Path
+    server: CounterServer, tmp_path: Path
 ) -> None:
     named = {"name": "start"}
     async with Inside(
         tmp_path,
         provider(limits={"requestsPerDay": 40}),
-        counting.url,
+        server.url,
         *("a", "b"),
         cluster=named,
     ) as [a, b]:
         assert len(await storm([a], 30)) == 30
-        late = Member(tmp_path, b.catalog, counting.url, "c", time.time, None, named)
+        late = Member(tmp_path, b.catalog, server.url, "c", time.time, None, named)
         late.service.start()
         granted = 0
         while late.service.state != "up":
