@@ -105,6 +105,7 @@ generateContent, besides:
 
 import re
 from collections.abc import Iterable, Iterator
+from math import isfinite
 from typing import NamedTuple
 
 KINDS = frozenset(
@@ -194,3 +195,14 @@ class Quirks:
 
 
 NO_QUIRKS = Quirks()
+
+
+def number_of(text: str) -> int | float | None:
+    """A quirk's value as a number of JSON; None: it is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    if not isfinite(number):
+        return None
+    return int(number) if number.is_integer() else number

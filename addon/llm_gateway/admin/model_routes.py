@@ -52,11 +52,8 @@ class ModelRoutes:
             except BadPage as e:
                 body = spoken.error_body(400, "invalid_request", str(e))
                 return LocalResponse(400, body)
-        if not any(self.runtime.catalog.names.match_tiers(name)):
-            message = unknown_model(name, self.runtime.catalog.model_names())
-            return LocalResponse(
-                404, spoken.error_body(404, "model_not_found", message)
-            )
+        if (unknown := self._unknown(spoken, name)) is not None:
+            return unknown
         if anthropic:
             return answer_json(anthropic_entry(name))
         [only] = json.loads(models_list([name]))["data"]
@@ -78,9 +75,14 @@ class ModelRoutes:
             except ValueError as e:
                 body = spoken.error_body(400, "invalid_request", str(e))
                 return LocalResponse(400, body)
-        if not any(self.runtime.catalog.names.match_tiers(name)):
-            message = unknown_model(name, self.runtime.catalog.model_names())
-            return LocalResponse(
-                404, spoken.error_body(404, "model_not_found", message)
-            )
+        if (unknown := self._unknown(spoken, name)) is not None:
+            return unknown
         return answer_json(lists.entry(name))
+
+    def _unknown(self, spoken: DialectSpec, name: str) -> LocalResponse | None:
+        """404 in the dialect that is spoken; None: the model is here."""
+        catalog = self.runtime.catalog
+        if any(catalog.names.match_tiers(name)):
+            return None
+        message = unknown_model(name, catalog.model_names())
+        return LocalResponse(404, spoken.error_body(404, "model_not_found", message))

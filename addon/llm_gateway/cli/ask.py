@@ -4,6 +4,7 @@ The HTTP is `gateway_client`'s; what lives here is the port that the environment
 the sentences of a command that finds no gateway.
 """
 
+import argparse
 import http.client
 import json
 import os
@@ -30,6 +31,16 @@ def port_from_environment() -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise SystemExit(f"PORT={text} is not a port; write a number from 1 to 65535.")
     return int(text)
+
+
+def add_port_option(parser: argparse.ArgumentParser) -> None:
+    """`--port`. Raises SystemExit for a PORT that is none."""
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=port_from_environment(),
+        help="the gateway's port; default PORT, else 8080",
+    )
 
 
 def ask(

@@ -18,7 +18,7 @@ from llm_gateway.dashboard_process import command
 from llm_gateway.gateway_client import loopback_answer
 
 DEFAULT_PORT = 8001
-ADDRESS = "http://127.0.0.1:{}/-/gateway"
+DASHBOARD = "http://127.0.0.1:{}/-/gateway"
 
 
 def dashboard(argv: list[str]) -> int:
@@ -112,4 +112,4 @@ def link(port: int) -> int:
 def dashboard_address(port: int) -> str | None:
     """Where a dashboard answers; None where none does."""
     found = loopback_answer(port, "/-/versions.json") if port else None
-    return ADDRESS.format(port) if found and b'"datasette"' in found else None
+    return DASHBOARD.format(port) if found and b'"datasette"' in found else None

@@ -26,6 +26,7 @@ import certifi
 from llm_gateway import __version__
 from llm_gateway.cli.ask import Unreachable, own_token
 from llm_gateway.cli.ask import ask as ask_gateway
+from llm_gateway.cli.dashboard import DASHBOARD
 from llm_gateway.cli.node_version import too_old, version_of
 from llm_gateway.cli.run_env import (
     BUNDLE_VARIABLES,
@@ -200,9 +201,6 @@ def _health(answer: bytes) -> dict[str, Any]:
     health: dict[str, Any] = json.loads(answer)
     health["version"], health["status"]
     return health
-
-
-DASHBOARD = "http://127.0.0.1:{}/-/gateway"
 
 
 def dashboard_port(port: int) -> Finding:

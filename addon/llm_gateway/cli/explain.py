@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from llm_gateway.cli.ask import Unreachable, ask, message_of, port_from_environment
+from llm_gateway.cli.ask import Unreachable, add_port_option, ask, message_of
 from llm_gateway.cli.help_text import command_parser
-from llm_gateway.cli.init_check import default_config, read
+from llm_gateway.cli.init_check import add_config_option, read
 from llm_gateway.cli.terminal import Paint, paint_for, width
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.dialects import DEFAULT, SPECS
@@ -47,18 +47,8 @@ def explain(argv: list[str]) -> int:
         metavar="FILE",
         help="a request's body as JSON (- for standard input): is it taken, and how?",
     )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=port_from_environment(),
-        help="the gateway's port; default PORT, else 8080",
-    )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=default_config(),
-        help="default LLM_GATEWAY_CONFIG, else config.jsonc",
-    )
+    add_port_option(parser)
+    add_config_option(parser)
     parser.add_argument("--json", action="store_true", help="as GET /route answers")
     options = parser.parse_args(argv)
     if options.request is not None:

@@ -1,5 +1,6 @@
 """`llm-gateway init` and `llm-gateway check`: a config to start with, and what is wrong with one."""
 
+import argparse
 import os
 import shlex
 import sys
@@ -105,6 +106,16 @@ def _start(path: Path) -> str:
 
 def default_config() -> Path:
     return Path(os.environ.get("LLM_GATEWAY_CONFIG") or "config.jsonc")
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    """`--config`, for commands that read a configuration besides."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=default_config(),
+        help="default LLM_GATEWAY_CONFIG, else config.jsonc",
+    )
 
 
 def read(

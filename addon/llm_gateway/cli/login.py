@@ -16,13 +16,13 @@ from pydantic import SecretStr
 
 from llm_gateway.cli.ask import (
     Unreachable,
+    add_port_option,
     ask,
     message_of,
     own_token,
-    port_from_environment,
 )
 from llm_gateway.cli.help_text import command_parser
-from llm_gateway.cli.init_check import default_config
+from llm_gateway.cli.init_check import add_config_option
 from llm_gateway.cli.outgoing import follow
 from llm_gateway.config.files import state_folder
 from llm_gateway.config.load import load_config
@@ -48,18 +48,8 @@ def login(argv: list[str]) -> int:
         "--provider",
         help="id of the provider in the config; default: its first Copilot provider, else copilot",
     )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=default_config(),
-        help="default LLM_GATEWAY_CONFIG, else config.jsonc",
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=port_from_environment(),
-        help="the gateway's port; default PORT, else 8080",
-    )
+    add_config_option(parser)
+    add_port_option(parser)
     parser.add_argument(
         "--print",
         action="store_true",

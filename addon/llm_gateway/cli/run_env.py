@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 import certifi
 
-from llm_gateway.cli.ask import Unreachable, ask, port_from_environment
+from llm_gateway.cli.ask import Unreachable, add_port_option, ask
 from llm_gateway.cli.help_text import command_parser
 from llm_gateway.cli.node_version import node_of, too_old
 from llm_gateway.config.files import check_ca, state_folder
@@ -149,12 +149,7 @@ def write_bundle(ca: Path) -> Path:
 
 def _parser(name: str, description: str) -> argparse.ArgumentParser:
     parser = command_parser(name, description)
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=port_from_environment(),
-        help="the gateway's port (default: PORT, else 8080)",
-    )
+    add_port_option(parser)
     parser.add_argument(
         "--confdir",
         type=Path,

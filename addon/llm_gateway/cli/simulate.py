@@ -4,7 +4,7 @@ import random
 import sys
 import time
 
-from llm_gateway.cli.ask import Unreachable, ask, message_of, port_from_environment
+from llm_gateway.cli.ask import Unreachable, add_port_option, ask, message_of
 from llm_gateway.cli.help_text import command_parser
 
 
@@ -22,12 +22,7 @@ def simulate(argv: list[str]) -> int:
     parser.add_argument(
         "--count", type=int, default=0, help="how many; default 0: until stopped"
     )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=port_from_environment(),
-        help="the gateway's port; default PORT, else 8080",
-    )
+    add_port_option(parser)
     options = parser.parse_args(argv)
     sent = 0
     try:

@@ -2,7 +2,7 @@
 
 import json
 
-from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.adaptation.vocabulary import Quirks, number_of
 from llm_gateway.dialects.patterns import one_of
 from llm_gateway.dialects.request_draft import Draft
 
@@ -84,7 +84,7 @@ def refuse_endpoint(draft: Draft, quirks: Quirks, name: str) -> None:
 def adapt_limits(draft: Draft, quirks: Quirks) -> None:
     """Numbers are lowered or raised to what is taken."""
     for quirk in sorted(q for q in quirks if q.kind == "limit" and q.name != "tools"):
-        given, bound = draft.get(quirk.name), _number(quirk.value)
+        given, bound = draft.get(quirk.name), number_of(quirk.value)
         if (
             bound is None
             or isinstance(given, bool)
@@ -95,11 +95,3 @@ def adapt_limits(draft: Draft, quirks: Quirks) -> None:
             quirk.sign == ">=" and given < bound
         ):
             draft.put(quirk.name, bound, quirk.name, quirk.value)
-
-
-def _number(text: str) -> int | float | None:
-    try:
-        value = float(text)
-        return int(value) if value.is_integer() else value
-    except (ValueError, OverflowError):
-        return None

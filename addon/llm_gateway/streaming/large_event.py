@@ -7,6 +7,7 @@ kind stand, and how much lay between. Knows no dialect; never raises on what was
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from re import Pattern
 
@@ -56,11 +57,20 @@ class LargeEvent:
     def usages(self, begins: Pattern[bytes]) -> Iterator[Mapping[str, object]]:
         """Every usage object at its two ends; `begins` ends with its brace."""
         for edge in self.edges:
-            for found in begins.finditer(edge):
-                text = edge[found.end() - 1 :].decode("utf-8", "replace")
-                try:
-                    value, _ = _reader.raw_decode(text)
-                except (ValueError, RecursionError):
-                    continue
-                if isinstance(value, dict):
-                    yield value
+            yield from objects_at(edge, begins)
+
+
+def objects_at(
+    data: bytes, begins: Pattern[bytes], most: int = sys.maxsize
+) -> Iterator[Mapping[str, object]]:
+    """Objects in what need not be JSON itself, of at most EDGE bytes each, the last `most`
+    of them; `begins` ends with their brace."""
+    starts = [found.end() - 1 for found in begins.finditer(data)]
+    for start in starts[-most:]:
+        text = data[start : start + EDGE].decode("utf-8", "replace")
+        try:
+            value, _ = _reader.raw_decode(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            yield value

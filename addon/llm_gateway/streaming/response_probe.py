@@ -20,6 +20,7 @@ from enum import Enum
 from llm_gateway.dialects.call_markup import CallMarkup, Markup
 from llm_gateway.dialects.provider_errors import NOTHING, ProviderError, error_in
 from llm_gateway.dialects.spec import DialectSpec
+from llm_gateway.streaming.large_event import objects_at
 from llm_gateway.streaming.sse import BOM, SSEDecoder, SSEvent
 
 CALL_AS_TEXT = "call as text"
@@ -31,7 +32,6 @@ MOST_USAGES = 64
 
 Event = Mapping[str, object]
 
-_reader = json.JSONDecoder()
 _FIELDS = (b"data", b"event", b"id", b"retry", b":")
 """How the lines of server-sent events begin."""
 
@@ -190,7 +190,10 @@ class ResponseProbe:
         self._head.clear()
         value = _object(body)
         if value is None:
-            self.reports += self._usages_in(body)
+            # A stream that nobody asked for, or a part of an answer.
+            member = json.loads(self._usage_key)
+            usages = objects_at(body, self._usage_object, MOST_USAGES)
+            self.reports += ({member: usage} for usage in usages)
             return self._fail("broken body", NOTHING)
         self.reports.append(value)
         if self._answer_failed(value):
@@ -206,18 +209,6 @@ class ResponseProbe:
             self.stored_id = self._stored.read_id(value)
         self._state = ProbeState.CONTENT
         return self._state
-
-    def _usages_in(self, body: bytes) -> Iterator[Event]:
-        """Usage objects of what is no JSON: a stream that nobody asked for, or a part."""
-        member = json.loads(self._usage_key)
-        begins = [m.end() - 1 for m in self._usage_object.finditer(body)]
-        for start in begins[-MOST_USAGES:]:
-            text = body[start : start + MOST_HELD].decode("utf-8", "replace")
-            try:
-                usage, _ = _reader.raw_decode(text)
-            except (ValueError, RecursionError):
-                continue
-            yield {member: usage}
 
     def _fail(self, kind: str, error: ProviderError) -> ProbeState:
         self.kind, self.error = kind, error

@@ -14,9 +14,8 @@ limit:user<=64                  longer texts by a hash
 """
 
 from hashlib import blake2b
-from math import isfinite
 
-from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.adaptation.vocabulary import Quirks, number_of
 from llm_gateway.dialects.chat.tools import is_forced
 from llm_gateway.dialects.chat.turns import Notes, note
 from llm_gateway.dialects.efforts import LEVELS
@@ -142,7 +141,7 @@ def _sampling(values: Values, quirks: Quirks, notes: Notes) -> None:
             or (how == "alone" and not (set(SAMPLING) & values.keys() - {name}))
         ):
             continue
-        fixed = _number(how)
+        fixed = number_of(how)
         if fixed is not None and name != "logprobs":
             if values[name] != fixed:
                 values[name] = fixed
@@ -150,16 +149,6 @@ def _sampling(values: Values, quirks: Quirks, notes: Notes) -> None:
             continue
         del values[name]
         note(notes, name)
-
-
-def _number(text: str) -> float | int | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    if not isfinite(number):
-        return None
-    return int(number) if number.is_integer() else number
 
 
 def _limits(values: Values, quirks: Quirks, notes: Notes) -> None:

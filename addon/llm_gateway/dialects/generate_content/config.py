@@ -10,7 +10,9 @@ schema:$schema                           left out of the answer's schema
 Names of quirks are in snake case; members are found in either spelling. Pure.
 """
 
-from llm_gateway.adaptation.vocabulary import Quirk, Quirks
+from collections.abc import Mapping
+
+from llm_gateway.adaptation.vocabulary import Quirk, Quirks, number_of
 from llm_gateway.dialects.efforts import nearest_effort
 from llm_gateway.dialects.generate_content.members import snake, spelled
 from llm_gateway.dialects.request_draft import Draft
@@ -80,7 +82,7 @@ def _sample(config: Config, quirk: Quirk, notes: Notes) -> None:
     key = spelled(config, quirk.name) if quirk.name in SAMPLING else None
     if key is None:
         return
-    only = _number(quirk.value)
+    only = number_of(quirk.value)
     if not quirk.value:
         del config[key]
         notes[key, ""] = None
@@ -92,7 +94,7 @@ def _sample(config: Config, quirk: Quirk, notes: Notes) -> None:
 def _bound(config: Config, quirk: Quirk, notes: Notes) -> None:
     of_thinking = quirk.name == "thinking_budget"
     holder = _inner(config) if of_thinking else config
-    bound, key = _number(quirk.value), spelled(holder, quirk.name)
+    bound, key = number_of(quirk.value), spelled(holder, quirk.name)
     asked = holder[key] if key is not None else None
     if bound is None or isinstance(asked, bool) or not isinstance(asked, int | float):
         return
@@ -138,13 +140,22 @@ _EDITS = {
 def _fit_schemas(config: Config, quirks: Quirks, notes: Notes) -> None:
     words = schema_words(quirks)
     for name in _SCHEMAS if words else ():
-        key = spelled(config, name)
-        schema = config[key] if key is not None else None
-        if key is None or not isinstance(schema, dict):
-            continue
-        changed: list[str] = []
-        config[key] = fitted_schema(schema, words, False, changed)
-        notes |= dict.fromkeys((word, "") for word in changed)
+        fit_schema(config, name, words, notes)
+
+
+def fit_schema(
+    holder: Config, name: str, words: Mapping[str, str], notes: Notes
+) -> str | None:
+    """Without the words that do not go; how the schema's member is spelled there, None:
+    there is no schema."""
+    key = spelled(holder, name)
+    schema = holder[key] if key is not None else None
+    if key is None or not isinstance(schema, dict):
+        return None
+    changed: list[str] = []
+    holder[key] = fitted_schema(schema, words, False, changed)
+    notes |= dict.fromkeys((word, "") for word in changed)
+    return key
 
 
 def _inner(config: Config) -> Config:
@@ -162,14 +173,6 @@ def _put_inner(config: Config, inner: Config) -> None:
         config[key] = inner
     else:
         del config[key]
-
-
-def _number(text: str) -> int | float | None:
-    try:
-        value = float(text)
-        return int(value) if value.is_integer() else value
-    except (ValueError, OverflowError):
-        return None
 
 
 def config_of(values: object) -> Config:

@@ -11,9 +11,8 @@ Pure.
 """
 
 from llm_gateway.adaptation.vocabulary import Quirks
-from llm_gateway.dialects.generate_content.config import Notes, config_of
+from llm_gateway.dialects.generate_content.config import Notes, config_of, fit_schema
 from llm_gateway.dialects.generate_content.members import (
-    Json,
     member,
     object_in,
     objects_in,
@@ -21,7 +20,7 @@ from llm_gateway.dialects.generate_content.members import (
     spelled,
 )
 from llm_gateway.dialects.request_draft import Draft
-from llm_gateway.dialects.tool_schemas import fitted_schema, schema_words
+from llm_gateway.dialects.tool_schemas import schema_words
 
 FUNCTIONS = "functionDeclarations"
 NEVER_OUT = frozenset({"name", "description", "parameters", "parametersjsonschema"})
@@ -77,14 +76,8 @@ def _fitted(tool: Tool, quirks: Quirks, notes: Notes) -> Tool:
         new = {k: v for k, v in declared.items() if not _is_out(k, names)}
         notes |= dict.fromkeys((snake(k), "") for k in declared if k not in new)
         for name in _SCHEMAS:
-            own = spelled(new, name)
-            schema = new[own] if own is not None else None
-            if own is None or not isinstance(schema, dict):
-                continue
-            changed: list[str] = []
-            new[own] = fitted_schema(schema, words, False, changed)
-            notes |= dict.fromkeys((word, "") for word in changed)
-            if bare and is_bare(schema):
+            own = fit_schema(new, name, words, notes)
+            if own is not None and bare and is_bare(declared[own]):
                 del new[own]
                 notes["tools", "without empty parameters"] = None
         made.append(new)
@@ -96,7 +89,7 @@ def _is_out(key: str, names: frozenset[str]) -> bool:
     return plain not in NEVER_OUT and (key in names or snake(key) in names)
 
 
-def is_bare(schema: Json) -> bool:
+def is_bare(schema: object) -> bool:
     """An object without properties."""
     return str(member(schema, "type")).lower() == "object" and not object_in(
         schema, "properties"

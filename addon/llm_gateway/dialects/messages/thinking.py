@@ -5,7 +5,7 @@ A forced tool wins over thinking where the model takes one; thinking wins over s
 
 from typing import NamedTuple
 
-from llm_gateway.adaptation.vocabulary import Quirks
+from llm_gateway.adaptation.vocabulary import Quirks, number_of
 from llm_gateway.dialects.conversation import as_list, role_of
 from llm_gateway.dialects.efforts import nearest_effort
 from llm_gateway.dialects.messages.betas import BINDING
@@ -222,8 +222,11 @@ def _adapt_sampling(draft: Draft, quirks: Quirks) -> None:
         elif name != "thinking" and name in draft.names():
             if not only:
                 draft.drop(name)
-            elif given != _number(only):
-                draft.put(name, _number(only), name, only)
+            else:
+                number = number_of(only)
+                fixed = 1 if number is None else number
+                if given != fixed:
+                    draft.put(name, fixed, name, only)
     if quirks.value("sampling", "thinking") == "limited" and thinks(draft, quirks):
         if draft.get("temperature") not in (None, 1):
             draft.drop("temperature")
@@ -232,11 +235,3 @@ def _adapt_sampling(draft: Draft, quirks: Quirks) -> None:
             draft.drop("top_p")
         if draft.get("top_k") is not None:
             draft.drop("top_k")
-
-
-def _number(text: str) -> float | int:
-    try:
-        value = float(text)
-    except ValueError:
-        return 1
-    return int(value) if value.is_integer() else value
