@@ -128,6 +128,8 @@ def test_openrouter(values: dict[str, Any], why: str) -> None:
         ("mistral", CHAT, {"tools": [{"type": "document_library"}]}, "server tool document_library"),
         ("qwen", CHAT, {"enable_search": True}, "web search"),
         ("qwen", CHAT, {"enable_search": False}, ""),
+        ("qwen", CHAT, {"enable_code_interpreter": True}, "code interpreter"),
+        ("qwen", CHAT, {"enable_code_interpreter": False}, ""),
         ("zai", CHAT, {"tools": [{"type": "web_search", "web_search": {}}]}, "web search"),
         ("moonshot", CHAT, {"tools": [{"type": "builtin_function"}]}, "server tool builtin_function"),
         # on the user's own machine nobody sends a bill

@@ -27,6 +27,7 @@ MEMBERS = frozenset(
         "search_parameters",
         "search_settings",
         "enable_search",
+        "enable_code_interpreter",
         "web_search",
         "connectors",
         "compound_custom",

@@ -116,6 +116,7 @@ EVERYWHERE: tuple[Paid, ...] = (
     Paid("search_parameters", "live search"),
     Paid("search_settings", "web search"),
     Paid("enable_search", "web search"),
+    Paid("enable_code_interpreter", "code interpreter"),
     Paid("web_search", "web search"),
     Paid("connectors", "connectors"),
     Paid("plugins", "web search", ("web",)),
