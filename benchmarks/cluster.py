@@ -25,7 +25,9 @@ from benchmarks.__main__ import Guest, up, visit
 from benchmarks.contenders import BIN, PATH, Contender, Site, gateway_config
 from benchmarks.measure import BUILD, clean_env, cpu_seconds, free_port, running
 from benchmarks.rows import ROWS
-from llm_gateway.cluster.link import Link, Reply, Tls
+from llm_gateway.cluster.link import Link
+from llm_gateway.cluster.script_call import Reply
+from llm_gateway.cluster.wire import Tls
 from llm_gateway.config.cluster_url import parse_cluster_url
 
 BINARY = shutil.which("valkey-server") or shutil.which("redis-server")

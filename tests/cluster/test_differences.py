@@ -78,7 +78,7 @@ async def test_who_is_missing_after_the_counters_began_anew(
         await until(
             lambda: a.service.state == "folding" and bool(a.service.heart.absent)
         )
-        assert a.service.degraded[0].endswith("yet: b")
+        assert a.service.standing.degraded[0].endswith("yet: b")
         assert not any("not heard" in event for event in a.events)
         clock.now += 61
         await until(lambda: any("not heard" in event for event in a.events))

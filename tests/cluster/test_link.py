@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from fakes.counter_server import CounterServer
 
-from llm_gateway.cluster.link import Away, Link, Reply, Tls
+from llm_gateway.cluster.away import Away
+from llm_gateway.cluster.link import Link
+from llm_gateway.cluster.script_call import Reply
+from llm_gateway.cluster.wire import Tls
 from llm_gateway.config.cluster_url import parse_cluster_url
 
 pytestmark = pytest.mark.process

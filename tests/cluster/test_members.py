@@ -283,7 +283,7 @@ async def test_a_fold_amid_requests_takes_none_twice_and_loses_none(
     ) as members:
 
         async def folded(member: Member) -> None:
-            member.service.link.put_batches(member.service.folding.fold().batches())
+            await member.service.folding.put_fold()
 
         async def asked(member: Member) -> list[Any]:
             storms = [storm([member], 150), folded(member), storm([member], 150)]
@@ -364,7 +364,7 @@ async def test_a_replica_that_is_none_yet_is_away(tmp_path: Path) -> None:
         ) as [member]:
             wire.target = second.port
             wire.hang_up()
-            await until(lambda: "replica" in member.service.why)
+            await until(lambda: "replica" in member.service.connecting.why)
             assert len(await storm([member], 30)) == 20
             await asyncio.to_thread(second.client.replicaof, "NO", "ONE")
             await until(lambda: member.service.state == "up")

@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,7 @@ def test_five_members_two_hundred_clients_each(
     and none is refused for good that had room."""
     server, members = five
     change, exact = KINDS[kind]
+    reached: Counter[int] = Counter()
     for n in range(ROUNDS):
         spent = sum(one.rows(SPENT)[0]["c"] for one in members)
         more, besides = change(n, spent)
@@ -108,6 +110,8 @@ def test_five_members_two_hundred_clients_each(
                 assert len(fake.requests) <= 100
             # Less than one more reservation is left.
             assert 97 <= len(fake.requests) <= 100
+            reached[len(fake.requests)] += 1
+    print(f"{kind}: requests that reached the provider, and rounds: {dict(reached)}")
 
 
 def test_killed_in_the_storm(tmp_path: Path, confdir: Path) -> None:
@@ -153,6 +157,7 @@ def test_killed_in_the_storm(tmp_path: Path, confdir: Path) -> None:
                 assert len(fake.requests) <= 600
             wait_until(lambda: books(three) == counters(server), "the sums", 30)
             assert books(three)[0] >= len(fake.requests)
+            print(f"{ROUNDS} kills: {len(fake.requests)} reached, books {books(three)}")
         finally:
             for one in three:
                 one.__exit__(None, None, None)

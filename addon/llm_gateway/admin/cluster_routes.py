@@ -19,11 +19,11 @@ def cluster_status(runtime: AppState) -> dict[str, Any]:
     """How this member stands, and who else there is."""
     cluster = _cluster(runtime)
     return {
-        **cluster.details(),
+        **cluster.standing.details(),
         "server": cluster.link.server.shown,
-        "degraded": cluster.degraded,
+        "degraded": cluster.standing.degraded,
         "collector": cluster.collector.partition(" ")[0] or None,
-        "list": cluster.member_list(),
+        "list": cluster.standing.member_list(),
     }
 
 
@@ -43,13 +43,13 @@ async def cluster_settle(runtime: AppState, asked: AdminRequest) -> dict[str, An
         raise BadRequest(409, f"{name!r} is this gateway itself.")
     if name not in cluster.members.all:
         raise BadRequest(404, f"Nobody called {name!r} was heard of.")
-    if cluster.is_alive(name):
+    if cluster.standing.is_alive(name):
         raise BadRequest(409, f"{name!r} is alive: it settles for itself.")
     return {"settled": await _answered(cluster, cluster.settle_for(name))}
 
 
 async def _answered(cluster: "ClusterService", work: Awaitable[int]) -> int:
-    from llm_gateway.cluster.link import Away
+    from llm_gateway.cluster.away import Away
 
     try:
         return await work
@@ -66,5 +66,5 @@ def _cluster(runtime: AppState) -> "ClusterService":
 def _connected(runtime: AppState) -> "ClusterService":
     cluster = _cluster(runtime)
     if not cluster.connected:
-        raise BadRequest(503, " ".join(cluster.degraded))
+        raise BadRequest(503, " ".join(cluster.standing.degraded))
     return cluster

@@ -38,7 +38,7 @@ class HealthRoute:
         cluster = runtime.cluster
         return answer_json(
             {
-                **({} if cluster is None else {"cluster": cluster.status()}),
+                **({} if cluster is None else {"cluster": cluster.standing.status()}),
                 "status": status,
                 "timestamp": iso(runtime.clock()),
                 "version": __version__,

@@ -41,7 +41,7 @@ async def run_heartbeat(runtime: AppState) -> None:
             runtime.save_signed_blocks()
             runtime.store.gateway_state(_state(runtime, started, now))
             if runtime.cluster is not None:
-                runtime.store.members(runtime.cluster.member_rows())
+                runtime.store.members(runtime.cluster.standing.member_rows())
             if now - last_moved < MOVING_FOR or beat:
                 write_standings(runtime, now)
         await asyncio.sleep(EVERY)
@@ -85,11 +85,15 @@ def _state(runtime: AppState, started: float, now: float) -> GatewayState:
         degraded=[
             *(["draining"] if runtime.draining else []),
             *runtime.proxies.degraded,
-            *(runtime.cluster.degraded if runtime.cluster is not None else ()),
+            *(runtime.cluster.standing.degraded if runtime.cluster is not None else ()),
         ],
         detail={
             "in_flight": runtime.in_flight,
             **({"polls": found} if (found := _polls(runtime)) else {}),
-            **({"cluster": runtime.cluster.details()} if runtime.cluster else {}),
+            **(
+                {"cluster": runtime.cluster.standing.details()}
+                if runtime.cluster
+                else {}
+            ),
         },
     )

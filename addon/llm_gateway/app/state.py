@@ -136,7 +136,7 @@ class AppState(RoutingContext):
     @property
     def degraded(self) -> list[str]:
         """What does not work as it should, in sentences."""
-        of_cluster = self.cluster.degraded if self.cluster is not None else ()
+        of_cluster = self.cluster.standing.degraded if self.cluster is not None else ()
         return [*self.store.degraded, *self.proxies.degraded, *of_cluster]
 
     def clock_set(self, seconds: float, now: float) -> None:

@@ -12,7 +12,8 @@ from llm_gateway.cluster.names import Names
 from llm_gateway.domain import Charge, Limit, Metric, Window
 from llm_gateway.limits.calendar import span
 from llm_gateway.limits.limit_set import LimitWindow, amounts
-from llm_gateway.limits.shared import Row, SharedLimiter
+from llm_gateway.limits.outlet import Row
+from llm_gateway.limits.shared import SharedLimiter
 from llm_gateway.limits.store import Key
 from llm_gateway.limits.windows import AnyWindow, RollingWindow
 
@@ -100,3 +101,16 @@ def settle(id: str, real: Charge, calendar: list[Op]) -> Op:
 
 def count(at: float, change: Charge, rows: list[Op]) -> Op:
     return ["count", micro(at), amounts(change), rows]
+
+
+def windows_of(op: Op) -> tuple[list[str], str]:
+    """What an operation changes: names of windows, and the reservation that it ends."""
+    match op[0]:
+        case "reserve":
+            return [row[0] for row in op[4]], ""
+        case "count":
+            return [row[0] for row in op[3]], ""
+        case "settle":
+            return [], op[1]
+        case _:
+            return [], ""

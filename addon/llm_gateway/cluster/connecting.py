@@ -4,11 +4,7 @@
       ▲                           │                          │
       └──── no answer, or what was known is of an earlier generation ────┘
 
-A server that is reached again may be another one, with data that lacks what it said to
-others last: a replica that lagged, a disk that was not written. Who lacks something finds
-it by the sequence number when it comes back itself. So after a reconnect a member is `up`
-only when all that were alive at its last contact have beaten there again, or had the time
-after which they count as alive no more.
+After a reconnect it is `up` when the others have been there, too (`awaited`).
 
 What it does not know: reservations, heartbeats' contents, how batches travel (`link`).
 """
@@ -19,25 +15,27 @@ import os
 from typing import Any
 
 from llm_gateway.cluster import batches
+from llm_gateway.cluster.awaited import Awaited
+from llm_gateway.cluster.away import Away
 from llm_gateway.cluster.context import MemberContext
+from llm_gateway.cluster.fold_steps import FoldSteps
 from llm_gateway.cluster.folding import Folding
 from llm_gateway.cluster.generations import Generation
 from llm_gateway.cluster.granting import Granting
 from llm_gateway.cluster.heartbeat import Heartbeat
-from llm_gateway.cluster.link import REPLACED, Away, Link, Reply, Tls
+from llm_gateway.cluster.link import REPLACED, Link
 from llm_gateway.cluster.looks import Looks
-from llm_gateway.cluster.membership import ALIVE, read_members
+from llm_gateway.cluster.membership import read_members
+from llm_gateway.cluster.script_call import Reply
+from llm_gateway.cluster.send_queue import in_calls
+from llm_gateway.cluster.standing import GOES_ON
+from llm_gateway.cluster.wire import Tls
 from llm_gateway.config.cluster_url import parse_cluster_url
 from llm_gateway.timestamps import unix
 
 logger = logging.getLogger("llm_gateway")
 
 KNOWN_MEMBERS = "SELECT member, heartbeat FROM members"
-WORDS = {
-    "free": "free requests go on within this member's share, paid ones are refused",
-    "refuse": "requests are refused until it is back",
-    "local": "requests go on within this member's share",
-}
 
 
 class Connecting:
@@ -62,10 +60,7 @@ class Connecting:
         self._connections = 0
         """Tells what an earlier connection sent, and the server reads late, from this one's."""
         self._trouble = False
-        self._awaited: dict[str, float] = {}
-        """Members that have to beat on this server, and when it heard of them before."""
-        self._until = 0.0
-        """For how long, in the server's time."""
+        self._awaited = Awaited()
         config = context.config
         self.link = Link(
             parse_cluster_url(config.url.get_secret_value()),
@@ -133,7 +128,7 @@ class Connecting:
         # From here on what changes is queued behind the fold.
         self.link.up = True
         self._context.state = "folding"
-        for batch in fold.batches():
+        for batch in in_calls(FoldSteps(fold)):
             await self._call(batch)
         reply = await self._call([self._heart.op()])
         self._context.asks = True
@@ -150,14 +145,10 @@ class Connecting:
     async def _await_others(self) -> None:
         """From now on, and who was waited for already."""
         members = self._context.members
-        names = {*members.others_alive(), *self._awaited}
         reply = await self._call([["members"]])
         members.update(reply.results[0], reply.now)
         there = read_members(reply.results[0])
-        self._awaited = {
-            name: there[name].at if name in there else 0.0 for name in names
-        }
-        self._until = reply.now + ALIVE
+        self._awaited.add(members.others_alive(), there, reply.now)
 
     async def _first_look(self) -> None:
         """Who is there and what they use, before anything is granted beside them."""
@@ -172,11 +163,7 @@ class Connecting:
         context = self._context
         if context.state != "folding" or not context.asks or not reply.ready:
             return
-        known = context.members.all
-        if reply.now < self._until and any(
-            name not in known or known[name].at == at or not known[name].about
-            for name, at in self._awaited.items()
-        ):
+        if self._awaited.missing(context.members.all, reply.now):
             return
         self._arrive()
 
@@ -204,7 +191,7 @@ class Connecting:
     def _arrive(self) -> None:
         context = self._context
         context.state = "up"
-        self._awaited = {}
+        self._awaited.clear()
         context.limiter.come_back()
         self._looks.look_anew()
         context.gateway.state_dirty = True
@@ -234,7 +221,7 @@ class Connecting:
         if why != self.why or not self._trouble:
             self.why = why
             self._trouble = True
-            context.warn(f"{why}; {WORDS[context.config.when_away]}")
+            context.warn(f"{why}; {GOES_ON[context.config.when_away]}")
 
 
 def prefix_of(name: str) -> str:

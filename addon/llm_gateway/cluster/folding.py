@@ -8,11 +8,14 @@ goes over the connection otherwise, who grants what.
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
 
+from llm_gateway.cluster.away import Away
 from llm_gateway.cluster.context import MemberContext
 from llm_gateway.cluster.fold import Fold
+from llm_gateway.cluster.fold_steps import FoldSteps
 from llm_gateway.cluster.granting import Granting
-from llm_gateway.cluster.link import Away
 from llm_gateway.cluster.looks import Looks
 from llm_gateway.cluster.names import Names, accounts_of
 from llm_gateway.ledger.spent import LONGEST_WINDOW
@@ -36,6 +39,8 @@ class Folding:
         self._serial = os.urandom(3).hex()
         self._folds = 0
         self._folding: asyncio.Task[None] | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._wanted = False
         self._there: list[str] = []
         """Windows that the server has."""
         self.salt = ""
@@ -89,21 +94,33 @@ class Folding:
         return fold
 
     async def fold_again(self) -> None:
-        """With what is there now, in the order of what else is said."""
+        """With what is there now, in the order of what else is said; one after the other.
+        When it returns all of it is there, or the connection is gone."""
         context = self._context
-        try:
-            windows = await context.ask(["windows"])
-            await self.watch([name.decode() for name in windows])
-        except Away:
-            return
-        if context.link.up:
-            context.link.put_batches(self.fold().batches())
+        async with self._one_at_a_time:
+            with suppress(Away):
+                windows = await context.ask(["windows"])
+                await self.watch([name.decode() for name in windows])
+                await self.put_fold()
+
+    def put_fold(self) -> asyncio.Future[Any]:
+        """Of this moment; what is said from now on goes past it. Away, or its last result."""
+        there = asyncio.get_running_loop().create_future()
+        self._context.link.put_fold(FoldSteps(self.fold()), there)
+        return there
 
     def refold(self) -> None:
         """Something was lost on the way, or taken for lost: put it right soon."""
+        self._wanted = True
         if self._folding is None or self._folding.done():
             loop = asyncio.get_running_loop()
-            self._folding = loop.create_task(self.fold_again(), name="cluster fold")
+            work = self._fold_while_wanted()
+            self._folding = loop.create_task(work, name="cluster fold")
+
+    async def _fold_while_wanted(self) -> None:
+        while self._wanted:
+            self._wanted = False
+            await self.fold_again()
 
     def stop(self) -> None:
         if self._folding is not None:

@@ -10,11 +10,11 @@ from contextlib import suppress
 from typing import Any
 
 from llm_gateway.cluster import batches
+from llm_gateway.cluster.away import Away
 from llm_gateway.cluster.context import MemberContext
-from llm_gateway.cluster.link import Away
 from llm_gateway.cluster.looks import Looks
 from llm_gateway.domain import Charge, Limit
-from llm_gateway.limits.shared import Row
+from llm_gateway.limits.outlet import Row
 from llm_gateway.limits.store import OpenReservation
 from llm_gateway.limits.values import Reservation, Scope
 from llm_gateway.limits.windows import CalendarWindow

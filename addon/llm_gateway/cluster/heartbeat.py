@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from llm_gateway.cluster.away import Away
 from llm_gateway.cluster.batches import Op
 from llm_gateway.cluster.context import MemberContext
-from llm_gateway.cluster.link import Away
 from llm_gateway.cluster.looks import Looks
 
 KEEP = 600.0

@@ -8,118 +8,27 @@ What it does not know: what operations mean, what follows when the server is awa
 """
 
 import asyncio
-import json
 import random
-import ssl
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any
 
-from redis.asyncio.connection import (
-    Connection,
-    SSLConnection,
-    UnixDomainSocketConnection,
-)
-from redis.exceptions import (
-    AuthenticationError,
-    NoPermissionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-)
+from redis.exceptions import RedisError
 
-from llm_gateway.cluster.script import SCRIPT, SHA
+from llm_gateway.cluster import script_call
+from llm_gateway.cluster.away import Away, reason
+from llm_gateway.cluster.batches import Op
+from llm_gateway.cluster.patience import patience
+from llm_gateway.cluster.script import SCRIPT
+from llm_gateway.cluster.script_call import Reply
+from llm_gateway.cluster.send_queue import SendQueue, Steps, Waiter, fail
+from llm_gateway.cluster.wire import AnyConnection, Tls, connection_to
 from llm_gateway.config.cluster_url import ClusterServer
-from llm_gateway.frozen import frozen
 
-BATCH = 256
-"""Operations in one call at most: the server does nothing else meanwhile."""
-TICKS = 20
-"""Parts of a timeout, each of which the event loop has to be there for."""
 REPLACED = "replaced"
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
-Op = list[Any]
-AnyConnection = Connection | SSLConnection | UnixDomainSocketConnection
-
-
-class Waiter(Protocol):
-    """Who gets a result: a future, or what stands for one."""
-
-    def done(self) -> bool: ...
-
-    def set_result(self, result: Any, /) -> None: ...
-
-    def set_exception(self, exception: Any, /) -> None: ...
-
-
-Queued = tuple[Op, Waiter | None]
-Batches = Iterator[Sequence[Op]]
-"""Each a call of its own, made when its turn comes."""
-
-
-class Away(Exception):
-    """The server did not answer, or refused. The text says why, without any address."""
-
-
-@frozen
-class Tls:
-    """Files for `rediss://`."""
-
-    ca_file: str | None = None
-    cert_file: str | None = None
-    key_file: str | None = None
-
-
-@frozen
-class Reply:
-    """What one batch came back with."""
-
-    generation: str
-    sequence: int
-    now: float
-    """The server's clock, in unix seconds."""
-    ready: bool
-    """Everybody who is expected has folded."""
-    status: str
-    """`ok`, `generation` (what this member knows is of an earlier one) or `replaced`."""
-    results: list[Any]
-    sent: float
-    received: float
-
-
-def connection_to(server: ClusterServer, tls: Tls, timeout: float) -> AnyConnection:
-    """Not yet open. Raises OSError or ValueError: a certificate file is no good."""
-    common: dict[str, Any] = {
-        "db": server.database,
-        "username": server.user or None,
-        "password": server.password or None,
-        "socket_timeout": None,
-        "socket_connect_timeout": timeout,
-        "protocol": 2,
-        "client_name": "llm-gateway",
-    }
-    if server.scheme == "unix":
-        common.pop("socket_connect_timeout")
-        return UnixDomainSocketConnection(path=server.path, **common)
-    where: dict[str, Any] = {
-        "host": server.host,
-        "port": server.port,
-        "socket_keepalive": True,
-    }
-    if server.scheme == "redis":
-        return Connection(**where, **common)
-    context = ssl.create_default_context(cafile=tls.ca_file)
-    if tls.cert_file:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
-    return SSLConnection(
-        **where,
-        **common,
-        ssl_ca_certs=tls.ca_file,
-        ssl_certfile=tls.cert_file,
-        ssl_keyfile=tls.key_file,
-    )
+LOST = (RedisError, OSError, TimeoutError, EOFError, ValueError)
+"""What a connection may raise."""
 
 
 class Link:
@@ -145,7 +54,7 @@ class Link:
         self.tls = tls
         self._clock = clock
         self._on_up, self._on_down, self._on_reply = on_up, on_down, on_reply
-        self._queue: deque[Queued | Batches] = deque()
+        self._queue = SendQueue()
         self._wake = asyncio.Event()
         self._connection: AnyConnection | None = None
         self.header: Callable[[], dict[str, Any]] = dict
@@ -160,15 +69,19 @@ class Link:
             if future is not None:
                 future.set_exception(Away("the server is away"))
             return
-        self._queue.append((op, future))
-        if len(self._queue) == 1:
+        if not self._queue:
             self._wake.set()
+        self._queue.put(op, future)
 
-    def put_batches(self, batches: Batches) -> None:
-        """To be sent after what was put before, and before what is put from now on."""
-        if self.up:
-            self._queue.append(batches)
-            self._wake.set()
+    def put_fold(self, steps: Steps, future: Waiter | None = None) -> None:
+        """To be sent after what was put before; what is put from now on goes past it.
+        `future`: as for the last of its operations."""
+        if not self.up:
+            if future is not None:
+                future.set_exception(Away("the server is away"))
+            return
+        self._wake.set()
+        self._queue.put_fold(steps, future)
 
     def reconnect(self, why: str) -> None:
         """Begin anew: connect, say hello, fold."""
@@ -198,25 +111,14 @@ class Link:
 
     async def call(self, ops: Sequence[Op]) -> Reply:
         """One batch now. Raises Away."""
-        header = self.header()
-        payload = json.dumps({**header, "ops": ops}, separators=(",", ":"))
+        command = script_call.written(self.prefix, self.header(), ops)
         sent = self._clock()
         try:
             async with patience(self.timeout):
-                found = await self._evaluate(payload)
-        except (RedisError, OSError, TimeoutError, EOFError, ValueError) as error:
+                found = await self._evaluate(command)
+        except LOST as error:
             raise Away(reason(error)) from error
-        generation, sequence, now, ready, status, results = found
-        reply = Reply(
-            generation.decode(),
-            sequence,
-            now / 1e6,
-            bool(ready),
-            status.decode(),
-            results,
-            sent,
-            self._clock(),
-        )
+        reply = script_call.read(found, sent, self._clock())
         self._on_reply(reply)
         return reply
 
@@ -229,20 +131,13 @@ class Link:
             async with patience(self.timeout):
                 await connection.send_command(*words)
                 return await connection.read_response()
-        except (RedisError, OSError, TimeoutError, EOFError, ValueError) as error:
+        except LOST as error:
             raise Away(reason(error)) from error
 
-    async def _evaluate(self, payload: str) -> Any:
+    async def _evaluate(self, command: bytes) -> Any:
         connection = self._connection
         assert connection is not None
-        data = payload.encode()
-        prefix = self.prefix.encode()
-        # As `pack_command` would write it, without looking at each word.
-        await connection.send_packed_command(
-            b"*5\r\n$7\r\nEVALSHA\r\n$40\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
-            % (SHA.encode(), len(prefix), prefix, len(data), data),
-            check_health=False,
-        )
+        await connection.send_packed_command(command, check_health=False)
         return await connection.read_response()
 
     async def _connect(self) -> None:
@@ -252,7 +147,7 @@ class Link:
             async with patience(self.timeout):
                 await open_connection()
             await self.command("SCRIPT", "LOAD", SCRIPT)
-        except (RedisError, OSError, TimeoutError, EOFError, ValueError) as error:
+        except LOST as error:
             raise Away(reason(error)) from error
 
     async def _serve(self) -> None:
@@ -263,108 +158,25 @@ class Link:
             while queue or self.broken:
                 if self.broken:
                     raise Away(self.broken)
-                batch = self._next()
-                if not batch:
-                    continue
+                batch = queue.next()
                 try:
                     reply = await self.call([op for op, _ in batch])
+                    if reply.status != "ok":
+                        raise Away(reply.status)
                 except BaseException as error:
-                    settle_all(batch, str(error))
+                    fail([waiter for _, waiter in batch], str(error))
                     raise
-                if reply.status != "ok":
-                    settle_all(batch, reply.status)
-                    raise Away(reply.status)
-                for (_, future), result in zip(batch, reply.results, strict=True):
-                    if future is not None and not future.done():
-                        future.set_result(result)
-
-    def _next(self) -> list[Queued]:
-        """What goes together; []: some batches ended."""
-        queue = self._queue
-        batch: list[Queued] = []
-        for _ in range(min(BATCH, len(queue))):
-            head = queue[0]
-            if isinstance(head, tuple):
-                batch.append(head)
-            elif batch:
-                break
-            elif (ops := next(head, None)) is not None:
-                return [(op, None) for op in ops]
-            queue.popleft()
-        return batch
+                for (_, waiter), result in zip(batch, reply.results, strict=True):
+                    if waiter is not None and not waiter.done():
+                        waiter.set_result(result)
 
     def _drop(self, why: str) -> None:
         self.up = False
-        batch, self._queue = list(self._queue), deque()
         self._wake.clear()
-        settle_all([one for one in batch if isinstance(one, tuple)], why)
+        self._queue.drop(why)
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(Exception):
                 await connection.disconnect(nowait=True)
-
-
-@asynccontextmanager
-async def patience(seconds: float) -> AsyncIterator[None]:
-    """As `asyncio.timeout`, of the time in which this process was there to hear: while it
-    is busy nothing counts as late, and what has arrived meanwhile is read first."""
-    loop = asyncio.get_running_loop()
-    timers: list[asyncio.TimerHandle] = []
-
-    def tick(left: int) -> None:
-        if left:
-            timers[:] = [loop.call_later(seconds / TICKS, tick, left - 1)]
-        else:
-            scope.reschedule(loop.time())
-
-    async with asyncio.timeout(None) as scope:
-        tick(TICKS)
-        try:
-            yield
-        finally:
-            timers[0].cancel()
-
-
-def settle_all(batch: Sequence[Queued], why: str) -> None:
-    for _, future in batch:
-        if future is not None and not future.done():
-            future.set_exception(Away(why))
-
-
-def reason(error: BaseException) -> str:
-    """What went wrong, in words of our own: no address, no password."""
-    match error:
-        case TimeoutError():
-            return "no answer in time"
-        case AuthenticationError():
-            return "user or password is wrong"
-        case NoPermissionError():
-            return "the user lacks a right; see the list in docs/cluster.md"
-        case NoScriptError():
-            return "the script is gone"
-        case OutOfMemoryError():
-            return "the server is full (maxmemory)"
-        case ReadOnlyError():
-            return "the server is a replica"
-        case ssl.SSLError():
-            return "TLS failed"
-        case ConnectionRefusedError():
-            return "connection refused"
-    text = str(error)
-    for mark, said in (
-        ("NOAUTH", "user or password is wrong"),
-        ("WRONGPASS", "user or password is wrong"),
-        ("invalid username-password", "user or password is wrong"),
-        ("Authentication required", "user or password is wrong"),
-        ("Connect call failed", "connection refused"),
-        ("Connection refused", "connection refused"),
-        ("OOM", "the server is full (maxmemory)"),
-        ("LOADING", "the server is loading its data"),
-        ("MISCONF", "the server cannot write its disk"),
-        ("certificate", "TLS failed"),
-    ):
-        if mark in text:
-            return said
-    return f"connection lost ({type(error).__name__})"

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from llm_gateway.cluster import batches
+from llm_gateway.cluster.away import Away
 from llm_gateway.cluster.context import MemberContext
-from llm_gateway.cluster.link import Away
 from llm_gateway.domain import Limit
-from llm_gateway.limits.shared import Row
+from llm_gateway.limits.outlet import Row
 
 STALE = 0.05
 """Seconds; what is known of the others is not asked for again before."""

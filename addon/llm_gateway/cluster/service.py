@@ -15,21 +15,22 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from llm_gateway.cluster import batches, roster
-from llm_gateway.cluster.connecting import WORDS, Connecting
+from llm_gateway.cluster import batches
+from llm_gateway.cluster.away import Away
+from llm_gateway.cluster.connecting import Connecting
 from llm_gateway.cluster.context import BEAT, Gateway, MemberContext
 from llm_gateway.cluster.differences import Differences
 from llm_gateway.cluster.folding import Folding
 from llm_gateway.cluster.granting import AWAY, GRANTED, NO_ROOM, Granting
 from llm_gateway.cluster.heartbeat import Heartbeat
 from llm_gateway.cluster.ledger_stream import Collector, Shipper
-from llm_gateway.cluster.link import Away
 from llm_gateway.cluster.looks import Looks
-from llm_gateway.cluster.membership import ALIVE
+from llm_gateway.cluster.standing import Standing
 from llm_gateway.cluster.word_exchange import WordExchange
 from llm_gateway.config.models import Cluster
 from llm_gateway.domain import Charge, Limit
-from llm_gateway.limits.shared import Row, SharedLimiter
+from llm_gateway.limits.outlet import Row
+from llm_gateway.limits.shared import SharedLimiter
 from llm_gateway.limits.store import OpenReservation
 from llm_gateway.limits.values import LimitObservation, Reservation, Scope
 
@@ -62,6 +63,7 @@ class ClusterService:
         self.connecting = Connecting(
             context, looks, self.granting, self.folding, self.heart
         )
+        self.standing = Standing(context, self.heart, self.differences, self.connecting)
         self.link = context.link
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -119,11 +121,6 @@ class ClusterService:
         return self.context.state
 
     @property
-    def why(self) -> str:
-        """Why it is, or was, away."""
-        return self.connecting.why
-
-    @property
     def connected(self) -> bool:
         return self.link.up
 
@@ -145,45 +142,6 @@ class ClusterService:
     @property
     def is_collector(self) -> bool:
         return self.collector.partition(" ")[0] == self.member
-
-    @property
-    def degraded(self) -> list[str]:
-        if self.state == "up":
-            return []
-        if self.state == "folding":
-            who = f": {', '.join(self.heart.absent)}" if self.heart.absent else ""
-            return [f"cluster: not every member has folded its counters yet{who}"]
-        return [f"cluster: {self.why}; {WORDS[self.context.config.when_away]}"]
-
-    def status(self) -> dict[str, Any]:
-        """For /health and the heartbeat."""
-        return {
-            "member": self.member,
-            "name": self.context.config.name,
-            "members": self.members.alive(self.context.server_now()),
-            "state": self.state,
-            "clock_offset_ms": round(self.offset.seconds * 1000),
-        }
-
-    def details(self) -> dict[str, Any]:
-        """The same, with who is missing and where members differ."""
-        return {
-            **self.status(),
-            "absent": self.heart.absent,
-            "differences": [one.as_json() for one in self.differences.now()],
-        }
-
-    def member_list(self) -> list[dict[str, Any]]:
-        """For people and programs: who was heard of, and how long ago."""
-        return roster.member_list(self.members, self.context.server_now())
-
-    def member_rows(self) -> list[tuple[str | int | float | None, ...]]:
-        """For the ledger's table of members."""
-        return roster.member_rows(self.members, self.offset.seconds)
-
-    def is_alive(self, name: str) -> bool:
-        found = self.members.all.get(name)
-        return found is not None and self.context.server_now() - found.at < ALIVE
 
     def warn(self, message: str) -> None:
         self.context.warn(message)

@@ -72,7 +72,7 @@ class FinalErrors:
             answer = GatewayError(
                 503,
                 "limits_unavailable",
-                " ".join(cluster.degraded),
+                " ".join(cluster.standing.degraded),
                 now + AWAY_SECONDS,
             )
         if (

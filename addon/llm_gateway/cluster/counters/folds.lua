@@ -31,6 +31,43 @@ local function keep(found, id)
   redis.call('HSET', OPEN .. member, id, cmsgpack.pack(record))
 end
 
+-- A command with many words, in parts that fit on the stack: a call for each takes its time.
+local function many(command, key, words)
+  for at = 1, #words, 1000 do
+    redis.call(command, key, unpack(words, at, math.min(at + 999, #words)))
+  end
+end
+
+-- The member's entries are these now: [[name, first, last, amount]], by their last moment.
+function Window:replace(entries)
+  local mine, gone, fields = member .. '|', {}, {}
+  for _, entry in ipairs(redis.call('ZRANGE', self.entries, 0, -1)) do
+    if string.sub(entry, 1, #mine) == mine then
+      gone[#gone + 1] = entry
+      fields[#fields + 1] = entry
+      fields[#fields + 1] = entry .. ':f'
+    end
+  end
+  many('ZREM', self.entries, gone)
+  many('HDEL', self.amounts, fields)
+  local sum, last, count, scores, values = 0, nil, 0, {}, {}
+  for _, entry in ipairs(entries) do
+    if entry[3] + self.length > now then
+      last, count, sum = entry[1], count + 1, sum + entry[4]
+      scores[#scores + 1], scores[#scores + 2] = int(entry[3]), last
+      local at = #values
+      values[at + 1], values[at + 2] = last, int(entry[4])
+      values[at + 3], values[at + 4] = last .. ':f', int(entry[2])
+    end
+  end
+  many('ZADD', self.entries, scores)
+  many('HSET', self.amounts, values)
+  self:more_used(member, sum - self.own_used)
+  redis.call('HDEL', self.key, 'n:' .. member, 'l:' .. member)
+  if last then redis.call('HSET', self.key, 'n:' .. member, count, 'l:' .. member, last) end
+  self:set_next()
+end
+
 -- window, label, bound, length, start, stop, used, reserved,
 -- entries [[name, first, last, amount]], ids that are asked for and hold some of it
 function ops.fold(op)
@@ -40,22 +77,12 @@ function ops.fold(op)
   local amount = 'amount:' .. member
   if redis.call('HGET', found.key, amount) ~= int(op[4]) then redis.call('HINCRBY', META, 'amounts', 1) end
   redis.call('HSET', found.key, 'label', op[3], amount, int(op[4]))
-  for _, entry in ipairs(redis.call('ZRANGE', found.entries, 0, -1)) do
-    if owner(entry) == member then found:drop(entry) end
-  end
-  found:more_used(member, -found.own_used)
   found:more_reserved(member, op[9] - found.own_reserved)
-  redis.call('HDEL', found.key, 'n:' .. member, 'l:' .. member)
   if found.length == 0 then
-    if op[6] == found.start then found:more_used(member, op[8]) end
+    local used = op[6] == found.start and op[8] or 0
+    found:more_used(member, used - found.own_used)
   else
-    for _, entry in ipairs(op[10]) do
-      if entry[3] + found.length > now then
-        found:add(member, entry[3], entry[4], entry[1])
-        redis.call('HSET', found.amounts, entry[1] .. ':f', int(entry[2]))
-      end
-    end
-    found:set_next()
+    found:replace(op[10])
   end
   for _, id in ipairs(op[11]) do keep(found, id) end
   expiry(found)
