@@ -99,6 +99,25 @@ def test_simulated_requests_can_be_hidden(stage: Stage) -> None:
     expect(page.locator("#ticker .sim")).to_have_count(0)
 
 
+def test_behind_each_figure_are_as_many_rows(stage: Stage) -> None:
+    now = time.time()
+    kinds = {"ok": 3, "error": 2, "refused": 1, "truncated": 1, "passthrough": 2}
+    for outcome, n in kinds.items():
+        for k in range(n):
+            dialect = "other" if outcome == "passthrough" else "chat"
+            stage.ledger.request(now - k, outcome=outcome, dialect=dialect, cost_nano=7)
+    stage.ledger.request(now, simulated=1, outcome="error", cost_nano=7)
+    stage.ledger.request(now - 900, outcome="error")
+    page = stage.open("/-/gateway")
+    expect(kpi(page, "requests")).to_have_text("10")
+    expect(kpi(page, "errors")).to_have_text("44 %")
+    for key, rows in (("requests", 10), ("errors", 4), ("spent", 9)):
+        page.locator(f'.kpi[data-key="{key}"]').click()
+        expect(page.locator(".request-list tbody tr")).to_have_count(rows)
+        page.go_back()
+        expect(kpi(page, "requests")).to_have_text("10")
+
+
 def test_other_traffic_is_hidden_until_it_is_asked_for(stage: Stage) -> None:
     stage.ledger.request(
         time.time(), dialect="other", outcome="passthrough", host="api.anthropic.com"

@@ -152,6 +152,24 @@ def test_no_secret_reaches_the_file(open_store, running, tmp_path):
     assert b"CANARY" not in (tmp_path / "usage.db").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("used", "reserved", "remaining", "shown"),
+    [
+        (3, 0, 17, 3),  # nobody but us
+        (3, 2, 5, 13),  # the provider counted what others sent with our key
+        (0, 0, 0, 20),
+        (25, 0, 0, 25),  # past the limit
+        (18, 4, 0, 18),
+    ],
+)
+def test_what_the_provider_says_is_left_is_left(used, reserved, remaining, shown):
+    daily = Limit(("model", "groq", "", "llama"), Metric.REQUESTS, Window.DAY, 20)
+    standing = LimitStatus(daily, used, reserved, remaining, None, "header", AT)
+    table = state_tables.limit_state([standing], AT)
+    [row] = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
+    assert (row["used"], row["reserved"], row["amount"]) == (shown, reserved, 20)
+
+
 def test_the_state_of_limits_and_offers(open_store):
     store = open_store()
     daily = Limit(("model", "groq", "", "llama"), Metric.REQUESTS, Window.DAY, 20)

@@ -10,8 +10,15 @@ What this file does not know: SQLite, clocks (`now` is an argument), HTML.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from llm_gateway.dashboard.availability import NEAR, OFF, LimitBar, empty_at, limit_name
-from llm_gateway.dashboard.limit_bars import LimitBars
+from llm_gateway.dashboard.availability import (
+    METRICS,
+    NEAR,
+    OFF,
+    LimitBar,
+    empty_at,
+    limit_name,
+)
+from llm_gateway.dashboard.limit_bars import LimitBars, counts_in
 
 Json = dict[str, Any]
 Rates = Mapping[tuple[str, ...], Mapping[str, float]]
@@ -92,7 +99,8 @@ def _of_bars(
         return
     id_ = provider["id"]
     shared = bars.shared.get(id_, ())
-    yield from _bar_alerts(id_, shared, rates.get((id_,), {}), now)
+    for bar in shared:
+        yield from _bar_alerts(id_, (bar,), _shared_rate(rates, id_, bar), now)
     for model in provider["models"]:
         if model["state"]["word"] in OFF:
             continue
@@ -127,7 +135,10 @@ def refills(
         if provider["state"]["word"] in OFF:
             continue
         id_ = provider["id"]
-        lanes = [("", bars.shared.get(id_, ()), rates.get((id_,), {}))]
+        lanes: list[tuple[str, Sequence[LimitBar], Mapping[str, float]]] = [
+            ("", (bar,), _shared_rate(rates, id_, bar))
+            for bar in bars.shared.get(id_, ())
+        ]
         for model in provider["models"]:
             key = (id_, model["model"])
             if model["state"]["word"] not in OFF:
@@ -150,6 +161,18 @@ def refills(
                     }
                 )
     return found
+
+
+def _shared_rate(rates: Rates, provider: str, bar: LimitBar) -> Mapping[str, float]:
+    """The pace of all that a provider's limit holds for: a tier is not all its models."""
+    if bar.scope != "tier":
+        return rates.get((provider,), {})
+    mine = [
+        rate
+        for key, rate in rates.items()
+        if len(key) == 2 and key[0] == provider and counts_in(bar, key[1])
+    ]
+    return {metric: sum(rate.get(metric, 0.0) for rate in mine) for metric in METRICS}
 
 
 def _bar_alerts(

@@ -10,7 +10,6 @@ What this file does not know: charts, HTML.
 import csv
 import io
 import math
-import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -110,7 +109,7 @@ async def load(board: PluginState, asked: Wanted) -> Json:
     """The answer, kept for a few seconds. Raises as Board.ask."""
 
     async def build() -> Json:
-        now = time.time()
+        now = board.clock()
         found = await board.ask(
             "history", lambda ask: history(ask, asked, now), seconds=5.0
         )

@@ -61,7 +61,9 @@ class PluginState:
         self._ledger: Ledger | None = None
         self._locked: list[Path] = []
         """Databases that could not be read at the start, for nobody can."""
-        self.links = Links(time.time())
+        self.clock: Callable[[], float] = time.time
+        """Unix seconds: what the pages call now."""
+        self.links = Links(self.clock())
         self._ticker = RecentRequests()
         self._locks: dict[object, asyncio.Lock] = {}
         self._kept: dict[object, tuple[float, Any]] = {}
@@ -139,7 +141,7 @@ class PluginState:
                     minutes=minutes,
                     simulated=simulated,
                     other=other,
-                    now=time.time(),
+                    now=self.clock(),
                     where=where,
                 )
                 text = json.dumps(found, separators=(",", ":")).encode()

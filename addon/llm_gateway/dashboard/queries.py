@@ -115,7 +115,7 @@ GROUP BY 1, 2, 3
 
 # `outcome <> 'ok'` word for word is how SQLite recognises the partial index.
 IN_FLIGHT = """
-SELECT count(*) AS requests FROM requests
+SELECT count(*) AS requests, coalesce(sum(ts >= :start), 0) AS recent FROM requests
 WHERE ts >= :since AND outcome <> 'ok' AND outcome = 'in_flight'
 """
 

@@ -9,7 +9,6 @@ What this file does not know: HTML, who asks.
 
 import json
 import sqlite3
-import time
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -96,13 +95,13 @@ def _first_back(candidates: list[Json]) -> Json | None:
     return min(waiting, key=lambda one: one["returns"], default=None)
 
 
-def offer(ask: Ask, provider: str, model: str) -> Json:
+def offer(ask: Ask, provider: str, model: str, now: float) -> Json:
     """The last requests and failures of one model of one provider."""
     key = {"provider": provider, "model": model}
     requests = ask(queries.OF_OFFER, key | {"within": 5000, "count": 8})
     failures = ask(
         queries.ERRORS_OF_OFFER,
-        key | {"since": stamp(time.time() - FAILURES_WITHIN), "count": 4},
+        key | {"since": stamp(now - FAILURES_WITHIN), "count": 4},
     )
     return {
         "requests": [_timed(row) for row in requests],

@@ -16,7 +16,12 @@ from typing import Any
 
 from llm_gateway.dashboard.availability import moment, stamp
 from llm_gateway.dashboard.reader import Ask
-from llm_gateway.dashboard.request_detail import HEADLINES, cost_of, milliseconds
+from llm_gateway.dashboard.request_detail import (
+    HEADLINES,
+    cost_of,
+    dollars,
+    milliseconds,
+)
 from llm_gateway.dashboard.request_filters import Cursor, Filters
 
 Json = dict[str, Any]
@@ -219,6 +224,7 @@ def shown(row: sqlite3.Row) -> Json:
         "at": moment(row["ts"]),
         "said": HEADLINES.get(row["outcome"], row["outcome"]).split(":")[0],
         "cost": cost_of(found),
+        "saved": dollars(row["saved_usd"]),
         "took": milliseconds(row["duration_ms"]),
     }
 

@@ -21,6 +21,9 @@ FROM_MINUTES = 30
 PACE_SECONDS = 900
 """Forecasts go on at the pace of the last quarter of an hour."""
 
+LONGEST_REQUEST = 3600
+"""Seconds; what began earlier and has no end is nowhere any more."""
+
 NANO = 1e9
 Json = dict[str, Any]
 Pair = tuple[str, str]
@@ -59,13 +62,18 @@ class Series:
 def series(
     ask: Ask, start: int, step: int, minutes: int, simulated: bool, now: float
 ) -> tuple[dict[Pair, Series], Series, Json]:
-    """Per model, of everything, and the sums: {requests, tokens, cost, errors, ...}."""
+    """Per model, of everything, and the sums: {requests, tokens, cost, errors, refused,
+    ended, in_flight}.
+
+    `requests` are those that began in the window, also those that are on their way;
+    `in_flight` all that are; `errors` and `refused` are of `ended`, which are real ones.
+    """
     whole_minutes = minutes >= FROM_MINUTES
     since = stamp(start)[:16] if whole_minutes else stamp(start)
     sql = queries.SLOTS_FROM_MINUTES if whole_minutes else queries.SLOTS_FROM_ROWS
     by_model: dict[Pair, Series] = defaultdict(Series.empty)
     total = Series.empty()
-    errors = refused = 0
+    errors = refused = ended = 0
     for row in ask(sql, {"since": since, "start": start, "step": step}):
         slot = min(max(row["slot"], 0), SLOTS - 1)
         requests, tokens, cost = row["requests"], row["tokens"], row["cost"]
@@ -73,18 +81,21 @@ def series(
             requests += row["simulated_requests"]
             tokens += row["simulated_tokens"]
             cost += row["simulated_cost"]
+        ended += row["requests"]
         errors += row["errors"]
         refused += row["refused"]
         by_model[row["provider"], row["model"]].add(slot, requests, tokens, cost / NANO)
         total.add(slot, requests, tokens, cost / NANO)
-    in_flight = ask(queries.IN_FLIGHT, {"since": stamp(now - 3600)})[0]["requests"]
+    within = {"since": stamp(now - LONGEST_REQUEST), "start": stamp(start)}
+    in_flight = ask(queries.IN_FLIGHT, within)[0]
     sums = {
-        "requests": sum(total.requests) + in_flight,
+        "requests": sum(total.requests) + in_flight["recent"],
         "tokens": sum(total.tokens),
         "cost": round(sum(total.cost), 9),
         "errors": errors,
         "refused": refused,
-        "in_flight": in_flight,
+        "ended": ended,
+        "in_flight": in_flight["requests"],
     }
     return dict(by_model), total, sums
 

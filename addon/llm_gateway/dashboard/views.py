@@ -5,7 +5,6 @@ say what to do. What this file does not know: SQL, writes (actions.py).
 """
 
 import json
-import time
 from typing import Any
 
 from datasette import Forbidden, NotFound, Response
@@ -65,7 +64,7 @@ async def sign_in_page(request: Any, datasette: Any) -> Any:
     if not token or request.method == "HEAD":
         return await _sign_in(request, datasette, "", 200)
     try:
-        board.links.use(datasette, token, time.time())
+        board.links.use(datasette, token, board.clock())
     except BadLink as error:
         return await _sign_in(request, datasette, str(error), 403)
     answer = Response.redirect(datasette.urls.path(OURS))
@@ -100,7 +99,7 @@ async def config_page(request: Any, datasette: Any) -> Any:
 async def requests_page(request: Any, datasette: Any) -> Any:
     """The list of requests; filters that make no sense are said on the page, as 400."""
     board, _ = await _looking(request, datasette)
-    now = time.time()
+    now = board.clock()
     args = request_args(request)
     problem, status = "", 200
     try:
@@ -141,7 +140,7 @@ async def requests_page(request: Any, datasette: Any) -> Any:
 async def requests_json(request: Any, datasette: Any) -> Any:
     """GET: the same list as JSON, {requests, older}; `older` is the next page's `before`."""
     board, _ = await _looking(request, datasette)
-    now = time.time()
+    now = board.clock()
     try:
         wanted = request_filters.filters(request_args(request), now)
         page = await board.ask(
@@ -210,7 +209,7 @@ _NOTHING = request_list.RequestPage()
 
 async def request_page(request: Any, datasette: Any) -> Any:
     board, database = await _looking(request, datasette)
-    id_, now = request.url_vars["id"], time.time()
+    id_, now = request.url_vars["id"], board.clock()
     try:
         wanted = request_filters.filters(request_args(request), now)
     except request_filters.BadFilter:
@@ -259,7 +258,7 @@ async def request_page(request: Any, datasette: Any) -> Any:
 async def since_json(request: Any, datasette: Any) -> Any:
     """GET ?from=: sums of what began since then, at full minutes."""
     board, _ = await _looking(request, datasette)
-    now = time.time()
+    now = board.clock()
     at = moment(request.args.get("from"))
     if at is None or not 0 < at <= now + 60:
         return _problem(400, "from: write a time, e.g. 2026-03-01T12:00:00Z")
@@ -279,7 +278,7 @@ async def since_json(request: Any, datasette: Any) -> Any:
 async def receipt_page(request: Any, datasette: Any) -> Any:
     """What a month saved, and how that was reckoned."""
     board, database = await _looking(request, datasette)
-    now = time.time()
+    now = board.clock()
     try:
         month = receipt.month_of(request.args.get("month"), now)
     except receipt.BadMonth as error:
@@ -386,7 +385,7 @@ async def offer_json(request: Any, datasette: Any) -> Any:
     try:
         found = await board.ask(
             "history",
-            lambda ask: request_detail.offer(ask, provider, model),
+            lambda ask: request_detail.offer(ask, provider, model, board.clock()),
             seconds=2.0,
         )
     except (NoLedger, NotReadable, TooSlow) as error:

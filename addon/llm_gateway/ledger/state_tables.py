@@ -191,8 +191,14 @@ def _limit(limit: Limit) -> Row:
     return (*scope_columns(limit.scope), limit.metric.value, limit.window.value)
 
 
+def _used(standing: LimitStatus) -> int:
+    """What we counted, or more where the provider says that less is left."""
+    said = standing.limit.amount - standing.remaining - standing.reserved
+    return max(standing.used, said)
+
+
 def limit_state(standings: Iterable[LimitStatus], now: float) -> TableSnapshot:
-    """Every limit with what stands against it."""
+    """Every limit with what stands against it, as `/usage/current` says it."""
     columns = (
         *_LIMIT,
         *("used", "reserved", "amount", "resets_at"),
@@ -201,7 +207,7 @@ def limit_state(standings: Iterable[LimitStatus], now: float) -> TableSnapshot:
     rows = tuple(
         (
             *_limit(s.limit),
-            amount(s.limit.metric, s.used),
+            amount(s.limit.metric, _used(s)),
             amount(s.limit.metric, s.reserved),
             amount(s.limit.metric, s.limit.amount),
             iso_or_none(s.resets_at),

@@ -106,7 +106,8 @@ function chartPanel(metric, { title, format }, series, data) {
 // Requests of one column, or of one line of the table.
 function requestsLink(query) {
   const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined));
-  if (state.hideSimulated) search.set("sim", "0");
+  if (state.hideSimulated || query.outcome || query.unpriced) search.set("sim", "0");
+  search.set("other", "1");
   return `${page.base}/requests?${search}`;
 }
 
@@ -115,6 +116,8 @@ const endOf = (data, n) => data.times[n + 1] ?? data.times[n] + data.step;
 const open = (data, more = {}) => (n) => { location.href = requestsLink({ from: iso(data.times[n]), to: iso(endOf(data, n)), ...more }); };
 // The page's own range, as the Requests page calls it.
 const span = (data) => ({ from: iso(data.times[0]) });
+// Of half-hour zones, what is called an hour here begins at half past.
+const clockHour = (hour, minute) => `${hour}:${String(minute).padStart(2, "0")}`;
 
 function failurePanel(data) {
   const values = FAILURES.map((one) => ({ ...one, values: data.failures[one.key] }));
@@ -164,18 +167,19 @@ function heatPanel(data) {
     sums[(local.getDay() + 6) % 7][local.getHours()] += requests;
   }
   const most = Math.max(1, ...sums.flat());
+  const minute = data.heat.hours.length ? new Date(data.heat.hours.at(-1)[0] * 1000).getMinutes() : 0;
   const found = panel("heat", "When", "", [sql("heat")], `requests by hour and weekday, last ${data.heat.days} days`);
   const cells = sums.flatMap((hours, day) => hours.map((n, hour) => {
     const cell = svg("rect", { x: hour * 20 + 34, y: day * 17, width: 18, height: 15, rx: 2.5, class: n ? "hot" : "cold" });
     if (n) cell.setAttribute("fill-opacity", (0.14 + 0.86 * Math.sqrt(n / most)).toFixed(2));
     cell.append(svg("title", {}));
-    cell.firstChild.textContent = `${DAYS[day]} ${hour}:00 – ${exact(n)} requests`;
+    cell.firstChild.textContent = `${DAYS[day]} ${clockHour(hour, minute)} – ${exact(n)} requests`;
     return cell;
   }));
   const text = (x, y, said) => { const node = svg("text", { x, y }); node.textContent = said; return node; };
   found.body.append(svg("svg", { viewBox: "0 0 516 136", class: "heatmap", role: "img", "aria-label": "Requests by hour and weekday" },
-    ...cells, ...DAYS.map((day, n) => text(0, n * 17 + 11.5, day)), ...[0, 6, 12, 18].map((hour) => text(hour * 20 + 34, 131, `${hour}:00`))));
-  found.withTable(() => grid(["", ...Array.from({ length: 24 }, (_, hour) => String(hour))],
+    ...cells, ...DAYS.map((day, n) => text(0, n * 17 + 11.5, day)), ...[0, 6, 12, 18].map((hour) => text(hour * 20 + 34, 131, clockHour(hour, minute)))));
+  found.withTable(() => grid(["", ...Array.from({ length: 24 }, (_, hour) => minute ? clockHour(hour, minute) : String(hour))],
     sums.map((hours, day) => [DAYS[day], ...hours.map(String)])));
   return found;
 }

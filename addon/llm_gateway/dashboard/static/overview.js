@@ -1,16 +1,16 @@
 // What stands above the table: the figures, and what a person should know at once.
 
 import { Spark } from "./bars.js";
-import { amount, clock, count, duration, el, money, page, setAttr, setText } from "./base.js";
+import { amount, clock, count, duration, el, money, page, recall, setAttr, setText } from "./base.js";
 
-const zone = new URLSearchParams({ tz: Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC" });
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 const $ = (id) => document.getElementById(id);
 const ALERTS = 3;
 
 const cards = new Map();
 
 // A figure; where there is something to look at behind it, the card is a link.
-function card(key, label, { spark = false, path = "" } = {}) {
+function card(key, label, { spark = false, href = "" } = {}) {
   let one = cards.get(key);
   if (!one) {
     one = {
@@ -18,14 +18,20 @@ function card(key, label, { spark = false, path = "" } = {}) {
       extra: el("span", { class: "extra" }), spark: spark ? new Spark(label, 26) : null,
     };
     const inside = [el("span", { class: "label" }, label), one.value, one.note, one.extra, one.spark && one.spark.node];
-    one.node = path
-      ? el("a", { class: "kpi", "data-key": key, href: page.base + path }, ...inside)
+    one.node = href
+      ? el("a", { class: "kpi", "data-key": key }, ...inside)
       : el("div", { class: "kpi", "data-key": key }, ...inside);
     cards.set(key, one);
     $("kpis").append(one.node);
   }
+  if (href) setAttr(one.node, "href", href);
   return one;
 }
+
+// The rows behind a figure: those of the same time, of all kinds of traffic.
+const behind = (query, { simulated = recall("hide-simulated", "0") !== "1" } = {}) =>
+  `${page.base}/requests?${new URLSearchParams({ ...query, other: "1", ...(simulated ? {} : { sim: "0" }) })}`;
+const today = { range: "today", tz: ZONE };
 
 function fill(one, value, note, level = "") {
   setText(one.value, value);
@@ -54,15 +60,15 @@ function budgetBars(node, bars) {
 const hasPaid = (data) => data.providers.some((one) => one.models.some((model) => !model.free));
 
 function spent(data) {
-  const { today, month, budget, gateway } = data;
+  const { month, budget, gateway } = data;
   const bars = budget.filter((bar) => bar.metric === "cost").sort((a, b) => ORDER.indexOf(a.window) - ORDER.indexOf(b.window));
   const notes = [`${money(month.cost ?? 0)} this month`];
   if (!bars.length && gateway?.budget_set === false && gateway.policy !== "free-only" && hasPaid(data)) notes[0] = "no budget: paid use is unlimited";
-  if (today.unknown) notes.push(`${count(today.unknown)} without a price`);
-  if (today.passed) notes.push(`${count(today.passed)} passed through`);
-  const one = card("spent", "Spent today", { path: `/requests?paid=1&range=today&${zone}` });
+  if (data.today.unknown) notes.push(`${count(data.today.unknown)} without a price`);
+  if (data.today.passed) notes.push(`${count(data.today.passed)} passed through`);
+  const one = card("spent", "Spent today", { href: behind({ paid: "1", ...today }, { simulated: false }) });
   const worst = bars.find((bar) => bar.level !== "ok");
-  fill(one, money(today.cost ?? 0), notes.join(" · "), worst?.level ?? "");
+  fill(one, money(data.today.cost ?? 0), notes.join(" · "), worst?.level ?? "");
   budgetBars(one.extra, bars);
 }
 
@@ -78,24 +84,24 @@ function ready(data) {
 }
 
 export function kpis(data) {
-  const { today, month, total } = data;
+  const { month, total } = data;
+  const since = { from: new Date(data.start * 1000).toISOString() };
   const span = data.window === 1 ? "last minute" : `last ${data.window} min`;
-  const since = `since ${clock(data.start, data.now)}`;
   const days = data.unbilled_days;
-  fill(card("saved", "Saved today", { path: "/receipt" }), today.saved === null ? "$0" : money(today.saved),
+  fill(card("saved", "Saved today", { href: `${page.base}/receipt` }), data.today.saved === null ? "$0" : money(data.today.saved),
     `${month.saved === null ? "$0" : money(month.saved)} this month${days ? ` · $0.00 billed for ${days === 1 ? "1 day" : `${days} days`}` : ""}`, "good");
   spent(data);
   ready(data);
   for (const [key, label, values, sum] of [
     ["requests", "Requests", total.r, total.sum.requests], ["tokens", "Tokens", total.t, total.sum.tokens]]) {
-    const one = card(key, label, { spark: true, path: "/requests" });
+    const one = card(key, label, { spark: true, href: behind(since) });
     fill(one, count(sum), key === "requests" && total.sum.in_flight ? `${span}, ${total.sum.in_flight} on their way` : span);
-    setAttr(one.node, "title", since);
+    setAttr(one.node, "title", `since ${clock(data.start, data.now)}`);
     one.spark.show(values, `${count(sum)}, ${span}`);
   }
   const bad = total.sum.errors + total.sum.refused;
-  const rate = total.sum.requests ? bad / total.sum.requests : 0;
-  fill(card("errors", "Not answered", { path: "/requests?outcome=unanswered" }), bad ? `${(rate * 100).toFixed(rate < 0.1 ? 1 : 0)} %` : "0 %",
+  const rate = total.sum.ended ? bad / total.sum.ended : 0;
+  fill(card("errors", "Not answered", { href: behind({ outcome: "unanswered", ...since }, { simulated: false }) }), bad ? `${(rate * 100).toFixed(rate < 0.1 ? 1 : 0)} %` : "0 %",
     bad ? `${total.sum.errors} failed, ${total.sum.refused} refused` : span, rate >= 0.2 ? "full" : rate >= 0.05 ? "near" : "");
 }
 
@@ -125,7 +131,7 @@ export function alerts(data) {
 // Where a person can do or see something about it.
 function link(alert) {
   if (alert.kind === "key refused" || alert.kind === "gateway") return `${page.base}/config`;
-  if (alert.subject === "Budget") return `${page.base}/requests?paid=1&range=today&${zone}`;
+  if (alert.subject === "Budget") return behind({ paid: "1", ...today }, { simulated: true });
   const [provider, ...model] = alert.subject.split(" / ");
   const query = new URLSearchParams({ provider });
   if (model.length) query.set("model", model.join(" / "));

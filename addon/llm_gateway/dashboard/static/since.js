@@ -18,7 +18,7 @@ export async function since() {
   try { found = await get(`/since.json?${new URLSearchParams({ from })}`); } catch { return; }
   if (!found.requests) return;
   const bad = found.errors + found.refused;
-  const link = (query, text) => el("a", { href: `${page.base}/requests?${new URLSearchParams({ from, ...query })}` }, text);
+  const link = (query, text) => el("a", { href: `${page.base}/requests?${new URLSearchParams({ from, sim: "0", other: "1", ...query })}` }, text);
   const node = document.getElementById("since");
   const parts = [el("b", {}, `Since you were last here, ${duration(now - last)}: `), link({}, `${count(found.requests)} requests`), ", ",
     bad ? link({ outcome: "unanswered" }, `${count(found.errors)} failed, ${count(found.refused)} refused`) : "all answered", ", ",
