@@ -10,11 +10,12 @@ What this file does not know: TLS, proxies, who is connected to and why.
 """
 
 import asyncio
-import socket
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import zip_longest
+
+from llm_gateway.network.resolver import resolve
 
 DELAY = 0.25
 """Seconds that an address has for itself."""
@@ -165,20 +166,3 @@ class HappyEyeballs:
     def forget(self) -> None:
         """The network is another one."""
         self._answered.clear()
-
-
-async def resolve(host: str, port: int) -> tuple[str, ...]:
-    """A name's addresses in the resolver's order. Raises OSError (`gaierror`)."""
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as e:
-        raise OSError(f"{host!r} is not a host name") from e
-    return tuple(dict.fromkeys(_spelled(info[4]) for info in found))
-
-
-def _spelled(sockaddr: tuple[object, ...]) -> str:
-    """With the interface of a link-local IPv6 address."""
-    address = str(sockaddr[0])
-    scope = sockaddr[3] if len(sockaddr) > 3 else 0
-    return f"{address}%{scope}" if scope and "%" not in address else address
