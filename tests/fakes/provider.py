@@ -84,7 +84,8 @@ class FakeProvider:
 
     def start(self, port: int = 0) -> "FakeProvider":
         """Listen. With a port: again where it was (`stop()` keeps `port`)."""
-        listener = socket.create_server((self.host, port))
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        listener = socket.create_server((self.host, port), family=family)
         self.port = listener.getsockname()[1]
         ready = threading.Event()
         self._thread = threading.Thread(

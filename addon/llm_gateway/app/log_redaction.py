@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 
 from llm_gateway.app.state import AppState
-from llm_gateway.network.outbound_proxy import basic
+from llm_gateway.network.proxy_failure import basic
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.upstream import Upstream
 from llm_gateway.secret_patterns import (

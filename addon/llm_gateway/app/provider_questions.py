@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from llm_gateway.limits.values import LimitObservation
 from llm_gateway.network.fetch import Fetched, fetch
-from llm_gateway.network.outbound_proxy import ProxyRefused, ProxyUnavailable
+from llm_gateway.network.proxy_failure import ProxyRefused, ProxyUnavailable
 from llm_gateway.providers.credentials import CredentialError, Credentials
 from llm_gateway.providers.list_readers import NotAList, read_list
 from llm_gateway.providers.listed_models import ModelList

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from llm_gateway.cli.doctor_machine import Finding
 from llm_gateway.config.proxy_url import ProxyServer
-from llm_gateway.network.outbound_proxy import why
+from llm_gateway.network.proxy_failure import why
 from llm_gateway.network.trust import certificates
 from llm_gateway.providers.catalog import Catalog
 

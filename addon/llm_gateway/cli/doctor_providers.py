@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from llm_gateway.config.suggestions import nearest
 from llm_gateway.network import way_out
-from llm_gateway.network.outbound_proxy import ProxyRefused, ProxyUnavailable
+from llm_gateway.network.proxy_failure import ProxyRefused, ProxyUnavailable
 from llm_gateway.network.proxy_rules import ProxyRules
 from llm_gateway.providers.credentials import CredentialError, Credentials
 from llm_gateway.providers.upstream import Upstream

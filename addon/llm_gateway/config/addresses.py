@@ -4,7 +4,6 @@ What lives here: how far an address reaches (`reach_of`), whatever its spelling,
 a host name resolves to. What this file does not know: who may go where (pipeline/destinations.py).
 """
 
-import asyncio
 import ipaddress
 import socket
 from enum import IntEnum
@@ -107,17 +106,6 @@ def _reach(address: Address) -> Reach:
 def is_here(host: str) -> bool:
     """This machine, by name or address."""
     return is_loopback(host) or reach_of(host) is Reach.MACHINE
-
-
-async def resolve(host: str, port: int) -> tuple[str, ...]:
-    """What a name resolves to; () when it does not. Never blocks the loop."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        )
-    except (OSError, UnicodeError):
-        return ()
-    return tuple(dict.fromkeys(str(info[4][0]) for info in found))
 
 
 def best(addresses: tuple[str, ...]) -> str:

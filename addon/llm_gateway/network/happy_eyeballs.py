@@ -10,11 +10,12 @@ What this file does not know: TLS, proxies, who is connected to and why.
 """
 
 import asyncio
-import socket
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import zip_longest
+
+from llm_gateway.network.resolver import resolve
 
 DELAY = 0.25
 """Seconds that an address has for itself."""
@@ -44,10 +45,13 @@ def in_turn(addresses: Sequence[str], first: str | None = None) -> list[str]:
 
 
 async def race(
-    addresses: Sequence[str], connect: Connect, delay: float = DELAY
+    addresses: Sequence[str],
+    connect: Connect,
+    delay: float = DELAY,
+    final: type[OSError] | tuple[()] = (),
 ) -> tuple[str, Streams]:
     """The first address that answers, and the connection. Raises OSError: what the first
-    one failed of. All others are closed."""
+    one failed of, or one that is `final` for all of them. All others are closed."""
     if len(addresses) == 1:
         return addresses[0], await connect(addresses[0])
     running: dict[asyncio.Future[Streams], str] = {}
@@ -70,7 +74,7 @@ async def race(
                     del running[task]
                     return address, task.result()
                 del running[task]
-                if not isinstance(error, OSError):
+                if not isinstance(error, OSError) or isinstance(error, final):
                     raise error
                 failed[address] = error
         raise failed[addresses[0]]
@@ -91,7 +95,9 @@ class HappyEyeballs:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
-        self._answered: OrderedDict[tuple[str, int], tuple[str, float]] = OrderedDict()
+        self._answered: OrderedDict[tuple[str, int, str], tuple[str, float]] = (
+            OrderedDict()
+        )
 
     async def open(
         self,
@@ -107,11 +113,26 @@ class HappyEyeballs:
             return await asyncio.open_connection(address, port, local_addr=local_addr)
 
         found = addresses or await resolve(host, port)
-        if len(found) == 1:
-            return await connect(found[0])
-        last = self.remembered(host, port)
-        answered, streams = await race(in_turn(found, last), connect)
-        self.remember(host, port, answered)
+        return await self.first_to_answer(host, port, found, connect)
+
+    async def first_to_answer(
+        self,
+        host: str,
+        port: int,
+        addresses: Sequence[str],
+        connect: Connect,
+        *,
+        via: str = "",
+        delay: float = DELAY,
+        final: type[OSError] | tuple[()] = (),
+    ) -> Streams:
+        """A connection to one of the host's addresses, by a way of its own (`via`), by
+        which another address may be the one that answers. Raises OSError."""
+        if len(addresses) == 1:
+            return await connect(addresses[0])
+        last = self.remembered(host, port, via)
+        answered, streams = await race(in_turn(addresses, last), connect, delay, final)
+        self.remember(host, port, answered, via)
         return streams
 
     async def living_address(self, host: str, port: int) -> str:
@@ -131,33 +152,17 @@ class HappyEyeballs:
         """Addresses; an address is its own. Raises OSError."""
         return await resolve(host, port)
 
-    def remembered(self, host: str, port: int) -> str | None:
-        address, until = self._answered.get((host, port), (None, 0.0))
+    def remembered(self, host: str, port: int, via: str = "") -> str | None:
+        address, until = self._answered.get((host, port, via), (None, 0.0))
         return address if self.now() < until else None
 
-    def remember(self, host: str, port: int, address: str) -> None:
-        self._answered[host, port] = address, self.now() + REMEMBERED_SECONDS
-        self._answered.move_to_end((host, port))
+    def remember(self, host: str, port: int, address: str, via: str = "") -> None:
+        key = host, port, via
+        self._answered[key] = address, self.now() + REMEMBERED_SECONDS
+        self._answered.move_to_end(key)
         if len(self._answered) > REMEMBERED:
             self._answered.popitem(last=False)
 
     def forget(self) -> None:
         """The network is another one."""
         self._answered.clear()
-
-
-async def resolve(host: str, port: int) -> tuple[str, ...]:
-    """A name's addresses in the resolver's order. Raises OSError (`gaierror`)."""
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as e:
-        raise OSError(f"{host!r} is not a host name") from e
-    return tuple(dict.fromkeys(_spelled(info[4]) for info in found))
-
-
-def _spelled(sockaddr: tuple[object, ...]) -> str:
-    """With the interface of a link-local IPv6 address."""
-    address = str(sockaddr[0])
-    scope = sockaddr[3] if len(sockaddr) > 3 else 0
-    return f"{address}%{scope}" if scope and "%" not in address else address

@@ -12,6 +12,7 @@ import ssl
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import certifi
@@ -30,13 +31,19 @@ class WayOut:
     """PEM file of what is trusted (trust.py) beside the system's roots and certifi's."""
 
     def context(self) -> ssl.SSLContext:
-        """For TLS to a provider, or to a proxy that speaks TLS itself."""
-        context = ssl.create_default_context()
-        # Some Pythons come without roots; these are added to those of the system.
-        context.load_verify_locations(certifi.where())
-        if self.roots is not None:
-            context.load_verify_locations(self.roots)
-        return context
+        """For TLS to a provider, or to a proxy that speaks TLS itself. Blocks: it reads
+        files, the first time."""
+        return _context(self.roots)
+
+
+@lru_cache(maxsize=4)
+def _context(roots: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    # Some Pythons come without roots; these are added to those of the system.
+    context.load_verify_locations(certifi.where())
+    if roots is not None:
+        context.load_verify_locations(roots)
+    return context
 
 
 current = WayOut()

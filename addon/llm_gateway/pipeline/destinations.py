@@ -17,9 +17,10 @@ from mitmproxy import connection
 
 from llm_gateway.app.state import AppState
 from llm_gateway.config import urls
-from llm_gateway.config.addresses import Network, Reach, best, parsed, reach_of, resolve
+from llm_gateway.config.addresses import Network, Reach, best, parsed, reach_of
 from llm_gateway.config.fields import as_network
 from llm_gateway.dialects import DEFAULT, DialectSpec
+from llm_gateway.network.resolver import known_addresses
 from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.providers.hosts import is_known_host, matches
 from llm_gateway.transport.local_response import LocalResponse
@@ -136,7 +137,9 @@ class Destinations:
         listed = matches(host, config.intercept.hosts)
         if is_provider or (listed and spoken is Spoken.TLS):
             return (host,)
-        found = (host,) if is_address or not resolves else await resolve(host, port)
+        found = (
+            (host,) if is_address or not resolves else await known_addresses(host, port)
+        )
         if not found:
             raise Inside(host, known=False)
         for address in found:

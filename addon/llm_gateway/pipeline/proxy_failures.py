@@ -2,7 +2,7 @@
 
 from llm_gateway.app.state import AppState
 from llm_gateway.domain import FailureKind
-from llm_gateway.network.outbound_proxy import went_away
+from llm_gateway.network.proxy_failure import went_away
 from llm_gateway.transport.attempt_policy import Failure, plan_of
 from llm_gateway.transport.connecting import answers_at_all
 

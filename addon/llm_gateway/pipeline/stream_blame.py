@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from llm_gateway.app.state import AppState
 from llm_gateway.domain import Offer
-from llm_gateway.network.outbound_proxy import went_away
+from llm_gateway.network.proxy_failure import went_away
 from llm_gateway.pipeline.exchange import Exchange
 from llm_gateway.transport.attempt_policy import plan_of
 from llm_gateway.transport.connecting import answers_at_all

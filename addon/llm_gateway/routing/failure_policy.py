@@ -17,7 +17,7 @@ from llm_gateway.dialects.error_topics import UNKNOWN, About, By, Topic
 from llm_gateway.domain import Candidate, Offer
 from llm_gateway.frozen import frozen
 from llm_gateway.limits.provider_refusals import ProviderRefusal
-from llm_gateway.network.outbound_proxy import REFUSED
+from llm_gateway.network.proxy_failure import REFUSED
 from llm_gateway.routing.health import (
     DISABLED_FOR,
     MODEL_GONE_FOR,

@@ -21,7 +21,8 @@ from mitmproxy.proxy import server as mitmproxy_server
 
 from llm_gateway.config.proxy_url import ProxyServer
 from llm_gateway.network.happy_eyeballs import HappyEyeballs, Streams
-from llm_gateway.network.outbound_proxy import ProxyUnavailable, open_by_way_of
+from llm_gateway.network.outbound_proxy import open_by_way_of
+from llm_gateway.network.proxy_failure import ProxyUnavailable
 from llm_gateway.network.way_out import current
 from llm_gateway.transport.commands import proxy_of, way_is_known
 

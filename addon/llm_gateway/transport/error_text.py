@@ -11,7 +11,7 @@ from typing import Any
 from mitmproxy.net.http.status_codes import NO_RESPONSE, RESPONSES
 
 from llm_gateway.domain import FailureKind
-from llm_gateway.network.outbound_proxy import REFUSED, UNAVAILABLE
+from llm_gateway.network.proxy_failure import REFUSED, UNAVAILABLE
 
 STALLED = "no data for"
 """How our own words for a stream without a sign of life begin."""

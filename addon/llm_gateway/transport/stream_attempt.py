@@ -34,7 +34,7 @@ from mitmproxy.proxy.layers.http._events import (
 
 from llm_gateway.domain import FailureKind
 from llm_gateway.network.clocks import elapsed
-from llm_gateway.network.outbound_proxy import UNAVAILABLE
+from llm_gateway.network.proxy_failure import UNAVAILABLE
 from llm_gateway.transport import error_text as words
 from llm_gateway.transport import framing, stale_connection
 from llm_gateway.transport.attempt_policy import AttemptPolicy
