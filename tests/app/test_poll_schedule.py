@@ -1,5 +1,7 @@
 """When something is asked again."""
 
+from itertools import pairwise
+
 from llm_gateway.app.poll_schedule import FIRST_RETRY, GAP, PollSchedule
 
 EVERY = 600.0
@@ -62,6 +64,19 @@ def test_told_to_ask_it_does_so_at_once_but_not_all_the_time() -> None:
     for at in (101.0, 102.0, 103.0):
         polls.ask("a", at)
     assert polls.polls["a"].next_at == 100.0 + GAP
+
+
+def test_told_to_ask_who_fails_it_asks_less_and_less() -> None:
+    polls, asked = schedule("a"), []
+    for second in range(200):
+        now = float(second)
+        polls.ask("a", now)
+        if polls.due(now):
+            asked.append(now)
+            polls.asked("a", now)
+            polls.failed("a", now, MIDDLE, "is busy")
+    gaps = [later - sooner for sooner, later in pairwise(asked)]
+    assert gaps == [GAP * 2, GAP * 2, GAP * 4, GAP * 8]
 
 
 def test_told_while_it_is_asked_it_asks_again() -> None:

@@ -2,11 +2,13 @@
 providers on loopback."""
 
 import asyncio
+import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from llm_gateway.app.state import AppState, ConfigStatus
 from llm_gateway.domain import Charge, Offer
 from llm_gateway.ledger.store import Store
 from llm_gateway.limits.limiter import scopes_of
+from llm_gateway.network.clocks import elapsed
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.github_client import GitHub
 from llm_gateway.providers.registry import TYPES
@@ -138,6 +141,54 @@ async def test_an_unchanged_list_is_not_sent_again(house: Open) -> None:
         assert len(fake.requests) == 2
         assert found.state.catalog is catalog
         assert found.offer("m").enabled
+
+
+CODINGS = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "x-none": lambda text: text,
+}
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+async def test_a_list_that_came_compressed_unasked(house: Open, coding: str) -> None:
+    text = json.dumps({"data": [{"id": "m"}]}).encode()
+    headers = (answers.JSON, ("content-encoding", coding))
+    with FakeProvider(Answer(200, headers, (CODINGS[coding](text),))) as fake:
+        found = house(entry(fake, "all"))
+        await found.look()
+        [asked] = found.polls.as_json()
+        if coding == "x-none":
+            assert "coding" in asked["list"]["error"]
+        else:
+            assert found.state.catalog.model_names() == ("m",)
+
+
+async def test_a_bomb_is_no_list(house: Open) -> None:
+    headers = (answers.JSON, ("content-encoding", "gzip"))
+    bomb = gzip.compress(b" " * (20 << 20), 1)
+    with FakeProvider(Answer(200, headers, (bomb,))) as fake:
+        found = house(entry(fake, "all"))
+        await found.look()
+        [asked] = found.polls.as_json()
+        assert asked["list"]["error"] == "sends an answer of more than 8 MiB"
+
+
+async def test_what_cannot_be_taken_in_is_said_and_asked_again_soon(
+    house: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever the reason is: nobody foresaw it."""
+    with FakeProvider(listed("m")) as fake:
+        found = house(entry(fake, "all"))
+        known: Any = SimpleNamespace(at=NOW, models=())
+        found.service.loader.lists = {("p", ""): known}
+        await found.look()
+        await asyncio.sleep(0)
+        [asked] = found.polls.as_json()
+        assert "could not be taken in" in asked["list"]["error"]
+        poll = found.polls.lists.polls["p", ""]
+        assert poll.next_at - elapsed() < 40
+    assert "its list was not taken in" in caplog.text
 
 
 async def test_a_model_that_is_not_there_is_retired_until_listed_again(

@@ -168,7 +168,7 @@ ROWS = {
                 }
             ]
         },
-        ListedModel("openrouter/auto"),
+        ListedModel("openrouter/auto", billed=True),
     ),
     "openrouter, pictures cost": (
         "openrouter",
@@ -180,7 +180,7 @@ ROWS = {
                 }
             ]
         },
-        ListedModel("m"),
+        ListedModel("m", billed=True),
     ),
     "google": (
         "google",
@@ -279,16 +279,124 @@ def test_a_window_that_cannot_be_one_is_not_said(number: Any) -> None:
     assert read("openai", value) == [ListedModel("m")]
 
 
+PRICES = {
+    # pricing, by the million of tokens, billed
+    "by the token, as texts": (
+        {"prompt": "0.0000025", "completion": "0.00001"},
+        price(2_500_000_000, 10_000_000_000),
+        False,
+    ),
+    "input and output by the token (Vercel)": (
+        {"input": "0.0000025", "output": "0.00001", "input_cache_read": "0.00000025"},
+        price(2_500_000_000, 10_000_000_000, cached_input=250_000_000),
+        False,
+    ),
+    "input and output by the million (Together)": (
+        {"input": 0.2, "output": 0.6, "hourly": 0},
+        price(200_000_000, 600_000_000),
+        False,
+    ),
+    "prompt and completion by the million (Chutes)": (
+        {"prompt": 0.005, "completion": 0.02},
+        price(5_000_000, 20_000_000),
+        False,
+    ),
+    "one side of it costs nothing": (
+        {"prompt": "0", "completion": "0.000001"},
+        price(0, 1_000_000_000),
+        False,
+    ),
+    "less than a nano-dollar is something": (
+        {"prompt": "1e-20", "completion": "0"},
+        price(1, 0),
+        False,
+    ),
+    "nothing": ({"prompt": "0", "completion": 0, "request": "0"}, ZERO, False),
+    "nothing, with a rebate and searches": (
+        {"prompt": "0", "completion": "0", "discount": 0.5, "web_search": "0.01"},
+        ZERO,
+        False,
+    ),
+    "a fee for each request": (
+        {"prompt": "0", "completion": "0", "request": "0.005"},
+        price(0, 0, request=5_000_000),
+        False,
+    ),
+    "a fee for pictures": (
+        {"prompt": "0", "completion": "0", "image": "0.01"},
+        None,
+        True,
+    ),
+    "a fee for sound": ({"prompt": "0", "completion": "0", "audio": 0.01}, None, True),
+    "a fee of a name that nobody knows": (
+        {"prompt": "0", "completion": "0", "video_output": "0.2"},
+        None,
+        True,
+    ),
+    "by who answers": ({"prompt": "-1", "completion": "-1"}, None, True),
+    "no word of the answer's side": ({"prompt": "0", "completion": None}, None, False),
+    "no word of the prompt's side": ({"prompt": None, "completion": "0"}, None, False),
+    "one side alone": ({"prompt": "0"}, None, False),
+    "one side alone, and it costs": (
+        {"prompt": "0.1", "completion": None},
+        None,
+        True,
+    ),
+    "dedicated machines": ({"input": 0, "output": 0}, None, False),
+    "dearer than anything": ({"prompt": 1e9, "completion": 1}, None, True),
+    "a cached price that is none": (
+        {"prompt": "0", "completion": "0", "input_cache_read": "x"},
+        None,
+        False,
+    ),
+    "no object": ([0, 0], None, False),
+}
+
+
+@pytest.mark.parametrize("row", PRICES)
+def test_what_a_list_says_of_prices(row: str) -> None:
+    """In whatever unit; what is not wholly said, or costs anything at all, is not free."""
+    pricing, expected, billed = PRICES[row]
+    [found] = read("openai", [{"id": "m", "pricing": pricing}])
+    assert (found.price, found.billed) == (expected, billed)
+
+
+def test_openrouters_unit_is_the_token_whatever_the_number() -> None:
+    pricing = {"prompt": "0.002", "completion": "0.004"}
+    [found] = read("openrouter", [{"id": "m", "pricing": pricing}])
+    assert found.price == price(2_000 * 10**9, 4_000 * 10**9)
+
+
+ODD = [
+    *("NaN", "sNaN", "Infinity", "-Infinity", "", "free", "0x10", "1_000", "٣"),
+    *("1e999999", "9e9999999", "-9e9999999", "1e-9999999", "9" * 99),
+    *(None, [], {}, True, False),
+]
+
+
 @pytest.mark.parametrize(
-    "number", ["-0.1", "NaN", "Infinity", "1e9", "", None, [], True]
+    "part", ["prompt", "completion", "input_cache_read", "request"]
 )
-def test_a_price_that_cannot_be_one_makes_it_unknown(number: Any) -> None:
-    pricing = {"prompt": number, "completion": "0"}
-    found = read("openrouter", {"data": [{"id": "m", "pricing": pricing}]})
-    if number is None:
-        assert found[0].price == ZERO
-    else:
-        assert found == [ListedModel("m")]
+@pytest.mark.parametrize("number", ODD)
+def test_a_number_that_cannot_be_one_is_that_models_alone(
+    number: Any, part: str
+) -> None:
+    """And it never makes a model free."""
+    if part == "input_cache_read" and number is None:
+        return
+    pricing = {"prompt": "0", "completion": "0", part: number}
+    found = read("openrouter", [{"id": "m", "pricing": pricing}, {"id": "n"}])
+    assert [(model.name, model.price) for model in found] == [("m", None), ("n", None)]
+
+
+@pytest.mark.parametrize("digits", ["1e999999", "-9e9999999", "1" * 5_000, "NaN"])
+def test_numbers_of_json_that_no_reckoning_could_hold(digits: str) -> None:
+    text = '[{"id": "m", "pricing": {"prompt": 0, "completion": %s}}, {"id": "n"}]'
+    try:
+        found = read_list("openai", (text % digits).encode())
+    except NotAList:
+        return  # Python reads no number of so many digits
+    assert [(model.name, model.price) for model in found] == [("m", None), ("n", None)]
 
 
 @pytest.mark.parametrize(

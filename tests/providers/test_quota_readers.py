@@ -188,7 +188,13 @@ def test_more_left_than_there_is_is_all_of_it() -> None:
     assert found[2:4] == (50, 50)
 
 
-@pytest.mark.parametrize("money", ["much", "NaN", 10**12, [], True, "9" * 50])
+@pytest.mark.parametrize(
+    "money",
+    [
+        *("much", "NaN", 10**12, [], True, "9" * 50, "-9e9999999", "9e9999999"),
+        *("1e999999", "1_000", "٣"),
+    ],
+)
 def test_money_that_cannot_be_meant(money: Any) -> None:
     assert read("openrouter", {"data": {"limit_remaining": money}}) == []
     assert read("moonshot", {"data": {"available_balance": money}}) == []

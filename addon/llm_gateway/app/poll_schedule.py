@@ -14,7 +14,7 @@ K = TypeVar("K", bound=Hashable)
 FIRST_RETRY = 30.0
 """Seconds after a first failure; they double."""
 GAP = 10.0
-"""Seconds between two times that one is told to ask the same."""
+"""Seconds between two times that one is told to ask the same; they double while it fails."""
 JITTER = 0.1
 """Part of an interval by which it is shorter or longer: not all at once, for ever."""
 
@@ -83,7 +83,9 @@ class PollSchedule(Generic[K]):
         """As soon as may be; also while it is being asked, since what it answers then may
         be from before."""
         if (poll := self.polls.get(key)) is not None:
-            soonest = now if poll.told_at is None else max(now, poll.told_at + GAP)
+            # Who fails to say is asked less and less, however often one is told to.
+            gap = min(GAP * 2**poll.failures, self.every)
+            soonest = now if poll.told_at is None else max(now, poll.told_at + gap)
             if poll.told_at is None or poll.told_at <= now:
                 poll.told_at = soonest
             poll.next_at = min(poll.next_at, poll.told_at)

@@ -185,6 +185,7 @@ class ProviderPolls:
             return
         task = asyncio.get_running_loop().create_task(work, name=f"{what} of {key[0]}")
         self._running[what, key] = task
+        schedules = {"list": self.lists, "quota": self.quotas}
 
         def over(done: "asyncio.Task[None]") -> None:
             self._running.pop((what, key), None)
@@ -192,6 +193,10 @@ class ProviderPolls:
                 logger.error(
                     "%s: its %s was not taken in", key[0], what, exc_info=error
                 )
+                if (schedule := schedules.get(what)) is not None:
+                    clause = "its answer could not be taken in (see the log)"
+                    schedule.failed(key, elapsed(), random.random(), clause)
+                    self._wake.set()
 
         task.add_done_callback(over)
 

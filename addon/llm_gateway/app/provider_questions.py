@@ -9,9 +9,10 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 
 from llm_gateway.limits.values import LimitObservation
-from llm_gateway.network.fetch import Fetched, fetch
+from llm_gateway.network.fetch import LONGEST, TOO_LONG, Fetched, TooLong, fetch
 from llm_gateway.network.proxy_failure import ProxyRefused, ProxyUnavailable
 from llm_gateway.providers.credentials import CredentialError, Credentials
 from llm_gateway.providers.list_readers import NotAList, read_list
@@ -19,6 +20,7 @@ from llm_gateway.providers.listed_models import ModelList
 from llm_gateway.providers.quota_readers import NotAQuota, read_quota
 from llm_gateway.providers.upstream import Credential, Upstream
 from llm_gateway.providers.upstream_request import Outbound, model_list, quota
+from llm_gateway.streaming.content_coding import BadCoding, decoder
 
 GITHUB = "github"
 
@@ -108,11 +110,19 @@ async def _credential(
 
 def _send(out: Outbound, upstream: Upstream) -> Fetched:
     try:
-        return fetch(
+        got = fetch(
             out.scheme, out.host, out.port, out.path, out.headers, ways=upstream.ways
         )
     except OSError as e:
         raise NoAnswer(_why(e)) from e
+    try:
+        undo = decoder(got.coding, most=LONGEST, aside=True)
+        body = undo.feed(got.body) if undo is not None else got.body
+    except BadCoding:
+        raise NoAnswer("answers in a coding that cannot be undone") from None
+    if undo is not None and undo.full:
+        raise NoAnswer(f"sends {TOO_LONG}")
+    return replace(got, body=body)
 
 
 def _refused(status: int) -> str:
@@ -127,6 +137,8 @@ def _why(error: OSError) -> str:
     match error:
         case ProxyUnavailable() | ProxyRefused():
             return str(error)
+        case TooLong():
+            return f"sends {TOO_LONG}"
         case ssl.SSLCertVerificationError():
             return f"its certificate is not trusted ({error.verify_message})"
         case ssl.SSLError():

@@ -21,6 +21,8 @@ DEADLINE = 30.0
 LONGEST = 8 * 1024 * 1024
 """Bytes of an answer; OpenRouter's list of models has about one million."""
 
+TOO_LONG = f"an answer of more than {LONGEST >> 20} MiB"
+
 
 class TooLong(OSError):
     """The answer is larger than anybody could mean."""
@@ -32,6 +34,8 @@ class Fetched:
     body: bytes
     etag: str = ""
     retry_after: str = ""
+    coding: str = ""
+    """Its Content-Encoding: some servers compress without being asked."""
 
 
 def fetch(
@@ -81,7 +85,7 @@ def fetch(
     if late.is_set():
         raise TimeoutError(f"no whole answer within {deadline:g} seconds")
     if len(body) > LONGEST:
-        raise TooLong(f"an answer of more than {LONGEST >> 20} MiB")
+        raise TooLong(TOO_LONG)
     if answer.length:
         raise ConnectionError(f"{host} broke off in the midst of its answer")
     return Fetched(
@@ -89,4 +93,5 @@ def fetch(
         body,
         answer.getheader("etag", ""),
         answer.getheader("retry-after", ""),
+        answer.getheader("content-encoding", ""),
     )

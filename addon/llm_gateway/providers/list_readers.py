@@ -17,20 +17,19 @@ What this file does not know: sockets, which models the user wants.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 
-from llm_gateway.domain import NANO, Price
-from llm_gateway.providers.listed_models import SOURCE, ListedModel
+from llm_gateway.providers.list_prices import listed_price
+from llm_gateway.providers.listed_models import ListedModel
+from llm_gateway.providers.said_numbers import number
 
 MOST = 20_000
 """Models of one list; more are none that a person could mean."""
 LONGEST_NAME = 200
 COUNTS = (256, 1_000_000_000)
 """Tokens; no window is smaller or larger than this, whatever a list says."""
-DEAREST = Decimal(10_000)
-"""Dollars per million tokens above which a number is no price."""
 
 NOT_CHAT = (
     *("*embed*", "*whisper*", "*tts*", "*dall-e*", "*moderation*", "*rerank*"),
@@ -93,12 +92,14 @@ def _openai(entries: list[Any]) -> Iterator[ListedModel]:
             continue
         name = name.removeprefix("models/")
         limits = _object(entry, "limits")
+        said = listed_price(entry, per_token=False)
         yield ListedModel(
             name,
-            _price_per_token(entry) or _price_per_million(entry),
+            said.price,
             _first_count(entry, _WINDOWS) or _count(limits, "max_context_tokens"),
             _first_count(entry, _OUTPUTS),
             _chat_by_entry(entry, name),
+            said.billed,
         )
 
 
@@ -141,12 +142,14 @@ def _openrouter(entries: list[Any]) -> Iterator[ListedModel]:
         architecture = _object(entry, "architecture")
         outputs = architecture.get("output_modalities")
         top = _object(entry, "top_provider")
+        said = listed_price(entry, per_token=True)
         yield ListedModel(
             name,
-            _price_per_token(entry),
+            said.price,
             _count(top, "context_length") or _count(entry, "context_length"),
             _count(top, "max_completion_tokens"),
             "text" in outputs if isinstance(outputs, list) else _chat_by_name(name),
+            said.billed,
         )
 
 
@@ -253,76 +256,5 @@ def _first_count(entry: Entry, keys: tuple[str, ...]) -> int | None:
 
 
 def _whole(value: Any) -> int | None:
-    number, (least, most) = _number(value), COUNTS
-    if number is None or not least <= number <= most:
-        return None
-    return int(number)
-
-
-def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-        return None
-    if isinstance(value, str) and len(value) > 40:
-        return None
-    try:
-        number = Decimal(value)
-    except (InvalidOperation, ValueError):
-        return None
-    return number if number.is_finite() else None
-
-
-_PER_TOKEN = {
-    "prompt": "input",
-    "completion": "output",
-    "input_cache_read": "cached_input",
-    "input_cache_write": "cache_write",
-    "internal_reasoning": "reasoning",
-}
-_PER_MILLION = {
-    "input": "input",
-    "output": "output",
-    "cached_input": "cached_input",
-}
-
-
-def _price_per_token(entry: Entry) -> Price | None:
-    """`pricing: {prompt, completion, …}` in dollars per token; `request` per request."""
-    pricing = _object(entry, "pricing")
-    if not {"prompt", "completion"} <= pricing.keys():
-        return None
-    found = _amounts(pricing, _PER_TOKEN, 1_000_000)
-    if found is None:
-        return None
-    fee = _number(pricing.get("request", 0))
-    if fee is None or not 0 <= fee <= 100:
-        return None
-    image = _number(pricing.get("image", 0))
-    if not any(found.values()) and not fee and image:
-        return None  # costs nothing but for pictures: not free, and in no unit of ours
-    return Price(**found, request=int(fee * NANO), source=SOURCE)
-
-
-def _price_per_million(entry: Entry) -> Price | None:
-    """`pricing: {input, output}` in dollars per million tokens."""
-    pricing = _object(entry, "pricing")
-    if not {"input", "output"} <= pricing.keys():
-        return None
-    found = _amounts(pricing, _PER_MILLION, 1)
-    if found is None or not any(found.values()):
-        return None  # a 0 there stands for dedicated machines, billed by the hour
-    return Price(**found, source=SOURCE)
-
-
-def _amounts(
-    pricing: Entry, names: Mapping[str, str], tokens: int
-) -> dict[str, Any] | None:
-    """Nano-dollars per million tokens; None where one of the numbers is no price."""
-    found: dict[str, Any] = {}
-    for key, name in names.items():
-        if pricing.get(key) is None:
-            continue
-        number = _number(pricing[key])
-        if number is None or not 0 <= number * tokens <= DEAREST:
-            return None
-        found[name] = int((number * tokens * NANO).to_integral_value())
-    return found
+    found, (least, most) = number(value), COUNTS
+    return int(found) if found is not None and least <= found <= most else None

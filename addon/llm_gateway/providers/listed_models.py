@@ -35,6 +35,8 @@ class ListedModel:
     max_output: int | None = None
     converses: bool = True
     """It answers conversations (no embeddings, no pictures alone), as far as its entry or its name tells."""
+    billed: bool = False
+    """Something of it costs, by the list, that has no price here."""
 
 
 @frozen
@@ -92,8 +94,8 @@ def _means(word: str, name: str, free: bool) -> bool:
 def is_free(provider: Provider, row: ProviderType, model: ListedModel) -> bool:
     """It costs nothing: the list says so, or, where it names no prices, the provider's
     free tier, the configuration (`free`, `flatRate`), or that it runs at home."""
-    if model.price is not None:
-        return model.price.is_zero
+    if model.price is not None or model.billed:
+        return model.price is not None and model.price.is_zero
     return (
         provider.free
         or provider.flat_rate is not None
@@ -160,6 +162,7 @@ def from_json(value: Any) -> tuple[ListedModel, ...]:
                 entry.get("context_window"),
                 entry.get("max_output"),
                 bool(entry.get("converses", True)),
+                bool(entry.get("billed", False)),
             )
         )
     return tuple(found)

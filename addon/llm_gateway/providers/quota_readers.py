@@ -12,12 +12,13 @@ What this file does not know: sockets, which offers a word is about.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from llm_gateway.domain import NANO, Metric, Reset, Window
 from llm_gateway.limits.durations import moment
 from llm_gateway.limits.values import LimitObservation
+from llm_gateway.providers.said_numbers import number
 
 SOURCE = "quota"
 MOST_REQUESTS = 10_000_000
@@ -135,7 +136,7 @@ def _ollama(value: Entry, now: float) -> Words:
     if not limits:
         raise NotAQuota("does not say what is left")
     for kind, window in _OLLAMA.items():
-        share = _number(_object(limits, kind).get("usage"))
+        share = number(_object(limits, kind).get("usage"))
         if share is None or not 0 <= share <= 2:
             continue
         yield LimitObservation(
@@ -197,19 +198,7 @@ def _count(value: Any) -> int | None:
 
 def _dollars(value: Any) -> int | None:
     """Nano-dollars; 0 for what is overdrawn."""
-    number = _number(value)
-    if number is None or abs(number) > MOST_DOLLARS:
+    found = number(value)
+    if found is None or abs(found) > MOST_DOLLARS:
         return None
-    return max(0, int(number * NANO))
-
-
-def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-        return None
-    if isinstance(value, str) and len(value) > 40:
-        return None
-    try:
-        number = Decimal(value)
-    except (InvalidOperation, ValueError):
-        return None
-    return number if number.is_finite() else None
+    return max(0, int(found * NANO))
