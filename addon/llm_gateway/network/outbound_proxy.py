@@ -17,9 +17,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from html import unescape
-
-from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError, ProxyType
-from python_socks.async_.asyncio import Proxy as SocksProxy
+from importlib import import_module
 
 from llm_gateway.config.proxy_url import ProxyServer
 from llm_gateway.network.happy_eyeballs import HappyEyeballs, Streams
@@ -191,6 +189,16 @@ async def _socks(
         raise ProxyUnavailable(proxy, why(e)) from e
     if not proxy.resolves:
         host = (await eyeballs.resolve(host, port))[0]
+    # Loaded for the first SOCKS proxy, off the loop: most gateways have none.
+    await asyncio.to_thread(import_module, "python_socks.async_.asyncio")
+    from python_socks import (
+        ProxyConnectionError,
+        ProxyError,
+        ProxyTimeoutError,
+        ProxyType,
+    )
+    from python_socks.async_.asyncio import Proxy as SocksProxy
+
     given = bool(proxy.user or proxy.password)
     handshake = SocksProxy(
         ProxyType.SOCKS5,
