@@ -14,7 +14,7 @@ PACKAGE = "llm_gateway"
 ROOT = Path(__file__).parents[1] / "addon" / PACKAGE
 
 LAYERS = """
-frozen ids timestamps secret_patterns private_files packaged_files
+frozen ids late_patterns timestamps secret_patterns private_files packaged_files
 gateway_client domain
 dialects
 config
@@ -41,7 +41,7 @@ addon
 """From the bottom to the top: what is in a line imports lines above it, and itself."""
 
 ASIDE = {
-    "cli": "frozen ids timestamps secret_patterns private_files packaged_files gateway_client "
+    "cli": "frozen ids late_patterns timestamps secret_patterns private_files packaged_files gateway_client "
     "domain config dialects network accounting streaming adaptation limits providers client_identity "
     "routing ledger mitm_compat dashboard_process dashboard",
     "dashboard": "gateway_client timestamps",

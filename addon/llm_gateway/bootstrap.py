@@ -21,6 +21,7 @@ from typing import Any
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
+from llm_gateway import late_patterns
 from llm_gateway.app import log_redaction
 from llm_gateway.app.cluster_membership import ClusterMembership
 from llm_gateway.app.heartbeat import run_heartbeat
@@ -152,7 +153,6 @@ class Bootstrap:
         self._task(service.watch(), "config watcher")
         runtime.polls = polls = ProviderPolls(runtime, service)
         self._task(polls.run(), "provider polls")
-        self._task(load_prices(), "prices")
 
     async def _open(self, built: Built) -> None:
         """Listen where we should, say so, and keep the dashboard's numbers fresh."""
@@ -165,6 +165,7 @@ class Bootstrap:
             asyncio.get_running_loop().call_soon(sys.exit, 1)
             return
         listeners.raise_backlog(ctx.master)
+        self._task(warm_up(), "warming up")
         make_fast(ctx.master, os.environ)
         self._task(let_in(ctx.master, self.early_clients), "letting clients in")
         runtime.port = bound_port(ctx.master) or runtime.port
@@ -229,8 +230,10 @@ class Bootstrap:
         runtime.store.close()
 
 
-async def load_prices() -> None:
-    """genai-prices takes half a second to import: not when the first request waits."""
+async def warm_up() -> None:
+    """What takes long when it is first needed: not at start, and not while the first
+    request waits. genai-prices takes half a second to import."""
     from llm_gateway.accounting import prices
 
     await asyncio.to_thread(prices.known_price, "openai", "gpt-4o-mini", time.time())
+    await asyncio.to_thread(late_patterns.compile_all)

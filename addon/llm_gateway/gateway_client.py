@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -104,7 +105,7 @@ def call(
         sent["authorization"] = f"Bearer {admin_token()}"
     request = urllib.request.Request(base + path, body, sent, method=method)
     try:
-        with _OPENER.open(request, timeout=timeout) as response:
+        with _opener().open(request, timeout=timeout) as response:
             return _answer(response.status, response)
     except urllib.error.HTTPError as error:
         with error:
@@ -125,8 +126,11 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-# An empty proxy table: HTTPS_PROXY may well point at the gateway itself.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+@cache
+def _opener() -> urllib.request.OpenerDirector:
+    """With an empty table of proxies: HTTPS_PROXY may well point at the gateway itself.
+    Made when first asked: it reads all certificates of the machine."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
 
 
 def _answer(status: int, response: Any) -> Answer:

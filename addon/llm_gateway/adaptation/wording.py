@@ -11,6 +11,7 @@ from typing import NamedTuple
 from llm_gateway.adaptation.vocabulary import Quirk, Quirks
 from llm_gateway.dialects.provider_errors import ProviderError
 from llm_gateway.domain import Dialect
+from llm_gateway.late_patterns import LatePattern
 
 REFUSED = frozenset({400, 422})
 """What most refusals of a body come with."""
@@ -53,7 +54,7 @@ class Wording(NamedTuple):
 
     number: int
     dialects: frozenset[Dialect]
-    pattern: re.Pattern[str]
+    pattern: LatePattern
     """Searched in message, param, code and type, and all messages in lower case."""
     teaches: str | Teach
     """A template, several quirks apart by spaces; or a function."""
@@ -69,9 +70,9 @@ class Wording(NamedTuple):
         return tuple(self.teaches(refusal))
 
 
-def words(pattern: str) -> re.Pattern[str]:
+def words(pattern: str) -> LatePattern:
     """As the tables write them: upper and lower case are one, spaces are any space."""
-    return re.compile(pattern.replace(" ", r"\s+"), re.IGNORECASE)
+    return LatePattern(pattern.replace(" ", r"\s+"), re.IGNORECASE)
 
 
 def rows_of(dialect: Dialect) -> Callable[..., Wording]:

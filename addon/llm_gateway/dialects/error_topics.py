@@ -21,6 +21,7 @@ from re import Pattern
 from llm_gateway.dialects.access_refusals import ACCESS, speaks_of_account
 from llm_gateway.dialects.provider_errors import ProviderError
 from llm_gateway.frozen import frozen
+from llm_gateway.late_patterns import LatePattern
 
 Said = Callable[[str], bool]
 """Does the request itself hold this text (in lower case)?"""
@@ -60,14 +61,14 @@ UNKNOWN = Topic()
 class Signs:
     about: About
     codes: frozenset[str] = frozenset()
-    sentences: Pattern[str] | None = None
+    sentences: LatePattern | None = None
     forgeable: bool = True
     """A sentence that the request says itself does not count."""
 
 
-def _sentences(*patterns: str) -> Pattern[str]:
+def _sentences(*patterns: str) -> LatePattern:
     """Any of these at the start of a sentence, or behind a label and a colon."""
-    return re.compile(r"(?:^|[.,:;!?>\n]\s*|[\"(\[]\s*)(" + "|".join(patterns) + ")")
+    return LatePattern(r"(?:^|[.,:;!?>\n]\s*|[\"(\[]\s*)(" + "|".join(patterns) + ")")
 
 
 _N = r"~?\d[\d,_.]*"

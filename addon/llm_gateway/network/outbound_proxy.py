@@ -10,6 +10,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable
+from importlib import import_module
 
 from llm_gateway.config.proxy_url import ProxyServer
 from llm_gateway.network.happy_eyeballs import HappyEyeballs, Streams
@@ -20,7 +21,6 @@ from llm_gateway.network.http_connect import (
     refusal,
 )
 from llm_gateway.network.proxy_failure import SILENT, ProxyUnavailable, why
-from llm_gateway.network.socks_handshake import open_socks
 
 SECONDS = 30.0
 """How long a proxy may take; attempts have a shorter clock of their own."""
@@ -44,6 +44,12 @@ async def open_by_way_of(
     try:
         async with asyncio.timeout(SECONDS):
             if proxy.scheme.startswith("socks"):
+                # Loaded for the first SOCKS proxy, off the loop: most gateways have none.
+                await asyncio.to_thread(
+                    import_module, "llm_gateway.network.socks_handshake"
+                )
+                from llm_gateway.network.socks_handshake import open_socks
+
                 return await open_socks(proxy, host, port, eyeballs, local_addr)
             return await _connect(proxy, host, port, eyeballs, trust, local_addr)
     except TimeoutError as e:
