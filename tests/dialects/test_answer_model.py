@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from openai.pagination import SyncPage
-from openai.types import Model
+from sdks import openai
 
 from llm_gateway.dialects import CHAT, SPECS, models_list, renamed_answer
 
@@ -22,7 +21,9 @@ def test_models_list():
             },
         ],
     }
-    page = SyncPage[Model].model_validate_json(models_list(["flash"]), strict=True)
+    page = openai.pagination.SyncPage[openai.types.Model].model_validate_json(
+        models_list(["flash"]), strict=True
+    )
     assert [model.id for model in page.data] == ["flash"]
 
 

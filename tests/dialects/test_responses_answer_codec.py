@@ -3,11 +3,11 @@
 import json
 
 import httpx
-import openai
 import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from sdks import openai
 
 from llm_gateway.dialects.responses.answer_reader import ResponsesAnswerReader
 from llm_gateway.dialects.responses.answer_writer import ResponsesAnswerWriter
@@ -124,21 +124,18 @@ def events_of(sse):
     ]
 
 
-class Client(openai.OpenAI):
-    def platform_headers(self):
-        return {}  # it would start a process to find out
-
-
 def sdk(body, kind):
     def answer(_):
         return httpx.Response(200, content=body, headers={"content-type": kind})
 
-    return Client(
+    client = openai.OpenAI(
         api_key="none",
         base_url="http://gateway.test/v1",
         max_retries=0,
         http_client=httpx.Client(transport=httpx.MockTransport(answer)),
     )
+    client.platform_headers = dict  # it would start a process to find out
+    return client
 
 
 def as_asked(response):

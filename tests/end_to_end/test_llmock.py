@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import openai
 import pytest
+from sdks import openai
 
 from gateway import GatewayProcess
 
@@ -88,7 +88,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Mock]]:
         mock.stop()
 
 
-async def one(client: openai.AsyncOpenAI, nonce: str, streamed: bool) -> str:
+async def one(client: "openai.AsyncOpenAI", nonce: str, streamed: bool) -> str:
     """How a request ended: `answered`, `cut` or `refused`."""
     message: Any = {"role": "user", "content": nonce}
     text = ""

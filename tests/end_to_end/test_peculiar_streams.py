@@ -4,12 +4,11 @@ import gzip
 import json
 from collections.abc import Iterator
 
-import anthropic
-import openai
 import pytest
 from fakes import Answer, FakeProvider, Received
 from fakes.answers import JSON, SSE
 from peculiar_streams import PECULIAR, Peculiar
+from sdks import anthropic, openai
 
 from gateway import GatewayProcess, provider
 
@@ -89,13 +88,13 @@ def gateway(start_shared: Start) -> Iterator[GatewayProcess]:
 
 
 @pytest.fixture(scope="module")
-def client(gateway: GatewayProcess) -> Iterator[openai.OpenAI]:
+def client(gateway: GatewayProcess) -> Iterator["openai.OpenAI"]:
     base_url = f"http://127.0.0.1:{gateway.port}/v1"
     with openai.OpenAI(base_url=base_url, api_key="none", max_retries=0) as client:
         yield client
 
 
-def read(client: openai.OpenAI, model: str) -> dict[str, object]:
+def read(client: "openai.OpenAI", model: str) -> dict[str, object]:
     """The SDK's own accumulation."""
     with client.chat.completions.stream(
         model=model, messages=[{"role": "user", "content": "Add."}], tools=[TOOL]
@@ -105,7 +104,7 @@ def read(client: openai.OpenAI, model: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("model", BY_MODEL, ids=BY_MODEL.values())
-def test_openai_reads_it_whole(client: openai.OpenAI, model: str) -> None:
+def test_openai_reads_it_whole(client: "openai.OpenAI", model: str) -> None:
     expected: Peculiar = PECULIAR[BY_MODEL[model]]
     choice = read(client, model)
     said = choice["message"]
@@ -126,7 +125,7 @@ def test_openai_reads_it_whole(client: openai.OpenAI, model: str) -> None:
         assert [call["id"] for call in again] == ids
 
 
-def test_openai_reads_a_plain_answer(client: openai.OpenAI) -> None:
+def test_openai_reads_a_plain_answer(client: "openai.OpenAI") -> None:
     answer = client.chat.completions.create(
         model="m0", messages=[{"role": "user", "content": "Add."}], tools=[TOOL]
     )
@@ -150,7 +149,7 @@ def test_anthropic_reads_a_message_that_starts_with_nothing(
 
 
 def test_usage_is_counted_wherever_it_stands(
-    client: openai.OpenAI, gateway: GatewayProcess
+    client: "openai.OpenAI", gateway: GatewayProcess
 ) -> None:
     model = next(m for m, name in BY_MODEL.items() if name == "usage in x_groq")
     read(client, model)

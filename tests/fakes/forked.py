@@ -1,4 +1,4 @@
-"""mitmdumps from one fork server for each worker: they start in a fraction of the time.
+"""mitmdumps from a fork server of each worker: they start in a fraction of the time.
 
 `ForkedProcess` is what tests need of `subprocess.Popen`.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 _SERVER = Path(__file__).with_name("scripts") / "fork_server.py"
+_REPOSITORY = Path(__file__).resolve().parents[2]
 _READ_BY_PYTHON = ("PYTHON", "LD_", "SSL_", "OPENSSL", "MITMPROXY_", "COV_", "MALLOC_")
 
 
@@ -34,6 +35,13 @@ def can_fork(env: Mapping[str, str]) -> bool:
     }
 
 
+def uses_this_package(argv: Sequence[str]) -> bool:
+    """Whether all scripts are this repository's: what they import of the gateway may be
+    there already. A script elsewhere may have a package of its own beside it."""
+    scripts = [argv[i + 1] for i, word in enumerate(argv) if word == "-s"]
+    return all(Path(script).is_relative_to(_REPOSITORY) for script in scripts)
+
+
 class ForkedProcess:
     """One process of the fork server's: `pid`, `returncode`, and ways to end it."""
 
@@ -43,7 +51,7 @@ class ForkedProcess:
         self._over = threading.Event()
         self.returncode: int | None = None
         order = {"argv": [*argv], "env": {**env}, "cwd": str(cwd), "log": str(log)}
-        self.pid = _server().fork(order, self)
+        self.pid = _server(uses_this_package(argv)).fork(order, self)
 
     def ended(self, code: int) -> None:
         self.returncode = code
@@ -71,9 +79,9 @@ class ForkedProcess:
 
 
 class _Server:
-    def __init__(self) -> None:
+    def __init__(self, gateway: bool) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-u", str(_SERVER)],
+            [sys.executable, "-u", str(_SERVER), *(["gateway"] if gateway else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -122,5 +130,6 @@ class _Server:
 
 
 @cache
-def _server() -> _Server:
-    return _Server()
+def _server(gateway: bool) -> _Server:
+    """One that has imported the gateway, or one for other scripts."""
+    return _Server(gateway)

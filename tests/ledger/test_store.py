@@ -191,7 +191,8 @@ def test_a_request_that_never_began_has_a_row_when_it_ends(open_store):
     ]
 
 
-async def test_on_an_event_loop_begin_is_awaited(open_store):
+async def test_on_an_event_loop_begin_is_awaited(open_store, monkeypatch):
+    monkeypatch.setattr("llm_gateway.ledger.store.COMMIT_WAIT_SECONDS", 30.0)
     store = open_store()
     results = await asyncio.gather(
         *(store.begin(request(f"r{n}"), attempt(f"r{n}")) for n in range(300))

@@ -19,7 +19,7 @@ from llm_gateway.translation.answer_events import (
 )
 from llm_gateway.translation.translator import AnswerTranslator
 from translation.test_answers import CODECS, CONTEXT, PAIRS, written
-from translation.vendors import ERRORS, STREAM
+from translation.vendors import STREAM, errors
 
 pytestmark = pytest.mark.process  # an SDK asks for the platform
 
@@ -49,7 +49,7 @@ def end_of(client, data):
     """What the SDK makes of it: the final object, or None for an error that it knows."""
     try:
         return STREAM[client](data)
-    except ERRORS:
+    except errors():
         return None
 
 

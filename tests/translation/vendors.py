@@ -7,8 +7,7 @@ in-memory transport; everything else is the SDK.
 from functools import cache
 from importlib import import_module
 
-import anthropic
-import openai
+from sdks import anthropic, openai
 
 PROMPT = [{"role": "user", "content": "hi"}]
 TYPES = {"stream": "text/event-stream", "plain": "application/json"}
@@ -77,9 +76,7 @@ def chat_stream(body):
             pass
         try:
             made = stream.get_final_completion()
-        except (
-            openai.LengthFinishReasonError
-        ) as error:  # the helper's own way to say so
+        except openai.LengthFinishReasonError as error:  # the helper's way to say so
             made = error.completion
     assert made.choices[0].finish_reason
     return made.model_dump()
@@ -87,5 +84,8 @@ def chat_stream(body):
 
 PLAIN = {"messages": messages_plain, "chat": chat_plain}
 STREAM = {"messages": messages_stream, "chat": chat_stream}
-ERRORS = (anthropic.APIError, openai.APIError)
-"""What an SDK raises for an answer that ends in an error."""
+
+
+def errors():
+    """What an SDK raises for an answer that ends in an error."""
+    return anthropic.APIError, openai.APIError

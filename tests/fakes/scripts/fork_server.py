@@ -3,8 +3,7 @@
 A line of JSON on stdin, `{"argv", "env", "cwd", "log"}`, forks one; a line on stdout names
 it: `{"pid"}`. Its end is a line, too: `{"ended", "code"}`. At the end of stdin all are killed.
 
-Of the gateway, only what knows no mitmproxy is imported here, and only for this
-repository's own script: a process for another one reads the whole package anew.
+With `gateway` as an argument this repository's package is imported, too.
 """
 
 import contextlib
@@ -31,13 +30,14 @@ import zstandard  # noqa: F401
 with contextlib.suppress(ImportError):  # an older line of it
     import genai_prices.data_snapshot  # noqa: F401
 
-ADDON = Path(__file__).resolve().parents[3] / "addon"
-sys.path.insert(0, str(ADDON))
+if "gateway" in sys.argv[1:]:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "addon"))
+    import llm_gateway.addon
+    import llm_gateway.mitm_compat.fingerprints
 
-import llm_gateway.adaptation.wordings  # noqa: E402
-import llm_gateway.app.config_service  # noqa: E402, F401
-
-sys.path.remove(str(ADDON))
+    # Reads the sources of what it replaces, and remembers what it found.
+    llm_gateway.mitm_compat.fingerprints.compare()
+    del sys.path[0]
 
 
 def run(order: dict) -> int:
@@ -51,9 +51,6 @@ def run(order: dict) -> int:
     os.dup2(log, 1)
     os.dup2(log, 2)
     sys.argv = order["argv"]
-    if str(ADDON / "gateway.py") not in sys.argv:
-        for name in [name for name in sys.modules if name.startswith("llm_gateway")]:
-            del sys.modules[name]
     try:
         mitmproxy.tools.main.mitmdump()
         return 0
