@@ -35,7 +35,7 @@ def pair(
     running = []
     for name in ("a", "b"):
         folder = tmp_path_factory.mktemp(f"member-{name}-")
-        config = member({"providers": []}, fault_server.url, name)
+        config = as_member(fault_server, name, [])
         running.append(GatewayProcess(folder, config, confdir=confdir).start())
     yield running
     logs = [one.log() for one in running]
@@ -45,12 +45,19 @@ def pair(
         assert "Traceback" not in log, log
 
 
+def as_member(
+    server: CounterServer, name: str, providers: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The first one collects the requests of both."""
+    return member({"providers": providers}, server.url, name, collect=name == "a")
+
+
 def configure(
     pair: list[GatewayProcess], server: CounterServer, *providers: dict[str, Any]
 ) -> None:
     for one in pair:
         name = cluster_of(one)["member"]
-        config = member({"providers": list(providers)}, server.url, name)
+        config = as_member(server, name, list(providers))
         status, _, body = one.post("/config", config, one.admin)
         assert (status, body["message"]) == (200, "active")
     for one in pair:
@@ -209,3 +216,25 @@ def test_a_member_that_is_killed(
         wait_until(lambda: (tokens, 0) in use_of(fault_server), "the sums")
         assert (50, 0) in use_of(fault_server)
         assert len(fake.requests) == 50
+
+
+def test_after_all_of_that_every_finished_request_is_collected_once(
+    pair: list[GatewayProcess],
+) -> None:
+    """The server was gone, emptied, older, paused and full, and the other one was killed."""
+    collector, other = pair
+    done = "select id from requests where outcome <> 'in_flight' and member is null"
+    own, theirs = ([row["id"] for row in one.rows(done)] for one in pair)
+    assert own
+    assert theirs
+
+    def collected() -> bool:
+        rows = collector.rows("select id from requests where member is not null")
+        return sorted(row["id"] for row in rows) == sorted(theirs)
+
+    wait_until(collected, "the requests of the other")
+    assert not {*own} & {*theirs}
+    wait_until(
+        lambda: other.rows("select count(*) as n from unsent")[0]["n"] == 0,
+        "nothing to be left to send",
+    )

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from fakes.counter_server import CounterServer
+from redis.exceptions import ResponseError
 
-from llm_gateway.cluster.away import Away
+from llm_gateway.cluster.away import LACKS, Away, reason
 from llm_gateway.cluster.link import Link
 from llm_gateway.cluster.script_call import Reply
 from llm_gateway.cluster.wire import Tls
@@ -23,14 +24,17 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CounterServer]
     folder = tmp_path_factory.mktemp("guarded")
     socket = f"{folder}/v.sock"
     with CounterServer(folder, "--unixsocket", socket) as server:
-        lines = RIGHTS.read_text().splitlines()
-        [line] = [line for line in lines if line.startswith("user gateway on")]
-        _, *words = line.split()
-        name, *rules = words
-        rules = [r.replace("{home}", "{t}") for r in rules]
-        server.client.acl_setuser(name, reset=True)
-        server.client.execute_command("ACL", "SETUSER", name, *rules)
+        server.client.execute_command(
+            "ACL", "SETUSER", "gateway", "on", ">PASSWORD", *rights()
+        )
         yield server
+
+
+def rights() -> list[str]:
+    """As docs/cluster.md lists them, after name and password."""
+    lines = RIGHTS.read_text().splitlines()
+    [line] = [line for line in lines if line.startswith("user gateway on >PASSWORD")]
+    return [word.replace("{home}", "{t}") for word in line.split()[4:]]
 
 
 async def first_reply(url: str, timeout: float = 5.0) -> Reply | str:
@@ -98,6 +102,53 @@ async def test_the_rights_in_the_docs_are_enough(guarded: CounterServer) -> None
     reply = await first_reply(url)
     assert isinstance(reply, Reply), reply
     assert reply.status == "ok"
+
+
+async def test_a_right_too_few_is_said(guarded: CounterServer) -> None:
+    """Whichever it is, and keys under another prefix: what it says is what to do."""
+    client = guarded.client
+    rules = rights()
+    lacking = [rule for rule in rules if rule.startswith("+")] + ["~llm-gateway:{t}:*"]
+    for n, rule in enumerate(lacking):
+        name = f"user{n}"
+        client.execute_command(
+            "ACL", "SETUSER", name, "on", ">SECRET", *(r for r in rules if r != rule)
+        )
+        said = await first_reply(f"redis://{name}:SECRET@127.0.0.1:{guarded.port}")
+        # Without a name for the connection, or a choice of the database, it goes on.
+        if isinstance(said, Reply):
+            assert rule in ("+client|setname", "+select", "+exists")
+        else:
+            assert said == LACKS, rule
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("WRONGTYPE Operation against a key script: 12, on @user_script:1.", "type"),
+        ("ERR ACL failure in script: User u has no permissions to run", "right"),
+        ("The user executing the script can't run this command", "right"),
+        (
+            "The user executing the script can't access at least one of the keys",
+            "right",
+        ),
+        ("NOPERM User u has no permissions to run the 'evalsha' command", "right"),
+        ("Unknown Redis command called from script", "Valkey 7.2"),
+        ("unknown command 'XTRIM', with args beginning with: CANARY", "Valkey 7.2"),
+        ("MOVED 3999 10.0.0.1:6381", "shards"),
+        ("READONLY You can't write against a read only replica.", "replica"),
+        ("MASTERDOWN Link with MASTER is down", "replica"),
+        ("OOM command not allowed when used memory > 'maxmemory'", "maxmemory"),
+        ("LOADING Redis is loading the dataset in memory", "loading"),
+        ("MISCONF Redis is configured to save RDB snapshots", "disk"),
+        ("ERR CANARY of 10.0.0.1", "connection lost (ResponseError)"),
+    ],
+)
+def test_what_the_server_refuses_is_said_in_our_words(text: str, said: str) -> None:
+    found = reason(ResponseError(text))
+    assert said in found
+    assert "CANARY" not in found
+    assert "10.0.0" not in found
 
 
 async def test_a_unix_socket(guarded: CounterServer) -> None:

@@ -58,7 +58,8 @@ waits = st.sampled_from([0.0, 0.25, 7, 59.75, 60, 61, 3599, 3600, 40_000, 90_000
 class Counters:
     """The script, with a clock of the test's."""
 
-    def __init__(self, server: CounterServer) -> None:
+    def __init__(self, server: CounterServer, name: str = "t") -> None:
+        self.prefix = f"llm-gateway:{{{name}}}:"
         self.client = server.client
         self.run = self.client.register_script(SCRIPT)
         self.generation = ""
@@ -71,7 +72,7 @@ class Counters:
     def call(self, now: float, *ops: Any, **more: Any) -> Any:
         header = {"member": "a", "instance": "1", "generation": self.generation}
         call = {**header, "fresh": "g", "now": batches.micro(now), "ops": ops, **more}
-        return self.run(["llm-gateway:{t}:"], [json.dumps(call)])
+        return self.run([self.prefix], [json.dumps(call)])
 
     def one(self, now: float, op: Any, **more: Any) -> Any:
         *_, status, [result] = self.call(now, op, **more)

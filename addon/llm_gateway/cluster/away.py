@@ -14,6 +14,12 @@ from redis.exceptions import (
     ReadOnlyError,
 )
 
+LACKS = "the user lacks a right; see the list in docs/cluster.md"
+TOO_OLD = "the server lacks a command; Valkey 7.2 or Redis 7 is needed"
+SHARDED = (
+    "the server is one of several shards; name the one that has this cluster's slot"
+)
+
 
 class Away(Exception):
     """The server did not answer, or refused. The text says why, without any address."""
@@ -27,7 +33,7 @@ def reason(error: BaseException) -> str:
         case AuthenticationError():
             return "user or password is wrong"
         case NoPermissionError():
-            return "the user lacks a right; see the list in docs/cluster.md"
+            return LACKS
         case NoScriptError():
             return "the script is gone"
         case OutOfMemoryError():
@@ -50,6 +56,17 @@ def reason(error: BaseException) -> str:
         ("LOADING", "the server is loading its data"),
         ("MISCONF", "the server cannot write its disk"),
         ("certificate", "TLS failed"),
+        ("WRONGTYPE", "a key under its prefix is of another type; delete those keys"),
+        ("ACL failure", LACKS),
+        ("user executing the script can't", LACKS),
+        ("NOPERM", LACKS),
+        ("No permissions", LACKS),
+        ("nknown command", TOO_OLD),
+        ("nknown Redis command", TOO_OLD),
+        ("MOVED", SHARDED),
+        ("CROSSSLOT", SHARDED),
+        ("READONLY", "the server is a replica"),
+        ("MASTERDOWN", "the server is a replica that lost its first"),
     ):
         if mark in text:
             return said

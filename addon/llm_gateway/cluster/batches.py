@@ -5,7 +5,7 @@ whole microseconds of the server's clock (`offset`: seconds that it is ahead of 
 What it does not know: connections, when anything is sent.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from llm_gateway.cluster.names import Names
@@ -55,9 +55,16 @@ def limit_of(key: Key, window: AnyWindow) -> Limit:
     return Limit(tuple(scope), Metric(metric), Window(length), 0, window.reset)
 
 
-def shared_windows(limiter: SharedLimiter, names: Names) -> Iterator[Shared]:
-    """Every window of ours that has a name among members."""
+def shared_windows(
+    limiter: SharedLimiter, names: Names, known: Mapping[int, Shared] | None = None
+) -> Iterator[Shared]:
+    """Every window of ours that has a name among members. `known`: what was found before,
+    under the same names, by the window's identity."""
     for key, window in limiter.windows().items():
+        one = known.get(id(window)) if known else None
+        if one is not None and one.window is window:
+            yield one
+            continue
         limit = limit_of(key, window)
         try:
             name = names.window(limit)
@@ -114,3 +121,14 @@ def windows_of(op: Op) -> tuple[list[str], str]:
             return [], op[1]
         case _:
             return [], ""
+
+
+def weight_of(op: Op) -> int:
+    """How many operations on one window take the server as long."""
+    match op[0]:
+        case "look" | "amounts":
+            return 1 + len(op[1])
+        case "beat":
+            return 1 + len(op[2])
+        case _:
+            return 1

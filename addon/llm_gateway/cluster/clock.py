@@ -7,6 +7,8 @@ from collections import deque
 
 SAMPLES = 32
 """Answers that are remembered."""
+STEP = 0.1
+"""Seconds by which two answers may differ beside what their ways explain."""
 
 
 class Offset:
@@ -21,7 +23,11 @@ class Offset:
         if took < 0:
             self.clear()
             return
-        self._samples.append((took, server - (sent + received) / 2))
+        found = server - (sent + received) / 2
+        best = min(self._samples, default=None)
+        if best is not None and abs(found - best[1]) > (took + best[0]) / 2 + STEP:
+            self.clear()  # both cannot be: a clock was set
+        self._samples.append((took, found))
         self.seconds = min(self._samples)[1]
 
     def clear(self) -> None:

@@ -37,6 +37,13 @@ logger = logging.getLogger("llm_gateway")
 
 KNOWN_MEMBERS = "SELECT member, heartbeat FROM members"
 
+SAID = {
+    "generation": "the server's counters began anew",
+    "format": "the server's counters are of another version of the gateway; update",
+    REPLACED: "another gateway is the member {member!r} now; give each its own",
+}
+"""What the script says of a whole call."""
+
 
 class Connecting:
     """Moves the state of a member, as its connection comes and goes."""
@@ -170,6 +177,8 @@ class Connecting:
     async def _hello(self) -> Reply:
         known = self._context.members.lately(self._context.server_now())
         reply = await self.link.call([["hello", os.urandom(16).hex(), known]])
+        if reply.status != "ok":
+            raise Away(reply.status)
         self.generation.follow(reply.generation, reply.sequence)
         return reply
 
@@ -214,10 +223,8 @@ class Connecting:
         context.tried.set()
         self._granting.sent.clear()
         context.gateway.state_dirty = True
-        if why == "generation":
-            why = "the server's counters began anew"
-        elif why == REPLACED:
-            why = f"another gateway is the member {self._context.member!r} now; give each its own"
+        if why in SAID:
+            why = SAID[why].format(member=context.member)
         if why != self.why or not self._trouble:
             self.why = why
             self._trouble = True

@@ -90,7 +90,7 @@ class Folding:
             self._there,
         )
         self._granting.sent = {*fold.open_ids, *self._granting.asking}
-        self._looks.shared = {id(one.window): one for one in fold.windows}
+        self._looks.windows()
         return fold
 
     async def fold_again(self) -> None:

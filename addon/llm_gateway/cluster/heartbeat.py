@@ -12,7 +12,7 @@ from typing import Any
 from llm_gateway.cluster.away import Away
 from llm_gateway.cluster.batches import Op
 from llm_gateway.cluster.context import MemberContext
-from llm_gateway.cluster.looks import Looks
+from llm_gateway.cluster.looks import AT_ONCE, Looks
 
 KEEP = 600.0
 """Seconds between two times at which idle windows are said to be wanted."""
@@ -34,6 +34,8 @@ class Heartbeat:
         self._about = about
         self._refold = refold
         self._kept = 0.0
+        self._keep: list[str] = []
+        """Windows whose turn to be said is still to come."""
         self._known_windows = -1
         self.collector = ""
         """Member and ledger that take the finished requests of all; "": none."""
@@ -52,10 +54,10 @@ class Heartbeat:
             "state": context.state,
             "clock_offset_ms": round(context.offset.seconds * 1000),
         }
-        keep: list[str] = []
         if (now := context.now()) - self._kept >= KEEP:
             self._kept = now
-            keep = [one.name for one in self._looks.windows()]
+            self._keep = [one.name for one in self._looks.windows()]
+        keep, self._keep = self._keep[:AT_ONCE], self._keep[AT_ONCE:]
         return ["beat", json.dumps(about), keep]
 
     async def run(self, before: Callable[[], Any]) -> None:

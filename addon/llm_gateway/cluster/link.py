@@ -8,6 +8,7 @@ What it does not know: what operations mean, what follows when the server is awa
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -25,8 +26,11 @@ from llm_gateway.cluster.send_queue import SendQueue, Steps, Waiter, fail
 from llm_gateway.cluster.wire import AnyConnection, Tls, connection_to
 from llm_gateway.config.cluster_url import ClusterServer
 
+logger = logging.getLogger("llm_gateway")
+
 REPLACED = "replaced"
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+NONSENSE = "what the server said makes no sense; the log has it"
 LOST = (RedisError, OSError, TimeoutError, EOFError, ValueError)
 """What a connection may raise."""
 
@@ -103,6 +107,10 @@ class Link:
                 self._on_down(str(error))
                 if str(error) == REPLACED:
                     return
+            except Exception:  # of data that nobody here has written
+                logger.exception("The cluster's server said what makes no sense.")
+                self._drop(NONSENSE)
+                self._on_down(NONSENSE)
             finally:
                 self._drop("the gateway ends")
                 await self._disconnect()

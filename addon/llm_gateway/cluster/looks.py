@@ -10,11 +10,15 @@ from typing import Any
 from llm_gateway.cluster import batches
 from llm_gateway.cluster.away import Away
 from llm_gateway.cluster.context import MemberContext
+from llm_gateway.cluster.names import Names
 from llm_gateway.domain import Limit
 from llm_gateway.limits.outlet import Row
 
 STALE = 0.05
 """Seconds; what is known of the others is not asked for again before."""
+
+AT_ONCE = 250
+"""Windows in one operation: the server does nothing else meanwhile."""
 
 
 class Looks:
@@ -24,12 +28,16 @@ class Looks:
         self._context = context
         self._looked = 0.0
         self._looking: asyncio.Future[Any] | None = None
+        self._names: Names | None = None
+        """Under which `shared` was found."""
         self.shared: dict[int, batches.Shared] = {}
         """Windows that have a name among members, by identity."""
 
     def windows(self) -> list[batches.Shared]:
         context = self._context
-        found = list(batches.shared_windows(context.limiter, context.names))
+        known = self.shared if context.names is self._names else {}
+        found = list(batches.shared_windows(context.limiter, context.names, known))
+        self._names = context.names
         self.shared = {id(one.window): one for one in found}
         return found
 
@@ -58,14 +66,26 @@ class Looks:
 
     def _look(self) -> asyncio.Future[Any]:
         windows = self.windows()
-        future = asyncio.get_running_loop().create_future()
+        parts = range(0, len(windows) or 1, AT_ONCE)
+        whole = asyncio.gather(
+            *(self._look_at(windows[at : at + AT_ONCE]) for at in parts)
+        )
 
         def seen(done: asyncio.Future[Any]) -> None:
             self._looking = None
-            if done.cancelled() or done.exception() is not None:
-                return
-            self._looked = self._context.now()
-            self.learn([(one.limit, one.place) for one in windows], done.result())
+            if not done.cancelled() and done.exception() is None:
+                self._looked = self._context.now()
+
+        whole.add_done_callback(seen)
+        return whole
+
+    def _look_at(self, windows: Sequence[batches.Shared]) -> asyncio.Future[Any]:
+        future = asyncio.get_running_loop().create_future()
+
+        def seen(done: asyncio.Future[Any]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                found = [(one.limit, one.place) for one in windows]
+                self.learn(found, done.result())
 
         future.add_done_callback(seen)
         self._context.link.put(["look", [one.name for one in windows]], future)

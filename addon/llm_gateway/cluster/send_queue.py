@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from llm_gateway.cluster.away import Away
-from llm_gateway.cluster.batches import Op
+from llm_gateway.cluster.batches import Op, weight_of
 from llm_gateway.frozen import frozen
 
 BATCH = 256
-"""Operations in one call at most: the server does nothing else meanwhile."""
+"""Operations on one window in one call at most: the server does nothing else meanwhile."""
 WEIGHT = 500
 """Entries of a fold in one call, or what takes as long; one window may have more."""
 
@@ -101,10 +101,13 @@ class SendQueue:
         """True: what goes ahead of the next one filled the call."""
         queue, batch = self._queue, list[Queued]()
         fold = self._fold
-        weight = 0
-        while queue and len(batch) < BATCH:
+        weight, room = 0, BATCH
+        while queue and room > 0:
             head = queue[0]
             if isinstance(head, QueuedFold):
+                break
+            more = weight_of(head[0])
+            if more > room and batch:
                 break
             while fold is not None and (first := fold.steps.before(head[0])):
                 batch.append((first[0], None))
@@ -113,6 +116,7 @@ class SendQueue:
                     return batch, True
             batch.append(head)
             queue.popleft()
+            room -= more
         return batch, False
 
     def _some_of_the_fold(self) -> list[Queued]:

@@ -11,8 +11,10 @@ it does not know: HTTP, flows, SQL.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from llm_gateway.cluster import batches
@@ -33,6 +35,11 @@ from llm_gateway.limits.outlet import Row
 from llm_gateway.limits.shared import SharedLimiter
 from llm_gateway.limits.store import OpenReservation
 from llm_gateway.limits.values import LimitObservation, Reservation, Scope
+
+logger = logging.getLogger("llm_gateway")
+
+AGAIN = 1.0
+"""Seconds after which a part that failed begins again."""
 
 
 class ClusterService:
@@ -75,17 +82,18 @@ class ClusterService:
         context, gateway = self.context, self.context.gateway
         context.limiter.outlet = self
         gateway.health.on_rest = self.words.rested
-        work = {
-            "link": self.connecting.run(),
-            "beat": self.heart.run(self._before_beat),
-            "rows": Shipper(self, gateway.store).run(),
+        work: dict[str, Callable[[], Awaitable[None]]] = {
+            "link": self.connecting.run,
+            "beat": partial(self.heart.run, self._before_beat),
+            "rows": Shipper(self, gateway.store).run,
         }
         if context.config.collect:
             store = gateway.store
             collector = Collector(self, store, str(store.path.absolute()))
-            work["collector"] = collector.run()
+            work["collector"] = collector.run
         for name, running in work.items():
-            self._tasks.append(loop.create_task(running, name=f"cluster {name}"))
+            task = lasting(name, running)
+            self._tasks.append(loop.create_task(task, name=f"cluster {name}"))
 
     async def flush(self, seconds: float) -> None:
         """What was said so far is there, or the time is over."""
@@ -208,6 +216,16 @@ class ClusterService:
 
     def _refold(self) -> None:
         self.folding.refold()
+
+
+async def lasting(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Until it ends by itself: what was not thought of is said, and it begins again."""
+    while True:
+        try:
+            return await work()
+        except Exception:
+            logger.exception("Cluster: %s failed, and begins again.", name)
+            await asyncio.sleep(AGAIN)
 
 
 __all__ = ["AWAY", "GRANTED", "NO_ROOM", "ClusterService"]

@@ -4,6 +4,7 @@
 --   KEYS[1]  prefix of all keys, `llm-gateway:{NAME}:`
 --   ARGV[1]  JSON {member, instance, generation, fresh, deadline?, now?, ops}
 --   result   {generation, sequence, server time, ready, status, results}
+--            status: ok, generation, replaced or format
 -- Times are whole microseconds, money is nano-dollars: all below 2^53, so a Lua number
 -- holds them exactly.
 --
@@ -24,6 +25,8 @@ if req.now then now = req.now end -- a test's own clock
 local EXACT, STEPS = 512, 256
 local DAY = 86400000000
 local FOLDING = 60000000
+local GONE = 40 * DAY -- longer than any window
+local FORMAT = '1' -- of the data: another one is not touched
 local NEVER = 9007199254740991
 local META, MEMBERS, WINDOWS = P .. 'meta', P .. 'members', P .. 'windows'
 local OPEN, LEASES = P .. 'open:', P .. 'leases:'

@@ -85,7 +85,7 @@ function ops.fold(op)
     found:replace(op[10])
   end
   for _, id in ipairs(op[11]) do keep(found, id) end
-  expiry(found)
+  found:expire()
   return { 1 }
 end
 

@@ -35,7 +35,7 @@ function ops.beat(op)
   redis.call('HSET', MEMBERS, member, int(now) .. ' ' .. op[2])
   for _, id in ipairs(op[3]) do
     local found = window(id)
-    if found.known then expiry(found) end
+    if found.known then found:expire() end
   end
   sweep()
   local out = {
@@ -78,9 +78,7 @@ end
 function ops.forget(op)
   local who, ended = op[2], 0
   for _, id in ipairs(redis.call('HKEYS', OPEN .. who)) do ended = ended + close(who, id, nil) end
-  redis.call('HDEL', MEMBERS, who)
-  redis.call('HDEL', P .. 'instances', who)
-  redis.call('SREM', P .. 'expected', who)
+  leave(who)
   return { ended }
 end
 

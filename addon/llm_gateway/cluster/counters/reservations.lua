@@ -25,12 +25,36 @@ local function close(who, id, real)
   return 1
 end
 
+-- A member is one no more.
+local function leave(who)
+  redis.call('HDEL', MEMBERS, who)
+  for _, name in ipairs({ 'instances', 'folded', 'collected' }) do redis.call('HDEL', P .. name, who) end
+  redis.call('SREM', P .. 'expected', who)
+end
+
+-- Nothing that it used stands in any window any more: names do not pile up.
+local function purge(who)
+  leave(who)
+  for _, id in ipairs(redis.call('SMEMBERS', WINDOWS)) do
+    local key = P .. 'window:' .. id
+    for _, field in ipairs({ 'u:', 'r:' }) do
+      if num(redis.call('HGET', key, field .. who)) == 0 then redis.call('HDEL', key, field .. who) end
+    end
+    redis.call('HDEL', key, 'n:' .. who, 'l:' .. who, 'amount:' .. who)
+  end
+end
+
 -- Leases that ran out: what was reserved counts as used. Bounded, so that no call is long.
 local function sweep()
-  for _, who in ipairs(redis.call('HKEYS', MEMBERS)) do
+  local gone
+  local all = redis.call('HGETALL', MEMBERS)
+  for i = 1, #all, 2 do
+    local who = all[i]
     local late = redis.call('ZRANGEBYSCORE', LEASES .. who, '-inf', int(now), 'LIMIT', 0, 200)
     for _, id in ipairs(late) do close(who, id, nil) end
+    if #late == 0 and now - num(string.match(all[i + 1], '^%d+')) > GONE then gone = who end
   end
+  if gone then purge(gone) end
 end
 
 -- id, lease, need, rows [[window, index, bound, length, start, stop]], force

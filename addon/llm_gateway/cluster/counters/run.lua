@@ -1,9 +1,11 @@
 -- The call itself: is it of this generation and connection; then its operations in order.
 
-local generation = redis.call('HGET', META, 'generation')
+local meta = redis.call('HMGET', META, 'generation', 'format')
+local generation = meta[1]
+if meta[2] and meta[2] ~= FORMAT then return { generation or '', 0, now, 0, 'format', {} } end
 if not generation then
   generation = req.fresh
-  redis.call('HSET', META, 'generation', generation, 'began', int(now))
+  redis.call('HSET', META, 'generation', generation, 'began', int(now), 'format', FORMAT)
 end
 local sequence = redis.call('HINCRBY', META, 'seq', 1)
 local first = req.ops[1] and req.ops[1][1]

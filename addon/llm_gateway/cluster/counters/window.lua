@@ -21,14 +21,29 @@ local function window(id)
   return found
 end
 
+function Window:expire()
+  local keep = math.floor((math.max(self.length, 0) + 2 * DAY) / 1000)
+  if self.length == 0 then keep = math.floor(33 * DAY / 1000) end
+  redis.call('PEXPIRE', self.key, int(keep))
+  redis.call('PEXPIRE', self.entries, int(keep))
+  redis.call('PEXPIRE', self.amounts, int(keep))
+end
+
+-- Its keys, or some of them, are gone: the server threw them away. Everybody folds again.
+function Window:lost()
+  redis.call('HINCRBY', META, 'windows', 1)
+end
+
 -- length 0: a calendar window, from `start` to `stop`.
 function Window:shape(length, start, stop)
   if not self.known then
     self.known, self.length, self.start, self.stop = true, length, start, stop
     redis.call('HSET', self.key, 'length', int(length), 'start', int(start), 'end', int(stop),
       'used', '0', 'reserved', '0')
+    redis.call('DEL', self.entries, self.amounts)
     redis.call('SADD', WINDOWS, self.id)
     redis.call('HINCRBY', META, 'windows', 1)
+    self:expire()
   elseif self.length == 0 and start > self.start and start <= now then
     self:clear(start, stop)
   end
@@ -87,6 +102,7 @@ function Window:advance()
   local gone = redis.call('ZRANGEBYSCORE', self.entries, '-inf', int(now - self.length))
   for _, entry in ipairs(gone) do self:drop(entry) end
   self:set_next()
+  if self.next == NEVER and self.used ~= 0 then self:lost() end
 end
 
 -- Counts an amount from `at` on; the entry's name, for `take_back`.
@@ -114,7 +130,7 @@ function Window:add(who, at, amount, name)
   redis.call('ZADD', self.entries, int(at), entry)
   redis.call('HSET', self.amounts, entry, int(amount), entry .. ':f', int(at))
   redis.call('HSET', self.key, 'l:' .. who, entry)
-  redis.call('HINCRBY', self.key, 'n:' .. who, 1)
+  if redis.call('HINCRBY', self.key, 'n:' .. who, 1) == 1 then self:expire() end
   if at + self.length < self.next then
     self.next = at + self.length
     redis.call('HSET', self.key, 'next', int(self.next))
@@ -159,12 +175,4 @@ function Window:others(into)
   into[#into + 1] = self.used - self.own_used
   into[#into + 1] = self.reserved - self.own_reserved
   into[#into + 1] = back == NEVER and 0 or back
-end
-
-local function expiry(found)
-  local keep = math.floor((math.max(found.length, 0) + 2 * DAY) / 1000)
-  if found.length == 0 then keep = math.floor(33 * DAY / 1000) end
-  redis.call('PEXPIRE', found.key, int(keep))
-  redis.call('PEXPIRE', found.entries, int(keep))
-  redis.call('PEXPIRE', found.amounts, int(keep))
 end
