@@ -71,6 +71,40 @@ def test_history_charts_tables_and_links(stage: Stage) -> None:
     expect(page.locator("table.rows-and-columns tbody tr").first).to_be_visible()
 
 
+def test_history_of_own_dates_beside_the_time_before_by_keyboard(stage: Stage) -> None:
+    now = time.time()
+    day = 86_400
+    for ago, n in ((0, 4), (1, 3), (2, 2), (3, 1)):
+        for _ in range(n):
+            stage.ledger.request(now - ago * day, outcome="error" if ago == 3 else "ok")
+    page = stage.open("/-/gateway/history", timezone_id="UTC")
+    # Nothing was chosen, and there is more than a day.
+    expect(page.locator("#ranges input[value='7d']")).to_be_checked()
+    expect(page.locator(".requests .big")).to_have_text("10")
+    page.locator("#ranges input:checked").focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#ranges input[value=own]")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#from")).to_be_focused()
+    dates = [time.strftime("%Y-%m-%d", time.gmtime(now - ago * day)) for ago in (2, 1)]
+    page.locator("#from").fill(dates[0])
+    page.locator("#to").fill(dates[1])
+    expect(page.locator(".requests .big")).to_have_text("5", timeout=SOON)
+    page.get_by_label("Compare with the time before").focus()
+    page.keyboard.press("Space")
+    then = page.locator(".requests .then")
+    expect(then).to_have_text("▲ 400 %, 1 in the time before", timeout=SOON)
+    expect(page.locator(".failures .then")).to_have_text(
+        "▼ 100 %, 1 in the time before"
+    )
+    assert f"from={dates[0]}&to={dates[1]}" in page.url
+    page.reload()
+    expect(then).to_have_text("▲ 400 %, 1 in the time before")
+    page.locator(".totals").get_by_role("link", name="5", exact=True).click()
+    expect(page.locator(".request-list tbody tr")).to_have_count(5)
+
+
 def test_a_ticker_line_leads_to_the_reasons(stage: Stage) -> None:
     now = time.time()
     asked = stage.ledger.request(now)

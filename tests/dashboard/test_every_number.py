@@ -8,7 +8,6 @@ rows in Python: nothing is shared with the pages but the rows.
 import csv
 import html
 import io
-import itertools
 import math
 import random
 import re
@@ -17,6 +16,7 @@ from bisect import bisect
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -299,19 +299,37 @@ def window_start(now: float, window: str, reset: str | None) -> float:
 
 
 async def history_sums(page: Page, zone: str) -> None:
-    for n, (span, (columns, step)) in enumerate(SPANS.items()):
+    today = datetime.fromtimestamp(page.now, ZoneInfo(zone)).date()
+    days = [today - timedelta(days=n) for n in (40, 12, 1, 0)]
+    asked = [{"range": span, **({"compare": 1} if step == DAY else {})} for span, (_, step) in SPANS.items()]  # fmt: skip
+    asked += [{"from": days[0], "to": days[1], "compare": 1}, {"from": days[2], "to": days[3]}, {"from": days[2], "to": days[2], "compare": 1}]  # fmt: skip
+    for n, given in enumerate(asked):
         by = ("provider", "model", "client")[(n + ZONES.index(zone)) % 3]
         sim = (n + len(page.policy)) % 2
-        args = {"range": span, "by": by, "tz": zone, "sim": sim}
+        args = {**given, "by": by, "tz": zone, "sim": sim}
         found = await page.json("history.json", **args)
-        times = found["times"]
-        assert len(times) == columns
-        if step == DAY:
+        times, step = found["times"], found["step"]
+        end = page.now + 1
+        if "range" in given:
+            columns = SPANS[given["range"]][0]
+            assert (len(times), step) == SPANS[given["range"]]
+        else:
+            end = min(midnight(page.now, zone, (today - given["to"]).days - 1), page.now + 1)  # fmt: skip
+            assert times[0] == midnight(page.now, zone, (today - given["from"]).days)
+            columns = len(times)
+            if step == HOUR:
+                assert all(b - a == HOUR for a, b in pairwise(times))
+                assert columns * HOUR == round(midnight(page.now, zone, (today - given["to"]).days - 1) - times[0])  # fmt: skip
+            else:
+                assert columns == (given["to"] - given["from"]).days + 1
+        if "from" in given:
+            pass
+        elif step == DAY:
             assert times == [midnight(page.now, zone, back) for back in range(columns - 1, -1, -1)]  # fmt: skip
         else:
-            assert {b - a for a, b in itertools.pairwise(times)} == {step}
+            assert {b - a for a, b in pairwise(times)} == {step}
             assert times[-1] <= page.now < times[-1] + step
-        rows = page.real(times[0], bool(sim))
+        rows = [r for r in page.real(times[0], bool(sim)) if r["at"] < end]
         column = {id(r): bisect(times, r["at"]) - 1 for r in rows}
         for metric, of in METRICS.items():
             expected = [0.0] * columns
@@ -355,10 +373,38 @@ async def history_sums(page: Page, zone: str) -> None:
             assert found["latency"][name] == [rank(took[k], share) for k in range(columns)]  # fmt: skip
         since = (page.now // HOUR) * HOUR - found["heat"]["days"] * DAY
         assert sum(n for _, n in found["heat"]["hours"]) == len(page.real(since, bool(sim)))  # fmt: skip
+        if "compare" in given:
+            before(page, found, zone, bool(sim))
         lines = list(csv.DictReader(io.StringIO(await page.json("history.csv", **args))))  # fmt: skip
         assert sum(int(line["requests"]) for line in lines) == len(rows)
         spent = sum(float(line["cost_usd"]) for line in lines)
         assert spent == pytest.approx(total(rows, "cost_nano") or 0)
+
+
+def before(page: Page, found: Any, zone: str, sim: bool) -> None:
+    """As many columns before, until as far into the last as it is now, at a full hour."""
+    earlier, times = found["before"], found["times"]
+    count = len(times)
+    now = min(page.now, found["until"] or page.now)
+    last = bisect(times, now) - 1
+    if found["step"] == DAY:
+        first = (datetime.fromtimestamp(page.now, UTC).date() - datetime.fromtimestamp(times[0], ZoneInfo(zone)).date()).days  # fmt: skip
+        first += (datetime.fromtimestamp(page.now, ZoneInfo(zone)).date() - datetime.fromtimestamp(page.now, UTC).date()).days  # fmt: skip
+        starts = [midnight(page.now, zone, first + n) for n in range(count, 0, -1)]
+    else:
+        starts = [at - count * HOUR for at in times]
+    until = (starts[last] + now - times[last]) // HOUR * HOUR
+    assert (earlier["since"], earlier["until"]) == (starts[0], until)
+    rows = [r for r in page.real(starts[0], sim) if r["at"] < until]
+    for metric, of in METRICS.items():
+        expected = [0.0] * count
+        for r in rows:
+            expected[bisect(starts, r["at"]) - 1] += of(r)
+        assert earlier[metric] == pytest.approx(expected, abs=1e-8), (zone, metric)
+        assert earlier["sums"][metric] == pytest.approx(sum(expected), abs=1e-8)
+    real = [r for r in rows if not r["simulated"]]
+    assert earlier["sums"]["errors"] == sum(r["outcome"] in FAILED for r in real)
+    assert earlier["sums"]["refused"] == sum(r["outcome"] == "refused" for r in real)
 
 
 METRICS: dict[str, Callable[[Row], float]] = {

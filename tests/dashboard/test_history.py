@@ -9,7 +9,6 @@ import pytest
 
 from llm_gateway.dashboard.availability import stamp
 from llm_gateway.dashboard.history import (
-    RANGES,
     Wanted,
     as_csv,
     history,
@@ -17,6 +16,7 @@ from llm_gateway.dashboard.history import (
     spreadsheet_safe,
     wanted,
 )
+from llm_gateway.dashboard.history_columns import RANGES
 from llm_gateway.dashboard.reader import Reader
 
 from .conftest import NOW, Serve

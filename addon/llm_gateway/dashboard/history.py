@@ -1,6 +1,6 @@
 """Hours to months of use: the sums behind the History page.
 
-What lives here: the ranges, the questions to the rollups, and their answers as series
+What lives here: what can be asked, the questions to the rollups, and their answers as series
 that a chart, a table and a CSV file can be made of. Money is US$, times are unix
 seconds at which a column begins (hours of UTC, days of the reader).
 
@@ -17,12 +17,13 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from llm_gateway.dashboard import history_sums, usage_sums
+from llm_gateway.dashboard import history_columns, history_sums, usage_sums
 from llm_gateway.dashboard.availability import moment, stamp
+from llm_gateway.dashboard.history_columns import OWN, RANGES, Columns, Dates
 from llm_gateway.dashboard.history_sums import BY
 from llm_gateway.dashboard.plugin_state import HISTORY_TTL, PluginState
 
-from .reader import Ask, TooSlow
+from .reader import Ask, Params, TooSlow
 
 Json = dict[str, Any]
 
@@ -30,24 +31,6 @@ DAY = 86_400
 UTC = ZoneInfo("UTC")
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    label: str
-    period: str
-    """Which rollup: minute, hour or day."""
-    seconds: int
-    step: int
-    """Seconds that one column of the chart stands for."""
-
-
-RANGES = {
-    "6h": Range("6 hours", "minute", 6 * 3600, 600),
-    "24h": Range("24 hours", "hour", DAY, 3600),
-    "7d": Range("7 days", "hour", 7 * DAY, 3600),
-    "30d": Range("30 days", "day", 30 * DAY, DAY),
-    "90d": Range("90 days", "day", 90 * DAY, DAY),
-    "1y": Range("1 year", "day", 365 * DAY, DAY),
-}
 METRICS = ("requests", "tokens", "cost", "saved")
 FAILURES = ("errors", "refused")
 """What did not end in an answer, as series of its own."""
@@ -62,7 +45,7 @@ NANO = 1e9
 
 _LATENCY = """
 SELECT ts, duration_ms, ttft_ms FROM requests
-WHERE ts >= :since AND rowid % :every = 0
+WHERE ts >= :since AND ts < :until AND rowid % :every = 0
   AND outcome = 'ok' AND simulated <= :sim AND duration_ms IS NOT NULL
 """
 
@@ -76,7 +59,7 @@ SELECT substr(ts, 1, 13) AS hour, count(*) AS requests,
   avg(ttft_ms) AS average_ttft_ms, avg(duration_ms) AS average_duration_ms,
   max(duration_ms) AS slowest_ms
 FROM requests
-WHERE ts >= :since AND outcome = 'ok'
+WHERE ts >= :since AND ts < :until AND outcome = 'ok'
 GROUP BY 1 ORDER BY 1
 """
 
@@ -90,19 +73,38 @@ class Wanted:
     simulated: bool
     zone: str = "UTC"
     """Whose days the columns are."""
+    dates: Dates | None = None
+    """Of the range `own`."""
+    compare: bool = False
+    """Also the time before."""
+
+    @property
+    def where(self) -> ZoneInfo:
+        return usage_sums.zone(self.zone) or UTC
+
+    def columns(self, now: float) -> Columns:
+        if self.dates is not None:
+            return history_columns.of_dates(self.dates, now, self.where)
+        return history_columns.of_range(RANGES[self.span], now, self.where)
 
 
 def wanted(args: Mapping[str, str]) -> Wanted | str:
     """From the query string; a text says what is wrong with it."""
     span, by = args.get("range") or "7d", args.get("by") or "provider"
-    if span not in RANGES:
+    dates = history_columns.dates(args)
+    if isinstance(dates, str):
+        return dates
+    if dates is not None:
+        span = OWN
+    elif span not in RANGES:
         return f"range is {span!r}; write one of {', '.join(RANGES)}"
     if by not in BY:
         return f"by is {by!r}; write one of {', '.join(BY)}"
     zone = args.get("tz") or "UTC"
     if usage_sums.zone(zone) is None:
         return f"tz is {zone[:60]!r}; write the name of a time zone, e.g. Europe/Berlin"
-    return Wanted(span, by, args.get("sim") != "0", zone)
+    compare = args.get("compare") == "1"
+    return Wanted(span, by, args.get("sim") != "0", zone, dates, compare)
 
 
 async def load(board: PluginState, asked: Wanted) -> Json:
@@ -127,10 +129,8 @@ async def load(board: PluginState, asked: Wanted) -> Json:
 
 def history(ask: Ask, asked: Wanted, now: float) -> Json:
     """Series per provider, model or client, their totals, and the hours' heat."""
-    span = RANGES[asked.span]
-    where = usage_sums.zone(asked.zone) or UTC
-    times = history_sums.columns(now, span.period, span.seconds, span.step, where)
-    width = len(times)
+    columns = asked.columns(now)
+    times, width = columns.times, len(columns.times)
     sim = int(asked.simulated)
     series: dict[str, dict[str, list[float]]] = defaultdict(
         lambda: {metric: [0] * width for metric in METRICS}
@@ -138,7 +138,7 @@ def history(ask: Ask, asked: Wanted, now: float) -> Json:
     failures: dict[str, list[float]] = {name: [0] * width for name in FAILURES}
     totals: dict[str, Json] = defaultdict(lambda: dict.fromkeys(_TOTALS, 0))
     for slot, key, row in history_sums.sums(
-        ask, span.period, asked.by, times, simulated=asked.simulated
+        ask, columns, asked.by, simulated=asked.simulated
     ):
         if not 0 <= slot < width or not (row["requests"] or row["tokens"]):
             continue
@@ -156,14 +156,36 @@ def history(ask: Ask, asked: Wanted, now: float) -> Json:
         "range": asked.span,
         "by": asked.by,
         "zone": asked.zone,
-        "step": span.step,
-        "since": history_sums.bound(times[0], span.period),
-        "times": times,
+        "step": columns.step,
+        "since": history_sums.bound(times[0], columns.period),
+        "until": columns.until if columns.closed else None,
+        "times": list(times),
         "series": [{"key": key, **_rounded(series[key])} for key in ranked[:SERIES]]
         + _others([series[key] for key in ranked[SERIES:]], width),
         "failures": failures,
         "totals": [{"key": key, **totals[key]} for key in ranked],
-        "heat": _heat(ask, span, sim, now),
+        "heat": _heat(ask, columns, sim, now),
+        "before": _before(ask, asked, columns) if asked.compare else None,
+    }
+
+
+def _before(ask: Ask, asked: Wanted, columns: Columns) -> Json:
+    """The sums of the time before, whole and per column, and of what time they are."""
+    earlier = history_columns.before(columns, asked.where)
+    found: dict[str, list[float]] = {
+        name: [0] * len(earlier.times) for name in (*METRICS, *FAILURES)
+    }
+    for slot, _, row in history_sums.sums(
+        ask, earlier, asked.by, simulated=asked.simulated
+    ):
+        if 0 <= slot < len(earlier.times):
+            for name, values in found.items():
+                values[slot] += row[_TOTALS[name]]
+    return {
+        "since": earlier.times[0],
+        "until": earlier.until,
+        "sums": {name: round(sum(values), 9) for name, values in found.items()},
+        **_rounded(found),
     }
 
 
@@ -196,8 +218,8 @@ def _rounded(series: Mapping[str, list[float]]) -> dict[str, list[float]]:
     return {name: [round(v, 9) for v in values] for name, values in series.items()}
 
 
-def _heat(ask: Ask, span: Range, sim: int, now: float) -> Json:
-    days = min(max(span.seconds // DAY, HEAT_DAYS[0]), HEAT_DAYS[1])
+def _heat(ask: Ask, columns: Columns, sim: int, now: float) -> Json:
+    days = min(max(round(columns.seconds / DAY), HEAT_DAYS[0]), HEAT_DAYS[1])
     rows = ask(
         _HEAT, {"since": history_sums.bound(now - days * DAY, "hour"), "sim": sim}
     )
@@ -214,7 +236,12 @@ def _latency(ask: Ask, asked: Wanted, found: Json) -> Json:
     every = max(1, math.ceil(requests / SAMPLE))
     durations: dict[int, list[int]] = defaultdict(list)
     firsts: dict[int, list[int]] = defaultdict(list)
-    params = {"since": stamp(times[0]), "every": every, "sim": int(asked.simulated)}
+    params: Params = {
+        "since": stamp(times[0]),
+        "until": stamp(found["until"]) if found["until"] else history_sums.OPEN,
+        "every": every,
+        "sim": int(asked.simulated),
+    }
     for row in ask(_LATENCY, params):
         slot = history_sums.slot_of(times, moment(row["ts"]) or 0)
         durations[slot].append(row["duration_ms"])
@@ -236,30 +263,26 @@ def percentile(values: list[int], share: float) -> int | None:
     return sorted(values)[max(0, math.ceil(len(values) * share) - 1)]
 
 
-def questions(asked: Wanted, found: Json) -> dict[str, tuple[str, dict[str, str]]]:
+def questions(
+    asked: Wanted, found: Json, now: float
+) -> dict[str, tuple[str, dict[str, str]]]:
     """For people: the SQL behind each chart, with its parameters."""
-    span = RANGES[asked.span]
     sim = str(int(asked.simulated))
-    where = usage_sums.zone(asked.zone) or UTC
-    local = datetime.fromtimestamp(found["times"][-1], where).utcoffset()
+    local = datetime.fromtimestamp(found["times"][-1], asked.where).utcoffset()
+    heat_since = history_sums.bound(now - found["heat"]["days"] * DAY, "hour")
+    until = stamp(found["until"]) if found["until"] else history_sums.OPEN
     return {
         "sums": history_sums.question(
-            span.period,
+            asked.columns(now),
             asked.by,
-            found["times"],
             simulated=asked.simulated,
             offset=local.total_seconds() if local else 0.0,
         ),
-        "latency": (_LATENCY_FOR_PEOPLE.strip(), {"since": stamp(found["times"][0])}),
-        "heat": (
-            _HEAT.strip(),
-            {
-                "since": history_sums.bound(
-                    found["times"][-1] - found["heat"]["days"] * DAY, "hour"
-                ),
-                "sim": sim,
-            },
+        "latency": (
+            _LATENCY_FOR_PEOPLE.strip(),
+            {"since": stamp(found["times"][0]), "until": until},
         ),
+        "heat": (_HEAT.strip(), {"since": heat_since, "sim": sim}),
     }
 
 
@@ -279,7 +302,7 @@ def as_csv(found: Json, asked: Wanted) -> str:
 
 def _csv_time(at: float, asked: Wanted) -> str:
     """UTC, or with the offset of the reader's zone."""
-    where = usage_sums.zone(asked.zone) or UTC
+    where = asked.where
     if where.key == "UTC":
         return stamp(at)
     return datetime.fromtimestamp(at, where).isoformat(timespec="seconds")

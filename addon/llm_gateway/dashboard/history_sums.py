@@ -8,15 +8,13 @@ What this file does not know: clocks, charts, HTML.
 """
 
 import json
-import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from llm_gateway.dashboard import usage_sums
 from llm_gateway.dashboard.availability import moment, stamp
-from llm_gateway.dashboard.reader import Ask
+from llm_gateway.dashboard.history_columns import Columns
+from llm_gateway.dashboard.reader import Ask, Params
 
 BY = ("provider", "model", "client")
 HOUR, DAY = 3600, 86_400
@@ -57,7 +55,7 @@ _PERIODS = {
     (period, by): f"""
 SELECT {period} AS at, {by},{_ROLLUP}
 FROM usage_{period}
-WHERE {period} >= :since
+WHERE {period} >= :since AND {period} < :until
 GROUP BY {period}, {by}
 ORDER BY {period}, {by}
 """
@@ -87,7 +85,7 @@ _DAYS_FOR_PEOPLE = {
     by: f"""
 SELECT date(hour, :offset) AS day, {by},{_ROLLUP}
 FROM usage_hour
-WHERE hour >= :since
+WHERE hour >= :since AND hour < :until
 GROUP BY 1, 2
 ORDER BY 1, 2
 """
@@ -95,48 +93,46 @@ ORDER BY 1, 2
 }
 
 
-def columns(
-    now: float, period: str, seconds: int, step: int, where: ZoneInfo
-) -> list[float]:
-    """Unix seconds at which each column begins; the last one holds `now`."""
-    if period == "day":
-        days = seconds // DAY
-        return [
-            usage_sums.midnight(now, where, days_back=ago)
-            for ago in range(days - 1, -1, -1)
-        ]
-    start = math.floor(now / step) * step - seconds + step
-    return list(range(start, math.floor(now) + 1, step))
-
-
 def slot_of(times: Sequence[float], at: float) -> int:
     """Which column holds this moment; -1 before the first."""
     return bisect_right(times, at) - 1
 
 
+OPEN = "~"
+"""Behind every time: nothing that finished by now is later than now."""
+
+
 def sums(
-    ask: Ask, period: str, by: str, times: Sequence[float], *, simulated: bool
+    ask: Ask, columns: Columns, by: str, *, simulated: bool
 ) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """(column, key, {name: sum} of NAMES)."""
-    sim = int(simulated)
-    if period == "day" and any(at % DAY for at in times):
-        yield from _local_days(ask, by, times, sim)
+    sim, times, period = int(simulated), columns.times, columns.period
+    until = columns.until if columns.closed else None
+    marks = times if until is None else (*times, until)
+    if period == "day" and any(at % DAY for at in marks):
+        yield from _local_days(ask, by, times, until, sim)
         return
-    since = bound(times[0], period)
-    for row in ask(_PERIODS[period, by], {"since": since, "sim": sim}):
+    asked: Params = {
+        "since": bound(times[0], period),
+        "until": OPEN if until is None else bound(until, period),
+        "sim": sim,
+    }
+    for row in ask(_PERIODS[period, by], asked):
         yield slot_of(times, moment(row["at"]) or 0.0), row[by], _values(row)
 
 
 def _local_days(
-    ask: Ask, by: str, times: Sequence[float], sim: int
+    ask: Ask, by: str, times: Sequence[float], until: float | None, sim: int
 ) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    hours = [stamp(at - at % HOUR)[:16] for at in times]
-    spans = [*zip(hours, [*hours[1:], "~"], strict=True)]
+    begun = [at for at in times if until is None or at < until]
+    hours = [stamp(at - at % HOUR)[:16] for at in begun]
+    end = OPEN if until is None else stamp(until - until % HOUR)[:16]
+    spans = [*zip(hours, [*hours[1:], end], strict=True)]
     for row in ask(_DAYS[by], {"days": json.dumps(spans), "sim": sim}):
         yield row["slot"], row[by], _values(row)
     edges = {
         str(n): (stamp(at - at % HOUR), stamp(at))
-        for n, at in enumerate(times)
+        for n, at in enumerate([*begun, *([] if until is None else [until])])
         if at % HOUR
     }
     if not edges:
@@ -144,7 +140,8 @@ def _local_days(
     # The hour was given to the day that begins within it: its first part goes back.
     for row in ask(_WITHIN_AN_HOUR[by], {"edges": json.dumps(edges), "sim": sim}):
         slot, values = int(row["slot"]), _values(row)
-        yield slot, row[by], {name: -value for name, value in values.items()}
+        if slot < len(begun):
+            yield slot, row[by], {name: -value for name, value in values.items()}
         if slot:
             yield slot - 1, row[by], values
 
@@ -154,15 +151,18 @@ def _values(row: Any) -> dict[str, Any]:
 
 
 def question(
-    period: str, by: str, times: Sequence[float], *, simulated: bool, offset: float
+    columns: Columns, by: str, *, simulated: bool, offset: float
 ) -> tuple[str, dict[str, str]]:
     """The same for people: (SQL, parameters). Days of a zone by its offset of now."""
-    sim = str(int(simulated))
+    sim, times, period = str(int(simulated)), columns.times, columns.period
     if period == "day" and any(at % DAY for at in times):
         since = stamp(times[0] - times[0] % HOUR)[:16]
+        until = stamp(columns.until)[:16] if columns.closed else OPEN
         minutes = f"{offset / 60:+.0f} minutes"
-        return _DAYS_FOR_PEOPLE[by].strip(), {"since": since, "sim": sim, "offset": minutes}  # fmt: skip
-    return _PERIODS[period, by].strip(), {"since": bound(times[0], period), "sim": sim}
+        return _DAYS_FOR_PEOPLE[by].strip(), {"since": since, "until": until, "sim": sim, "offset": minutes}  # fmt: skip
+    until = bound(columns.until, period) if columns.closed else OPEN
+    since = bound(times[0], period)
+    return _PERIODS[period, by].strip(), {"since": since, "until": until, "sim": sim}
 
 
 def bound(at: float, period: str) -> str:

@@ -14,6 +14,7 @@ from llm_gateway.dashboard import (
     assets,
     compat,
     history,
+    history_columns,
     receipt,
     request_detail,
     request_filters,
@@ -45,7 +46,7 @@ async def live_page(request: Any, datasette: Any) -> Any:
 
 
 async def history_page(request: Any, datasette: Any) -> Any:
-    ranges = {key: found.label for key, found in history.RANGES.items()}
+    ranges = {key: one.label for key, one in history_columns.RANGES.items()}
     return await _page(
         request, datasette, "gateway_history.html", "history", {"ranges": ranges}
     )
@@ -355,7 +356,9 @@ async def history_json(request: Any, datasette: Any) -> Any:
         return _problem(503, f"The usage database: {error}", state="not readable")
     links = {
         name: compat.query_path(datasette, database, sql, **params)
-        for name, (sql, params) in history.questions(wanted, found).items()
+        for name, (sql, params) in history.questions(
+            wanted, found, board.clock()
+        ).items()
     }
     return _json(found | {"sql": links})
 
@@ -369,7 +372,8 @@ async def history_csv(request: Any, datasette: Any) -> Any:
         found = await history.load(board, wanted)
     except (NoLedger, NotReadable, TooSlow) as error:
         return _problem(503, str(error))
-    name = f"llm-gateway-{wanted.span}-by-{wanted.by}.csv"
+    span = f"{wanted.dates.first}-{wanted.dates.last}" if wanted.dates else wanted.span
+    name = f"llm-gateway-{span}-by-{wanted.by}.csv"
     return Response(
         history.as_csv(found, wanted),
         headers={"content-disposition": f'attachment; filename="{name}"'},

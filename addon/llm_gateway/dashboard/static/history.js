@@ -14,8 +14,12 @@ const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 const FAILURES = [{ key: "errors", name: "failed", colour: "--full", outcome: "failed" }, { key: "refused", name: "refused", colour: "--near", outcome: "refused" }];
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const query = new URLSearchParams(location.search);
+const OWN = "own";
 const state = {
-  range: query.get("range") ?? recall("range", "7d"),
+  range: query.get("from") ? OWN : query.get("range") ?? recall("range", ""),
+  from: query.get("from") ?? "",
+  to: query.get("to") ?? query.get("from") ?? "",
+  compare: (query.get("compare") ?? recall("compare", "0")) === "1",
   by: query.get("by") ?? recall("by", "provider"),
   hideSimulated: recall("hide-simulated", "0") === "1",
   open: new Set(),
@@ -24,15 +28,21 @@ const state = {
   asking: null,
 };
 
+// What was asked: a range that ends now, or two dates.
+const asked = () => (state.range === OWN ? { from: state.from, to: state.to } : { range: state.range });
+
 async function load() {
+  if (state.range === OWN && !(state.from && state.to)) return;
   state.asking?.abort();
   const asking = state.asking = new AbortController();
-  const search = new URLSearchParams({ range: state.range, by: state.by, tz: ZONE });
+  const search = new URLSearchParams({ ...asked(), by: state.by, tz: ZONE });
   if (state.hideSimulated) search.set("sim", "0");
+  if (state.compare) search.set("compare", "1");
   document.body.setAttribute("aria-busy", "true");
   try {
     state.data = await get(`/history.json?${search}`, asking.signal);
     state.search = search;
+    state.at = Date.now();
     $("banners").replaceChildren();
     draw();
   } catch (error) {
@@ -91,16 +101,28 @@ function chartPanel(metric, { title, format }, series, data) {
   const unknown = metric === "cost" ? data.totals.reduce((sum, one) => sum + one.unknown, 0) : 0;
   const note = unknown ? `and ${count(unknown)} answers without a price` : "";
   const found = panel(metric, title, format(total), [csv(), sql("sums")], note);
+  then(found, data, metric, total, format);
   found.withTable(() => grid(
-    ["", ...series.map(nameOf)],
-    data.times.map((at, n) => [when(at, data.step), ...values.map((one) => format(one.values[n]))])
-      .filter((_, n) => values.some((one) => one.values[n]))));
-  if (!total) {
+    ["", ...series.map(nameOf), ...(data.before ? ["all, before"] : [])],
+    data.times.map((at, n) => [when(at, data.step), ...values.map((one) => format(one.values[n])), ...(data.before ? [format(data.before[metric][n])] : [])])
+      .filter((_, n) => values.some((one) => one.values[n]) || data.before?.[metric][n])));
+  if (!total && !data.before?.sums[metric]) {
     found.body.append(el("p", { class: "empty" }, metric === "cost" ? "Nothing was spent in this time." : metric === "saved" ? "Nothing was saved in this time." : "No requests in this time."));
     return found;
   }
   return { ...found, paint: (sync) => stacked(found.body, {
-    times: data.times, step: data.step, series: values, format, label: nameOf, sync, pick: open(data) }) };
+    times: data.times, step: data.step, series: values, before: data.before?.[metric], format, label: nameOf, sync, pick: open(data) }) };
+}
+
+// Beside a sum, what it was in the time before, and how much more or less that is.
+function then(found, data, metric, total, format) {
+  const { before } = data;
+  if (!before) return;
+  const was = before.sums[metric];
+  const change = was ? (total - was) / was : 0;
+  const said = !was ? (total ? "nothing before" : "") : Math.abs(change) < 0.005 ? "as before" : `${change > 0 ? "▲" : "▼"} ${change >= 9.995 ? `${Math.round(change + 1)} times` : `${Math.round(Math.abs(change) * 100)} %`}`;
+  const title = `From ${full(before.since)} until ${full(before.until)}`;
+  found.node.querySelector("header .grow").before(el("span", { class: "then", title }, el("b", {}, said), was ? `, ${format(was)} in the time before` : null));
 }
 
 // Requests of one column, or of one line of the table.
@@ -112,19 +134,22 @@ function requestsLink(query) {
 }
 
 const iso = (at) => new Date(at * 1000).toISOString().replace(".000Z", "Z");
-const endOf = (data, n) => data.times[n + 1] ?? data.times[n] + data.step;
+const endOf = (data, n) => data.times[n + 1] ?? data.until ?? data.times[n] + data.step;
 const open = (data, more = {}) => (n) => { location.href = requestsLink({ from: iso(data.times[n]), to: iso(endOf(data, n)), ...more }); };
 // The page's own range, as the Requests page calls it.
-const span = (data) => ({ from: iso(data.times[0]) });
+const span = (data) => ({ from: iso(data.times[0]), ...(data.until ? { to: iso(data.until) } : {}) });
 // Of half-hour zones, what is called an hour here begins at half past.
-const clockHour = (hour, minute) => `${hour}:${String(minute).padStart(2, "0")}`;
+const hourTime = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
+const clockHour = (hour, minute) => hourTime.format(new Date(2026, 0, 1, hour, minute));
 
 function failurePanel(data) {
   const values = FAILURES.map((one) => ({ ...one, values: data.failures[one.key] }));
   const sums = values.map((one) => one.values.reduce((a, b) => a + b, 0));
   const total = sums[0] + sums[1];
+  const before = data.before && data.before.errors.map((failed, n) => failed + data.before.refused[n]);
   const links = [el("a", { href: requestsLink({ outcome: "unanswered", ...span(data) }) }, "Requests"), sql("sums")];
   const found = panel("failures", "Not answered", total ? exact(total) : "", links, total ? `${exact(sums[0])} failed, ${exact(sums[1])} refused` : "");
+  if (before) then(found, { before: { ...data.before, sums: { bad: data.before.sums.errors + data.before.sums.refused } } }, "bad", total, exact);
   found.withTable(() => grid(["", ...FAILURES.map((one) => one.name)],
     data.times.map((at, n) => [when(at, data.step), ...values.map((one) => exact(one.values[n]))]).filter((_, n) => values.some((one) => one.values[n]))));
   if (!total) {
@@ -132,7 +157,7 @@ function failurePanel(data) {
     return found;
   }
   return { ...found, paint: (sync) => stacked(found.body, {
-    times: data.times, step: data.step, series: values, format: count, label: (one) => one.name, sync, pick: open(data, { outcome: "unanswered" }) }) };
+    times: data.times, step: data.step, series: values, format: count, before, label: (one) => one.name, sync, pick: open(data, { outcome: "unanswered" }) }) };
 }
 
 function latencyPanel(data) {
@@ -212,13 +237,21 @@ function grid(head, rows, sum = false) {
     el("tbody", {}, ...rows.map((row, n) => el("tr", { class: sum && n === rows.length - 1 ? "sum" : null }, ...cells("td", row))))));
 }
 
+// Where the page stands is in its address, and remembered but for dates.
+function place() {
+  const url = new URL(location.href);
+  for (const key of ["range", "from", "to", "compare"]) url.searchParams.delete(key);
+  const more = { ...asked(), by: state.by, ...(state.compare ? { compare: "1" } : {}) };
+  for (const [key, value] of Object.entries(more)) if (value) url.searchParams.set(key, value);
+  history.replaceState(null, "", url);
+}
+
 function choose(group, key, value) {
   state[key] = value;
-  remember(key, value);
-  const url = new URL(location.href);
-  url.searchParams.set(key, value);
-  history.replaceState(null, "", url);
+  if (value !== OWN) remember(key, value);
   check(group, value);
+  dates();
+  place();
   load();
 }
 
@@ -226,12 +259,49 @@ function check(group, value) {
   for (const input of $(group).querySelectorAll("input")) input.checked = input.value === value;
 }
 
-for (const [group, key] of [["ranges", "range"], ["bys", "by"]]) {
-  const known = [...$(group).querySelectorAll("input")].map((input) => input.value);
-  if (!known.includes(state[key])) state[key] = key === "range" ? "7d" : "provider";
-  check(group, state[key]);
-  $(group).addEventListener("change", (event) => choose(group, key, event.target.value));
+const day = (at) => `${at.getFullYear()}-${String(at.getMonth() + 1).padStart(2, "0")}-${String(at.getDate()).padStart(2, "0")}`;
+
+// The fields of an own range; they begin with the last seven days.
+function dates() {
+  const own = state.range === OWN;
+  $("own").hidden = !own;
+  if (!own) return;
+  state.to ||= day(new Date());
+  state.from ||= day(new Date(Date.now() - 6 * 86400e3));
+  for (const key of ["from", "to"]) {
+    $(key).value = state[key];
+    $(key).max = day(new Date());
+  }
 }
+
+for (const key of ["from", "to"]) {
+  $(key).addEventListener("change", (event) => {
+    if (!event.target.value) return;
+    state[key] = event.target.value;
+    // One day before the other: both are that day.
+    if (state.from > state.to) state[key === "from" ? "to" : "from"] = state[key];
+    dates();
+    place();
+    load();
+  });
+}
+
+const known = [...$("ranges").querySelectorAll("input")].map((input) => input.value);
+const first = !known.includes(state.range);
+if (first) state.range = "7d";
+if (!["provider", "model", "client"].includes(state.by)) state.by = "provider";
+check("ranges", state.range);
+check("bys", state.by);
+dates();
+$("ranges").addEventListener("change", (event) => choose("ranges", "range", event.target.value));
+$("bys").addEventListener("change", (event) => choose("bys", "by", event.target.value));
+$("compare").checked = state.compare;
+$("compare").addEventListener("change", (event) => {
+  state.compare = event.target.checked;
+  remember("compare", state.compare ? "1" : "0");
+  place();
+  load();
+});
 $("sim").checked = state.hideSimulated;
 $("sim").addEventListener("change", (event) => {
   state.hideSimulated = event.target.checked;
@@ -245,4 +315,19 @@ addEventListener("resize", () => {
   clearTimeout(resizing);
   resizing = setTimeout(() => state.data && draw(), 150);
 });
-load();
+// Who comes back to the page, or leaves it open, sees what is new; nobody loses their place.
+const AFRESH = 60e3;
+function afresh() {
+  if (document.hidden || Date.now() - (state.at ?? 0) < AFRESH || $("charts").contains(document.activeElement)) return;
+  load();
+}
+document.addEventListener("visibilitychange", afresh);
+setInterval(afresh, AFRESH);
+
+await load();
+// On the first day seven days are six empty ones: a day is shown until something is chosen.
+if (first && state.data?.times.length && state.data.series.every((one) => one.requests.slice(0, -24).every((n) => !n))) {
+  state.range = "24h";
+  check("ranges", state.range);
+  load();
+}

@@ -75,14 +75,14 @@ function line(colourName, name, value) {
 const middles = (times, step) => times.map((at) => at + step / 2);
 
 // Columns that stand on each other: drawn from the highest sum to the lowest.
-export function stacked(target, { times, step, series, format, label, sync, pick }) {
+export function stacked(target, { times, step, series, before, format, label, sync, pick }) {
   const sums = [];
   let below = new Array(times.length).fill(0);
   for (const one of series) {
     below = below.map((sum, n) => sum + one.values[n]);
     sums.push(below);
   }
-  const most = Math.max(0, ...below);
+  const most = Math.max(0, ...below, ...(before ?? []));
   const bars = uPlot.paths.bars({ size: [0.78, 46], radius: 0 });
   const tip = tooltip(target);
   const plot = new uPlot({
@@ -90,16 +90,17 @@ export function stacked(target, { times, step, series, format, label, sync, pick
     scales: { x: { range: [times[0], times.at(-1) + step] }, y: { range: [0, most ? most * 1.08 : 1] } },
     series: [{}, ...sums.map((_, n) => n).reverse().map((n) => ({
       label: label(series[n]), fill: colour(series[n].colour), width: 0, paths: bars, points: { show: false },
-    }))],
+    })), ...(before ? [{ label: "before", stroke: colour("--text"), width: 1.5, dash: [4, 4], points: { show: false } }] : [])],
     hooks: {
       setCursor: [(plot) => {
         const { idx } = plot.cursor;
         if (idx === null || idx === undefined) return tip(plot, []);
         const shown = series.filter((one) => one.values[idx]).map((one) => line(one.colour, label(one), format(one.values[idx])));
-        tip(plot, [el("p", { class: "at" }, when(times[idx], step), el("b", {}, format(below[idx]))), ...shown]);
+        tip(plot, [el("p", { class: "at" }, when(times[idx], step), el("b", {}, format(below[idx]))), ...shown,
+          ...(before ? [line("--text", "all, before", format(before[idx]))] : [])]);
       }],
     },
-  }, [middles(times, step), ...sums.toReversed()], target);
+  }, [middles(times, step), ...sums.toReversed(), ...(before ? [before] : [])], target);
   if (pick) {
     plot.over.style.cursor = "pointer";
     plot.over.title = "Show these requests";
