@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_gateway.domain import Metric, Price, Window
+from llm_gateway.domain import Metric, Window
 from llm_gateway.providers.catalog_file import CatalogFileError
 from llm_gateway.providers.catalog_update import proposed
 from llm_gateway.providers.published import (
@@ -77,10 +77,6 @@ def test_a_change_is_said_key_by_key() -> None:
     assert not change.is_new
 
 
-def fact(name: str, as_of: str = NEW, **more: Any) -> ModelFact:
-    return ModelFact(name, "groq", (f"{name}-*",), as_of, "s", **more)
-
-
 @pytest.mark.parametrize(
     ("new", "frees"),
     [
@@ -97,24 +93,14 @@ def fact(name: str, as_of: str = NEW, **more: Any) -> ModelFact:
         (tier("gone", as_of=NEW, status="ended", note="why"), False),
         (replace(tier("later", as_of=NEW), since=OLD), True),
         (replace(tier("later", as_of=NEW), since=LATE, note="why"), False),
-        (fact("m", price=Price()), True),
-        (fact("m", price=Price(1, 1)), False),
-        (fact("zero", price=Price(), note="why"), False),
-        (replace(fact("zero", price=Price()), models=("m*",)), True),
     ],
 )
 def test_what_makes_models_count_as_free_is_marked(
-    new: FreePreset | ModelFact, frees: bool
+    new: FreePreset, frees: bool
 ) -> None:
     later = replace(tier("later"), since=LATE)
-    zero = fact("zero", as_of=OLD, price=Price())
-    base = Published(LATE, (tier(), tier("gone", status="ended"), later), (zero,))
-    update = (
-        Published(NEW, (new,))
-        if isinstance(new, FreePreset)
-        else Published(NEW, (), (new,))
-    )
-    (change,) = proposed(base, base, update, TODAY).changes
+    base = Published(LATE, (tier(), tier("gone", status="ended"), later))
+    (change,) = proposed(base, base, Published(NEW, (new,)), TODAY).changes
     assert change.frees is frees
 
 

@@ -125,16 +125,8 @@ def _frees(old: Fact | None, new: Fact) -> bool:
             return bool({*new.models} - {*old.models}) or new.since < old.since
         case _, FreePreset(status="free"):
             return True
-        case _, ModelFact() if new.price is not None and new.price.is_zero:
-            before = old.price if isinstance(old, ModelFact) else None
-            return before is None or not before.is_zero or _more(old, new)
     return False
 
 
 def _lets_go(old: FreePreset, new: FreePreset) -> bool:
     return bool({*old.models} - {*new.models}) or new.since > old.since
-
-
-def _more(old: Fact | None, new: ModelFact) -> bool:
-    known = old.models if isinstance(old, ModelFact) else ()
-    return bool({*new.models} - {*known})

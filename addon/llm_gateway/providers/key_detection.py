@@ -95,18 +95,17 @@ def found_keys(
 
 def odd_keys(env: Mapping[str, str], rows: Iterable[ProviderType]) -> Iterator[str]:
     """A line for each variable whose value is no key, or has too much around it; without
-    the value. One that is no key would make the whole configuration wrong."""
+    the value. One that is none would make the whole configuration wrong."""
     for row in rows:
         for name in row.key_variables:
-            value = env.get(name, "")
-            if not value.strip():
+            if not env.get(name, "").strip():
                 continue
-            if not is_key(value):
+            if not is_key(env[name]):
                 yield (
                     f"{name} holds no key, and is left out: a key is visible ASCII "
                     "characters on one line"
                 )
-            elif clause := surplus(value):
+            elif clause := surplus(env[name]):
                 yield f"{name}: its value {clause}"
 
 
