@@ -27,6 +27,7 @@ from llm_gateway.limits.limiter import scopes_of
 from llm_gateway.network.clocks import elapsed
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.github_client import GitHub
+from llm_gateway.providers.quota_routes import BY_ADDRESS
 from llm_gateway.providers.registry import TYPES
 
 NOW = 1_796_126_400.0  # 2026-12-01T12:00:00Z
@@ -296,34 +297,126 @@ async def test_routing_follows_what_is_left(house: Open, kind: str) -> None:
         assert found.fits("m")
 
 
-async def test_ollamas_credits_are_the_clouds(
-    house: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def used(share: float) -> Answer:
-        return said({"limits": {"monthly": {"usage": share}}})
+def used(share: float) -> Answer:
+    return said({"limits": {"monthly": {"usage": share}}})
 
+
+def plan(percentage: int) -> Answer:
+    limit = {"type": "TOKENS_LIMIT", "unit": 3, "percentage": percentage}
+    return said({"data": {"limits": [limit]}})
+
+
+def coding(remaining: str) -> Answer:
+    return said({"usage": {"limit": "100", "remaining": remaining}})
+
+
+ADDRESSES = {
+    # baseURL, type, what is asked, enough, nothing
+    "ollama.com": ("/v1", "ollama", "/api/usage", used(0.25), used(1.0)),
+    "ai-gateway.vercel.sh": (
+        *("/v1", "openai-compatible", "/v1/credits"),
+        *(said({"balance": "9.5"}), said({"balance": "0.00"})),
+    ),
+    "api.siliconflow.com": (
+        *("/v1", "openai-compatible", "/v1/user/info"),
+        said({"data": {"totalBalance": "3"}}),
+        said({"data": {"totalBalance": "-1"}}),
+    ),
+    "api.novita.ai": (
+        *("/openai/v1", "custom", "/openapi/v1/billing/balance/detail"),
+        *(said({"availableBalance": "10000"}), said({"availableBalance": "3"})),
+    ),
+    "api.venice.ai": (
+        *("/api/v1", "openai-compatible", "/api/v1/billing/balance"),
+        *(said({"canConsume": True}), said({"canConsume": False})),
+    ),
+    "api.z.ai": (
+        *("/api/coding/paas/v4", "zai", "/api/monitor/usage/quota/limit"),
+        *(plan(20), plan(100)),
+    ),
+    "api.kimi.com": (
+        *("/coding/v1", "openai-compatible", "/coding/v1/usages"),
+        *(coding("7"), coding("0")),
+    ),
+}
+
+
+@pytest.mark.parametrize("host", ADDRESSES)
+async def test_routing_follows_what_an_address_says_is_left(
+    house: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    base, type_, target, enough, nothing = ADDRESSES[host]
     authority = Authority(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
-    cloud = FakeProvider(used(0.25), tls=authority.server_context("ollama.com"))
-    entry = {
+    there = FakeProvider(enough, tls=authority.server_context(host))
+    one = {
         "id": "p",
-        "type": "ollama",
-        "baseURL": "https://ollama.com/v1",
+        "type": type_,
+        "baseURL": f"https://{host}{base}",
         "apiKey": "K",
         "models": [{"name": "m"}],
     }
-    with cloud, OutboundProxy("http", {"ollama.com": cloud.port}) as proxy:
-        found = house(entry, env={"HTTPS_PROXY": proxy.url})
+    with there, OutboundProxy("http", {host: there.port}) as proxy:
+        found = house(one, env={"HTTPS_PROXY": proxy.url})
         await found.look()
-        [sent] = cloud.requests
-        assert (sent.target, sent.header("authorization")) == ("/api/usage", "Bearer K")
+        [sent] = there.requests
+        assert (sent.target, sent.header("authorization")) == (target, "Bearer K")
         assert found.fits("m")
-        cloud.default = used(1.0)
+        there.default = nothing
         await found.look()
         assert not found.fits("m")
-        cloud.default = used(0.5)
+        for bad in (said({}, 401), said({}), answers.garbage(), said([1])):
+            there.default = bad
+            await found.look()
+            assert found.offer("m").enabled
+        there.default = enough
         await found.look()
         assert found.fits("m")
+
+
+LIFTED = {
+    # type, model, what says that nothing is left, what says nothing of it any more
+    "a key's own limit was taken off": (
+        *("openrouter", "m", {"data": {"limit_remaining": 0}}),
+        {"data": {"limit_remaining": None}},
+    ),
+    "free requests are not limited any more": (
+        *("openrouter", "m:free"),
+        {"data": {"free_model_daily_requests": {"limit": 50, "remaining": 0}}},
+        {"data": {"limit_remaining": None}},
+    ),
+    "yuan were paid in": (
+        *("deepseek", "m", {"is_available": False}),
+        {"is_available": True, "balance_infos": [{"currency": "CNY"}]},
+    ),
+}
+
+
+@pytest.mark.parametrize("row", LIFTED)
+@pytest.mark.parametrize("by", ["another answer", "another key"])
+async def test_what_is_told_no_longer_holds_no_longer(
+    house: Open, tmp_path: Path, row: str, by: str
+) -> None:
+    kind, model, nothing, silent = LIFTED[row]
+    need = Charge(1, 10, 0) if model.endswith(":free") else CENT
+    with FakeProvider(said(nothing)) as fake:
+        one = entry(fake, [{"name": model}], type=kind)
+        found = house(one)
+        await found.look()
+        assert not found.fits(model, need)
+        if by == "another key":
+            fake.default = said({}, 503)
+            text = json.dumps({"providers": [{**one, "apiKey": "L"}]})
+            (tmp_path / "config.jsonc").write_text(text)
+            await found.service.reload()
+        else:
+            fake.default = said(silent)
+            await found.look()
+        assert found.fits(model, need)
+
+
+def test_every_address_is_shown_here() -> None:
+    assert {h for route in BY_ADDRESS for h in route.hosts[:1]} < ADDRESSES.keys()
 
 
 def test_every_row_with_a_quota_route_is_shown_here() -> None:

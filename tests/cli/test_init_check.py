@@ -146,6 +146,33 @@ def test_detect_without_a_key_writes_nothing(
     assert not (folder / "config.jsonc").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MISTRAL_API_KEY", "sk-CANARY\nof two lines"),
+        ("MISTRAL_API_KEY", "ключ-CANARY"),
+        ("MISTRAL_API_KEY", "“sk-CANARY”"),
+    ],
+)
+def test_one_bad_value_does_not_spoil_what_is_written(
+    command: Command,
+    no_keys: None,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    value: str,
+) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", "sk-1")
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "sk-2")
+    monkeypatch.setenv(name, value)
+    code, out, err = command("init", "--detect")
+    assert code == 0
+    assert f"{name} holds no key" in err
+    assert "CANARY" not in err + out
+    code, out, err = command("check")
+    assert (code, err) == (0, "")
+    assert "groq takes models from its own list" in out
+
+
 def test_detect_leaves_a_config_alone(
     command: Command, folder: Path, no_keys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ left of an account, asked of it.
 One gateway for all of it, before a fake OpenRouter whose list and quota change.
 """
 
+import gzip
 import json
 import sqlite3
 import threading
@@ -48,6 +49,7 @@ class OpenRouter:
     key: dict[str, Any] = field(default_factory=dict)
     list_status: int = 200
     list_held: Gate | None = None
+    list_coding: str = ""
     held: Gate | None = None
     refusal: Answer | None = None
     targets: list[str] = field(default_factory=list)
@@ -56,6 +58,11 @@ class OpenRouter:
         self.targets.append(request.target)
         if request.target == "/api/v1/models":
             answer = said(self.list_status, {"data": self.models})
+            if self.list_coding:
+                headers = (*answer.headers, ("content-encoding", self.list_coding))
+                answer = replace(
+                    answer, headers=headers, body=(gzip.compress(answer.body[0]),)
+                )
             if self.list_held is not None:
                 answer = replace(answer, body=(self.list_held, *answer.body))
             return answer
@@ -198,6 +205,48 @@ def test_a_change_of_the_list_is_followed_within_one_poll(gateway, router):
     assert prices[0]["output_usd_per_million"] == 8.0
     assert gateway.config_path.read_text() == text
     assert gateway.get("/health")[2]["config"] == revision
+
+
+def test_a_request_is_booked_at_the_price_that_it_was_sent_at(gateway, router):
+    router.held = Gate()
+    costs: list[str] = []
+
+    def ask() -> None:
+        costs.append(gateway.chat("a/one")[1]["x-gateway-cost"])
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    router.held.wait_arrived()
+    router.models = [entry("a/one", DEARER)]
+    refreshed(gateway)
+    router.held.open()
+    asking.join()
+    router.held = None
+    ask()
+    # 7 tokens in, 3 out.
+    assert [float(cost) for cost in costs] == [0.000_026, 0.000_038]
+
+
+HALF_FREE = {
+    "one side alone": {"prompt": "0", "completion": None},
+    "pictures cost": {**FREE, "image": "0.01"},
+    "sound costs": {**FREE, "audio": "0.01"},
+    "too little to be told": {"prompt": "1e-16", "completion": "0"},
+    "it depends": {"prompt": "-1", "completion": "-1"},
+    "beyond reckoning": {"prompt": "0", "completion": "1e999999"},
+}
+
+
+def test_what_is_not_wholly_free_is_not_offered_as_free(gateway, router):
+    router.models = [
+        *usual(),
+        *(entry(f"x/{number}", pricing) for number, pricing in enumerate(HALF_FREE.values())),
+        entry("y/compressed:free", FREE),
+    ]  # fmt: skip
+    router.list_coding = "gzip"
+    refreshed(gateway)
+    router.list_coding = ""
+    assert names(gateway) == ["a/one:free", "a/one", "b/two:free", "y/compressed:free"]
 
 
 def page(gateway: GatewayProcess) -> dict[str, Any]:

@@ -87,12 +87,19 @@ def test_a_change_is_said_key_by_key() -> None:
         (tier("v", as_of=NEW), True),
         (tier("v", as_of=NEW, status="candidate"), False),
         (tier("gone", as_of=NEW), True),
+        (tier("gone", as_of=NEW, status="candidate"), True),
+        (replace(tier("gone", as_of=NEW, status="ended"), models=("u*",)), True),
+        (replace(tier("gone", as_of=NEW, status="ended"), since=LATE), True),
+        (tier("gone", as_of=NEW, status="ended", note="why"), False),
+        (replace(tier("later", as_of=NEW), since=OLD), True),
+        (replace(tier("later", as_of=NEW), since=LATE, note="why"), False),
     ],
 )
 def test_what_makes_models_count_as_free_is_marked(
     new: FreePreset, frees: bool
 ) -> None:
-    base = Published(LATE, (tier(), tier("gone", status="ended")))
+    later = replace(tier("later"), since=LATE)
+    base = Published(LATE, (tier(), tier("gone", status="ended"), later))
     (change,) = proposed(base, base, Published(NEW, (new,)), TODAY).changes
     assert change.frees is frees
 

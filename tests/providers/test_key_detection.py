@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from llm_gateway.providers.key_detection import allowance, entry, found_keys
+from llm_gateway.providers.key_detection import allowance, entry, found_keys, odd_keys
 from llm_gateway.providers.registry import TYPES
 
 ROWS = TYPES.values()
@@ -47,6 +47,34 @@ def test_what_is_written_costs_nothing_unless_it_is_switched_on(row):
         assert written["models"] == ("free" if free else written["models"])
         assert written.get("tier") == ("free" if row.free_presets and free else None)
         assert '"k"' not in json.dumps(written)
+
+
+@pytest.mark.parametrize(
+    ("value", "used", "said"),
+    [
+        ("sk-1", True, ""),
+        ("  sk-1\n", True, ""),
+        ("", False, ""),
+        ("   ", False, ""),
+        ("ab\ncd", False, "holds no key"),
+        ("ключ", False, "holds no key"),
+        ("\x00", False, "holds no key"),
+        ('"sk-1"', True, "leave the quotes out"),
+        ("Bearer sk-1", True, "write the key alone"),
+        ("<your key>", True, "angle brackets"),
+    ],
+)
+def test_a_value_that_is_no_key_is_said_and_written_nowhere(
+    value: str, used: bool, said: str
+) -> None:
+    """What is written would be refused as a whole for one of them."""
+    env = {"GROQ_API_KEY": value}
+    assert bool(found_keys(env, ROWS)) is used
+    lines = list(odd_keys(env, ROWS))
+    assert [said in line and line.startswith("GROQ_API_KEY") for line in lines] == (
+        [True] if said else []
+    )
+    assert not any(value.strip(' "<>') in line for line in lines)
 
 
 def test_free_ones_come_first():

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_gateway.config.urls import parse_base_url
 from llm_gateway.domain import NANO, Metric, Window
 from llm_gateway.providers.quota_readers import PARTS, SHAPES, NotAQuota, read_quota
+from llm_gateway.providers.quota_routes import BY_ADDRESS, NO_ROUTE, quota_route
 from llm_gateway.providers.registry import TYPES
 from llm_gateway.timestamps import iso
 
@@ -18,9 +20,15 @@ MIDNIGHT = NOON + 43_200
 Told = tuple[str, str, int | None, int | None, float | None]
 
 
-def read(shape: str, value: Any) -> list[Told]:
+ROUTES = {
+    **{row.type: row.quota for row in TYPES.values() if row.quota is not None},
+    **{route.hosts[0]: route for route in BY_ADDRESS},
+}
+
+
+def read(who: str, value: Any, host: str = "") -> list[Told]:
     """(metric/window, scope, limit, remaining, resets_at)"""
-    found = read_quota(shape, json.dumps(value).encode(), NOON)
+    found = read_quota(ROUTES[who], json.dumps(value).encode(), NOON, host)
     assert all(word.source == "quota" and word.at == NOON for word in found)
     return [
         (f"{w.metric}/{w.window}", w.scope, w.limit, w.remaining, w.resets_at)
@@ -28,10 +36,44 @@ def read(shape: str, value: Any) -> list[Told]:
     ]
 
 
-def test_every_row_names_a_shape_and_a_source() -> None:
-    routes = [row.quota for row in TYPES.values() if row.quota is not None]
+def test_every_route_names_a_shape_and_a_source() -> None:
+    routes = ROUTES.values()
     assert {route.shape for route in routes} == SHAPES
-    assert all(route.source for route in routes)
+    assert all(route.source and route.what for route in routes)
+
+
+def test_who_has_no_route_is_said_with_a_source() -> None:
+    asked = {row.type for row in TYPES.values() if row.quota is not None or row.builtin}
+    anywhere = {"openai-compatible", "custom"}
+    assert {*NO_ROUTE} == TYPES.keys() - asked - anywhere
+
+
+def test_every_route_has_its_answer_here() -> None:
+    assert {who for who, *_ in ROWS.values()} | {"copilot"} == ROUTES.keys()
+
+
+@pytest.mark.parametrize(
+    ("type_", "base", "target"),
+    [
+        ("openai-compatible", "https://ai-gateway.vercel.sh/v1", "/v1/credits"),
+        ("custom", "https://api.siliconflow.cn/v1", "/v1/user/info"),
+        ("zai", "https://api.z.ai/api/paas/v4", None),
+        (
+            "zai",
+            "https://api.z.ai/api/coding/paas/v4",
+            "/api/monitor/usage/quota/limit",
+        ),
+        ("moonshot", "https://api.kimi.com/coding/v1", "/coding/v1/usages"),
+        ("openai-compatible", "https://api.kimi.com/coding/v1", "/coding/v1/usages"),
+        ("openai-compatible", "https://example.com/v1", None),
+        ("deepseek", "https://relay.example.com", "/user/balance"),
+        ("ollama", "http://localhost:11434/v1", None),
+        ("openai", "https://api.openai.com/v1", None),
+    ],
+)
+def test_who_is_asked_where(type_: str, base: str, target: str | None) -> None:
+    route = quota_route(TYPES[type_], parse_base_url(base))
+    assert (route and route.path) == target
 
 
 ROWS: dict[str, tuple[str, Any, list[Told]]] = {
@@ -112,6 +154,88 @@ ROWS: dict[str, tuple[str, Any, list[Told]]] = {
         "moonshot",
         {"code": 0, "data": {"available_balance": -1.5}},
         [("cost/month", "provider", 1, 0, None)],
+    ),
+    "vercel": (
+        "ai-gateway.vercel.sh",
+        {"balance": "95.50", "total_used": "4.50"},
+        [("cost/month", "provider", 95_500_000_000, 95_500_000_000, None)],
+    ),
+    "siliconflow": (
+        "api.siliconflow.com",
+        {"code": 20000, "status": True, "data": {"balance": "0", "totalBalance": "5"}},
+        [("cost/month", "provider", 5 * NANO, 5 * NANO, None)],
+    ),
+    "novita, in parts of a dollar": (
+        "api.novita.ai",
+        {"availableBalance": "15000", "cashBalance": "15000", "pendingCharges": "0"},
+        [("cost/month", "provider", 1_500_000_000, 1_500_000_000, None)],
+    ),
+    "venice": (
+        "api.venice.ai",
+        {"canConsume": True, "consumptionCurrency": "USD", "balances": {"usd": 25}},
+        [("cost/month", "provider", 25 * NANO, 25 * NANO, None)],
+    ),
+    "venice, in its own coin": (
+        "api.venice.ai",
+        {"canConsume": True, "consumptionCurrency": "DIEM", "balances": {"usd": 0}},
+        [],
+    ),
+    "venice, nothing left": (
+        "api.venice.ai",
+        {"canConsume": False, "consumptionCurrency": None, "balances": {}},
+        [("cost/month", "provider", 1, 0, None)],
+    ),
+    "z.ai's coding plan": (
+        "api.z.ai",
+        {
+            "code": 200,
+            "success": True,
+            "data": {
+                "level": "pro",
+                "limits": [
+                    {"type": "TIME_LIMIT", "unit": 5, "number": 1, "percentage": 100},
+                    {
+                        "type": "TOKENS_LIMIT",
+                        "unit": 3,
+                        "number": 5,
+                        "percentage": 12,
+                        "nextResetTime": int((NOON + 3_600) * 1000),
+                    },
+                    {
+                        "type": "TOKENS_LIMIT",
+                        "unit": 6,
+                        "number": 1,
+                        "percentage": 140,
+                        "nextResetTime": 1_000,
+                    },
+                ],
+            },
+        },
+        [
+            ("requests/hour", "provider", PARTS, 880_000, NOON + 3_600),
+            ("requests/day", "provider", PARTS, 0, None),
+        ],
+    ),
+    "kimi's coding plan": (
+        "api.kimi.com",
+        {
+            "usage": {
+                "limit": "100",
+                "used": "26",
+                "remaining": "74",
+                "resetTime": "2026-12-04T12:00:00Z",
+            },
+            "limits": [
+                {
+                    "window": {"duration": 300, "timeUnit": "TIME_UNIT_MINUTE"},
+                    "detail": {"limit": "200", "used": "200"},
+                }
+            ],
+        },
+        [
+            ("requests/day", "provider", PARTS, 740_000, NOON + 3 * 86_400),
+            ("requests/hour", "provider", PARTS, 0, None),
+        ],
     ),
     "ollama, a month": (
         "ollama",
@@ -200,22 +324,51 @@ def test_money_that_cannot_be_meant(money: Any) -> None:
     assert read("moonshot", {"data": {"available_balance": money}}) == []
 
 
-@pytest.mark.parametrize("shape", sorted(SHAPES))
+@pytest.mark.parametrize(
+    ("who", "host"),
+    [("moonshot", "api.moonshot.cn"), ("api.siliconflow.com", "api.siliconflow.cn")],
+)
+@pytest.mark.parametrize(
+    ("money", "left"), [("49.5", []), ("0", [0]), ("-3", [0]), (None, [])]
+)
+def test_of_money_in_yuan_only_that_there_is_none(
+    who: str, host: str, money: str | None, left: list[int]
+) -> None:
+    value = {"data": {"available_balance": money, "totalBalance": money}}
+    assert [remaining for *_, remaining, _ in read(who, value, host)] == left
+
+
+@pytest.mark.parametrize("who", sorted(ROUTES))
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{}", b"<html>", b"[" * 99_999])
-def test_what_says_nothing(shape: str, body: bytes) -> None:
+def test_what_says_nothing(who: str, body: bytes) -> None:
     with pytest.raises(NotAQuota):
-        read_quota(shape, body, NOON)
+        read_quota(ROUTES[who], body, NOON)
 
 
 numbers = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 
 
-@given(st.sampled_from(sorted(SHAPES)), numbers, numbers)
-def test_no_number_harms(shape: str, one: Any, other: Any) -> None:
+@given(st.sampled_from(sorted(ROUTES)), numbers, numbers)
+def test_no_number_harms(who: str, one: Any, other: Any) -> None:
+    tokens = {
+        "type": "TOKENS_LIMIT",
+        "percentage": one,
+        "unit": other,
+        "nextResetTime": other,
+    }
+    detail = {"limit": other, "remaining": one, "used": one, "resetTime": other}
     value = {
+        "balance": one,
+        "availableBalance": one,
+        "balances": {"usd": one},
+        "canConsume": other,
+        "consumptionCurrency": "USD",
+        "usage": detail,
         "data": {
             "limit_remaining": one,
             "available_balance": one,
+            "totalBalance": one,
+            "limits": [tokens],
             "free_model_daily_requests": {"limit": one, "remaining": other},
         },
         "is_available": other,
@@ -223,7 +376,10 @@ def test_no_number_harms(shape: str, one: Any, other: Any) -> None:
         "quota_snapshots": {"chat": {"entitlement": one, "remaining": other}},
         "limits": {"monthly": {"usage": one}},
     }
-    for word in read_quota(shape, json.dumps(value).encode(), NOON):
+    if who == "api.kimi.com":
+        del value["data"]
+        value["limits"] = [{"detail": detail}]
+    for word in read_quota(ROUTES[who], json.dumps(value).encode(), NOON):
         assert word.remaining is not None
         assert word.limit is not None
         assert 0 <= word.remaining <= word.limit

@@ -13,7 +13,7 @@ it is spelt is `list_readers` and `quota_readers`; how it is fetched, `provider_
 import asyncio
 import logging
 import random
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,10 +25,12 @@ from llm_gateway.app.startup_log import log_request_to_try
 from llm_gateway.app.state import AppState
 from llm_gateway.domain import Offer
 from llm_gateway.limits.limiter import scopes_of
-from llm_gateway.limits.values import LimitObservation
+from llm_gateway.limits.store import scope_of
+from llm_gateway.limits.values import LimitObservation, Scope
 from llm_gateway.network.clocks import elapsed
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.listed_models import ModelList
+from llm_gateway.providers.quota_readers import SOURCE
 from llm_gateway.providers.upstream_request import address_of
 from llm_gateway.routing.retirement import NotFoundCounter
 from llm_gateway.timestamps import iso
@@ -74,6 +76,8 @@ class ProviderPolls:
         changed = [k for k, u in catalog.upstreams.items() if old.upstreams.get(k) != u]
         for provider, _ in changed:
             self._not_found.forget(provider)
+        for account in changed:
+            self.state.limiter.withdraw(SOURCE, _scopes(account))
         self._watch(catalog, changed)
 
     def _watch(self, catalog: Catalog, changed: Collection[Account]) -> None:
@@ -288,21 +292,29 @@ class ProviderPolls:
         if state.catalog.upstreams.get(key) != upstream:
             return
         self._looked[key] = state.clock()
-        offers = [o for o in state.catalog.offers if o.key[:2] == key]
-        observe_quota(state, offers, words)
+        observe_quota(state, key, words)
 
 
 def observe_quota(
-    state: AppState, offers: Iterable[Offer], words: Iterable[LimitObservation]
+    state: AppState, account: Account, words: Sequence[LimitObservation]
 ) -> None:
-    """Each word to the limiter, by way of an offer of the account that it is about."""
-    offers = list(offers)
+    """Each word to the limiter, by way of an offer of the account that it is about. What
+    was told before and is not any more has been lifted: paid for, or taken off a key."""
+    offers = [offer for offer in state.catalog.offers if offer.key[:2] == account]
+    told = []
     for word in words:
         about = [o for o in offers if word.scope != "tier" or o.model.endswith(":free")]
         if about:
             # The one whose limits say most of it: a preset stands in its row.
             offer = max(about, key=lambda o: len(o.limits))
-            state.limiter.observe(
-                offer.limits, [word], scopes=scopes_of(*offer.key, None), now=word.at
-            )
+            scopes = scopes_of(*offer.key, None)
+            state.limiter.observe(offer.limits, [word], scopes=scopes, now=word.at)
+            if (scope := scope_of(word, scopes)) is not None:
+                told.append((scope, word.metric, word.window))
+    state.limiter.withdraw(SOURCE, _scopes(account), told)
     state.state_dirty = True
+
+
+def _scopes(account: Account) -> tuple[Scope, ...]:
+    """Those of an account that a quota can be about."""
+    return (("provider", *account), ("tier", *account, ":free"))

@@ -18,6 +18,7 @@ from llm_gateway.providers.credentials import CredentialError, Credentials
 from llm_gateway.providers.list_readers import NotAList, read_list
 from llm_gateway.providers.listed_models import ModelList
 from llm_gateway.providers.quota_readers import NotAQuota, read_quota
+from llm_gateway.providers.quota_routes import quota_route
 from llm_gateway.providers.upstream import Credential, Upstream
 from llm_gateway.providers.upstream_request import Outbound, model_list, quota
 from llm_gateway.streaming.content_coding import BadCoding, decoder
@@ -55,21 +56,18 @@ async def ask_list(
 
 def has_quota(upstream: Upstream) -> bool:
     """There is somebody to ask what is left of this account."""
-    route = upstream.type_info.quota
-    if route is None or upstream.type_info.builtin:
+    route = quota_route(upstream.type_info, upstream.origin)
+    if route is None:
         return False
-    if route.path == GITHUB:
-        return True
-    if route.hosts and upstream.origin.host not in route.hosts:
-        return False
-    return upstream.key is not None
+    return route.path == GITHUB or upstream.key is not None
 
 
 async def ask_quota(
     upstream: Upstream, credentials: Credentials, clock: Callable[[], float]
 ) -> tuple[LimitObservation, ...]:
     """What it says is left. Raises NoAnswer."""
-    route = upstream.type_info.quota
+    host = upstream.origin.host
+    route = quota_route(upstream.type_info, upstream.origin)
     if route is None:
         raise NoAnswer("has no such route")
     try:
@@ -77,7 +75,7 @@ async def ask_quota(
             status, body = await credentials.copilot_quota(upstream)
             if status != 200:
                 raise NoAnswer(_refused(status))
-            return await asyncio.to_thread(read_quota, route.shape, body, clock())
+            return await asyncio.to_thread(read_quota, route, body, clock(), host)
         out = quota(upstream)
         if out is None:
             raise NoAnswer("has no such route")
@@ -86,7 +84,7 @@ async def ask_quota(
             got = _send(out, upstream)
             if got.status != 200:
                 raise NoAnswer(_refused(got.status))
-            return read_quota(route.shape, got.body, clock())
+            return read_quota(route, got.body, clock(), host)
 
         return await asyncio.to_thread(look)
     except NotAQuota as e:

@@ -14,8 +14,9 @@ from llm_gateway.config.files import state_folder, state_path
 from llm_gateway.config.load import load_config, locate
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.providers.catalog import Catalog, CatalogError, build
-from llm_gateway.providers.key_detection import FoundKey
+from llm_gateway.providers.key_detection import FoundKey, odd_keys
 from llm_gateway.providers.listed_models import Lists
+from llm_gateway.providers.registry import TYPES
 
 OfferKey = tuple[str, str, str]
 
@@ -55,6 +56,8 @@ def init(argv: list[str]) -> int:
     if options.detect:
         files = [*init_detect.tool_files(Path.home())] if options.tools else []
         for line in (file for file in files if isinstance(file, str)):
+            print(line, file=sys.stderr)
+        for line in odd_keys(os.environ, TYPES.values()):
             print(line, file=sys.stderr)
         held = [file for file in files if not isinstance(file, str)]
         found = init_detect.detected(os.environ, state_path(os.environ), held)

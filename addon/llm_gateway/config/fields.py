@@ -36,6 +36,7 @@ from llm_gateway.domain import NANO, Dialect, Reset
 
 from ..dialects import SPECS
 from .cluster_url import parse_cluster_url
+from .key_forms import is_key
 from .proxy_url import parse_proxy_url
 from .urls import DEFAULT_PORTS, parse_base_url, parse_host
 
@@ -152,7 +153,7 @@ def _secret(value: Any) -> SecretStr:
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     text = _text(value).strip()
-    if not text or any(not " " <= ch <= "~" for ch in text):
+    if not is_key(text):
         raise invalid("is not a key; write visible ASCII characters only")
     return SecretStr(text)
 

@@ -1,6 +1,6 @@
 """Keys that were copied with too much around them: quotes, `Bearer `, a variable's name.
 
-What lives here: `surplus`, from a configured key to a clause that says what does not
+What lives here: `is_key`, and `surplus`, from a configured key to a clause that says what does not
 belong to it. Such a key is sent as it stands, since nobody can be sure, but the provider
 will refuse it, and its "invalid API key" does not say why. No clause repeats the key.
 
@@ -43,6 +43,12 @@ _SIGNS: Sequence[tuple[re.Pattern[str], str]] = (
     ),
 )  # fmt: skip
 """What a key never looks like, and the clause; the first that matches is told."""
+
+
+def is_key(text: str) -> bool:
+    """It can be one: visible ASCII, white space around it aside."""
+    text = text.strip()
+    return bool(text) and all(" " <= letter <= "~" for letter in text)
 
 
 def surplus(key: str) -> str:

@@ -26,6 +26,7 @@ from llm_gateway.limits.store import (
     OpenReservation,
     SettledReservation,
     WindowStore,
+    Word,
     apply_observation,
     scope_of,
 )
@@ -256,6 +257,15 @@ class Limiter:
                 fresh.append(row.limit)
                 self._forget_plans()
         return tuple(fresh)
+
+    def withdraw(
+        self, source: str, scopes: Iterable[Scope], told: Iterable[Word] = ()
+    ) -> None:
+        """Forget what `source` said of these scopes, but for what it tells still: who was
+        asked again and names a limit no longer has lifted it."""
+        if self._book.withdraw(source, scopes, told):
+            self._changes += 1
+            self._forget_plans()
 
     def replay(
         self, spent: Iterable[SpentAttempt], limits: Sequence[Limit], now: float

@@ -7,15 +7,19 @@ only, so a changed amount finds what was spent.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import product
 from typing import NamedTuple
 
-from llm_gateway.domain import Charge, Limit
+from llm_gateway.domain import Charge, Limit, Metric, Window
 from llm_gateway.limits.limit_set import REQUESTS, LimitSet, LimitWindow, amounts
 from llm_gateway.limits.observed import ObservedLimit
 from llm_gateway.limits.values import LimitObservation, Reservation, Scope
 from llm_gateway.limits.windows import AnyWindow, Entry, window_for
 
 Key = tuple[str, ...]
+Word = tuple[Scope, Metric, Window]
+"""What a provider's word is about."""
+_METRICS_BY_WINDOW = tuple(product(Metric, Window))
 
 
 class Hold:
@@ -160,6 +164,30 @@ class WindowStore:
         window = self.window(limit, now)
         replaced, row.window = window is not row.window, window
         return row, replaced
+
+    def withdraw(
+        self, source: str, scopes: Iterable[Scope], told: Iterable[Word]
+    ) -> bool:
+        """Drop the words of `source` about these scopes that are not `told`; True when
+        there was one."""
+        kept = {(*scope, metric.value, window.value) for scope, metric, window in told}
+        found = False
+        for scope in scopes:
+            for metric, window in _METRICS_BY_WINDOW:
+                key = (*scope, metric.value, window.value)
+                if key in kept:
+                    continue
+                rows = self.learned.get(scope, {})
+                if key in rows and rows[key].limit.source == source:
+                    del rows[key]
+                    found = True
+                known = self.windows.get(key)
+                if known is None or known.heard is None:
+                    continue
+                if known.heard.observation.source == source:
+                    known.heard = None
+                    found = True
+        return found
 
     def missing(self, limits: Iterable[Limit]) -> tuple[Limit, ...]:
         """Those without a window, with one of another shape, or with a learned one."""

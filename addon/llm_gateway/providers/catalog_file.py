@@ -134,7 +134,7 @@ def _limits(value: Any) -> dict[tuple[Metric, Window], int]:
         try:
             found[LIMIT_KEYS[key]] = _count(amount)
         except _Wrong as wrong:
-            raise _Wrong(f'has "{key}": {_shown(amount)} {wrong}') from None
+            raise _Wrong(f'has "{key}": {_shown(amount)}, which {wrong}') from None
     return found
 
 
@@ -156,7 +156,9 @@ def _pricing(value: Any) -> Price:
             raise _Wrong(f"has {_unknown(key, PRICE_KEYS)}")
         is_number = isinstance(dollars, int | Decimal) and not isinstance(dollars, bool)
         if not is_number or not 0 <= dollars <= 1_000_000:
-            raise _Wrong(f'has "{key}": {_shown(dollars)} is no price; write dollars')
+            raise _Wrong(
+                f'has "{key}": {_shown(dollars)}, which is no price; write dollars'
+            )
         found[PRICE_KEYS[key]] = int(
             (Decimal(dollars) * NANO).to_integral_value(ROUND_HALF_UP)
         )

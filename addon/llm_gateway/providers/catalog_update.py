@@ -116,9 +116,17 @@ def _said(entry: Mapping[str, Any], key: str) -> str:
 
 
 def _frees(old: Fact | None, new: Fact) -> bool:
-    """Its names count as free now, and some of them did not by this entry."""
-    if not isinstance(new, FreePreset) or new.status != "free":
-        return False
-    if not isinstance(old, FreePreset) or old.status != "free":
-        return True
-    return bool({*new.models} - {*old.models})
+    """Names count as free by it that did not before, or sooner, or may do so by another
+    entry, since one that had ended no longer stands in the way."""
+    match old, new:
+        case FreePreset(status="ended"), FreePreset():
+            return new.status != "ended" or _lets_go(old, new)
+        case FreePreset(status="free"), FreePreset(status="free"):
+            return bool({*new.models} - {*old.models}) or new.since < old.since
+        case _, FreePreset(status="free"):
+            return True
+    return False
+
+
+def _lets_go(old: FreePreset, new: FreePreset) -> bool:
+    return bool({*old.models} - {*new.models}) or new.since > old.since

@@ -1,6 +1,7 @@
 """API keys in environment variables: whose they are, and a configuration that uses them.
 
     found_keys(environment, rows) -> FoundKey   one for each provider that has a key
+    odd_keys(environment, rows)   lines about values that are no keys
     entry(found)                  -> its entry in `providers`: free models, or switched off
     allowance(row)                -> what the free tier gives, a line for each group of models
 
@@ -10,11 +11,12 @@ the environment stay where they are: the configuration names the variable.
 What this file does not know: files, the network, whether a key is good.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import SecretStr
 
+from llm_gateway.config.key_forms import is_key, surplus
 from llm_gateway.config.models import Provider
 from llm_gateway.domain import Metric, Window
 from llm_gateway.frozen import frozen
@@ -68,7 +70,7 @@ def found_keys(
         places = [
             (name, "", SecretStr(env[name]))
             for name in row.key_variables
-            if env.get(name, "").strip()
+            if is_key(env.get(name, ""))
         ]
         places += [
             (row.key_variables[0], file.shown, file.keys[row.key_variables[0]])
@@ -89,6 +91,22 @@ def found_keys(
             )
         )
     return tuple(sorted(found, key=lambda one: not one.is_free))
+
+
+def odd_keys(env: Mapping[str, str], rows: Iterable[ProviderType]) -> Iterator[str]:
+    """A line for each variable whose value is no key, or has too much around it; without
+    the value. One that is none would make the whole configuration wrong."""
+    for row in rows:
+        for name in row.key_variables:
+            if not env.get(name, "").strip():
+                continue
+            if not is_key(env[name]):
+                yield (
+                    f"{name} holds no key, and is left out: a key is visible ASCII "
+                    "characters on one line"
+                )
+            elif clause := surplus(env[name]):
+                yield f"{name}: its value {clause}"
 
 
 def entry(found: FoundKey) -> dict[str, Any]:

@@ -2,15 +2,8 @@
 
 from llm_gateway.providers.docs import markdown
 from llm_gateway.providers.provider_type import ProviderType
+from llm_gateway.providers.quota_routes import BY_ADDRESS, NO_ROUTE
 from llm_gateway.providers.registry import TYPES
-
-LEFT = {
-    "openrouter": "requests to `:free` models of the day; dollars of the key",
-    "deepseek": "dollars of the balance",
-    "moonshot": "dollars of the balance",
-    "copilot": "premium requests and chat of the month",
-    "ollama": "share of the month's credits (Ollama Cloud)",
-}
 
 
 def asked_table() -> str:
@@ -19,7 +12,9 @@ def asked_table() -> str:
         (
             f"`{row.type}`",
             "no list" if row.models_path is None else _free(row),
-            LEFT[row.quota.shape] if row.quota else "",
+            row.quota.what
+            if row.quota
+            else f"no: {NO_ROUTE.get(row.type, '')}".rstrip(": "),
             row.quota.source if row.quota else "",
         )
         for row in TYPES.values()
@@ -43,3 +38,16 @@ def _free(row: ProviderType) -> str:
     if not row.hosts:
         return "what the list has at price 0, if it names prices"
     return '`"free": true` or `flatRate` only'
+
+
+def asked_by_address_table() -> str:
+    """Those that are asked by their address, whatever type they are configured as."""
+    rows = [
+        (
+            ", ".join(f"`{host}{route.base}`" for host in route.hosts),
+            route.what,
+            route.source,
+        )
+        for route in BY_ADDRESS
+    ]
+    return markdown(("`baseURL` at", "asked for what is left", "source of that"), rows)

@@ -25,7 +25,7 @@ from llm_gateway.providers.list_prices import listed_price
 from llm_gateway.providers.listed_models import ListedModel
 from llm_gateway.providers.said_numbers import number
 
-MOST = 20_000
+MOST = 5_000
 """Models of one list; more are none that a person could mean."""
 LONGEST_NAME = 200
 COUNTS = (256, 1_000_000_000)

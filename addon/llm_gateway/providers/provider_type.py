@@ -66,6 +66,16 @@ class QuotaRoute:
     hosts: tuple[str, ...] = ()
     """Only these hosts have it; empty: every host of the type, and whatever `baseURL`
     names."""
+    base: str = ""
+    """Only where the base's path begins so."""
+    member: tuple[str, ...] = ()
+    """Shape `balance`: where in the answer the money stands."""
+    per_dollar: int = 1
+    """What of its unit makes a dollar."""
+    elsewhere: tuple[str, ...] = ()
+    """Hosts that tell money in another currency: of theirs, only that nothing is left."""
+    what: str = ""
+    """What is told, for people."""
     source: str = ""
     """Where the facts come from."""
 

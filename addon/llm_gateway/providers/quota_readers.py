@@ -1,7 +1,7 @@
 """Reads what a provider says is left of an account: allowances, credits, balances.
 
 What lives here: `read_quota`, from the answer of a quota route to `LimitObservation`s with
-source `quota`, by the shape that the provider's row names. A number that cannot be one (of
+source `quota`, by the shape that the route names. A number that cannot be one (of
 another type or currency, below 0 where nothing can be, larger than anything sold) is taken
 as not said: the limits that are known hold on.
 
@@ -18,6 +18,7 @@ from typing import Any
 from llm_gateway.domain import NANO, Metric, Reset, Window
 from llm_gateway.limits.durations import moment
 from llm_gateway.limits.values import LimitObservation
+from llm_gateway.providers.provider_type import QuotaRoute
 from llm_gateway.providers.said_numbers import number
 
 SOURCE = "quota"
@@ -25,6 +26,10 @@ MOST_REQUESTS = 10_000_000
 MOST_DOLLARS = 1_000_000
 DAY = 86_400
 UTC = Reset(0, 0, "UTC")
+FURTHEST = 32 * DAY
+"""Seconds; no plan begins anew later than that."""
+BALANCE = "balance"
+"""The shape of money at a place that the route names."""
 PARTS = 1_000_000
 """What a share is told in: one request more or less is nothing of it."""
 
@@ -36,15 +41,24 @@ class NotAQuota(ValueError):
     """An answer that says nothing of what is left; the clause follows the provider's name."""
 
 
-def read_quota(shape: str, body: bytes, now: float) -> tuple[LimitObservation, ...]:
-    """What is left as of `now`; empty: nothing that limits. Raises NotAQuota."""
+def read_quota(
+    route: QuotaRoute, body: bytes, now: float, host: str = ""
+) -> tuple[LimitObservation, ...]:
+    """What is left as of `now`; empty: nothing that limits. Raises NotAQuota.
+
+    `host`: who answered; some tell money in another currency than the others.
+    """
     try:
         value = json.loads(body, parse_float=Decimal)
     except (ValueError, RecursionError):
         raise NotAQuota("answers no JSON when asked what is left") from None
     if not isinstance(value, Mapping):
         raise NotAQuota("does not say what is left")
-    return tuple(_SHAPES[shape](value, now))
+    if route.shape == BALANCE:
+        return tuple(
+            _balance(value, now, route, in_dollars=host not in route.elsewhere)
+        )
+    return tuple(_SHAPES[route.shape](value, now))
 
 
 def _openrouter(value: Entry, now: float) -> Words:
@@ -92,12 +106,25 @@ def _deepseek(value: Entry, now: float) -> Words:
         yield _money(sum(balances), now)
 
 
-def _moonshot(value: Entry, now: float) -> Words:
-    data = _object(value, "data")
-    if "available_balance" not in data:
+def _balance(value: Entry, now: float, route: QuotaRoute, *, in_dollars: bool) -> Words:
+    for name in route.member[:-1]:
+        value = _object(value, name)
+    if route.member[-1] not in value:
         raise NotAQuota("does not say what is left")
-    left = _dollars(data["available_balance"])
-    if left is not None:
+    left = _dollars(value[route.member[-1]], route.per_dollar)
+    # Nothing is nothing, in whatever currency.
+    if left is not None and (in_dollars or not left):
+        yield _money(left, now)
+
+
+def _venice(value: Entry, now: float) -> Words:
+    balances = _object(value, "balances")
+    if not balances and not isinstance(value.get("canConsume"), bool):
+        raise NotAQuota("does not say what is left")
+    left = _dollars(balances.get("usd"))
+    if value.get("canConsume") is False:
+        yield _money(0, now)
+    elif value.get("consumptionCurrency") == "USD" and left is not None:
         yield _money(left, now)
 
 
@@ -139,28 +166,83 @@ def _ollama(value: Entry, now: float) -> Words:
         share = number(_object(limits, kind).get("usage"))
         if share is None or not 0 <= share <= 2:
             continue
-        yield LimitObservation(
-            Metric.REQUESTS,
-            window,
-            now,
-            limit=PARTS,
-            remaining=max(0, int(PARTS * (1 - share))),
-            source=SOURCE,
-            scope="provider",
-            remaining_only=True,
-        )
+        yield _share(1 - share, window, now)
 
 
 _OLLAMA = {"session": Window.HOUR, "weekly": Window.DAY, "monthly": Window.MONTH}
 
+_SPANS = {3: Window.HOUR, 5: Window.MONTH, 6: Window.DAY}
+"""Z.ai's units of time: hours, months, weeks."""
+
+
+def _zai(value: Entry, now: float) -> Words:
+    limits = _object(value, "data").get("limits")
+    if not isinstance(limits, list):
+        raise NotAQuota("does not say what is left")
+    for limit in limits:
+        if not isinstance(limit, Mapping) or limit.get("type") != "TOKENS_LIMIT":
+            continue  # TIME_LIMIT: searches and other tools
+        used, at = number(limit.get("percentage")), number(limit.get("nextResetTime"))
+        unit = number(limit.get("unit", 3))
+        window = None if unit is None else _SPANS.get(int(unit))
+        if used is None or window is None or not 0 <= used <= 200:
+            continue
+        resets_at = None if at is None else float(at / 1000)
+        yield _share(1 - used / 100, window, now, resets_at)
+
+
+def _kimi(value: Entry, now: float) -> Words:
+    value = _object(value, "data") or value
+    limits = value.get("limits")
+    hours = limits[0] if isinstance(limits, list) and limits else None
+    said = {
+        Window.DAY: _object(value, "usage"),
+        Window.HOUR: _object(hours, "detail") if isinstance(hours, Mapping) else {},
+    }
+    if not any(said.values()):
+        raise NotAQuota("does not say what is left")
+    for window, detail in said.items():
+        most, used = number(detail.get("limit")), number(detail.get("used"))
+        left = number(detail.get("remaining"))
+        if left is None and most is not None and used is not None:
+            left = most - used
+        if left is None or not most or not 0 < most <= MOST_REQUESTS:
+            continue
+        if not -most <= left <= most:
+            continue
+        date = detail.get("resetTime")
+        resets_at = moment(date, now) if isinstance(date, str) else None
+        yield _share(left / most, window, now, resets_at)
+
+
 _SHAPES: Mapping[str, Callable[[Entry, float], Words]] = {
     "openrouter": _openrouter,
     "deepseek": _deepseek,
-    "moonshot": _moonshot,
+    "venice": _venice,
+    "zai": _zai,
+    "kimi": _kimi,
     "copilot": _copilot,
     "ollama": _ollama,
 }
-SHAPES = frozenset(_SHAPES)
+SHAPES = frozenset({BALANCE, *_SHAPES})
+
+
+def _share(
+    left: Decimal, window: Window, now: float, resets_at: float | None = None
+) -> LimitObservation:
+    """A part of a plan, 0 to 1. A reset in the past is none."""
+    known = resets_at is not None and now < resets_at <= now + FURTHEST
+    return LimitObservation(
+        Metric.REQUESTS,
+        window,
+        now,
+        limit=PARTS,
+        remaining=max(0, int(PARTS * left)),
+        resets_at=resets_at if known else None,
+        source=SOURCE,
+        scope="provider",
+        remaining_only=True,
+    )
 
 
 def _money(left: int, now: float, window: Window = Window.MONTH) -> LimitObservation:
@@ -196,9 +278,9 @@ def _count(value: Any) -> int | None:
     return int(value)
 
 
-def _dollars(value: Any) -> int | None:
+def _dollars(value: Any, per_dollar: int = 1) -> int | None:
     """Nano-dollars; 0 for what is overdrawn."""
     found = number(value)
-    if found is None or abs(found) > MOST_DOLLARS:
+    if found is None or abs(found) > MOST_DOLLARS * per_dollar:
         return None
-    return max(0, int(found * NANO))
+    return max(0, int(found * NANO / per_dollar))

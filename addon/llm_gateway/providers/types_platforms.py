@@ -209,6 +209,7 @@ PLATFORMS = (
         quota=QuotaRoute(
             "/api/v1/key",
             "openrouter",
+            what="requests to `:free` models of the day; dollars of the key",
             source="OpenRouter's docs, limits (2026); answers of 2026-09 and 2026-10",
         ),
         source="OpenRouter's docs, limits and streaming (2026)",
@@ -309,6 +310,7 @@ PLATFORMS = (
         quota=QuotaRoute(
             "github",
             "copilot",
+            what="premium requests and chat of the month",
             source="vscode-copilot-chat; copilot-api; answers of 2026-10",
         ),
         source="vscode-copilot-chat; copilot-api; github/docs billing (2026)",

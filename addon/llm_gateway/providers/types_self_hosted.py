@@ -56,6 +56,7 @@ LOCAL = (
             "/api/usage",
             "ollama",
             hosts=("ollama.com",),
+            what="share of the month's credits (Ollama Cloud)",
             source="OmniRoute's notes on Ollama Cloud; pi-ollama-cloud#53 (2026-09-03)",
         ),
         source="freellmpool 0.13.0 (2026-08-29); streams unverified",

@@ -136,6 +136,7 @@ LABS = (
         quota=QuotaRoute(
             "/user/balance",
             "deepseek",
+            what="dollars of the balance",
             source="api-docs.deepseek.com, get user balance (2026)",
         ),
         source="api-docs.deepseek.com (2026)",
@@ -239,7 +240,10 @@ LABS = (
         # data{available_balance, voucher_balance, cash_balance}; cash may be below 0.
         quota=QuotaRoute(
             "/v1/users/me/balance",
-            "moonshot",
+            "balance",
+            member=("data", "available_balance"),
+            elsewhere=("api.moonshot.cn",),
+            what="dollars of the balance (in China: whether there is one)",
             source="platform.moonshot.ai, check balance (2026); token_dash",
         ),
         source="@ai-sdk (2026-11)",

@@ -18,6 +18,7 @@ from llm_gateway.dialects.resources import Resource, ResourcePath
 from llm_gateway.dialects.spec import Action, Headers, ModelPlace
 from llm_gateway.domain import Offer, Origin, RequestInfo
 from llm_gateway.frozen import frozen
+from llm_gateway.providers.quota_routes import quota_route
 from llm_gateway.providers.upstream import Credential, Upstream
 
 _KEPT_WORDS = (b"key", b"token", b"auth", b"secret", b"cookie", b"browser")
@@ -168,10 +169,8 @@ def model_list(
 
 def quota(upstream: Upstream, credential: Credential | None = None) -> Outbound | None:
     """The GET that asks what is left of an account; None where nobody can be asked."""
-    route = upstream.type_info.quota
+    route = quota_route(upstream.type_info, upstream.origin)
     if route is None or not route.path.startswith("/"):
-        return None
-    if route.hosts and upstream.origin.host not in route.hosts:
         return None
     if upstream.key is None and not upstream.needs_credential:
         return None
