@@ -35,8 +35,10 @@ ADDON = Path(__file__).resolve().parents[3] / "addon"
 sys.path.insert(0, str(ADDON))
 
 import llm_gateway.adaptation.wordings  # noqa: E402
-import llm_gateway.app.config_service  # noqa: E402, F401
+import llm_gateway.app.config_service  # noqa: E402
+import llm_gateway.late_patterns  # noqa: E402
 
+llm_gateway.late_patterns.compile_all(lambda _: None)
 sys.path.remove(str(ADDON))
 
 
