@@ -6,6 +6,7 @@ from llm_gateway.adaptation.learned import LearnedQuirk
 from llm_gateway.adaptation.served_members import (
     MOST_ASKERS,
     MOST_MEMBERS,
+    MOST_SHAPES,
     SHORTLY,
     ServedMembers,
 )
@@ -74,8 +75,8 @@ def test_they_are_bounded_and_forgotten_by_hand() -> None:
 )
 def test_what_others_are_served_with_is_not_taken(quirk: str, doubted: bool) -> None:
     served = ServedMembers()
-    served.record(PLACE, "good", ["stop", "tools"], NOW)
-    served.record(PLACE, "good", ["model"], NOW + 1)  # and then without
+    served.record(PLACE, "good", frozenset({"stop", "tools"}), NOW)
+    served.record(PLACE, "good", frozenset({"model"}), NOW + 1)  # and then without
     quirks = Quirks.parse(quirk)
     assert served.contradict(PLACE, "bad", quirks, NOW + 2) is doubted
     assert not served.contradict(PLACE, "good", quirks, NOW + 2)
@@ -87,12 +88,15 @@ def test_what_others_are_served_with_is_not_taken(quirk: str, doubted: bool) -> 
 
 def test_what_is_served_is_bounded() -> None:
     served = ServedMembers()
-    served.record(PLACE, "first", ["stop"], NOW)
+    served.record(PLACE, "first", frozenset({"stop"}), NOW)
     for n in range(MOST_ASKERS):
-        served.record(PLACE, f"asker {n}", ["seed"], NOW)
+        served.record(PLACE, f"asker {n}", frozenset({"seed"}), NOW)
     assert not served.by_others(PLACE, "bad", "stop", NOW)
     assert served.by_others(PLACE, "bad", "seed", NOW)
-    served.record(PLACE, "many", [f"m{n}" for n in range(MOST_MEMBERS + 1)], NOW)
-    served.record(PLACE, "many", ["one"], NOW)
+    many = frozenset(f"m{n}" for n in range(MOST_MEMBERS + 1))
+    served.record(PLACE, "many", many, NOW)
     assert not served.by_others(PLACE, "bad", "m0", NOW)
-    assert served.by_others(PLACE, "bad", "one", NOW)
+    for n in range(MOST_SHAPES + 1):
+        served.record(PLACE, "many", frozenset({f"s{n}"}), NOW)
+    assert not served.by_others(PLACE, "bad", "s0", NOW)
+    assert served.by_others(PLACE, "bad", "s1", NOW)

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from llm_gateway.domain import Metric, Window
 from llm_gateway.limits.durations import MAX_WAIT_SECONDS
-from llm_gateway.limits.headers import PARSERS, LimitObservation, read_headers
+from llm_gateway.limits.headers import (
+    PARSERS,
+    LimitObservation,
+    may_say,
+    read_headers,
+)
 
 NOW = 1_775_000_000.0  # 2026-03-31 23:33:20 UTC
 REQUESTS, TOKENS = Metric.REQUESTS, Metric.TOKENS
@@ -353,6 +358,14 @@ def test_every_parser_that_reads_headers_has_a_sample() -> None:
     assert {parser for parser, _, words in SAMPLES if words} == set(PARSERS) - silent
 
 
+def test_usual_headers_say_nothing_of_limits() -> None:
+    usual = [b"content-type", b"date", b"x-request-id", b"content-length"]
+    for parser in ("none", "openai", "anthropic", "groq", "mistral"):
+        assert not may_say(parser, usual)
+    assert may_say("openai", [*usual, b"x-ratelimit-remaining-requests"])
+    assert not may_say("of nobody", usual)
+
+
 NAMES = sorted({name for _, headers, _ in SAMPLES for name in headers})
 
 
@@ -370,6 +383,7 @@ NAMES = sorted({name for _, headers, _ in SAMPLES for name in headers})
 )
 def test_garbage_is_bounded(parser: str, headers: Mapping[str, str]) -> None:
     words = read_headers(parser, headers, NOW)
+    assert not words or may_say(parser, [name.encode() for name in headers])
     assert len({(w.scope, w.metric, w.window) for w in words}) == len(words)
     for word in words:
         assert word.limit is None or 0 < word.limit <= 1 << 54

@@ -105,6 +105,45 @@ def test_a_plain_answer(name):
     assert CHAT.read_plain(body, Answered()).body == found.body
 
 
+CHOICE = st.fixed_dictionaries(
+    {},
+    optional={
+        "index": st.sampled_from([0, 1, None]),
+        "finish_reason": st.sampled_from(["stop", "", None]),
+        "message": st.none()
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "role": st.sampled_from(["assistant", "", None, "tool"]),
+                "content": st.sampled_from(["Hi.", "", None, [{"text": "Hi."}]]),
+                "refusal": st.none(),
+                "reasoning": st.just("Hm."),
+                "tool_calls": st.sampled_from([[], None]),
+            },
+        ),
+    },
+)
+
+
+@given(st.lists(CHOICE, max_size=2), st.sampled_from([1, 2]))
+def test_usual_answers_are_read_as_all_others_are(choices, n):
+    def read(more):
+        answer = {"choices": json.loads(json.dumps(choices))}
+        for choice in answer["choices"]:
+            if isinstance(choice.get("message"), dict):
+                choice["message"] |= more
+        body = json.dumps(answer).encode()
+        found = CHAT.read_plain(body, Answered(n=n), answer)
+        return json.loads(found.body), found.mended, found.issued
+
+    usual, mended, issued = read({})
+    other, mended_too, issued_too = read({"of": "nobody"})
+    for choice in other["choices"]:
+        if isinstance(choice.get("message"), dict):
+            choice["message"].pop("of", None)
+    assert (usual, mended, issued) == (other, mended_too, issued_too)
+
+
 @pytest.mark.parametrize("name", ANSWERS)
 def test_recorded_answers_stay_as_they_are(name):
     spec, body = SPECS[dialect_of(name)], recording(name)

@@ -15,35 +15,43 @@ SHORTLY = 60.0
 """Seconds for which an answer is evidence."""
 MOST_ASKERS = 8
 """Of one place; who was answered longest ago is forgotten first."""
+MOST_SHAPES = 32
+"""Sets of members of one asker; which was answered longest ago is forgotten first."""
 MOST_MEMBERS = 64
-"""Of one asker: a request may have as many as it likes."""
+"""Of one request: it may have as many as it likes."""
 
 
 class ServedMembers:
     def __init__(self) -> None:
-        self._of: dict[Place, dict[str, dict[str, float]]] = {}
+        self._of: dict[Place, dict[str, dict[frozenset[str], float]]] = {}
+        """Place -> asker -> members of a request -> when one with them was answered."""
 
     def record(
-        self, place: Place, asker: str, members: Iterable[str], now: float
+        self, place: Place, asker: str, members: frozenset[str], now: float
     ) -> None:
-        """A request with these was answered well."""
+        """A request with these was answered well. Runs per request."""
         askers = self._of.get(place)
         if askers is None:
             askers = self._of[place] = {}
         seen = askers.pop(asker, None)
-        if seen is None or len(seen) > MOST_MEMBERS:
+        if seen is None:
             seen = {}
         askers[asker] = seen
-        seen.update(dict.fromkeys(members, now))
+        if len(members) <= MOST_MEMBERS:
+            seen.pop(members, None)
+            seen[members] = now
+            if len(seen) > MOST_SHAPES:
+                del seen[next(iter(seen))]
         if len(askers) > MOST_ASKERS:
             del askers[next(iter(askers))]
 
     def by_others(self, place: Place, asker: str, member: str, now: float) -> bool:
         """Somebody else was answered with it within the minute before `now`."""
         return any(
-            abs(now - seen[member]) <= SHORTLY
+            member in members and abs(now - at) <= SHORTLY
             for other, seen in self._of.get(place, {}).items()
-            if other != asker and member in seen
+            if other != asker
+            for members, at in seen.items()
         )
 
     def contradict(

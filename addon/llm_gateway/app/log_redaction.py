@@ -48,9 +48,8 @@ class LogRedactor(logging.Filter):
         mask = self._current_mask()
         text = mask.literal(text) if ours else mask.text(text)
         # Looking for the beginnings first takes a tenth of the time.
-        for beginning in BEGINNINGS:
-            if beginning in text:
-                return KEY_OR_BEARER.sub(HIDDEN, text)
+        if any(map(text.__contains__, BEGINNINGS)):
+            return KEY_OR_BEARER.sub(HIDDEN, text)
         return text
 
     def _current_mask(self) -> SecretMask:

@@ -58,6 +58,8 @@ class RequestBody:
     """It may hold what is mended for everybody, without a quirk."""
     may_name_ids: bool = field(default=False, repr=False)
     """It may name what an account keeps: a file, an answer to go on from."""
+    names: frozenset[str] = field(default=frozenset(), repr=False)
+    """Those of `members`."""
 
     def values(self) -> dict[str, object]:
         """The top-level values. Reads the whole body again: for what is rare."""
@@ -87,7 +89,7 @@ class RequestBody:
         """
         edits: list[tuple[int, int, bytes]] = []
         added: list[bytes] = []
-        names = {m.key for m in self.members}
+        names = self.names
         if self.dialect.model_place is ModelPlace.BODY:
             drop = drop - {"model"}
         if model is not None and "model" not in names:
@@ -296,6 +298,7 @@ def read(
         tuple(members),
         needs_look=look is not None and look(beside),
         may_name_ids=ids is not None and may_name(beside, values.keys(), ids),
+        names=frozenset(values),
     )
 
 

@@ -111,9 +111,8 @@ class NamedId(NamedTuple):
 
 def may_name(raw: bytes, keys: Set[str], members: IdMembers) -> bool:
     """A quick look: the body, with these top-level members, may name something."""
-    return not members.top.keys().isdisjoint(keys) or any(
-        h in raw for h in members.hints
-    )
+    named = not members.top.keys().isdisjoint(keys)
+    return named or any(map(raw.__contains__, members.hints))
 
 
 def named_ids(values: Mapping[str, object], members: IdMembers) -> tuple[NamedId, ...]:

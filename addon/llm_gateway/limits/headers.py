@@ -75,14 +75,29 @@ def _leaves(word: LimitObservation) -> tuple[float, float]:
     return remaining, inf if word.limit is None else word.limit
 
 
-def _table(*rows: HeaderSet) -> Parser:
-    def read(headers: Headers, now: float) -> Iterable[LimitObservation]:
-        for names in rows:
+class _Table:
+    """A parser that reads rows of headers, and nothing else."""
+
+    def __init__(self, *rows: HeaderSet) -> None:
+        self.rows = rows
+        given = (n for row in rows for n in (row.limit, row.remaining))
+        self.names = frozenset(name.encode() for name in given if name)
+        """Without one of these it has nothing to say."""
+
+    def __call__(self, headers: Headers, now: float) -> Iterable[LimitObservation]:
+        for names in self.rows:
             word = _word(names, headers, now)
             if word is not None:
                 yield word
 
-    return read
+
+def may_say(parser: str, names: Iterable[bytes]) -> bool:
+    """An answer with headers of these names (lower case) may speak of limits: a quick
+    look, before they are read as text."""
+    read = PARSERS.get(parser)
+    if isinstance(read, _Table):
+        return not read.names.isdisjoint(names)
+    return read is not None
 
 
 def _word(names: HeaderSet, headers: Headers, now: float) -> LimitObservation | None:
@@ -175,9 +190,9 @@ _MINUTES = tuple(
 
 PARSERS: Mapping[str, Parser] = MappingProxyType(
     {
-        "none": _table(),
+        "none": _Table(),
         # Buckets that fill up continuously. Requests and tokens per minute.
-        "openai": _table(
+        "openai": _Table(
             HeaderSet(
                 Metric.REQUESTS, Window.MINUTE, *_x("requests"), continuous_refill=True
             ),
@@ -191,7 +206,7 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
                 continuous_refill=True,
             ),
         ),
-        "anthropic": _table(
+        "anthropic": _Table(
             HeaderSet(
                 Metric.REQUESTS,
                 Window.MINUTE,
@@ -216,7 +231,7 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
             ),
         ),
         # The header says `requests` and means a day; `tokens` is a minute.
-        "groq": _table(
+        "groq": _Table(
             HeaderSet(
                 Metric.REQUESTS, Window.DAY, *_x("requests"), continuous_refill=True
             ),
@@ -224,14 +239,14 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
                 Metric.TOKENS, Window.MINUTE, *_x("tokens"), continuous_refill=True
             ),
         ),
-        "cerebras": _table(
+        "cerebras": _Table(
             *(
                 HeaderSet(metric, window, *_x(name), continuous_refill=True)
                 for metric, window, name in _MINUTES
             )
         ),
         # No reset is told. Limits hold per organisation and model.
-        "mistral": _table(
+        "mistral": _Table(
             HeaderSet(
                 Metric.REQUESTS,
                 Window.MINUTE,
@@ -254,12 +269,12 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
                 "x-ratelimitbysize-remaining-month",
             ),
         ),
-        "azure": _table(
+        "azure": _Table(
             HeaderSet(Metric.REQUESTS, Window.MINUTE, *_x("requests")),
             HeaderSet(Metric.TOKENS, Window.MINUTE, *_x("tokens")),
         ),
         # Per second: what is left binds for that second, the rate is no minute's limit.
-        "together": _table(
+        "together": _Table(
             HeaderSet(
                 Metric.REQUESTS,
                 Window.MINUTE,
@@ -280,7 +295,7 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
         "fireworks": _fireworks,
         "openrouter": _openrouter,
         "copilot": read_snapshots,
-        "cohere": _table(
+        "cohere": _Table(
             HeaderSet(
                 Metric.REQUESTS,
                 Window.MINUTE,
@@ -294,15 +309,15 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
                 scope="provider",
             ),
         ),
-        "sambanova": _table(
+        "sambanova": _Table(
             HeaderSet(Metric.REQUESTS, Window.MINUTE, *_x("requests")),
             HeaderSet(Metric.REQUESTS, Window.DAY, *_x("requests-day")),
             HeaderSet(Metric.TOKENS, Window.DAY, *_x("tokens-day")),
         ),
         # These speak in bodies only (see `refusals`).
-        "google": _table(),
-        "bedrock": _table(),
-        "nvidia": _table(),
+        "google": _Table(),
+        "bedrock": _Table(),
+        "nvidia": _Table(),
     }
 )
 """By the name in a provider's column `limit_headers`."""

@@ -161,6 +161,7 @@ class LimitSet:
         "rows",
         "said",
         "scopes",
+        "shares",
         "tokens",
         "windows",
     )
@@ -178,6 +179,9 @@ class LimitSet:
         self.scopes = scopes
         self.said: CachedRefusal | None = None
         self.rows = rows
+        self.shares = tuple(r for r in rows if not (r.learned and r.index == COST))
+        """Those that headroom is a share of: money on the account is no reason to prefer
+        what is free."""
         self.windows = tuple({id(r.window): (r.window, r.index) for r in rows}.values())
         self.requests = self.tokens = self.cost = -BOUNDLESS
         """The sums up to which everything fits; see the module's docstring."""

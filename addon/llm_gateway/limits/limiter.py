@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from llm_gateway.domain import Charge, Limit, Metric
 from llm_gateway.limits.limit_set import (
     BOUNDLESS,
-    COST,
     INDEX,
     REQUESTS,
     CachedRefusal,
@@ -197,9 +196,7 @@ class Limiter:
         """Fraction left of the tightest window, 0 to 1; 1 when nothing limits."""
         now = self._tick(now)
         tightest = 1.0
-        for row in self._plan(limits, scopes, now).rows:
-            if row.learned and row.index == COST:
-                continue  # money on the account is no reason to prefer what is free
+        for row in self._plan(limits, scopes, now).shares:
             left = row.left(now)
             if left <= 0:
                 return 0.0

@@ -83,6 +83,8 @@ class AttemptSender:
     def _most_output(self, exchange: Exchange, candidate: Candidate) -> int | None:
         """What `max_tokens` is lowered to: by the decision, or by what was learned since."""
         ask, offer = exchange.call.ask, candidate.offer
+        if ask.max_tokens is None:
+            return candidate.max_tokens
         tried = tried_quirks(self.runtime, exchange, ask.dialect, offer)
         learned = self.runtime.most_output(offer, ask, tried)
         found = [n for n in (candidate.max_tokens, learned) if n is not None]

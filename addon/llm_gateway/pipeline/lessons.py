@@ -83,7 +83,7 @@ def answered(
         confirm(runtime, exchange, form, offer, told)
     if adapted.changes and runtime.quirks.used(place, adapted):
         runtime.quirks_dirty = True
-    sent = [m.key for m in form.body.members if m.key not in adapted.dropped]
+    sent = form.body.names - adapted.dropped if adapted.dropped else form.body.names
     runtime.served_members.record(place, who_asks(exchange), sent, now)
 
 

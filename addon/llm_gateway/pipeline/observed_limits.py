@@ -6,9 +6,10 @@ What this file does not know: what was reserved, what an answer cost.
 from mitmproxy import http
 
 from llm_gateway.app.state import AppState
-from llm_gateway.limits.headers import read_headers
+from llm_gateway.limits.headers import may_say, read_headers
 from llm_gateway.limits.limiter import scopes_of
 from llm_gateway.pipeline.exchange import Attempt, Exchange
+from llm_gateway.transport.header_lookup import table
 
 
 def observe_limits(
@@ -19,7 +20,7 @@ def observe_limits(
 ) -> None:
     """What the provider says about its limits, good answer or bad."""
     row = attempt.upstream.type_info
-    if row.limit_headers == "none":
+    if headers is None or not may_say(row.limit_headers, table(headers)):
         return
     now = runtime.clock()
     words = read_headers(row.limit_headers, lowercase_headers(headers), now)

@@ -12,7 +12,6 @@ from llm_gateway.pipeline import issued, translated_answers
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.stream_filters import array_for
 from llm_gateway.streaming.content_coding import BadCoding, decoded
-from llm_gateway.streaming.key_filter import KeyFilter
 from llm_gateway.translation.translator import AnswerTranslator
 
 
@@ -30,7 +29,7 @@ def complete(runtime: AppState, exchange: Exchange, attempt: Attempt) -> None:
     if made is not None:
         # The key that its provider was sent is in no answer.
         search = keys_of(exchange.catalog, attempt.upstream, attempt.fetched_key)
-        made = KeyFilter(search).whole(made)
+        made = search.whole(made)
         if made != body:
             response.headers.pop("content-encoding", None)
             response.content = made

@@ -149,8 +149,10 @@ def _weigh(
         if dialect is not None:
             # Paid extras are looked for in what comes of the translation.
             ask = replace(ask, dialect=dialect, extras=())
-    extras = standings.extras(offer, ask) if ask.extras else NO_EXTRAS
-    zero_cost = offer.zero_cost and not extras.fees
+    extras, zero_cost = NO_EXTRAS, offer.zero_cost
+    if ask.extras:
+        extras = standings.extras(offer, ask)
+        zero_cost = zero_cost and not extras.fees
     if call.policy is Policy.FREE_ONLY and not zero_cost:
         if offer.zero_cost:
             return _skip(offer, f"asks for a paid extra: {extras.why}", "ready")
@@ -181,21 +183,24 @@ def _weigh(
         if lowered is None:
             return _skip(offer, refusal.reason, _limit_state(refusal), refusal.fits_at)
     headroom = standings.headroom(offer, limits)
+    cost: int | None = None
+    why = "paid, price unknown"
+    if zero_cost:
+        why, cost = "free", 0
+    elif priced:
+        why, cost = "paid", standings.expected_cost(offer, ask)
     return Candidate(
         offer,
         Verdict.READY,
-        "free" if zero_cost else "paid" if priced else "paid, price unknown",
-        state="near limit" if headroom <= NEAR_LIMIT_HEADROOM else "ready",
-        expected_cost=0
-        if zero_cost
-        else standings.expected_cost(offer, ask)
-        if priced
-        else None,
-        headroom=headroom,
-        zero_cost=zero_cost,
-        drops=extras.redirects if zero_cost else frozenset(),
-        max_tokens=lowered,
-        dialect=dialect,
+        why,
+        "near limit" if headroom <= NEAR_LIMIT_HEADROOM else "ready",
+        cost,
+        headroom,
+        None,
+        zero_cost,
+        extras.redirects if zero_cost else frozenset(),
+        lowered,
+        dialect,
     )
 
 

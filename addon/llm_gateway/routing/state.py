@@ -120,6 +120,9 @@ class RoutingView:
     """Part of the prompt that the warm offer is likely to have cached."""
     needs: dict[int, Charge] = field(default_factory=dict)
     """By the identities of offers: what was found for the one ask of this view."""
+    likely: tuple[int, int] | None = None
+    """Tokens of its prompt and answer. The same for all offers: else the one that nobody
+    asked yet, of which nothing is known, would look dear for ever."""
 
     def limits(self, offer: Offer) -> tuple[Limit, ...]:
         return self.catalog.limits_for(offer, self.client)
@@ -185,13 +188,16 @@ class RoutingView:
     def expected_cost(self, offer: Offer, ask: RequestInfo) -> int | None:
         if offer.price is None:
             return None
-        estimator = self.runtime.estimator
-        # The same tokens for all: else the one that nobody asked yet, of which nothing
-        # is known, would look dear for ever.
-        _, tokens_out = estimator.output_reserve(name_key(ask), ask.max_tokens)
+        if self.likely is None:
+            estimator, name = self.runtime.estimator, name_key(ask)
+            self.likely = (
+                estimator.tokens_in(ask.input_estimate, name),
+                estimator.output_reserve(name, ask.max_tokens)[1],
+            )
+        tokens_in, tokens_out = self.likely
         return expected_cost(
             offer.price,
-            tokens_in=estimator.tokens_in(ask.input_estimate, name_key(ask)),
+            tokens_in=tokens_in,
             tokens_out=tokens_out,
             cached_share=self.warm_share if offer.key == self.warm else 0.0,
         )

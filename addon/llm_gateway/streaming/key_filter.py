@@ -30,6 +30,8 @@ _SIGNS = {
 """How escapes begin, and what one looks like that stands for a character of a key. Without
 one nothing of a key is escaped."""
 Sign = tuple[str, Callable[[str], object]]
+Signs = tuple[str, tuple[Sign, ...]]
+"""By their first character."""
 _ENDS = frozenset(b"\\%&#;\0uxX{}0123456789abcdefABCDEF")
 _PART = slice(8, 32)
 _BEGINNING = 6
@@ -57,13 +59,37 @@ class KeySearch:
         self.signs = _signs("".join(self.mask.plain)) if spelled else ()
         self.ends = frozenset("".join(self.needles).encode("latin-1"))
         """Bytes that a key may go on from."""
+        self.text_ends = self.ends | _ENDS if self.signs else self.ends
+        """The same where a character of a key may be an escape."""
         self.longest = 12 * max(map(len, self.needles), default=0)
         """Bytes that a key's spelling takes at most."""
         starts = [escaped(key[:_BEGINNING]) for key in self.mask.plain]
         self.any_escape = re.compile(b"|".join(starts)).search if starts else None
 
+    def whole(self, text: bytes) -> bytes:
+        """All of a body at once: the same bytes, unless there is a key in them."""
+        if self.may_hold(text, self.narrow, self.signs):
+            return self.mask.data(text)
+        return text
 
-def _signs(characters: str) -> tuple[tuple[str, tuple[Sign, ...]], ...]:
+    def may_hold(
+        self, chunk: bytes, needles: tuple[str, ...], signs: tuple[Signs, ...]
+    ) -> bool:
+        # Bytes in bytes take ten times as long as text in text.
+        text = chunk.decode("latin-1")
+        for needle in needles:
+            if needle in text:
+                return True
+        for first, some in signs:
+            if first in text:
+                for sign, stands_for_one in some:
+                    if sign in text and stands_for_one(text):
+                        find = self.any_escape
+                        return find is not None and find(chunk) is not None
+        return False
+
+
+def _signs(characters: str) -> tuple[Signs, ...]:
     """Signs of escapes that stand for one of these, by their first character."""
     codes = sorted(set(characters.encode()))
     both = {form % code for code in codes for form in ("%02x", "%02X")}
@@ -84,7 +110,7 @@ class KeyFilter:
         self._search = search
         self._needles = search.parts if literal else search.narrow
         self._signs = () if literal else search.signs
-        self._ends = search.ends | _ENDS if self._signs else search.ends
+        self._ends = search.ends if literal else search.text_ends
         self._carry = b""
         self.found = False
         """A key was taken out."""
@@ -98,13 +124,9 @@ class KeyFilter:
         """What goes on now: the same bytes, unless there is a key in them."""
         if self._carry:
             chunk, self._carry = self._carry + chunk, b""
-        if self._may_hold(chunk):
+        if self._search.may_hold(chunk, self._needles, self._signs):
             chunk = self._masked(chunk)
         return self._held(chunk) if chunk and chunk[-1] in self._ends else chunk
-
-    def whole(self, data: bytes) -> bytes:
-        """The same for all of a body at once."""
-        return self._masked(data) if self._may_hold(data) else data
 
     def finish(self) -> bytes:
         """What waited. Most of a key is as good as the key."""
@@ -113,20 +135,6 @@ class KeyFilter:
             return carry
         self.found = True
         return HIDDEN.encode()
-
-    def _may_hold(self, chunk: bytes) -> bool:
-        # Bytes in bytes take ten times as long as text in text.
-        text = chunk.decode("latin-1")
-        for needle in self._needles:
-            if needle in text:
-                return True
-        for first, signs in self._signs:
-            if first in text:
-                for sign, stands_for_one in signs:
-                    if sign in text and stands_for_one(text):
-                        find = self._search.any_escape
-                        return find is not None and find(chunk) is not None
-        return False
 
     def _masked(self, chunk: bytes) -> bytes:
         clean = self._search.mask.data(chunk)

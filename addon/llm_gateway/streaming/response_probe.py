@@ -81,7 +81,7 @@ class ResponseProbe:
         self._has_content = says or bool
         self._streamed = streamed and says is not None
         self._announced = announced
-        self._decoder = SSEDecoder()
+        self._decoder = SSEDecoder() if self._streamed else _NO_STREAM
         self._plain: bool | None = None if self._streamed else True
         """The body is no stream; None: not known before its first byte."""
         self._head: list[bytes] = []
@@ -214,6 +214,10 @@ class ResponseProbe:
         self.kind, self.error = kind, error
         self._state = ProbeState.ERROR
         return self._state
+
+
+_NO_STREAM = SSEDecoder()
+"""Of answers that are read as plain, whatever comes: nothing is fed to it."""
 
 
 def _anything(_: Event) -> bool:

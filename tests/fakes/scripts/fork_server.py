@@ -32,11 +32,15 @@ with contextlib.suppress(ImportError):  # an older line of it
 
 if "gateway" in sys.argv[1:]:
     sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "addon"))
+    import llm_gateway.adaptation.wordings
     import llm_gateway.addon
+    import llm_gateway.app.config_service
+    import llm_gateway.late_patterns
     import llm_gateway.mitm_compat.fingerprints
 
     # Reads the sources of what it replaces, and remembers what it found.
     llm_gateway.mitm_compat.fingerprints.compare()
+    llm_gateway.late_patterns.compile_all(lambda _: None)
     del sys.path[0]
 
 

@@ -91,12 +91,35 @@ def _is_odd(body: bytes) -> bool:
     return b'"finish_reason"' not in body
 
 
+_USUAL = frozenset({"role", "content", "refusal", "annotations"})
+"""Members of a message in which nothing is mended but the role, and nothing kept."""
+
+
+def _is_usual(answer: Json) -> bool:
+    """One whole choice with a text, as most answers are: there is nothing to do for it."""
+    choices = answer.get("choices")
+    if type(choices) is not list or len(choices) != 1 or type(choices[0]) is not dict:
+        return False
+    choice = choices[0]
+    message = choice.get("message")
+    return (
+        type(message) is dict
+        and message.keys() <= _USUAL
+        and type(message.get("content")) is str
+        and message.get("role") == "assistant"
+        and choice.get("index") == 0
+        and bool(choice.get("finish_reason"))
+    )
+
+
 def read_plain(body: bytes, asked: Answered, answer: Json | None = None) -> PlainAnswer:
     """A plain answer, mended, with its calls."""
     if answer is None:
         if not _is_odd(body):
             return PlainAnswer(body)
         answer = parsed(body)
+    elif _is_usual(answer):
+        return PlainAnswer(body)
     choices = objects(answer.get("choices")) if answer is not None else []
     if not choices:
         return PlainAnswer(body)
