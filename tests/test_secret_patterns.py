@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.secret_patterns import (
     HIDDEN,
@@ -61,8 +62,8 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPELLINGS)
-@pytest.mark.parametrize("around", ['{"error": "bad key %s!"}', "%s", "<%s> and <%s>"])
+@each_row("name", SPELLINGS)
+@each_row("around", ['{"error": "bad key %s!"}', "%s", "<%s> and <%s>"])
 def test_every_spelling(name: str, around: str) -> None:
     spelled = SPELLINGS[name](KEY)
     text = around.replace("%s", spelled)

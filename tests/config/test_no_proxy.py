@@ -1,6 +1,6 @@
 """NO_PROXY: one table, with curl's verdicts; where requests has another one, it says so."""
 
-import pytest
+from tables import each_row
 
 from llm_gateway.config.no_proxy import no_proxy, parse_no_proxy
 
@@ -55,7 +55,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("entries", "host", "port", "directly"), CASES)
+@each_row(("entries", "host", "port", "directly"), CASES)
 def test_no_proxy(entries: str, host: str, port: int, directly: bool) -> None:
     assert parse_no_proxy(entries).holds(host, port) is directly
 

@@ -1,6 +1,7 @@
 """What passes to an intercepted host where only what is free may: the table, line by line."""
 
 import pytest
+from tables import each_row
 
 from llm_gateway.pipeline.free_passage import billable
 
@@ -119,7 +120,7 @@ def asked(line: str) -> str:
     return billable(method, path, "")
 
 
-@pytest.mark.parametrize("line", FREE)
+@each_row("line", FREE)
 def test_free(line: str) -> None:
     assert asked(line) == ""
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.domain import Price
 from llm_gateway.providers.list_readers import SHAPES, NotAList, read_list
@@ -291,14 +292,14 @@ def test_a_price_that_cannot_be_one_makes_it_unknown(number: Any) -> None:
         assert found == [ListedModel("m")]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         *(b"", b"<html>", b"[]", b"{}", b'{"data": []}', b'{"data": {}}', b'"x"'),
         *(b"null", b'{"error": {"message": "no"}}', b"[" * 100_000, b"\xff\xfe"),
     ],
 )
-@pytest.mark.parametrize("shape", sorted(SHAPES))
+@each_row("shape", sorted(SHAPES))
 def test_what_is_no_list(shape: str, body: bytes) -> None:
     with pytest.raises(NotAList):
         read_list(shape, body)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from tables import each_row
 
 from llm_gateway import __version__
 from llm_gateway.config.provider_types import PROVIDER_TYPES, UNSUPPORTED_TYPES
@@ -362,7 +363,7 @@ def leave(case: Case, dialect: DialectSpec, **members: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize(("case", "dialect"), ROWS)
+@each_row(("case", "dialect"), ROWS)
 def test_request_as_documented(case: Case, dialect: DialectSpec) -> None:
     out = leave(case, dialect)
     assert url(out) == case.urls[dialect]

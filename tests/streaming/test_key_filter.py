@@ -8,6 +8,7 @@ import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 from wire import STREAMS, cut, dialect_of, fed, places, recording
 
 from llm_gateway.dialects import CHAT, SPECS
@@ -40,8 +41,8 @@ SPELLED = {
 }
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 31, 33, 1000])
-@pytest.mark.parametrize("how", SPELLED)
+@each_row("size", [1, 2, 3, 7, 20, 31, 33, 1000])
+@each_row("how", SPELLED)
 def test_spellings(how: str, size: int) -> None:
     spelled, mark = SPELLED[how]
     said = b'data: {"x": "bad key %b, "}\n\n: %b\n\ndata: [DONE]\n\n'
