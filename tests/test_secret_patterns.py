@@ -71,7 +71,7 @@ def test_every_spelling(name: str, around: str) -> None:
     assert MASK.data(text.encode()) == around.replace("%s", HIDDEN).encode()
 
 
-@pytest.mark.parametrize("name", SPELLINGS)
+@each_row("name", SPELLINGS)
 def test_every_spelling_in_a_head(name: str) -> None:
     fields = [
         (b"content-type", b"application/json"),
@@ -169,7 +169,7 @@ def test_time(text: str) -> None:
     assert time.process_time() - before < 5
 
 
-@pytest.mark.parametrize("prefix", PREFIXES)
+@each_row("prefix", PREFIXES)
 def test_prefixes(prefix: str) -> None:
     key = prefix + (
         "0123456789ABCDEF" if prefix == "AKIA" else "0123456789abcdefABCDEF"

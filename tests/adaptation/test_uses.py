@@ -106,8 +106,8 @@ def test_what_an_adapter_does_for_a_quirk_counts_for_it(
     assert has_changed(Quirk.parse(quirk), adapted)
 
 
-@pytest.mark.parametrize("dialect", TAUGHT)
-@pytest.mark.parametrize(
+@each_row("dialect", TAUGHT)
+@each_row(
     "other",
     [
         "message:*",

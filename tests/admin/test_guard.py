@@ -188,7 +188,7 @@ def test_every_route_with_its_level() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("method", "path"), TABLE)
+@each_row(("method", "path"), TABLE)
 def test_what_the_table_says_is_what_the_guard_asks(method: str, path: str) -> None:
     assert area(path) is TABLE[method, path].access
 

@@ -228,7 +228,7 @@ def test_mistakes_about_types_and_addresses(provider: str, message: str) -> None
     assert "hidden" not in found[0]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "message"),
     [
         ("[]", "1:1: (the whole file): a list is not an object"),

@@ -258,7 +258,7 @@ UNFIT: list[tuple[str, Body, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("quirk", "given", "why"), UNFIT)
+@each_row(("quirk", "given", "why"), UNFIT)
 def test_what_cannot_be_taken_at_all(quirk: str, given: Body, why: str) -> None:
     adapted = adapt({"model": "m", **given}, Quirks.parse(quirk), nothing_kept)
     assert adapted.unfit == why

@@ -318,7 +318,7 @@ REWRITES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "changes", "expected"), REWRITES)
+@each_row(("text", "changes", "expected"), REWRITES)
 def test_rewrites(text, changes, expected):
     changes = {**changes, "drop": frozenset(changes.get("drop", ()))}
     found = body(text)

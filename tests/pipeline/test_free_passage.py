@@ -125,13 +125,13 @@ def test_free(line: str) -> None:
     assert asked(line) == ""
 
 
-@pytest.mark.parametrize("line", BILLED)
+@each_row("line", BILLED)
 def test_not_known_to_be_free(line: str) -> None:
     assert asked(line) not in ("",)
     assert "plainly" not in asked(line)
 
 
-@pytest.mark.parametrize("line", ODD)
+@each_row("line", ODD)
 def test_a_path_that_is_not_plain_is_none_of_the_table(line: str) -> None:
     assert asked(line).startswith("a path with ")
     assert asked(line).endswith("write it plainly")

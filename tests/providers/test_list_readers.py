@@ -250,7 +250,7 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("row", ROWS)
+@each_row("row", ROWS)
 def test_each_shape(row: str) -> None:
     shape, value, expected = ROWS[row]
     assert read(shape, value) == [expected]

@@ -95,7 +95,7 @@ def test_openrouter(values: dict[str, Any], why: str) -> None:
     assert found.why == why
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("type_", "dialect", "values", "why"),
     [
         # OpenAI
@@ -195,7 +195,7 @@ def test_however_it_is_written_it_is_paid_for(
     assert decided(offer(type_), body.ask).reason.startswith("asks for a paid extra: ")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "values",
     [
         *({member: None} for member in (*SWITCHES, "service_tier", "tools", "speed")),

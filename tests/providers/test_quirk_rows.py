@@ -17,7 +17,7 @@ from llm_gateway.providers.registry import TYPES
 NINE = "id:call=[a-zA-Z0-9]{9}"
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.types} {row.models}")
+@each_row("row", ROWS, ids=lambda row: f"{row.types} {row.models}")
 def test_a_row_is_sound(row: QuirkRow) -> None:
     assert row.types == ANY or {*row.types.split(",")} <= TYPES.keys()
     assert row.dialect in SPECS

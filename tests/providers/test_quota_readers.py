@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.domain import NANO, Metric, Window
 from llm_gateway.providers.quota_readers import PARTS, SHAPES, NotAQuota, read_quota
@@ -194,8 +195,8 @@ def test_money_that_cannot_be_meant(money: Any) -> None:
     assert read("moonshot", {"data": {"available_balance": money}}) == []
 
 
-@pytest.mark.parametrize("shape", sorted(SHAPES))
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{}", b"<html>", b"[" * 99_999])
+@each_row("shape", sorted(SHAPES))
+@each_row("body", [b"", b"[]", b"null", b"{}", b"<html>", b"[" * 99_999])
 def test_what_says_nothing(shape: str, body: bytes) -> None:
     with pytest.raises(NotAQuota):
         read_quota(shape, body, NOON)

@@ -663,7 +663,7 @@ OWN = [
 ]
 
 
-@pytest.mark.parametrize(("tried", "rest", "status", "back_in"), OWN)
+@each_row(("tried", "rest", "status", "back_in"), OWN)
 def test_last_word_of_our_own(
     tried: Sequence[FailedAttempt],
     rest: Sequence[Candidate],

@@ -74,9 +74,9 @@ PLAIN = (
 )
 
 
-@pytest.mark.parametrize("size", [1, 3, 50])
-@pytest.mark.parametrize("data", PLAIN)
-@pytest.mark.parametrize("literal", [True, False])
+@each_row("size", [1, 3, 50])
+@each_row("data", PLAIN)
+@each_row("literal", [True, False])
 def test_all_other_bytes_stay(data: bytes, size: int, literal: bool) -> None:
     keys = KeyFilter(SEARCH, literal=literal)
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
@@ -141,8 +141,8 @@ SAYS = {
 BEGUN = b'data: {"choices": [{"index": 0, "delta": {"content": "Hel"}}]}\n\n'
 
 
-@pytest.mark.parametrize("size", [40, 65536, 2 * LONGEST])
-@pytest.mark.parametrize("how", SAYS)
+@each_row("size", [40, 65536, 2 * LONGEST])
+@each_row("how", SAYS)
 def test_a_meter_lets_none_through(how: str, size: int) -> None:
     data = BEGUN + SAYS[how].encode()
     meter = StreamMeter(CHAT, strip_usage=False, keys=KeyFilter(SEARCH))

@@ -334,8 +334,8 @@ def test_a_provider_that_wraps_its_error_in_a_good_answer_is_heard():
 FIRST = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 1000])
-@pytest.mark.parametrize(
+@each_row("size", [1, 2, 5, 1000])
+@each_row(
     ("stream", "announced"),
     [
         (FIRST, False),

@@ -587,9 +587,9 @@ def masks(data: bytes) -> bytes:
     return data.replace(KEY, b"***")
 
 
-@pytest.mark.parametrize("dialect", list(SPECS.values()))
-@pytest.mark.parametrize("strip", [False, True])
-@pytest.mark.parametrize("rename", [None, "m"])
+@each_row("dialect", list(SPECS.values()))
+@each_row("strip", [False, True])
+@each_row("rename", [None, "m"])
 def test_an_error_event_goes_out_whole_and_without_keys(dialect, strip, rename):
     error = b'data: {"error":{"message":"Bad key ' + KEY + b'"}}\n\n'
     before = b'data: {"id":"1","choices":[{"delta":{"content":"a"}}]}\n\n'
