@@ -5,7 +5,7 @@ VENV ?= .venv
 # Where `make tongues` keeps the clients: frameworks and SDKs that the tests do not need.
 CLIENTS ?= .clients
 
-.PHONY: run test matrix properties lint docs pictures bench clients tongues ci clean
+.PHONY: run test matrix properties without-fastpath lint docs pictures bench clients tongues ci clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -23,6 +23,9 @@ matrix: $(VENV)/bin/python ## every pair where the tests take every row and ever
 properties: $(VENV)/bin/python ## of every hypothesis property, five times as many examples as in `make test`
 	HYPOTHESIS_PROFILE=thorough $(VENV)/bin/pytest -n auto --dist loadfile -m 'not process'
 	HYPOTHESIS_PROFILE=thorough $(VENV)/bin/pytest tests/end_to_end/test_smuggling.py tests/cluster/test_same_arithmetic.py
+
+without-fastpath: $(VENV)/bin/python ## the whole suite without the fast path; .ci/run takes what is about the HTTP way
+	LLM_GATEWAY_FASTPATH=off $(VENV)/bin/pytest -n auto --dist loadfile --ignore=tests/fastpath
 
 lint: $(VENV)/bin/python
 	$(VENV)/bin/ruff format --check addon tests benchmarks

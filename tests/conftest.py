@@ -7,6 +7,7 @@ import gc
 import os
 import platform
 import sys
+from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,16 +84,29 @@ def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("confdir")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Files are handed out as they are sorted here, not by their number of tests."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    started: Counter[Path] = Counter()
     for item in items:
         if not STARTS_A_PROCESS.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.process)
+        if item.get_closest_marker("process"):
+            started[item.path] += 1
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        # The dear ones first: at the end, no worker waits for another one's long file.
+        items.sort(key=lambda item: -started[item.path])
 
 
 def pytest_collection_finish() -> None:
     """Some thousand tests are there to stay: who collects garbage need not look at them."""
     # SDKs name their platform in a header, for which Python asks `uname` once.
     platform.platform()
+    sys.addaudithook(_refuse)  # for good: each event from now on costs a call
     gc.collect()
     gc.freeze()
 
@@ -102,9 +116,6 @@ def _refuse(event: str, args: tuple[Any, ...]) -> None:
         pytest.fail(
             f"{_unmarked[0]} starts a process: mark it with pytest.mark.process"
         )
-
-
-sys.addaudithook(_refuse)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,6 +10,7 @@ from typing import Any
 import brotli
 import pytest
 import zstandard
+from tables import each_row
 
 from llm_gateway.accounting import price_rules, prices
 from llm_gateway.accounting.prices import CLASSES, Charge, charge, cost, known_price
@@ -146,8 +147,8 @@ def sse(event: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(event).encode() + b"\n\n"
 
 
-@pytest.mark.parametrize("coding", CODINGS)
-@pytest.mark.parametrize(
+@each_row("coding", CODINGS)
+@each_row(
     ("type_", "dialect", "model", "answer", "dollars"),
     [a[1:] for a in ANSWERS],
     ids=[a[0] for a in ANSWERS],

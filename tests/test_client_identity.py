@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from tables import each_row
 
 from llm_gateway.client_identity import Identity, bearer, family, identify, proxy_user
 from llm_gateway.domain import Policy
@@ -14,7 +15,7 @@ from llm_gateway.providers.catalog import KnownClient
 ANN = KnownClient("ann", SecretStr("key-of-ann"), Policy.FREE_ONLY, ())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("user_agent", "name"),
     [
         ("OpenAI/Python 3.54.0", "openai-python"),

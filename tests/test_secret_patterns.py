@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.secret_patterns import (
     HIDDEN,
@@ -61,8 +62,8 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPELLINGS)
-@pytest.mark.parametrize("around", ['{"error": "bad key %s!"}', "%s", "<%s> and <%s>"])
+@each_row("name", SPELLINGS)
+@each_row("around", ['{"error": "bad key %s!"}', "%s", "<%s> and <%s>"])
 def test_every_spelling(name: str, around: str) -> None:
     spelled = SPELLINGS[name](KEY)
     text = around.replace("%s", spelled)
@@ -70,7 +71,7 @@ def test_every_spelling(name: str, around: str) -> None:
     assert MASK.data(text.encode()) == around.replace("%s", HIDDEN).encode()
 
 
-@pytest.mark.parametrize("name", SPELLINGS)
+@each_row("name", SPELLINGS)
 def test_every_spelling_in_a_head(name: str) -> None:
     fields = [
         (b"content-type", b"application/json"),
@@ -168,7 +169,7 @@ def test_time(text: str) -> None:
     assert time.process_time() - before < 5
 
 
-@pytest.mark.parametrize("prefix", PREFIXES)
+@each_row("prefix", PREFIXES)
 def test_prefixes(prefix: str) -> None:
     key = prefix + (
         "0123456789ABCDEF" if prefix == "AKIA" else "0123456789abcdefABCDEF"

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from tables import each_row
 from vendors.chat_refusals import PROFILES, Body, Profile
 
 from llm_gateway.adaptation.kept_state import CallKey, Kept, nothing_kept
@@ -156,8 +157,8 @@ def asked(
     raise AssertionError(("refused", profile.__name__, quirks))
 
 
-@pytest.mark.parametrize("client", HISTORIES)
-@pytest.mark.parametrize("vendor", PROFILES)
+@each_row("client", HISTORIES)
+@each_row("vendor", PROFILES)
 def test_every_history_is_taken_everywhere(client: str, vendor: str) -> None:
     profile = PROFILES[vendor]
     body = {"model": "m", "messages": HISTORIES[client]}

@@ -4,10 +4,10 @@ provider's take away what every request needs."""
 import json
 from typing import Any
 
-import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.adaptation.kept_state import nothing_kept
 from llm_gateway.adaptation.vocabulary import MOST, NO_QUIRKS, Quirks
@@ -225,8 +225,8 @@ def read(said: Body) -> ProviderError:
     return found
 
 
-@pytest.mark.parametrize("status", [400, 422])
-@pytest.mark.parametrize(("dialect", "said", "wrong"), MISTAKES)
+@each_row("status", [400, 422])
+@each_row(("dialect", "said", "wrong"), MISTAKES)
 def test_the_clients_own_mistakes_teach_nothing(
     dialect: str, said: Body, wrong: Body, status: int
 ) -> None:
@@ -234,8 +234,8 @@ def test_the_clients_own_mistakes_teach_nothing(
     assert learn(Dialect(dialect), status, read(said), body, NO_QUIRKS) is None
 
 
-@pytest.mark.parametrize("dialect", HISTORY)
-@pytest.mark.parametrize(
+@each_row("dialect", HISTORY)
+@each_row(
     "said",
     [
         *("Unknown parameter: '{}'.", "Unrecognized request argument supplied: {}"),

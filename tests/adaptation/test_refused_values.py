@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from tables import each_row
 
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS
 from llm_gateway.adaptation.wordings import learn
@@ -76,8 +77,8 @@ def lesson(
     return [str(quirk) for quirk in found.quirks] if found else []
 
 
-@pytest.mark.parametrize("raw", [False, True])
-@pytest.mark.parametrize("said", OF_VALUES)
+@each_row("raw", [False, True])
+@each_row("said", OF_VALUES)
 def test_a_refused_value_takes_no_member_away(said: str, raw: bool) -> None:
     for name, value in WRONG.items():
         for dialect in ("chat", "responses", "messages"):

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tables import each_row
 
 from llm_gateway.adaptation.adapted import Adapted, Change
 from llm_gateway.adaptation.kept_state import nothing_kept
@@ -96,9 +97,7 @@ def adapted_for(dialect: str, *quirks: str) -> Adapted:
     return adapter(BODIES[dialect], Quirks.parse(*quirks), nothing_kept)
 
 
-@pytest.mark.parametrize(
-    ("dialect", "quirk"), [(d, q) for d in TAUGHT for q in TAUGHT[d]]
-)
+@each_row(("dialect", "quirk"), [(d, q) for d in TAUGHT for q in TAUGHT[d]])
 def test_what_an_adapter_does_for_a_quirk_counts_for_it(
     dialect: str, quirk: str
 ) -> None:
@@ -107,8 +106,8 @@ def test_what_an_adapter_does_for_a_quirk_counts_for_it(
     assert has_changed(Quirk.parse(quirk), adapted)
 
 
-@pytest.mark.parametrize("dialect", TAUGHT)
-@pytest.mark.parametrize(
+@each_row("dialect", TAUGHT)
+@each_row(
     "other",
     [
         "message:*",

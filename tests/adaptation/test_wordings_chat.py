@@ -7,6 +7,7 @@ import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.adaptation.kept_state import nothing_kept
 from llm_gateway.adaptation.vocabulary import MOST, NO_QUIRKS, Quirks
@@ -307,13 +308,13 @@ def taught(
     return tuple(map(str, lesson.quirks))
 
 
-@pytest.mark.parametrize(("said", "expected"), LESSONS)
+@each_row(("said", "expected"), LESSONS)
 def test_a_wording_teaches(said: Any, expected: tuple[str, ...] | None) -> None:
     if expected is not None:
         assert taught(said) == expected
 
 
-@pytest.mark.parametrize(("said", "expected"), LESSONS)
+@each_row(("said", "expected"), LESSONS)
 def test_what_is_known_already_is_not_taught_again(
     said: Any, expected: tuple[str, ...] | None
 ) -> None:
@@ -322,7 +323,7 @@ def test_what_is_known_already_is_not_taught_again(
         assert not {*again} & {*expected}
 
 
-@pytest.mark.parametrize(("said", "expected"), LESSONS)
+@each_row(("said", "expected"), LESSONS)
 def test_a_lesson_changes_what_is_sent(
     said: Any, expected: tuple[str, ...] | None
 ) -> None:
@@ -425,8 +426,8 @@ def test_a_value_that_nobody_takes_teaches_nothing_of_its_member(
     assert taught((400, said, {**PLAIN, **more})) is None
 
 
-@pytest.mark.parametrize("said", NOTHING)
-@pytest.mark.parametrize("status", [400, 422, 404, 500])
+@each_row("said", NOTHING)
+@each_row("status", [400, 422, 404, 500])
 def test_teaches_nothing(said: Any, status: int) -> None:
     assert taught(said, status=status) is None
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-import pytest
+from tables import each_row
 
 from llm_gateway.adaptation.kept_state import nothing_kept
 from llm_gateway.adaptation.uses import has_changed
@@ -168,7 +168,7 @@ def lesson(
     return [str(quirk) for quirk in found.quirks] if found else []
 
 
-@pytest.mark.parametrize(("message", "body", "quirks"), TAUGHT)
+@each_row(("message", "body", "quirks"), TAUGHT)
 def test_what_a_refusal_teaches(
     message: str, body: dict[str, Any], quirks: list[str]
 ) -> None:
@@ -178,7 +178,7 @@ def test_what_a_refusal_teaches(
     assert not set(again) & set(quirks)
 
 
-@pytest.mark.parametrize(("message", "body", "quirks"), TAUGHT)
+@each_row(("message", "body", "quirks"), TAUGHT)
 def test_a_resend_differs_and_settles(
     message: str, body: dict[str, Any], quirks: list[str]
 ) -> None:
@@ -195,8 +195,8 @@ def test_a_resend_differs_and_settles(
     assert adapt(after, known, nothing_kept).changes == ()
 
 
-@pytest.mark.parametrize(("message", "body"), NOTHING)
-@pytest.mark.parametrize("status", [400, 404, 422, 500])
+@each_row(("message", "body"), NOTHING)
+@each_row("status", [400, 404, 422, 500])
 def test_teaches_nothing(message: str, body: dict[str, Any], status: int) -> None:
     assert lesson(message, body, status=status) == []
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tables import each_row
 
 from llm_gateway.adaptation.kept_state import nothing_kept
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
@@ -331,19 +332,19 @@ def lesson(message, body, known=NO_QUIRKS, status=400, shape=openai):
     return [str(quirk) for quirk in found.quirks] if found else []
 
 
-@pytest.mark.parametrize(("message", "body", "quirks"), TAUGHT)
+@each_row(("message", "body", "quirks"), TAUGHT)
 def test_what_a_refusal_teaches(message, body, quirks):
     for shape in SHAPES.values():
         assert lesson(message, body, shape=shape) == quirks
 
 
-@pytest.mark.parametrize(("message", "body", "quirks"), TAUGHT)
+@each_row(("message", "body", "quirks"), TAUGHT)
 def test_a_lesson_is_taught_once(message, body, quirks):
     again = lesson(message, body, Quirks.parse(*quirks))
     assert not set(again) & set(quirks)
 
 
-@pytest.mark.parametrize(("message", "body", "quirks"), TAUGHT)
+@each_row(("message", "body", "quirks"), TAUGHT)
 def test_a_resend_differs(message, body, quirks):
     made = adapt(body_of(body), Quirks.parse(*quirks), nothing_kept)
     assert made.replaced or made.dropped or made.unfit or not quirks

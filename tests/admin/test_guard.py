@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from tables import each_row
 
 from llm_gateway.admin.guard import (
     Allowed,
@@ -133,7 +134,7 @@ def status(request: GuardRequest, rules: GuardRules = RULES) -> int:
     return verdict.status
 
 
-@pytest.mark.parametrize(("place", "method", "path"), ROUTES)
+@each_row(("place", "method", "path"), ROUTES)
 def test_areas(place: Area, method: str, path: str) -> None:
     assert area(path) is place
 
@@ -187,12 +188,12 @@ def test_every_route_with_its_level() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("method", "path"), TABLE)
+@each_row(("method", "path"), TABLE)
 def test_what_the_table_says_is_what_the_guard_asks(method: str, path: str) -> None:
     assert area(path) is TABLE[method, path].access
 
 
-@pytest.mark.parametrize(("place", "method", "path"), ROUTES)
+@each_row(("place", "method", "path"), ROUTES)
 def test_hosts(place: Area, method: str, path: str) -> None:
     request = good(method, path)
     for host in GOOD_HOSTS:
@@ -201,7 +202,7 @@ def test_hosts(place: Area, method: str, path: str) -> None:
         assert status(replace(request, host=host)) == 403, host
 
 
-@pytest.mark.parametrize(("place", "method", "path"), ROUTES)
+@each_row(("place", "method", "path"), ROUTES)
 def test_origins(place: Area, method: str, path: str) -> None:
     request = good(method, path)
     own = replace(request, origin="http://127.0.0.1:8080")
@@ -219,7 +220,7 @@ def test_origins(place: Area, method: str, path: str) -> None:
             assert (verdict.status, verdict.code) == (403, "origin_not_allowed")
 
 
-@pytest.mark.parametrize(("place", "method", "path"), ROUTES)
+@each_row(("place", "method", "path"), ROUTES)
 def test_sites(place: Area, method: str, path: str) -> None:
     for site in SITES:
         request = replace(good(method, path), sec_fetch_site=site)
@@ -231,7 +232,7 @@ def test_sites(place: Area, method: str, path: str) -> None:
         assert status(listed) == (200 if place is Area.API else 403), site
 
 
-@pytest.mark.parametrize(("place", "method", "path"), ROUTES)
+@each_row(("place", "method", "path"), ROUTES)
 def test_content_types(place: Area, method: str, path: str) -> None:
     for kind in TYPES:
         request = replace(good(method, path), content_type=kind)
@@ -250,7 +251,7 @@ def test_content_types(place: Area, method: str, path: str) -> None:
         assert unknown == (expected if fine else 415), kind
 
 
-@pytest.mark.parametrize(("place", "method", "path"), ROUTES)
+@each_row(("place", "method", "path"), ROUTES)
 def test_tokens(place: Area, method: str, path: str) -> None:
     for header, is_token in TOKENS:
         request = replace(good(method, path), authorization=header)
@@ -263,7 +264,7 @@ def test_tokens(place: Area, method: str, path: str) -> None:
         assert status(request, empty) == (401 if place is Area.ADMIN else 200)
 
 
-@pytest.mark.parametrize(("place", "method", "path"), ROUTES)
+@each_row(("place", "method", "path"), ROUTES)
 def test_preflights(place: Area, method: str, path: str) -> None:
     preflight = GuardRequest("OPTIONS", path, "127.0.0.1:8080")
     assert status(preflight) == 403

@@ -1,6 +1,6 @@
 """How far an address reaches, in every form that says it."""
 
-import pytest
+from tables import each_row
 
 from llm_gateway.config.addresses import Reach, best, reach_of
 
@@ -72,7 +72,7 @@ OUTSIDE = [
 ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("address", "reach"),
     [
         *((a, Reach.MACHINE) for a in MACHINE),

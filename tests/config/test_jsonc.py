@@ -7,6 +7,7 @@ import json5
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.config.jsonc import (
     Node,
@@ -69,7 +70,7 @@ def test_a_key_with_slashes_is_no_comment() -> None:
     assert found == ["// yes"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "line", "column", "message"),
     [
         ("", 1, 1, "nothing but comments"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from tables import each_row
 
 from llm_gateway.config.load import Loaded, load_config, locate, parse_config
 from llm_gateway.config.models import Config
@@ -145,7 +146,7 @@ def test_five_mistakes_are_five_messages() -> None:
 P = '{"providers": [{"id": "a", "type": "openai-compatible", "baseURL": "https://a.example/v1", %s}]}'
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("inside", "message"),
     [
         ('"base_url": "x"', 'base_url: unknown key; did you mean "baseURL"?'),
@@ -227,7 +228,7 @@ def test_mistakes_about_types_and_addresses(provider: str, message: str) -> None
     assert "hidden" not in found[0]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "message"),
     [
         ("[]", "1:1: (the whole file): a list is not an object"),

@@ -6,7 +6,7 @@ import subprocess
 import threading
 from contextlib import suppress
 
-import pytest
+from tables import each_row
 
 from llm_gateway.config.no_proxy import no_proxy, parse_no_proxy
 
@@ -61,7 +61,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("entries", "host", "port", "directly"), CASES)
+@each_row(("entries", "host", "port", "directly"), CASES)
 def test_no_proxy(entries: str, host: str, port: int, directly: bool) -> None:
     assert parse_no_proxy(entries).holds(host, port) is directly
 

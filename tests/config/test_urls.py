@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.config.urls import is_loopback, is_private_host, parse_base_url
 from llm_gateway.domain import Origin
@@ -37,7 +38,7 @@ def test_accepted(text: str, origin: Origin) -> None:
     assert parse_base_url(text) == origin
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "reason"),
     [
         ("", "is empty"),

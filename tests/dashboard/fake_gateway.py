@@ -224,7 +224,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             now, then = self.gateway.config.splitlines(), kept[id_].splitlines()
             lines = list(difflib.unified_diff(now, then, lineterm=""))[2:]
-            self._answer(200, {"id": id_, "difference": lines})
+            against = self.gateway.hash
+            self._answer(200, {"id": id_, "against": against, "difference": lines})
 
     def _restore(self, id_: str, headers: dict[str, str]) -> None:
         gateway = self.gateway

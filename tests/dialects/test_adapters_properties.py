@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.adaptation.kept_state import Kept, nothing_kept
 from llm_gateway.adaptation.vocabulary import Quirks
@@ -473,7 +474,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("dialect", "wanted", "other", "told_back"), REFUSED)
+@each_row(("dialect", "wanted", "other", "told_back"), REFUSED)
 def test_wanted_thoughts_settle(dialect, wanted, other, told_back):
     """Twice adapted is once adapted."""
     adapt, body = ADAPTERS[dialect], {"model": "m", **CALLED[dialect]}

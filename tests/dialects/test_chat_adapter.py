@@ -10,6 +10,7 @@ import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.adaptation.adapted import UNCHANGED, Adapted
 from llm_gateway.adaptation.kept_state import CallKey, Kept, nothing_kept
@@ -142,7 +143,7 @@ HISTORIES: list[tuple[str, tuple[str, ...], list[Body], list[Body]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "quirks", "history", "expected"), HISTORIES)
+@each_row(("name", "quirks", "history", "expected"), HISTORIES)
 def test_history(
     name: str, quirks: tuple[str, ...], history: list[Body], expected: list[Body]
 ) -> None:
@@ -215,7 +216,7 @@ SETTINGS: list[tuple[str, tuple[str, ...], Body, Body]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "quirks", "given", "expected"), SETTINGS)
+@each_row(("name", "quirks", "given", "expected"), SETTINGS)
 def test_settings(
     name: str, quirks: tuple[str, ...], given: Body, expected: Body
 ) -> None:
@@ -257,7 +258,7 @@ UNFIT: list[tuple[str, Body, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("quirk", "given", "why"), UNFIT)
+@each_row(("quirk", "given", "why"), UNFIT)
 def test_what_cannot_be_taken_at_all(quirk: str, given: Body, why: str) -> None:
     adapted = adapt({"model": "m", **given}, Quirks.parse(quirk), nothing_kept)
     assert adapted.unfit == why

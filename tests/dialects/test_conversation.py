@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tables import each_row
 
 from llm_gateway.dialects import (
     CHAT,
@@ -45,7 +46,7 @@ TOOLS = [{"type": "function", "function": {"name": "f"}}]  # 45 bytes of JSON
 # --- input_estimate: bytes / 3, 4 a message, pictures by number
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("dialect", "values", "estimate"),
     [
         # text

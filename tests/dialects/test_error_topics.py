@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.dialects import CHAT, RequestBody, read, read_error
 from llm_gateway.dialects.error_topics import About, By, Topic, topic_of
@@ -66,8 +67,8 @@ TOO_LONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("message", TOO_LONG)
-@pytest.mark.parametrize("status", [400, 413, 422, 500])
+@each_row("message", TOO_LONG)
+@each_row("status", [400, 413, 422, 500])
 def test_too_long(message: str, status: int) -> None:
     assert topic(message, status) == Topic(About.TOO_LONG, By.SENTENCE)
 
@@ -244,8 +245,8 @@ ACCESS = {
 }
 
 
-@pytest.mark.parametrize("status", [401, 403])
-@pytest.mark.parametrize(
+@each_row("status", [401, 403])
+@each_row(
     ("about", "text"), [(about, text) for about, of in ACCESS.items() for text in of]
 )
 def test_an_access_refusal_speaks_of_the_account_or_of_the_request(

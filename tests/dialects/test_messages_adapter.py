@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tables import each_row
 
 from llm_gateway.adaptation.adapted import UNCHANGED
 from llm_gateway.adaptation.kept_state import CallKey, Kept, nothing_kept
@@ -356,7 +357,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("case", SETTINGS)
+@each_row("case", SETTINGS)
 def test_settings(case):
     body, quirks, expected = SETTINGS[case]
     made, found = adapted(body, *quirks)

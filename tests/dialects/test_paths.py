@@ -1,6 +1,7 @@
 """Which request lines are ours to route."""
 
 import pytest
+from tables import each_row
 
 from llm_gateway.dialects import (
     CHAT,
@@ -16,7 +17,7 @@ from llm_gateway.dialects import (
 from llm_gateway.dialects.paths import deployment_in
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("path", "dialect"),
     [
         # base URL

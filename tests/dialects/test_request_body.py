@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.dialects import (
     CHAT,
@@ -31,7 +32,7 @@ def body(text: str, dialect: DialectSpec = CHAT, path: str = "") -> RequestBody:
 # --- refusals
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("raw", "message", "param"),
     [
         # no JSON object
@@ -144,7 +145,7 @@ def test_problems(raw, message, param):
     assert message in found.message
 
 
-@pytest.mark.parametrize(
+@each_row(
     "more",
     [
         # none of our business
@@ -159,7 +160,7 @@ def test_problems(raw, message, param):
         '"user":"\\ud800"',
     ],
 )
-@pytest.mark.parametrize("dialect", list(SPECS.values()))
+@each_row("dialect", list(SPECS.values()))
 def test_what_others_may_judge_passes_unchanged(more, dialect):
     text = '{"model":"m",' + more + "}"
     found = body(text, dialect, "/models/m:generateContent")
@@ -317,7 +318,7 @@ REWRITES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "changes", "expected"), REWRITES)
+@each_row(("text", "changes", "expected"), REWRITES)
 def test_rewrites(text, changes, expected):
     changes = {**changes, "drop": frozenset(changes.get("drop", ()))}
     found = body(text)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tables import each_row
 
 from llm_gateway.dialects import SPECS, is_request_path, match_resource
 from llm_gateway.dialects.openai_resources import VECTOR_STORES
@@ -47,7 +48,7 @@ LINES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("path", "headers", "expected"), LINES)
+@each_row(("path", "headers", "expected"), LINES)
 def test_lines_about_resources(
     path: str, headers: dict[str, str], expected: tuple[str, ...] | None
 ) -> None:
@@ -87,7 +88,7 @@ NAMED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("dialect", "body", "expected"), NAMED)
+@each_row(("dialect", "body", "expected"), NAMED)
 def test_what_a_request_names(
     dialect: str, body: dict[str, object], expected: set[tuple[str, str]]
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tables import each_row
 
 from llm_gateway.adaptation.adapted import UNCHANGED
 from llm_gateway.adaptation.kept_state import Kept, nothing_kept
@@ -426,7 +427,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@each_row("case", CASES)
 def test_what_is_written(case):
     body, quirks, expected = CASES[case]
     made, found = adapted(body, *quirks)

@@ -8,6 +8,7 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from sdks import openai
+from tables import each_row
 
 from llm_gateway.dialects.responses.answer_reader import ResponsesAnswerReader
 from llm_gateway.dialects.responses.answer_writer import ResponsesAnswerWriter
@@ -148,8 +149,8 @@ def as_asked(response):
     return found
 
 
-@pytest.mark.parametrize("shown", [True, False])
-@pytest.mark.parametrize("events", ANSWERS.values(), ids=ANSWERS)
+@each_row("shown", [True, False])
+@each_row("events", ANSWERS.values(), ids=ANSWERS)
 def test_the_vendors_sdk_reads_the_same_answer_plain_and_streamed(events, shown):
     more = {"tools": TOOLS, "shows_thoughts": shown}
     sse = streamed(events, **more)

@@ -274,6 +274,7 @@ def test_an_earlier_version_is_compared_and_restored(gateway: GatewayProcess) ->
     asked = f"/config/versions?id={kept[0]['id']}"
     status, _, found = gateway.get(asked, gateway.admin)
     assert (status, found["revision"]) == (200, kept[0]["revision"])
+    assert found["against"] == revision_of(file(gateway))
     # Another key has another fingerprint, and is not shown.
     changed = [line for line in found["difference"] if line[:1] in "+-"]
     assert [line[:1] for line in changed] == ["-", "+"]
@@ -283,7 +284,7 @@ def test_an_earlier_version_is_compared_and_restored(gateway: GatewayProcess) ->
     body = {"id": kept[0]["id"]}
     stale = {**gateway.admin, "if-match": kept[0]["revision"]}
     assert gateway.post("/config/restore", body, stale)[0] == 409
-    now = {**gateway.admin, "if-match": revision_of(file(gateway))}
+    now = {**gateway.admin, "if-match": found["against"]}
     status, _, told = gateway.post("/config/restore", body, now)
     assert (status, told["revision"]) == (200, kept[0]["revision"])
     assert file(gateway) == first

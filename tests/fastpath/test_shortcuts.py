@@ -12,6 +12,7 @@ from mitmproxy.options import Options
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import HttpRequestHook
 from mitmproxy.test import tflow
+from tables import each_row
 
 from llm_gateway.fastpath import shortcuts
 
@@ -73,8 +74,8 @@ def test_a_hook_is_made_as_ever():
     assert vars(made) == vars(HttpRequestHook(flow))
 
 
-@pytest.mark.parametrize("check", [False, True])
-@pytest.mark.parametrize(
+@each_row("check", [False, True])
+@each_row(
     "authority",
     [
         "127.0.0.1:8080",

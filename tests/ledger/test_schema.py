@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
+from tables import each_row
 
 from ledger.samples import migrated
 from llm_gateway.ledger import rollups, schema, unpriced
@@ -192,7 +193,7 @@ def test_unknown_cost_is_counted_and_never_zero(db):
     }
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("values", "counted"),
     [
         # an answer of a provider of ours
@@ -210,7 +211,7 @@ def test_unknown_cost_is_counted_and_never_zero(db):
         ({"outcome": "ok", "simulated": 1}, 0),
     ],
 )
-@pytest.mark.parametrize("older", [False, True])
+@each_row("older", [False, True])
 def test_only_an_answer_of_ours_can_lack_a_price(values, counted, older):
     """In what the triggers count, and in what they had counted before."""
     db = Database(memory=True)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.domain import Charge, Limit, Metric, Reset, Window
 from llm_gateway.limits.limiter import Limiter, LimitRefusal
@@ -37,9 +38,9 @@ class Machine:
         self.limiter.clock_set(step, self.real + self.off)
 
 
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("reset", RESETS)
-@pytest.mark.parametrize("window", list(Window))
+@each_row("step", STEPS)
+@each_row("reset", RESETS)
+@each_row("window", list(Window))
 def test_a_limit_half_used_gives_out_the_other_half_only(
     window: Window, reset: Reset | None, step: float
 ) -> None:

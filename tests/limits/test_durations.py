@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.limits.durations import (
     MAX_WAIT_SECONDS,
@@ -17,7 +18,7 @@ from llm_gateway.limits.durations import (
 NOW = 1_785_658_000.0  # 2026-08-02 08:06:40 UTC
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "expected"),
     [
         # Go durations

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.domain import Metric, Window
 from llm_gateway.limits.durations import MAX_WAIT_SECONDS
@@ -346,7 +346,7 @@ SAMPLES = [
 ]
 
 
-@pytest.mark.parametrize(("parser", "headers", "expected"), SAMPLES)
+@each_row(("parser", "headers", "expected"), SAMPLES)
 def test_samples(
     parser: str, headers: Mapping[str, str], expected: list[LimitObservation]
 ) -> None:

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.dialects import read_error
 from llm_gateway.dialects.error_topics import Said
@@ -252,7 +252,7 @@ ROWS = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("parser", "status", "headers", "body", "expected"), ROWS)
+@each_row(("parser", "status", "headers", "body", "expected"), ROWS)
 def test_refusals(
     parser: str,
     status: int,

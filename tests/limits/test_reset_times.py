@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.dialects import read_error
 from llm_gateway.limits.durations import MAX_WAIT_SECONDS, MIN_WAIT_SECONDS
@@ -60,7 +61,7 @@ TEXTS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "seconds"), TEXTS)
+@each_row(("text", "seconds"), TEXTS)
 def test_texts(text: str, seconds: float | None) -> None:
     assert left({"message": text}) == (
         None if seconds is None else pytest.approx(seconds)

@@ -1,13 +1,14 @@
 """By way of which proxy a connection goes: environment, config, this machine."""
 
 import pytest
+from tables import each_row
 
 from llm_gateway.network.proxy_rules import configured, from_environment
 
 A, B, C = "http://a:1", "socks5h://b:2", "http://c:3"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("env", "scheme", "host", "way"),
     [
         ({}, "https", "x.test", None),

@@ -1,6 +1,7 @@
 """What passes to an intercepted host where only what is free may: the table, line by line."""
 
 import pytest
+from tables import each_row
 
 from llm_gateway.pipeline.free_passage import billable
 
@@ -119,18 +120,18 @@ def asked(line: str) -> str:
     return billable(method, path, "")
 
 
-@pytest.mark.parametrize("line", FREE)
+@each_row("line", FREE)
 def test_free(line: str) -> None:
     assert asked(line) == ""
 
 
-@pytest.mark.parametrize("line", BILLED)
+@each_row("line", BILLED)
 def test_not_known_to_be_free(line: str) -> None:
     assert asked(line) not in ("",)
     assert "plainly" not in asked(line)
 
 
-@pytest.mark.parametrize("line", ODD)
+@each_row("line", ODD)
 def test_a_path_that_is_not_plain_is_none_of_the_table(line: str) -> None:
     assert asked(line).startswith("a path with ")
     assert asked(line).endswith("write it plainly")

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from tables import each_row
 
 from llm_gateway.config.load import parse_config
 from llm_gateway.domain import NANO, Offer, Price, Window
@@ -114,7 +115,7 @@ def written(**changes: Any) -> str:
     return json.dumps({"format": 1, "as_of": "2026-01-02", "free_tiers": [entry]})
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "said"),
     [
         ("{", "x.json: line 1, column 2: is no JSON"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.dialects import (
     CHAT,
@@ -98,7 +99,7 @@ def test_every_documented_tool_was_looked_at(dialect: Any) -> None:
     assert found <= CLIENTS_TOOLS | CHARGED_TOOLS
 
 
-@pytest.mark.parametrize("kind", sorted(CLIENTS_TOOLS | CHARGED_TOOLS))
+@each_row("kind", sorted(CLIENTS_TOOLS | CHARGED_TOOLS))
 def test_every_documented_tool(kind: str) -> None:
     """At the top, in a namespace, and brought by a turn; at every provider."""
     tool = {"type": kind}

@@ -3,13 +3,14 @@
 import re
 
 import pytest
+from tables import each_row
 
 from llm_gateway.domain import Metric, Window
 from llm_gateway.providers import TYPES
 from llm_gateway.providers.free_tiers import describe, preset_for
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("type_", "model", "numbers", "per"),
     [
         # 2026-07-18

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tables import each_row
 
 from llm_gateway.providers.key_detection import allowance, entry, found_keys, odd_keys
 from llm_gateway.providers.registry import TYPES
@@ -38,7 +39,7 @@ def test_one_provider_one_variable(env, variable, others):
     )
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.type)
+@each_row("row", ROWS, ids=lambda row: row.type)
 def test_what_is_written_costs_nothing_unless_it_is_switched_on(row):
     for found in found_keys(dict.fromkeys(row.key_variables, "k"), [row]):
         written = entry(found)
@@ -82,7 +83,7 @@ def test_free_ones_come_first():
     assert [one.row.type for one in found_keys(env, ROWS)] == ["groq", "openai"]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.type)
+@each_row("row", ROWS, ids=lambda row: row.type)
 def test_every_tier_of_a_row_is_said_most_a_day_first(row):
     lines = allowance(row)
     for preset in row.free_presets:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.domain import Price
 from llm_gateway.providers.list_readers import SHAPES, NotAList, read_list
@@ -249,7 +250,7 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("row", ROWS)
+@each_row("row", ROWS)
 def test_each_shape(row: str) -> None:
     shape, value, expected = ROWS[row]
     assert read(shape, value) == [expected]
@@ -399,14 +400,14 @@ def test_numbers_of_json_that_no_reckoning_could_hold(digits: str) -> None:
     assert [(model.name, model.price) for model in found] == [("m", None), ("n", None)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         *(b"", b"<html>", b"[]", b"{}", b'{"data": []}', b'{"data": {}}', b'"x"'),
         *(b"null", b'{"error": {"message": "no"}}', b"[" * 100_000, b"\xff\xfe"),
     ],
 )
-@pytest.mark.parametrize("shape", sorted(SHAPES))
+@each_row("shape", sorted(SHAPES))
 def test_what_is_no_list(shape: str, body: bytes) -> None:
     with pytest.raises(NotAList):
         read_list(shape, body)

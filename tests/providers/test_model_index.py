@@ -2,7 +2,7 @@
 
 import time
 
-import pytest
+from tables import each_row
 
 from llm_gateway.providers.model_index import unknown_model
 
@@ -10,8 +10,8 @@ NAMES = ["gpt-4o", "llama-3.3-70b-versatile", "mistral-large", "coder", "fast"]
 MANY = [f"vendor-{n}/model-{n}-instruct" for n in range(5_000)]
 
 
-@pytest.mark.parametrize("names", [NAMES, [*MANY, *NAMES]], ids=["few", "many"])
-@pytest.mark.parametrize(
+@each_row("names", [NAMES, [*MANY, *NAMES]], ids=["few", "many"])
+@each_row(
     ("asked", "meant"),
     [
         ("gpt-4", "gpt-4o"),

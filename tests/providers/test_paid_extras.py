@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.config.models import Config
 from llm_gateway.dialects import (
@@ -94,7 +95,7 @@ def test_openrouter(values: dict[str, Any], why: str) -> None:
     assert found.why == why
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("type_", "dialect", "values", "why"),
     [
         # OpenAI
@@ -187,10 +188,8 @@ ON: list[tuple[DialectSpec, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("type_", ["openrouter", "openai", "google"])
-@pytest.mark.parametrize(
-    ("dialect", "values"), ON, ids=[json.dumps(v)[:60] for _, v in ON]
-)
+@each_row("type_", ["openrouter", "openai", "google"])
+@each_row(("dialect", "values"), ON, ids=[json.dumps(v)[:60] for _, v in ON])
 def test_however_it_is_written_it_is_paid_for(
     type_: str, dialect: DialectSpec, values: dict[str, Any]
 ) -> None:
@@ -198,7 +197,7 @@ def test_however_it_is_written_it_is_paid_for(
     assert decided(offer(type_), body.ask).reason.startswith("asks for a paid extra: ")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "values",
     [
         *({member: None} for member in (*SWITCHES, "service_tier", "tools", "speed")),
@@ -223,8 +222,8 @@ def test_many_extras_do_not_crowd_out_who_answers() -> None:
     assert found.why.endswith("more extras than are told apart")
 
 
-@pytest.mark.parametrize("type_", REMOTE)
-@pytest.mark.parametrize("member", sorted(REDIRECTS))
+@each_row("type_", REMOTE)
+@each_row("member", sorted(REDIRECTS))
 def test_members_that_change_who_answers_are_taken_out(type_: str, member: str) -> None:
     body = ask(CHAT, **{member: ["openai/gpt-5.4"], "seed": 1})
     found = extras_of(offer(type_), body.ask)

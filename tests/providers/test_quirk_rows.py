@@ -4,6 +4,7 @@ import copy
 
 import pytest
 from adaptation.test_chat_moves import HISTORIES, applied
+from tables import each_row
 from vendors.chat_refusals import PROFILES
 
 from llm_gateway.adaptation.vocabulary import KINDS, NO_QUIRKS, Quirks
@@ -16,7 +17,7 @@ from llm_gateway.providers.registry import TYPES
 NINE = "id:call=[a-zA-Z0-9]{9}"
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.types} {row.models}")
+@each_row("row", ROWS, ids=lambda row: f"{row.types} {row.models}")
 def test_a_row_is_sound(row: QuirkRow) -> None:
     assert row.types == ANY or {*row.types.split(",")} <= TYPES.keys()
     assert row.dialect in SPECS
@@ -79,7 +80,7 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize(("type_", "model", "quirk", "known"), SAID)
+@each_row(("type_", "model", "quirk", "known"), SAID)
 def test_what_is_known(type_: str, model: str, quirk: str, known: bool) -> None:
     found = quirks_of(type_, CHAT.name, model)
     assert (quirk in map(str, found)) is known
@@ -120,8 +121,8 @@ VENDORS = [
 ]
 
 
-@pytest.mark.parametrize("client", HISTORIES)
-@pytest.mark.parametrize(("vendor", "type_", "model"), VENDORS)
+@each_row("client", HISTORIES)
+@each_row(("vendor", "type_", "model"), VENDORS)
 def test_with_its_row_nothing_is_refused(
     vendor: str, type_: str, model: str, client: str
 ) -> None:

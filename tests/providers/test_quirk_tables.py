@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from tables import each_row
 
 from llm_gateway.adaptation.adapted import UNCHANGED
 from llm_gateway.adaptation.kept_state import nothing_kept
@@ -284,7 +285,7 @@ def openai(model, body, type="openai", host=""):
     return asked(RESPONSES, type, model, {"input": [ITEM], **body}, host)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("model", "asked", "sent"),
     [
         ("gpt-4.1-mini", "low", None),

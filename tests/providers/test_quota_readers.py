@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.config.urls import parse_base_url
 from llm_gateway.domain import NANO, Metric, Window
@@ -338,8 +339,8 @@ def test_of_money_in_yuan_only_that_there_is_none(
     assert [remaining for *_, remaining, _ in read(who, value, host)] == left
 
 
-@pytest.mark.parametrize("who", sorted(ROUTES))
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{}", b"<html>", b"[" * 99_999])
+@each_row("who", sorted(ROUTES))
+@each_row("body", [b"", b"[]", b"null", b"{}", b"<html>", b"[" * 99_999])
 def test_what_says_nothing(who: str, body: bytes) -> None:
     with pytest.raises(NotAQuota):
         read_quota(ROUTES[who], body, NOON)

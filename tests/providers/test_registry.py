@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from tables import each_row
 
 from llm_gateway import __version__
 from llm_gateway.config.provider_types import PROVIDER_TYPES, UNSUPPORTED_TYPES
@@ -362,7 +363,7 @@ def leave(case: Case, dialect: DialectSpec, **members: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize(("case", "dialect"), ROWS)
+@each_row(("case", "dialect"), ROWS)
 def test_request_as_documented(case: Case, dialect: DialectSpec) -> None:
     out = leave(case, dialect)
     assert url(out) == case.urls[dialect]
@@ -385,7 +386,7 @@ def test_request_as_documented(case: Case, dialect: DialectSpec) -> None:
 CHATTING = {name: case for name, case in CASES.items() if CHAT in case.urls}
 
 
-@pytest.mark.parametrize("case", CHATTING.values(), ids=CHATTING.keys())
+@each_row("case", CHATTING.values(), ids=CHATTING.keys())
 def test_usage_of_a_stream(case: Case) -> None:
     # the client did not ask
     out = leave(case, CHAT, stream=True)
@@ -458,7 +459,7 @@ def test_every_type_of_the_config_has_a_row_and_a_case() -> None:
     assert {name.split(",")[0] for name in CASES} | {"anthropic"} == set(TYPES)
 
 
-@pytest.mark.parametrize("row", TYPES.values(), ids=TYPES.keys())
+@each_row("row", TYPES.values(), ids=TYPES.keys())
 def test_rows_are_whole(row: Any) -> None:
     case = next((c for n, c in CASES.items() if n == row.type), None)
     if case is not None:

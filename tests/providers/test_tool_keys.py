@@ -1,6 +1,7 @@
 """Keys in the files of tools: which count, whose they are, and what is left alone."""
 
 import pytest
+from tables import each_row
 
 from llm_gateway.providers.key_detection import entry, found_keys
 from llm_gateway.providers.registry import TYPES
@@ -40,7 +41,7 @@ def test_who_is_meant(name: str, variable: str | None) -> None:
     assert NAMES.get(name) == variable
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("form", "text", "expected"),
     [
         ("dotenv", f"GEMINI_API_KEY={A}", {"GEMINI_API_KEY": A}),

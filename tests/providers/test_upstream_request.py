@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from tables import each_row
 
 from llm_gateway.adaptation.adapted import Adapted
 from llm_gateway.dialects import (
@@ -63,7 +64,7 @@ NEVER = (
 # -- what passes
 
 
-@pytest.mark.parametrize("type_", sorted(TYPES))
+@each_row("type_", sorted(TYPES))
 def test_nothing_of_the_client_passes_but_the_allow_list(type_: str) -> None:
     provider: dict[str, Any] = {
         "type": type_,
@@ -175,7 +176,7 @@ def test_of_the_query_passes_what_the_row_names(
     assert path.partition("?")[1] + path.partition("?")[2] == left
 
 
-@pytest.mark.parametrize("type_", sorted(TYPES))
+@each_row("type_", sorted(TYPES))
 def test_no_row_lets_a_credential_of_the_client_pass(type_: str) -> None:
     row = TYPES[type_]
     names = {n.decode() for n in row.forwarded | row.forwarded_direct}

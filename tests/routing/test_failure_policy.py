@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.dialects import read_error
 from llm_gateway.dialects.error_topics import Said, topic_of
@@ -476,7 +477,7 @@ STATUSES = [
 ]
 
 
-@pytest.mark.parametrize(("failed", "next", "mark", "back_in"), STATUSES)
+@each_row(("failed", "next", "mark", "back_in"), STATUSES)
 def test_status(
     failed: FailedAttempt, next: NextStep, mark: Penalty, back_in: float | None
 ) -> None:
@@ -662,7 +663,7 @@ OWN = [
 ]
 
 
-@pytest.mark.parametrize(("tried", "rest", "status", "back_in"), OWN)
+@each_row(("tried", "rest", "status", "back_in"), OWN)
 def test_last_word_of_our_own(
     tried: Sequence[FailedAttempt],
     rest: Sequence[Candidate],

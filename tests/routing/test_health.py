@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.routing.health import JITTER, HealthTracker, Unavailable
 
@@ -300,8 +301,8 @@ RESTS: dict[str, tuple[Callable[[HealthTracker], object], float]] = {
 }
 
 
-@pytest.mark.parametrize("back", [1.0, 3.0, 60.0, 3600.0, 86_400.0])
-@pytest.mark.parametrize("rest", RESTS)
+@each_row("back", [1.0, 3.0, 60.0, 3600.0, 86_400.0])
+@each_row("rest", RESTS)
 def test_a_clock_that_is_set_back_lengthens_nothing(rest: str, back: float) -> None:
     begin, length = RESTS[rest]
     health = HealthTracker()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.domain import (
     Charge,
@@ -161,7 +162,7 @@ ORDERS: list[tuple[str, list[list[Offer]], Table, dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("ranks", "table", "more", "expected"),
     [row[1:] for row in ORDERS],
     ids=[row[0] for row in ORDERS],

@@ -11,6 +11,7 @@ import zstandard
 from examples import pairs
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 
 from llm_gateway.streaming import content_coding
 from llm_gateway.streaming.content_coding import BadCoding, decoded, decoder
@@ -121,8 +122,8 @@ def test_the_whole_is_bounded_too(name, monkeypatch):
     assert found.full
 
 
-@pytest.mark.parametrize("name", CODINGS)
-@pytest.mark.parametrize("step", [7, 65_536])
+@each_row("name", CODINGS)
+@each_row("step", [7, 65_536])
 def test_what_is_squeezed_hard_comes_back_whole(name: str, step: int) -> None:
     """Far more than is decoded at once, out of a few bytes."""
     body = b"hello " * 160_000

@@ -8,6 +8,7 @@ import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 from wire import STREAMS, cut, dialect_of, fed, places, recording
 
 from llm_gateway.dialects import CHAT, SPECS
@@ -40,8 +41,8 @@ SPELLED = {
 }
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 31, 33, 1000])
-@pytest.mark.parametrize("how", SPELLED)
+@each_row("size", [1, 2, 3, 7, 20, 31, 33, 1000])
+@each_row("how", SPELLED)
 def test_spellings(how: str, size: int) -> None:
     spelled, mark = SPELLED[how]
     said = b'data: {"x": "bad key %b, "}\n\n: %b\n\ndata: [DONE]\n\n'
@@ -73,9 +74,9 @@ PLAIN = (
 )
 
 
-@pytest.mark.parametrize("size", [1, 3, 50])
-@pytest.mark.parametrize("data", PLAIN)
-@pytest.mark.parametrize("literal", [True, False])
+@each_row("size", [1, 3, 50])
+@each_row("data", PLAIN)
+@each_row("literal", [True, False])
 def test_all_other_bytes_stay(data: bytes, size: int, literal: bool) -> None:
     keys = KeyFilter(SEARCH, literal=literal)
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
@@ -140,8 +141,8 @@ SAYS = {
 BEGUN = b'data: {"choices": [{"index": 0, "delta": {"content": "Hel"}}]}\n\n'
 
 
-@pytest.mark.parametrize("size", [40, 65536, 2 * LONGEST])
-@pytest.mark.parametrize("how", SAYS)
+@each_row("size", [40, 65536, 2 * LONGEST])
+@each_row("how", SAYS)
 def test_a_meter_lets_none_through(how: str, size: int) -> None:
     data = BEGUN + SAYS[how].encode()
     meter = StreamMeter(CHAT, strip_usage=False, keys=KeyFilter(SEARCH))

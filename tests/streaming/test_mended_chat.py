@@ -8,6 +8,7 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from peculiar_streams import DONE, PECULIAR, START, calls, chunk, event, sse, text
+from tables import each_row
 from wire import STREAMS, cut, dialect_of, fed, places, recording
 
 from llm_gateway.adaptation.kept_state import CallKey, Kept
@@ -87,7 +88,7 @@ def test_a_peculiar_stream_is_read_whole(name, places):
     assert mended.bytes == Mended([expected.bytes]).bytes
 
 
-@pytest.mark.parametrize("name", PECULIAR)
+@each_row("name", PECULIAR)
 def test_what_needs_no_mend_keeps_its_bytes(name):
     expected = PECULIAR[name]
     kept = raw_events(Mended([expected.bytes]).bytes)
@@ -98,7 +99,7 @@ def test_what_needs_no_mend_keeps_its_bytes(name):
         assert all(raw in kept for raw in alone)
 
 
-@pytest.mark.parametrize("name", PECULIAR)
+@each_row("name", PECULIAR)
 def test_what_is_kept_is_what_the_client_reads(name):
     expected = PECULIAR[name]
     mended = Mended([expected.bytes])
@@ -115,7 +116,7 @@ def test_what_is_kept_is_what_the_client_reads(name):
     )
 
 
-@pytest.mark.parametrize("name", PECULIAR)
+@each_row("name", PECULIAR)
 def test_the_client_has_not_its_end_before_the_calls_are_kept(name):
     expected = PECULIAR[name]
     if not expected.calls:

@@ -6,6 +6,7 @@ import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 from wire import ANSWERS, STREAMS, cut, dialect_of, places, recording
 
 from llm_gateway import dialects
@@ -154,7 +155,7 @@ RESPONSES = [
 ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("dialect", "event", "state"),
     [(dialects.CHAT, *case) for case in CHAT]
     + [(dialects.COMPLETIONS, *case) for case in CHAT]
@@ -305,8 +306,8 @@ PLAIN = [
 ]
 
 
-@pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize(("dialect", "body", "flaw"), PLAIN)
+@each_row("streamed", [False, True])
+@each_row(("dialect", "body", "flaw"), PLAIN)
 def test_a_plain_answer_holds_an_answer_or_is_none(dialect, body, flaw, streamed):
     """Asked for or not: who answers a stream with JSON is judged alike."""
     for announced in (False, True):
@@ -333,8 +334,8 @@ def test_a_provider_that_wraps_its_error_in_a_good_answer_is_heard():
 FIRST = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 1000])
-@pytest.mark.parametrize(
+@each_row("size", [1, 2, 5, 1000])
+@each_row(
     ("stream", "announced"),
     [
         (FIRST, False),

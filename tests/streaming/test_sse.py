@@ -4,6 +4,7 @@ import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 from wire import STREAMS, cut, places, recording
 
 from llm_gateway.streaming.sse import (
@@ -55,7 +56,7 @@ def decoded(chunks: list[bytes]) -> list[SSEvent]:
     return events + decoder.finish()
 
 
-@pytest.mark.parametrize(("stream", "expected"), CASES)
+@each_row(("stream", "expected"), CASES)
 def test_events(stream, expected):
     data = stream.encode()
     # whole, byte by byte, in halves

@@ -7,6 +7,7 @@ import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import each_row
 from wire import STREAMS, cut, dialect_of, fed, places, recording
 
 from llm_gateway.dialects import CHAT, SPECS
@@ -175,8 +176,8 @@ ENDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("dialect", "stream", "ended", "expected"), ENDS)
-@pytest.mark.parametrize("size", [1, 40, 1 << 20])
+@each_row(("dialect", "stream", "ended", "expected"), ENDS)
+@each_row("size", [1, 40, 1 << 20])
 def test_the_last_word_ends_a_stream_whatever_follows(
     dialect, stream, ended, expected, size
 ):
@@ -216,9 +217,9 @@ LARGE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", LARGE)
-@pytest.mark.parametrize("strip", [False, True])
-@pytest.mark.parametrize("size", [16_384, 999_983, 1 << 26])
+@each_row("name", LARGE)
+@each_row("strip", [False, True])
+@each_row("size", [16_384, 999_983, 1 << 26])
 def test_events_of_any_size_are_metered(name, strip, size):
     dialect, events = LARGE[name]
     it = StreamMeter(SPECS[dialect], strip_usage=strip)
@@ -586,9 +587,9 @@ def masks(data: bytes) -> bytes:
     return data.replace(KEY, b"***")
 
 
-@pytest.mark.parametrize("dialect", list(SPECS.values()))
-@pytest.mark.parametrize("strip", [False, True])
-@pytest.mark.parametrize("rename", [None, "m"])
+@each_row("dialect", list(SPECS.values()))
+@each_row("strip", [False, True])
+@each_row("rename", [None, "m"])
 def test_an_error_event_goes_out_whole_and_without_keys(dialect, strip, rename):
     error = b'data: {"error":{"message":"Bad key ' + KEY + b'"}}\n\n'
     before = b'data: {"id":"1","choices":[{"delta":{"content":"a"}}]}\n\n'

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tables import each_row
 
 from llm_gateway.dialects import SPECS
 from llm_gateway.translation.carried import CannotCarry, Kind, PartName
@@ -36,7 +37,7 @@ def test_there_is_a_sample_of_every_part_that_a_dialect_can_hold(name):
     assert set(SAMPLES[name]) == CODECS[name].says
 
 
-@pytest.mark.parametrize(("source", "target", "part"), ROWS)
+@each_row(("source", "target", "part"), ROWS)
 def test_row(source, target, part):
     """What the table says of a part is what becomes of a request with it."""
     fate = CODECS[target].fates[part]

@@ -3,6 +3,7 @@
 import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
+from tables import each_row
 
 from llm_gateway.domain import FailureKind
 from llm_gateway.mitm_compat import required_names
@@ -159,7 +160,7 @@ def test_problem_of_headers() -> None:
     assert problem.startswith("invalid headers: ")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("coding", "fine"),
     [
         ("chunked", True),
@@ -175,7 +176,7 @@ def test_problem_of_headers() -> None:
         ("", False),
     ],
 )
-@pytest.mark.parametrize("validate", [True, False])
+@each_row("validate", [True, False])
 def test_problem_of_a_coding(coding: str, fine: bool, validate: bool) -> None:
     """Only the next hop may undo it, and this one does not."""
     made = response(200, "HTTP/1.1", transfer_encoding=coding.strip())

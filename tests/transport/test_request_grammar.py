@@ -5,6 +5,7 @@ from h11 import SERVER, Connection, RemoteProtocolError, Request
 from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy import http
+from tables import each_row
 
 from llm_gateway.mitm_compat import h2_version
 from llm_gateway.transport import request_grammar as grammar
@@ -46,7 +47,7 @@ def test_what_is_written(made):
     assert is_one_request(serializer.head(made))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "made",
     [
         request(method=b"GET /x HTTP/1.1\r\nhost: a\r\n\r\nGET"),
@@ -104,8 +105,8 @@ PSEUDO = {
 }
 
 
-@pytest.mark.parametrize("name", [*PSEUDO, b"x-a"])
-@pytest.mark.parametrize("odd", [b"\r\n", b"\n", b"\0", b"\x7f", b"\x01"])
+@each_row("name", [*PSEUDO, b"x-a"])
+@each_row("odd", [b"\r\n", b"\n", b"\0", b"\x7f", b"\x01"])
 def test_http2(name, odd):
     good = {**PSEUDO, b"x-a": b"b"}
     assert grammar.http2_problem(good.items()) is None

@@ -81,16 +81,22 @@ class ConfigRoutes:
         return _json({"versions": shown})
 
     async def _difference(self, id_: str) -> LocalResponse:
-        """What restoring a version would change: lines of a unified diff, masked."""
+        """What restoring a version would change in the file as it is (`against`, the
+        `If-Match` of who restores it): lines of a unified diff, masked."""
         try:
-            found, lines = await self.service.difference(id_)
+            found, against, lines = await self.service.difference(id_)
         except ConfigError as e:
             return _problems(e)
         except versions.NoVersion:
             return _no_version(id_)
         except (OSError, UnicodeDecodeError) as e:
             return _failure(500, f"{self.service.path}: {e}")
-        shown = {"id": found.id, "revision": found.revision, "difference": lines}
+        shown = {
+            "id": found.id,
+            "revision": found.revision,
+            "against": against,
+            "difference": lines,
+        }
         return _json(shown)
 
     async def restore(self, asked: AdminRequest) -> LocalResponse:

@@ -24,7 +24,13 @@ from llm_gateway.app.startup_log import (
 )
 from llm_gateway.app.state import AppState
 from llm_gateway.config import edit, files, versions
-from llm_gateway.config.load import Loaded, load_config, locate, parse_config
+from llm_gateway.config.load import (
+    Loaded,
+    load_config,
+    locate,
+    parse_config,
+    revision_of,
+)
 from llm_gateway.config.models import Cluster
 from llm_gateway.config.no_proxy import no_proxy
 from llm_gateway.config.problems import ConfigError, Problem, UnlocatedProblem
@@ -295,14 +301,16 @@ class ConfigService:
         """What the file said before the gateway's last writes, the newest first."""
         return await asyncio.to_thread(versions.versions, self.path)
 
-    async def difference(self, id_: str) -> tuple[Version, list[str]]:
-        """A version, and what restoring it would change, as lines of a unified diff.
-        Raises versions.NoVersion, ConfigError, OSError, UnicodeDecodeError."""
+    async def difference(self, id_: str) -> tuple[Version, str, list[str]]:
+        """A version, the revision of the file as it is, and what restoring the version
+        would change in that, as lines of a unified diff. Raises versions.NoVersion,
+        ConfigError, OSError, UnicodeDecodeError."""
 
-        def work() -> tuple[Version, list[str]]:
+        def work() -> tuple[Version, str, list[str]]:
             found = versions.version(self.path, id_)
             now = self.path.read_text("utf-8")
-            return found, versions.difference(now, found.text, str(self.path))
+            lines = versions.difference(now, found.text, str(self.path))
+            return found, revision_of(now), lines
 
         return await asyncio.to_thread(work)
 

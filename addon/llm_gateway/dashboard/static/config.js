@@ -15,7 +15,7 @@ let loaded = null; // {text, hash, config} as the gateway has it
 let starters = null; // providers that can be added with a key alone
 let cards = null;
 let editor = null;
-const versions = admin ? new Versions($("versions"), () => loaded?.hash, async (revision) => {
+const versions = admin ? new Versions($("versions"), async (revision) => {
   source = null;
   await load();
   pending({ kind: "saved" });

@@ -5,10 +5,9 @@ import { el, full, get, post } from "./base.js";
 const KINDS = { "+": "comes", "-": "goes", "@": "place" };
 
 export class Versions {
-  // `restored(revision)` is told when the file is another one; `hash()` says what it is now.
-  constructor(node, hash, restored) {
+  // `restored(revision)` is told when the file is another one.
+  constructor(node, restored) {
     this.node = node;
-    this.hash = hash;
     this.restored = restored;
     this.events = el("div", { class: "panel versions" });
     this.kept = el("div", { class: "panel versions" });
@@ -52,13 +51,13 @@ export class Versions {
   }
 
   async compare(version, more) {
-    const hash = this.hash();
     try {
-      const { difference } = await get(`/config/versions.json?${new URLSearchParams({ id: version.id })}`);
+      // Only the file that the difference was made with is replaced.
+      const { difference, against } = await get(`/config/versions.json?${new URLSearchParams({ id: version.id })}`);
       if (!difference.length) return more.replaceChildren(el("p", { class: "soft" }, "Nothing: it is what the file says now."));
       const restore = el("button", { type: "button", class: "primary" }, "Restore this version");
       const said = el("p", { class: "soft", role: "status" }, "Restoring it puts back what is marked + and takes out what is marked −, keys included.");
-      restore.addEventListener("click", () => this.restore(version, hash, restore, said));
+      restore.addEventListener("click", () => this.restore(version, against, restore, said));
       more.replaceChildren(el("pre", { tabindex: "0", "aria-label": "Difference" }, ...difference.map((line) => el("span", { "data-kind": KINDS[line[0]] ?? "same" }, `${line.replace(/^-/, "−")}\n`))), said, restore);
     } catch (error) {
       more.replaceChildren(el("p", { class: "soft" }, error.message));
