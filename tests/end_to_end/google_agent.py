@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from fakes import Answer, Received, answers
 from fakes.answers import DONE, JSON, SSE, event
 from vendors.google_answers import VOICES, turns_in
-from vendors.google_refusals import invalid, refuse
+from vendors.google_refusals import camel, invalid, refuse
 
 Value = dict[str, Any]
 Call = tuple[str, Value]
@@ -29,6 +29,7 @@ ARGUMENTS: dict[str, tuple[Value, Value]] = {
 """Tool of an app -> what it is called with, first and second."""
 HELLO = "Hello there"
 TITLE = '{"title": "A title"}'
+THEIRS = ("args", "response", "properties")
 SIGNATURE = "R2VtaW5pIHNpZ25lZCB0aGlzIGNhbGw="
 THOUGHT = "Let me think."
 TOKENS = (1200, 40)
@@ -197,7 +198,8 @@ def _messages(asked: Value, number: int) -> Answer:
 # -- generateContent
 
 
-def _generate(asked: Value, streamed: bool) -> Answer:
+def _generate(given: Value, streamed: bool) -> Answer:
+    asked = _camelled(given)
     if refused := refuse(VOICES["gemini-3"], asked):
         return answers.status(*refused)
     for calls, _ in turns_in(asked):
@@ -206,7 +208,7 @@ def _generate(asked: Value, streamed: bool) -> Answer:
     contents = asked["contents"]
     users = [c for c in contents if c.get("role", "user") == "user"]
     settings = asked.get("generationConfig", {})
-    schema = {"responseSchema", "responseJsonSchema", "_responseJsonSchema"} & {*settings}
+    schema = {"responseSchema", "responseJsonSchema"} & {*settings}
     said = decide(
         json.dumps(users[-1]),
         [
@@ -215,7 +217,7 @@ def _generate(asked: Value, streamed: bool) -> Answer:
             for declared in tool.get("functionDeclarations", ())
         ],
         [
-            str(next(iter(p["functionResponse"]["response"].values())))
+            json.dumps(p["functionResponse"]["response"])
             for content in _last_turn(contents, "user")
             for p in content["parts"]
             if "functionResponse" in p
@@ -233,6 +235,18 @@ def _generate(asked: Value, streamed: bool) -> Answer:
         whole[-1]["candidates"][0]["content"]["parts"] = parts
         return answers.status(200, whole[-1])
     return _stream(*map(event, whole))
+
+
+def _camelled(value: Any) -> Any:
+    """Google reads names in either spelling; what people name themselves stays as it is."""
+    if isinstance(value, list):
+        return [_camelled(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        camel(name): held if name in THEIRS else _camelled(held)
+        for name, held in value.items()
+    }
 
 
 def _generated(parts: list[Value]) -> Iterator[Value]:

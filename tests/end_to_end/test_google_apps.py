@@ -9,7 +9,9 @@ programs, or by `make clients`, whose folder `LLM_GATEWAY_TEST_CLIENTS` names.
 import json
 import os
 import re
+import runpy
 import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from examples import pairs
 from fakes import FakeProvider
 from fakes.outbound import OutboundProxy
 
@@ -33,7 +36,7 @@ PROGRAMS = Path(__file__).parent / "programs" / "apps"
 CLIENTS = os.environ.get("LLM_GATEWAY_TEST_CLIENTS", "")
 NODE = Path(CLIENTS, "node") if CLIENTS else PROGRAMS
 BIN = Path(CLIENTS, "py", "bin") if CLIENTS else ROOT / ".venv-apps" / "bin"
-TIMEOUT = 240
+TIMEOUT = 120
 KEY = "AIza-CANARY-APP"
 HOST = "generativelanguage.googleapis.com"
 WAYS = ("base url", "launcher")
@@ -43,6 +46,11 @@ FAKES = {
     "gemini-3-flash-preview": "generateContent",
 }
 """Names that all of the apps know -> what the provider of each speaks."""
+PAID = "gemini-3.1-pro-preview"
+"""One more, which costs."""
+SAVER = {"name": "saver", "key": "key-of-saver", "policy": "free-only"}
+"""Known by its key on the base URL, by its name on the proxy."""
+NOTHING_FREE = re.compile("free")
 
 
 class Rig(NamedTuple):
@@ -74,11 +82,11 @@ def rig(start_shared: Start) -> Iterator[Rig]:
         for fake in fakes.values():
             fake.__enter__()
         offers = [offering(fakes[d], d, name) for name, d in FAKES.items()]
-        paid = provider(fakes["chat"], "paid", "gemini-9-paid", dialects=["chat"])
+        paid = provider(fakes["chat"], "paid", PAID, dialects=["chat"])
         config = {
             "network": {"proxy": way_out.url},
             "providers": [*offers, paid],
-            "clients": [{"name": "saver", "key": "saver-key", "policy": "free-only"}],
+            "clients": [SAVER],
         }
         yield Rig(start_shared(config), fakes, way_out)
         for fake in fakes.values():
@@ -158,6 +166,17 @@ def said_by(rig: Rig, way: str, folder: Path, *command: str) -> str:
     return done.stdout
 
 
+def refused(rig: Rig, way: str, folder: Path, *command: str) -> str:
+    """What an app says that may use what is free alone, and asks for what costs."""
+    before = len(rig.fakes["chat"].requests)
+    key = SAVER["key"] if way == "base url" else KEY
+    done = started(rig, way, folder, *command, key=key, client=SAVER["name"])
+    assert done.returncode != 0, done.stdout
+    assert len(rig.fakes["chat"].requests) == before
+    assert rig.others() == []
+    return done.stdout + done.stderr
+
+
 class App(NamedTuple):
     name: str
     program: str
@@ -173,7 +192,16 @@ APPS = (
     App("pydantic-ai", "google_pydantic_ai_program.py", "pydantic_ai"),
     App("llm", "google_llm_program.py", "llm_gemini.py", ("launcher",)),
 )
-CELLS = [(app, way) for app in APPS for way in app.ways]
+CELLS = [(app, way) for app, way in pairs(APPS, WAYS) if way in app.ways]
+"""What an app's program gets in one run: every fake, by the model's name."""
+
+
+def was_served(said: dict[str, Any]) -> None:
+    assert (said["plain"], said["streamed"]) == (HELLO, HELLO)
+    assert "42" in said["called"]
+    assert {"2", "42"} <= {*re.findall(r"\d+", said["parallel"])}
+    assert said["object"] == {"title": "A title"}
+    assert sorted(said["sums"])[-2:] == [42, 42]
 
 
 @apps
@@ -182,15 +210,102 @@ CELLS = [(app, way) for app in APPS for way in app.ways]
 )
 def test_an_app(rig: Rig, app: App, way: str, tmp_path: Path) -> None:
     command = program(app.program, app.package)
-    if way == "launcher" and command[0] == "node" and node_version() < (22, 21):
-        pytest.skip("needs Node 22.21")
+    if way == "launcher" and command[0] == "node":
+        needs_node()
     said = json.loads(said_by(rig, way, tmp_path, *command, *FAKES))
+    assert [*said] == [*FAKES]
     for name in FAKES:
-        shown = said[name]
-        assert (shown["plain"], shown["streamed"]) == (HELLO, HELLO), name
-        assert "42" in shown["called"], name
-        assert {"2", "42"} <= {*re.findall(r"\d+", str(shown["parallel"]))}, name
-        assert shown["object"] == {"title": "A title"}, name
+        was_served(said[name])
+
+
+def gemini_cli(way: str) -> list[str]:
+    found = NODE / "node_modules" / "@google" / "gemini-cli" / "bundle" / "gemini.js"
+    needs(found)
+    if way == "launcher":
+        needs_node()
+    return ["node", str(found), "--approval-mode", "yolo"]
+
+
+@apps
+@pytest.mark.parametrize(("name", "way"), pairs(FAKES, WAYS))
+def test_gemini_cli(rig: Rig, name: str, way: str, tmp_path: Path) -> None:
+    """Streams; two calls at once, and a second turn on what it has kept of the first."""
+    fake = rig.fakes[FAKES[name]]
+    before = len(fake.requests)
+    command = [*gemini_cli(way), "-m", name]
+    said = said_by(rig, way, tmp_path, *command, "-p", "Change the files, TWICE")
+    assert (tmp_path / "a.txt").read_text() == "changed\n"
+    assert (tmp_path / "b.txt").read_text() == "changed\n"
+    assert said.count("RAN") >= 2
+    resumed = ("--resume", "latest", "-p", "And again")
+    assert "RAN" in said_by(rig, way, tmp_path, *command, *resumed)
+    assert len(fake.requests) >= before + 4
+    row = rig.gateway.rows("select * from requests order by ts desc limit 1")[0]
+    assert (row["provider"], row["outcome"]) == (FAKES[name], "ok")
+    assert (row["input_tokens"], row["output_tokens"]) == TOKENS
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_googles_sdk_for_python(rig: Rig, way: str) -> None:
+    genai = pytest.importorskip("google.genai")
+    talk = runpy.run_path(str(PROGRAMS / "google_genai_program.py"))["talk"]
+    for name in FAKES:
+        was_served(talk(client_of(rig, genai, way), name))
+    assert b"CANARY-APP" not in rig.bytes_in()
+    assert rig.others() == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_googles_sdk_shows_why_nothing_free_answers(rig: Rig, way: str) -> None:
+    genai = pytest.importorskip("google.genai")
+    before = len(rig.fakes["chat"].requests)
+    client = client_of(rig, genai, way, key=SAVER["key"], user=SAVER["name"])
+    for ask in (
+        lambda: client.models.generate_content(model=PAID, contents="Hello"),
+        lambda: [*client.models.generate_content_stream(model=PAID, contents="Hello")],
+    ):
+        with pytest.raises(genai.errors.APIError) as caught:
+            ask()
+        assert (caught.value.code, caught.value.status) == (429, "RESOURCE_EXHAUSTED")
+        assert NOTHING_FREE.search(str(caught.value.message))
+    assert len(rig.fakes["chat"].requests) == before
+    assert rig.others() == []
+
+
+@apps
+@pytest.mark.parametrize("way", WAYS)
+def test_gemini_cli_shows_why_nothing_free_answers(
+    rig: Rig, way: str, tmp_path: Path
+) -> None:
+    command = [*gemini_cli(way), "-m", PAID, "-p", "Hello"]
+    assert NOTHING_FREE.search(refused(rig, way, tmp_path, *command))
+
+
+@apps
+def test_llm_shows_why_nothing_free_answers(rig: Rig, tmp_path: Path) -> None:
+    program("google_llm_program.py", "llm_gemini.py")
+    command = [str(BIN / "llm"), "-m", PAID, "Hello"]
+    assert NOTHING_FREE.search(refused(rig, "launcher", tmp_path, *command))
+
+
+def client_of(
+    rig: Rig, genai: Any, way: str, *, key: str = KEY, user: str = "me"
+) -> Any:
+    """The SDK's client in this process, its own settings left alone but for the way."""
+    url = f"http://127.0.0.1:{rig.gateway.port}"
+    if way == "base url":
+        options = {"base_url": url}
+    else:
+        trusted = ssl.create_default_context(cafile=rig.gateway.ca)
+        proxy = url.replace("//", f"//{user}:x@")
+        options = {"client_args": {"proxy": proxy, "verify": trusted}}
+    return genai.Client(api_key=key, vertexai=False, http_options=options)
+
+
+def needs_node() -> None:
+    """Whose own fetch knows proxies."""
+    if node_version() < (22, 21):
+        pytest.skip("needs Node 22.21")
 
 
 def node_version() -> tuple[int, int]:

@@ -3,6 +3,7 @@ import { createGoogleGenerativeAI } from "@ai-sdk/google";
 import * as ai from "ai";
 import { z } from "zod";
 
+globalThis.AI_SDK_LOG_WARNINGS = false;
 const url = process.env.GOOGLE_GEMINI_BASE_URL;
 const google = createGoogleGenerativeAI({
   apiKey: process.env.GEMINI_API_KEY,
