@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from fakes import Answer, Received, answers
-from fakes.answers import DONE, JSON, SSE, event
+from fakes.answers import DONE, SSE, event
 from vendors.google_answers import VOICES, turns_in
 from vendors.google_refusals import camel, invalid, refuse
 
@@ -72,16 +72,28 @@ def work(request: Received) -> Answer:
 # -- chat
 
 
+def refused_chat(message: str) -> Answer:
+    wrong = {"type": "invalid_request_error", "param": "messages", "code": None}
+    return answers.status(400, {"error": {"message": message, **wrong}})
+
+
 def _chat(asked: Value, number: int) -> Answer:
     messages = [m for m in asked["messages"] if m["role"] != "system"]
     wanted: list[str] = []
     for message in messages:
         if message["role"] == "tool":
             if message["tool_call_id"] not in wanted:
-                return answers.status(400, {"error": {"message": "no such call"}})
+                return refused_chat(
+                    "Invalid parameter: messages with role 'tool' must be a response to a "
+                    "preceeding message with 'tool_calls'."
+                )
             wanted.remove(message["tool_call_id"])
         elif wanted:
-            return answers.status(400, {"error": {"message": f"unanswered: {wanted}"}})
+            return refused_chat(
+                "An assistant message with 'tool_calls' must be followed by tool messages "
+                "responding to each 'tool_call_id'. The following tool_call_ids did not have "
+                f"response messages: {', '.join(wanted)}"
+            )
         wanted += [call["id"] for call in message.get("tool_calls", ())]
     said = decide(
         json.dumps([m["content"] for m in messages if m["role"] == "user"][-1]),
@@ -113,7 +125,9 @@ def _chat(asked: Value, number: int) -> Answer:
     deltas += [{"content": piece} for piece in _pieces(said.text)]
     for call in calls:
         whole, function = call["function"]["arguments"], call["function"]
-        deltas.append({"tool_calls": [{**call, "function": {**function, "arguments": ""}}]})
+        deltas.append(
+            {"tool_calls": [{**call, "function": {**function, "arguments": ""}}]}
+        )
         deltas += [
             {"tool_calls": [{"index": call["index"], "function": {"arguments": piece}}]}
             for piece in _pieces(whole)

@@ -127,7 +127,6 @@ def environment(rig: Rig, way: str, folder: Path, key: str = KEY) -> dict[str, s
         "HOME": str(home),
         "PWD": str(folder),
         "GEMINI_API_KEY": key,
-        "GOOGLE_API_KEY": key,
         "LLM_GEMINI_KEY": key,
         "LLM_USER_PATH": str(home),
         "GEMINI_CLI_TRUST_WORKSPACE": "true",
