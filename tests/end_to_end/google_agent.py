@@ -217,7 +217,8 @@ def _generate(given: Value, streamed: bool) -> Answer:
     if refused := refuse(VOICES["gemini-3"], asked):
         return answers.status(*refused)
     for calls, _ in turns_in(asked):
-        if calls[0].get("thoughtSignature", "").rstrip("=") != SIGNATURE.rstrip("="):
+        given = calls[0].get("thoughtSignature", SIGNATURE)
+        if given.rstrip("=") != SIGNATURE.rstrip("="):
             return answers.status(*invalid("Thought signature is not valid."))
     contents = asked["contents"]
     users = [c for c in contents if c.get("role", "user") == "user"]

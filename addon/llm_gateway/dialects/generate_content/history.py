@@ -41,7 +41,7 @@ def adapt_history(draft: Draft, quirks: Quirks) -> None:
         made = _with_system(draft, made)
     if quirks.value("tools", "paired") is not None:
         whole = paired(made)
-        if whole is not made:
+        if whole and whole is not made:
             made = whole
             draft.note("tool results", "each with its call, and no other")
     if quirks.value("role", "same") == "merged":
