@@ -50,7 +50,7 @@ PAID = "gemini-3.1-pro-preview"
 """One more, which costs."""
 SAVER = {"name": "saver", "key": "key-of-saver", "policy": "free-only"}
 """Known by its key on the base URL, by its name on the proxy."""
-NOTHING_FREE = re.compile("free")
+NOTHING_FREE = re.compile("costs money, and the policy is free-only")
 
 
 class Rig(NamedTuple):
