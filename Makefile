@@ -5,7 +5,7 @@ VENV ?= .venv
 # Where `make tongues` keeps the clients: frameworks and SDKs that the tests do not need.
 CLIENTS ?= .clients
 
-.PHONY: run test matrix properties without-fastpath lint docs pictures bench clients tongues ci clean
+.PHONY: run test matrix properties without-fastpath lint docs pictures bench clients tongues google-apps ci clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -46,15 +46,19 @@ clients: $(CLIENTS)/installed
 $(CLIENTS)/installed:
 	$(PYTHON) -m venv $(CLIENTS)/py
 	$(CLIENTS)/py/bin/pip install -q openai anthropic langchain langchain-openai \
-	  langchain-anthropic langchain-google-genai google-genai \
+	  langchain-anthropic langchain-google-genai google-genai llm llm-gemini \
 	  'pydantic-ai-slim[openai,anthropic,google]' openai-agents
 	npm install --no-audit --no-fund --prefix $(CLIENTS)/node openai @anthropic-ai/sdk \
-	  @google/genai ai zod @ai-sdk/google @ai-sdk/openai @ai-sdk/openai-compatible @ai-sdk/anthropic
+	  @google/genai @google/gemini-cli ai zod @ai-sdk/google @ai-sdk/openai @ai-sdk/openai-compatible @ai-sdk/anthropic
 	touch $@
 
 tongues: $(VENV)/bin/python $(CLIENTS)/installed ## every client from every vendor to every other
 	cd tests && LLM_GATEWAY_TEST_CLIENTS=$(abspath $(CLIENTS)) PYTHONPATH=../addon \
 	  ../$(VENV)/bin/python -m vendors.matrix
+
+google-apps: $(VENV)/bin/python $(CLIENTS)/installed ## every app of Google's API, both ways in, on three kinds of providers
+	FULL_MATRIX=1 LLM_GATEWAY_TEST_CLIENTS=$(abspath $(CLIENTS)) \
+	  $(VENV)/bin/pytest -m process -rs --durations=0 tests/end_to_end/test_google_apps.py
 
 ci:
 	bash .ci/run

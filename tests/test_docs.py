@@ -59,7 +59,8 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "llm-gateway run --client aider -- aider": ("aider: HTTPS_PROXY=http://aider:x@127.0.0.1:8080",),
     "COPILOT_PROVIDER_BASE_URL=": ("copilot: COPILOT_PROVIDER_BASE_URL=http://127.0.0.1:8080/v1",),
     "OPENAI_BASE_URL=": ("qwen: OPENAI_BASE_URL=http://127.0.0.1:8080/v1",),
-    "llm-gateway run --client llm -- llm -m": ("llm: HTTPS_PROXY=http://llm:x@127.0.0.1:8080",),
+    "llm-gateway run --client llm -- llm -m gpt": ("llm: HTTPS_PROXY=http://llm:x@127.0.0.1:8080",),
+    "llm-gateway run --client llm -- llm -m gemini": ("llm: HTTPS_PROXY=http://llm:x@127.0.0.1:8080",),
 }  # fmt: skip
 """How each command of docs/apps.md begins, in order, and what it prints; an app that it
 starts is a stub that prints the variables it was given."""

@@ -29,6 +29,11 @@ APART = [
     {"role": "user", "parts": [RESULT]},
     {"role": "user", "parts": [RESULT]},
 ]
+TWICE = [
+    USER,
+    {"role": "model", "parts": [CALL]},
+    {"role": "user", "parts": [RESULT, RESULT]},
+]
 ADD = {"name": "add", "parameters": {"type": "OBJECT", "properties": {"a": {"type": "STRING", "default": "x"}}}}  # fmt: skip
 BARE = {"name": "now", "parameters": {"type": "OBJECT", "properties": {}}}
 TOOLS = {"tools": [{"functionDeclarations": [ADD]}]}
@@ -85,6 +90,7 @@ TAUGHT: list[tuple[str, dict[str, Any], list[str]]] = [
     ("Corrupted thought signature.", {"contents": SIGNED}, ["state:signature=ours"]),
     ("Requests ending with a model turn are not supported.", {"contents": [USER, {"role": "model", "parts": [{"text": "x"}]}]}, ["role:last=user"]),
     ("Please ensure that the number of function response parts is equal to the number of function call parts of the function call turn.", {"contents": APART}, ["role:same=merged"]),
+    ("Please ensure that the number of function response parts is equal to the number of function call parts of the function call turn.", {"contents": TWICE}, ["tools:paired"]),
     ("Please ensure that function call turn comes immediately after a user turn or after a function response turn.", {"contents": [USER, {"role": "model", "parts": [{"text": "x"}]}, *LOOP[1:]]}, ["role:same=merged"]),
     ("Developer instruction is not enabled for models/gemma-3-27b-it", {"systemInstruction": {"parts": [{"text": "s"}]}}, ["role:system=user"]),
     # -- tools

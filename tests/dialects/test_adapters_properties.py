@@ -304,6 +304,7 @@ GOOGLE_QUIRKS = [
     *("sampling:temperature", "sampling:top_p=1", "limit:max_output_tokens<=9"),
     *("limit:thinking_budget>=128", "effort:allowed=low,high", "thinking:off=out"),
     *("role:last=user", "role:same=merged", "role:system=user", "tools:properties"),
+    "tools:paired",
     *("tool_type:server=alone", "tool_type:url_context=out", "schema:default"),
     *("endpoint:tools_with_json", "tool:behavior", "state:tools=unfit"),
 ]

@@ -469,6 +469,38 @@ def test_ends(reason: str, said: str, end: object) -> None:
     assert (events + reader.end())[-1] == end
 
 
+BROKEN_OFF = frozenset(
+    {
+        *("FINISH_REASON_UNSPECIFIED", "OTHER", "IMAGE_OTHER", "NO_IMAGE"),
+        *("MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL"),
+        *("TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE", "ESCALATION"),
+        *("PUP_LIMITED_DISABLED", "CONTINUATION", "A_REASON_OF_TOMORROW"),
+    }
+)
+"""Ends that say nothing of what was said: an error where that was nothing."""
+
+
+def test_every_end_that_googles_sdk_knows() -> None:
+    types = pytest.importorskip("google.genai.types")
+    for reason in {*(each.value for each in types.FinishReason), *BROKEN_OFF}:
+        ends = [
+            GenerateContentAnswerReader(CONTEXT).plain(
+                candidate({"text": said}, finishReason=reason)
+            )[-1]
+            for said in ("", "a")
+        ]
+        if reason in BROKEN_OFF:
+            assert isinstance(ends[0], Failed), reason
+            assert ends[1] == Ended("stop"), reason
+        else:
+            plain = {"STOP": "stop", "MAX_TOKENS": "length"}.get(reason, "filtered")
+            assert ends == [Ended(plain)] * 2, reason  # type: ignore[arg-type]
+    for block in types.BlockedReason:
+        blocked = {"promptFeedback": {"blockReason": block.value}}
+        said = GenerateContentAnswerReader(CONTEXT).plain(blocked)
+        assert said[-1] == Ended("filtered"), block
+
+
 def test_a_stream_that_stops_short_has_failed() -> None:
     reader = GenerateContentAnswerReader(CONTEXT)
     assert TextDelta("a") in reader.event(

@@ -348,6 +348,29 @@ def test_refusals_in_googles_shape(gateway: GatewayProcess) -> None:
     assert "The path names no model" in refusal(body)[3]
 
 
+def test_an_error_is_in_an_array_where_a_stream_would_be_one(
+    gateway: GatewayProcess, fakes: Any
+) -> None:
+    """As Google has it: apps that read an array take nothing else for a word."""
+    wrong = answers.status(400, error(400, "INVALID_ARGUMENT"))
+    nobody, ours = "nobody:streamGenerateContent", "m:streamGenerateContent"
+    for target, body, wanted in (
+        (nobody, {}, "NOT_FOUND"),
+        (ours, {}, "INVALID_ARGUMENT"),
+        (ours, {"generationConfig": {"maxOutputTokens": "many"}}, "INVALID_ARGUMENT"),
+    ):
+        fakes[0].default = wrong
+        try:
+            status, headers, said = ask(gateway, target, **body)
+            _, _, as_event = ask(gateway, f"{target}?alt=sse", **body)
+        finally:
+            fakes[0].default = google
+        [only] = json.loads(said)
+        assert (status, only["error"]["status"]) == (only["error"]["code"], wanted)
+        assert headers["content-type"].startswith("application/json")
+        assert json.loads(as_event) == only
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

@@ -11,6 +11,18 @@ from fakes import Answer, FakeProvider, Received, answers
 from gateway import GatewayProcess, provider
 
 from .conftest import Start
+from .signed_calls import (
+    DONE,
+    PLACEHOLDER,
+    TURNS,
+    BareChatTalk,
+    ChatTalk,
+    GoogleTalk,
+    MessagesTalk,
+    refuse_or_sign,
+    signature,
+    signatures_in,
+)
 
 KEY = "AIza-CANARY-of-the-app"
 SIGNATURE = "c2lnbmF0dXJlIG9mIHRoZSBjYWxs"
@@ -346,34 +358,42 @@ def test_chat_by_generate_content(gateway: GatewayProcess, fakes: Any) -> None:
     )
 
 
-def test_the_signature_of_a_call_comes_back_also_after_a_restart(
-    start: Start, fakes: Any
-) -> None:
-    """A chat client drops it: it is kept by the call, then Google's placeholder stands in."""
-    gateway = start(config(fakes))
-    _, found = chat_turns(gateway)
-    message = found["choices"][0]["message"]
-    (call,) = message["tool_calls"]
-    assert found["choices"][0]["finish_reason"] == "tool_calls"
-    bare = {k: call[k] for k in ("id", "type", "function")}
-    history = [
-        {"role": "user", "content": "Hello!"},
-        {"role": "assistant", "content": None, "tool_calls": [bare]},
-        {"role": "tool", "tool_call_id": call["id"], "content": "sun"},
-    ]
-    kept = []
-    for _ in range(2):
-        _, found = chat_turns(gateway, messages=history)
-        assert found["choices"][0]["message"]["content"] == "Hello"
-        contents = fakes["google"].requests[-1].json()["contents"]
-        assert [c["role"] for c in contents] == ["user", "model", "user"]
-        assert contents[2]["parts"][0]["functionResponse"]["response"] == {
-            "output": "sun"
-        }
-        kept.append(contents[1]["parts"][0]["thoughtSignature"])
+TALKS = {
+    "chat": ChatTalk,
+    "chat, bare": BareChatTalk,
+    "messages": MessagesTalk,
+    "generateContent": GoogleTalk,
+}
+FORGETFUL = ("chat, bare", "messages")
+"""Apps that carry no signature of a call: what the gateway had in memory alone is lost with
+it."""
+
+
+def test_a_tool_loop_goes_on_across_a_restart(start: Start, fakes: Any) -> None:
+    """Whoever carries signatures brings them back; for others they are kept by the call, and
+    what was forgotten is Google's placeholder."""
+    before, fakes["google"].default = fakes["google"].default, refuse_or_sign
+    try:
+        gateway = start(config(fakes))
+        talks = {name: talk("gemini-3-pro") for name, talk in TALKS.items()}
+        for _ in range(2):
+            assert [talk.step(gateway) for talk in talks.values()] == [""] * 4
         gateway.stop()
         gateway.start()
-    assert kept == [SIGNATURE, "skip_thought_signature_validator"]
+        fakes["google"].requests.clear()
+        for _ in range(2):
+            assert [talk.step(gateway) for talk in talks.values()] == [""] * 4
+        assert [talk.step(gateway) for talk in talks.values()] == [DONE] * 4
+    finally:
+        fakes["google"].default = before
+    true = [signature(turn) for turn in range(TURNS)]
+    for name, last in zip(talks, fakes["google"].requests[-4:], strict=True):
+        forgotten = [PLACEHOLDER] * 2 if name in FORGETFUL else true[:2]
+        assert signatures_in(last) == [*forgotten, *true[2:]], name
+    assert len(fakes["google"].requests) == 12
+    gateway.ended(20)
+    found = gateway.rows("select outcome, count(*) n from attempts group by outcome")
+    assert found == [{"outcome": "ok", "n": 20}]
 
 
 def test_the_signature_that_a_client_carries_is_the_true_one(

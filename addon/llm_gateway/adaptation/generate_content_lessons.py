@@ -14,6 +14,7 @@ from llm_gateway.adaptation.sent_body import Json, dicts
 from llm_gateway.adaptation.wording import Refusal
 from llm_gateway.dialects.conversation import as_list, role_of
 from llm_gateway.dialects.efforts import LEVELS
+from llm_gateway.dialects.generate_content.call_pairs import paired
 from llm_gateway.dialects.generate_content.config import SAMPLING, config_of
 from llm_gateway.dialects.generate_content.history import (
     CALL_CORE,
@@ -249,9 +250,13 @@ def prefill(refusal: Refusal) -> Iterator[str]:
 
 
 def apart(refusal: Refusal) -> Iterator[str]:
-    """Results that stand in turns of their own, or turns that follow their like."""
-    if has_neighbours(refusal.sent.get("contents")):
+    """Results that stand in turns of their own, turns that follow their like, or calls and
+    results that do not meet."""
+    contents = as_list(refusal.sent.get("contents"))
+    if has_neighbours(contents):
         yield "role:same=merged"
+    if paired(contents) is not contents:
+        yield "tools:paired"
 
 
 def no_system(refusal: Refusal) -> Iterator[str]:

@@ -283,9 +283,17 @@ class DialectSpec:
 
     error_body: ErrorBody
     """(status, code, message, param) -> body of our own error answer."""
+    quota_body: Callable[[str, str, int | None], bytes] | None = None
+    """(code, message, seconds until it makes sense to ask again; None: it never does) ->
+    body of our own 429, where apps look for that in it. None: they go by headers."""
     stream_error: Callable[[str, str], bytes]
     """(code, message) -> the event on which SDKs raise in the middle of a stream. Send
     `StreamMeter.boundary` before it, so that it stands alone after a cut."""
+
+    def takes_array(self, query: str, stream: bool) -> bool:
+        """What answers a client with this query, an error too, is a JSON array of it."""
+        events = self.array_unless
+        return bool(events) and stream and events not in query.split("&")
 
     def __repr__(self) -> str:
         return f"DialectSpec({self.name!r})"

@@ -18,6 +18,7 @@ from llm_gateway.pipeline.access_log import quoted
 from llm_gateway.pipeline.exchange import Exchange, passes_unserved
 from llm_gateway.pipeline.response_headers import common_headers
 from llm_gateway.pipeline.settlement import Settlement
+from llm_gateway.pipeline.stream_filters import array_for
 from llm_gateway.providers.dialect_support import nobody_takes
 from llm_gateway.routing import failure_policy
 from llm_gateway.routing.failure_policy import (
@@ -92,15 +93,19 @@ class FinalErrors:
                 self.provider_error(exchange, failed)
             case GatewayError(status, code, message, retry_at):
                 headers = []
-                if retry_at is not None:
-                    headers.append(("retry-after", seconds_until(retry_at, now)))
+                wait = None if retry_at is None else seconds_until(retry_at, now)
+                if wait is not None:
+                    headers.append(("retry-after", wait))
                 elif status == 429:
                     # Nothing comes back by itself: SDKs would ask again in vain.
                     headers.append(("x-should-retry", "false"))
                 exchange.record.outcome = "error" if exchange.tried else "refused"
                 exchange.record.error = code
                 exchange.record.adapted = exchange.record.translated = ""
-                body = exchange.dialect.error_body(status, code, message)
+                if status == 429 and (said := exchange.dialect.quota_body) is not None:
+                    body = said(code, message, None if wait is None else int(wait))
+                else:
+                    body = exchange.dialect.error_body(status, code, message)
                 self._answer(
                     exchange, LocalResponse(status, body, headers=tuple(headers))
                 )
@@ -193,5 +198,8 @@ class FinalErrors:
         record = exchange.record
         record.status = answer.status
         headers = (*answer.headers, *common_headers(exchange))
-        set_response(exchange.flow, replace(answer, headers=headers))
+        body = answer.body
+        if array_for(exchange) is not None and answer.content_type.startswith(JSON):
+            body = b"[" + body + b"]"
+        set_response(exchange.flow, replace(answer, body=body, headers=headers))
         self.settling.close(exchange)

@@ -45,6 +45,9 @@ class LocalRefusals:
     ) -> None:
         """In the shape of errors of the dialect that the client speaks."""
         body = dialect.error_body(status, code, message, param=param)
+        path, _, query = flow.request.path.partition("?")
+        if dialect.takes_array(query, dialect.read_path(path).stream is True):
+            body = b"[" + body + b"]"
         self.answer(flow, LocalResponse(status, body, headers=headers))
 
     def answer(self, flow: http.HTTPFlow, answer: LocalResponse) -> None:

@@ -18,14 +18,8 @@ from llm_gateway.streaming.stream_meter import StreamMeter
 
 def array_for(exchange: Exchange) -> JsonArray | None:
     """Its client takes a stream as a JSON array; None: as events."""
-    events = exchange.dialect.array_unless
-    if (
-        not events
-        or not exchange.call.ask.stream
-        or events in exchange.query.split("&")
-    ):
-        return None
-    return JsonArray()
+    dialect, streamed = exchange.dialect, exchange.call.ask.stream
+    return JsonArray() if dialect.takes_array(exchange.query, streamed) else None
 
 
 def metered(

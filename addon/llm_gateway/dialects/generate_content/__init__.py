@@ -19,7 +19,11 @@ from llm_gateway.dialects.generate_content.answer import (
     is_last,
 )
 from llm_gateway.dialects.generate_content.codecs import CODECS
-from llm_gateway.dialects.generate_content.errors import error_body, stream_error
+from llm_gateway.dialects.generate_content.errors import (
+    error_body,
+    quota_body,
+    stream_error,
+)
 from llm_gateway.dialects.generate_content.kept import (
     GenerateContentStream,
     history_calls,
@@ -139,5 +143,6 @@ GENERATE_CONTENT = DialectSpec(
     ),
     codecs=CODECS,
     error_body=error_body,
+    quota_body=quota_body,
     stream_error=stream_error,
 )

@@ -43,6 +43,7 @@ REASONS: dict[str, EndReason] = {
         (
             *("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"),
             *("LANGUAGE", "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "MODEL_ARMOR"),
+            "IMAGE_RECITATION",
         ),
         "filtered",
     ),

@@ -22,6 +22,8 @@ _STATUSES: Mapping[int, str] = {
 }
 """Every other status below 500 is `INVALID_ARGUMENT`, from there `INTERNAL`."""
 _DOMAIN = "llm-gateway"
+NEVER = "limit: 0"
+"""Google's words where a free tier has nothing of a model: its apps do not ask again."""
 
 
 def error_body(
@@ -50,6 +52,21 @@ def error_body(
         "details": details,
     }
     return json.dumps({"error": error}, separators=(",", ":")).encode()
+
+
+def quota_body(code: str, message: str, wait: int | None) -> bytes:
+    """A 429 that says when to come back as Google does, in the body: after `wait` seconds;
+    None: waiting does not help. Gemini CLI reads nothing else, and shows nothing while it
+    tries again."""
+    if wait is None:
+        return error_body(429, code, f"{message} ({NEVER})")
+    said = json.loads(error_body(429, code, message))
+    retry = {
+        "@type": "type.googleapis.com/google.rpc.RetryInfo",
+        "retryDelay": f"{wait}s",
+    }
+    said["error"]["details"].append(retry)
+    return json.dumps(said, separators=(",", ":")).encode()
 
 
 def stream_error(code: str, message: str) -> bytes:

@@ -3,6 +3,7 @@
 message:NAME, part:NAME, call:NAME    a member of turns, of their parts, of calls and results
 role:system=user                      `systemInstruction` as the first user text
 role:same=merged                      two turns of a role are one
+tools:paired                          calls meet responses behind them, or go
 
 Pure.
 """
@@ -11,6 +12,7 @@ from itertools import pairwise
 
 from llm_gateway.adaptation.vocabulary import Quirks
 from llm_gateway.dialects.conversation import as_list, role_of
+from llm_gateway.dialects.generate_content.call_pairs import paired
 from llm_gateway.dialects.generate_content.members import (
     member,
     objects_in,
@@ -37,6 +39,11 @@ def adapt_history(draft: Draft, quirks: Quirks) -> None:
     made = [_bare(content, quirks, draft) for content in contents]
     if quirks.value("role", "system") == "user":
         made = _with_system(draft, made)
+    if quirks.value("tools", "paired") is not None:
+        whole = paired(made)
+        if whole and whole is not made:
+            made = whole
+            draft.note("tool results", "each with its call, and no other")
     if quirks.value("role", "same") == "merged":
         made = _merged(draft, made)
     if len(made) != len(contents) or any(

@@ -52,6 +52,8 @@ class PartReader:
     def __init__(self) -> None:
         self._waiting: list[tuple[str, str]] = []
         """(id, name) of calls that have no result yet."""
+        self._met: dict[str, object] = {}
+        """Ids of calls that have a result, and what it was."""
         self._count = 0
 
     def read(self, content: Json) -> tuple[Part, ...]:
@@ -76,7 +78,7 @@ class PartReader:
         if call := object_in(part, "functionCall"):
             return [self._call(call, state)]
         if result := object_in(part, "functionResponse"):
-            return [self._result(result)]
+            return [] if self._is_repeated(result) else [self._result(result)]
         if blob := object_in(part, "inlineData"):
             return [read_blob(blob)]
         if file := object_in(part, "fileData"):
@@ -97,6 +99,16 @@ class PartReader:
         id = text_in(call, "id") or made_id("call_", self._count, name, arguments)
         self._waiting.append((id, name))
         return ToolCall(id, name, arguments, state=state)
+
+    def _is_repeated(self, result: Json) -> bool:
+        """The very same result of a call once more: apps that take up an old session send
+        some twice. Ids may be given again, to later calls."""
+        id, response = text_in(result, "id"), member(result, "response")
+        waits = any(waiting == id for waiting, _ in self._waiting)
+        if id and not waits and id in self._met and self._met[id] == response:
+            return True
+        self._met[id] = response
+        return False
 
     def _result(self, result: Json) -> ToolResult:
         id, name = text_in(result, "id"), text_in(result, "name")
