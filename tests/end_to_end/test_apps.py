@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeProvider
-from vendors.agents import APPS, BIN, environment
+from vendors.agents import APPS, BIN, TIMEOUT, environment
 
 from gateway import GatewayProcess, provider
 
@@ -25,8 +25,6 @@ pytestmark = [pytest.mark.process, pytest.mark.apps, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 AGENTS = ROOT / ".venv-apps" / "bin" / "python"
-TIMEOUT = 240
-"""Seconds: some of them start slowly, more so where other tests run."""
 WAYS = ("base url", "launcher")
 
 

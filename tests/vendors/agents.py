@@ -21,6 +21,8 @@ from .talk import BYE, LAST, MORE, Move
 APPS = Path(__file__).parents[1] / "end_to_end" / "programs" / "apps"
 BIN = APPS / "node_modules" / ".bin"
 KEY = "sk-CANARY-APP"
+TIMEOUT = 240
+"""Seconds: some of them start slowly, more so where other tests run."""
 
 
 def environment(home: Path, folder: Path, url: str = "") -> dict[str, str]:
@@ -65,14 +67,18 @@ class Agent(NamedTuple):
     def run(
         self, url: str, moves: Iterable[Move], folder: Path, workers: int = 2
     ) -> dict[int, str]:
-        """Number of a move -> what went wrong; only those that went wrong."""
+        """Number of a move -> what went wrong; only those that went wrong.
+
+        Neighbours are not on their way at once: what one was taught the other would be, too.
+        """
         todo = list(moves)
+        share = -(-len(todo) // workers)
 
         def some(worker: int) -> list[tuple[int, str]]:
             home = folder / f"home-{self.program}-{worker}"
             return [
                 (m.number, self._converse(url, m, home, folder))
-                for m in todo[worker::workers]
+                for m in todo[worker * share : (worker + 1) * share]
             ]
 
         with ThreadPoolExecutor(workers) as pool:
@@ -93,7 +99,7 @@ class Agent(NamedTuple):
                     stdout=PIPE,
                     stderr=STDOUT,
                     text=True,
-                    timeout=90,
+                    timeout=TIMEOUT,
                 )
             except TimeoutExpired as late:
                 return f"no end: {str(late.stdout)[-1500:]}"
