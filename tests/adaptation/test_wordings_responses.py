@@ -231,6 +231,17 @@ TAUGHT = [
         LOOP,
         [*FORMS, ITEMS],
     ),
+    # It is the item that is refused, and not how hard the model is asked to think.
+    (
+        "input item type 'reasoning' is not supported",
+        {**LOOP, "reasoning": {"effort": "high"}},
+        [*FORMS, ITEMS],
+    ),
+    (
+        "Unsupported item type: reasoning is not supported",
+        {**LOOP, "reasoning": {"effort": "high"}},
+        [*FORMS, ITEMS],
+    ),
     (
         "file inputs are not currently supported",
         {"input": [{"role": "user", "content": [{"type": "input_file"}]}]},

@@ -15,6 +15,7 @@ from llm_gateway.dialects import (
     RequestBody,
     read,
 )
+from llm_gateway.dialects.conversation import session_hash
 from llm_gateway.dialects.prompt_size import (
     PER_AUDIO,
     PER_FILE,
@@ -221,6 +222,14 @@ def test_a_conversation_keeps_its_hash():
     assert ask(CHAT, messages=TURN_1[1:]).conversation != first
     other = [says("system", "Be long."), user("Hi")]
     assert ask(CHAT, messages=other).conversation != first
+
+
+def test_a_named_session_has_a_hash_of_its_own():
+    hashes = [session_hash(names) for names in (["a"], ["a", "b"], ["b"], ["ab"])]
+    assert len({*hashes, ""}) == 5
+    assert session_hash(["a", ""]) == session_hash(["a"]) == hashes[0]
+    assert session_hash(["", ""]) == session_hash([]) == ""
+    assert session_hash(["\udcff"])  # bytes that are no UTF-8
 
 
 def test_marks_that_move_between_turns_do_not_count():

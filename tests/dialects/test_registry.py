@@ -28,6 +28,7 @@ from llm_gateway.dialects import (
     match_subpath,
     read,
     register,
+    unrouted,
 )
 from llm_gateway.dialects.spec import Action, ModelPlace
 from llm_gateway.providers import TYPES
@@ -52,6 +53,27 @@ PATHS = {
 def folder(name: str) -> str:
     """`generateContent` -> `generate_content`."""
     return re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name)
+
+
+@pytest.mark.parametrize(
+    ("path", "routed"),
+    [
+        ("/v1/responses/compact", False),
+        ("/openai/v1/responses/compact?x=1", False),
+        ("/v1/responses", True),
+        ("/v1/responses/input_tokens", True),
+        ("/v1/responses/resp_1/cancel", True),
+        ("/v1/compact", True),
+    ],
+)
+def test_a_summary_that_its_maker_alone_can_read_is_not_routed(
+    path: str, routed: bool
+) -> None:
+    found = unrouted(path)
+    assert (found is None) is routed
+    if found is not None:
+        assert found[0] is RESPONSES
+        assert "sum its past up" in found[1]
 
 
 def test_every_folder_is_a_row_and_every_row_a_folder() -> None:

@@ -5,7 +5,6 @@ They are installed beside the programs by `.ci/run`, and skipped where they are 
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeProvider
+from vendors.agents import APPS, BIN, TIMEOUT, environment
 
 from gateway import GatewayProcess, provider
 
@@ -24,13 +24,8 @@ from .conftest import Start
 pytestmark = [pytest.mark.process, pytest.mark.apps, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-APPS = Path(__file__).parent / "programs" / "apps"
-BIN = APPS / "node_modules" / ".bin"
 AGENTS = ROOT / ".venv-apps" / "bin" / "python"
-TIMEOUT = 240
-"""Seconds: some of them start slowly, more so where other tests run."""
 WAYS = ("base url", "launcher")
-KEY = "sk-CANARY-APP"
 
 
 @pytest.fixture(scope="module")
@@ -52,33 +47,11 @@ def needs(path: Path) -> str:
     return str(path)
 
 
-def environment(gateway: GatewayProcess, way: str, folder: Path) -> dict[str, str]:
-    """Nothing of this machine's user, and no variable that leads elsewhere."""
-    kept = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-    home = folder / "home"
-    home.mkdir(exist_ok=True)
+def around(gateway: GatewayProcess, way: str, folder: Path) -> dict[str, str]:
+    """The environment of an app."""
     url = f"http://127.0.0.1:{gateway.port}"
-    found = {
-        **kept,
-        "HOME": str(home),
-        "PWD": str(folder),
-        "CODEX_HOME": str(home),
-        "XDG_CONFIG_HOME": str(home),
-        "XDG_DATA_HOME": str(home),
-        "XDG_CACHE_HOME": str(home),
-        "OPENAI_API_KEY": KEY,
-        "CODEX_API_KEY": KEY,
-        "ANTHROPIC_API_KEY": KEY,
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        "DISABLE_AUTOUPDATER": "1",
-        "OPENCODE_DISABLE_AUTOUPDATE": "1",
-        "OPENCODE_DISABLE_MODELS_FETCH": "1",
-        "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
-        "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
-    }
-    if way == "base url":
-        found |= {"OPENAI_BASE_URL": f"{url}/v1", "ANTHROPIC_BASE_URL": url}
-    else:
+    found = environment(folder / "home", folder, url if way == "base url" else "")
+    if way == "launcher":
         found |= {"LLM_GATEWAY_HOME": str(gateway.home)}
         found |= {"PYTHONPATH": str(ROOT / "addon")}
     return found
@@ -93,7 +66,7 @@ def run(gateway: GatewayProcess, way: str, folder: Path, *command: str) -> str:
         command = (*begin, *command)
     done = subprocess.run(
         command,
-        env=environment(gateway, way, folder),
+        env=around(gateway, way, folder),
         cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,

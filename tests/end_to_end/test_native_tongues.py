@@ -194,6 +194,29 @@ def test_a_bound_block_is_dropped_by_its_maker_for_that_conversation(
     assert sent.header("anthropic-beta") == "claude-code-20250219"
 
 
+def test_a_session_that_an_app_names_is_one_conversation(
+    served: tuple[GatewayProcess, FakeProvider],
+) -> None:
+    """Its first turns may be summed up meanwhile; a subagent's talk is another one."""
+    gateway, fake = served
+    summed_up = [{"role": "user", "content": "So far: a greeting."}, *LOOP[1:]]
+
+    def sends(messages: list[Any], **named: str) -> int:
+        """How often the provider is asked."""
+        since = len(fake.requests)
+        headers = {f"x-claude-code-{name}-id": id for name, id in named.items()}
+        body = {"model": "smart", "max_tokens": 99, "messages": messages}
+        assert gateway.post(MESSAGES, body, headers)[0] == 200
+        return len(asked(fake, since))
+
+    first = [{"role": "user", "content": "Good morning!"}, *LOOP[1:]]
+    assert sends(first, session="s-1") == 2
+    assert sends(first, session="s-1") == 1
+    assert sends(summed_up, session="s-1") == 1
+    assert sends(summed_up, session="s-2") == 2
+    assert sends(summed_up, session="s-1", agent="a-1") == 2
+
+
 def test_a_model_is_known_by_its_name_before_it_refuses(
     served: tuple[GatewayProcess, FakeProvider],
 ) -> None:

@@ -291,3 +291,79 @@ def test_a_prefill_is_needed_where_the_target_refuses_it():
     assert isinstance(to("messages", "chat", about, messages=chat), CannotCarry)
     found = to("messages", "chat", messages=chat)
     assert messages_of(found)[-1]["content"] == "So"
+
+
+WEATHER = {"name": "weather", "description": "d", "defer_loading": True}
+BLOCK = {**WEATHER, "input_schema": {"type": "object"}}
+FUNCTION = {**WEATHER, "type": "function", "parameters": {"type": "object"}}
+FINDER = {"type": "tool_search_tool_regex_20251119", "name": "tool_search_tool_regex"}
+FOUND = {
+    "type": "tool_search_tool_search_result",
+    "tool_references": [{"type": "tool_reference", "tool_name": "weather"}],
+}
+BLOCKS = [
+    {"type": "server_tool_use", "id": "s1", "name": FINDER["name"], "input": {}},
+    {"type": "tool_search_tool_result", "tool_use_id": "s1", "content": FOUND},
+]
+ITEMS = [
+    {"type": "tool_search_call", "execution": "server", "arguments": {}},
+    {"type": "tool_search_output", "execution": "server", "tools": [FUNCTION]},
+]
+ASKED = {"role": "user", "content": "Rain?"}
+MADE = {"type": "tool_use", "id": "c1", "name": "weather", "input": {}}
+CALLED = {
+    "type": "function_call",
+    "call_id": "c1",
+    "name": "weather",
+    "arguments": "{}",
+}
+DEFERRED = {
+    "offered": ("messages", {"messages": [ASKED], "tools": [FINDER, BLOCK]}, []),
+    "found by the provider": (
+        "messages",
+        {
+            "messages": [ASKED, {"role": "assistant", "content": [*BLOCKS, MADE]}],
+            "tools": [FINDER, BLOCK],
+        },
+        ["c1"],
+    ),
+    "found, and no word said": (
+        "messages",
+        {
+            "messages": [ASKED, {"role": "assistant", "content": BLOCKS}, ASKED],
+            "tools": [FINDER, BLOCK],
+        },
+        [],
+    ),
+    "an item": (
+        "responses",
+        {"input": "Rain?", "tools": [{"type": "tool_search"}, FUNCTION]},
+        [],
+    ),
+    "items": (
+        "responses",
+        {"input": [ASKED, *ITEMS, CALLED], "tools": [{"type": "tool_search"}]},
+        ["c1"],
+    ),
+    "items, and no word said": (
+        "responses",
+        {"input": [ASKED, *ITEMS], "tools": [{"type": "tool_search"}]},
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DEFERRED)
+def test_tools_that_are_loaded_later_are_there_from_the_beginning(kind):
+    """Nobody searches for them elsewhere; what was searched leaves no empty turn behind."""
+    source, body, calls = DEFERRED[kind]
+    found = translate_request(CODECS[source], CODECS["chat"], body, Target("there"))
+    assert not isinstance(found, CannotCarry), str(found)
+    [tool] = found.body["tools"]
+    assert tool["function"]["name"] == "weather"
+    assert "defer_loading" not in json.dumps(tool)
+    assert "server tool" in " ".join(part for part, _ in found.adaptation.dropped)
+    messages = found.body["messages"]
+    made = [m for m in messages if m["role"] == "assistant"]
+    assert [c["id"] for m in made for c in m["tool_calls"]] == calls
+    assert len(made) == bool(calls)

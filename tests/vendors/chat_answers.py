@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .talk import BYE, LAST, SUMS, TURN_OF, TURNS, Call, Move, state, thought
+from .talk import (
+    SUMS,
+    TURN_OF,
+    TURNS,
+    Call,
+    Move,
+    arguments_of,
+    pair_of,
+    said_at,
+    state,
+    thought,
+)
 
 Body = dict[str, Any]
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
@@ -65,10 +76,10 @@ VOICES: dict[str, Voice] = {
 }  # fmt: skip
 
 
-def answer(voice: Voice, turn: int, move: Move, done: int = 0) -> Body:
+def answer(voice: Voice, turn: int, move: Move, tool: str, done: int = 0) -> Body:
     """The assistant's message. done: calls of this turn that stand in the history already."""
-    if turn == TURNS or turn not in SUMS:
-        text = BYE if turn == TURNS else LAST
+    if turn == TURNS or turn not in SUMS or not tool:
+        text = said_at(turn, tool)
         return {"role": "assistant", "content": text, **voice.message}
     message: Body = {"role": "assistant", "content": voice.content, **voice.message}
     said = thought(voice.name, turn)
@@ -82,20 +93,21 @@ def answer(voice: Voice, turn: int, move: Move, done: int = 0) -> Body:
     elif voice.thoughts:
         message[voice.thoughts] = said
     message["tool_calls"] = [
-        _call(voice, turn, n, pair, move) for n, pair in enumerate(SUMS[turn])
+        _call(voice, turn, n, pair, move, tool) for n, pair in enumerate(SUMS[turn])
     ][done : done + 1 if voice.single else None]
     return message
 
 
-def _call(voice: Voice, turn: int, n: int, pair: tuple[int, int], move: Move) -> Body:
-    a, b = pair
+def _call(
+    voice: Voice, turn: int, n: int, pair: tuple[int, int], move: Move, tool: str
+) -> Body:
     call: Body = {
         "id": voice.id(10 * turn + n, move),
         "type": "function",
-        "function": {"name": "add", "arguments": json.dumps({"a": a, "b": b})},
+        "function": {"name": tool, "arguments": json.dumps(arguments_of(tool, pair))},
     }
     if voice.signed and n == 0:
-        signature = state(voice.name, turn)
+        signature = state(voice.name, turn, move)
         call["extra_content"] = {"google": {"thought_signature": signature}}
     return call
 
@@ -198,8 +210,7 @@ def calls_in(body: Body) -> list[tuple[list[Call], list[tuple[str, str]]]]:
 
 
 def _pair(call: Body) -> tuple[int, int]:
-    arguments = json.loads(call["function"]["arguments"])
-    return arguments["a"], arguments["b"]
+    return pair_of(json.loads(call["function"]["arguments"]))
 
 
 def lost(voice: Voice, body: Body, move: Move, own: int) -> list[str]:
@@ -217,7 +228,7 @@ def lost(voice: Voice, body: Body, move: Move, own: int) -> list[str]:
             if voice.signed and _pair(call) == SUMS[turn][0] and move_is_open(body):
                 google = (call.get("extra_content") or {}).get("google") or {}
                 found = google.get("thought_signature")
-                if found != state(voice.name, turn):
+                if found != state(voice.name, turn, move):
                     wrong.append(f"signature of turn {turn} came back as {found!r}")
     return wrong
 

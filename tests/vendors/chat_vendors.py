@@ -9,7 +9,7 @@ from . import chat_answers
 from .chat_answers import VOICES, Voice
 from .chat_refusals import PROFILES
 from .stage import Body, Refused, Vendor
-from .talk import Move, misfits, open_calls, states_in
+from .talk import Move, misfits, open_calls, states_in, tool_of
 
 TYPES = {
     "groq": ("groq", "openai/gpt-oss-120b"),
@@ -40,7 +40,7 @@ def vendor(voice: Voice) -> Vendor:
         body: Body, request: Received, move: Move, own: int
     ) -> tuple[int, Callable[[], Answer]]:
         turn, done = open_calls(chat_answers.pairs_in(body), request.body)
-        message = chat_answers.answer(voice, turn, move, done)
+        message = chat_answers.answer(voice, turn, move, tool_of(request.body), done)
         return turn, lambda: _answer(voice, message, bool(body.get("stream")))
 
     def check(body: Body, move: Move, own: int) -> list[str]:

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from .talk import BYE, LAST, SUMS, TURN_OF, TURNS, Call, Move, state
+from .talk import (
+    SUMS,
+    TURN_OF,
+    TURNS,
+    Call,
+    Move,
+    arguments_of,
+    pair_of,
+    said_at,
+    state,
+)
 
 Body = dict[str, Any]
 USAGE = {"promptTokenCount": 11, "candidatesTokenCount": 7, "totalTokenCount": 18}
@@ -28,28 +38,27 @@ VOICES: dict[str, Voice] = {
 }
 
 
-def signature(turn: int) -> str:
+def signature(turn: int, move: Move) -> str:
     """In base64's letters, and of a length that base64 has: SDKs read it as bytes."""
-    said = state(MAKER, turn)
+    said = state(MAKER, turn, move)
     return said + "Q" * (-len(said) % 4)
 
 
-def answer(voice: Voice, turn: int, move: Move) -> Body:
+def answer(voice: Voice, turn: int, move: Move, tool: str) -> Body:
     parts: list[Body]
-    if turn == TURNS or turn not in SUMS:
-        parts = [{"text": BYE if turn == TURNS else LAST}]
+    if turn == TURNS or turn not in SUMS or not tool:
+        parts = [{"text": said_at(turn, tool)}]
         if voice.signed:
-            parts.append({"text": "", "thoughtSignature": signature(turn)})
+            parts.append({"text": "", "thoughtSignature": signature(turn, move)})
     else:
-        parts = [_call(voice, turn, n, move) for n in range(len(SUMS[turn]))]
+        parts = [_call(voice, turn, n, move, tool) for n in range(len(SUMS[turn]))]
         if voice.signed:
-            parts[0]["thoughtSignature"] = signature(turn)
+            parts[0]["thoughtSignature"] = signature(turn, move)
     return _chunk(parts, "STOP")
 
 
-def _call(voice: Voice, turn: int, n: int, move: Move) -> Body:
-    a, b = SUMS[turn][n]
-    call: Body = {"name": "add", "args": {"a": a, "b": b}}
+def _call(voice: Voice, turn: int, n: int, move: Move, tool: str) -> Body:
+    call: Body = {"name": tool, "args": arguments_of(tool, SUMS[turn][n])}
     if voice.ids:
         call["id"] = f"{move.number:04d}{turn}{n}ab"
     return {"functionCall": call}
@@ -113,8 +122,7 @@ def pairs_in(body: Body) -> list[tuple[int, int]]:
 
 
 def _pair(part: Body) -> tuple[int, int]:
-    args = part["functionCall"]["args"]
-    return int(args["a"]), int(args["b"])
+    return pair_of(part["functionCall"]["args"])
 
 
 def _text(part: Body) -> str:
@@ -128,7 +136,7 @@ def lost(voice: Voice, body: Body, move: Move, own: int) -> list[str]:
     for calls, _ in turns_in(body) if voice.signed else ():
         turn = TURN_OF[_pair(calls[0])]
         told = str(calls[0].get("thoughtSignature", "")).translate(_URLSAFE)
-        if move.answers(turn) == own and told != signature(turn):
+        if move.answers(turn) == own and told != signature(turn, move):
             wrong.append(f"signature of turn {turn} came back as {told!r}")
     return wrong
 

@@ -9,8 +9,8 @@ from fakes import Answer, Received, answers
 from . import chat_vendors, google_answers, messages_vendors, responses_vendors
 from .google_answers import MAKER, VOICES, Voice
 from .google_refusals import refuse
-from .stage import Body, Refused, Vendor
-from .talk import Move, misfits, open_calls, states_in
+from .stage import Body, Refused, Vendor, speaking
+from .talk import Move, misfits, open_calls, states_in, tool_of
 
 MODELS = {"gemini-2.5": "gemini-2.5-flash", "gemini-3": "gemini-3-flash"}
 
@@ -23,7 +23,7 @@ def vendor(voice: Voice) -> Vendor:
         body: Body, request: Received, move: Move, own: int
     ) -> tuple[int, Callable[[], Answer]]:
         turn, _ = open_calls(google_answers.pairs_in(body), request.body)
-        response = google_answers.answer(voice, turn, move)
+        response = google_answers.answer(voice, turn, move, tool_of(request.body))
         return turn, lambda: _answer(response, ":stream" in request.target)
 
     def check(body: Body, move: Move, own: int) -> list[str]:
@@ -51,30 +51,24 @@ def _answer(response: Body, streamed: bool) -> Answer:
     return Answer(200, (answers.SSE,), events, framing="chunked")
 
 
-def _in(dialect: str, vendor: Vendor) -> Vendor:
-    return replace(vendor, name=f"{vendor.name}-{dialect}", dialect=dialect)
-
-
 def _messages(name: str) -> Vendor:
     """Its thoughts are shown to nobody who did not ask for any, and so do not come back."""
-    voice = replace(messages_vendors.VOICES[name], wants=False)
-    return _in("messages", messages_vendors.vendor(voice))
+    return messages_vendors.vendor(replace(messages_vendors.VOICES[name], wants=False))
 
 
 def _responses(name: str) -> Vendor:
-    voice = replace(responses_vendors.VOICES[name], wants=False)
-    return _in("responses", responses_vendors.vendor(voice))
+    return responses_vendors.vendor(
+        replace(responses_vendors.VOICES[name], wants=False)
+    )
 
 
 def _chat(name: str) -> Vendor:
-    return _in("chat", chat_vendors.vendor(chat_vendors.VOICES[name]))
+    return chat_vendors.vendor(chat_vendors.VOICES[name])
 
 
 VENDORS = (
     *(vendor(voice) for voice in VOICES.values()),
-    _chat("mistral"),
-    _chat("openai"),
-    _messages("claude-5"),
-    _messages("minimax"),
-    _responses("openai"),
+    *speaking("chat", map(_chat, ("mistral", "openai"))),
+    *speaking("messages", map(_messages, ("claude-5", "minimax"))),
+    *speaking("responses", [_responses("openai")]),
 )

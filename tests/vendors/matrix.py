@@ -13,6 +13,8 @@ from pathlib import Path
 
 from gateway import GatewayProcess
 
+from .agents import AGENTS, ROUTING, Agent
+from .agents import VENDORS as OF_AGENTS
 from .chat_vendors import VENDORS as CHAT
 from .clients import CLIENTS, Client
 from .google_vendors import VENDORS as GOOGLE
@@ -34,8 +36,17 @@ def main() -> int:
     parser.add_argument("--client", action="append", help="part of its name")
     parser.add_argument("--rows", choices=["known", "learned"], action="append")
     parser.add_argument("--short", action="store_true")
+    parser.add_argument("--agents", action="store_true", help="instead of SDKs")
     asked = parser.parse_args()
     bad = 0
+    if asked.agents:
+        some = [
+            a
+            for a in AGENTS
+            if a.dialect in (asked.dialect or TABLES)
+            and (not asked.client or any(part in a.name for part in asked.client))
+        ]
+        return 1 if _agents(some, asked.short) else 0
     for dialect in asked.dialect or TABLES:
         clients = [
             c
@@ -46,6 +57,44 @@ def main() -> int:
         for rows in asked.rows or ["known", "learned"]:
             bad += _matrix(dialect, rows == "known", clients, asked.short)
     return 1 if bad else 0
+
+
+def _agents(agents: list[Agent], short: bool) -> int:
+    """All of them on one gateway, nothing known of any vendor."""
+    bad, choose = 0, short_moves if short else moves
+    stage = VendorStage(OF_AGENTS, "chat", known=False)
+    with stage.fake, tempfile.TemporaryDirectory() as folder:
+        where = Path(folder)
+        (where / "conf").mkdir()
+        (where / "gw").mkdir()
+        config = stage.config(routing=ROUTING)
+        with GatewayProcess(where / "gw", config, confdir=where / "conf") as gateway:
+            url = f"http://127.0.0.1:{gateway.port}"
+            for n, agent in enumerate(agents):
+                if agent.missing:
+                    print(f"{agent.name:<36} not installed: {agent.missing}")
+                    continue
+                todo = choose(stage, 1000 * n + 1, agent.dialect)
+                began = time.perf_counter()
+                wrong = agent.run(url, todo, where)
+                took = time.perf_counter() - began
+                said = f"{len(todo) - len(wrong)} of {len(todo)}"
+                print(f"{agent.name:<36} {said}, {took:.0f} s", flush=True)
+                for text in wrong.values():
+                    print(f"    {text[:600]}")
+                bad += len(wrong)
+            bad += report(stage, gateway)
+            before = [seen.refused.copy() for seen in stage.seen]
+            gateway.stop()
+            gateway.start()
+            url = f"http://127.0.0.1:{gateway.port}"
+            for n, agent in enumerate(a for a in agents if not a.missing):
+                todo = short_moves(stage, 9000 + 100 * n, agent.dialect)
+                bad += len(agent.run(url, todo, where))
+            again = before != [seen.refused for seen in stage.seen]
+            print(f"after a restart: {'refused again' if again else 'no refusal'}")
+            bad += again
+    return bad
 
 
 def _matrix(dialect: str, known: bool, clients: list[Client], short: bool) -> int:

@@ -5,7 +5,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .talk import BYE, LAST, SUMS, TURN_OF, TURNS, Call, Move, state, thought
+from .talk import (
+    SUMS,
+    TURN_OF,
+    TURNS,
+    Call,
+    Move,
+    arguments_of,
+    pair_of,
+    said_at,
+    state,
+    thought,
+)
 
 Body = dict[str, Any]
 USAGE = {"input_tokens": 11, "output_tokens": 7}
@@ -47,8 +58,8 @@ VOICES: dict[str, Voice] = {
 }  # fmt: skip
 
 
-def thoughts(voice: Voice, turn: int) -> list[Body]:
-    said, blob = thought(voice.name, turn), state(voice.maker, turn)
+def thoughts(voice: Voice, turn: int, move: Move) -> list[Body]:
+    said, blob = thought(voice.name, turn), state(voice.maker, turn, move)
     match voice.thoughts:
         case "signed":
             return [{"type": "thinking", "thinking": said, "signature": blob}]
@@ -61,27 +72,28 @@ def thoughts(voice: Voice, turn: int) -> list[Body]:
     return []
 
 
-def answer(voice: Voice, turn: int, move: Move) -> Body:
-    content = thoughts(voice, turn) if turn < 4 else []
-    if turn == TURNS or turn not in SUMS:
-        content.append({"type": "text", "text": BYE if turn == TURNS else LAST})
+def answer(voice: Voice, turn: int, move: Move, tool: str) -> Body:
+    calls = SUMS.get(turn, ()) if tool and turn != TURNS else ()
+    content = thoughts(voice, turn, move) if turn < 4 else []
+    if not calls:
+        content.append({"type": "text", "text": said_at(turn, tool)})
     else:
         content += [
             {
                 "type": "tool_use",
                 "id": voice.id(10 * turn + n, move),
-                "name": "add",
-                "input": {"a": a, "b": b},
+                "name": tool,
+                "input": arguments_of(tool, pair),
             }
-            for n, (a, b) in enumerate(SUMS[turn])
+            for n, pair in enumerate(calls)
         ]
     return {
-        "id": "msg_1",
+        "id": f"msg_{move.number}{turn}",
         "type": "message",
         "role": "assistant",
         "model": "up",
         "content": content,
-        "stop_reason": "tool_use" if turn in SUMS else "end_turn",
+        "stop_reason": "tool_use" if calls else "end_turn",
         "stop_sequence": None,
         "usage": USAGE,
     }
@@ -143,7 +155,7 @@ def calls_in(body: Body) -> list[tuple[list[Call], list[tuple[str, str]]]]:
         content = message["content"]
         blocks = content if isinstance(content, list) else []
         calls = [
-            Call(b["id"], (b["input"]["a"], b["input"]["b"]))
+            Call(b["id"], pair_of(b["input"]))
             for b in blocks
             if b["type"] == "tool_use"
         ]
@@ -166,14 +178,14 @@ def lost(voice: Voice, body: Body, move: Move, own: int) -> list[str]:
         calls = [b for b in content if b["type"] == "tool_use"]
         if message["role"] != "assistant" or not calls or not voice.wants:
             continue
-        turn = TURN_OF[calls[0]["input"]["a"], calls[0]["input"]["b"]]
+        turn = TURN_OF[pair_of(calls[0]["input"])]
         if move.answers(turn) != own:
             continue
         found = [b for b in content if "thinking" in b["type"]]
         told = [
             {k: v for k, v in b.items() if v and k != "cache_control"} for b in found
         ]
-        made = [{k: v for k, v in b.items() if v} for b in thoughts(voice, turn)]
+        made = [{k: v for k, v in b.items() if v} for b in thoughts(voice, turn, move)]
         if told != made:
             wrong.append(f"thoughts of turn {turn} came back as {found}")
     return wrong

@@ -9,7 +9,7 @@ from . import messages_answers
 from .messages_answers import VOICES, Voice
 from .messages_refusals import PROFILES
 from .stage import Body, Refused, Vendor
-from .talk import Move, misfits, open_calls, states_in
+from .talk import Move, misfits, open_calls, states_in, tool_of
 
 TYPES = {
     "claude-4.5": ("anthropic", "claude-sonnet-4-5"),
@@ -33,7 +33,7 @@ def vendor(voice: Voice) -> Vendor:
         body: Body, request: Received, move: Move, own: int
     ) -> tuple[int, Callable[[], Answer]]:
         turn, _ = open_calls(messages_answers.pairs_in(body), request.body)
-        message = messages_answers.answer(voice, turn, move)
+        message = messages_answers.answer(voice, turn, move, tool_of(request.body))
         return turn, lambda: _answer(voice, message, bool(body.get("stream")))
 
     def check(body: Body, move: Move, own: int) -> list[str]:

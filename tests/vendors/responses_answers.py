@@ -5,7 +5,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .talk import BYE, LAST, SUMS, TURN_OF, TURNS, Call, Move, state, thought
+from .talk import (
+    SUMS,
+    TURN_OF,
+    TURNS,
+    Call,
+    Move,
+    arguments_of,
+    pair_of,
+    said_at,
+    state,
+    thought,
+)
 
 Body = dict[str, Any]
 USAGE = {
@@ -56,20 +67,20 @@ VOICES: dict[str, Voice] = {
 }
 
 
-def answer(voice: Voice, turn: int, move: Move) -> Body:
+def answer(voice: Voice, turn: int, move: Move, tool: str) -> Body:
     output: list[Body] = []
     if turn < 4 and voice.thoughts:
-        output.append(_reasoning(voice, turn))
-    if turn in SUMS and turn != TURNS:
-        for n, (a, b) in enumerate(SUMS[turn]):
+        output.append(_reasoning(voice, turn, move))
+    if turn in SUMS and turn != TURNS and tool:
+        for n, pair in enumerate(SUMS[turn]):
             call: Body = {
                 "type": "function_call",
                 "call_id": voice.call(10 * turn + n, move),
             }
-            call |= {"name": "add", "arguments": json.dumps({"a": a, "b": b})}
+            call |= {"name": tool, "arguments": json.dumps(arguments_of(tool, pair))}
             output.append({**call, "status": "completed"})
     else:
-        text = BYE if turn == TURNS else LAST
+        text = said_at(turn, tool)
         part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
         message: Body = {"type": "message", "role": "assistant", "content": [part]}
         output.append({**message, "status": "completed"})
@@ -98,11 +109,11 @@ def answer(voice: Voice, turn: int, move: Move) -> Body:
     }
 
 
-def _reasoning(voice: Voice, turn: int) -> Body:
+def _reasoning(voice: Voice, turn: int, move: Move) -> Body:
     said = thought(voice.name, turn)
     item: Body = {"type": "reasoning", "summary": []}
     if voice.thoughts == "sealed":
-        item["encrypted_content"] = state(voice.name, turn)
+        item["encrypted_content"] = state(voice.name, turn, move)
     elif voice.thoughts == "summary":
         item["summary"] = [{"type": "summary_text", "text": said}]
     else:
@@ -130,7 +141,7 @@ def events(voice: Voice, response: Body) -> Iterator[bytes]:
             whole = item["arguments"]
             for half in (whole[:7], whole[7:]):
                 yield event(f"{kind}.delta", **place, delta=half)
-            yield event(f"{kind}.done", **place, name="add", arguments=whole)
+            yield event(f"{kind}.done", **place, name=item["name"], arguments=whole)
         elif item["type"] == "message":
             opened = {**item, "content": [], "status": "in_progress"}
             yield event("response.output_item.added", output_index=index, item=opened)
@@ -161,8 +172,7 @@ def calls_in(body: Body) -> list[tuple[list[Call], list[tuple[str, str]]]]:
         if kind == "function_call":
             if before != kind:
                 found.append(([], []))
-            arguments = json.loads(item["arguments"])
-            pair = arguments["a"], arguments["b"]
+            pair = pair_of(json.loads(item["arguments"]))
             found[-1][0].append(Call(item["call_id"], pair))
         elif kind == "function_call_output" and found:
             text = item["output"]
@@ -185,7 +195,7 @@ def lost(voice: Voice, body: Body, move: Move, own: int) -> list[str]:
     return [
         f"reasoning of turn {turn} did not come back"
         for turn in sorted(turns)
-        if state(voice.name, turn) not in there
+        if state(voice.name, turn, move) not in there
     ]
 
 

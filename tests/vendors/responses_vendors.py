@@ -9,7 +9,7 @@ from . import responses_answers
 from .responses_answers import VOICES, Voice
 from .responses_refusals import PROFILES
 from .stage import Body, Refused, Vendor
-from .talk import Move, misfits, open_calls, states_in
+from .talk import Move, misfits, open_calls, states_in, tool_of
 
 TYPES = {
     "openai": ("openai", "gpt-5.1"),
@@ -34,7 +34,7 @@ def vendor(voice: Voice) -> Vendor:
         body: Body, request: Received, move: Move, own: int
     ) -> tuple[int, Callable[[], Answer]]:
         turn, _ = open_calls(responses_answers.pairs_in(body), request.body)
-        response = responses_answers.answer(voice, turn, move)
+        response = responses_answers.answer(voice, turn, move, tool_of(request.body))
         return turn, lambda: _answer(voice, response, bool(body.get("stream")))
 
     def check(body: Body, move: Move, own: int) -> list[str]:

@@ -10,8 +10,8 @@ import collections
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fakes import Answer, FakeProvider, Received, answers
@@ -45,6 +45,13 @@ class Vendor:
     """Which it speaks; "": its stage's."""
 
 
+def speaking(dialect: str, vendors: Iterable[Vendor]) -> tuple[Vendor, ...]:
+    """For a stage of several dialects."""
+    return tuple(
+        replace(v, name=f"{v.name}-{dialect}", dialect=dialect) for v in vendors
+    )
+
+
 @dataclass
 class Seen:
     requests: int = 0
@@ -68,8 +75,13 @@ class VendorStage:
         self.seen = [Seen() for _ in vendors]
         self._lock = threading.Lock()
 
-    def config(self) -> Body:
-        return {"providers": [self._entry(n) for n in range(len(self.vendors))]}
+    def config(self, **more: Any) -> Body:
+        return {"providers": [self._entry(n) for n in range(len(self.vendors))], **more}
+
+    def speaking(self, dialect: str) -> list[int]:
+        """Numbers of its vendors; dialect "": all."""
+        every = enumerate(self.vendors)
+        return [n for n, v in every if dialect in ("", v.dialect or self.dialect)]
 
     def id(self, n: int) -> str:
         """Of its provider."""
@@ -100,7 +112,8 @@ class VendorStage:
     def _answer(self, request: Received) -> Answer:
         n = int(request.target.split("/")[1])
         vendor, seen, body = self.vendors[n], self.seen[n], request.json()
-        move = move_of(request.body)
+        # What an app asks on the side may not hold the user's words.
+        move = move_of(request.body) or Move(n, n, 0)
         with self._lock:
             seen.requests += 1
         try:
@@ -129,20 +142,21 @@ class VendorStage:
 
 @contextlib.contextmanager
 def served(
-    stage: VendorStage, start: Callable[..., GatewayProcess]
+    stage: VendorStage, start: Callable[..., GatewayProcess], **more: Any
 ) -> Iterator[GatewayProcess]:
     with stage.fake:
-        yield start(stage.config())
+        yield start(stage.config(**more))
 
 
-def moves(stage: VendorStage, first: int = 1) -> list[Move]:
-    """Every vendor to every other and back, and to itself."""
-    size = range(len(stage.vendors))
-    pairs = [(a, b) for a in size for b in size]
+def moves(stage: VendorStage, first: int = 1, dialect: str = "") -> list[Move]:
+    """Every vendor to every other and back, and to itself; dialect: only those that speak it."""
+    some = stage.speaking(dialect)
+    pairs = [(a, b) for a in some for b in some]
     return [Move(a, b, first + i) for i, (a, b) in enumerate(pairs)]
 
 
-def short_moves(stage: VendorStage, first: int = 1) -> list[Move]:
+def short_moves(stage: VendorStage, first: int = 1, dialect: str = "") -> list[Move]:
     """Each vendor once as a source and once as a target."""
-    size = len(stage.vendors)
-    return [Move(a, (a + 1) % size, first + a) for a in range(size)]
+    some = stage.speaking(dialect)
+    pairs = zip(some, some[1:] + some[:1], strict=True)
+    return [Move(a, b, first + i) for i, (a, b) in enumerate(pairs)]

@@ -3,12 +3,13 @@
 A client asks for sums; turn 1 is answered with two calls, turns 2 and 3 with one each, turn 4
 with a text; then the user says one thing more. `move 3>7 #12` in the first user text is the
 schedule: vendor 3 answers the odd turns, 7 the even ones; 12 tells conversations apart.
-Calls are told apart by their arguments. Pure.
+Calls are told apart by their arguments. A coding agent is asked to run a command that adds.
+Pure.
 """
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SUMS = {1: ((1, 2), (3, 4)), 2: ((5, 6),), 3: ((7, 8),)}
 """Turn -> arguments of its calls."""
@@ -18,6 +19,20 @@ MORE = "Thank you!"
 BYE = "You are welcome."
 TURNS = 5
 
+TITLE = "A title"
+"""To a request without a tool of the loop's: an app asks for something on the side."""
+
+TOOLS = {
+    "add": "",
+    "Bash": "command",
+    "bash": "command",
+    "exec_command": "cmd",
+}
+"""Name -> its argument that holds a command; "": it takes `a` and `b`."""
+
+_TOOL = re.compile(rb'"name"\s*:\s*"(%s)"' % "|".join(TOOLS).encode())
+_SUM = re.compile(r"(\d+) \+ (\d+)")
+_PRINTED = re.compile(r"sum (\d+)")
 _MOVE = re.compile(rb"move (\d+)>(\d+) #(\d+)")
 _STATE = re.compile(rb"(?:STATE|U1RBVE)-(\w+?)-")
 """Opaque state of a maker: a signature, encrypted reasoning."""
@@ -41,10 +56,38 @@ class Move(NamedTuple):
         return self.source if turn % 2 else self.target
 
 
-def move_of(body: bytes) -> Move:
+def move_of(body: bytes) -> Move | None:
     found = _MOVE.search(body)
-    assert found is not None, body[:300]
-    return Move(*map(int, found.groups()))
+    return Move(*map(int, found.groups())) if found else None
+
+
+def tool_of(body: bytes) -> str:
+    """Which tool of the loop's is offered; "": none."""
+    found = _TOOL.search(body)
+    return found.group(1).decode() if found else ""
+
+
+def arguments_of(tool: str, pair: tuple[int, int]) -> dict[str, Any]:
+    a, b = pair
+    if not TOOLS[tool]:
+        return {"a": a, "b": b}
+    said = {TOOLS[tool]: f"echo sum $(({a} + {b}))"}
+    return said | {"description": "Adds"} if TOOLS[tool] == "command" else said
+
+
+def pair_of(arguments: dict[str, Any]) -> tuple[int, int]:
+    if "a" in arguments:
+        return int(arguments["a"]), int(arguments["b"])
+    command = next(arguments[name] for name in TOOLS.values() if name in arguments)
+    [(a, b)] = _SUM.findall(command)
+    return int(a), int(b)
+
+
+def said_at(turn: int, tool: str) -> str:
+    """The text of an answer that calls nothing."""
+    if not tool:
+        return TITLE
+    return BYE if turn == TURNS else LAST
 
 
 def states_in(body: bytes) -> frozenset[str]:
@@ -52,9 +95,9 @@ def states_in(body: bytes) -> frozenset[str]:
     return frozenset(name.decode() for name in _STATE.findall(body))
 
 
-def state(maker: str, turn: int) -> str:
+def state(maker: str, turn: int, move: Move) -> str:
     """Long enough for whoever checks that, and in standard base64's letters."""
-    return f"STATE-{maker}-{turn}-" + "Q" * 40
+    return f"STATE-{maker}-{turn}-{move.number}-" + "Q" * 40
 
 
 def thought(maker: str, turn: int) -> str:
@@ -87,7 +130,8 @@ def misfits(calls: list[Call], results: list[tuple[str, str]]) -> list[str]:
         wrong.append(f"two calls with one id: {calls}")
     sums = {call.id: str(sum(call.pair)) for call in calls}
     for id, text in results:
-        if [sums.pop(id, None)] != re.findall(r"\d+", text):
+        found = _PRINTED.findall(text) or re.findall(r"\d+", text)
+        if [sums.pop(id, None)] != found:
             wrong.append(f"result {text!r} of call {id!r} meets none of {calls}")
     wrong += [f"no result of call {id!r}" for id in sums]
     return wrong

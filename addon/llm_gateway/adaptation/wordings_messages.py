@@ -166,9 +166,9 @@ _HISTORY = (
     _row(
         236,
         r"unexpected role \W?system|\brole\W.{0,60}unknown variant \W?(?:system|developer)|role', 'system'.{0,40}|system message must be at the beginning"
-        r"|roles must alternate|literal_error.{0,80}\brole\b",
+        r"|roles must alternate|literal_error.{0,80}\brole\b|invalid chat setting",
         lessons.system_inside,
-        "Claude, DeepSeek, vLLM, llama.cpp; claude-code",
+        "Claude, DeepSeek, vLLM, llama.cpp, MiniMax (2013); claude-code",
         TEMPLATE,
     ),
     _row(

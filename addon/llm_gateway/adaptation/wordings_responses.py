@@ -17,6 +17,8 @@ _RESPONSES = frozenset({Dialect("responses")})
 _Q = r"[`'\"]?"
 """A quote, or none."""
 _NOT = r"(?:not supported|unsupported|not permitted|not allowed|not available|must be (?:null|empty|false|omitted))"
+_OF_NO_TYPE = r"(?<!type\W)(?<!type\W\W)(?<!type\W\W\W)"
+"""What follows is a parameter, and not the type of an item."""
 _row = rows_of(Dialect("responses"))
 
 
@@ -35,7 +37,7 @@ _VALUES = (
     ),
     _row(
         402,
-        rf"{_Q}reasoning(?:\.effort|\.summary)?{_Q} is {_NOT}|reasoning is not supported|does not support reasoning",
+        rf"{_OF_NO_TYPE}{_Q}reasoning(?:\.effort|\.summary)?{_Q} is {_NOT}|does not support reasoning",
         lessons.no_reasoning,
         "OpenAI, gpt-4.1 and gpt-4o",
     ),

@@ -5,7 +5,7 @@ read as absent, since the provider will say so better than we could; the few fie
 which routing and limits rest are checked in request_body.py before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -79,6 +79,18 @@ def talk_hashes(instructions: Sequence[str], first: object) -> tuple[str, str]:
     for text in instructions:
         digest.update(b"\0" + text[:_HASHED].encode("utf-8", "surrogatepass"))
     return digest.hexdigest() if instructions else opening, opening
+
+
+def session_hash(named: Iterable[str]) -> str:
+    """A short hash of what an app's headers say of its session; "" where they say nothing.
+
+    It outlives what the texts do not: a summary in place of the first turns, a new date.
+    """
+    said = [name for name in named if name]
+    if not said:
+        return ""
+    text = "\0".join(("session", *said))
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
 class Weighed(NamedTuple):

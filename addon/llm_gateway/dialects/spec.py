@@ -152,6 +152,8 @@ class DialectSpec:
     tokens: end of the client's path -> what follows `path` upstream (`/count_tokens`), or
     `:WORD`, which stands in place of `{action}`."""
     unrouted: Unrouted | None = None
+    session_headers: tuple[str, ...] = ()
+    """Where its apps name their session: the conversation goes by these, if any is sent."""
     count_answer: Callable[[int], bytes] | None = None
     """(tokens) -> body of an answer to a request at one of its `free_paths` that counts
     them, where nobody can be asked. None: there is none."""

@@ -8,7 +8,7 @@ What this file does not know: routing, limits, the ledger.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mitmproxy import http
 
@@ -19,6 +19,7 @@ from llm_gateway.app.state import AppState
 from llm_gateway.client_identity import Identity
 from llm_gateway.config.models import Routing
 from llm_gateway.dialects import DialectSpec, RequestBody
+from llm_gateway.dialects.conversation import session_hash
 from llm_gateway.domain import (
     AttemptRecord,
     Candidate,
@@ -27,6 +28,7 @@ from llm_gateway.domain import (
     GatewayRequest,
     Offer,
     Policy,
+    RequestInfo,
     RequestRecord,
 )
 from llm_gateway.frozen import frozen
@@ -249,7 +251,7 @@ def new_exchange(
     call = GatewayRequest(
         id=new_id(now),
         at=now,
-        ask=body.ask,
+        ask=_of_session(body, request),
         client=identity.client,
         app=identity.app,
         known_client=known.name if known else None,
@@ -274,6 +276,15 @@ def new_exchange(
         original=_original(request) if proxied else None,
         query=request.path.partition("?")[2],
     )
+
+
+def _of_session(body: RequestBody, request: http.Request) -> RequestInfo:
+    """What it asks, as a part of the session that the app names."""
+    names = body.dialect.session_headers
+    found = session_hash(request.headers.get(name, "") for name in names)
+    if not found:
+        return body.ask
+    return replace(body.ask, conversation=found, opening=found)
 
 
 def passage_record(

@@ -50,7 +50,7 @@ class MessageWriter:
                 continue
             inside = True
             if turn.role == "assistant":
-                messages.append(self._assistant(turn))
+                messages += self._assistant(turn)
             else:
                 messages += self._user(turn)
         return messages
@@ -102,7 +102,8 @@ class MessageWriter:
             text = text or "The result follows in the next message."
         return {"role": "tool", "tool_call_id": result.call_id, "content": text}
 
-    def _assistant(self, turn: Turn) -> Message:
+    def _assistant(self, turn: Turn) -> list[Message]:
+        """None where all of its parts were dropped, as calls of tools that the provider ran."""
         texts, calls, thoughts = [], [], []
         for part in turn.parts:
             match part:
@@ -121,6 +122,8 @@ class MessageWriter:
                         for one in self._content((part,))
                         if one["type"] == "text"
                     ]
+        if turn.parts and not (texts or calls or thoughts):
+            return []
         message: Message = {"role": "assistant"}
         message["content"] = BETWEEN.join(texts) if texts or not calls else None
         if turn.name:
@@ -129,7 +132,7 @@ class MessageWriter:
             self._thoughts(message, thoughts)
         if calls:
             message["tool_calls"] = calls
-        return message
+        return [message]
 
     def _thoughts(self, message: Message, thoughts: list[Thought]) -> None:
         details = []

@@ -31,6 +31,7 @@ MESSAGES = DialectSpec(
     ends=("/messages",),
     # OpenAI's assistants
     foreign_path=re.compile(r".*/threads/[^/]+/messages"),
+    session_headers=("x-claude-code-session-id", "x-claude-code-agent-id"),
     free_paths={"/messages/count_tokens": "/count_tokens"},
     count_answer=lambda tokens: b'{"input_tokens": %d}' % tokens,
     path="/messages",

@@ -37,7 +37,9 @@ Block = dict[str, object]
 
 
 def message_id(id: str, seed: str) -> str:
-    return made_id("msg_", id or seed)
+    """Another one for each answer, even where a provider repeats its own: Claude Code takes
+    answers with one id for pieces of one message."""
+    return made_id("msg_", seed, id)
 
 
 def call_block(call: CallStarted, context: AnswerContext) -> Block:

@@ -1,5 +1,7 @@
 """OpenAI's Responses."""
 
+import re
+
 from llm_gateway.dialects import openai_errors, openai_usage
 from llm_gateway.dialects.billed import openai_classes
 from llm_gateway.dialects.openai_resources import (
@@ -26,7 +28,7 @@ from llm_gateway.dialects.responses.kept import (
     read_plain,
 )
 from llm_gateway.dialects.responses.request import read_conversation
-from llm_gateway.dialects.spec import DialectSpec
+from llm_gateway.dialects.spec import DialectSpec, Unrouted
 from llm_gateway.dialects.stream_patterns import open_strings, strings
 from llm_gateway.dialects.token_counts import find_held_usage
 from llm_gateway.domain import Dialect
@@ -34,11 +36,19 @@ from llm_gateway.domain import Dialect
 TEXT = ("delta",)
 """Members of events that hold text."""
 
+_UNROUTED = Unrouted(
+    re.compile(r"(?:/[^/]+)*/responses/compact", re.IGNORECASE),
+    "is not routed here: what it answers with can be read by the account alone that made "
+    "it. Let the app sum its past up by a request of its own (/v1/responses).",
+)
+
 RESPONSES = DialectSpec(
     name=Dialect("responses"),
     endpoint="OpenAI's /v1/responses",
     apps=("Codex", "AI SDK", "Agents SDK", "n8n"),
     ends=("/responses",),
+    unrouted=_UNROUTED,
+    session_headers=("session_id",),
     free_paths={"/responses/input_tokens": "/input_tokens"},
     count_answer=lambda tokens: (
         b'{"object": "response.input_tokens", "input_tokens": %d}' % tokens
