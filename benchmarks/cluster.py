@@ -193,7 +193,7 @@ def main() -> None:
     if BINARY is None:
         print("There is no valkey-server or redis-server here.")
         return
-    BUILD.mkdir(exist_ok=True)
+    BUILD.mkdir(parents=True, exist_ok=True)
     print("| | |\n| --- | --- |")
     with server(BUILD) as port:
         asyncio.run(reservations(port, 5, 500 if quick else 5000, 20))

@@ -257,7 +257,7 @@ def test_requests_amid_a_fold_are_counted_once(counters: Counters, lost: bool) -
             for make in chance.choices([reserved, settled, used], k=3):
                 queue.put(make(), None)
         call = [op for op, _ in queue.next()]
-        results = counters.call(now, *call)[5]
+        results = counters.call(now, *call).results
         calls += 1
         for op, result in zip(call, results, strict=True):
             assert result[0] == 1 or op[0] == "no_amount", op

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 from examples import examples
 from fakes.counter_server import CounterServer
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from llm_gateway.cluster import batches
 from llm_gateway.cluster.names import Names
 from llm_gateway.cluster.script import SCRIPT
+from llm_gateway.cluster.script_call import Reply, read
 from llm_gateway.domain import Charge, Limit, Metric, Reset, Window
 from llm_gateway.limits.limiter import Limiter, LimitRefusal, Reservation
 from llm_gateway.limits.shared import SharedLimiter
@@ -61,22 +63,25 @@ class Counters:
     def __init__(self, server: CounterServer, name: str = "t") -> None:
         self.prefix = f"llm-gateway:{{{name}}}:"
         self.client = server.client
+        self.raw: redis.Redis[Any] = redis.Redis(port=server.port)
         self.run = self.client.register_script(SCRIPT)
         self.generation = ""
 
     def begin(self) -> None:
         self.client.flushall()
         self.generation = ""
-        self.generation = self.call(T0, ["hello", "salt", []])[0]
+        self.generation = self.call(T0, ["hello", "salt", []]).generation
 
-    def call(self, now: float, *ops: Any, **more: Any) -> Any:
+    def call(self, now: float, *ops: Any, **more: Any) -> Reply:
         header = {"member": "a", "instance": "1", "generation": self.generation}
         call = {**header, "fresh": "g", "now": batches.micro(now), "ops": ops, **more}
-        return self.run([self.prefix], [json.dumps(call)])
+        found = self.run([self.prefix], [json.dumps(call)], client=self.raw)
+        return read(found, now, now)
 
     def one(self, now: float, op: Any, **more: Any) -> Any:
-        *_, status, [result] = self.call(now, op, **more)
-        assert status == "ok"
+        reply = self.call(now, op, **more)
+        assert reply.status == "ok"
+        [result] = reply.results
         return result
 
 
@@ -215,5 +220,5 @@ def test_another_of_the_same_name_and_an_earlier_connection_are_refused(
 ) -> None:
     counters.begin()
     counters.call(T0, ["hello", "salt", []], instance="2")
-    assert counters.call(T0, ["beat", "{}", []])[4] == "replaced"
-    assert counters.call(T0, ["beat", "{}", []], instance="2")[4] == "ok"
+    assert counters.call(T0, ["beat", "{}", []]).status == "replaced"
+    assert counters.call(T0, ["beat", "{}", []], instance="2").status == "ok"

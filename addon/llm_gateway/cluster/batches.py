@@ -74,16 +74,24 @@ def shared_windows(
 
 
 def rows_of(
-    rows: Iterable[Row], names: Names, now: float, offset: float
+    rows: Iterable[Row],
+    names: Names,
+    now: float,
+    offset: float,
+    known: Mapping[int, Shared] | None = None,
 ) -> tuple[list[Row], list[Op]]:
     """Rows that have a name, and how they are written: [name, index, bound, length,
-    start, end]."""
+    start, end]. `known`: windows that were named before, by identity."""
     kept, found = [], []
     for row in rows:
-        try:
-            name = names.window(row.limit)
-        except KeyError:  # of an account that the configuration no longer has
-            continue
+        one = known.get(id(row.window)) if known else None
+        if one is not None and one.window is row.window:
+            name = one.name
+        else:
+            try:
+                name = names.window(row.limit)
+            except KeyError:  # of an account that the configuration no longer has
+                continue
         kept.append(row)
         found.append([name, row.place, row.bound, *bounds(row.window, now, offset)])
     return kept, found

@@ -163,7 +163,7 @@ class Connecting:
         names = [one.name for one in windows]
         reply = await self._call([["members"], ["look", names]])
         self._context.members.update(reply.results[0], reply.now)
-        self._looks.learn([(one.limit, one.place) for one in windows], reply.results[1])
+        self._looks.learn(windows, reply.results[1])
         self._share()
 
     def _arrive_if_ready(self, reply: Reply) -> None:

@@ -7,7 +7,7 @@ What it does not know: operations, connections.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from llm_gateway.cluster.batches import Shared, bounds, shared_windows
 from llm_gateway.cluster.names import Names
@@ -57,15 +57,16 @@ class Fold:
         serial: str,
         asking: Collection[str] = (),
         there: Iterable[str] = (),
+        known: Mapping[int, Shared] | None = None,
     ) -> None:
         """`limits`: those of the configuration. `serial`: how names of entries begin.
         `asking`: reservations that the server is asked for at this moment: it counts
         those among them that it grants before it comes to the fold.
-        `there`: names of windows that the server has."""
+        `there`: names of windows that the server has. `known`: as for `shared_windows`."""
         self.now = now
         self.offset = offset
         self.serial = serial
-        self.windows = list(shared_windows(limiter, names))
+        self.windows = list(shared_windows(limiter, names, known))
         self._names = {id(one.window): one.name for one in self.windows}
         self._bounds = {limit.key: limit.amount for limit in limits}
         self.asked: Counter[int] = Counter()

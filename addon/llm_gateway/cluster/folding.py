@@ -88,6 +88,7 @@ class Folding:
             f"{context.member}|{self._serial}{self._folds}-",
             self._granting.asking,
             self._there,
+            self._looks.known(),
         )
         self._granting.sent = {*fold.open_ids, *self._granting.asking}
         self._looks.windows()

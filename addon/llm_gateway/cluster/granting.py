@@ -89,6 +89,7 @@ class Granting:
                 context.names,
                 now,
                 context.offset.seconds,
+                self._looks.known(),
             )
             if not context.asks:
                 break

@@ -11,8 +11,8 @@ from llm_gateway.cluster import batches
 from llm_gateway.cluster.away import Away
 from llm_gateway.cluster.context import MemberContext
 from llm_gateway.cluster.names import Names
-from llm_gateway.domain import Limit
 from llm_gateway.limits.outlet import Row
+from llm_gateway.limits.shared_windows import OthersUse
 
 STALE = 0.05
 """Seconds; what is known of the others is not asked for again before."""
@@ -33,9 +33,13 @@ class Looks:
         self.shared: dict[int, batches.Shared] = {}
         """Windows that have a name among members, by identity."""
 
+    def known(self) -> dict[int, batches.Shared]:
+        """Those of `shared` whose names are the names of now."""
+        return self.shared if self._context.names is self._names else {}
+
     def windows(self) -> list[batches.Shared]:
         context = self._context
-        known = self.shared if context.names is self._names else {}
+        known = self.known()
         found = list(batches.shared_windows(context.limiter, context.names, known))
         self._names = context.names
         self.shared = {id(one.window): one for one in found}
@@ -84,8 +88,7 @@ class Looks:
 
         def seen(done: asyncio.Future[Any]) -> None:
             if not done.cancelled() and done.exception() is None:
-                found = [(one.limit, one.place) for one in windows]
-                self.learn(found, done.result())
+                self.learn(windows, done.result())
 
         future.add_done_callback(seen)
         self._context.link.put(["look", [one.name for one in windows]], future)
@@ -93,13 +96,19 @@ class Looks:
 
     def learn_rows(self, rows: Sequence[Row], found: Sequence[int]) -> None:
         """As `learn`, of the windows of one reservation."""
-        self.learn([(row.limit, row.place) for row in rows], found)
+        self._take([(row.others, row.place) for row in rows], found)
 
-    def learn(self, windows: Sequence[tuple[Limit, int]], found: Sequence[int]) -> None:
+    def learn(self, windows: Sequence[batches.Shared], found: Sequence[int]) -> None:
         """`found`: used, reserved and the moment that something comes back, of each."""
+        of = self._context.limiter.book.of
+        self._take([(of(one.limit.key), one.place) for one in windows], found)
+
+    def _take(
+        self, windows: Sequence[tuple[OthersUse, int]], found: Sequence[int]
+    ) -> None:
         context = self._context
-        for (limit, place), at in zip(windows, range(0, len(found), 3), strict=True):
+        for (others, place), at in zip(windows, range(0, len(found), 3), strict=True):
             used, reserved, back = found[at : at + 3]
             context.limiter.others_are(
-                limit.key, used, reserved, context.our_time(back), place
+                others, used, reserved, context.our_time(back), place
             )

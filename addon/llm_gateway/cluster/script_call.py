@@ -39,16 +39,24 @@ def written(prefix: str, header: dict[str, Any], ops: Sequence[Op]) -> bytes:
     )
 
 
-def read(found: Sequence[Any], sent: float, received: float) -> Reply:
+def read(found: Any, sent: float, received: float) -> Reply:
     """`found`: what the script returned. The moments are of this member's clock."""
-    generation, sequence, now, ready, status, results = found
+    if isinstance(found, bytes):
+        head, *lines = found.split(b"\n")
+        results: Sequence[Any] = lines
+    else:
+        head, results = found
+    generation, sequence, now, ready, status = head.decode().split(" ")
     return Reply(
-        generation.decode(),
-        sequence,
-        now / 1e6,
-        bool(ready),
-        status.decode(),
-        results,
+        generation,
+        int(sequence),
+        int(now) / 1e6,
+        ready == "1",
+        status,
+        [
+            [*map(int, one.split())] if isinstance(one, bytes) else one
+            for one in results
+        ],
         sent,
         received,
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from llm_gateway.domain import Charge, Limit
+from llm_gateway.limits.shared_windows import OthersUse
 from llm_gateway.limits.store import OpenReservation
 from llm_gateway.limits.values import LimitObservation, Scope
 from llm_gateway.limits.windows import AnyWindow
@@ -21,6 +22,7 @@ class Row(NamedTuple):
     """Where its metric stands in `Amounts`."""
     bound: int
     """The most that may be used; -1: this member sets no bound."""
+    others: OthersUse
 
 
 class Outlet(Protocol):

@@ -12,7 +12,7 @@ from llm_gateway.domain import Charge, Limit
 from llm_gateway.limits.limit_set import BOUNDLESS, amounts
 from llm_gateway.limits.limiter import Limiter
 from llm_gateway.limits.outlet import Outlet, Row
-from llm_gateway.limits.shared_windows import SharedBook
+from llm_gateway.limits.shared_windows import OthersUse, SharedBook, SharedLimitWindow
 from llm_gateway.limits.store import Key, OpenReservation
 from llm_gateway.limits.values import (
     LimitObservation,
@@ -123,15 +123,23 @@ class SharedLimiter(Limiter):
             if known is not None and known.bound >= 0:
                 bound = known.bound if bound < 0 else min(bound, known.bound)
             row.window.advance(now)
-            found[id(row.window)] = Row(row.limit, row.window, row.index, bound)
+            if isinstance(row, SharedLimitWindow):
+                others = row.others
+            else:
+                others = self.book.of(row.limit.key)
+            found[id(row.window)] = Row(row.limit, row.window, row.index, bound, others)
         return list(found.values())
 
     def others_are(
-        self, key: Key, used: int, reserved: int, back_at: float, index: int
+        self,
+        others: OthersUse,
+        used: int,
+        reserved: int,
+        back_at: float,
+        index: int,
     ) -> None:
         """What the store says of the others' use of a window. While each keeps to its
         share it never falls: who has not told the store yet has used it all the same."""
-        others = self.book.of(key)
         if self.book.members_away and used + reserved < others.total:
             return
         grown = used + reserved - others.total

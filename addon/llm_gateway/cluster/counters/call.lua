@@ -3,7 +3,8 @@
 -- One call is one batch of operations of one member, done whole and in order.
 --   KEYS[1]  prefix of all keys, `llm-gateway:{NAME}:`
 --   ARGV[1]  JSON {member, instance, generation, fresh, deadline?, now?, ops}
---   result   {generation, sequence, server time, ready, status, results}
+--   result   `generation sequence time ready status`, then a line of numbers for each
+--            operation; {that, results} where one of them says more than numbers.
 --            status: ok, generation, replaced or format
 -- Times are whole microseconds, money is nano-dollars: all below 2^53, so a Lua number
 -- holds them exactly.
