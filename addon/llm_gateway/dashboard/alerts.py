@@ -35,7 +35,7 @@ SEVERITY = (
 """Kinds of alerts, the most urgent first."""
 
 AT_MOST = 12
-MORE_AT_MOST = 8
+OTHERS = 8
 """Further alerts of one provider that are sent along."""
 
 
@@ -55,7 +55,7 @@ def alerts(
         ]
         if own:
             own.sort(key=_urgency)
-            found.append(own[0] | {"more": own[1 : MORE_AT_MOST + 1]})
+            found.append(own[0] | {"more": len(own) - 1, "others": own[1 : OTHERS + 1]})
     found.sort(key=_urgency)
     return found[:AT_MOST]
 

@@ -113,7 +113,7 @@ export function alerts(data) {
   const list = allAlerts ? data.alerts : data.alerts.slice(0, ALERTS);
   const node = $("alerts");
   node.hidden = !list.length;
-  const lines = list.map((alert) => [alert.kind, alert.subject, alertText(alert, data.now), (alert.more ?? []).map((one) => [one.kind, one.subject, alertText(one, data.now), link(one)]), link(alert)]);
+  const lines = list.map((alert) => [alert.kind, alert.subject, alertText(alert, data.now), (alert.others ?? []).map((one) => [one.kind, one.subject, alertText(one, data.now), link(one)]), link(alert)]);
   const hidden = data.alerts.length - list.length;
   const shape = JSON.stringify([lines, hidden, [...openAlerts]]);
   if (shape === shownAlerts) return;
