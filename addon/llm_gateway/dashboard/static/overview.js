@@ -98,7 +98,7 @@ export function kpis(data) {
     fill(one, count(sum), key === "requests" && total.sum.in_flight ? `${span}, ${total.sum.in_flight} on their way` : span);
     setAttr(one.node, "title", `since ${clock(data.start, data.now)}`);
     one.spark.show(values, `${count(sum)}, ${span}`);
-    setText(one.scale, Math.max(...values) ? `most ${count(Math.max(...values))} in ${duration(data.step)}` : "");
+    setText(one.scale, Math.max(...values) ? `most ${count(Math.max(...values))} in ${data.step < 60 ? `${data.step} s` : `${data.step / 60} min`}` : "");
   }
   const bad = total.sum.errors + total.sum.refused;
   const rate = total.sum.ended ? bad / total.sum.ended : 0;
