@@ -71,6 +71,11 @@ def home() -> Path:
     return Path(os.environ.get("LLM_GATEWAY_HOME") or "~/.llm-gateway").expanduser()
 
 
+def named() -> bool:
+    """Does the environment say where the gateway is?"""
+    return bool(os.environ.get("LLM_GATEWAY_URL"))
+
+
 def base_url(port: int | None) -> str:
     """LLM_GATEWAY_URL, else the port that the running gateway wrote down."""
     given = os.environ.get("LLM_GATEWAY_URL", "").rstrip("/")

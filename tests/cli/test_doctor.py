@@ -705,9 +705,9 @@ def test_variables_that_name_bundles(ca_folder: Path, tmp_path: Path) -> None:
         return mark, text.partition(": ")[2]
 
     node = {"NODE_EXTRA_CA_CERTS": str(bundle)}
-    assert said({}) == ("ok", "not set; `llm-gateway run -- CMD` sets it for CMD")
+    assert said({}) == ("ok", "not set; `llm-gateway run` sets it where it is needed")
     assert said(PROXIED) == ("note", f"not set, but the proxy is; {AGAIN}")
-    assert said(node) == ("ok", f"{bundle} does not know the gateway; {AGAIN}")
+    assert said(node) == ("note", f"{bundle} does not know the gateway; {AGAIN}")
     assert said({**node, **PROXIED}) == (
         "fix",
         f"{bundle} does not know the gateway; {AGAIN}",

@@ -23,6 +23,11 @@ def test_alone_it_says_what_there_is(command: Command) -> None:
     for name in COMMANDS:
         assert f"\n  {name} " in out
     assert command("--help")[:2] == (0, out)
+    after = out.partition("\nexamples:\n")[2].partition("\nexit codes: ")
+    assert after[2].strip()
+    for line in after[0].strip().splitlines():
+        assert line.split()[:1] == ["llm-gateway"]
+        assert line.split()[1] in COMMANDS
 
 
 def test_version(command: Command) -> None:
@@ -33,16 +38,17 @@ def test_a_command_that_does_not_exist(command: Command) -> None:
     code, out, err = command("exlpain")
     assert (code, out) == (2, "")
     assert err.startswith("llm-gateway: there is no command 'exlpain'\n")
+    assert "Did you mean 'explain'?" in err
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"serve"}))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_each_has_a_help(command: Command, name: str) -> None:
     code, out, err = command(name, "--help")
     assert (code, err) == (0, "")
     assert out.startswith(f"usage: llm-gateway {name} ")
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"serve"}))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_a_help_has_examples_defaults_and_exit_codes(
     command: Command, name: str
 ) -> None:

@@ -63,3 +63,20 @@ def watch(page: Any) -> list[str]:
     page.on("request", request)
     page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
     return wrong
+
+
+RING = """node => node === document.activeElement && [node, node.nextElementSibling].some(
+  (one) => one && getComputedStyle(one).outlineStyle !== "none"
+    && parseFloat(getComputedStyle(one).outlineWidth) >= 1)"""
+"""Is the keyboard there, and can that be seen? Of a hidden radio, its label has the ring."""
+
+
+def tab_to(page: Any, target: Any, *, key: str = "Tab", most: int = 90) -> None:
+    """Press the key until the target has the keyboard, which has to be seen."""
+    for _ in range(most):
+        page.keyboard.press(key)
+        if target.evaluate("node => node === document.activeElement"):
+            assert target.evaluate(RING), "the focus cannot be seen"
+            return
+    here = page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+    raise AssertionError(f"{key} {most} times does not lead there, but to {here}")

@@ -252,3 +252,22 @@ async def test_the_ledger_says_where_the_gateway_is(
     ledger.beat(1_000.0, port=int(gateway.url.rpartition(":")[2]))
     answer = await serve(ledger.path).post("/-/gateway/reload")
     assert answer.status_code == 200
+
+
+async def test_without_a_ledger_no_gateway_is_asked_that_happens_to_run(
+    serve: Serve,
+    gateway: FakeGateway,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("llm_gateway.gateway_client.DEFAULT_PORT", int(gateway.url.rpartition(":")[2]))  # fmt: skip
+    monkeypatch.delenv("LLM_GATEWAY_URL")
+    client = serve()
+    status = (await client.get("/-/gateway/status.json")).json()
+    assert status["health"] is None
+    assert f"no usage database at {tmp_path / 'elsewhere.db'}" in status["down"]
+    assert (await client.get("/-/gateway/config.json", root=True)).status_code >= 500
+    assert gateway.calls == []
+    # Named, it is asked.
+    monkeypatch.setenv("LLM_GATEWAY_URL", gateway.url)
+    assert (await client.get("/-/gateway/status.json")).json()["health"]

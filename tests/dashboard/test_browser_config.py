@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .browsing import RING, tab_to
 from .fake_gateway import CONFIG, FakeGateway
 from .ledgers import Ledger
 from .serving import datasette
@@ -245,3 +246,71 @@ def test_a_version_is_not_restored_over_somebody_elses_change(stage: Stage) -> N
     expect(page.locator(".difference [role=status]")).to_contain_text("has changed")
     assert stage.gateway.config == other
     stage.wrong.clear()  # the browser's own line for a 409
+
+
+def test_the_keyboard_alone_adds_edits_and_restores(stage: Stage) -> None:
+    page = stage.open("/-/gateway/config", sign_in=True)
+    pending = page.locator("#pending")
+    add = page.get_by_text("+ Add a provider")
+    expect(add).to_be_visible()
+    tab_to(page, add)
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_placeholder("Paste the API key"), most=1)
+    page.keyboard.type("gsk_abcdefghijklmnop")
+    tab_to(page, page.get_by_role("button", name="Add", exact=True), most=10)
+    page.keyboard.press("Enter")
+    card = page.get_by_role("article", name="groq-2", exact=True)
+    assert card.locator(":focus").count() == 1
+    expect(pending).to_contain_text("Valid.", timeout=SOON)
+    page.keyboard.press("Control+s")
+    expect(pending).to_contain_text("active in the gateway", timeout=SOON)
+    assert '"gsk_abcdefghijklmnop"' in stage.gateway.config
+    # still there, and on to the limits of what was there before
+    assert card.locator(":focus").count() == 1
+    limit = page.locator(".number", has_text="tokens / minute").locator("input")
+    tab_to(page, limit, key="Shift+Tab")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("31000")
+    expect(pending).to_contain_text("Valid.", timeout=SOON)
+    save = page.get_by_role("button", name="Save")
+    tab_to(page, save)
+    page.keyboard.press("Enter")
+    expect(pending).to_contain_text("active in the gateway", timeout=SOON)
+    assert '"tokensPerMinute": 31000' in stage.gateway.config
+    assert pending.evaluate(RING), "where the answer is said"
+    # a control that removes itself leaves the keyboard where it was
+    remove = page.get_by_label("Remove the limit tokens / minute")
+    tab_to(page, remove, key="Shift+Tab")
+    page.keyboard.press("Enter")
+    assert page.locator("#cards :focus").count() == 1
+    expect(pending).to_contain_text("Valid.", timeout=SOON)
+    tab_to(page, page.get_by_role("button", name="Discard"))
+    page.keyboard.press("Enter")
+    tabs = page.locator("#tabs input:checked")
+    expect(tabs).to_be_focused()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    tab_to(page, page.get_by_role("button", name="What would change").first, most=5)
+    page.keyboard.press("Enter")
+    restore = page.get_by_role("button", name="Restore this version")
+    expect(restore).to_be_visible()
+    tab_to(page, restore, most=5)
+    page.keyboard.press("Enter")
+    expect(pending).to_contain_text("active in the gateway", timeout=SOON)
+    assert '"tokensPerMinute": 24000' in stage.gateway.config
+
+
+def test_what_runs_is_shown_beside_the_forms(stage: Stage) -> None:
+    stage.ledger.put("limits", scope="provider", provider="groq", metric="requests", window="minute",
+                     amount=30, source="preset")  # fmt: skip
+    stage.ledger.provider("deepseek", "deepseek", enabled=0, reason="not configured: DEEPSEEK_API_KEY is not set")  # fmt: skip
+    page = stage.open("/-/gateway/config", sign_in=True)
+    card = page.get_by_role("article", name="groq", exact=True)
+    card.get_by_text("As it runs").click()
+    expect(card.locator("[data-running]")).to_contain_text("30 requests per minute")
+    expect(card.locator("[data-running] table")).to_contain_text(MODEL)
+    other = page.get_by_role("article", name="deepseek", exact=True)
+    expect(other.locator("header")).to_contain_text("DEEPSEEK_API_KEY is not set")
+    # drawn anew, it is still there
+    card.get_by_label("enabled").uncheck()
+    expect(card.locator("[data-running]")).to_contain_text("30 requests per minute")

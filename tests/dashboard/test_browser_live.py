@@ -6,6 +6,7 @@ from typing import Any
 
 from llm_gateway.dashboard.availability import stamp
 
+from .browsing import tab_to
 from .staging import MODEL, SOON, Stage, expect, needs_browser
 
 pytestmark = needs_browser
@@ -87,6 +88,31 @@ def test_windows_filter_pause_and_keys(stage: Stage) -> None:
     expect(kpi(page, "requests")).to_have_text("0")
     page.get_by_role("button", name="Resume").click()
     expect(kpi(page, "requests")).to_have_text("1", timeout=SOON)
+
+
+def test_the_keyboard_alone_changes_the_span_and_opens_what_is_there(stage: Stage) -> None:  # fmt: skip
+    page = stage.open("/-/gateway")
+    expect(kpi(page, "requests")).to_have_text("0")
+    chip = page.locator(".chip-now[data-name=gpt-4o-mini]")
+    tab_to(page, chip)
+    page.keyboard.press("Enter")
+    expect(page.locator(".now-detail")).to_be_visible()
+    tab_to(page, page.get_by_role("button", name="who is next?"), most=6)
+    # What changes meanwhile is drawn anew under it.
+    stage.ledger.offer("openai", "gpt-4o-mini", "failing", free=0, reason="503")
+    expect(page.locator(".chip-now[data-level=full]")).to_have_count(1, timeout=SOON)
+    expect(page.get_by_role("button", name="who is next?")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".now-detail")).to_have_count(0)
+    expect(chip).to_be_focused()
+    tab_to(page, page.locator("#windows input:checked"))
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#windows input[value='10']")).to_be_focused()
+    assert "window=10" in page.url
+    name = page.locator("button.name", has_text=MODEL)
+    tab_to(page, name)
+    page.keyboard.press("Enter")
+    expect(page.locator(".detail:visible")).to_be_visible()
 
 
 def test_simulated_requests_can_be_hidden(stage: Stage) -> None:
@@ -335,6 +361,21 @@ def test_gateways_that_share_limits_are_listed_beside_the_table(stage: Stage) ->
     expect(own).to_contain_text("this one")
     expect(own).to_contain_text("0 open")
     expect(panel).to_contain_text("cost/day on groq: desk $0.35, <b>lap</b> none")
+
+
+def test_all_that_is_the_matter_with_a_provider_can_be_opened(stage: Stage) -> None:
+    later = time.time() + 7200
+    for window, used in (("day", 1000), ("month", 92), ("hour", 80)):
+        stage.ledger.limit("groq", MODEL, "requests", window, used, 1000 if window == "day" else 100, later)  # fmt: skip
+    page = stage.open("/-/gateway")
+    alerts = page.locator("#alerts")
+    expect(alerts.locator("p")).to_have_count(1)
+    alerts.get_by_role("button", name=f"More of groq / {MODEL}").click()
+    expect(alerts.locator("p")).to_have_count(3)
+    expect(alerts).to_contain_text("92 % of requests per month used")
+    expect(alerts).to_contain_text("80 % of requests per hour used")
+    alerts.get_by_role("button", name=f"Less of groq / {MODEL}").click()
+    expect(alerts.locator("p")).to_have_count(1)
 
 
 def test_models_that_came_and_went_are_shown(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 import time
 
+from .browsing import tab_to
 from .ledgers import candidate
 from .staging import MODEL, SOON, Stage, expect, needs_browser
 
@@ -124,6 +125,7 @@ def test_what_was_learned_and_changed_is_read_on_a_phone(stage: Stage) -> None:
                    says=f"without messages[].x{n}", learned_at=f"2026-03-0{n + 1}T12:00:00.000Z",
                    wording=n, words="the words of a refusal, " * 6, uses=1240 + n)  # fmt: skip
     asked = ledger.request(now, adapted="channel")
+    ledger.attempt(asked, 1, now, outcome="failed", reason="503 overloaded, said of it")
     changed = {
         "dropped": [{"part": f"member_{n}"} for n in range(9)],
         "approximated": [],
@@ -139,8 +141,9 @@ def test_what_was_learned_and_changed_is_read_on_a_phone(stage: Stage) -> None:
     page = stage.open(f"/-/gateway/requests/{asked}")
     page.set_viewport_size({"width": 390, "height": 844})
     expect(page.locator(".adapted")).to_contain_text("member_8")
-    box = page.locator(".adapted").bounding_box()
-    assert box["x"] + box["width"] <= 390
+    for told in (page.locator(".adapted"), page.get_by_text("503 overloaded, said of it")):  # fmt: skip
+        box = told.bounding_box()
+        assert box["x"] + box["width"] <= 390
 
 
 def test_an_app_is_connected_and_its_first_request_is_seen(stage: Stage) -> None:
@@ -150,3 +153,37 @@ def test_an_app_is_connected_and_its_first_request_is_seen(stage: Stage) -> None
     stage.ledger.request(time.time() + 1, client="aider")
     expect(page.locator("#seen")).to_contain_text("✓ aider", timeout=SOON)
     expect(page.locator("#seen")).to_contain_text("answered by groq in 1.2 s")
+
+
+def test_the_keyboard_alone_filters_opens_and_connects(stage: Stage) -> None:
+    now = time.time()
+    for n, outcome in enumerate(("ok", "error", "error", "refused")):
+        stage.ledger.request(now - n, outcome=outcome, client="aider" if n < 2 else "kids")  # fmt: skip
+    page = stage.open("/-/gateway/requests")
+    rows = page.locator(".request-list tbody tr")
+    expect(rows).to_have_count(4)
+    outcome = page.locator("select[name=outcome]")
+    tab_to(page, outcome)
+    page.keyboard.press("ArrowDown")
+    expect(rows).to_have_count(3)
+    expect(outcome).to_be_focused()
+    client = page.locator("input[name=client]")
+    tab_to(page, client)
+    page.keyboard.type("kids")
+    page.keyboard.press("Enter")
+    expect(rows).to_have_count(2)
+    expect(client).to_be_focused()
+    tab_to(page, rows.first.locator("a").first)
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("gpt-4o-mini")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".crumbs a[rel=prev]")).to_be_visible()
+    expect(page.locator(".crumbs a[rel=next]")).to_have_count(0)
+    apps = page.get_by_role("link", name="Connect an app")
+    tab_to(page, apps)
+    page.keyboard.press("Enter")
+    expect(page.locator("#seen")).to_be_visible()
+    button = page.locator(".app-card").first.get_by_role("button")
+    tab_to(page, button)
+    page.keyboard.press("Enter")
+    expect(page.locator(".app-card").first.locator("button")).not_to_have_text("Copy")

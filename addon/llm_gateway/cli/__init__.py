@@ -4,7 +4,9 @@ import difflib
 import importlib
 import os
 import sys
+import textwrap
 
+from llm_gateway.cli.help_text import FIRST_STEPS
 from llm_gateway.private_files import NotPrivate
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -59,9 +61,14 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
+CODES = "the command's own; 2 there is no such command or option; 130 interrupted"
+
+
 def usage() -> str:
     lines = ["llm-gateway COMMAND [options]; COMMAND --help for the options of one", ""]
     lines += [f"  {name:<10} {text}" for name, (_, _, text) in COMMANDS.items()]
+    steps = textwrap.indent(FIRST_STEPS, "  ")
+    lines += ["", "examples:", steps, "", f"exit codes: {CODES}"]
     return "\n".join(lines)
 
 

@@ -23,6 +23,7 @@ from llm_gateway.cli.help_text import command_parser
 from llm_gateway.cli.known_lists import known_lists
 from llm_gateway.cli.outgoing import follow
 from llm_gateway.cli.quirks import learned, printable
+from llm_gateway.cli.terminal import paint_for
 from llm_gateway.config.load import Loaded, load_config, locate
 from llm_gateway.config.problems import ConfigError
 from llm_gateway.providers import kept_catalog, token_store
@@ -33,6 +34,7 @@ from llm_gateway.providers.github_client import GitHub
 from llm_gateway.providers.tier_notes import notes
 
 MARKS = {"ok": "ok  ", "note": "note", "fix": "FIX "}
+COLOURS = {"ok": "green", "note": "yellow", "fix": "red"}
 OLD_DAYS = 120
 """Free tiers move within weeks."""
 
@@ -40,9 +42,10 @@ OLD_DAYS = 120
 def doctor(argv: list[str]) -> int:
     """Print the report. 1 when something has to be fixed, else 0."""
     options = _options(argv)
-    fixes = 0
+    fixes, paint = 0, paint_for()
     for finding in examine(options):
-        print(f"{MARKS[finding.mark]}  {finding.what:<16}  {finding.said}", flush=True)
+        mark = paint(COLOURS[finding.mark], MARKS[finding.mark])
+        print(f"{mark}  {finding.what:<16}  {finding.said}", flush=True)
         fixes += finding.mark == "fix"
     print(f"\n{fixes} to fix." if fixes else "\nNothing to fix.")
     return 1 if fixes else 0

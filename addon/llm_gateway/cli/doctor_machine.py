@@ -316,12 +316,12 @@ def _variable(value: str, ours: frozenset[str], proxied: bool) -> tuple[Mark, st
     if not value:
         if proxied:
             return "note", f"not set, but the proxy is; {again}"
-        return "ok", "not set; `llm-gateway run -- CMD` sets it for CMD"
+        return "ok", "not set; `llm-gateway run` sets it where it is needed"
     if not Path(value).is_file():
         return "fix", f"{value} is no file; {again}"
     if ours <= certificates(Path(value)):
         return "ok", f"{value} knows the gateway"
-    return "fix" if proxied else "ok", f"{value} does not know the gateway; {again}"
+    return "fix" if proxied else "note", f"{value} does not know the gateway; {again}"
 
 
 def _bundles() -> Iterator[tuple[str, Iterable[Path]]]:

@@ -7,6 +7,11 @@ import argparse
 import textwrap
 
 EXAMPLES: dict[str, str] = {
+    "serve": """\
+llm-gateway serve                  config.jsonc and usage.db of this folder
+llm-gateway serve --listen-port 9000
+llm-gateway serve --set gateway_config=my.jsonc --set gateway_db=my.db
+llm-gateway serve --set gateway_dashboard_port=0""",
     "run": """\
 llm-gateway run -- aider --model gpt-4o
 llm-gateway run --client me -- python app.py""",
@@ -63,6 +68,7 @@ llm-gateway doctor --offline       without asking providers""",
 }
 
 EXIT_CODES: dict[str, str] = {
+    "serve": "0 when it is stopped; 1 when it cannot start, with the reason",
     "run": "the command's own; 127 when there is no such command",
     "env": "0; 1 no gateway answers, and nothing is printed",
     "init": "0 written; 1 the file is there, or cannot be written",
@@ -79,6 +85,14 @@ EXIT_CODES: dict[str, str] = {
     "cluster": "0; 1 this gateway shares nothing, or none answers",
     "doctor": "0 nothing to fix; 1 something is",
 }
+
+
+FIRST_STEPS = """\
+llm-gateway init --detect          a configuration from the keys that are set
+llm-gateway serve                  the gateway, with its dashboard
+llm-gateway run -- CMD             an app that uses it, unchanged
+llm-gateway status                 what can be used now"""
+"""Below the list of commands."""
 
 
 def command_parser(name: str, about: str) -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ their types with them, for each message).
 Knows nothing of the gateway but where its script lies.
 """
 
+import argparse
 import asyncio
 import functools
 import importlib.util
@@ -20,12 +21,20 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import llm_gateway
+from llm_gateway.cli.help_text import command_parser
 
+ABOUT = (
+    "Start the gateway, with its dashboard. It is mitmdump with the gateway's script, and "
+    "takes every option of it: mitmdump --help has them."
+)
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def serve(argv: Sequence[str]) -> int:
     """Run until stopped; the exit code is mitmdump's. `argv`: options of mitmdump."""
+    if argv and argv[0] in ("-h", "--help"):
+        help_parser().print_help()
+        return 0
     if should_optimize():
         restart_optimized(argv)
     factory, word = loop_factory()
@@ -38,6 +47,26 @@ def serve(argv: Sequence[str]) -> int:
     with asyncio_runs_on(factory):
         mitmdump(["-s", str(script()), *defaults(argv, os.environ), *argv])
     return 0
+
+
+def help_parser() -> argparse.ArgumentParser:
+    """For its help alone: mitmdump reads the options, and has some eighty more."""
+    parser = command_parser("serve", ABOUT)
+    parser.add_argument("--listen-port", metavar="PORT", help="default PORT, else 8080")
+    parser.add_argument(
+        "--listen-host",
+        metavar="HOST",
+        help="default 127.0.0.1; beyond this machine clients need keys of their own",
+    )
+    parser.add_argument(
+        "--set",
+        metavar="OPTION=VALUE",
+        help="gateway_config, gateway_db (files), gateway_dashboard_port (0: none), "
+        "or any option of mitmproxy",
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="only errors")
+    parser.add_argument("-v", "--verbose", action="store_true", help="more of the log")
+    return parser
 
 
 def defaults(argv: Sequence[str], env: Mapping[str, str]) -> list[str]:

@@ -284,6 +284,12 @@ async def _admin(request: Any, datasette: Any) -> PluginState:
     return board_of(datasette)
 
 
+NOT_KNOWN = (
+    "There is no usage database at {path}, so nothing says which gateway is meant, and "
+    "none is asked. Start it there, or name it in LLM_GATEWAY_URL."
+)
+
+
 async def _call(
     board: PluginState,
     method: str,
@@ -295,6 +301,8 @@ async def _call(
     admin: bool = True,
     timeout: float = gateway_client.TIMEOUT,
 ) -> Answer:
+    if not await board.knows_gateway():
+        raise GatewayDown(NOT_KNOWN.format(path=board.expected()))
     base = await board.gateway_url()
     if body is not None:
         payload = json.dumps(body)

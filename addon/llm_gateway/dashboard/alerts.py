@@ -35,6 +35,8 @@ SEVERITY = (
 """Kinds of alerts, the most urgent first."""
 
 AT_MOST = 12
+OTHERS = 8
+"""Further alerts of one provider that are sent along."""
 
 
 def alerts(
@@ -53,7 +55,7 @@ def alerts(
         ]
         if own:
             own.sort(key=_urgency)
-            found.append(own[0] | {"more": len(own) - 1})
+            found.append(own[0] | {"more": len(own) - 1, "others": own[1 : OTHERS + 1]})
     found.sort(key=_urgency)
     return found[:AT_MOST]
 

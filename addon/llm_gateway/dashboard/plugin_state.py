@@ -183,6 +183,19 @@ class PluginState:
 
         return bool(await self.kept(key, PERMISSION_TTL, build))
 
+    async def knows_gateway(self) -> bool:
+        """Is it said which gateway this is about? One that happens to run at the usual
+        port may be another one's."""
+        if gateway_client.named():
+            return True
+        try:
+            await self.ledger()
+        except NoLedger:
+            return False
+        except NotReadable:
+            pass  # it is there, and will say so
+        return True
+
     async def gateway_url(self) -> str:
         """Where the gateway's management routes are."""
         try:

@@ -30,6 +30,27 @@ export function setAttr(node, name, value) {
   if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
+const CONTROLS = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+const called = (node) => [node.tagName, node.parentElement?.closest("article[aria-label]")?.getAttribute("aria-label"),
+  node.getAttribute("aria-label") ?? node.dataset.name ?? node.labels?.[0]?.textContent ?? node.getAttribute("href") ?? node.textContent].join("|");
+
+// `draw` makes the contents of `parent` anew; the keyboard stays at the control it was at,
+// or at the one that came into its place.
+export function keepFocus(parent, draw) {
+  const active = document.activeElement;
+  if (active === parent || !parent.contains(active)) return draw();
+  const controls = () => [...parent.querySelectorAll(CONTROLS)].filter((node) => !node.disabled && node.checkVisibility());
+  const before = controls();
+  const at = before.indexOf(active);
+  const name = called(active);
+  const nth = before.slice(0, Math.max(at, 0)).filter((node) => called(node) === name).length;
+  const result = draw();
+  if (parent.contains(document.activeElement)) return result;
+  const after = controls();
+  (after.filter((node) => called(node) === name)[nth] ?? after[Math.min(Math.max(at, 0), after.length - 1)])?.focus({ preventScroll: true });
+  return result;
+}
+
 const whole = new Intl.NumberFormat("en-US");
 
 export function count(n) {

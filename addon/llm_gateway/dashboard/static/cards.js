@@ -3,7 +3,7 @@
 
 import { copilotLogin } from "./tools.js";
 import { addProvider, general, keys, modelTools, ofList, removeModel, testButton, written } from "./forms.js";
-import { el } from "./base.js";
+import { el, keepFocus } from "./base.js";
 
 const KEYS = ["requests", "tokens", "cost"].flatMap((metric) =>
   ["Minute", "Hour", "Day", "Month"].map((window) => `${metric}Per${window}`));
@@ -28,8 +28,9 @@ export class Cards {
     this.draft = structuredClone(config);
     this.changed = changed;
     this.inputs = new Map();
-    // What refusals taught is no part of the configuration: it stays as the server drew it.
+    // What runs, and what refusals taught, is no part of the file: it stays as the server drew it.
     this.learned = new Map([...parent.querySelectorAll("[data-learned]")].map((node) => [node.dataset.learned, node]));
+    this.running = new Map([...parent.querySelectorAll("[data-running]")].map((node) => [node.dataset.running, node]));
     this.draw();
   }
 
@@ -45,8 +46,8 @@ export class Cards {
     this.inputs.clear();
     const providers = this.draft.providers ?? [];
     this.adding ??= addProvider(this, this.starters);
-    this.parent.replaceChildren(this.adding, general(this), ...(providers.length ? providers.map((one, n) => this.card(one, ["providers", n])) : [
-      el("p", { class: "empty" }, "No provider yet: paste a key above.")]));
+    keepFocus(this.parent, () => this.parent.replaceChildren(this.adding, general(this), ...(providers.length ? providers.map((one, n) => this.card(one, ["providers", n])) : [
+      el("p", { class: "empty" }, "No provider yet: paste a key above.")])));
   }
 
   touched() {
@@ -59,7 +60,7 @@ export class Cards {
       provider.apiKeys?.length > 1 ? `${provider.apiKeys.length} accounts` : ""].filter(Boolean).join(" · ");
     return el("article", { class: "provider-card panel", "data-off": on ? "0" : "1", "aria-label": provider.id },
       el("header", {}, el("h2", {}, provider.id), el("span", { class: "tags" }, tags),
-        el("span", { class: "grow" }),
+        el("span", { class: "grow" }), this.notUsed(provider),
         provider.type === "copilot" ? copilotLogin(provider.id) : null,
         provider.tier === "free" ? el("em", { class: "free", title: "The provider's published free limits hold" }, "free tier") : this.toggle("free", provider, "free", false),
         this.toggle("enabled", provider, "enabled", true)),
@@ -72,7 +73,22 @@ export class Cards {
           el("span", { class: "model-tools" }, testButton(provider, model, () => this.dirty), removeModel(this, provider, model))),
         el("div", {}, this.limits(model, [...path, "models", n]), this.prices(model, provider, [...path, "models", n])))),
       modelTools(this, provider),
+      this.asItRuns(provider),
       this.learned.get(provider.id) ?? null);
+  }
+
+  // Why the gateway does not use it, where it says so.
+  notUsed(provider) {
+    const why = this.running.get(provider.id)?.dataset.reason;
+    return why && why !== "disabled" ? el("span", { class: "soft" }, why) : null;
+  }
+
+  // Address, models, limits and prices in force: with what presets, lists and tiers add.
+  asItRuns(provider) {
+    const node = this.running.get(provider.id);
+    if (!node) return null;
+    const box = node.closest("details") ?? el("details", { class: "as-it-runs" }, el("summary", {}, "As it runs: address, models, limits and prices in force"), node);
+    return box;
   }
 
   toggle(label, owner, key, otherwise) {

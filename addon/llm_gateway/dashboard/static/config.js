@@ -17,7 +17,7 @@ let cards = null;
 let editor = null;
 const versions = admin ? new Versions($("versions"), async (revision) => {
   source = null;
-  await load();
+  await load(true);
   pending({ kind: "saved" });
   await active(revision);
 }) : null;
@@ -63,7 +63,8 @@ async function poll() {
 
 // --- loading and saving ---------------------------------------------------------------
 
-async function load() {
+// With `said` the line below goes on saying what becomes of a change.
+async function load(said = false) {
   try {
     // Nobody there: the page shows what the database knows, and says how to start it.
     if ((await status()).down) return unloaded();
@@ -82,7 +83,7 @@ async function load() {
   cards.lock(false);
   editor.lock(false);
   $("simulate").replaceChildren(simulateForm(loaded.config));
-  pending(null);
+  if (!said) pending(null);
 }
 
 function unloaded() {
@@ -125,7 +126,7 @@ async function save() {
     const done = await post("/config/save", { ...draft.body(), hash: loaded.hash });
     const revision = done.revision ?? done.hash;
     source = null;
-    await load();
+    await load(true);
     pending({ kind: "saved" });
     await active(revision);
   } catch (error) {
@@ -160,6 +161,7 @@ const SAYS = {
 
 function pending(what) {
   const node = $("pending");
+  if (!what && node.contains(document.activeElement)) $("tabs").querySelector("input:checked").focus({ preventScroll: true });
   node.hidden = !what;
   if (!what) return;
   node.dataset.kind = what.kind;
@@ -182,10 +184,16 @@ function pending(what) {
     }
     parts.push(el("span", { class: "grow" }),
       el("button", { type: "button", onclick: discard }, what.kind === "stale" ? "Load the newer file" : "Discard"),
-      el("button", { type: "button", class: "primary", id: "save", disabled: what.kind !== "valid", onclick: save }, "Save"));
+      el("button", { type: "button", class: "primary", id: "save", title: "Ctrl+S", disabled: what.kind !== "valid", onclick: save }, "Save"));
   }
   const open = node.querySelector("details")?.open;
+  const pressed = node.contains(document.activeElement) ? document.activeElement.textContent : null;
   node.replaceChildren(...parts);
+  // Where the button that was pressed is gone, the keyboard stays where its answer is said.
+  if (pressed !== null) {
+    const same = [...node.querySelectorAll("button:enabled, summary")].find((one) => one.textContent === pressed);
+    (same ?? node).focus({ preventScroll: true });
+  }
   const details = node.querySelector("details");
   if (details && open) details.open = true;
 }
@@ -201,6 +209,12 @@ function show(tab) {
   for (const node of document.querySelectorAll("[data-tab]")) node.hidden = node.dataset.tab !== tab;
 }
 
+// What is valid is saved from anywhere on the page.
+addEventListener("keydown", (event) => {
+  if (event.key !== "s" || !(event.ctrlKey || event.metaKey) || event.altKey || !source) return;
+  event.preventDefault();
+  $("save")?.click();
+});
 addEventListener("beforeunload", (event) => { if (source) event.preventDefault(); });
 if (admin) {
   $("tabs").addEventListener("change", (event) => show(event.target.value));

@@ -74,7 +74,9 @@ export function addProvider(cards, starters) {
     own = false;
     box.open = false;
     cards.redrawKeeping();
-    document.querySelector(`[aria-label="${CSS.escape(provider.id)}"]`)?.scrollIntoView({ block: "center" });
+    const made = document.querySelector(`article[aria-label="${CSS.escape(provider.id)}"]`);
+    made?.scrollIntoView({ block: "center" });
+    made?.querySelector("input, button")?.focus({ preventScroll: true });
   } },
   el("div", { class: "fields" }, field("API key", key), field("Provider", kind), field("Name here", id)), says,
   el("div", { class: "fields" },

@@ -62,7 +62,10 @@ function draw() {
   $("legend").replaceChildren(...series.map((one) => {
     const dot = el("i", { "aria-hidden": "true" });
     dot.style.background = `var(${one.colour})`;
-    return el("li", {}, dot, nameOf(one));
+    const asked = data.totals.find((total) => total.key === one.key);
+    const sum = one.requests.reduce((a, b) => a + b, 0);
+    const name = asked?.key ? el("a", { href: requestsLink({ [data.by]: one.key, ...span(data) }) }, one.key) : nameOf(one);
+    return el("li", {}, dot, el("span", {}, name, " ", el("b", {}, count(sum))));
   }));
   const panels = Object.entries(METRICS).map(([metric, how]) => chartPanel(metric, how, series, data));
   panels.push(failurePanel(data), latencyPanel(data), heatPanel(data), totalsPanel(data));

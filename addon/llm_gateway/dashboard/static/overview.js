@@ -1,7 +1,7 @@
 // What stands above the table: the figures, and what a person should know at once.
 
 import { Spark } from "./bars.js";
-import { amount, clock, count, duration, el, money, page, recall, setAttr, setText } from "./base.js";
+import { clock, count, duration, el, keepFocus, money, page, recall, setAttr, setText } from "./base.js";
 
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 const $ = (id) => document.getElementById(id);
@@ -15,9 +15,9 @@ function card(key, label, { spark = false, href = "" } = {}) {
   if (!one) {
     one = {
       value: el("span", { class: "big" }), note: el("span", { class: "note" }),
-      extra: el("span", { class: "extra" }), spark: spark ? new Spark(label, 26) : null,
+      extra: el("span", { class: "extra" }), spark: spark ? new Spark(label, 26) : null, scale: spark ? el("span", { class: "note scale" }) : null,
     };
-    const inside = [el("span", { class: "label" }, label), one.value, one.note, one.extra, one.spark && one.spark.node];
+    const inside = [el("span", { class: "label" }, label), one.value, one.note, one.extra, one.spark && one.spark.node, one.scale];
     one.node = href
       ? el("a", { class: "kpi", "data-key": key }, ...inside)
       : el("div", { class: "kpi", "data-key": key }, ...inside);
@@ -98,6 +98,7 @@ export function kpis(data) {
     fill(one, count(sum), key === "requests" && total.sum.in_flight ? `${span}, ${total.sum.in_flight} on their way` : span);
     setAttr(one.node, "title", `since ${clock(data.start, data.now)}`);
     one.spark.show(values, `${count(sum)}, ${span}`);
+    setText(one.scale, Math.max(...values) ? `most ${count(Math.max(...values))} in ${data.step < 60 ? `${data.step} s` : `${data.step / 60} min`}` : "");
   }
   const bad = total.sum.errors + total.sum.refused;
   const rate = total.sum.ended ? bad / total.sum.ended : 0;
@@ -107,18 +108,20 @@ export function kpis(data) {
 
 let shownAlerts = "";
 let allAlerts = false;
+const openAlerts = new Set(); // subjects of which all is shown
 export function alerts(data) {
   const list = allAlerts ? data.alerts : data.alerts.slice(0, ALERTS);
   const node = $("alerts");
   node.hidden = !list.length;
-  const lines = list.map((alert) => [alert.kind, alert.subject, alertText(alert, data.now), alert.more ?? 0, link(alert)]);
+  const lines = list.map((alert) => [alert.kind, alert.subject, alertText(alert, data.now), (alert.others ?? []).map((one) => [one.kind, one.subject, alertText(one, data.now), link(one)]), link(alert)]);
   const hidden = data.alerts.length - list.length;
-  const shape = JSON.stringify([lines, hidden]);
+  const shape = JSON.stringify([lines, hidden, [...openAlerts]]);
   if (shape === shownAlerts) return;
   shownAlerts = shape;
+  keepFocus(node, () => {
   node.replaceChildren(...lines.map(([kind, subject, text, more, href]) => el("p", { "data-kind": kind },
     el("i", { "aria-hidden": "true" }), href ? el("a", { href }, el("b", {}, subject)) : el("b", {}, subject), el("span", {}, text),
-    more ? el("span", { class: "soft" }, `and ${more} more there`) : null)));
+    more.length ? moreThere(subject, more, data) : null)).flatMap((line, n) => [line, ...(openAlerts.has(lines[n][1]) ? lines[n][3].map(moreLine) : [])]));
   if (hidden > 0 || allAlerts) {
     node.append(el("button", { type: "button", class: "link", onclick: () => {
       allAlerts = !allAlerts;
@@ -126,7 +129,20 @@ export function alerts(data) {
       alerts(data);
     } }, allAlerts ? "Fewer" : `${hidden} more`));
   }
+  });
 }
+
+function moreThere(subject, more, data) {
+  const open = openAlerts.has(subject);
+  return el("button", { type: "button", class: "link", "aria-expanded": String(open), "aria-label": `${open ? "Less" : "More"} of ${subject}`, onclick: () => {
+    if (open) openAlerts.delete(subject);
+    else openAlerts.add(subject);
+    alerts(data);
+  } }, open ? "less" : `and ${more.length} more there`);
+}
+
+const moreLine = ([kind, subject, text, href]) => el("p", { class: "more-there", "data-kind": kind },
+  el("i", { "aria-hidden": "true" }), href ? el("a", { href }, el("b", {}, subject)) : el("b", {}, subject), el("span", {}, text));
 
 // Where a person can do or see something about it.
 function link(alert) {

@@ -90,7 +90,7 @@ export function stacked(target, { times, step, series, before, format, label, sy
     scales: { x: { range: [times[0], times.at(-1) + step] }, y: { range: [0, most ? most * 1.08 : 1] } },
     series: [{}, ...sums.map((_, n) => n).reverse().map((n) => ({
       label: label(series[n]), fill: colour(series[n].colour), width: 0, paths: bars, points: { show: false },
-    })), ...(before ? [{ label: "before", stroke: colour("--text"), width: 1.5, dash: [4, 4], points: { show: false } }] : [])],
+    })), ...(before ? [{ label: "before", stroke: colour(times.length > 60 ? "--faint" : "--text"), width: times.length > 60 ? 1 : 1.5, dash: times.length > 60 ? [] : [4, 4], points: { show: false } }] : [])],
     hooks: {
       setCursor: [(plot) => {
         const { idx } = plot.cursor;

@@ -1,6 +1,6 @@
 // Right now: for each name that apps ask for, who would answer, in the router's order.
 
-import { clock, duration, el, get, page } from "./base.js";
+import { clock, duration, el, get, keepFocus, page } from "./base.js";
 
 const FIRST = 12; // chips before "more"
 const usable = (offer) => offer.word === "ready" || offer.word === "near limit";
@@ -27,6 +27,12 @@ export class RightNow {
     this.shape = "";
     this.all = false;
     this.open = null;
+    node.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || this.open === null) return;
+      const chip = node.querySelector(`button[data-name="${CSS.escape(this.open)}"]`);
+      chip?.focus();
+      this.again({ open: null });
+    });
   }
 
   show(data) {
@@ -45,9 +51,7 @@ export class RightNow {
       chips.push(el("li", {}, el("button", { type: "button", class: "link", onclick: () => this.again({ all: !this.all }) }, this.all ? "Fewer" : `${rest} more`)));
     }
     const opened = names.find((name) => name.name === this.open);
-    const focused = document.activeElement?.dataset?.name;
-    this.node.replaceChildren(el("h2", {}, "Right now"), el("ul", {}, ...chips), opened ? this.details(opened, data.now) : "");
-    if (focused) this.node.querySelector(`button[data-name="${CSS.escape(focused)}"]`)?.focus();
+    keepFocus(this.node, () => this.node.replaceChildren(el("h2", {}, "Right now"), el("ul", {}, ...chips), opened ? this.details(opened, data.now) : ""));
   }
 
   again(change) {

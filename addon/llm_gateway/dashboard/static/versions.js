@@ -1,6 +1,6 @@
 // What config.jsonc said before: its versions, what restoring one would change, and the way back.
 
-import { el, full, get, post } from "./base.js";
+import { el, full, get, keepFocus, post } from "./base.js";
 
 const KINDS = { "+": "comes", "-": "goes", "@": "place" };
 
@@ -31,11 +31,11 @@ export class Versions {
   }
 
   list(versions, problem = "") {
-    this.kept.replaceChildren(el("h2", {}, "Earlier versions"),
+    keepFocus(this.kept, () => this.kept.replaceChildren(el("h2", {}, "Earlier versions"),
       problem ? el("p", { class: "soft" }, problem)
         : versions.length ? el("ul", {}, ...versions.map((one) => this.row(one)))
           : el("p", { class: "soft" }, "None yet: one is kept each time that config.jsonc is saved here."),
-      el("p", { class: "soft" }, "Before it writes config.jsonc, the gateway keeps the file as it was: the last five lie beside it as config.jsonc.bak-…."));
+      el("p", { class: "soft" }, "Before it writes config.jsonc, the gateway keeps the file as it was: the last five lie beside it as config.jsonc.bak-….")));
   }
 
   row(version) {
