@@ -467,6 +467,8 @@ class FailureKind(StrEnum):
     RESOLVE = "cannot resolve"
     PROXY = "outbound proxy"
     """The proxy by way of which we go out failed: it says nothing of the upstream."""
+    OFFLINE = "no network"
+    """This machine has no way to anything outside."""
     CONNECT = "connect"
     CONNECT_TIMEOUT = "connect timeout"
     TLS = "tls"

@@ -2,7 +2,7 @@
 
 from tables import each_row
 
-from llm_gateway.config.addresses import Reach, best, reach_of
+from llm_gateway.config.addresses import Reach, as_resolvers_read, best, reach_of
 
 MACHINE = [
     "127.0.0.1",
@@ -88,3 +88,28 @@ def test_the_older_protocol_where_there_is_a_way() -> None:
     assert best(("::1", "127.0.0.1")) == "127.0.0.1"
     assert best(("::1",)) == "::1"
     assert best(("127.0.0.2", "127.0.0.3")) == "127.0.0.2"
+
+
+@pytest.mark.parametrize(
+    ("host", "read"),
+    [
+        ("127.1", "127.0.0.1"),
+        ("127.0.0.1.", "127.0.0.1"),
+        ("0", "0.0.0.0"),
+        ("2130706433", "127.0.0.1"),
+        ("0x7f000001", "127.0.0.1"),
+        ("0X7F.1", "127.0.0.1"),
+        ("0177.0.0.1", "127.0.0.1"),
+        ("10.1.2", "10.1.0.2"),
+        ("8.8.8.8", "8.8.8.8"),
+        ("1.2.3.4.5", "1.2.3.4.5"),
+        ("256.1", "256.1"),
+        ("0x", "0x"),
+        ("x.test", "x.test"),
+        ("1.test", "1.test"),
+        ("::1", "::1"),
+        ("", ""),
+    ],
+)
+def test_numbers_as_resolvers_read_them(host: str, read: str) -> None:
+    assert as_resolvers_read(host) == read

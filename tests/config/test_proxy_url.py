@@ -16,6 +16,8 @@ from llm_gateway.config.proxy_url import ProxyServer, parse_proxy_url
         ("socks5h://[::1]:1081", ProxyServer("socks5h", "::1", 1081)),
         ("http://me:secret@proxy:1", ProxyServer("http", "proxy", 1, "me", "secret")),
         ("http://me@proxy:1", ProxyServer("http", "proxy", 1, "me")),
+        ("http://me:s%C3%BC%C3%9F@proxy:1", ProxyServer("http", "proxy", 1, "me", "s\u00fc\u00df")),
+        ("http://me:a:b@proxy:1", ProxyServer("http", "proxy", 1, "me", "a:b")),
         ("socks5h://a%40b:p%3A%2F@proxy:1", ProxyServer("socks5h", "proxy", 1, "a@b", "p:/")),
     ],
 )  # fmt: skip
@@ -29,6 +31,13 @@ def test_the_environment_may_leave_out_the_scheme(text: str) -> None:
     assert parse_proxy_url(text, from_environment=True).scheme == "http"
     with pytest.raises(ValueError, match="does not begin with"):
         parse_proxy_url(text)
+
+
+def test_desktops_say_socks() -> None:
+    found = parse_proxy_url("socks://127.0.0.1:7891/", from_environment=True)
+    assert found == ProxyServer("socks5h", "127.0.0.1", 7891)
+    with pytest.raises(ValueError, match="does not begin with"):
+        parse_proxy_url("socks://127.0.0.1:7891/")
 
 
 CANARY = "CANARY-password"
@@ -48,7 +57,12 @@ CANARY = "CANARY-password"
         (f"http://me:{CANARY}@proxy:80?x", "something after"),
         (f"http://me:{CANARY}@b@proxy:80", "odd character"),
         (f"http://me:{CANARY}%zz@proxy:80", "odd character"),
-        (f"http://me:{CANARY}%0d%0a@proxy:80", "visible ASCII"),
+        (f"http://me:{CANARY}%0d%0a@proxy:80", "visible"),
+        (f"socks5://me:{CANARY}%C3%BC@proxy:80", "than ASCII"),
+        ("http://proxy.example.com/proxy.pac", "PAC file"),
+        ("http://wpad/wpad.dat", "PAC file"),
+        ("file:///etc/proxy.pac", "PAC file"),
+        ("pac+https://proxy.example.com/x", "PAC file"),
         (f"http://a%3Ab:{CANARY}@proxy:80", "colon"),
         (f"socks5://{'a' * 256}:{CANARY}@proxy:80", "more than 255"),
         (f"http://me:{CANARY}@pro xy", "spaces"),

@@ -47,7 +47,15 @@ def name_of(kind: str, number: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def gateway(start_shared: Start, alive: FakeProvider) -> Iterator[GatewayProcess]:
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """While this file is there, the gateway's machine has no way to the world."""
+    return tmp_path_factory.mktemp("network") / "offline"
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    start_shared: Start, alive: FakeProvider, offline: Path
+) -> Iterator[GatewayProcess]:
     with ExitStack() as stack:
         six = stack.enter_context(FakeProvider(host="::1"))
         fakes = {
@@ -57,8 +65,15 @@ def gateway(start_shared: Start, alive: FakeProvider) -> Iterator[GatewayProcess
             if kind in ("dead IPv6", "dead IPv4"):
                 stack.enter_context(black_hole(found[0], fakes[kind].port))
         stack.enter_context(black_hole("127.0.0.2", alive.port))
-        names = {"tunnel.test": ["127.0.0.2", "127.0.0.1"]}
-        entries = []
+        names = {
+            "tunnel.test": ["127.0.0.2", "127.0.0.1"],
+            "far.test": [],
+            "near.localhost": ["127.0.0.1"],
+        }
+        entries = [
+            provider(alive, "far", "far", baseURL="https://far.test/v1"),
+            provider(alive, "near", "near", baseURL="http://near.localhost:9/v1"),
+        ]
         for kind, fake in fakes.items():
             for number in range(EACH):
                 name = name_of(kind, number)
@@ -71,7 +86,7 @@ def gateway(start_shared: Start, alive: FakeProvider) -> Iterator[GatewayProcess
         }
         yield start_shared(
             config,
-            env={"TEST_ADDRESSES": json.dumps(names)},
+            env={"TEST_ADDRESSES": json.dumps(names), "TEST_OFFLINE": str(offline)},
             arguments=("-s", RESOLVER),
         )
 
@@ -110,6 +125,28 @@ def test_a_tunnel_to_such_a_name_is_open_soon(
         wire.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         assert wire.recv(65536).startswith(b"HTTP/1.1 ")
     assert time.monotonic() - began < 2
+
+
+def test_without_a_network_nobody_gets_a_strike(
+    gateway: GatewayProcess, offline: Path
+) -> None:
+    """More requests than it takes for a circuit to open; what is here still may get one."""
+    offline.touch()
+    for _ in range(6):
+        status, _, body = gateway.chat("far")
+        assert status == 502
+        assert "this machine has no network" in json.dumps(body)
+    assert "this machine has no network" in gateway.get("/health")[2]["degraded"]
+    assert not gateway.rows("select * from events where kind = 'circuit'")
+    assert "connect" in json.dumps(gateway.chat("near")[2])
+    offline.unlink()
+    assert gateway.get("/health")[2]["degraded"] == []
+    for _ in range(6):
+        assert "has no network" not in json.dumps(gateway.chat("far")[2])
+    circuits = gateway.wait_rows("select * from events where kind = 'circuit'")
+    assert {row["subject"].partition("/")[0] for row in circuits} == {"far"}
+    told = gateway.rows("select message from events where subject = 'network'")
+    assert len(told) == 2
 
 
 # Connections that died without a word

@@ -213,6 +213,28 @@ def test_a_raw_tunnel_goes_the_same_way(setting: Setting) -> None:
     assert proxy.asked[before:] == ["CONNECT plain.internal:8000"]
 
 
+@pytest.mark.parametrize("way", ["http", "socks5h"])
+def test_this_machine_is_out_of_reach_by_way_of_a_proxy(
+    setting: Setting, way: str
+) -> None:
+    """Whoever looks names up there may be this machine, and reads numbers as we would."""
+    proxy = setting.proxies[way]
+    setting.serve(proxy.url)
+    before = len(proxy.asked)
+    for host in ("127.1", "127.0.0.1.", "0x7f.1", "2130706433", "0177.0.0.1", "[::1]"):
+        for target in (f"CONNECT {host}:9", f"GET http://{host}:9/"):
+            with socket.create_connection(
+                ("127.0.0.1", setting.gateway.port), 20
+            ) as wire:
+                wire.sendall(f"{target} HTTP/1.1\r\nhost: {host}:9\r\n\r\n".encode())
+                answer = wire.recv(65536)
+                if b" 200 " in answer.split(b"\r\n")[0]:
+                    wire.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+                    answer = wire.recv(65536)
+                assert b" 403 " in answer.split(b"\r\n")[0], (target, answer)
+    assert proxy.asked[before:] == []
+
+
 FAULTS = {
     "hang": "does not answer",
     "reset": "closed the connection unanswered",

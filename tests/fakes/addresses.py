@@ -1,11 +1,14 @@
 """A resolver for a gateway under test, loaded beside it: TEST_ADDRESSES, a JSON object, says
-which addresses a name has. `[]`: it has none. Names asked for are appended to TEST_ASKED."""
+which addresses a name has. `[]`: it has none. Names asked for are appended to TEST_ASKED.
+While the file TEST_OFFLINE is there, the machine has no way to the world."""
 
 import asyncio
 import json
 import os
 import socket
 from typing import Any
+
+from llm_gateway.network import own_addresses
 
 _getaddrinfo: Any = asyncio.BaseEventLoop.getaddrinfo
 
@@ -31,3 +34,5 @@ async def getaddrinfo(
 
 def load(loader: object) -> None:
     asyncio.BaseEventLoop.getaddrinfo = getaddrinfo  # type: ignore[method-assign]
+    if offline := os.environ.get("TEST_OFFLINE"):
+        own_addresses.has_network = lambda: not os.path.exists(offline)

@@ -85,6 +85,12 @@ BROKEN = [
     ),
     (FailedAttempt("tls"), Penalty.PROVIDER_FAILURE, False, "tls"),
     (
+        FailedAttempt("no network", "this machine has no network"),
+        Penalty.NOTHING,
+        False,
+        "this machine has no network",
+    ),
+    (
         FailedAttempt("closed before headers"),
         Penalty.PROVIDER_FAILURE,
         False,

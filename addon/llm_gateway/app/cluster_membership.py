@@ -87,5 +87,5 @@ class ClusterMembership:
             "port": runtime.port,
             "in_flight": runtime.in_flight,
             "revision": runtime.catalog.revision,
-            "degraded": len(runtime.store.degraded) + len(runtime.proxies.degraded),
+            "degraded": len(runtime.store.degraded) + len(runtime.way_out.degraded),
         }

@@ -84,7 +84,7 @@ def _state(runtime: AppState, started: float, now: float) -> GatewayState:
         config_error=loading.error,
         degraded=[
             *(["draining"] if runtime.draining else []),
-            *runtime.proxies.degraded,
+            *runtime.way_out.degraded,
             *(runtime.cluster.standing.degraded if runtime.cluster is not None else ()),
         ],
         detail={

@@ -21,11 +21,12 @@ from llm_gateway.adaptation.kept_state import KeptState, Recall, asker_of
 from llm_gateway.adaptation.served_members import ServedMembers
 from llm_gateway.adaptation.tried_quirks import TriedQuirks
 from llm_gateway.app.notices import Notices
-from llm_gateway.app.outbound_proxies import OutboundProxies
+from llm_gateway.app.way_out_status import WayOutStatus
 from llm_gateway.domain import Event, GatewayRequest, Offer
 from llm_gateway.ledger.spent import LONGEST_WINDOW
 from llm_gateway.ledger.store import Store
 from llm_gateway.ledger.write_queue import CommitFuture
+from llm_gateway.network import own_addresses
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.credentials import Credentials
 from llm_gateway.providers.upstream import Upstream
@@ -125,19 +126,20 @@ class AppState(RoutingContext):
     polls: Polls | None = None
     """Who asks providers what they have and what is left; None: nobody does yet."""
     notices: Notices = field(init=False)
-    proxies: OutboundProxies = field(init=False)
+    way_out: WayOutStatus = field(init=False)
 
     def __post_init__(self) -> None:
         self.notices = Notices(self._notice, self.clock)
-        self.proxies = OutboundProxies(
-            lambda subject, message: self.event("degraded", subject, message)
+        self.way_out = WayOutStatus(
+            lambda subject, message: self.event("degraded", subject, message),
+            lambda: own_addresses.has_network(),
         )
 
     @property
     def degraded(self) -> list[str]:
         """What does not work as it should, in sentences."""
         of_cluster = self.cluster.standing.degraded if self.cluster is not None else ()
-        return [*self.store.degraded, *self.proxies.degraded, *of_cluster]
+        return [*self.store.degraded, *self.way_out.degraded, *of_cluster]
 
     def clock_set(self, seconds: float, now: float) -> None:
         """Somebody set the wall clock forward by so much (backward: less than 0)."""

@@ -5,6 +5,7 @@ a host name resolves to. What this file does not know: who may go where (pipelin
 """
 
 import ipaddress
+import re
 import socket
 from enum import IntEnum
 from functools import lru_cache
@@ -74,6 +75,21 @@ def parsed(text: str) -> Address | None:
         return ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
+
+
+_NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}", re.I)
+
+
+def as_resolvers_read(host: str) -> str:
+    """`127.1`, `0x7f000001`, `0177.0.0.1`, `127.0.0.1.` as the address that every resolver
+    takes them for; anything else as it is. Asks nobody."""
+    numbers = host.rstrip(".")
+    if _NUMBERS.fullmatch(numbers) is None:
+        return host
+    try:
+        return socket.inet_ntoa(socket.inet_aton(numbers))
+    except OSError:
+        return host
 
 
 @lru_cache(maxsize=512)

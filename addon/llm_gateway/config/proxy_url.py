@@ -17,6 +17,7 @@ from llm_gateway.frozen import frozen
 Scheme = Literal["http", "https", "socks5", "socks5h"]
 PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 EXAMPLE = "write it like http://user:password@proxy.example.com:3128"
+_PAC = re.compile(r"^pac\+|\.pac$|wpad\.dat$|^file:", re.I)
 _LONGEST = 255
 """Bytes of a name or a password in SOCKS (RFC 1929)."""
 
@@ -57,10 +58,17 @@ def parse_proxy_url(text: str, *, from_environment: bool = False) -> ProxyServer
     """
     if not text or any(not "!" <= ch <= "~" for ch in text):
         raise ValueError(f"is empty or has spaces or odd characters; {EXAMPLE}")
+    if _PAC.search(text):
+        raise ValueError(
+            "names a PAC file, which is a program; write the proxy that it says "
+            "(PROXY host:port in it is http://host:port)"
+        )
     if from_environment and "://" not in text:
         text = f"http://{text}"
-    scheme, found, _ = text.partition("://")
+    scheme, found, rest = text.partition("://")
     scheme = scheme.lower()
+    if from_environment and scheme == "socks":  # desktops export it for SOCKS5
+        scheme, text = "socks5h", f"socks5h://{rest}"
     if not found or scheme not in PORTS:
         raise ValueError(
             "does not begin with http://, https://, socks5:// or socks5h://; " + EXAMPLE
@@ -81,10 +89,10 @@ def parse_proxy_url(text: str, *, from_environment: bool = False) -> ProxyServer
             "has an odd character in its user or password; write e.g. %40 for @"
         )
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    if any(not " " <= ch <= "~" for ch in user + password):
-        raise ValueError(
-            "has a user or password that is not of visible ASCII characters"
-        )
+    if not (user + password).isprintable():
+        raise ValueError("has a user or password that is not of visible characters")
+    if scheme.startswith("socks") and not (user + password).isascii():
+        raise ValueError("has a user or password of other characters than ASCII")
     if scheme.startswith("socks") and max(len(user), len(password)) > _LONGEST:
         raise ValueError(f"has a user or password of more than {_LONGEST} characters")
     if scheme.startswith("http") and ":" in user:

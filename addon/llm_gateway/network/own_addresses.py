@@ -1,13 +1,32 @@
-"""Is a host this very machine, whatever name or address it is given? Blocks: it resolves."""
+"""Is a host this very machine, whatever name or address it is given? Has it a way out at all?"""
 
 import socket
 from typing import Any
 
 from llm_gateway.config.addresses import is_here
 
+_OUTSIDE = (
+    (socket.AF_INET, ("1.1.1.1", 9)),
+    (socket.AF_INET6, ("2606:4700:4700::1111", 9)),
+)
+"""Any addresses that are nobody's at home."""
+
+
+def has_network() -> bool:
+    """Does the kernel know a way to the world? Asks its table only: nothing is sent."""
+    for family, address in _OUTSIDE:
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect(address)
+        except OSError:
+            continue
+        return True
+    return False
+
 
 def is_this_machine(host: str) -> bool:
-    """`localhost`, `::1`, an address of an interface, a name that leads to one of them."""
+    """`localhost`, `::1`, an address of an interface, a name that leads to one of them.
+    Blocks: it resolves."""
     if is_here(host):
         return True
     try:

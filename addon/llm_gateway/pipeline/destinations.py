@@ -17,7 +17,14 @@ from mitmproxy import connection
 
 from llm_gateway.app.state import AppState
 from llm_gateway.config import urls
-from llm_gateway.config.addresses import Network, Reach, best, parsed, reach_of
+from llm_gateway.config.addresses import (
+    Network,
+    Reach,
+    as_resolvers_read,
+    best,
+    parsed,
+    reach_of,
+)
 from llm_gateway.config.fields import as_network
 from llm_gateway.dialects import DEFAULT, DialectSpec
 from llm_gateway.network.resolver import known_addresses
@@ -137,9 +144,12 @@ class Destinations:
         listed = matches(host, config.intercept.hosts)
         if is_provider or (listed and spoken is Spoken.TLS):
             return (host,)
-        found = (
-            (host,) if is_address or not resolves else await known_addresses(host, port)
-        )
+        if is_address:
+            found: tuple[str, ...] = (host,)
+        elif resolves:
+            found = await known_addresses(host, port)
+        else:  # whoever looks names up there reads numbers as everybody does
+            found = (as_resolvers_read(host),)
         if not found:
             raise Inside(host, known=False)
         for address in found:

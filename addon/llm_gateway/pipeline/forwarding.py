@@ -21,7 +21,7 @@ from llm_gateway.pipeline.exchange import Exchange
 from llm_gateway.pipeline.failures import FailureHandler
 from llm_gateway.pipeline.final_errors import FinalErrors
 from llm_gateway.pipeline.ingress import INLINE_BYTES
-from llm_gateway.pipeline.proxy_failures import note_proxy
+from llm_gateway.pipeline.way_out_failures import note_way_out
 from llm_gateway.transport.attempt_policy import Action, Failure
 
 
@@ -47,7 +47,7 @@ class Forwarder:
 
     async def failed(self, exchange: Exchange, failure: Failure) -> None:
         """An attempt failed before the client saw a byte: another one, or the last word."""
-        await note_proxy(self.runtime, failure)
+        await note_way_out(self.runtime, failure)
         form = exchange.attempt.form if exchange.attempt is not None else exchange.form
         if failure.status is not None and len(form.body.raw) > INLINE_BYTES:
             await asyncio.to_thread(form.values)  # for what the refusal may teach

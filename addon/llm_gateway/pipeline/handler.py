@@ -27,12 +27,12 @@ from llm_gateway.pipeline.kept_resources import KeptResources
 from llm_gateway.pipeline.local_refusals import LocalRefusals
 from llm_gateway.pipeline.own_key_passage import OwnKeyPassage
 from llm_gateway.pipeline.passthrough import Passthrough
-from llm_gateway.pipeline.proxy_failures import note_proxy
 from llm_gateway.pipeline.request_heads import RequestHeads
 from llm_gateway.pipeline.routed_requests import RoutedRequests
 from llm_gateway.pipeline.served_flows import Flows
 from llm_gateway.pipeline.settlement import Settlement
 from llm_gateway.pipeline.stored_answers import StoredAnswers
+from llm_gateway.pipeline.way_out_failures import note_way_out
 from llm_gateway.transport.attempt_policy import Action, Failure
 from llm_gateway.transport.local_response import make_readable
 
@@ -126,5 +126,5 @@ class RequestHandler:
                 self.passing.again(found)
                 failure.action = Action.RETRY
             else:
-                await note_proxy(self.runtime, failure)
+                await note_way_out(self.runtime, failure)
                 self.passing.failed(found, failure)

@@ -192,7 +192,7 @@ class Passthrough:
         passage.record.error = failure.kind.value
         dialect = passage.dialect or native(passage.record.host)
         why = failure.kind.value
-        if failure.kind is FailureKind.PROXY:
+        if failure.kind in (FailureKind.PROXY, FailureKind.OFFLINE):
             why = failure.message
         message = f"{passage.record.host} could not be reached ({why})."
         if not failure.replayable:

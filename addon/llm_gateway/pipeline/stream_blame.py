@@ -37,7 +37,7 @@ class StreamBlame:
                 self._stream_cut(offer, client)
             else:
                 self.runtime.health.release_probe(offer.key)
-                self.runtime.proxies.record(proxy, went_away(proxy))
+                self.runtime.way_out.record(proxy, went_away(proxy))
 
         task = asyncio.get_running_loop().create_task(ask(), name="whose cut")
         self._asking.add(task)

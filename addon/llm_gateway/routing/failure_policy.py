@@ -55,7 +55,7 @@ class FailedAttempt:
     """One attempt that failed, as the transport saw it."""
 
     kind: str
-    """`status`, `judged`, `outbound proxy`, `connect`, `connect timeout`, `cannot resolve`, `tls`,
+    """`status`, `judged`, `outbound proxy`, `no network`, `connect`, `connect timeout`, `cannot resolve`, `tls`,
     `closed before headers`, `no first byte`, `protocol error`, `deadline`."""
     message: str = ""
     status: int | None = None
@@ -102,6 +102,7 @@ class FailureVerdict:
     a cooldown, too."""
 
 
+_WAY_OUT = {"outbound proxy", "no network"}
 _CONNECTION = {"cannot resolve", "connect", "connect timeout", "tls"}
 _TIMEOUTS = {"connect timeout", "no first byte", "deadline"}
 _CLOSED = "closed before headers"
@@ -128,7 +129,7 @@ def classify(
     request yet.
     """
     kind = failed.kind
-    if kind == "outbound proxy":  # nobody's fault who is asked by way of it
+    if kind in _WAY_OUT:  # nobody's fault who is asked by way of it
         return FailureVerdict(
             NextStep.NEXT_CANDIDATE, Penalty.NOTHING, _reason(failed), counted=False
         )
@@ -269,7 +270,7 @@ def _reason(failed: FailedAttempt) -> str:
         return (failed.message or "broken answer")[:80]
     if failed.kind == _CLOSED and failed.status is not None:
         return "closed before content"
-    if failed.kind == "outbound proxy":
+    if failed.kind in _WAY_OUT:
         return failed.message
     if failed.kind == "tls" and _UNTRUSTED.search(failed.message):
         return UNTRUSTED

@@ -124,7 +124,7 @@ def build(
     network = OutboundNetwork(runtime, catalog_loader, trust if own_trust else None)
     runtime.on_config_change.append(network.follow)
     network.follow(catalog)
-    opener.on_proxy = runtime.proxies.record
+    opener.on_proxy = runtime.way_out.record
     runtime.replay(catalog, now)
     runtime.on_config_change.append(lambda new: simulator.configure(new.config))
     simulator.configure(config)

@@ -29,7 +29,7 @@ class OutboundNetwork:
         way_out.current.roots = roots = self.loader.roots
         if self.trust is not None and roots is not None:
             self.trust(str(roots))
-        self.runtime.proxies.keep(proxies_of(catalog))
+        self.runtime.way_out.keep(proxies_of(catalog))
 
 
 def proxies_of(catalog: Catalog) -> set[ProxyServer]:

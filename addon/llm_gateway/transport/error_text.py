@@ -4,6 +4,7 @@ mitmproxy reports trouble as text. Here, and nowhere else, the text is read; a n
 version that says it differently is a change of one table. Knows no connection.
 """
 
+import errno
 import functools
 import re
 from typing import Any
@@ -27,6 +28,11 @@ _UNRESOLVED = re.compile(
     r"\[Errno -\d+\]|getaddrinfo|nodename nor servname|not known|name resolution"
 )
 """glibc, Windows, macOS, musl."""
+_NO_ROUTE = re.compile(
+    rf"\[Errno (?:{errno.ENETDOWN}|{errno.ENETUNREACH}|{errno.EHOSTUNREACH})\]"
+    r"|\[WinError 100(?:50|51|65)\]|unreachable|no route",
+    re.I,
+)
 
 
 def was_closed(words: str) -> bool:
@@ -74,6 +80,13 @@ def kind_of_connect_error(words: str, *, tcp_connected: bool) -> FailureKind:
     if words.startswith(REFUSED):
         return FailureKind.CONNECT
     return FailureKind.RESOLVE if _UNRESOLVED.search(words) else FailureKind.CONNECT
+
+
+def may_be_offline(kind: FailureKind, words: str) -> bool:
+    """Fails like this where there is no network; a provider may be to blame, too."""
+    if kind is FailureKind.RESOLVE:
+        return True
+    return kind is FailureKind.CONNECT and _NO_ROUTE.search(words) is not None
 
 
 @functools.lru_cache(maxsize=1024)
