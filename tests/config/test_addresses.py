@@ -1,5 +1,6 @@
 """How far an address reaches, in every form that says it."""
 
+import pytest
 from tables import each_row
 
 from llm_gateway.config.addresses import Reach, as_resolvers_read, best, reach_of

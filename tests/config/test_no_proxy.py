@@ -6,6 +6,7 @@ import subprocess
 import threading
 from contextlib import suppress
 
+import pytest
 from tables import each_row
 
 from llm_gateway.config.no_proxy import no_proxy, parse_no_proxy
