@@ -20,6 +20,7 @@ ARGUMENTS = {
     "exec_command": {"cmd": COMMAND},
     "Bash": {"command": COMMAND, "description": "Changes a file"},
     "bash": {"command": COMMAND, "description": "Changes a file"},
+    "run_commands": {"commands": [COMMAND]},
     "add": {"a": 40, "b": 2},
 }
 """Tool of an app, as it comes here -> what it is called with. The first is Codex' own."""

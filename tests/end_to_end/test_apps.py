@@ -1,4 +1,4 @@
-"""Real apps against a provider that speaks chat alone: Codex, Claude Code, opencode, the Agents
+"""Real apps against a provider that speaks chat alone: Codex, Claude Code, opencode, Cline, the Agents
 SDK and the AI SDK run a tool and read its result, by base URL and through the launcher.
 
 They are installed beside the programs by `.ci/run`, and skipped where they are not.
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeProvider
-from vendors.agents import APPS, BIN, TIMEOUT, environment
+from vendors.agents import APPS, BIN, KEY, TIMEOUT, environment
 
 from gateway import GatewayProcess, provider
 
@@ -182,6 +182,24 @@ def test_opencode(
     assert any("RAN" in result for body in bodies for result in results([body]))
     dialect = {"openai": "responses", "anthropic": "messages"}[maker]
     assert translated(gateway) == f"{dialect}>chat"
+
+
+def test_cline_set_to_openai_compatible(
+    gateway: GatewayProcess, model: FakeProvider, tmp_path: Path
+) -> None:
+    cline = needs(BIN / "cline")
+    before = len(model.requests)
+    base = f"http://127.0.0.1:{gateway.port}/v1"
+    maker, place = "openai-compatible", ("--data-dir", str(tmp_path / "data"))
+    set_up = (cline, "auth", "-p", maker, "-k", KEY, "-m", "smart", "-b", base, *place)
+    run(gateway, "base url", tmp_path, *set_up)
+    ask = (cline, "-P", maker, "-m", "smart", *place, "Change the file")
+    said = run(gateway, "base url", tmp_path, *ask)
+    assert (tmp_path / "a.txt").read_text() == "changed\n"
+    assert "Done:" in said
+    bodies = since(model, before)
+    assert any("RAN" in result for body in bodies for result in results([body]))
+    assert translated(gateway) == "None"
 
 
 @pytest.mark.parametrize("way", WAYS)
