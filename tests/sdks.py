@@ -14,6 +14,8 @@ class Library:
         self.__name__ = name
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # who collects tests looks for marks of its own
+            raise AttributeError(name)
         found = getattr(import_module(self.__name__), name)
         setattr(self, name, found)
         return found
