@@ -16,7 +16,9 @@ class Library:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # who collects tests looks for marks of its own
             raise AttributeError(name)
-        found = getattr(import_module(self.__name__), name)
+        found = getattr(import_module(self.__name__), name, None)
+        if found is None:  # a module of it that nobody has imported yet
+            found = import_module(f"{self.__name__}.{name}")
         setattr(self, name, found)
         return found
 

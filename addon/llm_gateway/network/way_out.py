@@ -33,12 +33,12 @@ class WayOut:
     def context(self) -> ssl.SSLContext:
         """For TLS to a provider, or to a proxy that speaks TLS itself. Blocks: it reads
         files, the first time."""
-        return _context(self.roots)
+        return _context(self.roots, os.environ.get("SSL_CERT_FILE"))
 
 
 @lru_cache(maxsize=4)
-def _context(roots: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
+def _context(roots: Path | None, of_environment: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()  # reads what the environment names
     # Some Pythons come without roots; these are added to those of the system.
     context.load_verify_locations(certifi.where())
     if roots is not None:
