@@ -103,6 +103,12 @@ def test_anonymous_readers_see_what_runs_and_how_to_sign_in(stage: Stage) -> Non
     expect(page.locator(".provider-card").first).to_contain_text(MODEL)
     expect(page.get_by_role("button", name="Save")).to_have_count(0)
     expect(page.locator(".number")).to_have_count(0)
+    for path in ("", "/requests", "/history", "/apps", "/receipt", "/config"):
+        page.goto(stage.served.url + "/-/gateway" + path)
+        page.locator("summary", has_text="Sign in to add a key").click()
+        command = page.locator(".sign-in .command")
+        expect(command).to_contain_text("llm-gateway dashboard --link")
+        expect(command.get_by_role("button", name="Copy")).to_be_in_viewport()
 
 
 def test_without_a_gateway_the_page_says_how_to_start_it(

@@ -12,6 +12,7 @@ import math
 import random
 import re
 import sqlite3
+import urllib.parse
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -449,6 +450,7 @@ WANTED: dict[str, Which] = {
     "outcome=refused": lambda r: r["outcome"] == "refused",
     "outcome=passthrough": lambda r: r["outcome"] == "passthrough",
     "paid=1": lambda r: (r["cost_nano"] or 0) > 0,
+    "paid=1&routed=1": lambda r: (r["cost_nano"] or 0) > 0 and bool(r["provider"]),
     "unpriced=1": lambda r: r["outcome"] != "in_flight" and unpriced(r),
     "provider=paid": lambda r: r["provider"] == "paid",
     "model=llama&client=kids": lambda r: (r["model"], r["client"]) == ("llama", "kids"),
@@ -537,6 +539,7 @@ async def receipts(page: Page) -> None:
         assert f"Spent on paid answers {usd(spent)} Answers {len(answers):,} " in text
         assert f"{unlisted:,} free answer{'s' * (unlisted != 1)} without a list price" in text  # fmt: skip
         assert f"{sum(map(unpriced, ours)):,} answers whose own price is unknown" in text  # fmt: skip
+        await behind_the_figures(page, month, {usd(spent): spent})
         passed = [r for r in rows if r["outcome"] == "passthrough"]
         assert f"{len(passed):,} requests that passed through" in text
         for key in {(r["provider"], r["model"]) for r in ours}:
@@ -545,3 +548,14 @@ async def receipts(page: Page) -> None:
             prompt = sum(r[n] for r in mine for n in CLASSES[:3])
             answer = sum(r[n] for r in mine for n in CLASSES[3:])
             assert f"{key[0]} {key[1]} {good:,} {prompt:,} {answer:,} " in text
+
+
+async def behind_the_figures(page: Page, month: str, sums: dict[str, float]) -> None:
+    """The list of requests that a sum of the receipt leads to costs just that much."""
+    text = await page.json("receipt", month=month)
+    for shown, amount in sums.items():
+        query = re.search(rf'requests\?([^"]*paid=1[^"]*)">{re.escape(shown)}<', text)
+        assert query, shown
+        args = dict(urllib.parse.parse_qsl(html.unescape(query[1])))
+        rows = await listed(page, **args)
+        assert sum(r["cost_usd"] or 0 for r in rows) == about(amount)

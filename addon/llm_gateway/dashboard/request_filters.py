@@ -6,6 +6,7 @@
     range, tz                        1h … 90d, or today in that time zone
     from, to                         ISO times, UTC where they name no zone
     paid=1, unpriced=1               what was billed; answers without a price
+    routed=1                         to a provider of the configuration: nothing passed through
     sim=0, other=1                   without simulated; with telemetry, lists and the like
     before, after                    a page begins behind this one: `TIME~ROW`
 
@@ -49,6 +50,14 @@ COLUMNS = {
     "client": "client",
     "asked": "requested_model",
 }
+FLAGS = (
+    ("paid", "1"),
+    ("unpriced", "1"),
+    ("routed", "1"),
+    ("other", "1"),
+    ("sim", "0"),
+)
+"""(name, the value that filters)."""
 LONGEST = 300
 """Characters of a value."""
 UNPRICED = """(cost_nano IS NULL AND provider IS NOT NULL AND outcome <> 'in_flight'
@@ -115,6 +124,8 @@ class Filters:
             parts.append("cost_nano > 0")
         if self.get("unpriced"):
             parts.append(UNPRICED)
+        if self.get("routed"):
+            parts.append("provider IS NOT NULL")
         if self.get("sim") == "0":
             parts.append("simulated = 0")
         if not self.get("other"):
@@ -159,7 +170,7 @@ def filters(args: Mapping[str, str], now: float) -> Filters:
         if kind not in OUTCOMES:
             raise BadFilter(f"outcome is {kind!r}; write one of {', '.join(OUTCOMES)}")
         given["outcome"] = kind
-    for name, only in (("paid", "1"), ("unpriced", "1"), ("other", "1"), ("sim", "0")):
+    for name, only in FLAGS:
         if value := args.get(name) or "":
             if value not in ("0", "1"):
                 raise BadFilter(f"{name} is {value!r}; write {name}={only}")
