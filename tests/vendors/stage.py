@@ -155,8 +155,12 @@ def moves(stage: VendorStage, first: int = 1, dialect: str = "") -> list[Move]:
     return [Move(a, b, first + i) for i, (a, b) in enumerate(pairs)]
 
 
-def short_moves(stage: VendorStage, first: int = 1, dialect: str = "") -> list[Move]:
-    """Each vendor once as a source and once as a target."""
+def short_moves(
+    stage: VendorStage, first: int = 1, dialect: str = "", most: int = 0
+) -> list[Move]:
+    """Each vendor once as a source and once as a target; most: of so many of them, from all
+    over the table, and 0: of all."""
     some = stage.speaking(dialect)
+    some = some[:: -(-len(some) // most)] if most else some
     pairs = zip(some, some[1:] + some[:1], strict=True)
     return [Move(a, b, first + i) for i, (a, b) in enumerate(pairs)]
