@@ -1,6 +1,6 @@
 """All vendors of a dialect on one fake, behind one gateway; what each saw and refused.
 
-Vendor n is asked as `smart-n-…` and `smart-…-n`. It reads the schedule in the user's text:
+Vendor n is asked as `smart-n-…` and `smart-…-n`, all of them as `smart`. It reads the schedule in the user's text:
 when it is not its turn, it says that nobody is there (404), before it looks at
 anything else. Then it refuses what its kind refuses; and what the gateway should never have
 sent is written down.
@@ -102,7 +102,7 @@ class VendorStage:
             "models": [
                 {
                     "name": vendor.model if self.known else "up",
-                    "aliases": [f"smart-{n}-*", f"smart-*-{n}"],
+                    "aliases": [f"smart-{n}-*", f"smart-*-{n}", "smart"],
                     "pricing": price,
                     "limits": {"requestsPerDay": 1_000_000},
                 }
