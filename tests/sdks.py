@@ -25,3 +25,4 @@ class Library:
 
 anthropic = Library("anthropic")
 openai = Library("openai")
+genai = Library("google.genai")

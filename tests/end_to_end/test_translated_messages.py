@@ -11,6 +11,11 @@ from typing import Any
 
 import pytest
 from fakes import Answer, FakeProvider, Gate, Received, answers
+from vendors.chat_vendors import VENDORS as OF_CHAT
+from vendors.clients import CLIENTS
+from vendors.messages_vendors import VENDORS as OF_MESSAGES
+from vendors.stage import VendorStage, speaking
+from vendors.talk import Move, states_in
 
 from gateway import GatewayProcess, provider
 
@@ -131,12 +136,29 @@ def other() -> Iterator[FakeProvider]:
         yield fake
 
 
+CLAUDE = next(v for v in OF_MESSAGES if v.name == "claude-4.5")
+THINKER = next(v for v in OF_CHAT if v.name == "deepseek")
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[VendorStage]:
+    """One that speaks chat and thinks (0), and two accounts of Anthropic's (1, 2)."""
+    vendors = (
+        *speaking("chat", [THINKER]),
+        *speaking("messages", [CLAUDE, CLAUDE]),
+    )
+    stage = VendorStage(vendors, "messages", known=True)
+    with stage.fake:
+        yield stage
+
+
 @pytest.fixture(scope="module")
 def gateway(
     start_shared: Start,
     chat_only: FakeProvider,
     native: FakeProvider,
     other: FakeProvider,
+    three: VendorStage,
 ) -> GatewayProcess:
     free = {"free": True}
     return start_shared(
@@ -148,6 +170,7 @@ def gateway(
                 provider(chat_only, "cheap", "dear", dialects=["chat"], **free),
                 provider(other, "any", "unsaid", dialects=["messages", "chat"], **free),
                 provider(other, "vectors", "v", dialects=["embeddings"], **free),
+                *three.config()["providers"],
             ]
         }
     )
@@ -431,3 +454,43 @@ def test_vectors_are_not_translated(gateway: GatewayProcess) -> None:
     status, _, answer = ask(gateway, "v")
     assert status == 400
     assert "vectors" in answer["error"]["message"]
+
+
+ROUTES = (
+    (0, 1, 2, 0),
+    (1, 2, 0, 1),
+    (2, 0, 1, 2),
+    (0, 0, 0, 0, 1),
+    (1, 1, 1, 1, 2),
+    (2, 2, 2, 2, 0),
+    (0, 0, 1, 1, 2),
+    (1, 1, 0, 0, 2),
+)
+"""Who answers turns 1 to 4, a tool loop, and 5, where the user speaks again."""
+
+
+@pytest.mark.parametrize("thinking", ["a budget", "adaptive"])
+def test_a_conversation_moves_between_chat_and_accounts_of_anthropics(
+    gateway: GatewayProcess, three: VendorStage, thinking: str
+) -> None:
+    """Turn by turn and in the middle of a turn, with thoughts and parallel calls; plain and
+    streamed. Claude refuses a signature that is not its own, and wants its thoughts back."""
+    [client] = [c for c in CLIENTS if c.name == f"anthropic, {thinking}"]
+    # Odd numbers are streamed: what is streamed with the one is plain with the other.
+    first = 1 if thinking == "adaptive" else 102
+    moves = [
+        Move(source, target, first + n, tuple(then))
+        for n, (source, target, *then) in enumerate(ROUTES)
+    ]
+    before = [seen.requests - seen.away for seen in three.seen]
+    assert client.run(f"http://127.0.0.1:{gateway.port}", moves, None, 150) == {}
+    assert [seen.wrong for seen in three.seen] == [[], [], []]
+    after = [seen.requests - seen.away for seen in three.seen]
+    assert all(b > a for a, b in zip(before, after, strict=True))
+    # What one account has signed is genuine at the other.
+    given = [
+        states_in(request.body)
+        for request in three.fake.requests
+        if request.target.startswith("/2/") and b"1>1>1>1>2 #" in request.body
+    ]
+    assert frozenset({"claude"}) in given

@@ -59,6 +59,9 @@ class Agent(NamedTuple):
     dialect: str
     program: str
     command: Callable[[str, str, bool, str, Path], list[str]]
+    most: int = 0
+    """Vendors of its dialect that are enough where time is short, because it starts slowly,
+    twice a conversation; 0: all."""
 
     @property
     def missing(self) -> str:
@@ -135,7 +138,7 @@ def _opencode(url: str, model: str, again: bool, text: str, folder: Path) -> lis
 
 
 AGENTS = (
-    Agent("opencode", "chat", "opencode", _opencode),
+    Agent("opencode", "chat", "opencode", _opencode, most=5),
     Agent("Claude Code", "messages", "claude", _claude),
     Agent("Codex", "responses", "codex", _codex),
 )

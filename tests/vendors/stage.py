@@ -1,6 +1,6 @@
 """All vendors of a dialect on one fake, behind one gateway; what each saw and refused.
 
-Vendor n is asked as `smart-n-…` and `smart-…-n`. It reads the schedule in the user's text:
+Vendor n is asked as `smart-n-…` and `smart-…-n`, all of them as `smart`. It reads the schedule in the user's text:
 when it is not its turn, it says that nobody is there (404), before it looks at
 anything else. Then it refuses what its kind refuses; and what the gateway should never have
 sent is written down.
@@ -102,7 +102,7 @@ class VendorStage:
             "models": [
                 {
                     "name": vendor.model if self.known else "up",
-                    "aliases": [f"smart-{n}-*", f"smart-*-{n}"],
+                    "aliases": [f"smart-{n}-*", f"smart-*-{n}", "smart"],
                     "pricing": price,
                     "limits": {"requestsPerDay": 1_000_000},
                 }
@@ -155,8 +155,12 @@ def moves(stage: VendorStage, first: int = 1, dialect: str = "") -> list[Move]:
     return [Move(a, b, first + i) for i, (a, b) in enumerate(pairs)]
 
 
-def short_moves(stage: VendorStage, first: int = 1, dialect: str = "") -> list[Move]:
-    """Each vendor once as a source and once as a target."""
+def short_moves(
+    stage: VendorStage, first: int = 1, dialect: str = "", most: int = 0
+) -> list[Move]:
+    """Each vendor once as a source and once as a target; most: of so many of them, from all
+    over the table, and 0: of all."""
     some = stage.speaking(dialect)
+    some = some[:: -(-len(some) // most)] if most else some
     pairs = zip(some, some[1:] + some[:1], strict=True)
     return [Move(a, b, first + i) for i, (a, b) in enumerate(pairs)]

@@ -3,6 +3,7 @@
 A client asks for sums; turn 1 is answered with two calls, turns 2 and 3 with one each, turn 4
 with a text; then the user says one thing more. `move 3>7 #12` in the first user text is the
 schedule: vendor 3 answers the odd turns, 7 the even ones; 12 tells conversations apart.
+`move 3>7>2>3 #12` goes through four, and begins again with the fifth turn.
 Calls are told apart by their arguments. A coding agent is asked to run a command that adds.
 Pure.
 """
@@ -33,7 +34,7 @@ TOOLS = {
 _TOOL = re.compile(rb'"name"\s*:\s*"(%s)"' % "|".join(TOOLS).encode())
 _SUM = re.compile(r"(\d+) \+ (\d+)")
 _PRINTED = re.compile(r"sum (\d+)")
-_MOVE = re.compile(rb"move (\d+)>(\d+) #(\d+)")
+_MOVE = re.compile(rb"move (\d+)>(\d+)((?:>\d+)*) #(\d+)")
 _STATE = re.compile(rb"(?:STATE|U1RBVE)-(\w+?)-")
 """Opaque state of a maker: a signature, encrypted reasoning."""
 
@@ -42,23 +43,35 @@ class Move(NamedTuple):
     source: int
     target: int
     number: int
+    then: tuple[int, ...] = ()
+    """Who follows after these two."""
+
+    @property
+    def route(self) -> tuple[int, ...]:
+        """Who answers turn 1, 2, …, and again from the first on."""
+        return (self.source, self.target, *self.then)
 
     @property
     def text(self) -> str:
-        return f"Add! move {self.source}>{self.target} #{self.number}"
+        return f"Add! move {'>'.join(map(str, self.route))} #{self.number}"
 
     @property
     def model(self) -> str:
         """A name that says nothing of vendors."""
-        return f"smart-{self.source}-{self.target}"
+        return "smart" if self.then else f"smart-{self.source}-{self.target}"
 
     def answers(self, turn: int) -> int:
-        return self.source if turn % 2 else self.target
+        return self.route[(turn - 1) % len(self.route)]
 
 
 def move_of(body: bytes) -> Move | None:
     found = _MOVE.search(body)
-    return Move(*map(int, found.groups())) if found else None
+    if not found:
+        return None
+    source, target, then, number = found.groups()
+    return Move(
+        int(source), int(target), int(number), tuple(map(int, then.split(b">")[1:]))
+    )
 
 
 def tool_of(body: bytes) -> str:

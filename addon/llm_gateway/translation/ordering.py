@@ -3,10 +3,12 @@
 Chat streams may interleave parallel calls, and say nothing of where one ends; other dialects
 want each block whole before the next. What belongs to a later block is held until the open
 one ends. An open call whose arguments are whole has ended as soon as another block begins,
-so that the usual stream, one call after the other, is held up nowhere.
+so that the usual stream, one call after the other, is held up nowhere. Two calls of one answer
+never share an id: a result could meet either.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from llm_gateway.domain import Usage
 from llm_gateway.translation.answer_events import (
@@ -24,9 +26,12 @@ from llm_gateway.translation.answer_events import (
     ThoughtSigned,
 )
 from llm_gateway.translation.json_progress import JsonProgress
+from llm_gateway.translation.made_ids import made_id
 
 MOST_HELD = 16 << 20
 """Characters that are held back."""
+MOST_ARGUMENTS = 16 << 20
+"""Characters of one call: some dialects say a call whole, and it is gathered for them."""
 
 _TEXT, _THOUGHT, _REFUSAL = "text", "thought", "refusal"
 _Block = str | int
@@ -48,9 +53,13 @@ class InOrder:
         self._progress: JsonProgress | None = None
         """Of the open call; None: its input is no JSON."""
         self._name = ""
+        self._told = 0
+        """Characters of the open call's arguments."""
         self._cut_short = ""
         """Name of a call that ended before its arguments did."""
         self._begun: set[int] = set()
+        self._ids: set[str] = set()
+        """Of its calls."""
         self._held: dict[_Block, list[Event]] = {}
         self._held_ends: set[_Block] = set()
         self._held_size = 0
@@ -80,6 +89,9 @@ class InOrder:
             case CallStarted(call):
                 if call not in self._begun:
                     self._begun.add(call)
+                    if event.id in self._ids:
+                        event = replace(event, id=made_id("call_", event.id, call))
+                    self._ids.add(event.id)
                     self._put(call, event, out)
             case CallEnded(call):
                 if call == self._open:
@@ -122,7 +134,7 @@ class InOrder:
     def _pass(self, event: Event, out: list[Event]) -> None:
         """An event of the open block."""
         if isinstance(event, CallStarted):
-            self._name = event.name
+            self._name, self._told = event.name, 0
             if not event.freeform:
                 self._progress = JsonProgress(objects_only=self._wants_objects)
             out.append(event)
@@ -132,6 +144,10 @@ class InOrder:
             out.append(event)
 
     def _arguments(self, event: ArgumentsDelta, out: list[Event]) -> None:
+        self._told += len(event.text)
+        if self._told > MOST_ARGUMENTS:
+            self._fail(f"The arguments of a call of {self._name} are too large.", out)
+            return
         progress = self._progress
         if progress is not None and not progress.is_broken:
             belongs = progress.feed(event.text)

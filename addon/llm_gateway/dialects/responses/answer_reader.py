@@ -39,6 +39,7 @@ from llm_gateway.translation.made_ids import made_id
 _CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
 """Type of an item that is a call -> the member that holds what it is called with."""
 
+_BROKEN = ("failed", "cancelled")
 _INCOMPLETE: dict[str, EndReason] = {
     "max_output_tokens": "length",
     "content_filter": "filtered",
@@ -58,6 +59,9 @@ class ResponsesAnswerReader:
         self._refused = False
 
     def plain(self, answer: Json) -> list[Event]:
+        is_told = isinstance(answer.get("output"), list) or answer.get("error")
+        if not is_told and answer.get("status") not in _BROKEN:
+            return [Failed("The provider's answer holds no output.")]
         return [*self._start(answer), *self._answer(answer)]
 
     def event(self, name: str, data: bytes) -> list[Event]:
@@ -126,9 +130,7 @@ class ResponsesAnswerReader:
         if usage and (counted := read_usage_whole(usage, False)) is not None:
             yield counted
         status = response.get("status")
-        if status in ("failed", "cancelled") or (
-            response.get("error") and not response.get("output")
-        ):
+        if status in _BROKEN or (response.get("error") and not response.get("output")):
             yield self._failed(response)
             return
         self._over = True
