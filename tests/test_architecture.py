@@ -66,7 +66,14 @@ VALUES = {
         *(
             f"translation.{name}"
             for name in (
-                *("answer_events", "base64_text", "carried", "codec", "conversation"),
+                *(
+                    "answer_events",
+                    "base64_text",
+                    "cache_marks",
+                    "call_pairs",
+                    "carried",
+                ),
+                *("codec", "conversation"),
                 *(
                     "efforts",
                     "foreign",

@@ -608,7 +608,7 @@ def test_settings_are_written():
                 top_p=0.5,
                 parallel=False,
                 reasoning=Reasoning(budget=9_000, mode="manual", shown=True),
-                output=OutputFormat("json_schema", SCHEMA),
+                output=OutputFormat("json_schema", SCHEMA, strict=True),
                 cache_key="k" * 99,
                 stream=True,
                 user="u",

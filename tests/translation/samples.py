@@ -302,6 +302,7 @@ CHAT: Mapping[P, Mapping[str, object]] = {
     P.LOGIT_BIAS: {"logit_bias": {"5": 1}},
     P.USER: {"user": "u1"},
     P.METADATA: {"metadata": {"a": "b"}},
+    P.CACHE_MARKS: user({**text(), "cache_control": {"type": "ephemeral"}}),
     P.CACHE_KEY: {"prompt_cache_key": "k"},
     P.OTHER_OUTPUT: {"modalities": ["text", "audio"], "audio": {"voice": "alloy"}},
     P.UNKNOWN_MEMBER: {"verbosity": "low"},

@@ -1,6 +1,7 @@
 """Requests: round trips in neutral form, stable prefixes, and what a target's columns change."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -148,7 +149,7 @@ def test_any_json_is_read_without_raising(name, data):
 
 
 def to(target, source, about=None, **members):
-    body = {**BASE[source], **members}
+    body = {**BASE.get(source, {"model": "m"}), **members}
     return translate_request(CODECS[source], CODECS[target], body, about or Target("m"))
 
 
@@ -367,3 +368,253 @@ def test_tools_that_are_loaded_later_are_there_from_the_beginning(kind):
     made = [m for m in messages if m["role"] == "assistant"]
     assert [c["id"] for m in made for c in m["tool_calls"]] == calls
     assert len(made) == bool(calls)
+
+
+CALLS = ("c1", "c2")
+
+
+def called(*ids):
+    function = {"name": "get", "arguments": "{}"}
+    calls = [{"id": id, "type": "function", "function": function} for id in ids]
+    return {"role": "assistant", "content": None, "tool_calls": calls}
+
+
+def answered(id, said="r"):
+    return {"role": "tool", "tool_call_id": id, "content": said}
+
+
+def asked(said):
+    return {"role": "user", "content": said}
+
+
+def items_of(messages):
+    """The same history as Responses clients keep it."""
+    items = []
+    for message in messages:
+        if message["role"] == "tool":
+            id, said = message["tool_call_id"], message["content"]
+            items.append(
+                {"type": "function_call_output", "call_id": id, "output": said}
+            )
+        elif calls := message.get("tool_calls"):
+            items += [
+                {"type": "function_call", "call_id": call["id"], **call["function"]}
+                for call in calls
+            ]
+        else:
+            items.append(message)
+    return items
+
+
+@pytest.mark.parametrize(
+    ("between", "roles"),
+    [
+        pytest.param([asked("hurry")], "user assistant tool tool user", id="steered"),
+        pytest.param(
+            [{"role": "developer", "content": "Be brief."}],
+            "user assistant tool tool system",
+            id="instructed",
+        ),
+        pytest.param(
+            [answered("c1"), asked("hurry"), {"role": "assistant", "content": "Hm."}],
+            "user assistant tool tool user assistant",
+            id="the second result is late",
+        ),
+    ],
+)
+def test_results_that_come_late_stand_right_behind_their_calls(between, roles):
+    early = [m["tool_call_id"] for m in between if m["role"] == "tool"]
+    rest = [answered(id) for id in CALLS if id not in early]
+    history = [asked("q"), called(*CALLS), *between, *rest]
+    found = to("chat", "responses", input=items_of(history))
+    messages = found.body["messages"]
+    assert " ".join(m["role"] for m in messages) == roles
+    assert [m["tool_call_id"] for m in messages[2:4]] == [*CALLS]
+    written = to("messages", "responses", input=items_of(history)).body["messages"]
+    results = [b for b in written[2]["content"] if b["type"] == "tool_result"]
+    assert [b["tool_use_id"] for b in results] == [*CALLS]
+
+
+@pytest.mark.parametrize(
+    ("history", "meant"),
+    [
+        pytest.param(
+            [called("c"), answered("c", "1"), called("c"), answered("c", "2")],
+            [("1",), ("2",)],
+            id="counted anew in each answer",
+        ),
+        pytest.param(
+            [called("c", "c"), answered("c", "1"), answered("c", "2")],
+            [("1", "2")],
+            id="twice in one answer",
+        ),
+        pytest.param(
+            [called("c"), asked("no"), called("c"), answered("c", "2")],
+            [(), ("2",)],
+            id="the first was never answered",
+        ),
+    ],
+)
+def test_each_call_has_an_id_of_its_own_in_messages(history, meant):
+    found = to("messages", "chat", messages=[asked("q"), *history])
+    ids, results = [], {}
+    for message in found.body["messages"]:
+        for block in message["content"]:
+            if not isinstance(block, dict):
+                continue
+            if block["type"] == "tool_use":
+                ids.append(block["id"])
+            elif block["type"] == "tool_result":
+                results[block["tool_use_id"]] = block["content"]
+    assert len(set(ids)) == len(ids)
+    assert [results[id] for id in ids if id in results] == [
+        said for turn in meant for said in turn
+    ]
+    assert results.keys() <= set(ids)
+    again = to("messages", "chat", messages=[asked("q"), *history, asked("more")])
+    sent = found.body["messages"][:-1]
+    assert again.body["messages"][: len(sent)] == sent
+
+
+OPEN = {"type": "object", "properties": {"a": {"type": "string"}}}
+ALL = {**OPEN, "required": ["a"]}
+CLOSED = {**ALL, "additionalProperties": False}
+WITHIN = {"type": "object", "properties": {"in": ALL}, "required": ["in"]}
+CLOSED_WITHIN = {
+    **WITHIN,
+    "properties": {"in": CLOSED},
+    "additionalProperties": False,
+}
+DICT = {"type": "object", "additionalProperties": {"type": "string"}}
+NUMBER = {"type": "integer", "format": "int32"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "written", "strict", "closed"),
+    [
+        pytest.param(ALL, CLOSED, True, CLOSED, id="open"),
+        pytest.param(CLOSED, CLOSED, True, CLOSED, id="closed"),
+        pytest.param(WITHIN, CLOSED_WITHIN, True, CLOSED_WITHIN, id="open inside"),
+        pytest.param(
+            OPEN, OPEN, False, {**OPEN, "additionalProperties": False}, id="optional"
+        ),
+        pytest.param(DICT, DICT, False, DICT, id="any names"),
+        pytest.param(NUMBER, NUMBER, False, NUMBER, id="a format of others"),
+    ],
+)
+@pytest.mark.parametrize("source", ["generateContent", "messages"])
+def test_schemas_of_others_are_strict_where_strict_mode_takes_them(
+    source, schema, written, strict, closed
+):
+    given = {
+        "generateContent": {
+            "generationConfig": {
+                "responseMimeType": "application/json",
+                "responseJsonSchema": schema,
+            }
+        },
+        "messages": {
+            "output_config": {"format": {"type": "json_schema", "schema": schema}}
+        },
+    }[source]
+    chat = to("chat", source, **given)
+    held = chat.body["response_format"]["json_schema"]
+    assert (held["schema"], held["strict"]) == (written, strict)
+    assert ("structured output" in dict(chat.adaptation.approximated)) is not strict
+    format = to("responses", source, **given).body["text"]["format"]
+    assert (format["schema"], format["strict"]) == (written, strict)
+    if source != "messages":
+        config = to("messages", source, **given).body["output_config"]
+        assert config["format"]["schema"] == closed
+
+
+@pytest.mark.parametrize("strict", [True, False, None])
+def test_strict_is_what_an_openai_client_said(strict):
+    inner = {
+        "name": "n",
+        "schema": OPEN,
+        **({} if strict is None else {"strict": strict}),
+    }
+    format = {"type": "json_schema", "json_schema": inner}
+    written = to("responses", "chat", response_format=format).body["text"]["format"]
+    assert (written["schema"], written["strict"]) == (OPEN, strict is True)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        *(("logit_bias", {}), ("top_logprobs", 0), ("logprobs", False)),
+        *(("audio", None), ("metadata", {}), ("web_search_options", None)),
+    ],
+)
+def test_an_empty_member_asks_for_nothing(member, value):
+    found = to("messages", "chat", **{member: value})
+    assert (found.adaptation.dropped, found.adaptation.approximated) == ((), ())
+
+
+def test_members_inside_of_chat_messages_are_not_dropped_in_silence():
+    history = [
+        asked("q"),
+        {"role": "assistant", "content": "x", "annotations": [{}], "prefix": None},
+        {**asked("go on"), "own": 1},
+    ]
+    found = to("messages", "chat", messages=history)
+    assert {part for part, _ in found.adaptation.dropped} == {
+        "messages[].annotations",
+        "messages[].own",
+    }
+
+
+@pytest.mark.parametrize(
+    ("audio", "text"),
+    [({"id": "a1", "transcript": "Hm."}, "Hm."), ({"id": "a1"}, None)],
+)
+def test_an_answer_in_sound_is_what_it_said_or_its_providers_own(audio, text):
+    history = [asked("q"), {"role": "assistant", "audio": audio}, asked("go on")]
+    body = {**BASE["chat"], "messages": history}
+    found = translate_request(CODECS["chat"], CODECS["messages"], body, Target("m"))
+    if text is None:
+        assert str(found) == "cannot carry: audio"
+    else:
+        assert found.body["messages"][1] == {"role": "assistant", "content": text}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {
+            "messages": [
+                {"role": "user", "content": "q", "cache_control": {"type": "e"}}
+            ]
+        },
+        {"messages": [asked([{**text("q"), "cache_control": {"type": "e"}}])]},
+    ],
+)
+def test_cache_marks_of_chat_apps_reach_messages(place):
+    found = to("messages", "chat", **place)
+    [block] = found.body["messages"][0]["content"]
+    assert block["cache_control"] == {"type": "ephemeral"}
+    assert dict(to("responses", "chat", **place).adaptation.dropped).keys() == {
+        "cache_control"
+    }
+
+
+@pytest.mark.parametrize("name", ["a.b:c-d", "get weather", "x" * 200])
+def test_odd_names_of_tools_fit_responses_and_come_back(name):
+    function = {"name": name, "parameters": {"type": "object"}}
+    choice = {"type": "function", "function": {"name": name}}
+    history = [asked("q"), called("c1"), answered("c1")]
+    history[1]["tool_calls"][0]["function"] = {"name": name, "arguments": "{}"}
+    found = to(
+        "responses",
+        "chat",
+        messages=history,
+        tools=[{"type": "function", "function": function}],
+        tool_choice=choice,
+    )
+    [tool] = found.body["tools"]
+    flat = tool["name"]
+    assert re.fullmatch(r"[a-zA-Z0-9_-]{1,128}", flat)
+    assert found.body["tool_choice"]["name"] == flat
+    assert [i["name"] for i in found.body["input"] if "name" in i] == [flat]
+    assert found.context.tools[flat].name == name

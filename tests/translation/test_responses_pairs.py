@@ -713,3 +713,24 @@ def test_a_summary_of_the_past_is_made_where_it_is_asked_for_and_read_by_everybo
     # A model that says nothing has summed nothing up.
     empty = data_of(answer(RESPONSES, CHAT, request, chat_stream({"content": " "})))
     assert empty[-1]["type"] == "response.failed"
+
+
+@pytest.mark.parametrize("said", ["", "Sorry, no."])
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_answer_that_was_refused_is_not_complete(said, stream):
+    """A refusal whose words are text: nothing else would tell a Responses client."""
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    content = [{"type": "text", "text": said}] if said else []
+    whole = {"id": "m", "type": "message", "role": "assistant", "model": "x"}
+    whole |= {"content": content, "stop_reason": "refusal", "usage": usage}
+    request = translated(
+        RESPONSES, MESSAGES, {"model": "m", "input": "q", "stream": stream}
+    )
+    translator = AnswerTranslator(RESPONSES, MESSAGES, request.context)
+    out = translator.plain(json.dumps(whole).encode())
+    found = data_of(out)[-1]["response"] if stream else json.loads(out)
+    assert found["status"] == "incomplete"
+    assert found["incomplete_details"] == {"reason": "content_filter"}
+    assert [part["text"] for item in found["output"] for part in item["content"]] == (
+        [said] if said else []
+    )

@@ -41,6 +41,12 @@ def flat_name(namespace: str, name: str) -> str:
     )
 
 
+def fitting_name(name: str, longest: int) -> str:
+    """The name itself where it is no longer and has no odd characters."""
+    fits = len(name) <= longest and not _ODD.search(name)
+    return name if fits else flat_name("", name)
+
+
 def _hashed(flat: str, namespace: str, name: str) -> str:
     said = f"{namespace}\0{name}".encode("utf-8", "surrogatepass")
     return f"{flat[: LONGEST - 9]}_{blake2b(said, digest_size=4).hexdigest()}"

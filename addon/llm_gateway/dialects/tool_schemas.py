@@ -6,7 +6,7 @@
 For every dialect; where a tool keeps its schema, each dialect knows. Pure.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from llm_gateway.adaptation.vocabulary import Quirks
 
@@ -14,7 +14,7 @@ PROPERTIES = "properties"
 """What is said to have changed where an object got them."""
 
 Schema = dict[str, object]
-_DEPTH = 60
+DEPTH = 60
 """Of a schema that is looked into."""
 
 
@@ -31,7 +31,7 @@ def fitted_schema(
     def change(part: Schema) -> Schema:
         return _word_changes(part, words, properties, changed)
 
-    return _walk(schema, change, _DEPTH)
+    return with_each_schema(schema, change, DEPTH)
 
 
 def _word_changes(
@@ -64,8 +64,11 @@ _ONE = ("items", "additionalProperties", "not", "contains", "if", "then", "else"
 _SEVERAL = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
 
 
-def _walk(schema: Schema, change: Callable[[Schema], Schema], depth: int) -> Schema:
-    """A schema with every schema inside it changed: names of properties are no words."""
+def with_each_schema(
+    schema: Schema, change: Callable[[Schema], Schema], depth: int = DEPTH
+) -> Schema:
+    """A schema with every schema inside it changed: names of properties are no words. The
+    very schema where nothing changes."""
     changed = change(schema)
     if depth == 0:
         return changed
@@ -73,21 +76,42 @@ def _walk(schema: Schema, change: Callable[[Schema], Schema], depth: int) -> Sch
     for word in _NAMED:
         if isinstance(held := changed.get(word), dict):
             new = {
-                k: _walk(v, change, depth - 1) if isinstance(v, dict) else v
+                k: with_each_schema(v, change, depth - 1) if isinstance(v, dict) else v
                 for k, v in held.items()
             }
             if any(new[k] is not held[k] for k in held):
                 inner[word] = new
     for word in _ONE:
         if isinstance(held := changed.get(word), dict):
-            one = _walk(held, change, depth - 1)
+            one = with_each_schema(held, change, depth - 1)
             if one is not held:
                 inner[word] = one
     for word in _SEVERAL:
         if isinstance(held := changed.get(word), list):
             several = [
-                _walk(v, change, depth - 1) if isinstance(v, dict) else v for v in held
+                with_each_schema(v, change, depth - 1) if isinstance(v, dict) else v
+                for v in held
             ]
             if any(a is not b for a, b in zip(several, held, strict=True)):
                 inner[word] = several
     return {**changed, **inner} if inner else changed
+
+
+def schemas_in(schema: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    """A schema and every schema inside it."""
+    waiting: list[tuple[object, int]] = [(schema, DEPTH)]
+    while waiting:
+        part, depth = waiting.pop()
+        if not isinstance(part, Mapping):
+            continue
+        yield part
+        if depth == 0:
+            continue
+        inner = [part.get(word) for word in _ONE]
+        for word in _NAMED:
+            if isinstance(held := part.get(word), Mapping):
+                inner += held.values()
+        for word in _SEVERAL:
+            if isinstance(held := part.get(word), list):
+                inner += held
+        waiting += ((one, depth - 1) for one in inner)

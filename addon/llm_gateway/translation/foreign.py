@@ -96,7 +96,7 @@ def reference_text(foreign: Foreign) -> str:
 def note_members(conversation: Conversation, notes: Notes) -> None:
     """Top-level members that the neutral form has no place for."""
     for name, value in conversation.extras.items():
-        if value is None or value is False:
+        if not value:  # asks for nothing: `"logit_bias": {}`
             continue
         part = MEMBERS.get(name)
         if part is None:

@@ -31,6 +31,8 @@ class OutputFormat:
     name: str = ""
     description: str = ""
     strict: bool | None = None
+    loose: bool = False
+    """The dialect follows schemas strictly that OpenAI's strict mode refuses."""
 
 
 @frozen

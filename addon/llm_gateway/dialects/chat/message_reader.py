@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
 from llm_gateway.dialects.chat.reasoning import signature_of, thoughts_of
 from llm_gateway.translation.base64_text import standard_base64
+from llm_gateway.translation.cache_marks import cache_mark
 from llm_gateway.translation.conversation import (
     Audio,
     Document,
@@ -22,6 +23,15 @@ from llm_gateway.translation.conversation import (
 )
 from llm_gateway.translation.made_ids import made_id
 from llm_gateway.translation.opaque_text import read_opaque
+
+READ = frozenset(
+    {
+        *("role", "content", "name", "refusal", "audio", "cache_control"),
+        *("tool_calls", "tool_call_id", "function_call"),
+        *("reasoning", "reasoning_content", "reasoning_text", "reasoning_details"),
+    }
+)
+"""Members of a message that the neutral form has a place for."""
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -53,18 +63,20 @@ def _turn(role: str, message: Json, position: int, calls: dict[str, str]) -> Tur
     name = text_of(message.get("name"))
     if role == "assistant":
         parts = [*_thoughts(message), *_content(message.get("content"))]
+        parts += _spoken(object_of(message.get("audio")))
         if refusal := text_of(message.get("refusal")):
             parts.append(Refusal(refusal))
         parts += _calls(message, position, calls)
         return Turn("assistant", tuple(parts), name)
-    return Turn(_ROLES.get(role, "user"), tuple(_content(message.get("content"))), name)
+    parts = _content(message.get("content"), cache_mark(message))
+    return Turn(_ROLES.get(role, "user"), tuple(parts), name)
 
 
 def _result(message: Json, calls: dict[str, str]) -> ToolResult:
     id = text_of(message.get("tool_call_id"))
     parts = tuple(
         part
-        for part in _content(message.get("content"))
+        for part in _content(message.get("content"), cache_mark(message))
         if isinstance(part, Text | Image | Document | Audio | Foreign)
     )
     return ToolResult(id or calls.get(text_of(message.get("name")), ""), parts)
@@ -104,13 +116,21 @@ def _calls(message: Json, position: int, calls: dict[str, str]) -> Iterator[Tool
         )
 
 
+def _spoken(audio: Json) -> list[Part]:
+    """An answer in sound: what it said, or else an id that its provider alone knows."""
+    if said := text_of(audio.get("transcript")):
+        return [Text(said)]
+    return [Foreign("audio", audio)] if audio else []
+
+
 def _state(call: Json) -> Opaque | None:
     return read_opaque(signature_of(call), "signature")
 
 
-def _content(content: object) -> list[Part]:
+def _content(content: object, cache: str = "") -> list[Part]:
+    """cache: the message's own mark, of those that say it there."""
     if isinstance(content, str):
-        return [Text(content)] if content else []
+        return [Text(content, cache)] if content else []
     return [part for one in objects(content) if (part := _part(one)) is not None]
 
 
@@ -118,7 +138,7 @@ def _part(part: Json) -> Part | None:
     match part.get("type"):
         case "text":
             text = text_of(part.get("text"))
-            return Text(text) if text else None
+            return Text(text, cache_mark(part)) if text else None
         case "refusal":
             return Refusal(text_of(part.get("refusal")))
         case "image_url":
@@ -126,10 +146,10 @@ def _part(part: Json) -> Part | None:
             given = object_of(inner)
             url = text_of(given.get("url")) or text_of(inner)
             kind, data = data_url(url)
-            detail = text_of(given.get("detail"))
+            detail, cache = text_of(given.get("detail")), cache_mark(part)
             if data:
-                return Image(data, kind, detail=detail)
-            return Image(url=url, detail=detail)
+                return Image(data, kind, detail=detail, cache=cache)
+            return Image(url=url, detail=detail, cache=cache)
         case "input_audio":
             audio = object_of(part.get("input_audio"))
             data = standard_base64(text_of(audio.get("data")))

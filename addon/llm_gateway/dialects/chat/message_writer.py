@@ -7,6 +7,7 @@ from llm_gateway.dialects.answer_observer import objects
 from llm_gateway.dialects.chat.media_writer import file_part, image_part, titled_text
 from llm_gateway.dialects.chat.thoughts import with_signature
 from llm_gateway.dialects.tool_names import ToolNames, wrapped
+from llm_gateway.translation.call_pairs import with_results_behind_calls
 from llm_gateway.translation.carried import Notes, PartName
 from llm_gateway.translation.codec import Target
 from llm_gateway.translation.conversation import (
@@ -40,7 +41,7 @@ class MessageWriter:
     def write(self, turns: Iterable[Turn]) -> list[Message]:
         messages: list[Message] = []
         inside = False
-        for turn in turns:
+        for turn in with_results_behind_calls(turns):
             if turn.role in ("system", "developer"):
                 if inside:
                     self._notes.use(PartName.INSTRUCTIONS_INSIDE)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
+from llm_gateway.dialects.chat.message_reader import READ as READ_IN_MESSAGES
 from llm_gateway.dialects.chat.message_reader import read_turns
 from llm_gateway.dialects.chat.settings_reader import READ, read_settings
+from llm_gateway.translation.cache_marks import cache_mark
 from llm_gateway.translation.conversation import Conversation
 from llm_gateway.translation.tools import (
     FreeformTool,
@@ -30,7 +32,8 @@ def read_request(body: Json) -> Conversation:
         tools=tuple(_tools(body)),
         tool_choice=_tool_choice(body),
         settings=read_settings(body),
-        extras={
+        extras=_members_inside(body.get("messages"))
+        | {
             name: value
             for name, value in body.items()
             if name not in READ and value is not None and not _is_default(name, value)
@@ -42,11 +45,22 @@ def _is_default(name: str, value: object) -> bool:
     return name == "modalities" and value == ["text"]
 
 
+def _members_inside(messages: object) -> dict[str, object]:
+    """Those of messages that nobody else knows, as `messages[].annotations`."""
+    return {
+        f"messages[].{name}": True
+        for message in objects(messages)
+        for name in message.keys() - READ_IN_MESSAGES
+        if message[name]
+    }
+
+
 def _tools(body: Json) -> Iterator[Tool]:
     for tool in objects(body.get("tools")):
         match text_of(tool.get("type")):
             case "function" | "":
-                yield from _function(object_of(tool.get("function")) or tool)
+                inner = object_of(tool.get("function")) or tool
+                yield from _function(inner, cache_mark(tool))
             case "custom":
                 custom = object_of(tool.get("custom"))
                 format = custom.get("format")
@@ -63,7 +77,7 @@ def _tools(body: Json) -> Iterator[Tool]:
         yield ServerTool("web_search_options", "", search)
 
 
-def _function(function: Json) -> Iterator[Tool]:
+def _function(function: Json, cache: str = "") -> Iterator[Tool]:
     name = text_of(function.get("name"))
     if not name:
         return
@@ -73,6 +87,7 @@ def _function(function: Json) -> Iterator[Tool]:
         text_of(function.get("description")),
         schema if isinstance(schema, dict) else None,
         strict if isinstance(strict, bool) else None,
+        cache=cache_mark(function) or cache,
     )
 
 

@@ -1,5 +1,6 @@
 """Writes settings as top-level members of a chat request."""
 
+from llm_gateway.dialects.closed_schemas import strict_format
 from llm_gateway.translation.carried import Notes, PartName
 from llm_gateway.translation.codec import Target
 from llm_gateway.translation.conversation import Conversation
@@ -26,7 +27,7 @@ def write_settings(
     _sampling(body, settings, notes)
     _reasoning(body, settings.reasoning, target, notes)
     if settings.output is not None:
-        _output(body, settings.output)
+        _output(body, settings.output, notes)
     if settings.n > 1:
         notes.use(PartName.SEVERAL)
         body["n"] = settings.n
@@ -84,14 +85,15 @@ def _reasoning(
         notes.approximate(PartName.EFFORT, "thinking: the model's own default")
 
 
-def _output(body: dict[str, object], output: OutputFormat) -> None:
+def _output(body: dict[str, object], output: OutputFormat, notes: Notes) -> None:
     if output.type == "json_object" or output.schema is None:
         body["response_format"] = {"type": "json_object"}
         return
     name = output.name or "answer"
-    schema: dict[str, object] = {"name": name, "schema": output.schema}
+    held, strict = strict_format(output, notes)
+    schema: dict[str, object] = {"name": name, "schema": held}
     if output.description:
         schema["description"] = output.description
-    if output.strict is not None:
-        schema["strict"] = output.strict
+    if strict is not None:
+        schema["strict"] = strict
     body["response_format"] = {"type": "json_schema", "json_schema": schema}

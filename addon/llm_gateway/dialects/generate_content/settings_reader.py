@@ -83,7 +83,7 @@ def _output(config: Json) -> OutputFormat | None:
     if text_in(config, "responseMimeType") != _JSON:
         return None
     if schema := object_in(config, "responseJsonSchema"):
-        return OutputFormat("json_schema", schema, strict=True)
+        return OutputFormat("json_schema", schema, strict=True, loose=True)
     if schema := object_in(config, "responseSchema"):
-        return OutputFormat("json_schema", read_schema(schema), strict=True)
+        return OutputFormat("json_schema", read_schema(schema), strict=True, loose=True)
     return OutputFormat("json_object")

@@ -4,6 +4,7 @@ import json
 
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
 from llm_gateway.translation.base64_text import standard_base64
+from llm_gateway.translation.cache_marks import cache_mark
 from llm_gateway.translation.conversation import (
     Document,
     Foreign,
@@ -63,12 +64,6 @@ def json_text(value: object) -> str:
     if value is None:
         return "{}"
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def cache_mark(block: Json) -> str:
-    """How long what stands up to here is to be cached; "": not at all."""
-    mark = object_of(block.get("cache_control"))
-    return (text_of(mark.get("ttl")) or "5m") if mark else ""
 
 
 def _image(block: Json) -> Part:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
-from llm_gateway.dialects.messages.content_reader import cache_mark, read_content
+from llm_gateway.dialects.messages.content_reader import read_content
 from llm_gateway.dialects.messages.settings_reader import READ, read_settings
+from llm_gateway.translation.cache_marks import cache_mark
 from llm_gateway.translation.conversation import Conversation, Role, Turn
 from llm_gateway.translation.tools import (
     FunctionTool,

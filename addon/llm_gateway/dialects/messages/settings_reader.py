@@ -61,4 +61,4 @@ def _output(body: Json) -> OutputFormat | None:
     schema = format.get("schema")
     if format.get("type") != "json_schema" or not isinstance(schema, dict):
         return None
-    return OutputFormat("json_schema", schema, strict=True)
+    return OutputFormat("json_schema", schema, strict=True, loose=True)

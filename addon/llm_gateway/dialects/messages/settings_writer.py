@@ -1,5 +1,6 @@
 """Writes settings as top-level members of a Messages request."""
 
+from llm_gateway.dialects.closed_schemas import closed_schema
 from llm_gateway.translation.carried import Notes, PartName
 from llm_gateway.translation.codec import Target
 from llm_gateway.translation.conversation import Conversation
@@ -96,7 +97,7 @@ def _output(
     known = target.quirks.value("format", "json_schema") is None
     if output.schema is not None and output.strict and known:
         config = body.get("output_config")
-        format = {"type": "json_schema", "schema": output.schema}
+        format = {"type": "json_schema", "schema": closed_schema(output.schema)}
         rest = config if isinstance(config, dict) else {}
         body["output_config"] = {**rest, "format": format}
         return

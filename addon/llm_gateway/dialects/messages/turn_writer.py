@@ -9,6 +9,10 @@ from llm_gateway.dialects.messages.block_writer import (
     text_block,
 )
 from llm_gateway.dialects.tool_names import ToolNames
+from llm_gateway.translation.call_pairs import (
+    with_results_behind_calls,
+    with_unique_ids,
+)
 from llm_gateway.translation.carried import Notes, PartName
 from llm_gateway.translation.codec import Target
 from llm_gateway.translation.conversation import Turn
@@ -30,6 +34,7 @@ class TurnWriter:
         self, turns: tuple[Turn, ...]
     ) -> tuple[str | list[Block], list[dict[str, object]]]:
         """`system` and `messages`."""
+        turns = with_unique_ids(with_results_behind_calls(turns))
         first = next(
             (i for i, t in enumerate(turns) if t.role not in _INSTRUCTING), len(turns)
         )

@@ -61,6 +61,7 @@ class ResponsesAnswerWriter:
         self._size = 0
         self._begun = False
         self._over = False
+        self._refused = False
         self._summary: list[str] | None = [] if context.echo.get(TRIGGER) else None
         """Of the conversation, where the answer is to be that; None: it is not."""
         self._final: dict[str, object] = {}
@@ -115,6 +116,7 @@ class ResponsesAnswerWriter:
             case TextDelta(text):
                 self._message(TEXT).say(text)
             case RefusalDelta(text):
+                self._refused = True
                 self._message(REFUSAL).say(text)
             case ThoughtDelta(text):
                 if self._thought().say(text):
@@ -202,6 +204,10 @@ class ResponsesAnswerWriter:
 
     def _end(self, end: Ended) -> None:
         self._begin()
+        if end.reason == "refusal" and not self._refused:
+            end = Ended(
+                "filtered"
+            )  # its text is no refusal of its own: it was cut short
         status = "incomplete" if end.reason in INCOMPLETE else "completed"
         self._close(status)
         self._finish(status, end=end)

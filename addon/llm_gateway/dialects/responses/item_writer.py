@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from llm_gateway.dialects.call_ids import fitting_id
+from llm_gateway.dialects.tool_names import fitting_name
 from llm_gateway.translation.carried import Notes, PartName
 from llm_gateway.translation.codec import Target
 from llm_gateway.translation.conversation import (
@@ -30,6 +31,8 @@ Item = dict[str, object]
 CALL_ID = ".{1,64}"
 """Characters of a call's id that the API takes."""
 BETWEEN = "\n\n"
+LONGEST_NAME = 128
+"""Characters of a tool's name."""
 
 
 class ItemWriter:
@@ -144,7 +147,7 @@ class ItemWriter:
         item: Item = {
             "type": "custom_tool_call" if call.freeform else "function_call",
             "call_id": fitting_id(call.id, CALL_ID),
-            "name": call.name,
+            "name": tool_name(call.name),
         }
         if call.namespace:
             item["namespace"] = call.namespace
@@ -240,6 +243,11 @@ class ItemWriter:
     def _cached(self, parts: Iterable[Part]) -> None:
         for part in parts:
             self._mark(getattr(part, "cache", ""))
+
+
+def tool_name(name: str) -> str:
+    """As the API takes it: dots and colons of other dialects are refused."""
+    return fitting_name(name, LONGEST_NAME)
 
 
 def _text(text: str) -> Item:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from llm_gateway.dialects.call_ids import fitting_id
-from llm_gateway.dialects.responses.item_writer import ItemWriter
+from llm_gateway.dialects.closed_schemas import strict_format
+from llm_gateway.dialects.responses.item_writer import ItemWriter, tool_name
 from llm_gateway.translation.carried import Notes, PartName
-from llm_gateway.translation.codec import Target, Written
+from llm_gateway.translation.codec import Target, ToolOrigin, Written
 from llm_gateway.translation.conversation import Conversation
 from llm_gateway.translation.efforts import effort_of_budget
 from llm_gateway.translation.foreign import note_members
@@ -39,10 +40,20 @@ def write_request(conversation: Conversation, target: Target, notes: Notes) -> W
     _settings(body, conversation, target, notes)
     body["store"] = False
     note_members(conversation, notes)
-    return Written(body)
+    return Written(body, _origins(conversation))
 
 
 # -- tools
+
+
+def _origins(conversation: Conversation) -> dict[str, ToolOrigin]:
+    """Tools that go under another name."""
+    return {
+        flat: ToolOrigin(tool.name, tool.namespace, isinstance(tool, FreeformTool))
+        for tool in conversation.tools
+        if not isinstance(tool, ServerTool)
+        and (flat := tool_name(tool.name)) != tool.name
+    }
 
 
 def _tools(conversation: Conversation, notes: Notes) -> Members:
@@ -88,7 +99,7 @@ def _declared(tools: list[FunctionTool | FreeformTool]) -> list[Members]:
 
 def _written(tool: FunctionTool | FreeformTool) -> Members:
     kind = "custom" if isinstance(tool, FreeformTool) else "function"
-    made: Members = {"type": kind, "name": tool.name}
+    made: Members = {"type": kind, "name": tool_name(tool.name)}
     if tool.description:
         made["description"] = tool.description
     if isinstance(tool, FreeformTool):
@@ -110,12 +121,12 @@ def _chosen(choice: ToolChoice, tools: list[FunctionTool | FreeformTool]) -> obj
     for tool in tools:
         if (tool.namespace, tool.name) == (choice.namespace, choice.name):
             return _named(tool)
-    return {"type": "function", "name": choice.name}
+    return {"type": "function", "name": tool_name(choice.name)}
 
 
 def _named(tool: Tool) -> Members:
     kind = "custom" if isinstance(tool, FreeformTool) else "function"
-    named: Members = {"type": kind, "name": tool.name}
+    named: Members = {"type": kind, "name": tool_name(tool.name)}
     if not isinstance(tool, ServerTool) and tool.namespace:
         named["namespace"] = tool.namespace
     return named
@@ -139,7 +150,7 @@ def _settings(
             body[name] = value
     _reasoning(body, settings.reasoning, notes)
     if settings.output is not None:
-        body["text"] = {"format": _format(settings.output)}
+        body["text"] = {"format": _format(settings.output, notes)}
     if settings.stop:
         notes.use(PartName.STOP)
     if settings.n > 1:
@@ -177,14 +188,15 @@ def _reasoning(body: Members, asked: Reasoning, notes: Notes) -> None:
         body["reasoning"] = made
 
 
-def _format(output: OutputFormat) -> Members:
+def _format(output: OutputFormat, notes: Notes) -> Members:
     if output.type == "json_object" or output.schema is None:
         return {"type": "json_object"}
+    schema, strict = strict_format(output, notes)
     made: Members = {
         "type": "json_schema",
         "name": output.name or "answer",
-        "schema": output.schema,
-        "strict": output.strict is not False,
+        "schema": schema,
+        "strict": strict is True,
     }
     if output.description:
         made["description"] = output.description
