@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import pairs
 from fakes import FakeProvider
 from vendors.agents import APPS, BIN, KEY, TIMEOUT, environment
 
@@ -162,8 +163,9 @@ def test_claude_code(
     assert translated(gateway) == "messages>chat"
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", ["openai/gpt-5", "anthropic/claude-sonnet-4-5"])
+@pytest.mark.parametrize(
+    ("name", "way"), pairs(["openai/gpt-5", "anthropic/claude-sonnet-4-5"], WAYS)
+)
 def test_opencode(
     gateway: GatewayProcess, model: FakeProvider, way: str, name: str, tmp_path: Path
 ) -> None:

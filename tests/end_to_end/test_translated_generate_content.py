@@ -364,9 +364,9 @@ TALKS = {
     "messages": MessagesTalk,
     "generateContent": GoogleTalk,
 }
-FORGETFUL = ("chat, bare", "messages")
-"""Apps that carry no signature of a call: what the gateway had in memory alone is lost with
-it."""
+FORGETFUL = ("chat, bare",)
+"""Apps that carry no signature of a call, on itself or in the thought before it: what the
+gateway had in memory alone is lost with it."""
 
 
 def test_a_tool_loop_goes_on_across_a_restart(start: Start, fakes: Any) -> None:

@@ -1,5 +1,8 @@
 """From a config to offers: limits, prices, states, accounts, clients, names."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -615,6 +618,37 @@ def test_lookup_agrees_with_the_rule(
     assert found[0] == exact
     assert found[1] == [o for o in alias if o not in exact]
     assert found[2] == [o for o in wild if o not in exact and o not in alias]
+
+
+EXAMPLE = Path(__file__).parents[2] / "config.example.jsonc"
+LARGE, SMALL = "smart", "small"
+
+
+@pytest.mark.parametrize(
+    ("app", "asked", "met"),
+    [
+        ("Codex", "gpt-5.5-codex", LARGE),
+        ("Codex", "gpt-6.2-sol", LARGE),
+        ("Claude Code", "claude-opus-4-8[1m]", LARGE),
+        ("Claude Code", "claude-opus-5-5", LARGE),
+        ("Claude Code", "claude-sonnet-4-5-20250929", LARGE),
+        ("Claude Code", "claude-3-7-sonnet-latest", LARGE),
+        ("Claude Code", "claude-haiku-4-5-20251001", SMALL),
+        ("Claude Code", "claude-3-5-haiku-20241022", SMALL),
+        ("Gemini CLI", "gemini-3.1-pro-preview", LARGE),
+        ("Gemini CLI", "gemini-2.5-flash", LARGE),
+    ],
+)
+def test_the_examples_line_for_an_app_meets_the_names_that_it_insists_on(
+    app: str, asked: str, met: str
+) -> None:
+    [line] = re.findall(rf"// +{app} +(.*)", EXAMPLE.read_text("utf-8"))
+    models = [
+        {"name": name, "aliases": json.loads(aliases)}
+        for name, aliases in re.findall(r'(\w+): "aliases": (\[.*?\])', line)
+    ]
+    found = catalog_of(provider(models=models))
+    assert ranks(found, asked) == [[], [], [f"p/{met}"]]
 
 
 def test_what_is_remembered_of_strange_names_is_bounded() -> None:

@@ -19,8 +19,10 @@ from llm_gateway.translation.answer_events import (
     Ping,
     Started,
     TextDelta,
+    ThoughtDelta,
 )
 from llm_gateway.translation.codec import AnswerContext
+from llm_gateway.translation.conversation import Opaque
 from llm_gateway.translation.ordering import InOrder
 from llm_gateway.translation.translator import AnswerTranslator
 from translation.answers import answers, said
@@ -255,3 +257,35 @@ def test_calls_of_one_answer_never_share_an_id():
     assert found[0] == found[1]
     assert found[0][0] == "c"
     assert len({*found[0]}) == 3
+
+
+def history_of(client, stream, data):
+    """A request that goes on from an answer, by the vendor's SDK."""
+    final = (STREAM if stream else PLAIN)[client](data)
+    if client == "messages":
+        said = [{"role": "assistant", "content": final["content"]}]
+        return {"max_tokens": 9, "messages": said}
+    return {"input": final["output"]}
+
+
+@pytest.mark.process  # an SDK asks for the platform
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("client", ["messages", "responses"])
+def test_what_signs_a_call_travels_in_the_thought_before_it(client, stream):
+    """Their calls have no field for it; a call without a thought is nobody's affair here."""
+    state = Opaque("sig", "acme")
+    first, second = (
+        [replace(e, state=s) if isinstance(e, CallStarted) else e for e in call(n, "{}")]
+        for n, s in ((0, state), (1, None))
+    )  # fmt: skip
+    context = replace(CONTEXT, stream=stream)
+    events = [Started("id", "m"), ThoughtDelta("Hm."), *first, *second, Ended("tools")]
+    out = written(client, InOrder().feed(events), context)
+    [turn] = CODECS[client].read_request(history_of(client, stream, out)).turns
+    thought, *calls = turn.parts
+    assert (thought.text, thought.state.form) == ("Hm.", "plain")
+    assert [made.state for made in calls] == [state, None]
+    alone = [events[0], *first, *events[-1:]]
+    out = written(client, InOrder().feed(alone), context)
+    [turn] = CODECS[client].read_request(history_of(client, stream, out)).turns
+    assert [part.state for part in turn.parts] == [None]

@@ -138,7 +138,7 @@ def _opencode(url: str, model: str, again: bool, text: str, folder: Path) -> lis
 
 
 AGENTS = (
-    Agent("opencode", "chat", "opencode", _opencode, most=5),
+    Agent("opencode", "chat", "opencode", _opencode, most=4),
     Agent("Claude Code", "messages", "claude", _claude),
     Agent("Codex", "responses", "codex", _codex),
 )

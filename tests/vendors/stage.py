@@ -110,7 +110,10 @@ class VendorStage:
         }
 
     def _answer(self, request: Received) -> Answer:
-        n = int(request.target.split("/")[1])
+        place = request.target.split("/")[1]
+        if not place.isdigit():  # lists and quotas that some types ask for elsewhere
+            return answers.status(404, {"error": {"message": "Not here."}})
+        n = int(place)
         vendor, seen, body = self.vendors[n], self.seen[n], request.json()
         # What an app asks on the side may not hold the user's words.
         move = move_of(request.body) or Move(n, n, 0)

@@ -19,8 +19,8 @@ IN_BODY = _BEGIN.encode()
 class Mark(NamedTuple):
     maker: str
     form: str
-    """`signature`, `redacted`, `plain` (no state: the thought's text is all there is), or
-    another word of the dialect that it is from."""
+    """`signature`, `redacted`, `plain` (no state: the thought's text is all there is), `call`
+    (of the next call), or another word of the dialect that it is from."""
     id: str
     """Of the item that it came in; "": it had none."""
     data: str

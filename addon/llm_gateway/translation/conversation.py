@@ -25,7 +25,8 @@ class Opaque:
     """As `adaptation.makers` names them; "": nobody said, it came unmarked."""
     form: str = "signature"
     """`signature` of readable text; `redacted`: the thought itself, unreadable; `plain`:
-    nothing but the maker's name; `details`: a chat provider's own, as JSON."""
+    nothing but the maker's name; `details`: a chat provider's own, as JSON; `call`: a signature
+    of the next call, in the field of the thought before it."""
     id: str = ""
     """Of the item that it came in, where its maker knows it by one."""
 

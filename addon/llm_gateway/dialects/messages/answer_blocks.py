@@ -20,7 +20,7 @@ from llm_gateway.translation.answer_events import (
 from llm_gateway.translation.codec import AnswerContext
 from llm_gateway.translation.conversation import Opaque
 from llm_gateway.translation.made_ids import made_id
-from llm_gateway.translation.opaque_text import write_opaque
+from llm_gateway.translation.opaque_text import write_call_state, write_opaque
 
 STOP_REASONS: Mapping[EndReason, str] = {
     "stop": "end_turn",
@@ -96,7 +96,7 @@ class BlockBuilder:
                 if self._context.keeps_state:
                     self._signed(state)
             case CallStarted():
-                self._close()
+                self._close(write_call_state(event.state, self._context))
                 self._content.append(call_block(event, self._context))
                 self._open = "tool_use"
             case ArgumentsDelta(_, text):

@@ -31,7 +31,8 @@ from llm_gateway.translation.answer_events import (
     ThoughtSigned,
 )
 from llm_gateway.translation.codec import AnswerContext
-from llm_gateway.translation.opaque_text import write_opaque
+from llm_gateway.translation.conversation import Opaque
+from llm_gateway.translation.opaque_text import write_call_state, write_opaque
 
 _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 _DELTA = (
@@ -78,7 +79,9 @@ class MessagesAnswerWriter:
             case ArgumentsDelta(_, text):
                 return self._delta("tool_use", "input_json_delta", "partial_json", text)
             case CallStarted():
-                return self._block("tool_use", call_block(event, self._context))
+                begun = self._begin(Started()) + self._close(event.state)
+                block = call_block(event, self._context)
+                return begun + self._block("tool_use", block)
             case CallEnded():
                 return self._close()
             case ThoughtSigned():
@@ -135,12 +138,13 @@ class MessagesAnswerWriter:
         said = _written(text).encode()
         return out + _DELTA % (self._index, type.encode(), member.encode(), said)
 
-    def _close(self) -> bytes:
+    def _close(self, call: Opaque | None = None) -> bytes:
+        """call: what signs the call that comes now."""
         if not self._open:
             return b""
         out = b""
         if self._open == "thinking":
-            out = self._signature(write_opaque(None, self._context))
+            out = self._signature(write_call_state(call, self._context))
         self._open = ""
         return out + _STOP % self._index
 

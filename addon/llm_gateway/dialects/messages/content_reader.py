@@ -15,7 +15,7 @@ from llm_gateway.translation.conversation import (
     ToolCall,
     ToolResult,
 )
-from llm_gateway.translation.opaque_text import read_opaque
+from llm_gateway.translation.opaque_text import read_opaque, with_call_states
 
 
 def read_content(content: object, role: str = "user") -> tuple[Part, ...]:
@@ -23,7 +23,8 @@ def read_content(content: object, role: str = "user") -> tuple[Part, ...]:
     if isinstance(content, str):
         return (Text(content),) if content else ()
     blocks = objects(content)
-    return tuple(part for block in blocks if (part := read_block(block)) is not None)
+    parts = (part for block in blocks if (part := read_block(block)) is not None)
+    return tuple(with_call_states(parts))
 
 
 def read_block(block: Json) -> Part | None:

@@ -6,6 +6,7 @@ that a plain request gets.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from llm_gateway.dialects.openai_errors import error_body
 from llm_gateway.dialects.responses.answer_items import (
@@ -150,6 +151,8 @@ class ResponsesAnswerWriter:
         return Place(self._events, made_id(f"{prefix}_", self._of, at), at)
 
     def _open_call(self, call: CallStarted) -> None:
+        if isinstance(self._block, Reasoning) and call.state is not None:
+            self._block.state = replace(call.state, form="call")
         self._close()
         self._begin()
         tool = self._context.tools.get(call.name)

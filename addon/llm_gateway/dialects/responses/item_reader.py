@@ -24,6 +24,7 @@ from llm_gateway.translation.conversation import (
     ToolResult,
     Turn,
 )
+from llm_gateway.translation.opaque_text import with_call_states
 
 _ROLES: dict[str, Role] = {
     "user": "user",
@@ -57,7 +58,9 @@ class _Turns:
         self._made: list[tuple[Role, list[Part]]] = []
 
     def __iter__(self) -> Iterator[Turn]:
-        return (Turn(role, tuple(parts)) for role, parts in self._made)
+        return (
+            Turn(role, tuple(with_call_states(parts))) for role, parts in self._made
+        )
 
     def add(self, role: Role, parts: tuple[Part, ...]) -> None:
         if self._made and self._joins(role, parts):
