@@ -198,6 +198,11 @@ TAUGHT = [
         ["tools:paired"],
     ),
     (
+        "messages.3.content.0: `tool_use` ids must be unique",
+        {"messages": [*LOST, *LOST[1:]]},
+        ["tools:paired"],
+    ),
+    (
         "'claude-opus-5-5' does not support tool types: computer_20251124. Did you mean one of text_editor_20250728?",
         tools("computer_20251124", "bash_20250124"),
         ["tool_type:computer_20251124=out"],

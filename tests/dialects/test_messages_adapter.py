@@ -9,12 +9,14 @@ from llm_gateway.adaptation.adapted import UNCHANGED
 from llm_gateway.adaptation.kept_state import CallKey, Kept, nothing_kept
 from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.dialects.messages.adapter import adapt
+from llm_gateway.translation.made_ids import made_id
 
 USER = {"role": "user", "content": "Hello!"}
 THOUGHT = {"type": "thinking", "thinking": "I add.", "signature": "S" * 40}
 REDACTED = {"type": "redacted_thinking", "data": "R" * 40}
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "add", "input": {"a": 1}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "2"}
+AGAIN = made_id("call_", CALL["id"], 1)
 TOOL = {"name": "add", "description": "Adds", "input_schema": {"type": "object"}}
 SERVER = {"type": "web_search_20250305", "name": "web_search"}
 
@@ -586,6 +588,23 @@ HISTORIES = {
             assistant(CALL, {**CALL, "id": "toolu_2"}),
             user(RESULT, {**RESULT, "tool_use_id": "toolu_2"}, text("Go on")),
             assistant(text("2")),
+        ],
+    ),
+    "each call has an id of its own": (
+        [USER, *2 * [assistant(CALL), user(RESULT)]],
+        ["tools:paired"],
+        [
+            *[USER, assistant(CALL), user(RESULT)],
+            assistant({**CALL, "id": AGAIN}),
+            user({**RESULT, "tool_use_id": AGAIN}),
+        ],
+    ),
+    "each call of a turn has an id of its own": (
+        [USER, assistant(CALL, CALL), user(RESULT, RESULT)],
+        ["tools:paired"],
+        [
+            *[USER, assistant(CALL, {**CALL, "id": AGAIN})],
+            user(RESULT, {**RESULT, "tool_use_id": AGAIN}),
         ],
     ),
     "an open call waits": (

@@ -222,6 +222,27 @@ def test_a_plain_question(gateway: GatewayProcess, chat_only: FakeProvider) -> N
     assert taken["reason"].endswith("; translated to chat")
 
 
+@pytest.mark.parametrize("path", [MESSAGES, "/v1/responses"])
+def test_what_nobody_counts_is_the_ledgers_estimate(
+    gateway: GatewayProcess, chat_only: FakeProvider, path: str
+) -> None:
+    chat_only.default = answers.stream(["Hello, ", "how are you?"], usage=False)
+    asked = {**AGENT, "model": "m", "stream": True}
+    if path != MESSAGES:
+        asked = {"model": "m", "input": "Hello!", "stream": True}
+    _, headers, body = gateway.post(path, asked)
+    events = events_of(body)
+    [row] = gateway.ended_one(headers["x-gateway-request-id"])
+    assert row["usage_source"] == "estimated"
+    if path == MESSAGES:
+        told = events[-2]["usage"]
+        assert events[0]["message"]["usage"]["input_tokens"] == row["input_tokens"]
+    else:
+        told = events[-1]["response"]["usage"]
+    assert told["input_tokens"] == row["input_tokens"] > 0
+    assert told["output_tokens"] > 0
+
+
 def test_a_stream_with_a_call(gateway: GatewayProcess, chat_only: FakeProvider) -> None:
     chat_only.default = called
     status, headers, body = ask(gateway, stream=True)

@@ -618,3 +618,20 @@ def test_odd_names_of_tools_fit_responses_and_come_back(name):
     assert found.body["tool_choice"]["name"] == flat
     assert [i["name"] for i in found.body["input"] if "name" in i] == [flat]
     assert found.context.tools[flat].name == name
+
+
+@pytest.mark.parametrize("target", ["messages", "generateContent"])
+def test_a_tool_whose_name_stands_twice_is_declared_once(target):
+    tools = [
+        {"type": "function", "function": {"name": name, "description": said}}
+        for name, said in (("get", "First."), ("put", ""), ("get", "Second."))
+    ]
+    found = to(target, "chat", tools=tools)
+    declared = found.body["tools"]
+    if target == "generateContent":
+        declared = declared[0]["functionDeclarations"]
+    assert [(t["name"], t.get("description")) for t in declared] == [
+        ("get", "First."),
+        ("put", None),
+    ]
+    assert found.adaptation.dropped == (("tool", "its name stands twice"),)

@@ -159,7 +159,7 @@ _HISTORY = (
     _row(
         235,
         r"tool_use\W? ids were found without|tool_use_id\W.{0,40}found in \W?tool_result|unexpected \W?tool_use_id|tool result'?s tool id\W.{0,60}not found"
-        r"|each \W?tool_result\W? block must have a corresponding",
+        r"|each \W?tool_result\W? block must have a corresponding|tool_use\W? ids must be unique",
         "tools:paired",
         "Claude, MiniMax (2013)",
     ),

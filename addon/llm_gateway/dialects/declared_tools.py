@@ -53,7 +53,12 @@ class DeclaredTools:
         allowed = self.choice.allowed if self.choice is not None else ()
         if allowed:
             self._notes.use(PartName.ALLOWED_TOOLS)
+        told: set[tuple[str, str]] = set()
         for tool in self._own:
+            if (tool.namespace, tool.name) in told:
+                self._notes.drop(PartName.TOOL, "its name stands twice")
+                continue
+            told.add((tool.namespace, tool.name))
             if allowed and tool.name not in allowed:
                 continue
             if tool.namespace:

@@ -68,7 +68,10 @@ def form_of(
     )
     spec = SPECS[candidate.dialect]
     recall = runtime.recall(exchange.call, upstream, offer.model)
-    found = _translated(exchange, offer, spec, target, recall, free=candidate.zero_cost)
+    estimate = runtime.estimator.tokens_in(exchange.call.ask.input_estimate, offer.key)
+    found = _translated(
+        exchange, offer, spec, target, recall, estimate, free=candidate.zero_cost
+    )
     exchange.forms[offer.key, candidate.dialect] = quirks, found
     return found
 
@@ -94,9 +97,11 @@ def _translated(
     spec: DialectSpec,
     about: Target,
     recall: Recall,
+    estimate: int,
     *,
     free: bool,
 ) -> RequestForm | str:
+    """estimate: tokens of the prompt, for answers that have to say them too early."""
     source, target = exchange.dialect.codecs, spec.codecs
     assert source is not None
     assert target is not None
@@ -116,7 +121,7 @@ def _translated(
         extras = extras_of(offer, body.ask)
         if extras.fees:
             return f"{CANNOT_TAKE}asks for a paid extra: {extras.why}"
-    context = found.context
+    context = replace(found.context, input_estimate=estimate)
     if exchange.catalog.config.routing.answer_model == "upstream":
         context = replace(context, model=about.model)
     translation = Translation(source, target, found.adaptation, context)

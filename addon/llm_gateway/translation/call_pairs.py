@@ -5,12 +5,11 @@ Responses and agents that are steered while a tool runs write such. Servers that
 anew in every answer (`call_0`) give one to many calls, which Messages refuses. Pure.
 """
 
-from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from llm_gateway.translation.conversation import Part, ToolCall, ToolResult, Turn
-from llm_gateway.translation.made_ids import made_id
+from llm_gateway.translation.made_ids import UniqueIds
 
 
 def with_results_behind_calls(turns: Iterable[Turn]) -> tuple[Turn, ...]:
@@ -71,29 +70,16 @@ def with_unique_ids(turns: Iterable[Turn]) -> tuple[Turn, ...]:
     ids = [p.id for turn in given for p in turn.parts if isinstance(p, ToolCall)]
     if len(set(ids)) == len(ids):
         return given
-    seen: Counter[str] = Counter()
-    waiting: dict[str, deque[str]] = {}
-    return tuple(
-        replace(turn, parts=tuple(_renamed(turn, seen, waiting))) for turn in given
-    )
+    unique = UniqueIds()
+    return tuple(replace(turn, parts=tuple(_own(turn, unique))) for turn in given)
 
 
-def _renamed(
-    turn: Turn, seen: Counter[str], waiting: dict[str, deque[str]]
-) -> Iterator[Part]:
-    """waiting: ids of the calls that a result with this id may belong to, oldest first."""
-    here: set[str] = set()
+def _own(turn: Turn, unique: UniqueIds) -> Iterator[Part]:
+    unique.turn()
     for part in turn.parts:
         if isinstance(part, ToolCall):
-            if part.id not in here:  # results belong to the nearest turn with their id
-                waiting[part.id] = deque()
-                here.add(part.id)
-            count = seen[part.id]
-            id_ = made_id("call_", part.id, count) if count else part.id
-            seen[part.id] += 1
-            waiting[part.id].append(id_)
-            yield replace(part, id=id_)
-        elif isinstance(part, ToolResult) and (ids := waiting.get(part.call_id)):
-            yield replace(part, call_id=ids.popleft() if len(ids) > 1 else ids[0])
+            yield replace(part, id=unique.call(part.id))
+        elif isinstance(part, ToolResult):
+            yield replace(part, call_id=unique.result(part.call_id))
         else:
             yield part

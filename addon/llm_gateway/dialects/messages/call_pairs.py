@@ -1,12 +1,17 @@
-"""Calls and results of a Messages history: each call meets its result in the very next turn."""
+"""Calls and results of a Messages history: each call has an id of its own, and meets its
+result in the very next turn."""
+
+from collections.abc import Iterator
 
 from llm_gateway.dialects.conversation import as_list, content_of, role_of
+from llm_gateway.translation.made_ids import UniqueIds
 
 
 def paired(messages: list[object]) -> list[object]:
     """Results moved to the turn behind their calls, in front of what else is said there;
-    calls without result and results without call are left out. The very list where all is
-    as it should be."""
+    calls without result and results without call are left out; calls whose id was there
+    before get another. The very list where all is as it should be."""
+    messages = _with_unique_ids(messages)
     made: list[object] = []
     at = 0
     while at < len(messages):
@@ -36,6 +41,33 @@ def paired(messages: list[object]) -> list[object]:
         a is b for a, b in zip(made, messages, strict=True)
     )
     return messages if same else made
+
+
+def _with_unique_ids(messages: list[object]) -> list[object]:
+    """The very list where no call's id stands twice."""
+    ids = [id_ for m in messages for id_ in _ids(m, "tool_use", "id")]
+    if len(set(ids)) == len(ids):
+        return messages
+    unique = UniqueIds()
+    return [
+        {**message, "content": list(_own(message["content"], unique))}
+        if isinstance(message, dict) and isinstance(message.get("content"), list)
+        else message
+        for message in messages
+    ]
+
+
+def _own(blocks: list[object], unique: UniqueIds) -> Iterator[object]:
+    unique.turn()
+    for block in blocks:
+        if isinstance(block, dict):
+            kind, id_ = block.get("type"), block.get("id")
+            called = block.get("tool_use_id")
+            if kind == "tool_use" and isinstance(id_, str):
+                block = {**block, "id": unique.call(id_)}
+            elif kind == "tool_result" and isinstance(called, str):
+                block = {**block, "tool_use_id": unique.result(called)}
+        yield block
 
 
 def _ids(message: object, kind: str, member: str) -> list[str]:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from llm_gateway.dialects.answer_observer import objects
 from llm_gateway.domain import Usage
 from llm_gateway.translation.answer_events import Ended, Failed
 from llm_gateway.translation.codec import AnswerContext
@@ -101,6 +102,17 @@ def usage_object(usage: Usage) -> dict[str, object]:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "total_tokens": usage.total,
     }
+
+
+def said_in(output: list[Item]) -> int:
+    """Characters that a model has written, for answers that nobody has counted."""
+    return sum(
+        len(text)
+        for item in output
+        for part in (item, *objects(item.get("content")), *objects(item.get("summary")))
+        for name in ("text", "refusal", "arguments", "input")
+        if isinstance(text := part.get(name), str)
+    )
 
 
 def text_part(text: str) -> Item:

@@ -22,6 +22,7 @@ from llm_gateway.dialects.responses.answer_object import (
     Item,
     ResponseObject,
     encode,
+    said_in,
 )
 from llm_gateway.dialects.responses.answer_stream import Events, Place
 from llm_gateway.dialects.responses.compaction import TRIGGER, compaction_item
@@ -225,6 +226,9 @@ class ResponsesAnswerWriter:
         self, status: str, *, end: Ended | None = None, failed: Failed | None = None
     ) -> None:
         self._over = True
+        if self._usage is None and end is not None:
+            prompt, said = self._context.input_estimate, said_in(self._output)
+            self._usage = Usage(prompt, output_tokens=-(-said // 4))
         self._final = self._object().at(
             status, self._output, usage=self._usage, end=end, failed=failed
         )
