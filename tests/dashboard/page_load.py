@@ -58,10 +58,11 @@ def living(path: Path, stop: threading.Event) -> None:
 def beating(path: Path, stop: threading.Event) -> None:
     """What a gateway writes while nobody asks: its heartbeat, and all limits as they were."""
     ledger = Ledger(path)
+    since = stamp(time.time() - 3600)
     while not stop.wait(2.0):
         now = time.time()
         ledger.db.execute("BEGIN IMMEDIATE")
-        ledger.beat(now)
+        ledger.beat(now, started_at=since, config_loaded_at=since)
         for table in ("limit_state", "offer_state"):
             ledger.db.execute(f"UPDATE {table} SET updated_at = ?", (stamp(now),))
         ledger.db.execute("COMMIT")

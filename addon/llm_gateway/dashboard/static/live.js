@@ -134,9 +134,12 @@ function pulse(data) {
   const beat = `${data.tag} ${gateway?.heartbeat}`;
   if (word === "live" && beat !== state.blinked) {
     state.blinked = beat;
-    const dot = node.firstElementChild;
-    dot.getAnimations().forEach((one) => one.cancel());
-    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) dot.animate([{ opacity: 0.35 }, { opacity: 1 }], { duration: 260, easing: "steps(3)" });
+    // Set and taken back: an animation of a quarter of a second draws sixteen frames.
+    const { style } = node.firstElementChild;
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      style.opacity = "0.35";
+      setTimeout(() => { style.opacity = ""; }, 200);
+    }
   }
   if (gateway) setText($("foot-state"), `base URL ${page.gateway}/v1 · policy ${gateway.policy ?? "?"} · configuration ${(gateway.revision ?? "?").slice(0, 8)}`);
 }
