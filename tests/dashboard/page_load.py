@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from llm_gateway.dashboard.availability import stamp
+
 from .browsing import browser
 from .ledgers import Ledger
 from .load import cpu_seconds
@@ -31,7 +33,7 @@ def fill(ledger: Ledger, now: float) -> None:
             ledger.offer(f"p{p:02}", model)
             for window in ("minute", "day"):
                 ledger.limit(f"p{p:02}", model, "requests", window, m, 100, now + 3600)
-    ledger.beat(now + 3600)
+    ledger.beat(now)
     for n in range(5_000):
         ledger.request(now - n / 20, provider=f"p{n % PROVIDERS:02}", model=f"vendor/model-{n % MODELS:02}")  # fmt: skip
     ledger.db.execute("COMMIT")
@@ -49,6 +51,20 @@ def living(path: Path, stop: threading.Event) -> None:
             provider, model = f"p{n % PROVIDERS:02}", f"vendor/model-{n % MODELS:02}"
             ledger.request(now, provider=provider, model=model)
         ledger.limit(provider, model, "requests", "day", n % 100, 100, now + 3600)
+        ledger.db.execute("COMMIT")
+    ledger.close()
+
+
+def beating(path: Path, stop: threading.Event) -> None:
+    """What a gateway writes while nobody asks: its heartbeat, and all limits as they were."""
+    ledger = Ledger(path)
+    since = stamp(time.time() - 3600)
+    while not stop.wait(2.0):
+        now = time.time()
+        ledger.db.execute("BEGIN IMMEDIATE")
+        ledger.beat(now, started_at=since, config_loaded_at=since)
+        for table in ("limit_state", "offer_state"):
+            ledger.db.execute(f"UPDATE {table} SET updated_at = ?", (stamp(now),))
         ledger.db.execute("COMMIT")
     ledger.close()
 
@@ -97,11 +113,13 @@ def main() -> None:
         path = Path(folder) / "usage.db"
         ledger = Ledger(path)
         fill(ledger, time.time())
-        stop = threading.Event()
-        writer = threading.Thread(target=living, args=(path, stop))
+        stop, ended = threading.Event(), threading.Event()
+        writer = threading.Thread(target=living, args=(path, stop), daemon=True)
+        heart = threading.Thread(target=beating, args=(path, ended), daemon=True)
         with datasette(Path(folder), str(path)) as served, browser() as found:
             page = found.new_page(viewport={"width": 1440, "height": 900})
             page.goto(served.url + "/-/gateway/apps")  # the server has started
+            heart.start()
             writer.start()
             try:
                 page.goto(served.url + "/-/gateway")
@@ -118,7 +136,11 @@ def main() -> None:
                 stop.set()
                 writer.join()
             page.wait_for_timeout(2000)
-            idle = shares(page, session, whole, served.process.pid, seconds)
+            try:
+                idle = shares(page, session, whole, served.process.pid, seconds)
+            finally:
+                ended.set()
+                heart.join()
         ledger.close()
     print(f"first paint {paint:.0f} ms, table drawn {table:.0f} ms")
     for name, of in (("100 requests/s", busy), ("idle", idle)):

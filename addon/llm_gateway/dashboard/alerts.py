@@ -121,6 +121,7 @@ def _of_budget(budget: Sequence[LimitBar], rates: Rates, now: float) -> Iterator
 
 TAPE_SECONDS = 86_400.0
 """How far the refill tape looks ahead."""
+LANES = 12
 
 
 def refills(
@@ -130,7 +131,7 @@ def refills(
 
     Each: {provider, of, limit, ratio, level, empty, resets}; `of` is the model, or "" for
     all of the provider's; `empty` is when it is used up at the pace of the last quarter of
-    an hour, if that is before. Rolling minutes and hours are no dates, so they are left out.
+    an hour, if that is before. Only the LANES soonest. Rolling minutes and hours are no dates, so they are left out.
     """
     found = []
     for provider in providers:
@@ -162,7 +163,9 @@ def refills(
                         "resets": bar.resets_at,
                     }
                 )
-    return found
+    soonest = sorted(found, key=lambda lane: (lane["resets"], -lane["ratio"]))[:LANES]
+    shown = {id(lane) for lane in soonest}
+    return [lane for lane in found if id(lane) in shown]
 
 
 def _shared_rate(rates: Rates, provider: str, bar: LimitBar) -> Mapping[str, float]:

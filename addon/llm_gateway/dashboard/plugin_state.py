@@ -8,9 +8,9 @@ What this file does not know: HTML, routes, what a snapshot holds.
 """
 
 import asyncio
-import gzip
 import json
 import os
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from weakref import WeakKeyDictionary, ref
 from zoneinfo import ZoneInfo
 
 from llm_gateway import gateway_client
-from llm_gateway.dashboard import compat, live, queries
+from llm_gateway.dashboard import compat, queries
+from llm_gateway.dashboard.live_memory import Answer, Asked, LiveMemory
 from llm_gateway.dashboard.reader import Ask, NotReadable, Reader, has_tables, is_locked
-from llm_gateway.dashboard.recent_requests import RecentRequests
 from llm_gateway.dashboard.sign_in_links import Links
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class PluginState:
         self.clock: Callable[[], float] = time.time
         """Unix seconds: what the pages call now."""
         self.links = Links(self.clock())
-        self._ticker = RecentRequests()
+        self._memory = LiveMemory(secrets.token_hex(4))
         self._locks: dict[object, asyncio.Lock] = {}
         self._kept: dict[object, tuple[float, Any]] = {}
 
@@ -129,39 +129,33 @@ class PluginState:
 
     async def live(
         self, minutes: int, *, simulated: bool, other: bool, where: ZoneInfo
-    ) -> tuple[bytes, bytes]:
-        """The snapshot as JSON text, and the same compressed (gzip), made once for all who
-        look. Raises NoLedger or NotReadable."""
+    ) -> Answer:
+        """The snapshot, made once for all who look; nothing is read while nothing changes.
+        Raises NoLedger, NotReadable or TooSlow."""
+        asked = Asked(minutes, simulated, other, where)
 
-        async def build() -> tuple[bytes, bytes]:
-            def work(ask: Ask) -> tuple[bytes, bytes]:
-                found = live.snapshot(
-                    ask,
-                    self._ticker,
-                    minutes=minutes,
-                    simulated=simulated,
-                    other=other,
-                    now=self.clock(),
-                    where=where,
-                )
-                text = json.dumps(found, separators=(",", ":")).encode()
-                return text, gzip.compress(text, 1, mtime=0)
+        async def build() -> Answer:
+            reader = await self._reader("live", 2.0)
+            now = self.clock()
+            return await reader.run(
+                lambda ask: self._memory.look(ask, reader.version(), asked, now)
+            )
 
-            return await self.ask("live", work, seconds=2.0)
-
-        key = ("live", minutes, simulated, other, where.key)
-        found: tuple[bytes, bytes] = await self.kept(key, TTL, build)
+        found: Answer = await self.kept(("live", asked), TTL, build)
         return found
 
     async def ask(self, purpose: str, work: Callable[[Ask], T], *, seconds: float) -> T:
         """`work` on the reader for `purpose` ("live" or "history")."""
+        return await (await self._reader(purpose, seconds)).run(work)
+
+    async def _reader(self, purpose: str, seconds: float) -> Reader:
         ledger = await self.ledger()
         key = (ledger.path, purpose)
         reader = self._readers.get(key)
         if reader is None:
             reader = Reader(ledger.path, purpose, seconds=seconds)
             self._readers[key] = reader
-        return await reader.run(work)
+        return reader
 
     async def kept(self, key: object, ttl: float, build: Callable[[], Any]) -> Any:
         """What `build` made at most `ttl` seconds ago; one build at a time for a key."""

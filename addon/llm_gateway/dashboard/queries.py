@@ -81,6 +81,38 @@ SELECT scope, provider, account, model, client, metric, "window",
 FROM limits ORDER BY scope, provider, account, model, client, metric, "window"
 """
 
+
+def _one_text(*columns: str) -> str:
+    return f"printf('{chr(31).join(['%s'] * len(columns))}', {', '.join(columns)})"
+
+
+STANDING_ROWS = (
+    "SELECT * FROM providers",
+    f"""SELECT {
+        _one_text(
+            *("provider", "model", "name", "aliases", "enabled", "reason", "free"),
+            *("input_usd_per_million", "output_usd_per_million", "price_source"),
+        )
+    } FROM models ORDER BY provider, model, name""",
+    f"""SELECT {
+        _one_text("provider", "account", "model", "state", "reason", "returns_at")
+    } FROM offer_state ORDER BY provider, model, account""",
+    f"""SELECT {
+        _one_text(
+            *("scope", "provider", "account", "model", "client", "metric", '"window"'),
+            *("used", "reserved", "amount", "resets_at", "source", "as_of"),
+        )
+    } FROM limit_state""",
+    "SELECT json_extract(detail, '$.polls') FROM gateway_state WHERE id = 1",
+)
+"""All that says how providers and models stand, without when it was written."""
+
+TRAFFIC_MARKS = """
+SELECT (SELECT max(rowid) FROM requests), (SELECT max(request) FROM decisions),
+  (SELECT max(id) FROM events)
+"""
+"""Others when a request has begun; while one is on its way, its rows change, too."""
+
 SLOTS_FROM_ROWS = """
 SELECT coalesce(provider, '') AS provider, coalesce(model, '') AS model,
   (CAST(strftime('%s', ts) AS INTEGER) - :start) / :step AS slot,

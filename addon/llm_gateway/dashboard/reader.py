@@ -51,11 +51,19 @@ class Reader:
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._deadline = 0.0
+        self._opened = 0
 
     async def run(self, work: Callable[[Ask], T]) -> T:
         """`work(ask)` on the reader's thread. Raises NotReadable or TooSlow."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._run, work)
+
+    def version(self) -> tuple[int, int]:
+        """Another one once anything was written to the file, or it is another file.
+        Only in `work`, on the reader's thread."""
+        assert self._connection is not None, "asked for outside of `run`"
+        [[version]] = self._connection.execute("PRAGMA data_version").fetchall()
+        return (self._opened, version)
 
     def close(self) -> None:
         self._pool.submit(self._disconnect)
@@ -95,6 +103,7 @@ class Reader:
             lambda: int(time.monotonic() > self._deadline), STEPS_BETWEEN_LOOKS
         )
         self._connection, self._identity = connection, identity
+        self._opened += 1
         return connection
 
     def _disconnect(self) -> None:

@@ -51,12 +51,14 @@ class Series:
     def idle(self) -> bool:
         return not any(self.requests)
 
-    def as_json(self) -> Json:
-        return {
+    def as_json(self, *, whole: bool = False) -> Json:
+        shown: dict[str, list[Any]] = {
             "r": self.requests,
             "t": self.tokens,
-            "c": [round(cost, 9) for cost in self.cost],
+            "c": [round(cost, 9) or 0 for cost in self.cost],
         }
+        # A column of zeros says nothing, and most answers of free models cost nothing.
+        return shown if whole else {k: v for k, v in shown.items() if any(v)}
 
 
 def series(

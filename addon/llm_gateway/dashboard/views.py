@@ -317,6 +317,8 @@ async def receipt_page(request: Any, datasette: Any) -> Any:
 
 
 async def live_json(request: Any, datasette: Any) -> Any:
+    """GET ?have=TAG: what changed since the answer with that `tag`, where it is still known;
+    else, and without it, all of it."""
     board, _ = await _looking(request, datasette)
     text = request.args.get("window") or "5"
     minutes = int(text) if text.isdecimal() else 0
@@ -327,7 +329,7 @@ async def live_json(request: Any, datasette: Any) -> Any:
     if where is None:
         return _problem(400, _NO_ZONE.format(found=request.args.get("tz")))
     try:
-        text, packed = await board.live(
+        found = await board.live(
             minutes,
             simulated=request.args.get("sim") != "0",
             other=request.args.get("other") == "1",
@@ -337,10 +339,15 @@ async def live_json(request: Any, datasette: Any) -> Any:
         return _problem(503, _NO_LEDGER.format(path=error), state="no ledger")
     except (NotReadable, TooSlow) as error:
         return _problem(503, f"The usage database: {error}", state="not readable")
-    if "gzip" not in request.headers.get("accept-encoding", ""):
-        return Response(text, headers=NO_STORE, content_type="application/json")
-    headers = NO_STORE | {"content-encoding": "gzip", "vary": "accept-encoding"}
-    return Response(packed, headers=headers, content_type="application/json")
+    have = request.args.get("have")
+    accepted = "gzip" in request.headers.get("accept-encoding", "")
+    packed = found.packed(have) if accepted else None
+    headers = NO_STORE | {"vary": "accept-encoding"}
+    if packed is None:
+        answer = found.text(have)
+    else:
+        answer, headers = packed, headers | {"content-encoding": "gzip"}
+    return Response(answer, headers=headers, content_type="application/json")
 
 
 async def history_json(request: Any, datasette: Any) -> Any:

@@ -84,8 +84,12 @@ export function amount(metric, n) {
   return metric === "cost" ? money(n) : count(n);
 }
 
+// Whether anything was shown that is another text in a second.
+export const counting = { down: false };
+
 export function duration(seconds) {
   const s = Math.max(0, Math.round(seconds));
+  if (s < 600) counting.down = true;
   if (s < 60) return `${s} s`;
   if (s < 3600) return s < 600 ? `${Math.floor(s / 60)} m ${s % 60} s` : `${Math.round(s / 60)} m`;
   if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} m`;

@@ -1,7 +1,7 @@
 // The live page: asks once a second, shows, and says when it cannot.
 
 import { alerts, kpis } from "./overview.js";
-import { command, duration, el, get, page, recall, remember, setAttr, setText } from "./base.js";
+import { command, counting, duration, el, get, page, recall, remember, setAttr, setText } from "./base.js";
 import { RightNow } from "./rightnow.js";
 import { Rail } from "./sidebar.js";
 import { since } from "./since.js";
@@ -29,6 +29,8 @@ const state = {
   paused: false,
   failures: 0,
   data: null,
+  minute: 0, // of what is drawn
+  counting: false, // is a countdown drawn
   timer: 0,
   asking: null,
 };
@@ -43,10 +45,14 @@ async function tick() {
   try {
     const sim = state.hideSimulated ? "&sim=0" : "";
     const other = state.showOther ? "&other=1" : "";
-    const data = await get(`/live.json?window=${state.window}${sim}${other}&${zone}`, asking.signal);
+    const have = state.data ? `&have=${state.data.tag}` : "";
+    const answer = await get(`/live.json?window=${state.window}${sim}${other}&${zone}${have}`, asking.signal);
+    const recovered = state.failures > 0;
     state.failures = 0;
-    state.data = data;
-    show(data);
+    const same = isSame(answer, state.data) && !recovered;
+    state.data = merged(state.data, answer);
+    if (!same || state.counting || Math.floor(answer.now / 60) !== state.minute) show(state.data);
+    else pulse(state.data);
   } catch (error) {
     if (state.asking !== asking) return; // a newer question is on its way
     state.failures += 1;
@@ -55,6 +61,22 @@ async function tick() {
     clearTimeout(timeout);
   }
   if (state.asking === asking) schedule();
+}
+
+// The last answer with what this one changes in it; or the whole new one.
+function merged(last, answer) {
+  if (answer.since === undefined) return answer;
+  const { since, changed, ...members } = answer;
+  Object.assign(last, members);
+  for (const [n, provider] of changed?.providers ?? []) Object.assign(last.providers[n], provider);
+  for (const [n, m, model] of changed?.models ?? []) last.providers[n].models[m] = model;
+  return last;
+}
+
+// Nothing but the time, and the gateway's heartbeat.
+function isSame(answer, last) {
+  const quiet = (gateway) => JSON.stringify({ ...gateway, heartbeat: 0 });
+  return answer.since !== undefined && answer.tag === answer.since && !answer.gateway?.silent && quiet(answer.gateway) === quiet(last.gateway);
 }
 
 function schedule() {
@@ -73,6 +95,8 @@ document.addEventListener("visibilitychange", () => {
 
 function show(data) {
   const started = performance.now();
+  state.minute = Math.floor(data.now / 60);
+  counting.down = false;
   const full = data.providers.length > 0;
   $("blank").hidden = full;
   for (const id of ["kpis", "tools", "columns"]) $(id).hidden = !full;
@@ -90,6 +114,7 @@ function show(data) {
   if (!full) $("now").hidden = true;
   signal(data);
   pulse(data);
+  state.counting = counting.down;
   performance.measure("gw-tick", { start: started });
 }
 
@@ -104,12 +129,17 @@ function pulse(data) {
   setAttr(node, "data-state", word);
   setText(node.lastElementChild, text);
   document.body.classList.toggle("stale", word === "silent");
-  // One blink for each answer that is new: an endless pulse would cost more than the page.
-  if (word === "live" && data.now !== state.blinked) {
-    state.blinked = data.now;
-    const dot = node.firstElementChild;
-    dot.getAnimations().forEach((one) => one.cancel());
-    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) dot.animate([{ opacity: 0.35 }, { opacity: 1 }], { duration: 260, easing: "steps(3)" });
+  // One blink for each answer that brings anything, a heartbeat at least: an endless pulse
+  // would cost more than the page.
+  const beat = `${data.tag} ${gateway?.heartbeat}`;
+  if (word === "live" && beat !== state.blinked) {
+    state.blinked = beat;
+    // Set and taken back: an animation of a quarter of a second draws sixteen frames.
+    const { style } = node.firstElementChild;
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      style.opacity = "0.35";
+      setTimeout(() => { style.opacity = ""; }, 200);
+    }
   }
   if (gateway) setText($("foot-state"), `base URL ${page.gateway}/v1 · policy ${gateway.policy ?? "?"} · configuration ${(gateway.revision ?? "?").slice(0, 8)}`);
 }
