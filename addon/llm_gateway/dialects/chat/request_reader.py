@@ -45,14 +45,20 @@ def _is_default(name: str, value: object) -> bool:
     return name == "modalities" and value == ["text"]
 
 
+_MOST_NAMES, _LONGEST_NAME = 16, 64
+"""Of members inside of messages that are told of."""
+
+
 def _members_inside(messages: object) -> dict[str, object]:
     """Those of messages that nobody else knows, as `messages[].annotations`."""
-    return {
-        f"messages[].{name}": True
+    names = {
+        name
         for message in objects(messages)
         for name in message.keys() - READ_IN_MESSAGES
         if message[name]
     }
+    told = sorted(names)[:_MOST_NAMES] if names else []
+    return {f"messages[].{name[:_LONGEST_NAME]}": True for name in told}
 
 
 def _tools(body: Json) -> Iterator[Tool]:
