@@ -114,7 +114,7 @@ export function keys(cards, provider) {
     return input;
   };
   const shown = (key) => (/^(\$\{|\*\*\*)/.test(key) ? key : "new key");
-  return el("div", { class: "scope" }, el("span", { class: "soft" }, list.length > 1 ? `${list.length} keys, an account each` : "Key"),
+  return el("div", { class: "scope" }, el("span", { class: "soft" }, list.length > 1 ? `${list.length} keys, an account each. Keys of one account share its limits: give one of them.` : "Key"),
     el("div", { class: "form-limits" },
       ...list.map((key, n) => el("span", { class: "number" }, el("span", {}, shown(String(key))), entry("Replace", n),
         el("button", { type: "button", class: "quiet", "aria-label": `Remove key ${n + 1} of ${provider.id}`, onclick: () => {
