@@ -57,8 +57,7 @@ def test_no_line_of_it_is_wider_than_the_terminal(
     command: Command, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, columns: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
-    wide = max(80, int(columns))
-    assert max(map(len, command("status")[1].splitlines())) <= wide
+    assert max(map(len, command("status")[1].splitlines())) <= int(columns)
 
 
 def test_one_line_for_a_status_bar(command: Command, ledger: Ledger) -> None:
@@ -118,13 +117,24 @@ def test_the_last_requests(command: Command, ledger: Ledger) -> None:
     assert [json.loads(row)["outcome"] for row in rows] == ["error", "ok"]
 
 
+ENDED = {
+    **dict.fromkeys(("provider", "model", "host", "error", "cost_usd", "saved_usd")),
+    "ts": stamp(0), "client": "cursor", "requested_model": "fast", "outcome": "ok",
+    "attempts": 1, "total_tokens": 0, "duration_ms": None, "simulated": 0,
+}  # fmt: skip
+
+
 def test_a_name_cannot_write_to_the_terminal() -> None:
-    row = {
-        **dict.fromkeys(("provider", "model", "host", "error", "cost_usd", "saved_usd")),
-        "ts": stamp(0), "client": "a\x1b[2J\n", "requested_model": "\x07", "outcome": "ok",
-        "attempts": 1, "total_tokens": 0, "duration_ms": None, "simulated": 0,
-    }  # fmt: skip
+    row = {**ENDED, "client": "a\x1b[2J\n", "requested_model": "\x07"}
     assert printable(shown := entry(row, Paint(False), 200)) == shown
+
+
+@pytest.mark.parametrize("wide", [40, 60, 80])
+def test_who_answered_is_seen_on_any_terminal(wide: int) -> None:
+    row = {**ENDED, "provider": "groq", "model": "llama-3.3-70b-versatile"}
+    shown = entry(row, Paint(False), wide)
+    assert "fast -> groq / llama" in shown
+    assert len(shown) <= wide
 
 
 class Terminal:

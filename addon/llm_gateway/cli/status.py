@@ -197,6 +197,10 @@ def _following(
         yield from filter(fits, reversed(fresh))
 
 
+NARROW = 70
+"""Columns: a line of `tail` is shortened below that."""
+
+
 def entry(row: sqlite3.Row | dict[str, Any], paint: Paint, wide: int) -> str:
     """`12:00:04 ok     cursor  gpt-4o -> groq / llama  1.2k tokens  saved $0.0020  1.2 s`"""
     at = datetime.fromisoformat(row["ts"]).astimezone()
@@ -221,6 +225,9 @@ def entry(row: sqlite3.Row | dict[str, Any], paint: Paint, wide: int) -> str:
         notes.append(printable(row["error"]))
     if row["simulated"]:
         notes.append("simulated")
-    plain = f"{at:%H:%M:%S}  {outcome:<11}  {printable(row['client'])}  {way}  {'  '.join(notes)}"
+    head = f"{at:%H:%M:%S}  {outcome:<11}  {printable(row['client'])}"
+    if wide < NARROW:  # who answered says more than who asked
+        head = f"{at:%H:%M}  {outcome}"
+    plain = f"{head}  {way}  {'  '.join(notes)}"
     plain = cut(plain.rstrip(), wide)
     return plain.replace(outcome, paint(_COLOURS.get(outcome, "soft"), outcome), 1)

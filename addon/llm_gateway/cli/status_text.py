@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from llm_gateway.cli.report import count, dollars, tokens
-from llm_gateway.cli.terminal import Paint, cut, printable
+from llm_gateway.cli.terminal import Paint, cut, flowed, printable
 
 Json = dict[str, Any]
 USABLE = ("ready", "near limit")
@@ -55,22 +55,37 @@ def _head(found: Json, paint: Paint, wide: int) -> Iterator[str]:
     elif gateway["silent"]:
         at = gateway["heartbeat"]
         since = f" since {_clock(at, found['now'])}" if at else ""
-        yield paint(
-            "red", f"The gateway is down{since}; the numbers are as it left them."
-        )
+        down = f"The gateway is down{since};"
+        left = "the numbers are as it left them."
+        yield from flowed([("red", down), ("red", left)], " ", wide, paint)
     else:
         ready, all_ = found["ready"]
         base = f"http://127.0.0.1:{gateway['port'] or 8080}/v1"
-        yield f"{paint('green', 'up')}  {paint('bold', base)}  policy {gateway['policy']}"
+        policy = f"policy {gateway['policy']}"
+        yield from flowed(
+            [("green", "up"), ("bold", base), ("", policy)], "  ", wide, paint
+        )
         yield f"{ready} of {all_} models can answer"
     today, month = found["today"], found["month"]
-    saved = paint("green", f"saved {dollars(today['saved'] or 0)}")
-    used = f"{count(today['requests'])} requests, {tokens(today['tokens'])} tokens"
-    yield f"today {saved}, spent {dollars(today['cost'] or 0)}, {used}"
-    yield paint(
-        "soft",
-        f"this month saved {dollars(month['saved'] or 0)}, "
-        f"spent {dollars(month['cost'] or 0)}",
+    yield from flowed(
+        [
+            ("green", f"today saved {dollars(today['saved'] or 0)}"),
+            ("", f"spent {dollars(today['cost'] or 0)}"),
+            ("", f"{count(today['requests'])} requests"),
+            ("", f"{tokens(today['tokens'])} tokens"),
+        ],
+        ", ",
+        wide,
+        paint,
+    )
+    yield from flowed(
+        [
+            ("soft", f"this month saved {dollars(month['saved'] or 0)}"),
+            ("soft", f"spent {dollars(month['cost'] or 0)}"),
+        ],
+        ", ",
+        wide,
+        paint,
     )
     for bar in found["budget"]:
         if bar["metric"] == "cost":
@@ -95,7 +110,8 @@ def _names(found: Json, paint: Paint, wide: int) -> Iterator[str]:
         return
     yield ""
     yield paint("bold", "right now")
-    column = min(28, max(len(printable(name["name"])) for name in names))
+    longest = max(len(printable(name["name"])) for name in names)
+    column = min(28, wide // 2 - 4, longest)
     for name in sorted(
         names, key=lambda n: not any(o["word"] in USABLE for o in n["offers"])
     ):
@@ -110,13 +126,13 @@ def _answer(offers: Sequence[Json], found: Json, paint: Paint, wide: int) -> str
         ]
         first = offers[0]
         back = f", back in {duration(min(times) - found['now'])}" if times else ""
-        return paint.word(first["word"]) + cut(
-            f" ({printable(first['provider'])}){back}", wide
-        )
+        more = f" ({printable(first['provider'])}){back}"
+        return paint.word(first["word"]) + cut(more, wide - len(first["word"]))
     first, *rest = usable
     cost = paint("green", "free") if first["free"] else paint("yellow", "paid")
     then = f", then {printable(rest[0]['provider'])}" if rest else ""
-    return f"{printable(first['provider'])} {cost}{cut(then, max(0, wide - len(first['provider']) - 5))}"
+    provider = cut(printable(first["provider"]), wide - 5)
+    return f"{provider} {cost}{cut(then, max(0, wide - len(provider) - 5))}"
 
 
 def _limits(found: Json, paint: Paint, wide: int) -> Iterator[str]:
@@ -139,14 +155,16 @@ def _limits(found: Json, paint: Paint, wide: int) -> Iterator[str]:
     yield paint("bold", "limits")
     column = max(14, min(30, wide - 60, max(len(name) for name, _ in rows)))
     for name, bar in rows:
-        yield _bar_line(name, bar, found["now"], paint, column)
+        yield from _bar_lines(name, bar, found["now"], paint, column, wide)
 
 
 def _colour(bar: Json) -> str:
     return {"full": "red", "hot": "red", "near": "yellow"}.get(bar["level"], "green")
 
 
-def _bar_line(name: str, bar: Json, now: float, paint: Paint, column: int) -> str:
+def _bar_lines(
+    name: str, bar: Json, now: float, paint: Paint, column: int, wide: int
+) -> Iterator[str]:
     limit = bar["limit"]
     ratio = 1.0 if limit <= 0 else (bar["used"] + bar["reserved"]) / limit
     full = min(BAR, round(ratio * BAR))
@@ -158,7 +176,12 @@ def _bar_line(name: str, bar: Json, now: float, paint: Paint, column: int) -> st
         f"  {duration(left)}" if left > 0 and bar["used"] + bar["reserved"] > 0 else ""
     )
     used = f"{number(bar['used'])} of {number(limit)}"
-    return f"  {cut(name, column):<{column}}  {what:<14} {shown} {used}{resets}"
+    row = f"  {cut(name, column):<{column}}  {what:<14} "
+    if len(row) + BAR + 1 + len(used) + len(resets) <= wide:
+        yield f"{row}{shown} {used}{resets}"
+        return
+    yield f"  {cut(name, wide - len(what) - 4)}  {what}"
+    yield f"    {shown} {cut(used + resets, wide - BAR - 5)}"
 
 
 def line(found: Json) -> str:

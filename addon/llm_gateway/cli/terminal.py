@@ -6,7 +6,7 @@ What this file does not know: what is printed.
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -60,6 +60,24 @@ def paint_for(stream: TextIO | None = None) -> Paint:
 def width(most: int = 100) -> int:
     """Columns of the terminal; 80 where there is none."""
     return max(40, min(most, shutil.get_terminal_size((80, 24)).columns))
+
+
+def flowed(
+    pieces: Iterable[tuple[str, str]], gap: str, wide: int, paint: Paint
+) -> Iterator[str]:
+    """Lines of `(colour, text)` with `gap` between two texts; a text that does not fit
+    any more begins the next line, two columns in."""
+    line, taken = "", 0
+    for how, text in pieces:
+        if line and taken + len(gap) + len(text) > wide:
+            yield line + gap.rstrip()
+            line, taken = "  ", 2
+        elif line:
+            line, taken = line + gap, taken + len(gap)
+        text = cut(text, wide - taken)
+        line, taken = line + paint(how, text), taken + len(text)
+    if line:
+        yield line
 
 
 def cut(text: str, most: int) -> str:
