@@ -26,6 +26,9 @@ import pytest
 
 from llm_gateway.dashboard.plugin_state import board_of
 
+# The gateway's own writer needs its libraries; Datasette may stand alone.
+pytest.importorskip("mitmproxy")
+
 from .books import DAY, HOUR, Books, moments
 from .conftest import Client, Serve
 
