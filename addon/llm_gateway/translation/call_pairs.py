@@ -19,35 +19,30 @@ def with_results_behind_calls(turns: Iterable[Turn]) -> tuple[Turn, ...]:
     made: list[Turn] = []
     called: dict[str, int] = {}
     late: dict[int, list[Part]] = {}
+    between = -1  # the last turn that holds more than results: they are late behind it
     for turn in given:
-        moved = [
-            part
-            for part in turn.parts
-            if isinstance(part, ToolResult)
-            and called.get(part.call_id, len(made)) < len(made) - 1
-            and not _is_in_order(made, called[part.call_id])
-        ]
-        for result in moved:
-            late.setdefault(called[result.call_id], []).append(result)
-        if moved:
-            turn = replace(turn, parts=tuple(p for p in turn.parts if p not in moved))
-            if not turn.parts:
+        kept: list[Part] = []
+        for part in turn.parts:
+            at = called.get(part.call_id) if isinstance(part, ToolResult) else None
+            if at is not None and between > at:
+                late.setdefault(at, []).append(part)
+            else:
+                kept.append(part)
+        if len(kept) < len(turn.parts):
+            if not kept:
                 continue
+            turn = replace(turn, parts=tuple(kept))
         for part in turn.parts:
             if isinstance(part, ToolCall):
                 called[part.id] = len(made)
+        if turn.role != "user" or not all(
+            isinstance(p, ToolResult) for p in turn.parts
+        ):
+            between = len(made)
         made.append(turn)
     if not late:
         return given
     return tuple(_merged(made, late))
-
-
-def _is_in_order(made: list[Turn], at: int) -> bool:
-    """Only results have come since the call."""
-    return all(
-        turn.role == "user" and all(isinstance(p, ToolResult) for p in turn.parts)
-        for turn in made[at + 1 :]
-    )
 
 
 def _merged(made: list[Turn], late: dict[int, list[Part]]) -> Iterator[Turn]:

@@ -7,6 +7,7 @@ session send some of them twice. A response meets the first open call of its id;
 them has none, of its name. Pure.
 """
 
+from collections import defaultdict, deque
 from itertools import groupby
 from typing import NamedTuple
 
@@ -50,21 +51,32 @@ def paired(contents: list[object]) -> list[object]:
 
 def _met(calling: list[object], answering: list[object]) -> tuple[set[int], set[int]]:
     """Which of the calls of a turn, and which of the responses of the next, are a pair."""
-    open_calls = dict(enumerate(_named(calling, "functionCall")))
-    calls, responses = set(), set()
+    waiting: defaultdict[tuple[str, str], deque[int]] = defaultdict(deque)
+    for at, call in enumerate(_named(calling, "functionCall")):
+        waiting["id" if call.id else "no id", call.id or call.name].append(at)
+        waiting["name", call.name].append(at)
+    calls: set[int] = set()
+    responses: set[int] = set()
     for n, response in enumerate(_named(answering, "functionResponse")):
-        fits = (at for at, call in open_calls.items() if _is_pair(call, response))
-        if (found := next(fits, None)) is not None:
-            del open_calls[found]
-            calls.add(found)
+        looked_for = [("name", response.name)]
+        if response.id:
+            looked_for = [("id", response.id), ("no id", response.name)]
+        found = [
+            first
+            for key in looked_for
+            if (first := _first(waiting[key], calls)) is not None
+        ]
+        if found:
+            calls.add(min(found))
             responses.add(n)
     return calls, responses
 
 
-def _is_pair(call: _Named, response: _Named) -> bool:
-    if call.id and response.id:
-        return call.id == response.id
-    return call.name == response.name
+def _first(waiting: deque[int], met: set[int]) -> int | None:
+    """The first that has met nobody."""
+    while waiting and waiting[0] in met:
+        waiting.popleft()
+    return waiting[0] if waiting else None
 
 
 def _named(turn: list[object], kind: str) -> list[_Named]:
