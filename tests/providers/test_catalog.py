@@ -483,7 +483,7 @@ def test_a_model_outside_of_the_tier_is_refused() -> None:
     assert complaint.path == ("providers", 0, "models", 1, "name")
     assert complaint.message == (
         '"openai/gpt-4o" is not known to be on the free tier of OpenRouter (it has '
-        "*:free, openrouter/free); move the model to a provider without tier"
+        "*:free); move the model to a provider without tier"
     )
 
 
