@@ -105,7 +105,7 @@ def parts(snapshot: Json, before: Parts | None, tag: str) -> Parts:
         for n, one in enumerate(listed)
     ]
     made = Parts(tag, members, providers, models, shape)
-    return before if alike is not None and _same(made, alike) else made  # type: ignore[return-value]
+    return alike if alike is not None and _same(made, alike) else made
 
 
 def head_text(now: float, gateway: Json | None) -> str:

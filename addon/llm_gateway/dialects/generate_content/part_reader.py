@@ -104,8 +104,8 @@ class PartReader:
         """The very same result of a call once more: apps that take up an old session send
         some twice. Ids may be given again, to later calls."""
         id, response = text_in(result, "id"), member(result, "response")
-        waits = any(waiting == id for waiting, _ in self._waiting)
-        if id and not waits and id in self._met and self._met[id] == response:
+        is_known = bool(id) and id in self._met and self._met[id] == response
+        if is_known and all(waiting != id for waiting, _ in self._waiting):
             return True
         self._met[id] = response
         return False

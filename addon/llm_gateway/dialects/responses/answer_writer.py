@@ -209,9 +209,8 @@ class ResponsesAnswerWriter:
     def _end(self, end: Ended) -> None:
         self._begin()
         if end.reason == "refusal" and not self._refused:
-            end = Ended(
-                "filtered"
-            )  # its text is no refusal of its own: it was cut short
+            # Its text is no refusal of its own: it was cut short.
+            end = Ended("filtered")
         status = "incomplete" if end.reason in INCOMPLETE else "completed"
         self._close(status)
         self._finish(status, end=end)
