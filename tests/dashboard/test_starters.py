@@ -16,8 +16,8 @@ from llm_gateway.domain import Price
 from llm_gateway.providers.catalog import build
 from llm_gateway.providers.free_tiers import preset_for
 from llm_gateway.providers.listed_models import ListedModel, ModelList
+from llm_gateway.providers.outbound_request import address_of
 from llm_gateway.providers.registry import TYPES
-from llm_gateway.providers.upstream_request import address_of
 
 from .conftest import NOW, Serve
 from .fake_gateway import FakeGateway

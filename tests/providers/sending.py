@@ -19,7 +19,8 @@ from llm_gateway.dialects import (
 from llm_gateway.domain import Offer
 from llm_gateway.providers import catalog
 from llm_gateway.providers.catalog import Catalog
-from llm_gateway.providers.upstream_request import Outbound, build
+from llm_gateway.providers.outbound_request import Outbound
+from llm_gateway.providers.upstream_request import build
 
 NOW = 1_763_000_000.0
 

@@ -8,7 +8,7 @@ from llm_gateway.config.models import Config
 from llm_gateway.domain import Metric, Offer, Price, Window
 from llm_gateway.providers.catalog import Catalog, CatalogError, build
 from llm_gateway.providers.listed_models import ListedModel, ModelList
-from llm_gateway.providers.upstream_request import address_of
+from llm_gateway.providers.outbound_request import address_of
 
 ZERO = Price(source="list")
 PAID = Price(input=2, output=4, source="list")

@@ -25,8 +25,8 @@ from llm_gateway.dialects import (
     DialectSpec,
 )
 from llm_gateway.providers import KNOWN_HOSTS, TYPES, UNSUPPORTED, is_known_host
+from llm_gateway.providers.sent_headers import PER_REQUEST
 from llm_gateway.providers.upstream import Credential
-from llm_gateway.providers.upstream_request import PER_REQUEST
 
 from .sending import headers, sent, url
 

@@ -8,10 +8,10 @@ import pytest
 from llm_gateway.config.load import parse_config
 from llm_gateway.providers.catalog import Catalog, build
 from llm_gateway.providers.listed_models import ListedModel, ModelList
+from llm_gateway.providers.outbound_request import address_of
 from llm_gateway.providers.published import FreePreset, Published, overlaid
 from llm_gateway.providers.registry import packaged, types_with
 from llm_gateway.providers.tier_notes import notes
-from llm_gateway.providers.upstream_request import address_of
 
 ENDED = FreePreset(("groq/compound*",), {}, "2099-01-01", "s", id="groq/groq/compound", provider="groq", status="ended", note="card needed")  # fmt: skip
 LATER = types_with(

@@ -21,13 +21,10 @@ from llm_gateway.dialects import (
 )
 from llm_gateway.domain import Origin
 from llm_gateway.providers import TYPES
+from llm_gateway.providers.account_questions import model_list
+from llm_gateway.providers.outbound_request import NoCredential, authority
 from llm_gateway.providers.upstream import Credential
-from llm_gateway.providers.upstream_request import (
-    NoCredential,
-    authority,
-    build,
-    model_list,
-)
+from llm_gateway.providers.upstream_request import build
 from providers.sending import body_of, catalog_of, headers, only_offer, sent, url
 
 OPENAI = {"type": "openai", "apiKey": "PROVIDER-KEY"}

@@ -30,8 +30,8 @@ from llm_gateway.limits.values import LimitObservation, Scope
 from llm_gateway.network.clocks import elapsed
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.listed_models import ModelList
+from llm_gateway.providers.outbound_request import address_of
 from llm_gateway.providers.quota_readers import SOURCE
-from llm_gateway.providers.upstream_request import address_of
 from llm_gateway.routing.retirement import NotFoundCounter
 from llm_gateway.timestamps import iso
 

@@ -14,13 +14,14 @@ from dataclasses import replace
 from llm_gateway.limits.values import LimitObservation
 from llm_gateway.network.fetch import LONGEST, TOO_LONG, Fetched, TooLong, fetch
 from llm_gateway.network.proxy_failure import ProxyRefused, ProxyUnavailable
+from llm_gateway.providers.account_questions import model_list, quota
 from llm_gateway.providers.credentials import CredentialError, Credentials
 from llm_gateway.providers.list_readers import NotAList, read_list
 from llm_gateway.providers.listed_models import ModelList
+from llm_gateway.providers.outbound_request import Outbound
 from llm_gateway.providers.quota_readers import NotAQuota, read_quota
 from llm_gateway.providers.quota_routes import quota_route
 from llm_gateway.providers.upstream import Credential, Upstream
-from llm_gateway.providers.upstream_request import Outbound, model_list, quota
 from llm_gateway.streaming.content_coding import BadCoding, decoder
 
 GITHUB = "github"

@@ -29,8 +29,8 @@ from llm_gateway.ledger.write_queue import CommitFuture
 from llm_gateway.network import own_addresses
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.providers.credentials import Credentials
+from llm_gateway.providers.outbound_request import address_of
 from llm_gateway.providers.upstream import Upstream
-from llm_gateway.providers.upstream_request import address_of
 from llm_gateway.routing.affinity import ConversationAffinity
 from llm_gateway.routing.health import BILLED_FOR
 from llm_gateway.routing.state import RoutingContext

@@ -19,9 +19,10 @@ from llm_gateway.config.suggestions import nearest
 from llm_gateway.network import way_out
 from llm_gateway.network.proxy_failure import ProxyRefused, ProxyUnavailable
 from llm_gateway.network.proxy_rules import ProxyRules
+from llm_gateway.providers.account_questions import model_list
 from llm_gateway.providers.credentials import CredentialError, Credentials
+from llm_gateway.providers.outbound_request import Outbound
 from llm_gateway.providers.upstream import Upstream
-from llm_gateway.providers.upstream_request import Outbound, model_list
 
 TIMEOUT = 5.0
 """Seconds for each wait: connecting, the TLS handshake, reading."""

@@ -35,8 +35,8 @@ from llm_gateway.pipeline.response_headers import (
 from llm_gateway.pipeline.stored_settlement import StoredSettlement
 from llm_gateway.pipeline.stream_filters import metered, overheard, searched
 from llm_gateway.providers.credentials import CredentialError
+from llm_gateway.providers.outbound_request import Outbound
 from llm_gateway.providers.upstream import Credential, Upstream
-from llm_gateway.providers.upstream_request import Outbound
 from llm_gateway.streaming.answer_meter import AnswerMeter
 from llm_gateway.streaming.content_coding import BadCoding, decoder
 from llm_gateway.streaming.key_filter import KeyFilter

@@ -20,7 +20,8 @@ from llm_gateway.pipeline.failures import FailureHandler
 from llm_gateway.pipeline.flow_rewriting import rewrite_request
 from llm_gateway.pipeline.stream_endings import truncation_event
 from llm_gateway.providers.credentials import CredentialError
-from llm_gateway.providers.upstream_request import Outbound, build
+from llm_gateway.providers.outbound_request import Outbound
+from llm_gateway.providers.upstream_request import build
 from llm_gateway.routing.failure_policy import FailedAttempt
 from llm_gateway.transport.attempt_policy import AttemptPolicy, set_plan
 

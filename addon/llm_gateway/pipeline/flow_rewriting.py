@@ -3,7 +3,7 @@
 from mitmproxy import http
 
 from llm_gateway.pipeline.exchange import Exchange
-from llm_gateway.providers.upstream_request import Outbound
+from llm_gateway.providers.outbound_request import Outbound
 
 
 def rewrite_request(request: http.Request, out: Outbound) -> None:

@@ -34,12 +34,12 @@ from llm_gateway.pipeline.account_requests import (
 from llm_gateway.pipeline.bound_requests import BoundRequests
 from llm_gateway.pipeline.ingress import BadBody, decoded
 from llm_gateway.pipeline.stored_answers import is_for
-from llm_gateway.providers.upstream import Credential, Upstream
-from llm_gateway.providers.upstream_request import (
-    Outbound,
+from llm_gateway.providers.kept_requests import (
     keeper_dialect,
     kept_resource,
 )
+from llm_gateway.providers.outbound_request import Outbound
+from llm_gateway.providers.upstream import Credential, Upstream
 
 
 class _Refused(Exception):

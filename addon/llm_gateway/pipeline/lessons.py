@@ -17,8 +17,8 @@ from llm_gateway.domain import Offer
 from llm_gateway.pipeline.adapting import talk_of, who_asks
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.request_form import RequestForm
+from llm_gateway.providers.outbound_request import address_of
 from llm_gateway.providers.upstream import Upstream
-from llm_gateway.providers.upstream_request import address_of
 
 
 def remember(

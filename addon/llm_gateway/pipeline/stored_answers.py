@@ -24,8 +24,9 @@ from llm_gateway.pipeline.account_requests import (
     account_name,
     refuse,
 )
+from llm_gateway.providers.kept_requests import stored_answer
+from llm_gateway.providers.outbound_request import Outbound
 from llm_gateway.providers.upstream import Credential
-from llm_gateway.providers.upstream_request import Outbound, stored_answer
 
 
 def is_for(bound: BoundAnswer, identity: Identity) -> bool:

@@ -49,8 +49,8 @@ from ..config.models import Config, Model, Provider
 from ..config.problems import UnlocatedProblem
 from ..config.urls import is_loopback
 from .hosts import matches
+from .outbound_request import address_of
 from .upstream import NotConfigured, Upstream, upstream
-from .upstream_request import address_of
 
 T = TypeVar("T")
 PriceOf = Callable[[str | None, str, float], Price | None]
