@@ -8,7 +8,7 @@ import pytest
 from ledger.samples import AT, GROQ, OPENAI
 from llm_gateway.config.load import parse_config
 from llm_gateway.domain import Candidate, Limit, Metric, Reset, Verdict, Window
-from llm_gateway.ledger import state_tables
+from llm_gateway.ledger import config_tables, lesson_tables, limit_columns, state_tables
 from llm_gateway.ledger.store import GatewayState
 from llm_gateway.limits.values import LimitStatus
 from llm_gateway.providers import catalog
@@ -288,11 +288,11 @@ def test_the_heartbeat(open_store):
     ],
 )
 def test_scopes_have_columns(scope, columns):
-    assert state_tables.scope_columns(scope) == columns
+    assert limit_columns.scope_columns(scope) == columns
 
 
 def test_a_reset_reads_as_the_config_writes_it():
-    whole = state_tables._limits(
+    whole = config_tables._limits(
         [Limit(("budget",), Metric.COST, Window.DAY, 1, Reset(3, 5, "Asia/Tokyo"))]
     )
     assert whole.rows[0][8] == "03:05 Asia/Tokyo"
@@ -326,7 +326,7 @@ def test_what_was_learned_of_conversations_is_kept(open_store):
 
 
 def test_signed_blocks_are_added_and_the_oldest_go(open_store, monkeypatch):
-    monkeypatch.setattr(state_tables, "MOST_BLOCKS", 5)
+    monkeypatch.setattr(lesson_tables, "MOST_BLOCKS", 5)
     store = open_store()
     store.signed_blocks([("h0", "anthropic"), ("h1", "anthropic")], AT)
     store.signed_blocks([("h2", "openai a 1")], AT)  # before the first was written

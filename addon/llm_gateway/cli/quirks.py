@@ -21,7 +21,7 @@ from llm_gateway.cli.help_text import command_parser
 from llm_gateway.config.suggestions import nearest
 from llm_gateway.ledger import database_file
 from llm_gateway.ledger.database_file import InUse, StoreError
-from llm_gateway.ledger.state_tables import ALL_QUIRKS
+from llm_gateway.ledger.lesson_tables import ALL_QUIRKS
 
 NONE = "Nothing was learned: no provider has refused what another form would mend."
 HEAD = ("provider", "model", "dialect", "learned", "used", "requests go")

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from llm_gateway.cluster.away import Away
+from llm_gateway.ledger.collector_tables import COLLECTOR, UNSENT
 from llm_gateway.ledger.rows import REQUEST_COLUMNS, Row
-from llm_gateway.ledger.state_tables import COLLECTOR, UNSENT
 from llm_gateway.ledger.store import Store
 
 logger = logging.getLogger("llm_gateway")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llm_gateway.ledger.rows import storable
-from llm_gateway.ledger.state_tables import TableSnapshot
+from llm_gateway.ledger.table_snapshots import TableSnapshot
 from llm_gateway.providers.listed_models import Lists, ModelList, as_json, from_json
 from llm_gateway.timestamps import iso, unix
 

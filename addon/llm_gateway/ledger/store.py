@@ -29,7 +29,10 @@ from llm_gateway.domain import (
 )
 from llm_gateway.ledger import (
     bound_answers,
+    collector_tables,
+    config_tables,
     database_file,
+    lesson_tables,
     maintenance,
     model_lists,
     rows,
@@ -37,11 +40,13 @@ from llm_gateway.ledger import (
 )
 from llm_gateway.ledger import spent as replay
 from llm_gateway.ledger.bound_answers import BoundAnswer
+from llm_gateway.ledger.config_tables import Running
 from llm_gateway.ledger.database_file import StoreError
 from llm_gateway.ledger.group_commit import GroupCommit
 from llm_gateway.ledger.model_lists import Retired
 from llm_gateway.ledger.rows import Kind
-from llm_gateway.ledger.state_tables import GatewayState, Running
+from llm_gateway.ledger.state_tables import GatewayState
+from llm_gateway.ledger.table_snapshots import TableSnapshot
 from llm_gateway.ledger.used import Sums, used
 from llm_gateway.ledger.write_queue import (
     LARGEST_BACKLOG,
@@ -191,20 +196,20 @@ class Store:
 
     def running_config(self, catalog: Running, clients: Iterable[Limit] = ()) -> None:
         """The configuration in force, without secrets; `clients`: the clients' limits."""
-        for whole in state_tables.running_config(catalog, clients):
+        for whole in config_tables.running_config(catalog, clients):
             self._put(whole)
 
     def learned(self, quirks: Iterable[LearnedQuirk]) -> None:
         """What refusals taught; replaces what was there."""
-        self._put(state_tables.learned_quirks(quirks))
+        self._put(lesson_tables.learned_quirks(quirks))
 
     def learned_of_conversations(self, rows: Iterable[ConversationRow]) -> None:
         """What was learned of single conversations; the newest 10,000 are kept."""
-        self._put(state_tables.conversation_quirks(rows))
+        self._put(lesson_tables.conversation_quirks(rows))
 
     def signed_blocks(self, new: Iterable[tuple[str, str]], now: float) -> None:
         """Hashes of signed blocks with their makers; the newest 50,000 are kept."""
-        self._put(state_tables.signed_blocks(new, now))
+        self._put(lesson_tables.signed_blocks(new, now))
 
     def model_lists(self, lists: Lists, retired: Retired) -> None:
         """What providers list, and what they list in vain; replaces what was there."""
@@ -213,16 +218,16 @@ class Store:
 
     def members(self, found: Iterable[rows.Row]) -> None:
         """The gateways of the cluster; replaces what was there."""
-        self._put(state_tables.members(found))
+        self._put(collector_tables.members(found))
 
     def collect_for(self, collector: str, ledger: str) -> None:
         """Keep a list of finished requests for this collector, all that there are at first."""
-        for whole in state_tables.collecting(collector, ledger):
+        for whole in collector_tables.collecting(collector, ledger):
             self._put(whole)
 
     def sent(self, number: int) -> None:
         """The collector has all of that list up to this number."""
-        self._put(state_tables.sent(number))
+        self._put(collector_tables.sent(number))
 
     def collected(self, found: Iterable[rows.Row]) -> CommitFuture:
         """Finished requests of other members: id, then `rows.REQUEST_COLUMNS`.
@@ -234,7 +239,7 @@ class Store:
     def _later(self, *taken: tuple[Kind, Any]) -> None:
         self._backlog.put(QueuedWrite(taken), wake=not self._pace.schedule_unwaited())
 
-    def _put(self, whole: state_tables.TableSnapshot) -> None:
+    def _put(self, whole: TableSnapshot) -> None:
         self._backlog.put_whole(whole)
 
     # -- asking ----------------------------------------------------------------------
@@ -301,12 +306,12 @@ class Store:
 
     def quirks(self) -> list[LearnedQuirk]:
         """What refusals taught, of this run and earlier ones. Blocks."""
-        return state_tables.read_quirks(self.rows(state_tables.ALL_QUIRKS))
+        return lesson_tables.read_quirks(self.rows(lesson_tables.ALL_QUIRKS))
 
     def conversation_quirks(self) -> list[ConversationRow]:
         """What was learned of single conversations, the oldest first. Blocks."""
-        rows = self.rows(state_tables.CONVERSATION_QUIRKS)
-        return state_tables.read_conversation_quirks(rows)
+        rows = self.rows(lesson_tables.CONVERSATION_QUIRKS)
+        return lesson_tables.read_conversation_quirks(rows)
 
     def known_lists(self) -> tuple[Lists, Retired]:
         """What providers listed when they were last asked, and what is retired. Blocks."""
@@ -317,7 +322,7 @@ class Store:
 
     def known_blocks(self) -> list[tuple[str, str]]:
         """(hash, maker) of signed blocks, the oldest first. Blocks."""
-        rows = self.rows(state_tables.SIGNED_BLOCKS)
+        rows = self.rows(lesson_tables.SIGNED_BLOCKS)
         return [(row["hash"], row["maker"]) for row in rows]
 
     def used(self, since: Collection[float]) -> dict[float, Sums]:

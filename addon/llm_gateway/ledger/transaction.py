@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from llm_gateway.ledger import batch_insert, database_file, recovery
 from llm_gateway.ledger.rows import Kind
-from llm_gateway.ledger.state_tables import TableSnapshot
+from llm_gateway.ledger.table_snapshots import TableSnapshot
 from llm_gateway.ledger.write_queue import Batch
 
 logger = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from typing import Any
 
 from llm_gateway.frozen import frozen
 from llm_gateway.ledger.rows import Kind
-from llm_gateway.ledger.state_tables import TableSnapshot
+from llm_gateway.ledger.table_snapshots import TableSnapshot
 
 CommitFuture = asyncio.Future[bool] | Future[bool]
 """Done with True when the rows are committed, with False when the wait was given up."""

@@ -27,7 +27,7 @@ from llm_gateway.domain import Event
 from llm_gateway.ledger import database_file, maintenance, rows
 from llm_gateway.ledger.database_file import Opened, StoreError
 from llm_gateway.ledger.integrity_check import IntegrityCheck
-from llm_gateway.ledger.state_tables import TableSnapshot
+from llm_gateway.ledger.table_snapshots import TableSnapshot
 from llm_gateway.ledger.transaction import (
     UNWRITABLE,
     ErrorCause,
