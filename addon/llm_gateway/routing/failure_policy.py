@@ -18,12 +18,8 @@ from llm_gateway.domain import Candidate, Offer
 from llm_gateway.frozen import frozen
 from llm_gateway.limits.provider_refusals import ProviderRefusal
 from llm_gateway.network.proxy_failure import REFUSED
-from llm_gateway.routing.health import (
-    DISABLED_FOR,
-    MODEL_GONE_FOR,
-    NOT_SPOKEN,
-    OPEN_MOST,
-)
+from llm_gateway.routing.circuit_breaker import OPEN_MOST
+from llm_gateway.routing.health import DISABLED_FOR, MODEL_GONE_FOR, NOT_SPOKEN
 from llm_gateway.routing.selection import CANNOT_CARRY, CANNOT_TAKE, KEPT_ELSEWHERE
 from llm_gateway.streaming.response_probe import CALL_AS_TEXT
 

@@ -10,31 +10,16 @@ asker alone open no circuit, and a model that is not found, or an account that i
 one asker stays for them; and who has once answered in a dialect speaks it.
 
 What this file does not know: clocks (`now` is an argument; one that is set back lengthens
-nothing), limits, prices, sockets.
-
-    strike ×5 in a row, or half of ≥20 in a minute
-      closed ────────────────────────────────────▶ open 30 s, 60 s, … 10 min
-        ▲                                             │ time passes
-        └──────── success ──── half open: one real request at a time
-                                  │ strike: open again, twice as long
+nothing), limits, prices, sockets, when a circuit opens (circuit_breaker.py).
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from llm_gateway.frozen import frozen
+from llm_gateway.routing.circuit_breaker import CircuitBreaker, Result
+from llm_gateway.routing.good_answers import GoodAnswers, Key
 
-Key = tuple[str, ...]
-"""(provider,), (provider, account) or (provider, account, model)."""
-
-OPEN_AFTER = 5
-"""Strikes in a row that open a circuit."""
-SAMPLE = 20
-"""Results within a minute from which half being strikes opens a circuit."""
-OPEN_FIRST = 30.0
-OPEN_MOST = 600.0
 COOL_FIRST = 30.0
 COOL_MOST = 600.0
 DISABLED_FOR = 3600.0
@@ -42,7 +27,6 @@ DISABLED_FOR = 3600.0
 MODEL_GONE_FOR = 600.0
 JITTER = 2.0
 """Seconds by which calls may be out of order; a larger step back is the clock's."""
-MINUTE = 60.0
 NOT_SPOKEN = "does not speak"
 """How the reason begins for which a provider is not asked in a dialect."""
 BILLED_FOR = 86_400.0
@@ -61,24 +45,6 @@ class Unavailable:
     """In this dialect only: it may answer in another."""
 
 
-class _Result(NamedTuple):
-    at: float
-    bad: bool
-    asker: str
-
-
-@dataclass(slots=True)
-class _Circuit:
-    in_a_row: int = 0
-    recent: deque["_Result"] = field(default_factory=deque)
-    open_until: float = 0.0
-    opened: int = 0
-    """How often it opened without a success in between."""
-    half_open_probe: float | None = None
-    """When the one real request that tests it left."""
-    reason: str = ""
-
-
 @dataclass(slots=True)
 class _Unavailability:
     until: float
@@ -90,17 +56,14 @@ class HealthTracker:
     """Failures remembered and forgotten. Not thread-safe; one event loop owns it."""
 
     def __init__(self) -> None:
-        self._circuits: dict[Key, _Circuit] = {}
+        self._circuits: dict[Key, CircuitBreaker] = {}
         self._rests: dict[Key, _Unavailability] = {}
         self._cooled: dict[Key, int] = {}
         self._silent: dict[Key, float] = {}
         """(provider, dialect) that never answered -> when it is asked again."""
         self._spoken: set[Key] = set()
         """(provider, dialect) that has answered, for as long as the process runs."""
-        self._served: dict[Key, dict[str, tuple[_Result, ...]]] = {}
-        """Offer -> dialect -> its last good answer, and the last one to somebody else."""
-        self._doubted: dict[Key, _Result] = {}
-        """What one asker was told that nobody was told before; (…, dialect) for one."""
+        self._good = GoodAnswers()
         self._mark = 0.0
         self._billed: dict[Key, float] = {}
         """Whose rest is for a bill, and until when."""
@@ -126,17 +89,10 @@ class HealthTracker:
                         rest.state, rest.reason, rest.until, len(key) == 4
                     )
             circuit = self._circuits.get(key)
-            if circuit is None or not circuit.opened:
+            shut = circuit.closed_until(now) if circuit is not None else None
+            if shut is None:
                 continue
-            if circuit.open_until > now:
-                found = Unavailable("failing", circuit.reason, circuit.open_until)
-            elif (
-                circuit.half_open_probe is not None
-                and now - circuit.half_open_probe < OPEN_MOST
-            ):
-                found = Unavailable("failing", "being tested", now + 1)
-            else:
-                continue
+            found = Unavailable("failing", *shut)
             if worst is None or (worst.returns_at or 0) < (found.returns_at or 0):
                 worst = found
         return worst
@@ -146,8 +102,8 @@ class HealthTracker:
         self._tick(now)
         for key in _levels(offer) if self._circuits else ():
             circuit = self._circuits.get(key)
-            if circuit is not None and circuit.opened:
-                circuit.half_open_probe = now
+            if circuit is not None:
+                circuit.dispatched(now)
 
     def record_success(
         self, offer: Key, now: float, *, asker: str = "", dialect: str = ""
@@ -156,13 +112,8 @@ class HealthTracker:
         closed = False
         self._cooled.pop(offer, None)
         self.answered(offer, dialect)
-        good = _Result(now, False, asker)
-        served = self._served.get(offer)
-        if served is None:
-            served = self._served[offer] = {}
-        before = served.get(dialect, ())
-        others = [result for result in before if result.asker != asker]
-        served[dialect] = (good, *others[:1])
+        good = Result(now, False, asker)
+        self._good.record(offer, dialect, good)
         if not self._circuits:
             return False
         self._tick(now)
@@ -171,22 +122,13 @@ class HealthTracker:
             if circuit is None:
                 continue
             closed = closed or bool(circuit.opened)
-            _recover(circuit, good)
+            circuit.succeeded(good)
         return closed
 
     def last_answer(self, *key: str) -> float | None:
         """When something of it (an offer, or with fewer parts an account) answered well
         last, as far as that is remembered."""
-        return max(
-            (
-                one.at
-                for offer, served in self._served.items()
-                if offer[: len(key)] == key
-                for some in served.values()
-                for one in some[:1]
-            ),
-            default=None,
-        )
+        return self._good.last(*key)
 
     def answered(self, offer: Key, dialect: str) -> None:
         """It answered in this dialect, good or bad: it speaks it."""
@@ -218,30 +160,15 @@ class HealthTracker:
         key = offer[:1] if whole else offer
         circuit = self._circuits.get(key)
         if circuit is None:
-            circuit = self._circuits[key] = _Circuit()
-            for served in self._good_answers(key, now):
-                circuit.recent.append(served)
+            circuit = CircuitBreaker.after(self._good.of(key, now))
+            self._circuits[key] = circuit
         tested = circuit.half_open_probe is not None
         self.release_probe(offer)
         if not whole and (provider := self._circuits.get(offer[:1])):
             # It was reached, and that is all that its own circuit is about.
-            _recover(provider, _Result(now, False, asker))
-        circuit.in_a_row += 1
-        _note(circuit, _Result(now, True, asker))
-        if circuit.open_until > now and not tested:
-            return None
-        bad = sum(1 for result in circuit.recent if result.bad)
-        often = len(circuit.recent) >= SAMPLE and bad * 2 >= len(circuit.recent)
-        if not (tested or circuit.in_a_row >= OPEN_AFTER or often):
-            return None
-        if not (tested or whole) and _is_askers_own(circuit, asker):
-            return None
-        circuit.open_until = now + min(OPEN_FIRST * 2**circuit.opened, OPEN_MOST)
-        circuit.opened += 1
-        circuit.reason = reason
-        # What led here says nothing about what comes after.
-        circuit.recent.clear()
-        return circuit.open_until
+            provider.succeeded(Result(now, False, asker))
+        bad = Result(now, True, asker)
+        return circuit.failed(bad, reason, tested=tested, whole=whole)
 
     def start_cooldown(
         self, offer: Key, now: float, until: float | None, reason: str
@@ -282,7 +209,7 @@ class HealthTracker:
         told = now is not None and bool(asker)
         if told and self._is_told_alone(key, key[:3], dialect, asker, now or 0.0):
             return False
-        self._doubted.pop(key, None)
+        self._good.believe(key)
         self._rest(key, _Unavailability(until, "disabled", reason))
         return True
 
@@ -295,23 +222,7 @@ class HealthTracker:
         self, key: Key, offer: Key, dialect: str, asker: str, now: float
     ) -> bool:
         self._tick(now)
-        found = self._good_answers(offer, now, dialect)
-        if len(offer) == 2:  # whatever of the account served them
-            offers = [each for each in self._served if each[:2] == offer]
-            found = sorted(r for each in offers for r in self._good_answers(each, now))
-        if not any(result.asker != asker for result in found):
-            return False
-        doubted = self._doubted.get(key)
-        if doubted is None or doubted.at < found[-1].at:
-            doubted = self._doubted[key] = _Result(now, True, asker)
-        return doubted.asker == asker
-
-    def _good_answers(self, offer: Key, now: float, dialect: str = "") -> list[_Result]:
-        """Those of the last minute that are remembered, the oldest first."""
-        served = self._served.get(offer, {})
-        kept = [served.get(dialect, ())] if dialect else served.values()
-        found = [one for some in kept for one in some if one.at >= now - MINUTE]
-        return sorted(found)
+        return self._good.is_told_alone(key, offer, dialect, asker, now)
 
     def bill(self, offer: Key, until: float, *, account: bool = False) -> None:
         """It was billed though it counts as free: the model, or with `account` its key."""
@@ -363,13 +274,12 @@ class HealthTracker:
             self._rests,
             self._cooled,
             self._silent,
-            self._served,
             self._billed,
-            self._doubted,
         )
         for table in tables:
             for key in [k for k in table if k[0] == provider]:
                 del table[key]
+        self._good.forget(provider)
         self._spoken = {key for key in self._spoken if key[0] != provider}
 
     def _tick(self, now: float) -> None:
@@ -389,42 +299,15 @@ class HealthTracker:
 
     def _shift(self, back: float) -> None:
         for circuit in self._circuits.values():
-            circuit.open_until -= back
-            if circuit.half_open_probe is not None:
-                circuit.half_open_probe -= back
-            circuit.recent = deque(
-                result._replace(at=result.at - back) for result in circuit.recent
-            )
+            circuit.shift(back)
         for rest in self._rests.values():
             rest.until -= back
         for until in (self._silent, self._billed):
             for key in until:
                 until[key] -= back
-        self._served.clear()
-        self._doubted.clear()
+        self._good.clear()
 
 
 def _levels(offer: Key) -> Iterator[Key]:
     for length in range(1, len(offer) + 1):
         yield offer[:length]
-
-
-def _recover(circuit: _Circuit, good: _Result) -> None:
-    circuit.in_a_row = 0
-    circuit.opened = 0
-    circuit.open_until = 0.0
-    circuit.half_open_probe = None
-    _note(circuit, good)
-
-
-def _note(circuit: _Circuit, result: _Result) -> None:
-    recent = circuit.recent
-    recent.append(result)
-    while recent and (recent[0].at < result.at - MINUTE or len(recent) > 10 * SAMPLE):
-        recent.popleft()
-
-
-def _is_askers_own(circuit: _Circuit, asker: str) -> bool:
-    """Nobody but this one fails there, and somebody else is served."""
-    others = [result.bad for result in circuit.recent if result.asker != asker]
-    return bool(asker) and bool(others) and not any(others)
