@@ -18,7 +18,8 @@ from fakes.outbound import OutboundProxy
 from fakes.steps import Answer, Received
 from pydantic import SecretStr
 
-from llm_gateway.app.config_service import CatalogLoader, ConfigService
+from llm_gateway.app.catalog_loader import CatalogLoader
+from llm_gateway.app.config_service import ConfigService
 from llm_gateway.app.provider_polls import ProviderPolls
 from llm_gateway.app.state import AppState, ConfigStatus
 from llm_gateway.domain import Charge, Offer

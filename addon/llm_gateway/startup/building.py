@@ -17,7 +17,8 @@ from typing import Any
 from llm_gateway.admin.config_routes import ConfigRoutes
 from llm_gateway.admin.copilot_login import CopilotLoginRoutes
 from llm_gateway.admin.management_api import ManagementApi
-from llm_gateway.app.config_service import CatalogLoader, ConfigService
+from llm_gateway.app.catalog_loader import CatalogLoader
+from llm_gateway.app.config_service import ConfigService
 from llm_gateway.app.state import AppState, ConfigStatus
 from llm_gateway.config.files import (
     admin_token,

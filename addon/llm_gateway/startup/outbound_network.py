@@ -7,7 +7,7 @@ on the way to a provider.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from llm_gateway.app.config_service import CatalogLoader
+from llm_gateway.app.catalog_loader import CatalogLoader
 from llm_gateway.app.state import AppState
 from llm_gateway.config.proxy_url import ProxyServer
 from llm_gateway.network import way_out

@@ -6,7 +6,7 @@ it asks: origins and proxies.
 
 from typing import Any
 
-from llm_gateway.app.config_service import CatalogLoader
+from llm_gateway.app.catalog_loader import CatalogLoader
 from llm_gateway.app.state import AppState
 from llm_gateway.config.proxy_url import ProxyServer
 from llm_gateway.domain import Origin
