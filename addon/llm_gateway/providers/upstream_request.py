@@ -438,7 +438,7 @@ def _body(
         and not body.ask.wants_usage
     )
     sent = body.rewritten(
-        model=model if dialect.model_place is ModelPlace.BODY else None,
+        model=model,
         include_usage=ask_usage,
         drop=drop,
         rename={**row.renames, **adapted.renamed} if adapted.renamed else row.renames,
