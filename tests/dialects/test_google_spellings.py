@@ -183,6 +183,8 @@ def test_two_spellings_of_a_member_are_one_given_twice(
         b'{"contents": [], "contents": []}',
         b'{"cachedContent": "a", "cachedContent": "b"}',
         b'{"service_tier": "a", "service_tier": "b"}',
+        b'{"generationConfig": {"responseModalities": ["IMAGE"], '
+        b'"responseModalities": []}}',
     ],
 )
 def test_the_same_spelling_twice(twice: bytes) -> None:

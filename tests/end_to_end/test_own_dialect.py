@@ -186,14 +186,14 @@ def test_what_its_row_alone_knows(gateway: GatewayProcess, fakes: Any) -> None:
     """Spellings, what is paid for, keys, what repeats the model, what is not routed."""
     status, _, body = ask(gateway, "/v2/parleys/m:talk", CEILING={"words": 9})
     assert status == 400
-    assert "`CEILING` is given twice" in why(body, "invalid_request")
+    assert "`ceiling` is given twice" in why(body, "invalid_request")
     saver = {"x-parley-key": "key-of-saver"}
     status, _, body = ask(gateway, "/v2/parleys/gift:talk", saver)
     assert status == 200
     status, _, body = ask(
         gateway, "/v2/parleys/gift:talk", saver, extras={"search": {}}
     )
-    assert "policy is free-only" in why(body, "free_only_unavailable")
+    assert "a paid extra: web search" in why(body, "rate_limit_exceeded")
     status, _, _ = ask(
         gateway, "/v2/parleys/nick:talk", about={"model": "parleys/nick"}
     )

@@ -13,7 +13,6 @@ from llm_gateway.admin.model_lists import (
     BadPage,
     anthropic_entry,
     anthropic_page,
-    asked_model,
     listed_model,
     version_of,
 )
@@ -40,7 +39,6 @@ class ModelRoutes:
         own = lists_models_as(version_of(asked.path), asked.headers)
         if own is not None:
             return self._own_models(*own, name or "", asked.query)
-        name = asked_model(asked.path)
         spoken = spoken_with(asked.headers)
         anthropic = spoken is not DEFAULT
         names = self.runtime.catalog.model_names()

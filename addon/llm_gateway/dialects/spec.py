@@ -173,6 +173,8 @@ class DialectSpec:
     model_lists: ModelLists | None = None
     """None: the list of models has no form of its own in it."""
     model_place: ModelPlace = ModelPlace.BODY
+    other_collections: tuple[str, ...] = ()
+    """Beginnings of names that stand in a path in place of `models/`: `tunedModels/`."""
     model_repeated: tuple[str, ...] = ()
     """Where a body may say once more which model its path names, one level down:
     `generateContentRequest.model`. What stands before the name there stays."""

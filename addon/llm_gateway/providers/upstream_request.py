@@ -396,6 +396,9 @@ def _path(
         path = path.replace("{publisher}", quote(publisher, safe=""))
     if "/models/{model}" in path:
         model = model.removeprefix("models/")  # as lists of models have it
+        if model.startswith(dialect.other_collections):
+            collection, _, model = model.partition("/")
+            path = path.replace("/models/{model}", f"/{collection}/{{model}}")
     path = path.replace("{model}", quote(model, safe=""))
     return f"{path}{below}{'?' if query else ''}{query}"
 

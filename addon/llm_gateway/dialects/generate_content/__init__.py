@@ -104,6 +104,7 @@ GENERATE_CONTENT = DialectSpec(
     actions=(Action("generateContent"), Action("streamGenerateContent", "alt=sse")),
     array_unless="alt=sse",
     model_place=ModelPlace.PATH,
+    other_collections=("tunedModels/",),
     model_repeated=(
         "generateContentRequest.model",
         "generate_content_request.model",
