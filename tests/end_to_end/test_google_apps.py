@@ -26,7 +26,7 @@ from fakes.outbound import OutboundProxy
 from gateway import GatewayProcess, provider
 
 from .conftest import Start
-from .google_agent import HELLO, TOKENS, work
+from .google_agent import HELLO, JUST_TALK, TOKENS, work
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 apps = pytest.mark.apps
@@ -228,7 +228,8 @@ def gemini_cli(way: str) -> list[str]:
 @apps
 @pytest.mark.parametrize(("name", "way"), pairs(FAKES, WAYS))
 def test_gemini_cli(rig: Rig, name: str, way: str, tmp_path: Path) -> None:
-    """Streams; two calls at once, and a second turn on what it has kept of the first."""
+    """Streams; two calls at once, a second turn on what it has kept of the first, and a
+    question whose answer it gives as JSON of its own: it asks for no other form."""
     fake = rig.fakes[FAKES[name]]
     before = len(fake.requests)
     command = [*gemini_cli(way), "-m", name]
@@ -239,6 +240,11 @@ def test_gemini_cli(rig: Rig, name: str, way: str, tmp_path: Path) -> None:
     resumed = ("--resume", "latest", "-p", "And again")
     assert "RAN" in said_by(rig, way, tmp_path, *command, *resumed)
     assert len(fake.requests) >= before + 4
+    question = ("--output-format", "json", "-p", f"Just say {JUST_TALK}")
+    told = json.loads(said_by(rig, way, tmp_path, *command, *question))
+    assert told["response"] == HELLO
+    [used] = told["stats"]["models"].values()
+    assert (used["tokens"]["prompt"], used["tokens"]["candidates"]) == TOKENS
     row = rig.gateway.rows("select * from requests order by ts desc limit 1")[0]
     assert (row["provider"], row["outcome"]) == (FAKES[name], "ok")
     assert (row["input_tokens"], row["output_tokens"]) == TOKENS

@@ -144,6 +144,23 @@ def test_other_methods_are_told_which_it_takes(
     assert (status, headers["allow"]) == (405, "POST")
 
 
+@pytest.mark.parametrize(
+    ("path", "given"),
+    [
+        ("/v1beta/models", {}),
+        ("/v1/models?key=x", {}),
+        ("/v1/models", {"x-goog-api-key": "x"}),
+    ],
+)
+def test_models_are_listed_in_googles_form(
+    gateway: GatewayProcess, path: str, given: dict[str, str]
+) -> None:
+    _, _, found = gateway.get(path, given)
+    names = [model["name"] for model in found["models"]]
+    assert {"models/flash", f"models/{SLASHED}"} <= {*names}
+    assert "data" in gateway.get("/v1/models")[2]
+
+
 @pytest.mark.parametrize("contents", [CONTENTS[0], "Hail", {"parts": {"text": "Hail"}}])
 def test_a_question_that_stands_alone(
     gateway: GatewayProcess, fakes: Any, contents: Any

@@ -36,7 +36,7 @@ class ModelRoutes:
     def models(self, asked: AdminRequest) -> LocalResponse:
         """The list, or one of it; aliases have an entry of their own, too."""
         name = listed_model(asked.path)
-        own = lists_models_as(version_of(asked.path), asked.headers)
+        own = lists_models_as(version_of(asked.path), asked.headers, asked.query)
         if own is not None:
             return self._own_models(*own, name or "", asked.query)
         spoken = spoken_with(asked.headers)

@@ -234,13 +234,17 @@ def is_request_path(path: str) -> bool:
 
 
 def lists_models_as(
-    version: str, headers: Container[str]
+    version: str, headers: Container[str], query: Container[str] = ()
 ) -> tuple[DialectSpec, ModelLists] | None:
-    """Whose form a list of models has: `version` stands before `/models` in its path.
-    None: nobody's own."""
+    """Whose form a list of models has: `version` stands before `/models` in its path; in
+    `query` are the names of its parameters. None: nobody's own."""
     for spec in _specs.values():
         lists = spec.model_lists
-        if lists is not None and (version in lists.versions or lists.header in headers):
+        if lists is not None and (
+            version in lists.versions
+            or lists.header in headers
+            or (spec.key_parameter and spec.key_parameter in query)
+        ):
             return spec, lists
     return None
 
