@@ -69,6 +69,13 @@ def user(text: str = "Hi") -> dict[str, Any]:
         ("/v1beta/models/g%3Afree:generateContent", "g:free"),
         ("/v1beta/models/a%2Fb%20c:generateContent", "a/b c"),
         ("/v1beta/models/%E6%A8%A1:generateContent", "模"),
+        # with one base URL too many in front
+        ("/v1/v1beta/models/g:generateContent", "g"),
+        ("/v1beta/openai/v1beta/models/g:generateContent", "g"),
+        ("/v1beta/openai/v1beta/meta/llama:generateContent", "meta/llama"),
+        ("/v1/v1beta1/projects/p/locations/l/publishers/google/models/g:generateContent", "g"),
+        ("/gateway/models/g:generateContent", "g"),
+        ("/v1beta/models/a/v1/b/c:generateContent", "a/v1/b/c"),
         ("/v1beta/models:generateContent", None),
         ("/v1beta/models/:generateContent", None),
         ("/v1/projects/p/locations/l/endpoints/9:generateContent", None),

@@ -19,13 +19,11 @@ from llm_gateway.dialects.request_settings import Settings, Values, count
 _path = re.compile(
     r"(?P<before>.*):(?P<action>generateContent|streamGenerateContent|countTokens)"
 ).fullmatch
-_model = re.compile(
-    r"/(?:(?:publishers/[^/]+/)?models/(?P<name>.+)|(?P<tuned>tunedModels/.+))"
-)
-_behind_version = re.compile(
-    r"(?:/[^/]+)*?/v\d+(?:(?:alpha|beta)\d*)?/(?!projects/)(?P<name>[^/]+/.+)"
-).fullmatch
-"""The AI SDK puts `models/` before a name only where that has no slash in it."""
+_VERSION = r"v\d+(?:(?:alpha|beta)\d*)?"
+_NAME = r"/(?:(?:publishers/[^/]+/)?models/(?P<name>.+)|(?P<tuned>tunedModels/.+))"
+_is_version = re.compile(_VERSION).fullmatch
+_behind_version = re.compile(f"/{_VERSION}{_NAME}").search
+_anywhere = re.compile(_NAME).search
 
 
 def read_path(path: str) -> PathInfo:
@@ -38,11 +36,15 @@ def read_path(path: str) -> PathInfo:
 
 
 def _name_in(path: str) -> str | None:
-    behind = _behind_version(path)
-    if behind is None:
-        named = _model.search(path)
-    elif (named := _model.match(f"/{behind['name']}")) is None:
-        return unquote(behind["name"])
+    """Right behind the version; else all that stands there, as the AI SDK puts no `models/`
+    before a name with a slash in it; else wherever `models/` is: `/v1/projects/P/…`."""
+    named = _behind_version(path)
+    segments = path.split("/")
+    if named is None and segments[-1] and "projects" not in segments:
+        for at in range(len(segments) - 3, 0, -1):
+            if _is_version(segments[at]):
+                return unquote("/".join(segments[at + 1 :]))
+    named = named or _anywhere(path)
     return unquote(named["name"] or named["tuned"]) if named is not None else None
 
 
