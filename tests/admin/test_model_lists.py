@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_gateway.admin.model_lists import BadPage, anthropic_page, asked_model
+from llm_gateway.admin.model_lists import BadPage, anthropic_page, listed_model
 
 NAMES = [f"m{n}" for n in range(7)]
 
@@ -22,9 +22,10 @@ NAMES = [f"m{n}" for n in range(7)]
         ("/v1/models/a%2Fb%20c", "a/b c"),
         ("/v1/models/a/models/b", "a/models/b"),
         ("/v1/models/models", "models"),
-        # Google's own list looks different
-        ("/v1beta/models", None),
-        ("/v1beta/models/gemini-2.5-flash", None),
+        # Whose form it has is another question.
+        ("/v1beta/models", ""),
+        ("/v1beta/models/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("/v1internal/models", None),
         ("/v1/modelsx", None),
         ("/v1/xmodels", None),
         ("/health", None),
@@ -32,7 +33,7 @@ NAMES = [f"m{n}" for n in range(7)]
     ],
 )
 def test_paths(path: str, name: str | None) -> None:
-    assert asked_model(path) == name
+    assert listed_model(path) == name
 
 
 def ids(page: dict[str, object]) -> list[str]:

@@ -113,11 +113,6 @@ def body(text: str, dialect: DialectSpec = CHAT, path: str = "") -> RequestBody:
                     b'[{"type":"additional_tools","tools":[1],"tools":[]}]',
                     "tools",
                 ),
-                (
-                    b"generationConfig",
-                    b'{"responseModalities":["IMAGE"],"responseModalities":[]}',
-                    "responseModalities",
-                ),
             )
         ),
         # stream

@@ -2,7 +2,7 @@
 
 What lives here: `work`, a script for a `FakeProvider`; the path says which API is meant. It
 calls a tool where it is offered one that it knows, and says what came of it. `TWICE` in the
-user's words makes it two calls at once. It is as strict as the APIs are: results have to meet
+user's words makes it two calls at once, `HELLO` none. It is as strict as the APIs are: results have to meet
 their calls, and Google's own way wants back the signature that it gave with a call.
 """
 
@@ -28,6 +28,8 @@ ARGUMENTS: dict[str, tuple[Value, Value]] = {
 }
 """Tool of an app -> what it is called with, first and second."""
 HELLO = "Hello there"
+JUST_TALK = "HELLO"
+"""In the user's words: no tool is called."""
 TITLE = '{"title": "A title"}'
 THEIRS = ("args", "response", "properties")
 SIGNATURE = "R2VtaW5pIHNpZ25lZCB0aGlzIGNhbGw="
@@ -50,7 +52,7 @@ def decide(words: str, tools: list[str], results: list[str], schema: bool) -> Sa
     if schema:
         return Said((), TITLE)
     tool = next((name for name in ARGUMENTS if name in tools), None)
-    if tool is None:
+    if tool is None or JUST_TALK in words:
         return Said((), HELLO)
     first, second = ARGUMENTS[tool]
     calls = [(tool, first)] + ([(tool, second)] if "TWICE" in words else [])

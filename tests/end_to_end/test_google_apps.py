@@ -26,7 +26,7 @@ from fakes.outbound import OutboundProxy
 from gateway import GatewayProcess, provider
 
 from .conftest import Start
-from .google_agent import HELLO, TOKENS, work
+from .google_agent import HELLO, JUST_TALK, TOKENS, work
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 apps = pytest.mark.apps
@@ -66,9 +66,15 @@ class Rig(NamedTuple):
         return b"".join(fake.bytes_in() for fake in self.fakes.values())
 
 
+def slashed(dialect: str) -> str:
+    """A name that the AI SDK puts into a path as it is, without `models/`."""
+    return f"of-{dialect}/model:free"
+
+
 def offering(fake: FakeProvider, dialect: str, name: str) -> dict[str, Any]:
     found = provider(fake, dialect, free=True, dialects=[dialect])
-    found["models"] = [{"name": "free-model", "aliases": [f"{name}*"]}]
+    aliases = [f"{name}*", slashed(dialect)]
+    found["models"] = [{"name": "free-model", "aliases": aliases}]
     if dialect == "generateContent":
         found |= {"type": "google", "baseURL": f"{fake.base_url}/v1beta/openai"}
     return found
@@ -181,12 +187,19 @@ class App(NamedTuple):
     program: str
     package: str
     ways: tuple[str, ...] = WAYS
+    also: tuple[str, ...] = ()
+    """Names besides those that all know."""
 
 
 APPS = (
     App("google-genai", "google_genai_program.py", "google/genai"),
     App("google-genai for Node", "google_genai_program.mjs", "@google/genai"),
-    App("AI SDK", "google_ai_sdk_program.mjs", "@ai-sdk/google"),
+    App(
+        "AI SDK",
+        "google_ai_sdk_program.mjs",
+        "@ai-sdk/google",
+        also=(slashed("chat"), slashed("generateContent")),
+    ),
     App("LangChain", "google_langchain_program.py", "langchain_google_genai"),
     App("pydantic-ai", "google_pydantic_ai_program.py", "pydantic_ai"),
     App("llm", "google_llm_program.py", "llm_gemini.py", ("launcher",)),
@@ -211,9 +224,10 @@ def test_an_app(rig: Rig, app: App, way: str, tmp_path: Path) -> None:
     command = program(app.program, app.package)
     if way == "launcher" and command[0] == "node":
         needs_node()
-    said = json.loads(said_by(rig, way, tmp_path, *command, *FAKES))
-    assert [*said] == [*FAKES]
-    for name in FAKES:
+    names = [*FAKES, *app.also]
+    said = json.loads(said_by(rig, way, tmp_path, *command, *names))
+    assert [*said] == names
+    for name in names:
         was_served(said[name])
 
 
@@ -228,7 +242,8 @@ def gemini_cli(way: str) -> list[str]:
 @apps
 @pytest.mark.parametrize(("name", "way"), pairs(FAKES, WAYS))
 def test_gemini_cli(rig: Rig, name: str, way: str, tmp_path: Path) -> None:
-    """Streams; two calls at once, and a second turn on what it has kept of the first."""
+    """Streams; two calls at once, a second turn on what it has kept of the first, and a
+    question whose answer it gives as JSON of its own: it asks for no other form."""
     fake = rig.fakes[FAKES[name]]
     before = len(fake.requests)
     command = [*gemini_cli(way), "-m", name]
@@ -239,6 +254,11 @@ def test_gemini_cli(rig: Rig, name: str, way: str, tmp_path: Path) -> None:
     resumed = ("--resume", "latest", "-p", "And again")
     assert "RAN" in said_by(rig, way, tmp_path, *command, *resumed)
     assert len(fake.requests) >= before + 4
+    question = ("--output-format", "json", "-p", f"Just say {JUST_TALK}")
+    told = json.loads(said_by(rig, way, tmp_path, *command, *question))
+    assert told["response"] == HELLO
+    [used] = told["stats"]["models"].values()
+    assert (used["tokens"]["prompt"], used["tokens"]["candidates"]) == TOKENS
     row = rig.gateway.rows("select * from requests order by ts desc limit 1")[0]
     assert (row["provider"], row["outcome"]) == (FAKES[name], "ok")
     assert (row["input_tokens"], row["output_tokens"]) == TOKENS
@@ -278,6 +298,21 @@ def test_gemini_cli_shows_why_nothing_free_answers(
 ) -> None:
     command = [*gemini_cli(way), "-m", PAID, "-p", "Hello"]
     assert NOTHING_FREE.search(refused(rig, way, tmp_path, *command))
+
+
+@apps
+@pytest.mark.parametrize(
+    ("app", "way"),
+    CELLS if FULL_MATRIX else CELLS[:1],
+    ids=[f"{app.name}, {way}" for app, way in (CELLS if FULL_MATRIX else CELLS[:1])],
+)
+def test_an_app_shows_why_nothing_free_answers(
+    rig: Rig, app: App, way: str, tmp_path: Path
+) -> None:
+    command = program(app.program, app.package)
+    if way == "launcher" and command[0] == "node":
+        needs_node()
+    assert NOTHING_FREE.search(refused(rig, way, tmp_path, *command, PAID))
 
 
 @apps

@@ -51,9 +51,13 @@ def stream(*steps: Any) -> Answer:
 
 
 def ask(
-    gateway: GatewayProcess, target: str, headers: dict[str, str] | None = None
+    gateway: GatewayProcess,
+    target: str,
+    headers: dict[str, str] | None = None,
+    **more: Any,
 ) -> tuple[int, dict[str, str], bytes]:
     body = {"utterances": [{"who": "me", "words": "Hail, stranger, how are you?"}]}
+    body |= more
     given = {"content-type": "application/json", **(headers or {})}
     raw = json.dumps({**body, "ceiling": {"words": 50}, "odd": [1, 2.50]}).encode()
     return gateway.ask("POST", target, raw, given)
@@ -86,6 +90,16 @@ def running(fakes: Any, start_shared: Start) -> GatewayProcess:
                 provider(second, "B", models=priced(2, *MODELS), **spoken),
                 provider(second, "C", "few", limits={"requestsPerDay": 1}, **spoken),
                 provider(second, "D", "talker"),
+                provider(second, "E", "gift", free=True, **spoken),
+                provider(
+                    second,
+                    "F",
+                    models=[{"name": "named", "mappedName": "nick"}],
+                    **spoken,
+                ),
+            ],
+            "clients": [
+                {"name": "saver", "key": "key-of-saver", "policy": "free-only"}
             ],
             "routing": {"answerModel": "requested"},
         },
@@ -133,7 +147,7 @@ def test_a_plain_answer(gateway: GatewayProcess, fakes: Any) -> None:
 
 
 def test_a_stream(gateway: GatewayProcess, fakes: Any) -> None:
-    status, headers, body = ask(gateway, "/v2/parleys/m:talkOn")
+    status, headers, body = ask(gateway, "/v2/parleys/m:talkOn?as=events")
     assert status == 200
     assert body == b"".join((HELLO, words("Well"), words(" met"), BYE)).replace(
         b'"fake-model"', b'"m"'
@@ -145,12 +159,56 @@ def test_a_stream(gateway: GatewayProcess, fakes: Any) -> None:
     assert (row["input_tokens"], row["output_tokens"]) == (7, 3)
 
 
+def test_a_stream_as_an_array(gateway: GatewayProcess, fakes: Any) -> None:
+    status, headers, body = ask(gateway, "/v2/parleys/m:talkOn")
+    assert (status, headers["content-type"]) == (200, "application/json")
+    assert [event["kind"] for event in json.loads(body)] == [
+        "hello",
+        *["words"] * 2,
+        "bye",
+    ]
+    (sent,) = fakes[0].requests
+    assert sent.target == "/v1/parleys/m:talkOn?as=events"
+    assert row_of(gateway, headers)["output_tokens"] == 3
+    fakes[0].then(stream(words("Well"), End.CLOSE))
+    _, _, body = ask(gateway, "/v2/parleys/cut:talkOn")
+    *said, last = json.loads(body)
+    assert [event["kind"] for event in said] == ["hello", "words"]
+    assert "ended before its end" in why(
+        json.dumps(last).encode(), "upstream_truncated"
+    )
+    status, _, body = ask(gateway, "/v2/parleys/nobody:talkOn")
+    [only] = json.loads(body)
+    assert (status, only["oops"]["sort"]) == (404, "model_not_found")
+
+
+def test_what_its_row_alone_knows(gateway: GatewayProcess, fakes: Any) -> None:
+    """Spellings, what is paid for, keys, what repeats the model, what is not routed."""
+    status, _, body = ask(gateway, "/v2/parleys/m:talk", CEILING={"words": 9})
+    assert status == 400
+    assert "`ceiling` is given twice" in why(body, "invalid_request")
+    saver = {"x-parley-key": "key-of-saver"}
+    status, _, body = ask(gateway, "/v2/parleys/gift:talk", saver)
+    assert status == 200
+    status, _, body = ask(
+        gateway, "/v2/parleys/gift:talk", saver, extras={"search": {}}
+    )
+    assert "a paid extra: web search" in why(body, "rate_limit_exceeded")
+    status, _, _ = ask(
+        gateway, "/v2/parleys/nick:talk", about={"model": "parleys/nick"}
+    )
+    assert (status, fakes[1].requests[-1].target) == (200, "/v1/parleys/named:talk")
+    assert fakes[1].requests[-1].json()["about"] == {"model": "parleys/named"}
+    status, _, body = ask(gateway, "/v2/parleys/m:sing")
+    assert (status, "parleys are spoken" in why(body, "not_routed")) == (501, True)
+
+
 @pytest.mark.parametrize(
     ("target", "bad"),
     [
         ("status:talk", answers.status(500)),
         ("error:talk", answers.status(200, {"oops": {"why": "No more."}})),
-        ("event:talkOn", stream(OOPS)),
+        ("event:talkOn?as=events", stream(OOPS)),
         ("empty:talkOn", stream()),
     ],
 )
@@ -170,7 +228,7 @@ def test_a_stream_that_is_cut_ends_in_an_error_of_its_own(
     gateway: GatewayProcess, fakes: Any
 ) -> None:
     fakes[0].then(stream(words("Well"), End.CLOSE))
-    status, headers, body = ask(gateway, "/v2/parleys/cut:talkOn")
+    status, headers, body = ask(gateway, "/v2/parleys/cut:talkOn?as=events")
     assert status == 200
     *_, last = body.rstrip().split(b"data: ")
     assert "ended before its end" in why(last, "upstream_truncated")
@@ -183,7 +241,7 @@ def test_a_stream_without_its_last_word_is_cut_too(
     gateway: GatewayProcess, fakes: Any
 ) -> None:
     fakes[0].then(stream(words("Well")))
-    _, headers, body = ask(gateway, "/v2/parleys/mute:talkOn")
+    _, headers, body = ask(gateway, "/v2/parleys/mute:talkOn?as=events")
     assert b'"upstream_truncated"' in body
     assert row_of(gateway, headers)["outcome"] == "truncated"
 
@@ -192,7 +250,7 @@ def test_an_error_event_in_a_stream_stays_the_last_word(
     gateway: GatewayProcess, fakes: Any
 ) -> None:
     fakes[0].then(stream(words("Well"), OOPS))
-    _, headers, body = ask(gateway, "/v2/parleys/tired:talkOn")
+    _, headers, body = ask(gateway, "/v2/parleys/tired:talkOn?as=events")
     assert body.endswith(OOPS)
     row = row_of(gateway, headers)
     assert (row["outcome"], row["error"]) == ("truncated", "upstream_truncated")

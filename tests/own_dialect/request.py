@@ -1,6 +1,7 @@
 """Request: model and stream from the path, words from `utterances`."""
 
 import re
+from collections.abc import Iterator
 from urllib.parse import unquote
 
 from llm_gateway.dialects.conversation import (
@@ -29,6 +30,13 @@ def read_conversation(values: Values) -> Conversation:
 
 
 def read_settings(values: Values) -> Settings:
-    ceiling = values.get("ceiling")
+    ceiling = values.get("ceiling", values.get("CEILING"))
     most = count(ceiling.get("words")) if isinstance(ceiling, dict) else -1
     return Settings(max_tokens=most if most >= 0 else None)
+
+
+def read_extras(values: Values) -> Iterator[tuple[str, object]]:
+    """`{"extras": {"search": {}}}`: what is paid for has a place of its own."""
+    found = values.get("extras")
+    if isinstance(found, dict) and "search" in found:
+        yield "web_search", found["search"]

@@ -12,7 +12,6 @@ from typing import TypeGuard
 from llm_gateway.adaptation.refused_member import SCHEMA_WORDS, is_off
 from llm_gateway.adaptation.sent_body import Json, dicts
 from llm_gateway.adaptation.wording import Refusal
-from llm_gateway.dialects.conversation import as_list, role_of
 from llm_gateway.dialects.efforts import LEVELS
 from llm_gateway.dialects.generate_content.call_pairs import paired
 from llm_gateway.dialects.generate_content.config import SAMPLING, config_of
@@ -23,9 +22,11 @@ from llm_gateway.dialects.generate_content.history import (
     has_neighbours,
 )
 from llm_gateway.dialects.generate_content.members import (
+    listed,
     member,
     object_in,
     objects_in,
+    role_in,
     snake,
     spelled,
     text_in,
@@ -103,8 +104,8 @@ def _of_turns(sent: Json, name: str, names: list[str]) -> Iterator[str]:
         if name in _PARTS or (name not in PART_CORE and _is_written(sent, name)):
             yield f"part:{name}"
     elif name not in TURN_CORE and any(
-        role_of(turn) == "model" and spelled(turn, name)
-        for turn in dicts(sent.get("contents"))
+        role_in(turn) == "model" and spelled(turn, name)
+        for turn in objects_in(sent, "contents")
     ):
         yield f"message:{name}"
 
@@ -112,8 +113,8 @@ def _of_turns(sent: Json, name: str, names: list[str]) -> Iterator[str]:
 def _is_written(sent: Json, name: str) -> bool:
     """By the model alone, and always beside something that is said."""
     return all(
-        role_of(turn) == "model" and {snake(key) for key in part} & PART_CORE
-        for turn in dicts(sent.get("contents"))
+        role_in(turn) == "model" and {snake(key) for key in part} & PART_CORE
+        for turn in objects_in(sent, "contents")
         for part in objects_in(turn, "parts")
         if spelled(part, name)
     )
@@ -160,7 +161,7 @@ def _stands(value: object, name: str, depth: int = 40) -> bool:
 
 def signature_missing(refusal: Refusal) -> Iterator[str]:
     """The first call of some turn of the model's has none."""
-    for turn in dicts(refusal.sent.get("contents")):
+    for turn in objects_in(refusal.sent, "contents"):
         calls = [p for p in objects_in(turn, "parts") if object_in(p, "functionCall")]
         if calls and not text_in(calls[0], "thoughtSignature"):
             yield "signature:google"
@@ -171,7 +172,7 @@ def signature_strange(refusal: Refusal) -> Iterator[str]:
     """The signatures of this conversation are another model's, or damaged."""
     parts = [
         part
-        for turn in dicts(refusal.sent.get("contents"))
+        for turn in objects_in(refusal.sent, "contents")
         for part in objects_in(turn, "parts")
     ]
     if any(text_in(part, "thoughtSignature") for part in parts):
@@ -244,15 +245,15 @@ def always_on(refusal: Refusal) -> Iterator[str]:
 
 
 def prefill(refusal: Refusal) -> Iterator[str]:
-    contents = as_list(refusal.sent.get("contents"))
-    if contents and role_of(contents[-1]) == "model":
+    contents = listed(refusal.sent.get("contents"))
+    if contents and role_in(contents[-1]) == "model":
         yield "role:last=user"
 
 
 def apart(refusal: Refusal) -> Iterator[str]:
     """Results that stand in turns of their own, turns that follow their like, or calls and
     results that do not meet."""
-    contents = as_list(refusal.sent.get("contents"))
+    contents = listed(refusal.sent.get("contents"))
     if has_neighbours(contents):
         yield "role:same=merged"
     if paired(contents) is not contents:

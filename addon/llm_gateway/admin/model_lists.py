@@ -1,6 +1,6 @@
 """`GET /v1/models`: which paths ask for it, and Anthropic's form of the list, paged.
 
-    /v1/models, /models, /openai/v1/models, /v1/models/NAME     `asked_model`
+    /v1/models, /models, /openai/v1/models, /v1/models/NAME     `listed_model`
     anthropic-version: …  ?limit=&after_id=&before_id=          `anthropic_page`
 
 Apps append `/models` to whatever base URL they were given, as they do with the routed
@@ -20,27 +20,17 @@ UNKNOWN_DATE = "1970-01-01T00:00:00Z"
 _models = re.compile(r"((?:/[^/]+)*?)/models(?:/(.+))?").fullmatch
 _PRIVATE = "v1internal"
 """Version of an API that is private to a product."""
-_OTHER_FORM = ("v1beta", "v1alpha", _PRIVATE)
-"""Versions of Google's own API, whose lists look different."""
 
 
 class BadPage(ValueError):
     """A parameter of the page is out of range; the text names it."""
 
 
-def asked_model(path: str) -> str | None:
-    """ "" for the list, a model's name for one entry; None: another path.
+def listed_model(path: str) -> str | None:
+    """ "" for the list, a model's name for one entry, whatever its form; None: another path.
 
     `path` as `dialects.plain_path` leaves it: no query, no doubled or trailing slashes.
     """
-    found = _models(path)
-    if found is None or found[1].rpartition("/")[2] in _OTHER_FORM:
-        return None
-    return unquote(found[2] or "")
-
-
-def listed_model(path: str) -> str | None:
-    """The same, whatever form the list has there."""
     found = _models(path)
     if found is None or found[1].rpartition("/")[2] == _PRIVATE:
         return None

@@ -13,7 +13,6 @@ from llm_gateway.admin.model_lists import (
     BadPage,
     anthropic_entry,
     anthropic_page,
-    asked_model,
     listed_model,
     version_of,
 )
@@ -37,10 +36,9 @@ class ModelRoutes:
     def models(self, asked: AdminRequest) -> LocalResponse:
         """The list, or one of it; aliases have an entry of their own, too."""
         name = listed_model(asked.path)
-        own = lists_models_as(version_of(asked.path), asked.headers)
+        own = lists_models_as(version_of(asked.path), asked.headers, asked.query)
         if own is not None:
             return self._own_models(*own, name or "", asked.query)
-        name = asked_model(asked.path)
         spoken = spoken_with(asked.headers)
         anthropic = spoken is not DEFAULT
         names = self.runtime.catalog.model_names()

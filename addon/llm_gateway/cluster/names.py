@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from llm_gateway.config.urls import is_private_host
+from llm_gateway.dialects import key_headers
 from llm_gateway.domain import Limit, Metric, Offer, Reset, Window
 from llm_gateway.limits.limit_set import BOUNDLESS
 from llm_gateway.limits.values import Scope, scopes_of
@@ -23,7 +24,6 @@ SEPARATOR = "|"
 ROLLING = "rolling"
 CALENDAR = "UTC calendar"
 """A month without a reset of its own."""
-_AUTH = (b"authorization", b"api-key", b"x-api-key", b"x-goog-api-key")
 
 
 def fingerprint(salt: str, secret: str) -> str:
@@ -39,7 +39,8 @@ def secret_of(upstream: Upstream, login: str = "") -> str:
             return key.get_secret_value()
     if login or upstream.token_file:
         return login or upstream.token_file
-    found = (value for name, value in upstream.headers if name in _AUTH)
+    named = {b"authorization", *(name.encode() for name in key_headers())}
+    found = (value for name, value in upstream.headers if name in named)
     return next(found, b"").decode("latin-1")
 
 

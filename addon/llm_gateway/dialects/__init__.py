@@ -15,7 +15,7 @@ and its name in the rows of the providers that speak it. Nothing here knows a pr
 socket or a clock, and nothing here raises on what a stranger sent.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -57,6 +57,8 @@ __all__ = [
     "error_in",
     "first_of",
     "is_request_path",
+    "key_headers",
+    "key_parameters",
     "lists_models_as",
     "match",
     "match_resource",
@@ -89,6 +91,8 @@ _ends: list[tuple[str, DialectSpec | None]] = []
 _request_ends: tuple[str, ...] = ()
 _own_versions: frozenset[str] = frozenset()
 """Versions in paths about resources that name one API."""
+_key_headers: dict[str, None] = {"api-key": None}
+_key_parameters: dict[str, None] = {}
 
 
 def register(spec: DialectSpec) -> None:
@@ -118,6 +122,9 @@ def register(spec: DialectSpec) -> None:
         ends.add(spec.path)
     _request_ends = (*_request_ends, *sorted(end.lower() for end in ends))
     _own_versions = _own_versions.union(*(r.versions for r in spec.resources))
+    _key_headers.update(dict.fromkeys(spec.key_headers))
+    if spec.key_parameter:
+        _key_parameters[spec.key_parameter] = None
 
 
 for _row in _ROWS:
@@ -135,8 +142,7 @@ def match(method: str, path: str) -> DialectSpec | None:
     path = plain_path(path)
     for end, spec in _ends:
         if path.endswith(end):
-            foreign = spec.foreign_path if spec is not None else None
-            return None if foreign and foreign.fullmatch(path) else spec
+            return None if spec is not None and _is_foreign(path, spec) else spec
     return None
 
 
@@ -148,9 +154,13 @@ def match_subpath(method: str, path: str) -> tuple[DialectSpec, str] | None:
     path = plain_path(path)
     for spec in SPECS.values():
         for end, below in spec.free_paths.items():
-            if path.endswith(end):
+            if path.endswith(end) and not _is_foreign(path, spec):
                 return spec, below
     return None
+
+
+def _is_foreign(path: str, spec: DialectSpec) -> bool:
+    return bool(spec.foreign_path and spec.foreign_path.fullmatch(path))
 
 
 class StoredPath(NamedTuple):
@@ -202,8 +212,9 @@ def unrouted(path: str) -> tuple[DialectSpec, str] | None:
     asks for it. None: nobody's."""
     path = plain_path(path)
     for spec in _specs.values():
-        if spec.unrouted is not None and spec.unrouted.paths.fullmatch(path):
-            return spec, f"{path[:100]} {spec.unrouted.message}"
+        for other in spec.unrouted:
+            if other.paths.fullmatch(path):
+                return spec, f"{path[:100]} {other.message}"
     return None
 
 
@@ -223,13 +234,17 @@ def is_request_path(path: str) -> bool:
 
 
 def lists_models_as(
-    version: str, headers: Container[str]
+    version: str, headers: Container[str], query: Container[str] = ()
 ) -> tuple[DialectSpec, ModelLists] | None:
-    """Whose form a list of models has: `version` stands before `/models` in its path.
-    None: nobody's own."""
+    """Whose form a list of models has: `version` stands before `/models` in its path; in
+    `query` are the names of its parameters. None: nobody's own."""
     for spec in _specs.values():
         lists = spec.model_lists
-        if lists is not None and (version in lists.versions or lists.header in headers):
+        if lists is not None and (
+            version in lists.versions
+            or lists.header in headers
+            or (spec.key_parameter and spec.key_parameter in query)
+        ):
             return spec, lists
     return None
 
@@ -241,6 +256,17 @@ def spoken_with(headers: Container[str]) -> DialectSpec:
         if any(name.decode() in headers for name, _ in spec.headers):
             return spec
     return DEFAULT
+
+
+def key_headers() -> Collection[str]:
+    """Where SDKs put a key besides `authorization`: Azure's for any dialect, and each
+    dialect's own."""
+    return _key_headers
+
+
+def key_parameters() -> Collection[str]:
+    """The same in a query."""
+    return _key_parameters
 
 
 def translations(source: Dialect) -> tuple[Dialect, ...]:

@@ -7,7 +7,8 @@ them means is a column of the provider's row (`providers/paid_extras.py`).
 What this file does not know: any provider, any price.
 """
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 from llm_gateway.dialects.prompt_size import PromptSize
 from llm_gateway.dialects.server_tools import WORD, server_tools
@@ -38,17 +39,17 @@ MEMBERS = frozenset(
         "inference_geo",
         "modalities",
         "serviceTier",
-        "generationConfig",
-        "generation_config",
     }
 )
-"""Top-level members that are looked at."""
+"""Top-level members that are looked at, whatever the dialect."""
 MOST = 64
 """Extras of one body that are told apart."""
 TOO_MANY = Extra("(more)")
 """Stands for those beyond MOST: whatever they are, they are not known to be free."""
 NO_TEXT = "that is no text"
 """Stands for a tariff that is no word: whatever it is, it is none of the usual ones."""
+_IN_TABLES = {"serviceTier": "service_tier"}
+"""Names of members that the tables have under another one."""
 _TARIFFS = frozenset({"service_tier", "speed", "inference_geo"})
 _LISTS = frozenset(
     {
@@ -63,24 +64,37 @@ _LISTS = frozenset(
 )
 """Members that hold several things: an empty list holds none. Elsewhere an empty value
 switches something on: `"web_search_options": {}`."""
-_CONFIGS = frozenset({"generationConfig", "generation_config"})
-_MODALITIES = ("responseModalities", "response_modalities")
+
+
+class PlacedExtras(NamedTuple):
+    """Where a dialect has extras in places of its own."""
+
+    members: frozenset[str]
+    """Top-level members that are looked at besides MEMBERS."""
+    read: Callable[[Values], Iterator[tuple[str, object]]]
+    """Each value, with its name among MEMBERS: `("modalities", ["IMAGE"])`."""
 
 
 def extras(
-    values: Values, weight: PromptSize, *, cached: str = ""
+    values: Values,
+    weight: PromptSize,
+    *,
+    cached: str = "",
+    placed: PlacedExtras | None = None,
 ) -> tuple[Extra, ...]:
     """The extras of a body; empty for most.
 
     `weight` is that of its messages; `cached` how long what is written to the cache is
-    to be kept (`5m`, `1h`), "" when nothing asks for that.
+    to be kept (`5m`, `1h`), "" when nothing asks for that; `placed` the dialect's own.
     """
-    named = values.keys() & MEMBERS
+    named = [(_IN_TABLES.get(n, n), values[n]) for n in values.keys() & MEMBERS]
+    if placed is not None and not placed.members.isdisjoint(values):
+        named += placed.read(values)
     later = _later_tools(values.get("input"))
     if not (named or later or cached or weight.audio or weight.files):
         return ()
     found: dict[tuple[str, str], Extra] = {}
-    for extra in _extras(values, named, later, weight, cached):
+    for extra in _extras(named, later, weight, cached):
         if len(found) > MOST:
             break
         found.setdefault((extra.member, extra.word), extra)
@@ -89,8 +103,7 @@ def extras(
 
 
 def _extras(
-    values: Values,
-    named: Set[str],
+    named: list[tuple[str, object]],
     later: list[object],
     weight: PromptSize,
     cached: str,
@@ -102,9 +115,9 @@ def _extras(
     if cached:
         yield Extra("cache_control", cached)
     # What is long comes last: it must not crowd out who answers.
-    for member in sorted(named, key=lambda name: (name in _LISTS, name)):
-        for name, word, times in _said(member, values[member]):
-            yield Extra(name, word, times)
+    for member, value in sorted(named, key=lambda one: (one[0] in _LISTS, one[0])):
+        for word, times in _words(member, value):
+            yield Extra(member, word, times)
     for word, times in server_tools(later):
         yield Extra("tools", word, times)
 
@@ -116,20 +129,6 @@ def _later_tools(items: object) -> list[object]:
         if isinstance(item, dict) and (tools := item.get("tools")):
             found += tools if isinstance(tools, list) else [tools]
     return found
-
-
-def _said(member: str, value: object) -> Iterator[tuple[str, str, int]]:
-    """(member as the tables name it, word, times)."""
-    if member in _CONFIGS:
-        if isinstance(value, dict):
-            for name in _MODALITIES:
-                for word, times in _words("modalities", value.get(name)):
-                    yield "modalities", word, times
-        return
-    if member == "serviceTier":
-        member = "service_tier"
-    for word, times in _words(member, value):
-        yield member, word, times
 
 
 def _words(member: str, value: object) -> Iterator[tuple[str, int]]:
@@ -153,10 +152,7 @@ def _words(member: str, value: object) -> Iterator[tuple[str, int]]:
         yield "", 1
 
 
-_BUDGETS = frozenset(
-    {"thinking", "reasoning", "thinking_config", "thinking_budget"}
-    | {"generationConfig", "generation_config"}
-)
+_BUDGETS = frozenset({"thinking", "reasoning", "thinking_config", "thinking_budget"})
 """Top-level members that one stands in."""
 
 
@@ -174,14 +170,5 @@ def thinking_budget(values: Values) -> int:
             budget = inner.get(name)
             if type(budget) is int and budget > 0:
                 return budget
-    for member, inner, name in (
-        ("generationConfig", "thinkingConfig", "thinkingBudget"),
-        ("generation_config", "thinking_config", "thinking_budget"),
-    ):
-        outer = values.get(member)
-        config = outer.get(inner) if isinstance(outer, dict) else None
-        budget = config.get(name) if isinstance(config, dict) else None
-        if type(budget) is int and budget > 0:
-            return budget
     budget = values.get("thinking_budget")
     return budget if type(budget) is int and budget > 0 else 0

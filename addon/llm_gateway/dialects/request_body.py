@@ -78,7 +78,8 @@ class RequestBody:
     ) -> bytes:
         """The client's bytes with these changes; the very same object if there are none.
 
-        model          replaces the value of the top-level `model`, or puts it in
+        model          replaces the value of the top-level `model`, or puts it in; where
+                       the path names it, only what a body says of it once more
         include_usage  `stream_options.include_usage` becomes true, in streams of the
                        dialects that have it, unless `stream_options` is dropped
         drop           top-level members that are taken out; never `model`
@@ -92,6 +93,10 @@ class RequestBody:
         names = self.names
         if self.dialect.model_place is ModelPlace.BODY:
             drop = drop - {"model"}
+        elif model is not None:
+            edits += self._repeated(model, drop.union(replace))
+            if "model" in drop or "model" not in names:
+                model = None
         if model is not None and "model" not in names:
             added.append(b'"model":' + json.dumps(model).encode())
         elif model is not None and model != self.ask.model:
@@ -165,10 +170,27 @@ class RequestBody:
                 if not 0 <= asked <= most:
                     edits.append((m.start, m.end, value))
                 continue
-            inside = f"{m.key}."
-            if names := [n[len(inside) :] for n in limits if n.startswith(inside)]:
-                edits += _lowered_inside(self.raw, m, names, most)
+            edits += [
+                (start, end, value)
+                for start, end, asked in _inside(self.raw, m, limits)
+                if not 0 <= count(asked) <= most
+            ]
         return edits
+
+    def _repeated(
+        self, model: str, drop: frozenset[str]
+    ) -> list[tuple[int, int, bytes]]:
+        """The edits after which nothing in the body names another model."""
+        asked, places = self.ask.model, self.dialect.model_repeated
+        if model == asked or not places:
+            return []
+        return [
+            (start, end, json.dumps(said.removesuffix(asked) + model).encode())
+            for m in self.members
+            if m.key not in drop
+            for start, end, said in _inside(self.raw, m, places)
+            if isinstance(said, str) and said.endswith(asked)
+        ]
 
     def _bounded(
         self, replace: Mapping[str, object], most: int
@@ -232,18 +254,23 @@ def _bounded(name: str, value: object, limits: tuple[str, ...], most: int) -> ob
     return value | too_much if too_much else value
 
 
-def _lowered_inside(
-    raw: bytes, outer: Member, names: list[str], most: int
-) -> list[tuple[int, int, bytes]]:
-    """The same for members of a top-level object."""
+def _inside(
+    raw: bytes, outer: Member, names: tuple[str, ...]
+) -> list[tuple[int, int, object]]:
+    """(start, end, value) of the members of a top-level object that are named there, as
+    `generationConfig.maxOutputTokens`."""
+    inside = f"{outer.key}."
+    wanted = {name[len(inside) :] for name in names if name.startswith(inside)}
+    if not wanted:
+        return []
     try:
         inner, values = scan(raw[outer.start : outer.end].decode())
     except NotAnObject:
         return []
     return [
-        (outer.start + m.start, outer.start + m.end, str(most).encode())
+        (outer.start + m.start, outer.start + m.end, value)
         for m, value in zip(inner, values, strict=True)
-        if m.key in names and not 0 <= count(value) <= most
+        if m.key in wanted
     ]
 
 
@@ -266,11 +293,14 @@ def read(
     except NotAnObject as e:
         return _bad(f"The request body is not a JSON object: {e}.")
     values = {m.key: value for m, value in zip(members, found, strict=True)}
-    if len(values) != len(members) and (twice := given_twice(dialect, members)):
+    may_repeat = len(values) != len(members) or dialect.one_name is not str
+    if may_repeat and (twice := given_twice(dialect, members)):
         return _bad(f"`{twice}` is given twice.", twice)
-    if not _WITH_EXTRAS.isdisjoint(values) and (
-        inner := given_twice_within(body, members)
-    ):
+    placed = dialect.placed_extras
+    if (
+        not _WITH_EXTRAS.isdisjoint(values)
+        or (placed is not None and not placed.members.isdisjoint(values))
+    ) and (inner := given_twice_within(dialect, body, members)):
         return _bad(
             "`{1}` is given twice in one object of `{0}`.".format(*inner), inner[0]
         )
@@ -366,8 +396,13 @@ def _ask(
         initiator=conversation.initiator,
         has_images=conversation.weight.images > 0,
         n=settings.n,
-        extras=extras(values, conversation.weight, cached=cached),
-        thinking_budget=thinking_budget(values),
+        extras=extras(
+            values,
+            conversation.weight,
+            cached=cached,
+            placed=dialect.placed_extras,
+        ),
+        thinking_budget=settings.thinking_budget or thinking_budget(values),
     )
 
 

@@ -25,6 +25,9 @@ class Settings(NamedTuple):
     """Answers that are asked for."""
     wants_usage: bool = False
     """The client itself asked for usage in its stream."""
+    thinking_budget: int = 0
+    """Tokens of the answer that are set aside for thinking, where the dialect has them in a
+    place of its own; 0: see `extras.thinking_budget`."""
 
 
 def read_settings(values: Values) -> Settings:
@@ -41,8 +44,14 @@ def read_settings(values: Values) -> Settings:
     )
 
 
+_DIGITS = 18
+
+
 def count(value: object) -> int:
-    """A whole number that can be reckoned with; -1 when absent."""
+    """A whole number that can be reckoned with; -1 when absent. It may be a text where a
+    dialect does not ask for more (`counts`): protocol buffers are written so."""
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _DIGITS:
+        return int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if type(value) is int else -1

@@ -69,21 +69,24 @@ class ResourcePath(NamedTuple):
 def read_resource_path(path: str, resource: Resource) -> ResourcePath | None:
     """`path` is plain: no query, no slashes too many. Whatever stands before the version
     may, as for every route."""
-    found = _pattern(resource.path).match(path)
+    found = _pattern(resource.path, resource.versions).match(path)
     if found is None:
         return None
     name, version = unquote(found["id"] or ""), found["version"] or ""
     return ResourcePath(resource, name, found["below"] or "", version.lower())
 
 
-_patterns: dict[str, re.Pattern[str]] = {}
+_VERSIONS = frozenset({"v1", "openai"})
+"""Before anybody's collections; others stand before those of one API alone."""
+_patterns: dict[tuple[str, frozenset[str]], re.Pattern[str]] = {}
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    known = _patterns.get(path)
+def _pattern(path: str, versions: frozenset[str]) -> re.Pattern[str]:
+    known = _patterns.get((path, versions))
     if known is None:
-        known = _patterns[path] = re.compile(
-            r"(?:/(?:[\w.-]+/){0,4}?(?P<version>v1|v1beta|v1alpha|openai))?/"
+        words = "|".join(map(re.escape, sorted(_VERSIONS | versions)))
+        known = _patterns[path, versions] = re.compile(
+            rf"(?:/(?:[\w.-]+/){{0,4}}?(?P<version>{words}))?/"
             + re.escape(path)
             + r"(?:/(?P<id>[^/]+)(?P<below>/.*)?)?\Z",
             re.IGNORECASE,

@@ -20,6 +20,7 @@ from llm_gateway.adaptation.adapted import Adapter
 from llm_gateway.dialects.answer_observer import HistoryCalls, Observe, ReadPlain
 from llm_gateway.dialects.billed import Classes
 from llm_gateway.dialects.conversation import Conversation
+from llm_gateway.dialects.extras import PlacedExtras
 from llm_gateway.dialects.paths import PathInfo, deployment_in
 from llm_gateway.dialects.provider_errors import is_error
 from llm_gateway.dialects.request_settings import (
@@ -151,7 +152,11 @@ class DialectSpec:
     """Requests that are routed with it, take no tokens and cost nothing, as counting
     tokens: end of the client's path -> what follows `path` upstream (`/count_tokens`), or
     `:WORD`, which stands in place of `{action}`."""
-    unrouted: Unrouted | None = None
+    unrouted: tuple[Unrouted, ...] = ()
+    key_headers: tuple[str, ...] = ()
+    """Where its SDKs put a key, besides `authorization` (lower case)."""
+    key_parameter: str = ""
+    """The same in a query. "": nowhere."""
     session_headers: tuple[str, ...] = ()
     """Where its apps name their session: the conversation goes by these, if any is sent."""
     count_answer: Callable[[int], bytes] | None = None
@@ -168,6 +173,11 @@ class DialectSpec:
     model_lists: ModelLists | None = None
     """None: the list of models has no form of its own in it."""
     model_place: ModelPlace = ModelPlace.BODY
+    other_collections: tuple[str, ...] = ()
+    """Beginnings of names that stand in a path in place of `models/`: `tunedModels/`."""
+    model_repeated: tuple[str, ...] = ()
+    """Where a body may say once more which model its path names, one level down:
+    `generateContentRequest.model`. What stands before the name there stays."""
     read_path: Callable[[str], PathInfo] = deployment_in
     """Asked when the path names the model, or may."""
 
@@ -177,8 +187,14 @@ class DialectSpec:
     """Size of the prompt, and what tells one conversation from another."""
     read_settings: Callable[[Values], Settings] = read_settings
     """Stream or not, the most output tokens, number of answers."""
+    one_name: Callable[[str], str] = str
+    """The one name of a member that may be spelled in several ways."""
     counts: tuple[str, ...] = COUNTS
     """Top-level members that have to be whole numbers, and are given once."""
+    given_once: frozenset[str] = frozenset()
+    """Members, at the top or in `placed_extras`, of which two would be judged by one."""
+    placed_extras: PlacedExtras | None = None
+    """What is paid for and stands elsewhere than in other dialects. None: nothing."""
     output_limits: tuple[str, ...] = OUTPUT_LIMITS
     """Members that bound the answer's tokens: what is lowered to fit. At the top, or one
     level further down: `generationConfig.maxOutputTokens`."""

@@ -17,11 +17,10 @@ from llm_gateway.client_identity import (
     is_nameless,
     proxy_user,
 )
+from llm_gateway.dialects import key_headers, key_parameters
 from llm_gateway.pipeline.ingress import Ingress
 from llm_gateway.transport.attempt_policy import is_absolute
 
-KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
-"""Where Anthropic's, Azure's and Google's SDKs put a key, besides Authorization."""
 HTTP_PROXY_MODES = ("regular", "upstream")
 """Modes of mitmproxy in which clients speak HTTP to our own port. `upstream` only says
 how we get out: through another proxy, as companies want it."""
@@ -96,12 +95,20 @@ class ClientRecognition:
 def _client_key(request: http.Request) -> str:
     """The key that a base-URL client sends, wherever its SDK puts it."""
     headers = request.headers
-    if key := bearer(headers.get("authorization", "")):
+    if key := bearer(_first(headers, "authorization")):
         return key
-    for name in KEY_HEADERS:
-        if given := headers.get(name):
+    for name in key_headers():
+        if given := _first(headers, name):
+            return given
+    for name in key_parameters():
+        if f"{name}=" in request.path and (given := request.query.get(name, "")):
             return str(given)
-    return str(request.query.get("key", "")) if "key=" in request.path else ""
+    return ""
+
+
+def _first(headers: http.Headers, name: str) -> str:
+    """A key that is sent twice is still one: joined, the two would be nobody's."""
+    return next(filter(None, headers.get_all(name)), "")
 
 
 def _bundled_sdk(headers: http.Headers) -> str:

@@ -115,6 +115,9 @@ def _path(
         path = path.replace("{publisher}", quote(publisher, safe=""))
     if "/models/{model}" in path:
         model = model.removeprefix("models/")  # as lists of models have it
+        if model.startswith(dialect.other_collections):
+            collection, _, model = model.partition("/")
+            path = path.replace("/models/{model}", f"/{collection}/{{model}}")
     path = path.replace("{model}", quote(model, safe=""))
     return f"{path}{below}{'?' if query else ''}{query}"
 
@@ -146,7 +149,7 @@ def _body(
         and not body.ask.wants_usage
     )
     sent = body.rewritten(
-        model=model if dialect.model_place is ModelPlace.BODY else None,
+        model=model,
         include_usage=ask_usage,
         drop=drop,
         rename={**row.renames, **adapted.renamed} if adapted.renamed else row.renames,

@@ -11,6 +11,7 @@ The path names the model and says whether the answer streams; members may be spe
 
 import re
 
+from llm_gateway.dialects.extras import PlacedExtras
 from llm_gateway.dialects.generate_content.adapter import adapt, may_have_marks
 from llm_gateway.dialects.generate_content.answer import (
     STREAM_END,
@@ -29,9 +30,11 @@ from llm_gateway.dialects.generate_content.kept import (
     history_calls,
     read_plain,
 )
+from llm_gateway.dialects.generate_content.members import camel
 from llm_gateway.dialects.generate_content.model_list import model_entry, model_page
 from llm_gateway.dialects.generate_content.request import (
     read_conversation,
+    read_extras,
     read_path,
     read_settings,
 )
@@ -55,15 +58,30 @@ TEXT = ("text",)
 """Members of events that hold text."""
 
 _VERSIONS = frozenset({"v1beta", "v1alpha"})
+_GIVEN_ONCE = frozenset(
+    {
+        *("systemInstruction", "generationConfig", "generateContentRequest"),
+        *("cachedContent", "maxOutputTokens", "candidateCount", "responseModalities"),
+        *("thinkingConfig", "thinkingBudget"),
+    }
+)
+_PRIVATE = Unrouted(
+    re.compile(r"(?:/[^/]+)*/v1internal:.*", re.IGNORECASE),
+    "is not routed here: it is private to apps that are signed in with Google. Give the app "
+    "an API key, and it asks /v1beta/models/NAME:generateContent.",
+)
 _UNROUTED = Unrouted(
     re.compile(
         r".*:(?:embedContent|batchEmbedContents|asyncBatchEmbedContent"
         r"|batchGenerateContent|batchEmbedText|embedText|generateMessage|generateText"
-        r"|generateAnswer|predict|predictLongRunning|bidiGenerateContent)"
-        r"|(?:/upload)?/v1(?:beta|alpha)"
-        r"/(?:files|tunedModels|corpora|batches|operations"
-        r"|fileSearchStores|interactions)(?:[/:].*)?"
-        r"|/ws/google\.ai\.generativelanguage\..*",
+        r"|countMessageTokens|countTextTokens|computeTokens|generateAnswer|predict"
+        r"|predictLongRunning|fetchPredictOperation|rawPredict|streamRawPredict"
+        r"|serverStreamingPredict|bidiGenerateContent)"
+        # what Google's own versions of the path have, but for the list of models
+        r"|(?:/(?:resumable/)?(?:upload|download))?/v1(?:beta|alpha)\d*"
+        r"/(?!models(?:/[^:]*)?\Z|openai/"
+        r"|.*:(?:generateContent|streamGenerateContent|countTokens)\Z).*"
+        r"|/ws/google\.(?:ai\.generativelanguage|cloud\.aiplatform)\..*",
         re.IGNORECASE,
     ),
     "is not routed here: of Google's API only generateContent, streamGenerateContent, "
@@ -78,11 +96,19 @@ GENERATE_CONTENT = DialectSpec(
     ends=(":generateContent", ":streamGenerateContent"),
     free_paths={":countTokens": ":countTokens"},
     count_answer=lambda tokens: b'{"totalTokens": %d}' % tokens,
-    unrouted=_UNROUTED,
+    unrouted=(_PRIVATE, _UNROUTED),
+    foreign_path=_PRIVATE.paths,
+    key_headers=("x-goog-api-key",),
+    key_parameter="key",
     path="/models/{model}:{action}",
     actions=(Action("generateContent"), Action("streamGenerateContent", "alt=sse")),
     array_unless="alt=sse",
     model_place=ModelPlace.PATH,
+    other_collections=("tunedModels/",),
+    model_repeated=(
+        "generateContentRequest.model",
+        "generate_content_request.model",
+    ),
     model_lists=ModelLists(
         versions=frozenset({"v1beta", "v1alpha"}),
         header="x-goog-api-key",
@@ -96,8 +122,15 @@ GENERATE_CONTENT = DialectSpec(
     output_limits=(
         "generationConfig.maxOutputTokens",
         "generation_config.max_output_tokens",
+        "generationConfig.max_output_tokens",
+        "generation_config.maxOutputTokens",
     ),
     schemas=frozenset({"tools", "generationConfig", "generation_config"}),
+    one_name=camel,
+    given_once=_GIVEN_ONCE,
+    placed_extras=PlacedExtras(
+        frozenset({"generationConfig", "generation_config"}), read_extras
+    ),
     example={"contents": [{"role": "user", "parts": [{"text": "Hello!"}]}]},
     adapt=adapt,
     needs_look=may_have_marks,

@@ -16,15 +16,16 @@ from llm_gateway.adaptation.adapted import Adapted
 from llm_gateway.adaptation.kept_state import CallKey, Recall
 from llm_gateway.adaptation.marked_state import IN_BODY, is_marked
 from llm_gateway.adaptation.vocabulary import Quirks
-from llm_gateway.dialects.conversation import as_list, role_of
 from llm_gateway.dialects.generate_content.config import NAMES as CONFIGS
 from llm_gateway.dialects.generate_content.config import adapt_config
 from llm_gateway.dialects.generate_content.history import adapt_history
 from llm_gateway.dialects.generate_content.kept import call_key
 from llm_gateway.dialects.generate_content.members import (
     Json,
+    listed,
     member,
     objects_in,
+    role_in,
     snake,
     text_in,
 )
@@ -54,9 +55,9 @@ def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapt
     adapt_tools(draft, quirks)
     _unmark(draft)
     adapt_history(draft, quirks)
-    contents = as_list(draft.get("contents"))
+    contents = listed(draft.get("contents"))
     last = contents[-1] if contents else None
-    is_text = role_of(last) == "model" and not _calls(last)
+    is_text = role_in(last) == "model" and not _calls(last)
     if is_text and quirks.value("role", "last") == "user":
         draft.cannot("does not go on from a text of the assistant")
     signed = quirks.value("signature", "google")
@@ -71,7 +72,7 @@ def adapt(values: Mapping[str, object], quirks: Quirks, recall: Recall) -> Adapt
 def _unmark(draft: Draft) -> None:
     """Opaque state that we have marked means nothing there, whoever is asked: thoughts go
     with it, and a content of nothing else; calls and texts stay."""
-    contents = as_list(draft.get("contents"))
+    contents = listed(draft.get("contents"))
     made = [_unmarked(content) for content in contents]
     if any(a is not b for a, b in zip(contents, made, strict=True)):
         draft.put("contents", [c for c in made if c is not None], "signature")
@@ -104,7 +105,7 @@ def _without_signatures(draft: Draft, contents: list[object]) -> list[object]:
 
 
 def _unsigned(content: object) -> object:
-    parts = as_list(content.get("parts")) if isinstance(content, dict) else []
+    parts = listed(content.get("parts")) if isinstance(content, dict) else []
     made = [
         {k: v for k, v in part.items() if k not in _SIGNATURES}
         if isinstance(part, dict) and text_in(part, "thoughtSignature")
@@ -122,7 +123,7 @@ def _sign(draft: Draft, contents: list[object], recall: Recall, *, ours: bool) -
     signed: list[object] = []
     how: dict[str, None] = {}
     for content in contents:
-        if isinstance(content, dict) and role_of(content) == "model":
+        if isinstance(content, dict) and role_in(content) == "model":
             told = _unsigned(content) if ours else content
             assert isinstance(told, dict)
             signed.append(_signed(told, seen, recall, how))
@@ -140,7 +141,7 @@ def _signed(
     recall: Recall,
     how: dict[str, None],
 ) -> dict[str, object]:
-    parts = as_list(content.get("parts"))
+    parts = listed(content.get("parts"))
     first, changed = True, False
     made = []
     for part in parts:

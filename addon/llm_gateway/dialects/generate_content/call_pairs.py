@@ -11,12 +11,12 @@ from collections import defaultdict, deque
 from itertools import groupby
 from typing import NamedTuple
 
-from llm_gateway.dialects.conversation import role_of
 from llm_gateway.dialects.generate_content.members import (
     Json,
     member,
     object_in,
     objects_in,
+    role_in,
     text_in,
 )
 
@@ -31,7 +31,7 @@ def paired(contents: list[object]) -> list[object]:
     very list where all is as it should be."""
     turns = [
         (is_model, list(group))
-        for is_model, group in groupby(contents, lambda c: role_of(c) == "model")
+        for is_model, group in groupby(contents, lambda c: role_in(c) == "model")
     ]
     made: list[object] = []
     for at, (is_model, turn) in enumerate(turns):

@@ -11,11 +11,12 @@ Pure.
 from itertools import pairwise
 
 from llm_gateway.adaptation.vocabulary import Quirks
-from llm_gateway.dialects.conversation import as_list, role_of
 from llm_gateway.dialects.generate_content.call_pairs import paired
 from llm_gateway.dialects.generate_content.members import (
+    listed,
     member,
     objects_in,
+    role_in,
     snake,
     spelled,
 )
@@ -35,7 +36,7 @@ _SYSTEM = ("systemInstruction", "system_instruction")
 
 
 def adapt_history(draft: Draft, quirks: Quirks) -> None:
-    contents = as_list(draft.get("contents"))
+    contents = listed(draft.get("contents"))
     made = [_bare(content, quirks, draft) for content in contents]
     if quirks.value("role", "system") == "user":
         made = _with_system(draft, made)
@@ -59,11 +60,10 @@ def _bare(content: object, quirks: Quirks, draft: Draft) -> object:
     if not isinstance(content, dict) or not (of_turns or of_parts or of_calls):
         return content
     made = _without(content, of_turns, draft)
-    parts = member(made, "parts")
-    if isinstance(parts, list):
-        new = [_bare_part(part, of_parts, of_calls, draft) for part in parts]
-        if any(a is not b for a, b in zip(new, parts, strict=True)):
-            made = {**made, "parts": new}
+    parts = listed(member(made, "parts"))
+    new = [_bare_part(part, of_parts, of_calls, draft) for part in parts]
+    if any(a is not b for a, b in zip(new, parts, strict=True)):
+        made = {**made, "parts": new}
     return content if made == content else made
 
 
@@ -104,8 +104,8 @@ def _with_system(draft: Draft, contents: list[object]) -> list[object]:
             continue
         draft.drop(name, "roles")
         first = contents[0] if contents else None
-        if isinstance(first, dict) and role_of(first) in ("user", ""):
-            own = as_list(member(first, "parts"))
+        if isinstance(first, dict) and role_in(first) in ("user", ""):
+            own = listed(member(first, "parts"))
             contents = [{**first, "parts": [*parts, *own]}, *contents[1:]]
         elif parts:
             contents = [{"role": "user", "parts": parts}, *contents]
@@ -119,11 +119,12 @@ def _merged(draft: Draft, contents: list[object]) -> list[object]:
         if (
             isinstance(content, dict)
             and isinstance(last, dict)
-            and role_of(content) == role_of(last)
-            and isinstance(last.get("parts"), list)
-            and isinstance(content.get("parts"), list)
+            and role_in(content) == role_in(last)
+            and isinstance(last.get("parts"), list | dict)
+            and isinstance(content.get("parts"), list | dict)
         ):
-            made[-1] = {**last, "parts": [*last["parts"], *content["parts"]]}
+            both = [*listed(last["parts"]), *listed(content["parts"])]
+            made[-1] = {**last, "parts": both}
             draft.note("roles", "turns of a role are one")
         else:
             made.append(content)
@@ -132,5 +133,5 @@ def _merged(draft: Draft, contents: list[object]) -> list[object]:
 
 def has_neighbours(contents: object) -> bool:
     """Two turns of a role stand behind each other."""
-    roles = [role_of(content) for content in as_list(contents)]
+    roles = [role_in(content) for content in listed(contents)]
     return any(a == b for a, b in pairwise(roles))

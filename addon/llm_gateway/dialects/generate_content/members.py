@@ -1,7 +1,8 @@
-"""Members of generateContent's JSON, in either of their spellings.
+"""Members of generateContent's JSON, in either of their spellings, alone or in a list.
 
 Protocol buffers are read with `inlineData` as well as `inline_data`; Google's own examples
-and SDKs write both, sometimes in one body.
+and SDKs write both, sometimes in one body. They also write one object where a list is meant
+(`"parts": {"text": "Hi"}`), and roles in capitals.
 """
 
 import re
@@ -17,6 +18,12 @@ _humps = re.compile("[A-Z]")
 def snake(name: str) -> str:
     """`inlineData` -> `inline_data`."""
     return _humps.sub(lambda found: "_" + found[0].lower(), name)
+
+
+def camel(name: str) -> str:
+    """`inline_data` -> `inlineData`."""
+    first, *rest = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
 def spelled(value: Json, name: str) -> str | None:
@@ -43,12 +50,27 @@ def object_in(value: object, name: str) -> Json:
 
 def objects_in(value: object, name: str) -> list[dict[str, object]]:
     """The objects of a list; a single one stands for a list of one."""
+    return [item for item in listed(member(value, name)) if isinstance(item, dict)]
+
+
+def listed(value: object) -> list[object]:
+    """A list; a single object stands for a list of one."""
+    if isinstance(value, dict):
+        return [value]
+    return value if isinstance(value, list) else []
+
+
+def texts_in(value: object, name: str) -> list[str]:
+    """The texts of a list; a single one stands for a list of one."""
     found = member(value, name)
-    if isinstance(found, dict):
+    if isinstance(found, str):
         return [found]
-    if not isinstance(found, list):
-        return []
-    return [item for item in found if isinstance(item, dict)]
+    return [one for one in listed(found) if isinstance(one, str)]
+
+
+def role_in(content: object) -> str:
+    """`user`, `model`: in small letters, as some write `USER`. "": there is none."""
+    return text_in(content, "role").lower()
 
 
 def text_in(value: object, name: str) -> str:

@@ -9,12 +9,14 @@ from base64 import b64decode
 
 from llm_gateway.dialects.generate_content.members import (
     Json,
+    listed,
     member,
     object_in,
     objects_in,
     snake,
     text_in,
 )
+from llm_gateway.dialects.generate_content.waiting_calls import WaitingCalls
 from llm_gateway.translation.base64_text import standard_base64
 from llm_gateway.translation.conversation import (
     Audio,
@@ -50,8 +52,7 @@ class PartReader:
     """Of one request, in order."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[str, str]] = []
-        """(id, name) of calls that have no result yet."""
+        self._waiting = WaitingCalls()
         self._met: dict[str, object] = {}
         """Ids of calls that have a result, and what it was."""
         self._count = 0
@@ -59,7 +60,8 @@ class PartReader:
     def read(self, content: Json) -> tuple[Part, ...]:
         """The parts of a content."""
         found: list[Part] = []
-        for part in objects_in(content, "parts"):
+        given = member(content, "parts")
+        for part in [given] if isinstance(given, str) else listed(given):
             for one in self._part(part):
                 last = found[-1] if found else None
                 if (
@@ -73,7 +75,11 @@ class PartReader:
                     found.append(one)
         return tuple(found)
 
-    def _part(self, part: Json) -> list[Part]:
+    def _part(self, part: object) -> list[Part]:
+        if isinstance(part, str):
+            return [Text(part)] if part else []
+        if not isinstance(part, dict):
+            return []
         state = signature_of(part)
         if call := object_in(part, "functionCall"):
             return [self._call(call, state)]
@@ -96,8 +102,9 @@ class PartReader:
         name = text_in(call, "name")
         arguments = json_text(member(call, "args"))
         self._count += 1
-        id = text_in(call, "id") or made_id("call_", self._count, name, arguments)
-        self._waiting.append((id, name))
+        given = text_in(call, "id")
+        id = given or made_id("call_", self._count, name, arguments)
+        self._waiting.add(id, name, is_made=not given)
         return ToolCall(id, name, arguments, state=state)
 
     def _is_repeated(self, result: Json) -> bool:
@@ -105,21 +112,14 @@ class PartReader:
         some twice. Ids may be given again, to later calls."""
         id, response = text_in(result, "id"), member(result, "response")
         is_known = bool(id) and id in self._met and self._met[id] == response
-        if is_known and all(waiting != id for waiting, _ in self._waiting):
+        if is_known and not self._waiting.has(id):
             return True
         self._met[id] = response
         return False
 
     def _result(self, result: Json) -> ToolResult:
         id, name = text_in(result, "id"), text_in(result, "name")
-        found = next(
-            (w for w in self._waiting if (w[0] == id if id else w[1] == name)), None
-        )
-        if found is None and not id and self._waiting:
-            found = self._waiting[0]
-        if found is not None:
-            self._waiting.remove(found)
-            id = found[0]
+        id = self._waiting.take(id, name) or id
         text, is_error = _said(member(result, "response"), name)
         parts: list[Text | Image | Document | Audio | Foreign] = (
             [Text(text)] if text else []

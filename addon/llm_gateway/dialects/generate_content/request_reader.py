@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 from llm_gateway.dialects.generate_content.members import (
     Json,
+    camel,
     member,
     object_in,
     objects_in,
+    role_in,
     snake,
     text_in,
+    texts_in,
 )
 from llm_gateway.dialects.generate_content.part_reader import PartReader
 from llm_gateway.dialects.generate_content.schema_words import read_schema
@@ -41,7 +44,7 @@ _MODES: dict[str, Mode] = {
 def read_request(body: Json) -> Conversation:
     """Top-level values, with the `model` and `stream` of the path. Never raises on any JSON."""
     extras = {
-        _camel(name): value
+        camel(name): value
         for name, value in body.items()
         if name not in READ and value not in (None, [], {})
     }
@@ -62,16 +65,19 @@ def _turns(body: Json) -> Iterator[Turn]:
     elif said := reader.read(object_in(body, "systemInstruction")):
         yield Turn("system", said)
     parts: list[Part] = []
+    if isinstance(question := body.get("contents"), str) and question:
+        yield Turn("user", (Text(question),))
     for content in objects_in(body, "contents"):
         said = reader.read(content)
-        if text_in(content, "role") in ("model", "assistant"):
+        if role_in(content) in ("model", "assistant"):
             # SDKs keep each event of a stream as a content of its own: it is one turn.
             parts += said
             continue
         if parts:
             yield Turn("assistant", tuple(parts))
             parts = []
-        yield Turn("user", said)
+        if said:
+            yield Turn("user", said)
     if parts:
         yield Turn("assistant", tuple(parts))
 
@@ -85,7 +91,7 @@ def _tools(body: Json) -> Iterator[Tool]:
                 )
         for kind, value in tool.items():
             if kind not in _DECLARATIONS and value is not None:
-                yield ServerTool(_camel(kind), kind, {kind: value})
+                yield ServerTool(camel(kind), kind, {kind: value})
 
 
 def _parameters(declared: Json) -> Json:
@@ -101,17 +107,7 @@ def _tool_choice(config: Json) -> ToolChoice | None:
     mode = _MODES.get(text_in(calling, "mode").upper())
     if mode is None:
         return None
-    names = member(calling, "allowedFunctionNames")
-    allowed = tuple(
-        name
-        for name in (names if isinstance(names, list) else ())
-        if isinstance(name, str)
-    )
+    allowed = tuple(texts_in(calling, "allowedFunctionNames"))
     if mode == "required" and len(allowed) == 1:
         return ToolChoice("one", allowed[0])
     return ToolChoice(mode, allowed=allowed if mode != "none" else ())
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)

@@ -1,14 +1,18 @@
 """Reads `generationConfig`: bounds, sampling, thinking, output format."""
 
+import re
+
 from llm_gateway.dialects.generate_content.members import (
     Json,
     member,
     object_in,
     snake,
     text_in,
+    texts_in,
 )
 from llm_gateway.dialects.generate_content.schema_words import read_schema
-from llm_gateway.translation.numbers import number, whole
+from llm_gateway.translation.numbers import number
+from llm_gateway.translation.numbers import whole as plain_whole
 from llm_gateway.translation.settings import OutputFormat, Reasoning, Settings
 
 _JSON = "application/json"
@@ -24,17 +28,14 @@ _NAMES = _READ | {snake(name) for name in _READ}
 
 def read_settings(body: Json) -> Settings:
     config = object_in(body, "generationConfig")
-    stop = member(config, "stopSequences")
-    n = whole(member(config, "candidateCount"))
+    n = _whole(config, "candidateCount")
     return Settings(
-        max_tokens=whole(member(config, "maxOutputTokens")),
-        stop=tuple(text for text in stop if isinstance(text, str) and text)
-        if isinstance(stop, list)
-        else (),
+        max_tokens=_whole(config, "maxOutputTokens"),
+        stop=tuple(text for text in texts_in(config, "stopSequences") if text),
         temperature=number(member(config, "temperature")),
         top_p=number(member(config, "topP")),
-        top_k=whole(member(config, "topK")),
-        seed=whole(member(config, "seed")),
+        top_k=_whole(config, "topK"),
+        seed=_whole(config, "seed"),
         frequency_penalty=number(member(config, "frequencyPenalty")),
         presence_penalty=number(member(config, "presencePenalty")),
         reasoning=_reasoning(object_in(config, "thinkingConfig")),
@@ -44,13 +45,20 @@ def read_settings(body: Json) -> Settings:
     )
 
 
+def _whole(holder: Json, name: str) -> int | None:
+    """Whole numbers may be texts in the JSON of a protocol buffer."""
+    value = member(holder, name)
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value):
+        return int(value)
+    return plain_whole(value)
+
+
 def other_settings(config: Json) -> dict[str, object]:
     """What the neutral form has no place for, by its name."""
     found = {k: v for k, v in config.items() if k not in _NAMES and v is not None}
     modalities = member(config, "responseModalities")
-    if isinstance(modalities, list) and {str(m).upper() for m in modalities} <= {
-        "TEXT"
-    }:
+    given = modalities if isinstance(modalities, list) else [modalities]
+    if modalities and {str(one).upper() for one in given} <= {"TEXT"}:
         found.pop("responseModalities", None)
         found.pop("response_modalities", None)
     elif modalities:
@@ -63,7 +71,7 @@ def other_settings(config: Json) -> dict[str, object]:
 
 def _reasoning(thinking: Json) -> Reasoning:
     """Thoughts are shown to who asks for them. A budget of -1 is the model's own."""
-    budget = whole(member(thinking, "thinkingBudget"))
+    budget = _whole(thinking, "thinkingBudget")
     effort = text_in(thinking, "thinkingLevel").lower()
     mode = ""
     if budget == 0:
@@ -80,10 +88,12 @@ def _reasoning(thinking: Json) -> Reasoning:
 
 
 def _output(config: Json) -> OutputFormat | None:
-    if text_in(config, "responseMimeType") != _JSON:
+    """A schema without a type of answer can only be meant for JSON."""
+    kind = text_in(config, "responseMimeType")
+    if kind not in ("", _JSON):
         return None
     if schema := object_in(config, "responseJsonSchema"):
         return OutputFormat("json_schema", schema, strict=True, loose=True)
     if schema := object_in(config, "responseSchema"):
         return OutputFormat("json_schema", read_schema(schema), strict=True, loose=True)
-    return OutputFormat("json_object")
+    return OutputFormat("json_object") if kind else None

@@ -39,6 +39,7 @@ MESSAGES = DialectSpec(
     forwards=frozenset({b"anthropic-version", b"anthropic-beta"}),
     forwarded_prefix=b"anthropic-",
     headers=((b"anthropic-version", b"2023-06-01"),),
+    key_headers=("x-api-key",),
     example={
         "max_tokens": 100,
         "messages": [{"role": "user", "content": "Hello!"}],
