@@ -106,9 +106,13 @@ class Connecting:
         }
 
     def _replied(self, reply: Reply) -> None:
-        self._context.offset.add(reply.sent, reply.received, reply.now)
+        step = self._context.offset.add(reply.sent, reply.received, reply.now)
         if not self.generation.see(reply.generation, reply.sequence):
             self.link.reconnect("its data is older than what it said before")
+        elif abs(step) > batches.EVEN:
+            self._context.members.clock_set(step)
+            self.generation.doubt(step)
+            self.link.reconnect("its clock was set")
         elif self._context.state == "up" and not reply.ready:
             self._share()
             self._context.state = "folding"
@@ -120,8 +124,10 @@ class Connecting:
         again = self._connections > 0
         self._connections += 1
         hello = await self._hello()
-        if self.generation.older:
-            await self._call([["renew_generation"]])
+        if self.generation.doubted:
+            self.link.broken = ""
+            shift = batches.micro(self.generation.shift)
+            await self._call([["renew_generation", shift]])
             hello = await self._hello()
         salt, *windows = hello.results[0]
         self._folding.salt = salt.decode()
@@ -183,16 +189,15 @@ class Connecting:
         return reply
 
     async def _call(self, ops: list[batches.Op]) -> Reply:
-        reply = await self.link.call(ops)
-        if reply.status != "ok":
-            raise Away(reply.status)
+        reply = await self.link.call_trusted(ops)
         if ops[0][0] == "renew_generation":
             self.generation.renewed(reply.generation, reply.sequence)
         return reply
 
-    def _share(self) -> None:
+    def _share(self, more: int = 0) -> None:
+        """`more`: members that are not known by a name of their own."""
         self._context.limiter.go_away(
-            self._context.members.count(),
+            self._context.members.count() + more,
             self._context.now(),
             self._granting.unconfirmed,
         )
@@ -216,7 +221,9 @@ class Connecting:
 
     def _down(self, why: str) -> None:
         context = self._context
-        if context.state == "up":
+        if why == REPLACED:
+            self._share(1)  # it is under our name that the other is there
+        elif context.state == "up":
             self._share()
         context.state = "away"
         context.asks = False

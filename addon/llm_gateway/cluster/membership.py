@@ -52,6 +52,13 @@ class Members:
         self.all = found
         self._alive = {self.own, *(m.name for m in self._heard(now, ALIVE))}
 
+    def clock_set(self, seconds: float) -> None:
+        """The server's, forward by so much: who was heard of just now still is."""
+        self.all = {
+            name: Member(name, one.at + seconds, one.about)
+            for name, one in self.all.items()
+        }
+
     def forget(self, name: str) -> None:
         self.all.pop(name, None)
 

@@ -44,8 +44,8 @@ function Window:shape(length, start, stop)
     redis.call('SADD', WINDOWS, self.id)
     redis.call('HINCRBY', META, 'windows', 1)
     self:expire()
-  elseif self.length == 0 and start > self.start and start <= now then
-    self:clear(start, stop)
+  elseif self.length == 0 and start <= now and (start > self.start or self.start > now + SECOND) then
+    self:clear(start, stop) -- another day; or it was one that is not yet, by a clock that was set
   end
   if self.length == 0 and self.stop == 0 and start == self.start then
     self.stop = stop
