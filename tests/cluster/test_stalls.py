@@ -19,7 +19,7 @@ from .inside import Inside, Member, provider, until
 from .stalls import Stalls
 from .test_members import in_step, storm
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.process, pytest.mark.chaos, pytest.mark.timeout(600)]
 FIVE = ("m0", "m1", "m2", "m3", "m4")
 STALL = 0.05
 TIMEOUT = 1.0
@@ -40,13 +40,14 @@ class Stage:
     ) -> None:
         self.first, self.second, self.wire = first, second, wire
         self.members: list[Member] = []
+        self.over = False
         self.longest_wait = 0.0
         self.granted = self.refused = 0
         self.stalls = Stalls()
 
     async def client(self, member: Member) -> None:
-        """One request after the other, for ever."""
-        while True:
+        """One request after the other, until it is over."""
+        while not self.over:
             began = time.perf_counter()
             held = await member.take(NEED)
             self.longest_wait = max(self.longest_wait, time.perf_counter() - began)
@@ -68,9 +69,8 @@ class Stage:
         try:
             yield
         finally:
-            for one in tasks:
-                one.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            self.over = True
+            await asyncio.gather(*tasks)
 
     async def all_are(self, state: str) -> None:
         await until(lambda: all(m.service.state == state for m in self.members), 60)

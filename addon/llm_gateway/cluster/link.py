@@ -30,6 +30,8 @@ logger = logging.getLogger("llm_gateway")
 
 REPLACED = "replaced"
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+LEAST = 0.1
+"""Part of the timeout that a call has in any case: what it waited for may have been us."""
 NONSENSE = "what the server said makes no sense; the log has it"
 LOST = (RedisError, OSError, TimeoutError, EOFError, ValueError)
 """What a connection may raise."""
@@ -59,6 +61,7 @@ class Link:
         self._clock = clock
         self._on_up, self._on_down, self._on_reply = on_up, on_down, on_reply
         self._queue = SendQueue()
+        self._monotonic = asyncio.get_running_loop().time
         self._wake = asyncio.Event()
         self._connection: AnyConnection | None = None
         self.header: Callable[[], dict[str, Any]] = dict
@@ -75,7 +78,7 @@ class Link:
             return
         if not self._queue:
             self._wake.set()
-        self._queue.put(op, future)
+        self._queue.put(op, future, self._monotonic())
 
     def put_fold(self, steps: Steps, future: Waiter | None = None) -> None:
         """To be sent after what was put before; what is put from now on goes past it.
@@ -117,12 +120,12 @@ class Link:
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def call(self, ops: Sequence[Op]) -> Reply:
-        """One batch now. Raises Away."""
+    async def call(self, ops: Sequence[Op], waited: float = 0.0) -> Reply:
+        """One batch now. `waited`: seconds that it has waited already. Raises Away."""
         command = script_call.written(self.prefix, self.header(), ops)
         sent = self._clock()
         try:
-            async with patience(self.timeout):
+            async with patience(max(self.timeout - waited, self.timeout * LEAST)):
                 found = await self._evaluate(command)
         except LOST as error:
             raise Away(reason(error)) from error
@@ -130,9 +133,9 @@ class Link:
         self._on_reply(reply)
         return reply
 
-    async def call_trusted(self, ops: Sequence[Op]) -> Reply:
+    async def call_trusted(self, ops: Sequence[Op], waited: float = 0.0) -> Reply:
         """The same; Away, too, where what it says is not to be believed."""
-        reply = await self.call(ops)
+        reply = await self.call(ops, waited)
         if reply.status != "ok" or self.broken:
             raise Away(self.broken if reply.status == "ok" else reply.status)
         return reply
@@ -174,8 +177,11 @@ class Link:
                 if self.broken:
                     raise Away(self.broken)
                 batch = queue.next()
+                oldest, waited = queue.oldest, 0.0
+                if oldest is not None:
+                    waited = self._monotonic() - oldest
                 try:
-                    reply = await self.call_trusted([op for op, _ in batch])
+                    reply = await self.call_trusted([op for op, _ in batch], waited)
                 except BaseException as error:
                     fail([waiter for _, waiter in batch], str(error))
                     raise
