@@ -4,15 +4,18 @@ async with Stalls() as stalls:
     ...
 assert stalls.longest < 0.05, stalls.worst
 
-A turn that took long may have computed (the CPU time of the loop's thread says so), stood
-in a call that blocks, or waited for another thread of ours: all that is ours. Or the
-machine ran somebody else: then the kernel counts that our threads were ready and waited,
-or that the machine below had no CPU for this one. That is taken off.
+A turn is what a loop does between two looks at its sockets. One that takes long may have
+computed (the CPU time of the loop's thread says so), stood in a call that blocks, or waited
+for another thread of ours: all that is ours. Or the machine ran somebody else: then the
+kernel counts that our threads were ready and waited, or that the machine below had no CPU
+for this one, or neither, but our thread never gave its CPU away. That is taken off. A look that lasts longer than it was to is no turn: the
+loop would have been there.
 """
 
 import asyncio
 import gc
 import os
+import resource
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,42 +23,38 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-TICK = 0.005
+SHORT = 0.005
+"""Seconds; shorter turns are not looked at."""
+FRESH = 0.002
+"""Seconds for which what is dear to ask for is not asked for again."""
 JIFFY = 1 / os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Of the clocks and counters that a turn is told by; seconds."""
-
-    wall: float
-    own: float
-    process: float
-    waited: float
-    stolen: float
-    collected: float
 
 
 @dataclass(frozen=True)
 class Turn:
     """One turn of the loop; seconds."""
 
-    took: float
-    computed: float
+    took: float = 0.0
+    computed: float = 0.0
     """CPU time of the loop's thread, what it collected of garbage included."""
-    others: float
+    others: float = 0.0
     """CPU time of the other threads."""
-    waited: float
+    waited: float = 0.0
     """Threads of ours were ready to run, and others ran: the one that holds the
     interpreter's lock may be among them."""
-    stolen: float
+    stolen: float = 0.0
     """The machine below had no CPU for this one. In steps of a jiffy, of all CPUs."""
-    collected: float
+    collected: float = 0.0
     """Garbage, in this turn or in another thread."""
+    slept: int = 0
+    """How often the loop's thread stood in a call, or waited for another thread."""
 
     @property
     def ours(self) -> float:
-        """Without what the machine gave to others; what was computed is ours in any case."""
+        """Without what the machine gave to others. What was computed is ours in any case;
+        a thread that never gave its CPU away stood in no call, and waited for no lock."""
+        if not self.slept:
+            return self.computed
         return max(self.computed, self.took - self.waited - self.stolen)
 
     def __str__(self) -> str:
@@ -63,61 +62,65 @@ class Turn:
             f"{name} {getattr(self, name) * 1e3:.1f}"
             for name in ("took", "computed", "others", "waited", "stolen", "collected")
         )
-        return f"ours {self.ours * 1e3:.1f} ms ({', '.join(parts)})"
+        return f"ours {self.ours * 1e3:.1f} ms ({', '.join(parts)}, slept {self.slept})"
 
 
 class Stalls:
-    """The longest turn of the loop, beyond the tick that it was to last."""
+    """The longest turn of the loop while the block lasts."""
 
     def __init__(self) -> None:
-        self.worst = Turn(0, 0, 0, 0, 0, 0)
-        self.slowest = self.worst
+        self.worst = Turn()
+        self.slowest = Turn()
         """The one that took longest, whoever's fault it was."""
-        self._collected = self._began = 0.0
+        self._collected = self._collecting = self._asked = 0.0
+        self._waited = self._stolen = 0.0
+        self._wall = 0.0
 
     @property
     def longest(self) -> float:
         """Seconds of ours."""
         return self.worst.ours
 
-    def _now(self) -> Moment:
-        return Moment(
-            time.perf_counter(),
-            time.thread_time(),
-            time.process_time(),
-            waiting(),
-            stolen(),
-            self._collected,
+    def _select(self, timeout: float | None = None) -> Any:
+        """In place of the selector's own."""
+        if self._wall and time.perf_counter() - self._wall > SHORT:
+            self._ended()
+        found = self._look(timeout)
+        self._wall = time.perf_counter()
+        self._own, self._process = time.thread_time(), time.process_time()
+        self._garbage_before = self._collected
+        self._slept = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+        if self._wall - self._asked > FRESH:
+            self._waited, self._stolen = waiting(), stolen()
+            self._asked = self._wall
+        return found
+
+    def _ended(self) -> None:
+        own = time.thread_time() - self._own
+        turn = Turn(
+            time.perf_counter() - self._wall,
+            own,
+            max(0.0, time.process_time() - self._process - own),
+            max(0.0, waiting() - self._waited),
+            stolen() - self._stolen,
+            self._collected - self._garbage_before,
+            resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - self._slept,
         )
+        self.worst = max(self.worst, turn, key=lambda one: one.ours)
+        self.slowest = max(self.slowest, turn, key=lambda one: one.took)
 
     def _garbage(self, phase: str, info: dict[str, Any]) -> None:
         if phase == "start":
-            self._began = time.perf_counter()
+            self._collecting = time.perf_counter()
         else:
-            self._collected += time.perf_counter() - self._began
-
-    async def _tick(self) -> None:
-        last = self._now()
-        while True:
-            await asyncio.sleep(TICK)
-            now = self._now()
-            own = now.own - last.own
-            turn = Turn(
-                max(0.0, now.wall - last.wall - TICK),
-                own,
-                max(0.0, now.process - last.process - own),
-                max(0.0, now.waited - last.waited),
-                now.stolen - last.stolen,
-                now.collected - last.collected,
-            )
-            self.worst = max(self.worst, turn, key=lambda one: one.ours)
-            self.slowest = max(self.slowest, turn, key=lambda one: one.took)
-            last = self._now()
+            self._collected += time.perf_counter() - self._collecting
 
     async def __aenter__(self) -> "Stalls":
         gc.callbacks.append(self._garbage)
-        self._task = asyncio.get_running_loop().create_task(self._tick())
-        await asyncio.sleep(0.01)
+        loop: Any = asyncio.get_running_loop()
+        self._selector = loop._selector
+        self._look = self._selector.select
+        self._selector.select = self._select
         return self
 
     async def __aexit__(
@@ -126,8 +129,8 @@ class Stalls:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await asyncio.sleep(0.01)
-        self._task.cancel()
+        await asyncio.sleep(0)  # the turn that is under way counts, too
+        del self._selector.select
         gc.callbacks.remove(self._garbage)
 
 

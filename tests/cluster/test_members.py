@@ -23,6 +23,7 @@ FIVE = ("m0", "m1", "m2", "m3", "m4")
 STALL = 0.05
 AT_ONCE = ("--repl-diskless-sync-delay", "0")
 META = "llm-gateway:{failover}:meta"
+MEMBERS = "llm-gateway:{failover}:members"
 NEED = Charge(1, 30, 7_000_000)
 
 
@@ -230,9 +231,13 @@ async def test_a_replica_takes_over(lags: bool, tmp_path: Path) -> None:
             assert window["used"] == "60"
 
 
-async def test_who_comes_back_waits_for_those_who_know_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("long", [False, True], ids=["a moment", "a while"])
+async def test_who_comes_back_waits_for_those_who_know_more(
+    long: bool, tmp_path: Path
+) -> None:
     """A replica takes over that has all that one member was ever told, and not what the
-    other one took since: the first keeps to its share until the other has been there."""
+    other one took since: the first keeps to its share until the other has been there,
+    however long nobody was heard of."""
     with (
         CounterServer(tmp_path / "first", *AT_ONCE) as first,
         CounterServer(
@@ -253,6 +258,10 @@ async def test_who_comes_back_waits_for_those_who_know_more(tmp_path: Path) -> N
             await until(lambda: a.service.state == "away")
             await until(lambda: in_step(first, second))
             await asyncio.to_thread(replica.replicaof, "NO", "ONE")
+            if long:
+                for name in ("a", "b"):
+                    at, _, about = replica.hget(MEMBERS, name).partition(" ")
+                    replica.hset(MEMBERS, name, f"{int(at) - 20_000_000} {about}")
             assert len(await storm([b], 10)) == 10
             first.kill()
             way_a.target, way_a.drops = second.port, False

@@ -26,7 +26,7 @@ TIMEOUT = 1.0
 NEED = Charge(1, 30, 0)
 CLIENTS = 4
 """Of each member, all the time."""
-PAUSE = 0.05
+PAUSE = 0.1
 """Seconds between two requests of a client."""
 MOST = 6000
 """Requests of the limit: more than are asked for while a fault lasts."""

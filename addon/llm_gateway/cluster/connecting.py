@@ -158,10 +158,10 @@ class Connecting:
     async def _await_others(self) -> None:
         """From now on, and who was waited for already."""
         members = self._context.members
+        alive = members.others_alive()  # not: after an outage in which nobody was heard
         reply = await self._call([["members"]])
         members.update(reply.results[0], reply.now)
-        there = read_members(reply.results[0])
-        self._awaited.add(members.others_alive(), there, reply.now)
+        self._awaited.add(alive, read_members(reply.results[0]), reply.now)
 
     async def _first_look(self) -> None:
         """Who is there and what they use, before anything is granted beside them."""
