@@ -160,7 +160,7 @@ class Link:
 
     async def _connect(self) -> None:
         try:
-            self._connection = connection_to(self.server, self.tls, self.timeout)
+            self._connection = await connection_to(self.server, self.tls, self.timeout)
             open_connection: Any = self._connection.connect
             async with patience(self.timeout):
                 await open_connection()
