@@ -31,7 +31,7 @@ logger = logging.getLogger("llm_gateway")
 REPLACED = "replaced"
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 LEAST = 0.1
-"""Part of the timeout that a call has in any case: what it waited for may have been us."""
+"""Part of the timeout that a call has in any case."""
 NONSENSE = "what the server said makes no sense; the log has it"
 LOST = (RedisError, OSError, TimeoutError, EOFError, ValueError)
 """What a connection may raise."""
@@ -61,7 +61,8 @@ class Link:
         self._clock = clock
         self._on_up, self._on_down, self._on_reply = on_up, on_down, on_reply
         self._queue = SendQueue()
-        self._monotonic = asyncio.get_running_loop().time
+        self._listened = 0.0
+        """Seconds, over all calls, in which the server could have answered and had not."""
         self._wake = asyncio.Event()
         self._connection: AnyConnection | None = None
         self.header: Callable[[], dict[str, Any]] = dict
@@ -78,7 +79,7 @@ class Link:
             return
         if not self._queue:
             self._wake.set()
-        self._queue.put(op, future, self._monotonic())
+        self._queue.put(op, future, self._listened)
 
     def put_fold(self, steps: Steps, future: Waiter | None = None) -> None:
         """To be sent after what was put before; what is put from now on goes past it.
@@ -125,7 +126,8 @@ class Link:
         command = script_call.written(self.prefix, self.header(), ops)
         sent = self._clock()
         try:
-            async with patience(max(self.timeout - waited, self.timeout * LEAST)):
+            left = max(self.timeout - waited, self.timeout * LEAST)
+            async with patience(left, self._listen):
                 found = await self._evaluate(command)
         except LOST as error:
             raise Away(reason(error)) from error
@@ -139,6 +141,9 @@ class Link:
         if reply.status != "ok" or self.broken:
             raise Away(self.broken if reply.status == "ok" else reply.status)
         return reply
+
+    def _listen(self, seconds: float) -> None:
+        self._listened += seconds
 
     async def command(self, *words: Any) -> Any:
         """A command beside the script, on the same connection. Raises Away."""
@@ -177,9 +182,8 @@ class Link:
                 if self.broken:
                     raise Away(self.broken)
                 batch = queue.next()
-                oldest, waited = queue.oldest, 0.0
-                if oldest is not None:
-                    waited = self._monotonic() - oldest
+                oldest = self._listened if queue.oldest is None else queue.oldest
+                waited = self._listened - oldest
                 try:
                     reply = await self.call_trusted([op for op, _ in batch], waited)
                 except BaseException as error:

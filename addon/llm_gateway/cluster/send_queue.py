@@ -63,7 +63,7 @@ class SendQueue:
         """Under way."""
         self._its_turn = False
         self._put_at: deque[float] = deque()
-        """When each operation that waits was put in."""
+        """The moment at which each operation that waits was put in."""
         self.oldest: float | None = None
         """When the first operation of the last call was put in; None: a fold's alone."""
 
