@@ -136,3 +136,54 @@ async def test_two_of_one_name(server: CounterServer, tmp_path: Path) -> None:
         finally:
             twin.service.stop()
             twin.store.close()
+
+
+async def test_a_server_with_shards(tmp_path: Path) -> None:
+    """One that has no slots yet, has all of them, and no second database."""
+    options = ("--cluster-enabled", "yes")
+    with CounterServer(tmp_path / "server", *options) as server:
+        url = f"redis://127.0.0.1:{server.port}"
+        for way, words in ((url, "not complete"), (f"{url}/1", "one database only")):
+            outside = Inside(tmp_path, provider(), way, "a")
+            [member] = outside.members
+            member.service.start()
+            await why(member, words)
+            member.service.stop()
+            member.store.close()
+        server.client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        limits = {"requestsPerDay": 9}
+        async with Inside(tmp_path, provider(limits=limits), url, "a", "b") as members:
+            assert len(await storm(members, 9)) == 9
+
+
+SMALL: list[tuple[dict[str, Any], int]] = [
+    ({"requestsPerDay": 0}, 0),
+    ({"requestsPerDay": 1}, 1),
+    ({"tokensPerDay": 0}, 0),
+    ({"tokensPerDay": 30}, 1),
+    ({"tokensPerDay": 59}, 1),
+    ({"costPerDay": 0}, 0),
+    ({"costPerDay": 0.006999999}, 0),
+    ({"costPerDay": 0.007}, 1),
+    ({"costPerDay": 0.013999999}, 1),
+    ({"costPerDay": 9_000_000_000}, 60),
+]
+"""A request is 30 tokens and 0.007 US$."""
+
+
+async def test_limits_of_almost_nothing_and_of_almost_anything(
+    server: CounterServer, tmp_path: Path
+) -> None:
+    for n, (limits, most) in enumerate(SMALL):
+        async with Inside(
+            tmp_path,
+            provider(limits=limits),
+            server.url,
+            *"abc",
+            cluster={"name": f"small-{n}"},
+        ) as members:
+            got = await storm(members, 20)
+            assert len(got) == most, limits
+            await asyncio.gather(*(m.service.fold_now() for m in members * 2))
+            await all_look(members)
+            assert len(await storm(members, 5)) == (15 if most == 60 else 0), limits

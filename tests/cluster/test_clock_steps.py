@@ -131,3 +131,20 @@ async def test_half_of_a_limit_is_half_of_it_whoever_sets_a_clock(
         if kind == "minute":  # and what comes back does so when it would have
             world.go_on(61)
             assert len(await storm(members, 40)) == 30
+
+
+async def test_members_with_clocks_that_are_wrong(
+    server: CounterServer, tmp_path: Path
+) -> None:
+    """By minutes, and by hours: it is the server's that counts."""
+    world = World()
+    world.off |= {"a": 420.0, "b": -7200.0}
+    async with inside(world, server, tmp_path, "minute", "wrong") as members:
+        assert len(await storm(members, 20)) == 30
+        await noticed(members)
+        assert not await storm(members, 5)
+        world.go_on(61)
+        assert len(await storm(members, 20)) == 30
+        a, b, _ = members
+        assert [round(m.service.offset.seconds) for m in (a, b)] == [-420, 7200]
+        assert any("420.0 s off" in event for event in a.events)
