@@ -166,7 +166,7 @@ SMALL: list[tuple[dict[str, Any], int]] = [
     ({"costPerDay": 0.006999999}, 0),
     ({"costPerDay": 0.007}, 1),
     ({"costPerDay": 0.013999999}, 1),
-    ({"costPerDay": 9_000_000_000}, 60),
+    ({"costPerDay": 1_000_000_000}, 60),
 ]
 """A request is 30 tokens and 0.007 US$."""
 
