@@ -68,6 +68,7 @@ async def first_reply(url: str, timeout: float = 5.0) -> Reply | str:
                 ["windows"],
                 ["members"],
                 ["forget", "nobody"],
+                ["renew_generation", 5],
             ]
             found.set_result(await link.call(every_op))
         except Away as error:
