@@ -348,6 +348,39 @@ async def test_who_starts_knows_the_others_before_it_grants(
         assert granted == 10
 
 
+async def test_who_starts_after_an_outage_waits_for_those_who_served_on(
+    tmp_path: Path,
+) -> None:
+    """The server is back, and has not heard of what they used without it."""
+    named = {"name": "failover", **FAST}
+    with (
+        CounterServer(tmp_path / "server", keep=True) as server,
+        CutWire(server.port) as wire,
+    ):
+        way = f"redis://127.0.0.1:{wire.port}"
+        limited = provider(limits={"requestsPerDay": 60})
+        async with Inside(tmp_path, limited, way, *"ab", cluster=named) as [a, b]:
+            wire.drops = True
+            await until(lambda: {a.service.state, b.service.state} == {"away"})
+            assert len(await storm([a, b], 15)) == 30
+            for name in "ab":
+                at, _, about = server.client.hget(MEMBERS, name).partition(" ")
+                server.client.hset(MEMBERS, name, f"{int(at) - 20_000_000} {about}")
+            more: Any = ("c", time.time, None, named)
+            late = Member(tmp_path, a.catalog, server.url, *more)
+            late.service.start()
+            await until(lambda: late.service.state == "folding")
+            # A third, although the server says that all is there.
+            assert len(await storm([late], 60)) == 20
+            wire.drops = False
+            wire.hang_up()
+            members = [a, b, late]
+            await until(lambda: all(m.service.state == "up" for m in members))
+            assert len(await storm(members, 60)) == 10
+            late.service.stop()
+            late.store.close()
+
+
 def in_step(first: CounterServer, second: CounterServer) -> bool:
     """The second server has all that the first one was told."""
     there = second.client.info("replication")
