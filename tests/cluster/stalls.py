@@ -27,6 +27,7 @@ SHORT = 0.005
 """Seconds; shorter turns are not looked at."""
 FRESH = 0.002
 """Seconds for which what is dear to ask for is not asked for again."""
+THREAD = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 JIFFY = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -89,7 +90,7 @@ class Stalls:
         self._wall = time.perf_counter()
         self._own, self._process = time.thread_time(), time.process_time()
         self._garbage_before = self._collected
-        self._slept = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+        self._slept = resource.getrusage(THREAD).ru_nvcsw
         if self._wall - self._asked > FRESH:
             self._waited, self._stolen = waiting(), stolen()
             self._asked = self._wall
@@ -104,7 +105,7 @@ class Stalls:
             max(0.0, waiting() - self._waited),
             stolen() - self._stolen,
             self._collected - self._garbage_before,
-            resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - self._slept,
+            resource.getrusage(THREAD).ru_nvcsw - self._slept,
         )
         self.worst = max(self.worst, turn, key=lambda one: one.ours)
         self.slowest = max(self.slowest, turn, key=lambda one: one.took)
