@@ -114,7 +114,7 @@ class Connecting:
         elif abs(step) > batches.EVEN:
             self._context.members.clock_set(step)
             self.generation.doubt(step)
-            self.link.reconnect("its clock was set")
+            self.link.reconnect("the server's clock was set")
         elif self._context.state == "up" and not reply.ready:
             self._share()
             self._context.state = "folding"
