@@ -149,3 +149,27 @@ async def test_members_with_clocks_that_are_wrong(
         a, b, _ = members
         assert [round(m.service.offset.seconds) for m in (a, b)] == [-420, 7200]
         assert any("420.0 s off" in event for event in a.events)
+
+
+@pytest.mark.parametrize("step", [HOUR, -HOUR])
+@pytest.mark.parametrize("kind", ["minute", "day of a zone"])
+async def test_a_share_is_no_larger_by_a_clock_that_is_set(
+    kind: str, step: float, tmp_path: Path
+) -> None:
+    """The server is away, and what the others had used is a matter of this minute still."""
+    world = World()
+    with CounterServer(tmp_path / "server") as server:
+        async with inside(world, server, tmp_path, kind, "away") as members:
+            world.listen(members)
+            a = members[0]
+            assert len(await storm(members[1:], 12)) == 24
+            await all_look(members)
+            server.kill()
+            await until(lambda: all(m.service.state == "away" for m in members))
+            world.set("a", step)
+            assert len(await storm([a], 10)) == 2
+            world.set("a", -step)
+            assert not await storm([a], 10)
+            if kind == "minute":
+                world.go_on(61)
+                assert len(await storm([a], 20)) == 10
