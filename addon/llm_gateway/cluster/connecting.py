@@ -4,7 +4,8 @@
       ▲                           │                          │
       └──── no answer, or what was known is of an earlier generation ────┘
 
-After a reconnect, or where nobody was heard of just now, it is `up` when the others have been there, too (`awaited`).
+After a reconnect, or where nobody was heard of just now, it is `up` when the others have
+been there, too (`awaited`).
 
 What it does not know: reservations, heartbeats' contents, how batches travel (`link`).
 """
@@ -126,8 +127,8 @@ class Connecting:
         first = self._connections == 0
         self._connections += 1
         hello = await self._hello()
+        self.link.broken = ""  # what is wrong with its data is known, and put right
         if self.generation.doubted:
-            self.link.broken = ""
             shift = batches.micro(self.generation.shift)
             await self._call([["renew_generation", shift]])
             hello = await self._hello()
