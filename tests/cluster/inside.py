@@ -7,7 +7,6 @@ async with Inside(folder, config, url, "a", "b") as (a, b):
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,13 +19,13 @@ from llm_gateway.cluster.service import ClusterService
 from llm_gateway.config.models import Cluster
 from llm_gateway.domain import Charge
 from llm_gateway.ledger.store import Store
+from llm_gateway.ledger.write_queue import LARGEST_BACKLOG
 from llm_gateway.limits.limiter import LimitRefusal
 from llm_gateway.limits.shared import SharedLimiter
 from llm_gateway.limits.values import Reservation, scopes_of
 from llm_gateway.providers.catalog import Catalog
 from llm_gateway.routing.health import HealthTracker
 
-TICK = 0.005
 BEAT = 0.1
 """Seconds between two signs of life: nobody here waits for a whole one."""
 
@@ -66,12 +65,13 @@ class Member:
         server_clock: Callable[[], float] | None,
         more: dict[str, Any],
         beat: float = BEAT,
+        backlog: int = LARGEST_BACKLOG,
     ) -> None:
         self.catalog = catalog
         self.health = HealthTracker()
         ledger = folder / f"{name}.db"
         ledger.write_bytes(empty_ledger())
-        self.store = Store(ledger, clock=clock)
+        self.store = Store(ledger, clock=clock, largest_backlog=backlog)
         self.store.start()
         self.state_dirty = False
         self.clock = clock
@@ -123,6 +123,11 @@ class Member:
             self.limiter.release(found, self.clock())
         return None
 
+    def clock_set(self, seconds: float, now: float) -> None:
+        """As a gateway is told of it."""
+        self.limiter.clock_set(seconds, now)
+        self.service.offset.clock_set(seconds)
+
     async def change(self, catalog: Catalog) -> None:
         """Another configuration, as a reload brings it."""
         limits = tuple(catalog.limits())
@@ -144,17 +149,22 @@ class Inside:
         provider: dict[str, Any],
         url: str | Sequence[str],
         *names: str,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | Sequence[Callable[[], float]] = time.time,
         server_clock: Callable[[], float] | None = None,
         cluster: dict[str, Any] | None = None,
+        backlog: int = LARGEST_BACKLOG,
         **config: Any,
     ) -> None:
-        """`url`: of the server; or each member's own way to it."""
+        """`url`: of the server; or each member's own way to it. `clock`: likewise."""
         catalog = catalog_of(provider, **config)
         urls = [url] * len(names) if isinstance(url, str) else url
+        clocks = [clock] * len(names) if callable(clock) else clock
         self.members = [
-            Member(folder, catalog, way, name, clock, server_clock, cluster or {})
-            for name, way in zip(names, urls, strict=True)
+            Member(
+                *(folder, catalog, way, name, own, server_clock, cluster or {}),
+                backlog=backlog,
+            )
+            for name, way, own in zip(names, urls, clocks, strict=True)
         ]
 
     async def __aenter__(self) -> list[Member]:
@@ -203,46 +213,3 @@ async def all_look(members: Sequence[Member]) -> None:
     for one in members:
         one.service.looks.look_anew()
     await asyncio.gather(*(one.service.looks.look() for one in members))
-
-
-class Stalls:
-    """The longest time for which the loop could have run and did not come round, in seconds.
-
-    What the machine gave to others does not count, where the kernel tells it.
-    """
-
-    def __init__(self) -> None:
-        self.longest = 0.0
-
-    async def _tick(self) -> None:
-        last, waited = time.perf_counter(), waiting()
-        while True:
-            await asyncio.sleep(TICK)
-            now, then = time.perf_counter(), waiting()
-            given = max(0.0, then - waited)
-            self.longest = max(self.longest, now - last - TICK - given)
-            last, waited = now, then
-
-    async def __aenter__(self) -> "Stalls":
-        self._task = asyncio.get_running_loop().create_task(self._tick())
-        await asyncio.sleep(0.01)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await asyncio.sleep(0.01)
-        self._task.cancel()
-
-
-def waiting() -> float:
-    """Seconds that threads of this process were ready to run and others ran: the one that
-    holds the interpreter's lock may be among them."""
-    found = 0
-    for path in Path("/proc/self/task").glob("*/schedstat"):
-        with suppress(OSError):  # it ended
-            found += int(path.read_text().split()[1])
-    return found / 1e9

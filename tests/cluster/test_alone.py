@@ -4,6 +4,10 @@ import subprocess
 import sys
 
 import pytest
+from tables import each_row
+
+from llm_gateway.app.cluster_membership import usual_name
+from llm_gateway.config.models import Cluster
 
 CODE = """
 import sys
@@ -20,3 +24,11 @@ def test_nothing_of_it_is_imported() -> None:
         [sys.executable, "-c", CODE], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@each_row(
+    "host", ["desk", "desk.local", "Jürgens MacBook", "", "a b\n", "-x", "h" * 80]
+)
+def test_a_machine_of_any_name_has_the_name_of_a_member(host: str) -> None:
+    name = usual_name(host, 8080)
+    assert Cluster.model_validate({"url": "redis://h", "member": name}).member == name

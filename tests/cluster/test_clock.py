@@ -21,9 +21,25 @@ def test_a_clock_that_was_set_is_known_by_the_next_answer(
     come too late, or with a moment that is not yet."""
     offset = Offset()
     for at in range(SAMPLES):
-        offset.add(at, at + 0.001, at + 0.0005)
-    offset.add(500 + jump, 500 + jump + took, 500 + took / 2)
-    assert offset.seconds == pytest.approx(-jump, abs=took)
+        assert offset.add(at, at + 0.001, at + 0.0005) == 0.0
+    step = offset.add(500 - jump, 500 - jump + took, 500 + took / 2)
+    assert step == pytest.approx(jump, abs=took)
+    assert offset.seconds == pytest.approx(jump, abs=took)
+    assert offset.add(501, 501.001, 501.0005 + jump) == 0.0
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 90.0])
+@pytest.mark.parametrize("theirs", [-7200.0, 0.0, 90.0])
+def test_our_own_step_is_not_the_servers(jump: float, theirs: float) -> None:
+    """Both may be one machine, whose clock is set once."""
+    offset = Offset()
+    offset.add(0, 0.001, 5.0005)
+    offset.clock_set(jump)
+    assert offset.seconds == pytest.approx(5 - jump)
+    at = 10 + jump
+    step = offset.add(at, at + 0.001, 15.0005 + theirs)
+    assert step == pytest.approx(theirs, abs=0.01)
+    assert offset.seconds == pytest.approx(5 - jump + theirs, abs=0.01)
 
 
 def test_a_slow_answer_is_no_clock_that_was_set() -> None:

@@ -125,3 +125,34 @@ def test_two_clusters_on_one_server_share_nothing(
         assert reserve(other, T0, "r")
         other.one(T0, ["settle", "r", [0, 0, 0]])
     assert counters.client.hget(f"{PREFIX}window:w", "used") == "1"
+
+
+@pytest.mark.parametrize("amount", [1, 2000], ids=["a little", "most of it"])
+def test_a_refusal_costs_the_server_no_more_where_much_is_counted(
+    amount: int, counters: Counters
+) -> None:
+    """All members wait meanwhile, and who has no room asks again and again."""
+
+    def seconds(name: str, entries: int) -> float:
+        """For a call of many that are refused."""
+        row = [name, 1, entries, 24 * 60 * MINUTE, 0, 0]
+        found = [[f"b|{name}{n}", 0, 10**15 * 2, 1] for n in range(entries)]
+        shape = [24 * 60 * MINUTE, 0, 0]
+        op = ["fold", name, name, entries, *shape, 0, 0, found, []]
+        counters.call(T0, ["hello", "salt", []], member="b")
+        assert counters.one(T0, op, member="b") == [1]
+        need = [0, min(amount, entries), 0]
+        refused = [["reserve", f"r{n}", MINUTE, need, [row]] for n in range(200)]
+        took = []
+        for _ in range(5):
+            before = spent(counters)
+            assert all(one[0] == 0 for one in counters.call(T0, *refused).results)
+            took.append(spent(counters) - before)
+        return min(took)
+
+    assert seconds("crowded", 2500) < 5 * seconds("sparse", 10)
+
+
+def spent(counters: Counters) -> float:
+    """Seconds that scripts took so far."""
+    return float(counters.client.info("commandstats")["cmdstat_evalsha"]["usec"]) / 1e6

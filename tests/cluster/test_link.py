@@ -1,14 +1,15 @@
 """The connection: rights, passwords, sockets, and a server that says nothing."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+import re
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from fakes.counter_server import CounterServer
-from redis.exceptions import ResponseError
 
-from llm_gateway.cluster.away import LACKS, Away, reason
+from llm_gateway.cluster.away import LACKS, Away
 from llm_gateway.cluster.link import Link
 from llm_gateway.cluster.script_call import Reply
 from llm_gateway.cluster.wire import Tls
@@ -67,6 +68,7 @@ async def first_reply(url: str, timeout: float = 5.0) -> Reply | str:
                 ["windows"],
                 ["members"],
                 ["forget", "nobody"],
+                ["renew_generation", 5],
             ]
             found.set_result(await link.call(every_op))
         except Away as error:
@@ -122,33 +124,85 @@ async def test_a_right_too_few_is_said(guarded: CounterServer) -> None:
             assert said == LACKS, rule
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("WRONGTYPE Operation against a key script: 12, on @user_script:1.", "type"),
-        ("ERR ACL failure in script: User u has no permissions to run", "right"),
-        ("The user executing the script can't run this command", "right"),
-        (
-            "The user executing the script can't access at least one of the keys",
-            "right",
-        ),
-        ("NOPERM User u has no permissions to run the 'evalsha' command", "right"),
-        ("Unknown Redis command called from script", "Valkey 7.2"),
-        ("unknown command 'XTRIM', with args beginning with: CANARY", "Valkey 7.2"),
-        ("MOVED 3999 10.0.0.1:6381", "shards"),
-        ("READONLY You can't write against a read only replica.", "replica"),
-        ("MASTERDOWN Link with MASTER is down", "replica"),
-        ("OOM command not allowed when used memory > 'maxmemory'", "maxmemory"),
-        ("LOADING Redis is loading the dataset in memory", "loading"),
-        ("MISCONF Redis is configured to save RDB snapshots", "disk"),
-        ("ERR CANARY of 10.0.0.1", "connection lost (ResponseError)"),
-    ],
-)
-def test_what_the_server_refuses_is_said_in_our_words(text: str, said: str) -> None:
-    found = reason(ResponseError(text))
+# What a real server says, as it goes over the wire; to a call of the script.
+REFUSALS = [
+    ("-WRONGTYPE Operation against a key script: 12, on @user_script:1.", "type"),
+    ("-ERR ACL failure in script: User u has no permissions to run", "right"),
+    ("-ERR The user executing the script can't run this command", "right"),
+    ("-NOPERM User u has no permissions to run the 'evalsha' command", "right"),
+    ("-ERR Unknown Redis command called from script", "Valkey 7.2"),
+    ("-ERR unknown command 'EVALSHA', with args beginning with: CANARY", "Valkey 7.2"),
+    ("-ERR Write commands not allowed after non deterministic commands.", "Valkey 7.2"),
+    ("-NOSCRIPT No matching script. Please use EVAL.", "script is gone"),
+    ("-BUSY Redis is busy running a script. You can only call SCRIPT KILL", "busy"),
+    ("-MOVED 3999 10.0.0.1:6381", "shards"),
+    ("-ASK 3999 10.0.0.1:6381", "shards"),
+    ("-CROSSSLOT Keys in request don't hash to the same slot", "shards"),
+    ("-TRYAGAIN Multiple keys request during rehashing of slot", "another shard"),
+    ("-CLUSTERDOWN Hash slot not served", "not complete"),
+    ("-READONLY You can't write against a read only replica.", "replica"),
+    ("-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is", "replica"),
+    ("-OOM command not allowed when used memory > 'maxmemory'.", "maxmemory"),
+    ("-LOADING Redis is loading the dataset in memory", "loading"),
+    ("-MISCONF Redis is configured to save RDB snapshots", "disk"),
+    ("-NOAUTH Authentication required.", "password"),
+    ("-ERR CANARY of 10.0.0.1", "connection lost (ResponseError)"),
+    ("HTTP/1.1 400 CANARY", "no Valkey or Redis server"),
+]
+# The same, to whoever connects.
+GREETINGS = [
+    (
+        "-DENIED Redis is running in protected mode because protected mode is enabled "
+        "and no password is set for the default user.",
+        "protected mode",
+    ),
+    ("-ERR max number of clients reached", "too many connections"),
+    ("-LOADING Redis is loading the dataset in memory", "loading"),
+    ("HTTP/1.1 400 CANARY", "no Valkey or Redis server"),
+    ("", "connection lost"),
+]
+
+
+@contextlib.asynccontextmanager
+async def server_that_says(text: str, *, at_once: bool = False) -> AsyncIterator[str]:
+    """A server that greets with this, or answers a call of the script with it; its URL."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not at_once:
+            while data := await reader.read(65536):
+                last = b"EVALSHA" in data
+                begun = len(re.findall(rb"(?:^|\r\n)\*\d+\r\n", data))
+                writer.write(f"{text}\r\n".encode() if last else b"+OK\r\n" * begun)
+                if last:
+                    break
+        elif text:
+            writer.write(f"{text}\r\n".encode())
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listener:
+        yield f"redis://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize(("text", "said"), REFUSALS)
+async def test_what_the_server_refuses_is_said_in_our_words(
+    text: str, said: str
+) -> None:
+    async with server_that_says(text) as url:
+        found = await first_reply(url)
+    assert isinstance(found, str)
     assert said in found
     assert "CANARY" not in found
     assert "10.0.0" not in found
+
+
+@pytest.mark.parametrize(("text", "said"), GREETINGS)
+async def test_how_a_server_greets_is_said_in_our_words(text: str, said: str) -> None:
+    async with server_that_says(text, at_once=True) as url:
+        found = await first_reply(url)
+    assert isinstance(found, str)
+    assert said in found
+    assert "CANARY" not in found
 
 
 async def test_a_unix_socket(guarded: CounterServer) -> None:
@@ -161,8 +215,10 @@ async def test_a_unix_socket(guarded: CounterServer) -> None:
     [
         ("redis://gateway:SECRET@127.0.0.1:{port}", "user or password is wrong"),
         ("redis://127.0.0.1:1", "connection refused"),
-        ("unix:///nowhere/v.sock", "connection"),
-        ("rediss://127.0.0.1:{port}", ""),
+        ("unix:///nowhere/v.sock", "no socket of that name"),
+        ("rediss://127.0.0.1:{port}", "no answer in time"),
+        ("redis://gateway:PASSWORD@127.0.0.1:{port}/99", "no database of that number"),
+        ("redis://no-such-host.invalid:{port}", "host is not known"),
     ],
 )
 async def test_why_it_is_away(guarded: CounterServer, url: str, why: str) -> None:

@@ -2,10 +2,13 @@
 
 import os
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from fakes import FakeProvider
@@ -75,13 +78,27 @@ def five(
                 one.__exit__(None, None, None)
 
 
+def configure(
+    five: tuple[CounterServer, list[GatewayProcess]],
+    limited: dict[str, Any],
+    **besides: Any,
+) -> None:
+    server, members = five
+    for one, name in zip(members, FIVE, strict=True):
+        config = member({"providers": [limited], **besides}, server.url, name)
+        status, _, body = one.post("/config", config, one.admin)
+        assert (status, body["message"]) == (200, "active")
+    for one in members:
+        is_up(one, 5)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_five_members_two_hundred_clients_each(
     kind: str, five: tuple[CounterServer, list[GatewayProcess]]
 ) -> None:
     """A hundred requests are allowed, and a hundred reach the provider: never one more,
     and none is refused for good that had room."""
-    server, members = five
+    _, members = five
     change, exact = KINDS[kind]
     reached: Counter[int] = Counter()
     for n in range(ROUNDS):
@@ -91,12 +108,7 @@ def test_five_members_two_hundred_clients_each(
             # An account of its own for each round.
             more = {"apiKey": f"sk-{kind}-{n}", "free": "models" not in more, **more}
             limited = provider(fake, f"{kind}{n}", **more)
-            for one, name in zip(members, FIVE, strict=True):
-                config = member({"providers": [limited], **besides}, server.url, name)
-                status, _, body = one.post("/config", config, one.admin)
-                assert (status, body["message"]) == (200, "active")
-            for one in members:
-                is_up(one, 5)
+            configure(five, limited, **besides)
             headers = {}
             if "clients" in besides:
                 headers = {"authorization": f"Bearer {besides['clients'][0]['key']}"}
@@ -112,6 +124,40 @@ def test_five_members_two_hundred_clients_each(
             assert 97 <= len(fake.requests) <= 100
             reached[len(fake.requests)] += 1
     print(f"{kind}: requests that reached the provider, and rounds: {dict(reached)}")
+
+
+ZONES = ("America/Los_Angeles", "Asia/Kolkata", "Pacific/Chatham", "UTC")
+
+
+def test_days_end_for_all_members_at_once(
+    five: tuple[CounterServer, list[GatewayProcess]],
+) -> None:
+    """A provider's day that ends in the next minute or so, by the clock of its zone: a
+    hundred before, a hundred after, and a storm is under way when it ends."""
+    _, members = five
+    for n in range(max(1, ROUNDS // 4)):
+        zone = ZONES[n % len(ZONES)]
+        midnight = (time.time() + 30) // 60 * 60 + 60
+        there = datetime.fromtimestamp(midnight, ZoneInfo(zone))
+        with FakeProvider() as fake:
+            limited = provider(
+                fake,
+                f"day{n}",
+                apiKey=f"sk-day-{n}",
+                free=True,
+                limits={"requestsPerDay": 100},
+                resets={"day": f"{there:%H:%M} {zone}"},
+            )
+            configure(five, limited)
+            assert statuses(storm(members, 200)) == {200: 100, 429: 900}
+            assert time.time() < midnight - 2, "too slow a machine for this"
+            wait_until(lambda: time.time() > midnight - 1, "midnight", 90)  # noqa: B023
+            found = Counter(statuses(storm(members, 200)))
+            assert time.time() > midnight
+            while more := statuses(storm(members, 20)).get(200):
+                found[200] += more
+            assert (found[200], len(fake.requests)) == (100, 200)
+    print(f"{max(1, ROUNDS // 4)} midnights: 100 before and 100 after each")
 
 
 def test_killed_in_the_storm(tmp_path: Path, confdir: Path) -> None:

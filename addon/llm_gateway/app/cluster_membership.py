@@ -5,6 +5,7 @@ that shares them, and back. What this file does not know: requests, the server.
 """
 
 import asyncio
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class ClusterMembership:
             shared = SharedLimiter()
             shared.take_over(limiter)
             runtime.limiter = limiter = shared
-        member = wanted.member or f"{socket.gethostname()[:50]}:{runtime.port}"
+        member = wanted.member or usual_name(socket.gethostname(), runtime.port)
         runtime.cluster = ClusterService(
             runtime, limiter, wanted, member, login=self._login, about=self._about
         )
@@ -89,3 +90,9 @@ class ClusterMembership:
             "revision": runtime.catalog.revision,
             "degraded": len(runtime.store.degraded) + len(runtime.way_out.degraded),
         }
+
+
+def usual_name(host: str, port: int) -> str:
+    """Of a member that has none: its machine's and its port, in the letters of a name."""
+    found = re.sub(r"[^A-Za-z0-9._-]", "-", host)[:50].lstrip("._-")
+    return f"{found or 'gateway'}:{port}"

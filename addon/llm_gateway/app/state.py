@@ -147,7 +147,7 @@ class AppState(RoutingContext):
         self.health.clock_set(seconds, now)
         self.affinity.clock_set(seconds)
         if self.cluster is not None:
-            self.cluster.offset.clear()
+            self.cluster.offset.clock_set(seconds)
         self.event("clock", "wall clock", f"set by {seconds:+.0f} s; limits hold on")
 
     def _notice(self, kind: str, subject: str, message: str) -> None:

@@ -4,7 +4,8 @@ A server that is reached again may be another one, with data that lacks what it 
 others last: a replica that lagged, a disk that was not written. Who lacks something finds
 it by the sequence number when it comes back itself. So after a reconnect a member waits
 until all that were alive at its last contact have beaten there again, or had the time
-after which they count as alive no more.
+after which they count as alive no more. So does one that starts where a server has heard
+of nobody for a while: those that it heard of last may have used more meanwhile.
 
 What it does not know: connections, states.
 """
@@ -32,6 +33,11 @@ class Awaited:
             for name in {*names, *self._heard}
         }
         self._until = now + ALIVE
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return len(self._heard)
 
     def missing(self, known: Mapping[str, Member], now: float) -> bool:
         """Not all have been there. `known`: as the server said last."""

@@ -18,18 +18,25 @@ class Offset:
         self._samples: deque[tuple[float, float]] = deque(maxlen=SAMPLES)
         self.seconds = 0.0
 
-    def add(self, sent: float, received: float, server: float) -> None:
+    def add(self, sent: float, received: float, server: float) -> float:
+        """By how many seconds the server's clock was set since the last answer; 0.0: it
+        was not. Steps of our own clock are told by `clock_set`."""
         took = received - sent
         if took < 0:
-            self.clear()
-            return
-        found = server - (sent + received) / 2
+            self._samples.clear()
+            return 0.0
+        found, step = server - (sent + received) / 2, 0.0
         best = min(self._samples, default=None)
         if best is not None and abs(found - best[1]) > (took + best[0]) / 2 + STEP:
-            self.clear()  # both cannot be: a clock was set
+            self._samples.clear()  # both cannot be: a clock was set
+            step = found - best[1]
         self._samples.append((took, found))
         self.seconds = min(self._samples)[1]
+        return step
 
-    def clear(self) -> None:
-        """Our clock was set."""
-        self._samples.clear()
+    def clock_set(self, seconds: float) -> None:
+        """Our clock was set forward by so much (backward: less than 0)."""
+        self._samples = deque(
+            ((took, found - seconds) for took, found in self._samples), maxlen=SAMPLES
+        )
+        self.seconds -= seconds

@@ -4,7 +4,8 @@
       ▲                           │                          │
       └──── no answer, or what was known is of an earlier generation ────┘
 
-After a reconnect it is `up` when the others have been there, too (`awaited`).
+After a reconnect, or where nobody was heard of just now, it is `up` when the others have
+been there, too (`awaited`).
 
 What it does not know: reservations, heartbeats' contents, how batches travel (`link`).
 """
@@ -25,7 +26,7 @@ from llm_gateway.cluster.granting import Granting
 from llm_gateway.cluster.heartbeat import Heartbeat
 from llm_gateway.cluster.link import REPLACED, Link
 from llm_gateway.cluster.looks import Looks
-from llm_gateway.cluster.membership import read_members
+from llm_gateway.cluster.membership import alive_together, read_members
 from llm_gateway.cluster.script_call import Reply
 from llm_gateway.cluster.send_queue import in_calls
 from llm_gateway.cluster.standing import GOES_ON
@@ -35,6 +36,8 @@ from llm_gateway.timestamps import unix
 
 logger = logging.getLogger("llm_gateway")
 
+UNHEARD = 3.0
+"""Seconds without a beat of anybody, after which the server seems to have been away."""
 KNOWN_MEMBERS = "SELECT member, heartbeat FROM members"
 
 SAID = {
@@ -106,9 +109,13 @@ class Connecting:
         }
 
     def _replied(self, reply: Reply) -> None:
-        self._context.offset.add(reply.sent, reply.received, reply.now)
+        step = self._context.offset.add(reply.sent, reply.received, reply.now)
         if not self.generation.see(reply.generation, reply.sequence):
             self.link.reconnect("its data is older than what it said before")
+        elif abs(step) > batches.EVEN:
+            self._context.members.clock_set(step)
+            self.generation.doubt(step)
+            self.link.reconnect("the server's clock was set")
         elif self._context.state == "up" and not reply.ready:
             self._share()
             self._context.state = "folding"
@@ -117,20 +124,19 @@ class Connecting:
 
     async def _up(self) -> None:
         """Connected: say hello, learn what is counted there, fold."""
-        again = self._connections > 0
+        first = self._connections == 0
         self._connections += 1
         hello = await self._hello()
-        if self.generation.older:
-            await self._call([["renew_generation"]])
+        self.link.broken = ""  # what is wrong with its data is known, and put right
+        if self.generation.doubted:
+            shift = batches.micro(self.generation.shift)
+            await self._call([["renew_generation", shift]])
             hello = await self._hello()
         salt, *windows = hello.results[0]
         self._folding.salt = salt.decode()
         await self._folding.rename()
         await self._folding.watch([name.decode() for name in windows])
-        if again:
-            await self._await_others()
-        else:
-            await self._first_look()
+        await self._look_around(first)
         fold = self._folding.fold()
         # From here on what changes is queued behind the fold.
         self.link.up = True
@@ -149,22 +155,25 @@ class Connecting:
             {row["member"]: unix(row["heartbeat"]) for row in rows}
         )
 
-    async def _await_others(self) -> None:
-        """From now on, and who was waited for already."""
+    async def _look_around(self, first: bool) -> None:
+        """Who is there, who is waited for, and at first what they use, before anything is
+        granted beside them."""
         members = self._context.members
-        reply = await self._call([["members"]])
+        alive = members.others_alive()  # not: after an outage in which nobody was heard
+        windows = self._looks.windows() if first else []
+        look = ["look", [one.name for one in windows]]
+        reply = await self._call([["members"], look])
         members.update(reply.results[0], reply.now)
         there = read_members(reply.results[0])
-        self._awaited.add(members.others_alive(), there, reply.now)
-
-    async def _first_look(self) -> None:
-        """Who is there and what they use, before anything is granted beside them."""
-        windows = self._looks.windows()
-        names = [one.name for one in windows]
-        reply = await self._call([["members"], ["look", names]])
-        self._context.members.update(reply.results[0], reply.now)
-        self._looks.learn(windows, reply.results[1])
-        self._share()
+        # One that says nothing of itself has only said hello: this one, for the first time.
+        heard = [one for one in there.values() if one.about]
+        newest = max((one.at for one in heard), default=0.0)
+        if self._trouble or reply.now - newest > UNHEARD:
+            names = (alive | alive_together(heard)) - {members.own}
+            self._awaited.add(names, there, reply.now)
+        if first:
+            self._looks.learn(windows, reply.results[1])
+            self._share()
 
     def _arrive_if_ready(self, reply: Reply) -> None:
         context = self._context
@@ -183,16 +192,15 @@ class Connecting:
         return reply
 
     async def _call(self, ops: list[batches.Op]) -> Reply:
-        reply = await self.link.call(ops)
-        if reply.status != "ok":
-            raise Away(reply.status)
+        reply = await self.link.call_trusted(ops)
         if ops[0][0] == "renew_generation":
             self.generation.renewed(reply.generation, reply.sequence)
         return reply
 
-    def _share(self) -> None:
+    def _share(self, more: int = 0) -> None:
+        """`more`: members that are not known by a name of their own."""
         self._context.limiter.go_away(
-            self._context.members.count(),
+            max(self._context.members.count(), 1 + self._awaited.count) + more,
             self._context.now(),
             self._granting.unconfirmed,
         )
@@ -216,7 +224,9 @@ class Connecting:
 
     def _down(self, why: str) -> None:
         context = self._context
-        if context.state == "up":
+        if why == REPLACED:
+            self._share(1)  # it is under our name that the other is there
+        elif context.state == "up":
             self._share()
         context.state = "away"
         context.asks = False

@@ -29,8 +29,12 @@ class WindowPart:
     shape: tuple[int, int, int]
     used: int
     reserved: int
-    entries: list[tuple[Entry, float, float, int]]
-    """The entry itself stays the same one for as long as this refers to it."""
+    entries: list[Entry]
+    """Each stays the same one for as long as this refers to it; what it said is beside it:
+    lists of numbers, which are made at once, and are nothing to the garbage collector."""
+    firsts: list[float]
+    lasts: list[float]
+    amounts: list[int]
     asking: list[str]
     """Reservations that may hold some of it: the server knows."""
 
@@ -100,24 +104,31 @@ class Fold:
         return [held.id for held in self.held]
 
     def _part(self, name: str, ours: Sequence[Shared], asking: list[str]) -> WindowPart:
-        entries: list[tuple[Entry, float, float, int]] = []
+        entries: list[Entry] = []
         used = reserved = 0
         for one in ours:
             window = one.window
             window.advance(self.now)
             reserved += window.reserved - self.asked[id(window)]
             if isinstance(window, RollingWindow):
-                entries += [
-                    (entry, entry.first, entry.last, entry.amount)
-                    for entry in window.entries
-                    if entry.amount
-                ]
+                entries += [entry for entry in window.entries if entry.amount]
             else:
                 used += window.used - self.asked[id(window.entry)]
         found = [self._bounds.get(one.limit.key, -1) for one in ours]
         bound = min((most for most in found if most >= 0), default=-1)
         shape = bounds(ours[0].window, self.now, self.offset)
-        return WindowPart(name, bound, shape, used, reserved, entries, asking)
+        return WindowPart(
+            name,
+            bound,
+            shape,
+            used,
+            reserved,
+            entries,
+            [entry.first for entry in entries],
+            [entry.last for entry in entries],
+            [entry.amount for entry in entries],
+            asking,
+        )
 
     def _asks(self, held: OpenReservation) -> list[str]:
         names = []

@@ -6,6 +6,7 @@ their turn, and goes right behind them. What it does not know: connections.
 """
 
 from collections.abc import Iterator
+from itertools import count
 
 from llm_gateway.cluster.batches import LEASE, Op, micro, windows_of
 from llm_gateway.cluster.fold import Fold, Held, WindowPart
@@ -82,8 +83,15 @@ class FoldSteps:
                 micro(last + offset),
                 amount - asked[id(entry)],
             ]
-            for entry, first, last, amount in sorted(
-                part.entries, key=lambda noted: noted[2]
+            for last, _, entry, first, amount in sorted(
+                zip(
+                    part.lasts,
+                    count(),  # entries of one moment stay in their order
+                    part.entries,
+                    part.firsts,
+                    part.amounts,
+                    strict=False,
+                )
             )
         ]
         name, shape = part.name, part.shape

@@ -127,6 +127,8 @@ class Collector:
         self._place = "0-0"
         self._connection = ""
         self._refused = ""
+        self._held_back = False
+        """The ledger was handed rows, and could not write them yet."""
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -140,6 +142,10 @@ class Collector:
 
     async def _turn(self) -> bool:
         service = self._service
+        if self._held_back:
+            # Handed over again and again they would push its own rows out of its queue.
+            self._held_back = not await self._written(self._store.flush())
+            return not self._held_back
         if service.connection_id != self._connection:
             self._place = "0-0"
             taken, who = await service.ask(["collect", self._ledger])
@@ -150,7 +156,9 @@ class Collector:
             self._connection = service.connection_id
         found = await service.ask(["rows", self._place, AT_ONCE])
         place = found[0].decode()
-        if place == self._place:
+        if not place:
+            self._connection = ""  # another one collects by now
+        if place in ("", self._place):
             return False
         rows, until = [], {}
         for at in range(1, len(found), 4):
@@ -159,15 +167,15 @@ class Collector:
             if row is not None and member != service.member:
                 rows.append(row)
             until[member, ledger] = number
-        if not await self._committed(rows):
-            return False  # the disk does not take them: they are asked for again
+        if not await self._written(self._store.collected(rows)):
+            self._held_back = True  # when it can write again, they are asked for again
+            return False
         self._place = place
         done = [[member, ledger, number] for (member, ledger), number in until.items()]
         await service.ask(["collected", place, done])
         return len(rows) >= AT_ONCE // 2
 
-    async def _committed(self, rows: list[Row]) -> bool:
-        waiter: Any = self._store.collected(rows)
+    async def _written(self, waiter: Any) -> bool:
         return bool(await waiter)
 
     def _refuse(self, who: str) -> None:

@@ -30,6 +30,8 @@ logger = logging.getLogger("llm_gateway")
 
 REPLACED = "replaced"
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+LEAST = 0.1
+"""Part of the timeout that a call has in any case."""
 NONSENSE = "what the server said makes no sense; the log has it"
 LOST = (RedisError, OSError, TimeoutError, EOFError, ValueError)
 """What a connection may raise."""
@@ -59,6 +61,8 @@ class Link:
         self._clock = clock
         self._on_up, self._on_down, self._on_reply = on_up, on_down, on_reply
         self._queue = SendQueue()
+        self._listened = 0.0
+        """Seconds, over all calls, in which the server could have answered and had not."""
         self._wake = asyncio.Event()
         self._connection: AnyConnection | None = None
         self.header: Callable[[], dict[str, Any]] = dict
@@ -75,7 +79,7 @@ class Link:
             return
         if not self._queue:
             self._wake.set()
-        self._queue.put(op, future)
+        self._queue.put(op, future, self._listened)
 
     def put_fold(self, steps: Steps, future: Waiter | None = None) -> None:
         """To be sent after what was put before; what is put from now on goes past it.
@@ -117,18 +121,29 @@ class Link:
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def call(self, ops: Sequence[Op]) -> Reply:
-        """One batch now. Raises Away."""
+    async def call(self, ops: Sequence[Op], waited: float = 0.0) -> Reply:
+        """One batch now. `waited`: seconds that it has waited already. Raises Away."""
         command = script_call.written(self.prefix, self.header(), ops)
         sent = self._clock()
         try:
-            async with patience(self.timeout):
+            left = max(self.timeout - waited, self.timeout * LEAST)
+            async with patience(left, self._listen):
                 found = await self._evaluate(command)
         except LOST as error:
             raise Away(reason(error)) from error
         reply = script_call.read(found, sent, self._clock())
         self._on_reply(reply)
         return reply
+
+    async def call_trusted(self, ops: Sequence[Op], waited: float = 0.0) -> Reply:
+        """The same; Away, too, where what it says is not to be believed."""
+        reply = await self.call(ops, waited)
+        if reply.status != "ok" or self.broken:
+            raise Away(self.broken if reply.status == "ok" else reply.status)
+        return reply
+
+    def _listen(self, seconds: float) -> None:
+        self._listened += seconds
 
     async def command(self, *words: Any) -> Any:
         """A command beside the script, on the same connection. Raises Away."""
@@ -150,7 +165,7 @@ class Link:
 
     async def _connect(self) -> None:
         try:
-            self._connection = connection_to(self.server, self.tls, self.timeout)
+            self._connection = await connection_to(self.server, self.tls, self.timeout)
             open_connection: Any = self._connection.connect
             async with patience(self.timeout):
                 await open_connection()
@@ -167,10 +182,10 @@ class Link:
                 if self.broken:
                     raise Away(self.broken)
                 batch = queue.next()
+                oldest = self._listened if queue.oldest is None else queue.oldest
+                waited = self._listened - oldest
                 try:
-                    reply = await self.call([op for op, _ in batch])
-                    if reply.status != "ok":
-                        raise Away(reply.status)
+                    reply = await self.call_trusted([op for op, _ in batch], waited)
                 except BaseException as error:
                     fail([waiter for _, waiter in batch], str(error))
                     raise

@@ -4,7 +4,7 @@ What it does not know: connections, clocks of its own.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from llm_gateway.frozen import frozen
@@ -38,9 +38,7 @@ class Members:
         """Those of the last run: a server that was emptied meanwhile does not know them."""
         for name, at in heard.items():
             self.all.setdefault(name, Member(name, at, {}))
-        newest = max(heard.values(), default=0.0)
-        self._alive = {name for name, at in heard.items() if newest - at < ALIVE}
-        self._alive.add(self.own)
+        self._alive = {self.own, *alive_together(self.all.values())}
 
     def update(self, pairs: Sequence[bytes], now: float) -> None:
         """`pairs`: names and texts in turn, as the server keeps them."""
@@ -51,6 +49,13 @@ class Members:
                 found.setdefault(name, member)
         self.all = found
         self._alive = {self.own, *(m.name for m in self._heard(now, ALIVE))}
+
+    def clock_set(self, seconds: float) -> None:
+        """The server's, forward by so much: who was heard of just now still is."""
+        self.all = {
+            name: Member(name, one.at + seconds, one.about)
+            for name, one in self.all.items()
+        }
 
     def forget(self, name: str) -> None:
         self.all.pop(name, None)
@@ -72,6 +77,13 @@ class Members:
 
     def _heard(self, now: float, within: float) -> Iterator[Member]:
         return (m for m in self.all.values() if now - m.at < within)
+
+
+def alive_together(members: Iterable[Member]) -> set[str]:
+    """Who was alive when one of them was heard of last."""
+    found = [*members]
+    newest = max((one.at for one in found), default=0.0)
+    return {one.name for one in found if newest - one.at < ALIVE}
 
 
 def read_members(pairs: Sequence[bytes]) -> dict[str, Member]:

@@ -62,12 +62,18 @@ class SendQueue:
         self._fold: QueuedFold | None = None
         """Under way."""
         self._its_turn = False
+        self._put_at: deque[float] = deque()
+        """The moment at which each operation that waits was put in."""
+        self.oldest: float | None = None
+        """When the first operation of the last call was put in; None: a fold's alone."""
 
     def __bool__(self) -> bool:
         return bool(self._queue) or self._fold is not None
 
-    def put(self, op: Op, waiter: Waiter | None) -> None:
+    def put(self, op: Op, waiter: Waiter | None, at: float = 0.0) -> None:
+        """`at`: the moment, by any clock."""
         self._queue.append((op, waiter))
+        self._put_at.append(at)
 
     def put_fold(self, steps: Steps, waiter: Waiter | None) -> None:
         """What is put later goes past it."""
@@ -75,6 +81,7 @@ class SendQueue:
 
     def next(self) -> list[Queued]:
         """The next call. Something waits."""
+        self.oldest = None
         if self._fold is None and isinstance(self._queue[0], QueuedFold):
             self._fold, self._its_turn = self._queue[0], True
             self._queue.popleft()
@@ -94,6 +101,7 @@ class SendQueue:
         if self._fold is not None:
             waiters.append(self._fold.waiter)
         self._queue.clear()
+        self._put_at.clear()
         self._fold = None
         fail(waiters, why)
 
@@ -116,6 +124,8 @@ class SendQueue:
                     return batch, True
             batch.append(head)
             queue.popleft()
+            put_at = self._put_at.popleft()
+            self.oldest = put_at if self.oldest is None else self.oldest
             room -= more
         return batch, False
 

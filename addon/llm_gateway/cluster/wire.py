@@ -4,6 +4,7 @@ What lives here: how one is made of an address and files. What it does not know:
 said over it, when it is tried again.
 """
 
+import asyncio
 import ssl
 from typing import Any
 
@@ -28,8 +29,19 @@ class Tls:
     key_file: str | None = None
 
 
-def connection_to(server: ClusterServer, tls: Tls, timeout: float) -> AnyConnection:
-    """Not yet open. Raises OSError or ValueError: a certificate file is no good."""
+def context_of(tls: Tls) -> ssl.SSLContext:
+    """Trusts `ca_file`, or the machine's authorities. Blocks: those are many.
+    Raises OSError or ValueError: a certificate file is no good."""
+    context = ssl.create_default_context(cafile=tls.ca_file)
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
+
+
+async def connection_to(
+    server: ClusterServer, tls: Tls, timeout: float
+) -> AnyConnection:
+    """Not yet open. Raises as `context_of` does."""
     common: dict[str, Any] = {
         "db": server.database,
         "username": server.user or None,
@@ -49,13 +61,7 @@ def connection_to(server: ClusterServer, tls: Tls, timeout: float) -> AnyConnect
     }
     if server.scheme == "redis":
         return Connection(**where, **common)
-    context = ssl.create_default_context(cafile=tls.ca_file)
-    if tls.cert_file:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
-    return SSLConnection(
-        **where,
-        **common,
-        ssl_ca_certs=tls.ca_file,
-        ssl_certfile=tls.cert_file,
-        ssl_keyfile=tls.key_file,
-    )
+    connection = SSLConnection(**where, **common)
+    # The library would make one on the event loop, of the machine's authorities besides ours.
+    connection.ssl_context.context = await asyncio.to_thread(context_of, tls)
+    return connection

@@ -37,6 +37,12 @@ class OthersUse:
     def total(self) -> int:
         return self.used + self.reserved
 
+    def shift_clock(self, seconds: float) -> None:
+        """Our clock was set back by so much: everything keeps its age."""
+        self.contact_ends -= seconds
+        if self.back_at:
+            self.back_at -= seconds
+
 
 class SharedBook(WindowStore):
     """Windows of this member, with the others' use beside each."""
@@ -88,6 +94,16 @@ class SharedBook(WindowStore):
 
     def come_back(self) -> None:
         self.members_away = 0
+
+    def shift_clock(self, seconds: float) -> None:
+        super().shift_clock(seconds)
+        for others in self.others.values():
+            others.shift_clock(seconds)
+
+    def follow_clock(self, seconds: float, now: float) -> None:
+        super().follow_clock(seconds, now)
+        for others in self.others.values():
+            others.shift_clock(-seconds)
 
 
 class SharedLimitWindow(LimitWindow):

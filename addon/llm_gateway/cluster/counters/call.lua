@@ -24,7 +24,7 @@ local now = time[1] * 1000000 + time[2]
 if req.now then now = req.now end -- a test's own clock
 
 local EXACT, STEPS = 512, 256
-local DAY = 86400000000
+local SECOND, DAY = 1000000, 86400000000
 local FOLDING = 60000000
 local GONE = 40 * DAY -- longer than any window
 local FORMAT = '1' -- of the data: another one is not touched

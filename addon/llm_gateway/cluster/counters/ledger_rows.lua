@@ -21,8 +21,15 @@ function ops.collect(op)
   return { 1, member }
 end
 
--- place: rows after it, [place, from, ledger, n, row, …]
+-- It was one that was away for long, and another took its place.
+local function collects()
+  local known = redis.call('HGET', META, 'collector')
+  return known and string.match(known, '^(%S+) ') == member
+end
+
+-- place: rows after it, [place, from, ledger, n, row, …]; nothing for who collects no more
 function ops.rows(op)
+  if not collects() then return { '' } end
   local out = { op[2] }
   for _, found in ipairs(redis.call('XRANGE', P .. 'rows', '(' .. op[2], '+', 'COUNT', op[3])) do
     out[1] = found[1]
@@ -33,6 +40,7 @@ end
 
 -- place, [[member, ledger, n]]: all up to there is in the collector's ledger
 function ops.collected(op)
+  if not collects() then return { 0 } end
   for _, row in ipairs(op[3]) do
     redis.call('HSET', P .. 'collected', row[1], row[2] .. ' ' .. row[3])
   end

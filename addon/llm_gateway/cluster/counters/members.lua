@@ -68,9 +68,17 @@ function ops.hello(op)
 end
 
 -- What went before is not to be trusted: everybody folds anew.
+-- shift: the clock was set by so much; who was heard of just now still is
 function ops.renew_generation(op)
   redis.call('HSET', META, 'generation', req.fresh, 'began', int(now))
   redis.call('DEL', P .. 'folded')
+  if op[2] == 0 then return { 1 } end
+  local all = redis.call('HGETALL', MEMBERS)
+  for i = 1, #all, 2 do
+    local at, about = string.match(all[i + 1], '^(%d+) (.*)$')
+    local moved = math.min(num(at) + math.max(op[2], 0), now)
+    redis.call('HSET', MEMBERS, all[i], int(moved) .. ' ' .. (about or '{}'))
+  end
   return { 1 }
 end
 

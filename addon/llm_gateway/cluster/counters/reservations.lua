@@ -129,9 +129,11 @@ function ops.count(op)
         local best, near = nil, NEVER
         local all = redis.call('ZRANGE', found.entries, 0, -1, 'WITHSCORES')
         for i = 1, #all, 2 do
-          local first = num(redis.call('HGET', found.amounts, all[i] .. ':f'))
-          local far = math.max(first - at, at - tonumber(all[i + 1]), 0)
-          if owner(all[i]) == member and far < near then best, near = all[i], far end
+          if owner(all[i]) == member then
+            local first = num(redis.call('HGET', found.amounts, all[i] .. ':f'))
+            local far = math.max(first - at, at - tonumber(all[i + 1]), 0)
+            if far < near then best, near = all[i], far end
+          end
         end
         if best then found:take_back(member, best, -amount) end
       end

@@ -44,8 +44,8 @@ function Window:shape(length, start, stop)
     redis.call('SADD', WINDOWS, self.id)
     redis.call('HINCRBY', META, 'windows', 1)
     self:expire()
-  elseif self.length == 0 and start > self.start and start <= now then
-    self:clear(start, stop)
+  elseif self.length == 0 and start <= now and (start > self.start or self.start > now + SECOND) then
+    self:clear(start, stop) -- another day; or it was one that is not yet, by a clock that was set
   end
   if self.length == 0 and self.stop == 0 and start == self.start then
     self.stop = stop
@@ -159,13 +159,22 @@ function Window:fits_at(bound, amount)
   if self.used <= room then return now end
   if self.length == 0 then return self.stop end
   if room < 0 then return now + self.length end
-  local used, at = self.used, now
-  local rows = redis.call('ZRANGE', self.entries, 0, -1, 'WITHSCORES')
-  for i = 1, #rows, 2 do
-    if used <= room then break end
-    used = used - num(redis.call('HGET', self.amounts, rows[i]))
-    at = tonumber(rows[i + 1]) + self.length
+  -- A call may ask for the same a hundred times, of a window with thousands of entries.
+  local known = self.fits
+  if known and known.used == self.used and known.room == room then return known.at end
+  local used, at, place, count = self.used, now, 0, 16
+  while used > room do
+    local rows = redis.call('ZRANGE', self.entries, place, place + count - 1, 'WITHSCORES')
+    if #rows == 0 then break end
+    local names = {}
+    for i = 1, #rows, 2 do names[#names + 1] = rows[i] end
+    for i, held in ipairs(redis.call('HMGET', self.amounts, unpack(names))) do
+      if used <= room then break end
+      used, at = used - num(held), tonumber(rows[2 * i]) + self.length
+    end
+    place, count = place + count, math.min(count * 4, 1024)
   end
+  self.fits = { used = self.used, room = room, at = at }
   return at
 end
 
