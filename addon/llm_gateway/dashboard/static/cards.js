@@ -188,6 +188,13 @@ export class Cards {
     return found;
   }
 
+  // Is what the gateway says of this path about something that was changed?
+  concerns(path) {
+    const [, section, n] = /^(\w*)(?:\[(\d+)\])?/.exec(path);
+    const of = (config) => JSON.stringify(n === undefined ? config[section] : config[section]?.[n]);
+    return of(this.before) !== of(this.draft);
+  }
+
   lock(locked) {
     this.parent.inert = locked;
   }

@@ -113,7 +113,9 @@ async function check() {
     if (source !== draft || JSON.stringify(draft.body()) !== JSON.stringify(sent)) return;
     const list = found.valid === false ? found.errors ?? [found.error] : [];
     draft.errors(list);
-    pending(list.length ? { kind: "refused", list } : { kind: "valid" });
+    // What was odd before is not said again with each change.
+    const odd = (found.warnings ?? []).filter((one) => draft.concerns(one.path ?? ""));
+    pending(list.length ? { kind: "refused", list } : { kind: "valid", odd });
   } catch (error) {
     refused(draft, error);
   }
@@ -175,7 +177,10 @@ function pending(what) {
       return el("li", {}, one.line && source === editor
         ? el("button", { type: "button", class: "link", onclick: () => editor.go(one.line) }, said || "there") : said, one.message);
     })));
-  } else parts.push(el("p", { role: "status" }, SAYS[what.kind]));
+  } else {
+    parts.push(el("p", { role: "status" }, SAYS[what.kind],
+      ...(what.odd ?? []).map((one) => el("span", { class: "odd" }, `${one.path ? `${one.path}: ` : ""}${one.message}`))));
+  }
   if (source) {
     const list = source.changes();
     if (list.length) {
