@@ -179,7 +179,7 @@ def test_a_provider_is_added_tested_and_answers(
     with FakeProvider(only_with_the_key) as fake:
         page.goto(link.partition("/-/")[0] + "/-/gateway/config")
         page.get_by_text("+ Add a provider").click()
-        page.get_by_label("Provider", exact=True).select_option("openai-compatible")
+        page.locator(".add-provider select").select_option("openai-compatible")
         page.get_by_label("Address").fill(f"{fake.base_url}/v1")
         page.get_by_label("Name here").fill("friend")
         page.get_by_label("every chat model that its own list has").uncheck()

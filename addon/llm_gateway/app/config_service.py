@@ -214,6 +214,9 @@ class ConfigService:
         self.state = state
         self._lock = asyncio.Lock()
         self._told = set(tier_notes.notes(state.catalog))
+        self._shown: tuple[str, edit.Masked] | None = None
+        """The text that was read last, and what may be shown of it: a page asks for it as
+        text and as values, and again after each save."""
 
     async def watch(self) -> None:
         """Reload whenever the file says something else. Runs until it is cancelled."""
@@ -295,7 +298,10 @@ class ConfigService:
         """The file's text, and the same with its secrets masked.
         Raises ConfigError, OSError, UnicodeDecodeError."""
         text = await asyncio.to_thread(self.path.read_text, "utf-8")
-        return text, await asyncio.to_thread(edit.mask, text, str(self.path))
+        if self._shown is None or self._shown[0] != text:
+            masked = await asyncio.to_thread(edit.mask, text, str(self.path))
+            self._shown = (text, masked)
+        return self._shown
 
     async def versions(self) -> list[Version]:
         """What the file said before the gateway's last writes, the newest first."""

@@ -76,8 +76,10 @@ async function load(said = false) {
     return;
   }
   $("problem").replaceChildren();
+  if (said && source) return; // somebody writes on already
   for (const input of $("tabs").querySelectorAll("input")) input.disabled = false;
-  cards = new Cards($("cards"), loaded.config, changed, starters);
+  // What was saved is what stands here: hundreds of models are not drawn again for it.
+  if (!cards?.settle(loaded.config)) cards = new Cards($("cards"), loaded.config, changed, starters, cards?.made);
   editor = new Editor($("text"), loaded.text, changed);
   // Nothing is a draft any more, so neither part waits for the other.
   cards.lock(false);
@@ -128,9 +130,14 @@ async function save() {
     const done = await post("/config/save", { ...draft.body(), hash: loaded.hash });
     const revision = done.revision ?? done.hash;
     source = null;
-    await load(true);
+    // What is drawn is what was saved, but for keys, which come back masked: only then is
+    // the answer to "is it active" worth waiting for.
+    const drawn = draft === cards && cards.saved();
+    if (!drawn) await load(true);
+    else loaded.hash = done.hash ?? revision;
     pending({ kind: "saved" });
     await active(revision);
+    if (drawn) await load(true);
   } catch (error) {
     refused(draft, error);
   }

@@ -27,7 +27,7 @@ const TOLD = "Paste a key: its beginning says whose it is.";
 const OF_ITS_OWN = { free: "every model that is free there, as its own list has them", all: "every chat model that its own list has" };
 
 export function addProvider(cards, starters) {
-  const box = el("details", { class: "panel add-provider" }, el("summary", {}, "+ Add a provider"));
+  const box = el("details", { class: "panel add-provider", open: !cards.draft.providers?.length }, el("summary", {}, "+ Add a provider"));
   const key = el("input", { type: "password", autocomplete: "off", placeholder: "Paste the API key", "aria-describedby": "key-says" });
   const says = el("p", { id: "key-says", class: "soft", role: "status" }, TOLD);
   const option = (one) => el("option", { value: one.type }, one.title);
