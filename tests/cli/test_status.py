@@ -60,6 +60,27 @@ def test_no_line_of_it_is_wider_than_the_terminal(
     assert max(map(len, command("status")[1].splitlines())) <= int(columns)
 
 
+@pytest.mark.parametrize("columns", ["40", "80"])
+def test_two_models_of_one_maker_are_told_apart(
+    command: Command, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    """Whole names, when a limit is back, numbers and not their beginnings."""
+    at = time.time() + 5 * 3600 + 65
+    for name in ("llama-3.3-70b-versatile", "llama-3.3-70b-specdec"):
+        ledger.model("groq", name)
+        ledger.offer("groq", name, "at limit", returns_at=stamp(at))
+        ledger.limit("groq", name, "tokens", "month", 1_000_000_000, 1e9, at)
+    monkeypatch.setenv("COLUMNS", columns)
+    out = command("status")[1]
+    assert "…" not in out[out.index("limits") :]
+    assert "  groq / llama-3.3-70b-versatile\n" in out
+    assert "  groq / llama-3.3-70b-specdec\n" in out
+    assert re.search(r"tokens/month +█+ 1G of 1G", out)
+    assert re.search(r"at limit.*, (back in )?5 h 1 m", out)
+    assert re.search(r"! .*:\s+100 % of tokens per month used,\s+back in 5 h 1 m", out)
+    assert max(map(len, out.splitlines())) <= int(columns)
+
+
 def test_one_line_for_a_status_bar(command: Command, ledger: Ledger) -> None:
     assert command("status", "--line") == (
         0,
@@ -137,6 +158,18 @@ def test_who_answered_is_seen_on_any_terminal(wide: int) -> None:
     assert len(shown) <= wide
 
 
+@pytest.mark.parametrize("wide", [40, 80])
+def test_notes_that_do_not_fit_are_left_out_and_not_torn(wide: int) -> None:
+    row = {**ENDED, "provider": "openrouter", "model": "deepseek/deepseek-chat-v3:free"}
+    row |= {"total_tokens": 9560, "saved_usd": 0.0029, "duration_ms": 10_700}
+    shown = entry(row, Paint(False), wide)
+    assert shown.endswith("  10.7 s")
+    assert len(shown) <= wide
+    failed = entry({**row, "outcome": "error", "error": "503"}, Paint(False), wide)
+    assert failed.endswith("  503")
+    assert len(failed) <= wide
+
+
 class Terminal:
     def __init__(self, tty: bool) -> None:
         self.tty = tty
@@ -180,3 +213,15 @@ def test_a_command_that_was_nearly_right(
     code, _, err = command(typed)
     assert code == 2
     assert (f"Did you mean {meant!r}?" in err) is bool(meant)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("--wacth", "; did you mean --watch?\n"), ("--xyz", "arguments: --xyz\n")],
+)
+def test_an_option_that_was_nearly_right(
+    command: Command, typed: str, meant: str
+) -> None:
+    code, _, err = command("status", typed)
+    assert code == 2
+    assert err.endswith(meant)

@@ -170,6 +170,43 @@ def test_a_gateway_that_falls_silent_and_comes_back(stage: Stage) -> None:
     expect(page.locator("#banners code")).to_contain_text("curl")
 
 
+def test_who_uses_most_and_what_failed_today_are_seen_at_once(stage: Stage) -> None:
+    now = time.time()
+    for n, (client, tokens) in enumerate((("aider", 600), ("cursor", 300), ("cron", 100))):  # fmt: skip
+        stage.ledger.request(
+            now - n, client=client, input_tokens=tokens, output_tokens=0
+        )
+    # Where it is noon, so that five minutes ago was today as well.
+    page = stage.open("/-/gateway?window=1", timezone_id=f"Etc/GMT{time.gmtime().tm_hour - 12:+d}")  # fmt: skip
+    apps = page.locator("#apps li")
+    expect(apps.locator("b")).to_have_text(["aider", "cursor", "cron"])
+    expect(apps.first).to_contain_text("60 % · 600 tokens")
+    expect(apps.first.locator(".used")).to_have_attribute("style", "width: 60%;")
+    failed = page.locator('.kpi[data-key="errors"]')
+    expect(failed.locator(".note")).to_have_text("last minute")
+    expect(failed.locator(".go")).to_have_text("")
+    stage.ledger.request(now - 300, client="cron", outcome="error", error="503", input_tokens=0, output_tokens=0)  # fmt: skip
+    expect(failed.locator(".note")).to_contain_text("1 today", timeout=SOON)
+    failed.click()
+    expect(page.locator(".request-list tbody tr")).to_have_count(1)
+    expect(page.locator(".request-list .outcome")).to_have_text("failed")
+    page.go_back()
+    apps.last.locator("a").click()
+    expect(page.locator(".request-list tbody tr")).to_have_count(2)
+
+
+def test_without_providers_the_way_to_one_is_a_button(stage: Stage) -> None:
+    stage.ledger.clear()
+    page = stage.open("/-/gateway")
+    expect(page.locator("#blank h2")).to_have_text("No gateway has written here yet")
+    expect(page.locator("#blank code")).to_have_text("mitmdump -s addon/gateway.py")
+    expect(page.locator("#banners")).to_be_empty()
+    stage.ledger.beat(time.time() + 600)
+    expect(page.locator("#blank h2")).to_have_text("No providers yet", timeout=SOON)
+    page.get_by_role("link", name="Add a provider").click()
+    expect(page).to_have_url(stage.served.url + "/-/gateway/config")
+
+
 def test_nothing_asked_yet_shows_a_line_to_try(stage: Stage) -> None:
     page = stage.open("/-/gateway")
     line = page.locator("#banners code")

@@ -162,11 +162,28 @@ async def live_sums(page: Page, zone: str) -> None:
         if name == "today":
             assert (found[name]["requests"], found[name]["tokens"]) == (len(rows), sum(r["tokens"] for r in rows))  # fmt: skip
             assert found[name]["unknown"] == sum(map(unpriced, rows))
+            assert found[name]["errors"] == sum(r["outcome"] in FAILED for r in rows)
+            assert found[name]["refused"] == sum(r["outcome"] == "refused" for r in rows)  # fmt: skip
+            apps_of_today(found["apps"], rows)
             assert found[name]["passed"] == sum(r["outcome"] == "passthrough" for r in rows)  # fmt: skip
     billed = [r["ts"][:10] for r in page.real(0) if r["cost_nano"]]
     today = datetime.fromtimestamp(page.now, UTC).date()
     days = (today - datetime.fromisoformat(max(billed)).date()).days if billed else None
     assert found["unbilled_days"] == (days or None)
+
+
+def apps_of_today(shown: list[Row], rows: list[Row]) -> None:
+    """The five that took most tokens, the most first."""
+    by_app: dict[str, list[Row]] = defaultdict(list)
+    for r in rows:
+        by_app[r["client"]].append(r)
+    tokens = {name: sum(r["tokens"] for r in mine) for name, mine in by_app.items()}
+    most = sorted(by_app, key=lambda n: (-tokens[n], -len(by_app[n]), n))[:5]
+    assert [one["name"] for one in shown] == most
+    for one in shown:
+        mine = by_app[one["name"]]
+        assert (one["tokens"], one["requests"]) == (tokens[one["name"]], len(mine))
+        assert one["cost"] == about(total(mine, "cost_nano"))
 
 
 async def windows(page: Page) -> None:

@@ -90,7 +90,10 @@ async def test_an_empty_ledger(ledger: Ledger) -> None:
         "saved": None,
         "unknown": 0,
         "passed": 0,
+        "errors": 0,
+        "refused": 0,
     }
+    assert found["apps"] == []
 
 
 async def test_members_of_a_cluster(ledger: Ledger) -> None:

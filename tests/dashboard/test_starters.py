@@ -7,6 +7,7 @@ import pytest
 
 from llm_gateway.config.load import parse_config
 from llm_gateway.dashboard.starters import (
+    OTHERS,
     STARTERS,
     Starter,
     configuration,
@@ -32,6 +33,30 @@ def test_a_key_is_all_that_is_missing(one: Starter) -> None:
     assert all(offer.enabled for offer in catalog.offers)
     assert all(offer.zero_cost for offer in catalog.offers) is one.free_tier
     assert one.keys.startswith("https://")
+
+
+@pytest.mark.parametrize("one", OTHERS, ids=lambda one: one.type)
+def test_what_needs_no_key_is_taken_as_the_form_writes_it(one: Starter) -> None:
+    """With the address that it usually has, and every model of its list; those of this
+    machine and a subscription cost nothing, of another service nobody knows."""
+    made = (configuration if one.address is None else configuration_of_list)(one, "key")
+    if one.address == "":
+        made["baseURL"] = "https://llm.example/v1"
+    loaded = parse_config(json.dumps({"providers": [made]}), {})
+    assert loaded.warnings == ()
+    lists = {}
+    if one.address is not None:
+        [upstream] = build(loaded.config, "r", now=NOW).upstreams.values()
+        listed = ModelList((ListedModel("m"),), address_of(upstream.origin))
+        lists = {(one.type, ""): listed}
+    signed_in = [one.type]
+    catalog = build(loaded.config, "r", now=NOW, lists=lists, signed_in=signed_in)
+    assert {offer.model for offer in catalog.offers} == set(one.models or ("m",))
+    assert all(offer.enabled for offer in catalog.offers)
+    assert all(offer.zero_cost for offer in catalog.offers) is (one.address != "")
+    assert (one.key == "needed") is bool(one.env)
+    if one.address:
+        assert TYPES[one.type].base_url == one.address
 
 
 @pytest.mark.parametrize("one", STARTERS, ids=lambda one: one.type)

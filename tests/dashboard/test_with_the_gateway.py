@@ -13,6 +13,9 @@ import pytest
 
 pytest.importorskip("mitmproxy")
 
+from fakes import FakeProvider, answers
+from fakes.steps import Answer, Received
+
 from gateway import GatewayProcess
 
 from . import browsing
@@ -153,3 +156,55 @@ def test_simulated_use_is_counted_and_marked(
     page.locator("#ticker a").nth(1).click()
     expect(page.locator("h1")).to_have_text("demo → sim / demo")
     expect(page.locator("article")).to_contain_text("Why there?")
+
+
+KEY = "sk-the-right-key-of-somebody"
+
+
+def only_with_the_key(request: Received) -> Answer:
+    if request.header("authorization") != f"Bearer {KEY}":
+        error = {"message": "Incorrect API key provided", "code": "invalid_api_key"}
+        return answers.status(401, {"error": error})
+    answer = answers.ok()
+    return answer if isinstance(answer, Answer) else answer(request)
+
+
+def test_a_provider_is_added_tested_and_answers(
+    running: tuple[GatewayProcess, str], page: Any
+) -> None:
+    """With the wrong key first: the test call says so; replaced, it answers, and so does
+    the first request of an app."""
+    gateway, link = running
+    pending = page.locator("#pending")
+    with FakeProvider(only_with_the_key) as fake:
+        page.goto(link.partition("/-/")[0] + "/-/gateway/config")
+        page.get_by_text("+ Add a provider").click()
+        page.locator(".add-provider select").select_option("openai-compatible")
+        page.get_by_label("Address").fill(f"{fake.base_url}/v1")
+        page.get_by_label("Name here").fill("friend")
+        page.get_by_label("every chat model that its own list has").uncheck()
+        page.get_by_label("or models").fill("fake-one, fake-two")
+        page.get_by_label("its answers cost nothing").check()
+        page.get_by_placeholder("Paste the API key").fill('"sk-wrong"')
+        page.get_by_role("button", name="Add", exact=True).click()
+        expect(pending).to_contain_text("Valid.")
+        expect(pending.locator(".odd")).to_contain_text("begins or ends with a quote")
+        pending.get_by_role("button", name="Save").click()
+        expect(pending).to_contain_text("active in the gateway")
+        card = page.get_by_role("article", name="friend", exact=True)
+        said = card.locator(".test [role=status]").first
+        card.get_by_role("button", name="Test").first.click()
+        expect(said).to_contain_text("✗")
+        expect(said).to_contain_text("key")
+        # with a blank before it and the end of its line after it, as it is copied
+        card.get_by_label("Replace", exact=True).fill(f" {KEY}\n")
+        expect(pending).to_contain_text("Valid.")
+        expect(pending.locator(".odd")).to_have_count(0)
+        pending.get_by_role("button", name="Save").click()
+        expect(pending).to_contain_text("active in the gateway")
+        card.get_by_role("button", name="Test").first.click()
+        expect(said).to_contain_text("✓ answered in")
+        status, headers, _ = gateway.chat("fake-two")
+        assert (status, headers["x-gateway-provider"]) == (200, "friend")
+        assert f'"apiKey": "{KEY}"' in gateway.config_path.read_text()
+    assert "the-right-key" not in page.content()

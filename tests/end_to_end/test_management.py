@@ -203,6 +203,38 @@ def test_a_key_is_replaced_or_taken_out(gateway: GatewayProcess) -> None:
     assert "sk-CANARY-client" not in file(gateway)
 
 
+def test_what_was_checked_is_read_again_where_the_file_is_another(
+    gateway: GatewayProcess,
+) -> None:
+    """The same body is saved over what somebody else wrote since it was checked."""
+    found, _ = read(gateway)
+    found["budget"] = {"costPerDay": 1}
+    assert send(gateway, found, "/config?dry_run=1")[0] == 200
+    changed = file(gateway).replace("// as their page says", "// as we were told")
+    gateway.write_config(changed)
+    assert send(gateway, found)[0] == 200
+    assert "// as we were told" in file(gateway)
+    assert '"costPerDay": 1' in file(gateway)
+    # equal to Python, and not to JSON
+    found, _ = read(gateway)
+    found["providers"][0]["free"] = True
+    assert send(gateway, found, "/config?dry_run=1")[0] == 200
+    found["providers"][0]["free"] = 1
+    assert send(gateway, found)[0] == 422
+
+
+def test_what_is_odd_is_told_with_its_place(gateway: GatewayProcess) -> None:
+    found, _ = read(gateway)
+    found["providers"][1]["apiKey"] = "Bearer sk-CANARY-new"
+    for path in ("/config?dry_run=1", "/config"):
+        status, told = send(gateway, found, path)
+        assert status == 200
+        [odd] = told["warnings"]
+        assert odd["path"] == "providers[1].apiKey"
+        assert "Authorization header" in odd["message"]
+        assert "CANARY" not in json.dumps(told)
+
+
 def test_dry_run_changes_nothing(gateway: GatewayProcess) -> None:
     before, (found, hash) = file(gateway), read(gateway)
     found["providers"].pop()

@@ -6,12 +6,13 @@ import sqlite3
 import pytest
 
 from ledger.samples import AT, ended, request
-from llm_gateway.cli.report import dollars, report, tokens
+from llm_gateway.cli.report import dollars, report, table, tokens
 from llm_gateway.domain import Usage
 from llm_gateway.ledger.reports import (
     BadParameter,
     LedgerFile,
     spending,
+    total,
     usage_historical,
 )
 
@@ -168,6 +169,16 @@ def test_the_report_is_a_table(ledger, capsys, monkeypatch):
         "total            5     195  $2.50  $0.0015       1        1       1             0\n"
         "\n(none): refused, or passed through to the app's own host\n"
     )
+
+
+def test_a_narrow_report_is_without_columns_that_hold_nothing(ledger):
+    rows, sums = spending(ledger, "provider", 1, AT), total(ledger, 1, AT)
+    narrow = table("provider", rows, sums, 80).splitlines()
+    assert max(map(len, narrow)) <= 80
+    assert narrow[0].split() == [
+        *("provider", "requests", "tokens", "cost", "saved", "failed", "refused", "passed")
+    ]  # fmt: skip
+    assert table("provider", rows, sums, 90).splitlines()[0].endswith("cost unknown")
 
 
 def test_the_report_for_programs(ledger, capsys, monkeypatch):

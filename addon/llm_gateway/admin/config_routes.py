@@ -131,10 +131,13 @@ async def _written(work: Awaitable[Loaded], *, dry_run: bool) -> LocalResponse:
         )
     except NotWritable as e:
         return _failure(500, str(e))
+    said: dict[str, object] = {"message": "valid", "revision": loaded.revision}
+    if loaded.warnings:
+        said["warnings"] = [one.as_json() for one in loaded.warnings]
     if dry_run:
-        return _json({"message": "valid", "revision": loaded.revision})
+        return _json(said)
     headers = (("x-config-hash", loaded.revision),)
-    return _json({"message": "active", "revision": loaded.revision}, headers=headers)
+    return _json(said | {"message": "active"}, headers=headers)
 
 
 def _no_version(id_: str) -> LocalResponse:

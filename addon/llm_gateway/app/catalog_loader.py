@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from llm_gateway.config import edit
 from llm_gateway.config.load import (
@@ -23,6 +22,7 @@ from llm_gateway.config.load import (
 from llm_gateway.config.models import Cluster
 from llm_gateway.config.no_proxy import no_proxy
 from llm_gateway.config.problems import UnlocatedProblem
+from llm_gateway.config.strict_json import json_object
 from llm_gateway.ledger.model_lists import Retired
 from llm_gateway.network.own_addresses import is_this_machine
 from llm_gateway.network.proxy_rules import ProxyRules, configured
@@ -76,6 +76,9 @@ class CatalogLoader:
         self._said: set[str] = set()
         self.seen: str | None = None
         """Digest of what was last loaded, or refused; None: look again."""
+        self._checked: tuple[bytes, bool, str, Loaded] | None = None
+        """What was checked last, against which text of the file: a page has the same body
+        checked and then saved, and of hundreds of models reading it is most of the work."""
         self._kept = ""
         """Version of the kept catalogue, and the day, that were last read."""
 
@@ -85,14 +88,24 @@ class CatalogLoader:
         loaded = load_config(self.path, self.env)
         return loaded, self._catalog(loaded)
 
-    def check(self, new: str | dict[str, Any]) -> tuple[Loaded, Catalog]:
-        """A new text or value, with what was masked in it restored from the file.
-        Raises ConfigError, OSError."""
+    def check(self, body: bytes, *, as_text: bool) -> tuple[Loaded, Catalog]:
+        """A new text, or a value as JSON, with what was masked in it restored from the
+        file. Raises ConfigError, OSError, UnicodeDecodeError."""
         name = str(self.path)
         old = self.path.read_text("utf-8") if self.path.exists() else "{}"
-        text = edit.restore(new, old, base_urls=BASE_URLS, name=name)
-        loaded = parse_config(text, self.env, name)
-        return loaded, self._catalog(loaded)
+        known = self._checked
+        if known is None or known[:3] != (body, as_text, old):
+            self._checked = None
+            said = body.decode()
+            new = said if as_text else json_object(said, name)
+            text = edit.restore(new, old, base_urls=BASE_URLS, name=name)
+            known = (body, as_text, old, parse_config(text, self.env, name))
+            self._checked = known
+        return known[3], self._catalog(known[3])
+
+    def forget_checked(self) -> None:
+        """It was written: what it holds is in the file now."""
+        self._checked = None
 
     def digest(self) -> str:
         """A digest of what the file says (times and sizes can stay when it changes), of

@@ -22,7 +22,6 @@ from llm_gateway.config.load import (
     revision_of,
 )
 from llm_gateway.config.problems import ConfigError
-from llm_gateway.config.strict_json import json_object
 from llm_gateway.config.versions import Version
 from llm_gateway.providers import tier_notes
 from llm_gateway.providers.catalog import Catalog
@@ -42,6 +41,9 @@ class ConfigService:
         self.state = state
         self._lock = asyncio.Lock()
         self._told = set(tier_notes.notes(state.catalog))
+        self._shown: tuple[str, edit.Masked] | None = None
+        """The text that was read last, and what may be shown of it: a page asks for it as
+        text and as values, and again after each save."""
 
     async def watch(self) -> None:
         """Reload whenever the file says something else. Runs until it is cancelled."""
@@ -123,7 +125,10 @@ class ConfigService:
         """The file's text, and the same with its secrets masked.
         Raises ConfigError, OSError, UnicodeDecodeError."""
         text = await asyncio.to_thread(self.path.read_text, "utf-8")
-        return text, await asyncio.to_thread(edit.mask, text, str(self.path))
+        if self._shown is None or self._shown[0] != text:
+            masked = await asyncio.to_thread(edit.mask, text, str(self.path))
+            self._shown = (text, masked)
+        return self._shown
 
     async def versions(self) -> list[Version]:
         """What the file said before the gateway's last writes, the newest first."""
@@ -181,14 +186,13 @@ class ConfigService:
             except OSError as e:
                 raise NotWritable(f"{self.path} cannot be written: {e.strerror}") from e
             self.loader.seen = self.loader.digest_as_read(loaded.text)
+            self.loader.forget_checked()
             await self._activate(loaded, built)
         return loaded
 
     def _checked(self, body: bytes, as_text: bool) -> tuple[Loaded, Catalog]:
-        said = body.decode()
-        new = said if as_text else json_object(said, str(self.path))
         try:
-            return self.loader.check(new)
+            return self.loader.check(body, as_text=as_text)
         except OSError as e:
             raise NotWritable(f"{self.path} cannot be read: {e.strerror}") from e
 

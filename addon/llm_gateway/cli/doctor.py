@@ -124,7 +124,7 @@ def _published(home: Path) -> Finding:
 
 def _config(loaded: Loaded, path: Path) -> Iterator[Finding]:
     for warning in loaded.warnings:
-        yield Finding("note", "config", warning)
+        yield Finding("note", "config", str(warning))
     count = len(loaded.config.providers)
     yield Finding("ok", "config", f"{path}, {count} providers")
 

@@ -4,7 +4,10 @@ The examples are run, or parsed, by a test: each has arguments that its command 
 """
 
 import argparse
+import difflib
+import re
 import textwrap
+from typing import NoReturn
 
 EXAMPLES: dict[str, str] = {
     "serve": """\
@@ -95,9 +98,19 @@ llm-gateway status                 what can be used now"""
 """Below the list of commands."""
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """As argparse's, and which option was nearly written."""
+        known = [name for one in self._actions for name in one.option_strings]
+        for typed in re.findall(r"(?<!\S)--[\w-]+", message.partition(": ")[2]):
+            if near := difflib.get_close_matches(typed, known, 1, 0.8):
+                message += f"; did you mean {near[0]}?"
+        super().error(message)
+
+
 def command_parser(name: str, about: str) -> argparse.ArgumentParser:
     """A parser whose help ends with examples and exit codes."""
-    return argparse.ArgumentParser(
+    return _Parser(
         prog=f"llm-gateway {name}",
         description=textwrap.fill(about, 78),
         epilog=f"examples:\n{textwrap.indent(EXAMPLES[name], '  ')}\n\n"

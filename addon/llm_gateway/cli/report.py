@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_gateway.cli.help_text import command_parser
+from llm_gateway.cli.terminal import width
 from llm_gateway.ledger.reports import SPENDING, LedgerFile, spending, total
 
 Cell = str | int | float | None
@@ -55,7 +56,9 @@ def _cost(row: dict[str, Any]) -> str:
     )
 
 
-COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
+Columns = Sequence[tuple[str, Callable[[dict[str, Any]], str]]]
+
+COLUMNS: Columns = (
     ("requests", lambda row: count(row["requests"])),
     ("tokens", lambda row: tokens(row["tokens"])),
     ("cost", _cost),
@@ -67,15 +70,32 @@ COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
 )
 
 
-def table(by: str, rows: Sequence[dict[str, Any]], sums: dict[str, Any]) -> str:
-    """Names to the left, numbers to the right, the sum at the foot."""
+RARE = ("failed", "refused", "passed", "cost unknown")
+"""Columns that can be left out where they hold nothing."""
+
+
+def table(
+    by: str, rows: Sequence[dict[str, Any]], sums: dict[str, Any], wide: int = 1_000
+) -> str:
+    """Names to the left, numbers to the right, the sum at the foot. In less than `wide`
+    columns where that is possible: without those that hold nothing."""
+    text = _table(by, rows, sums, COLUMNS)
+    if max(map(len, text.splitlines())) <= wide:
+        return text
+    empty = {name for name, show in COLUMNS if name in RARE and show(sums) == "0"}
+    return _table(by, rows, sums, [c for c in COLUMNS if c[0] not in empty])
+
+
+def _table(
+    by: str, rows: Sequence[dict[str, Any]], sums: dict[str, Any], columns: Columns
+) -> str:
     names = ("provider", "model") if by == "model" else (by,)
-    head = [*names, *(title for title, _ in COLUMNS)]
+    head = [*names, *(title for title, _ in columns)]
     body = [
-        [*(str(row[name]) for name in names), *(show(row) for _, show in COLUMNS)]
+        [*(str(row[name]) for name in names), *(show(row) for _, show in columns)]
         for row in rows
     ]
-    foot = ["total", *[""] * (len(names) - 1), *(show(sums) for _, show in COLUMNS)]
+    foot = ["total", *[""] * (len(names) - 1), *(show(sums) for _, show in columns)]
     widths = [max(map(len, column)) for column in zip(head, *body, foot, strict=True)]
     rule = ["-" * width for width in widths]
 
@@ -137,7 +157,8 @@ def report(argv: Sequence[str]) -> int:
     else:
         days = "Today" if options.days == 1 else f"The last {options.days} days"
         print(f"{days} (UTC), by {options.by}\n")
-        print(table(options.by, rows, sums))
+        wide = width(1_000) if sys.stdout.isatty() else 1_000
+        print(table(options.by, rows, sums, wide))
         if any(row.get("provider") == "(none)" for row in rows):
             print("\n(none): refused, or passed through to the app's own host")
     return 0

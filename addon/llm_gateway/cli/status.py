@@ -206,8 +206,10 @@ def entry(row: sqlite3.Row | dict[str, Any], paint: Paint, wide: int) -> str:
     at = datetime.fromisoformat(row["ts"]).astimezone()
     outcome = row["outcome"]
     way = printable(row["requested_model"])
+    model = ""
     if row["provider"]:
-        way += f" -> {printable(row['provider'])} / {printable(row['model'])}"
+        way += f" -> {printable(row['provider'])}"
+        model = f" / {printable(row['model'])}"
     elif row["host"]:
         way += f" -> {printable(row['host'])}"
     notes = []
@@ -221,13 +223,18 @@ def entry(row: sqlite3.Row | dict[str, Any], paint: Paint, wide: int) -> str:
         notes.append(f"saved {dollars(row['saved_usd'])}")
     if row["duration_ms"] is not None:
         notes.append(f"{row['duration_ms'] / 1000:.1f} s")
-    if row["error"] and outcome != "ok":
-        notes.append(printable(row["error"]))
+    why = printable(row["error"]) if row["error"] and outcome != "ok" else ""
+    if why:
+        notes.append(why)
     if row["simulated"]:
         notes.append("simulated")
     head = f"{at:%H:%M:%S}  {outcome:<11}  {printable(row['client'])}"
     if wide < NARROW:  # who answered says more than who asked
         head = f"{at:%H:%M}  {outcome}"
-    plain = f"{head}  {way}  {'  '.join(notes)}"
-    plain = cut(plain.rstrip(), wide)
+    # What does not fit is left out, not torn: first the notes, those that say most last.
+    while len(notes) > bool(why) and len("  ".join((head, way, *notes))) > wide:
+        notes.pop(0)
+    room = wide - len("  ".join((head, way, *notes)))
+    way += model if len(model) <= room else cut(model, room) if room > 8 else ""
+    plain = cut("  ".join((head, way, *notes)), wide)
     return plain.replace(outcome, paint(_COLOURS.get(outcome, "soft"), outcome), 1)

@@ -92,14 +92,23 @@ def _head(found: Json, paint: Paint, wide: int) -> Iterator[str]:
             amounts = f"{dollars(bar['used'])} of {dollars(bar['limit'])}"
             yield f"budget per {bar['window']}: {paint(_colour(bar), amounts)}"
     for alert in found["alerts"][:4]:
-        said = alert.get("text") or f"{alert['ratio']:.0%} of {alert['limit']} used"
-        word = f"{alert['word']}: " if alert.get("word") else ""
-        yield paint(
-            "red"
-            if alert["kind"] in ("full", "failing", "key refused", "gateway")
-            else "yellow",
-            cut(printable(f"! {alert['subject']}: {word}{said}"), wide),
-        )
+        colour = "red" if alert["kind"] in URGENT else "yellow"
+        pieces = [f"! {alert['subject']}:", *_alert(alert, found["now"])]
+        shown = [(colour, printable(one)) for one in pieces]
+        yield from flowed(shown, " ", wide, paint)
+
+
+URGENT = ("full", "failing", "key refused", "gateway")
+"""Kinds of alerts that somebody waits for."""
+
+
+def _alert(alert: Json, now: float) -> Iterator[str]:
+    word = f"{alert['word']}: " if alert.get("word") else ""
+    said = alert.get("text") or f"{_percent(alert['ratio'])} of {alert['limit']} used"
+    back = max(alert.get("returns") or 0, alert.get("resets") or 0) - now
+    yield f"{word}{said}{',' if back > 0 else ''}"
+    if back > 0:
+        yield f"back in {duration(back)}"
 
 
 def _names(found: Json, paint: Paint, wide: int) -> Iterator[str]:
@@ -125,14 +134,19 @@ def _answer(offers: Sequence[Json], found: Json, paint: Paint, wide: int) -> str
             o["returns"] for o in offers if o["returns"] and o["returns"] > found["now"]
         ]
         first = offers[0]
-        back = f", back in {duration(min(times) - found['now'])}" if times else ""
-        more = f" ({printable(first['provider'])}){back}"
-        return paint.word(first["word"]) + cut(more, wide - len(first["word"]))
+        left_over = duration(min(times) - found["now"]) if times else ""
+        back = f", back in {left_over}" if times else ""
+        # When it is back says more than who it is.
+        ways = (f" ({printable(first['provider'])}){back}", back, f", {left_over}")
+        room = wide - len(first["word"])
+        return paint.word(first["word"]) + next((w for w in ways if len(w) <= room), "")
     first, *rest = usable
     cost = paint("green", "free") if first["free"] else paint("yellow", "paid")
     then = f", then {printable(rest[0]['provider'])}" if rest else ""
     provider = cut(printable(first["provider"]), wide - 5)
-    return f"{provider} {cost}{cut(then, max(0, wide - len(provider) - 5))}"
+    if len(provider) + 5 + len(then) > wide:
+        then = f" +{len(rest)}" if len(provider) + 8 <= wide else ""
+    return f"{provider} {cost}{then}"
 
 
 def _limits(found: Json, paint: Paint, wide: int) -> Iterator[str]:
@@ -153,35 +167,56 @@ def _limits(found: Json, paint: Paint, wide: int) -> Iterator[str]:
         return
     yield ""
     yield paint("bold", "limits")
-    column = max(14, min(30, wide - 60, max(len(name) for name, _ in rows)))
+    column = max(14, *(len(name) for name, _ in rows))
+    if column > min(30, wide - 60):
+        yield from _under_their_names(rows, found["now"], paint, wide)
+        return
     for name, bar in rows:
-        yield from _bar_lines(name, bar, found["now"], paint, column, wide)
+        what, shown, used, resets = _bar(bar, found["now"], paint, BAR)
+        yield f"  {name:<{column}}  {what:<15}{shown} {used}{resets}"
+
+
+def _under_their_names(
+    rows: Sequence[tuple[str, Json]], now: float, paint: Paint, wide: int
+) -> Iterator[str]:
+    """Where a name would be cut, it has a line of its own: names differ at their ends."""
+    last = None
+    for name, bar in rows:
+        if name != last:
+            last = name
+            yield f"  {cut(name, wide - 2)}"
+        long = BAR if wide >= 60 else 6
+        what, shown, used, resets = _bar(bar, now, paint, long)
+        taken = 4 + 15 + long + 1 + len(used)
+        fits = taken + len(resets) <= wide
+        yield f"    {what:<15}{shown} {used}{resets if fits else ''}"
 
 
 def _colour(bar: Json) -> str:
     return {"full": "red", "hot": "red", "near": "yellow"}.get(bar["level"], "green")
 
 
-def _bar_lines(
-    name: str, bar: Json, now: float, paint: Paint, column: int, wide: int
-) -> Iterator[str]:
+def _bar(bar: Json, now: float, paint: Paint, long: int) -> tuple[str, str, str, str]:
+    """What is limited, the bar, how much of it is used, when it is empty again."""
     limit = bar["limit"]
     ratio = 1.0 if limit <= 0 else (bar["used"] + bar["reserved"]) / limit
-    full = min(BAR, round(ratio * BAR))
-    shown = paint(_colour(bar), "█" * full) + paint("soft", "░" * (BAR - full))
-    what = f"{bar['metric']}/{SHORT[bar['window']]}"
-    number = dollars if bar["metric"] == "cost" else count
+    full = min(long, round(ratio * long))
+    shown = paint(_colour(bar), "█" * full) + paint("soft", "░" * (long - full))
+    number = dollars if bar["metric"] == "cost" else _brief_count
     left = bar["resets"] - now if bar["resets"] else 0
     resets = (
         f"  {duration(left)}" if left > 0 and bar["used"] + bar["reserved"] > 0 else ""
     )
     used = f"{number(bar['used'])} of {number(limit)}"
-    row = f"  {cut(name, column):<{column}}  {what:<14} "
-    if len(row) + BAR + 1 + len(used) + len(resets) <= wide:
-        yield f"{row}{shown} {used}{resets}"
-        return
-    yield f"  {cut(name, wide - len(what) - 4)}  {what}"
-    yield f"    {shown} {cut(used + resets, wide - BAR - 5)}"
+    return f"{bar['metric']}/{SHORT[bar['window']]}", shown, used, resets
+
+
+def _brief_count(n: float) -> str:
+    return count(n) if n < 10_000 else tokens(n)
+
+
+def _percent(ratio: float) -> str:
+    return f"{ratio:.0%}".replace("%", " %")
 
 
 def line(found: Json) -> str:
@@ -215,7 +250,7 @@ def _brief(provider: Json, now: float) -> str:
     if worst is None or _ratio(worst) < 0.01:
         return ""
     left = f" {duration(worst['resets'] - now)}" if (worst["resets"] or 0) > now else ""
-    return f"{_ratio(worst):.0%}".replace("%", " %") + left
+    return _percent(_ratio(worst)) + left
 
 
 def _ratio(bar: Json) -> float:

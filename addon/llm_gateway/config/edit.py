@@ -140,6 +140,10 @@ def mask(text: str, name: str = "config.jsonc") -> Masked:
     when the text is no JSON5.
     """
     tree = read_tree(text, name)
+    return Masked(_masked(text, tree), _plain(read_data(text, name, tree)))
+
+
+def _masked(text: str, tree: Node) -> str:
     known = _known(tree)
     splices = [
         (node.start, node.end, _quoted(mask_of(node.string)))
@@ -147,7 +151,7 @@ def mask(text: str, name: str = "config.jsonc") -> Masked:
     ]
     for start, end in _comment_blocks(text, tree):
         splices.append((start, end, _shown_comment(text[start:end], known)))
-    return Masked(spliced(text, splices), _plain(read_data(text, name)))
+    return spliced(text, splices)
 
 
 # -- Putting back ----------------------------------------------------------------------
@@ -265,8 +269,13 @@ def restore(
     address, so that writing it out is no change of address. Raises `ConfigError` for
     no JSON5, and for masks that stand for nothing, with all their places.
     """
-    text = new if isinstance(new, str) else merged(mask(old).text, new)
-    tree, old_tree = read_tree(text, name), read_tree(old, name)
+    if isinstance(new, str):
+        text, tree = new, read_tree(new, name)
+        old_tree = read_tree(old, name)
+    else:
+        old_tree = read_tree(old, name)
+        text = merged(_masked(old, old_tree), new)
+        tree = read_tree(text, name)
     stored = _stored(old, old_tree, base_urls or {})
     splices: list[Splice] = []
     problems: list[Problem] = []
@@ -284,5 +293,6 @@ def restore(
         raise ConfigError(*problems)
     restored = spliced(text, splices)
     # Comments in a second step: what they may show depends on the secrets put back.
-    tree = read_tree(restored, name)
+    if splices:
+        tree = read_tree(restored, name)
     return spliced(restored, [*_comments_restored(restored, tree, old, old_tree)])

@@ -123,13 +123,29 @@ def holds_secret(path: Path, text: str) -> bool:
     return pattern is not None and _marks().get(pattern, "") in text
 
 
-def _pattern(path: Path) -> Pattern | None:
+@cache
+def _steps() -> dict[Any, Any]:
+    """The patterns of secrets as a tree of their steps; at None stands what ends there."""
+    tree: dict[Any, Any] = {}
     for pattern in secret_patterns():
-        steps = path[: len(pattern)]
-        if len(steps) == len(pattern) and all(
-            want in ("*", step) for want, step in zip(pattern, steps, strict=True)
-        ):
-            return pattern
+        place = tree
+        for step in pattern:
+            place = place.setdefault(step, {})
+        place[None] = pattern
+    return tree
+
+
+def _pattern(path: Path) -> Pattern | None:
+    # Each of thousands of values is asked about; nearly all leave at their last step.
+    places = [_steps()]
+    for step in path:
+        places = [place[key] for place in places for key in ("*", step) if key in place]
+        for place in places:
+            if None in place:
+                found: Pattern = place[None]
+                return found
+        if not places:
+            return None
     return None
 
 

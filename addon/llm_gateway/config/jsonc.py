@@ -13,7 +13,8 @@ Depth, length and number length are bounded: a text from the network cannot hurt
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from llm_gateway.frozen import frozen
 
 Path = tuple[str | int, ...]
 """From the root to a value: keys and positions, e.g. ("providers", 0, "apiKey")."""
@@ -22,7 +23,7 @@ MOST_CHARACTERS = 1 << 20
 MOST_LEVELS = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Member:
     key: str
     start: int
@@ -30,7 +31,7 @@ class Member:
     node: "Node"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     kind: str
     """object, array, string, number or word (true, false, null)."""
@@ -60,14 +61,17 @@ class Node:
 
     def walk(self, path: Path = ()) -> "Iterator[tuple[Path, Node]]":
         """Every value in and below this one, with its path, in the order of the text."""
-        yield path, self
-        for member in self.members:
-            yield from member.node.walk((*path, member.key))
-        for index, item in enumerate(self.items):
-            yield from item.walk((*path, index))
+        # Without recursion: a value would be handed up through every level above it.
+        left: list[tuple[Path, Node]] = [(path, self)]
+        while left:
+            path, node = left.pop()
+            yield path, node
+            left += [((*path, m.key), m.node) for m in reversed(node.members)]
+            last = len(node.items) - 1
+            left += [((*path, n), node.items[n]) for n in range(last, -1, -1)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SyntaxProblem:
     offset: int
     message: str
@@ -129,9 +133,10 @@ class _Reader:
         found = _GAP.match(self.text, self.here)
         assert found is not None  # it matches the empty text too
         self.here = found.end()
-        if self.text.startswith("/*", self.here):
+        char = self.text[self.here : self.here + 1]
+        if char == "/" and self.text.startswith("/*", self.here):
             raise _Broken(self.here, "this comment does not end; write */ after it")
-        return self.text[self.here : self.here + 1]
+        return char
 
     def found(self) -> str:
         if self.here >= len(self.text):
@@ -170,12 +175,18 @@ class _Reader:
         found = _STRING[self.text[start]].match(self.text, start)
         if not found:
             raise _Broken(start, "this text does not end on its line; write a quote")
-        try:
-            said = _ESCAPE.sub(_unescaped, found[1])
-        except _Broken:
-            raise _Broken(start, "this text has a \\ too many; write \\\\") from None
-        # Two escapes may make one character, as in JSON: "\ud83d\ude00".
-        said = said.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        said = found[1]
+        if "\\" in said:
+            try:
+                said = _ESCAPE.sub(_unescaped, said)
+            except _Broken:
+                raise _Broken(
+                    start, "this text has a \\ too many; write \\\\"
+                ) from None
+            # Two escapes may make one character, as in JSON: "\ud83d\ude00".
+            said = said.encode("utf-16", "surrogatepass").decode(
+                "utf-16", "surrogatepass"
+            )
         self.here = found.end()
         return Node("string", start, self.here, string=said)
 

@@ -41,8 +41,8 @@ class Loaded:
     """As in the file, secrets and all: for `edit.mask` and nothing else."""
     revision: str
     """The first 12 hex digits of the text's SHA-256."""
-    warnings: tuple[str, ...] = ()
-    """One line each: accepted, but probably not meant."""
+    warnings: tuple[Problem, ...] = ()
+    """Accepted, but probably not meant."""
 
 
 def revision_of(text: str) -> str:
@@ -74,14 +74,19 @@ def _joined(value: Any) -> Any:
             return value
 
 
-def read_data(text: str, name: str) -> Any:
-    """Plain data, fractions as `Decimal`. Raises `ConfigError`."""
-    tree = read_tree(text, name)
+def read_data(text: str, name: str, tree: Node | None = None) -> Any:
+    """Plain data, fractions as `Decimal`. Raises `ConfigError`.
+
+    `tree`: the text's, where it was read already: of 600 models that takes as long as
+    all that is done with it.
+    """
+    tree = tree or read_tree(text, name)
     # What nearly all configs are is read a hundred times faster so: of 30 providers with
     # 20 models each, json5 makes seconds.
     with suppress(ValueError, RecursionError):
         plain = without_extras(text, tree)
-        return _joined(json.loads(plain, parse_float=Decimal))
+        found = json.loads(plain, parse_float=Decimal)
+        return _joined(found) if "\\u" in text else found
     try:
         return _joined(json5.loads(text, parse_float=Decimal))
     except (ValueError, ArithmeticError, RecursionError) as error:
@@ -197,7 +202,7 @@ def parse_config(
     (`Provider.missing_env`); elsewhere an unset one is a problem.
     """
     tree = read_tree(text, name)
-    raw = read_data(text, name)
+    raw = read_data(text, name, tree)
     filled = _Filled(raw, env)
     said = list(filled.complaints)
     said += [
@@ -225,7 +230,7 @@ def parse_config(
     if said or config is None:
         raise locate(text, said, name)
     warnings = [
-        str(_problem(text, tree, name, one))
+        _problem(text, tree, name, one)
         for one in find_warnings(filled.data, filled.missing.keys())
     ]
     providers = tuple(
@@ -277,6 +282,7 @@ def load_config(path: FilePath, env: Mapping[str, str]) -> Loaded:
         ) from None
     loaded = parse_config(text, env, name)
     if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH) and has_written_secrets(text):  # fmt: skip
-        warning = f"{name}: holds keys and can be read by others; chmod 600 {name}"
-        return Loaded(loaded.config, text, loaded.revision, (*loaded.warnings, warning))
+        said = f"holds keys and can be read by others; chmod 600 {name}"
+        warnings = (*loaded.warnings, Problem("", 0, 0, said, name))
+        return Loaded(loaded.config, text, loaded.revision, warnings)
     return loaded

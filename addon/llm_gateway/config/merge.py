@@ -183,9 +183,10 @@ def merged(text: str, data: Mapping[str, Any]) -> str:
     if isinstance(tree, SyntaxProblem):
         return fresh
     merge = _Merge(text)
-    merge.put(tree, read_data(text, ""), dict(data))
+    merge.put(tree, read_data(text, "", tree), dict(data))
     result = spliced(text, merge.splices)
     # The proof is in the reading: whatever a strange text did to the splices.
-    if isinstance(parse(result), SyntaxProblem):
+    tree = parse(result)
+    if isinstance(tree, SyntaxProblem):
         return fresh
-    return result if _same(read_data(result, ""), dict(data)) else fresh
+    return result if _same(read_data(result, "", tree), dict(data)) else fresh

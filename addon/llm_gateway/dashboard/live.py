@@ -24,7 +24,11 @@ from llm_gateway.dashboard.provider_standings import Standings, standings
 from llm_gateway.dashboard.reader import Ask, Params
 from llm_gateway.dashboard.recent_requests import RecentRequests
 from llm_gateway.dashboard.traffic import SLOTS, Pair, Series, rates, series
-from llm_gateway.dashboard.usage_sums import today_and_month, unbilled_days
+from llm_gateway.dashboard.usage_sums import (
+    apps_today,
+    today_and_month,
+    unbilled_days,
+)
 
 UTC = ZoneInfo("UTC")
 WINDOWS = (1, 5, 10, 30, 60)
@@ -73,6 +77,7 @@ def snapshot(
         "any": bool(ask(queries.ANY_REQUEST, {})[0]["found"]),
         "total": total.as_json(whole=True) | {"sum": sums},
         **today_and_month(ask, now, where),
+        "apps": apps_today(ask, now, where),
         "unbilled_days": unbilled_days(ask, now),
         "budget": bars_json(bars.budget),
         "clients": [

@@ -1,31 +1,37 @@
-"""Providers that can be added with nothing but a key: what the form proposes.
+"""Providers that the form adds: with nothing but a key, and those that need none.
 
 A row says how the keys of a provider begin, where one is got, and which models are a good
-start. Whether a row makes a configuration that the gateway takes, and whether its models
+start; of a server of one's own, where it usually is. Whether a row makes a configuration that the gateway takes, and whether its models
 are on the provider's free tier, is held by a test against the provider table.
 
 What this file does not know: the configuration, the gateway.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Starter:
     type: str
     title: str
-    keys: str
+    keys: str = ""
     """Address at which a key is got."""
-    env: str
+    env: str = ""
     """The variable that is usual for it."""
-    models: tuple[str, ...]
+    models: tuple[str, ...] = ()
     begins: tuple[str, ...] = ()
     """How its keys begin; the longest that fits wins."""
     free_tier: bool = False
     """Its models here are on a free tier that lasts."""
     note: str = ""
+    key: Literal["needed", "optional", "none"] = "needed"
+    address: str | None = None
+    """Of a server of one's own, where it usually is, "" where nobody can know; None: it is
+    known, and not asked for."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What else its entry says."""
 
 
 STARTERS = (
@@ -147,23 +153,72 @@ STARTERS = (
 )
 
 
+ON_THIS_MACHINE = "Runs on this machine or in this network: nobody sends a bill for it."
+
+OTHERS = (
+    Starter(
+        "ollama",
+        "Ollama",
+        key="none",
+        address="http://localhost:11434/v1",
+        note=ON_THIS_MACHINE,
+    ),
+    Starter(
+        "lmstudio",
+        "LM Studio",
+        key="none",
+        address="http://localhost:1234/v1",
+        note=ON_THIS_MACHINE,
+    ),
+    Starter(
+        "vllm",
+        "vLLM",
+        key="optional",
+        address="http://localhost:8000/v1",
+        note=ON_THIS_MACHINE,
+    ),
+    Starter(
+        "copilot",
+        "GitHub Copilot",
+        models=("gpt-4o",),
+        key="none",
+        note="A subscription. Once it is saved, sign in to GitHub on its card; limit and "
+        "price are those of the $10 plan, change them there.",
+        more={"flatRate": {"costPerMonth": 10}, "limits": {"requestsPerMonth": 300}},
+    ),
+    Starter(
+        "openai-compatible",
+        "Another one, OpenAI-compatible",
+        key="optional",
+        address="",
+        note="Any server or service with OpenAI's paths. Its address usually ends in /v1.",
+    ),
+)
+"""Those that no key tells: a server of one's own, a login, any other service."""
+
+
 def as_json(gives: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     """`gives`: type -> what its free tier gives a day, line by line."""
-    return [{**asdict(one), "gives": gives.get(one.type, [])} for one in STARTERS]
+    known = (*STARTERS, *OTHERS)
+    return [{**asdict(one), "gives": gives.get(one.type, [])} for one in known]
 
 
 def configuration_of_list(one: Starter, key: str) -> dict[str, Any]:
-    """The provider that the form adds for a free tier: every model that is free now."""
-    return {**configuration(one, key), "models": "free"}
+    """The provider that the form adds for a free tier: every model that is free now; of a
+    server of one's own, every one that it has."""
+    models = "all" if one.address is not None else "free"
+    return {**configuration(one, key), "models": models}
 
 
 def configuration(one: Starter, key: str) -> dict[str, Any]:
     """The same with models written out."""
     tier = {"tier": "free"} if one.free_tier else {}
+    keys = {} if one.key == "none" else {"apiKey": key}
     return {
         "id": one.type,
         "type": one.type,
-        "apiKey": key,
+        **keys,
         **tier,
+        **one.more,
         "models": [{"name": name} for name in one.models],
     }

@@ -14,15 +14,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from llm_gateway.dashboard.availability import stamp
-from llm_gateway.dashboard.reader import Ask
+from llm_gateway.dashboard.reader import Ask, Params
 
 Json = dict[str, Any]
 NANO = 1e9
 HOUR, DAY = 3600, 86_400
+APPS_SHOWN = 5
 MINUTES_KEPT = 6 * DAY
 """Seconds for which `usage_minute` is sure to be there; before, the rows are asked."""
 
-_COLUMNS = """{what} AS requests, {tokens} AS tokens, cost_nano, saved_nano,
+_COLUMNS = """client, {what} AS requests, {tokens} AS tokens, cost_nano, saved_nano,
   {unknown} AS unknown, {passed} AS passed, {errors} AS errors, {refused} AS refused"""
 _OF_ROLLUP = _COLUMNS.format(
     what="requests",
@@ -47,20 +48,23 @@ _FIRST_HOUR = {
     False: f"""SELECT {_OF_ROWS} FROM requests
   WHERE ts >= :m AND ts < :h AND simulated = 0 AND outcome <> 'in_flight'""",
 }
-SINCE = {
-    recent: f"""
-SELECT coalesce(sum(requests), 0) AS requests, coalesce(sum(tokens), 0) AS tokens,
+_SUMS = """coalesce(sum(requests), 0) AS requests, coalesce(sum(tokens), 0) AS tokens,
   sum(cost_nano) AS cost, sum(saved_nano) AS saved,
   coalesce(sum(unknown), 0) AS unknown, coalesce(sum(passed), 0) AS passed,
-  coalesce(sum(errors), 0) AS errors, coalesce(sum(refused), 0) AS refused
-FROM ({first}
+  coalesce(sum(errors), 0) AS errors, coalesce(sum(refused), 0) AS refused"""
+_PARTS = {
+    recent: f"""({first}
   UNION ALL
   SELECT {_OF_ROLLUP} FROM usage_hour WHERE hour >= :h AND hour < :d
   UNION ALL
-  SELECT {_OF_ROLLUP} FROM usage_day WHERE day >= substr(:d, 1, 10))
-"""
+  SELECT {_OF_ROLLUP} FROM usage_day WHERE day >= substr(:d, 1, 10))"""
     for recent, first in _FIRST_HOUR.items()
 }
+SINCE = {recent: f"SELECT {_SUMS} FROM {parts}" for recent, parts in _PARTS.items()}
+BY_APP = f"""
+SELECT client, {_SUMS} FROM {_PARTS[True]}
+GROUP BY client ORDER BY tokens DESC, requests DESC, client LIMIT :most
+"""
 _NAME = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}")
 
 
@@ -94,21 +98,35 @@ def since(ask: Ask, start: float, now: float) -> Json:
     `cost` and `saved` in US$, None where nothing had a known price; `unknown` counts
     answers without one, `passed` what went to the app's own host.
     """
-    hour = -(-start // HOUR) * HOUR
-    day = -(-start // DAY) * DAY
-    recent = start > now - MINUTES_KEPT
-    bounds = {
-        # `…T12:00` sorts before every moment of that minute, also in rows.
-        "m": stamp(start)[:16],
-        "h": stamp(hour)[:16],
-        "d": stamp(day)[:16],
-    }
-    row = ask(SINCE[recent], bounds)[0]
+    row = ask(SINCE[start > now - MINUTES_KEPT], _bounds(start))[0]
     return {
         **{name: row[name] for name in ("requests", "tokens", "unknown", "passed")},
         **{name: row[name] for name in ("errors", "refused")},
         **{name: _dollars(row[name]) for name in ("cost", "saved")},
     }
+
+
+def _bounds(start: float) -> Params:
+    return {
+        # `…T12:00` sorts before every moment of that minute, also in rows.
+        "m": stamp(start)[:16],
+        "h": stamp(-(-start // HOUR) * HOUR)[:16],
+        "d": stamp(-(-start // DAY) * DAY)[:16],
+    }
+
+
+def apps_today(ask: Ask, now: float, where: ZoneInfo) -> list[Json]:
+    """Who used most since the reader's midnight, by tokens: the first of them."""
+    bounds = {**_bounds(midnight(now, where)), "most": APPS_SHOWN}
+    return [
+        {
+            "name": row["client"],
+            "requests": row["requests"],
+            "tokens": row["tokens"],
+            "cost": _dollars(row["cost"]),
+        }
+        for row in ask(BY_APP, bounds)
+    ]
 
 
 def _dollars(nano: int | None) -> float | None:
@@ -119,7 +137,16 @@ def today_and_month(ask: Ask, now: float, where: ZoneInfo) -> Json:
     """{today, month}: sums since the reader's midnight and since the first."""
     month = since(ask, month_start(now, where), now)
     today = since(ask, midnight(now, where), now)
-    shown = ("requests", "tokens", "cost", "saved", "unknown", "passed")
+    shown = (
+        "requests",
+        "tokens",
+        "cost",
+        "saved",
+        "unknown",
+        "passed",
+        "errors",
+        "refused",
+    )
     return {
         "today": {name: today[name] for name in shown},
         "month": {name: month[name] for name in ("cost", "saved")},

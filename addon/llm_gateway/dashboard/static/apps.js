@@ -8,7 +8,7 @@ const WAITED = 600; // seconds for which the newest request is looked for
 
 const APPS = [
   ["OpenAI SDKs and most apps", `export OPENAI_BASE_URL=${base}/v1 OPENAI_API_KEY=me`, "Python, JavaScript, LangChain, Open WebUI, n8n: wherever a base URL can be set. Any API key will do, or a client key of yours."],
-  ["Claude Code", `ANTHROPIC_BASE_URL=${base} ANTHROPIC_AUTH_TOKEN=me claude`, "Speaks messages: a provider has to take them."],
+  ["Claude Code", `ANTHROPIC_BASE_URL=${base} ANTHROPIC_AUTH_TOKEN=me claude`, "Speaks messages: providers that do come first, for all others it is translated."],
   ["aider", `OPENAI_API_BASE=${base}/v1 OPENAI_API_KEY=me aider --model openai/MODEL`, ""],
   ["Codex", `[model_providers.gateway]\nname = "LLM Gateway"\nbase_url = "${base}/v1"\nwire_api = "responses"`, "In ~/.codex/config.toml, with model_provider = \"gateway\"."],
   ["GitHub Copilot CLI", `COPILOT_PROVIDER_BASE_URL=${base}/v1 copilot`, ""],

@@ -182,6 +182,10 @@ export function brief(at) {
   return (date.toDateString() === new Date().toDateString() ? clockSeconds : briefTime).format(date);
 }
 
+// On a phone the row of pages is wider than the screen: where one is, is in sight.
+const here = document.querySelector(".top nav [aria-current]");
+if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - (here.parentElement.clientWidth - here.offsetWidth) / 2;
+
 for (const node of document.querySelectorAll("[data-command]")) node.replaceWith(command(node.textContent));
 
 for (const node of document.querySelectorAll("time[data-at]")) {

@@ -8,6 +8,7 @@ import { el, keepFocus } from "./base.js";
 const KEYS = ["requests", "tokens", "cost"].flatMap((metric) =>
   ["Minute", "Hour", "Day", "Month"].map((window) => `${metric}Per${window}`));
 const PRICES = [["inputCostPerMillionTokens", "in"], ["outputCostPerMillionTokens", "out"]];
+const NEW_SECRET = "a new secret";
 const said = (key) => key.replace(/Per/, " / ").toLowerCase().replace("cost", "$");
 
 // A number when it is one; else the text itself, so that the gateway can say what is wrong.
@@ -21,8 +22,9 @@ function shown(path) {
 }
 
 export class Cards {
-  constructor(parent, config, changed, starters = []) {
+  constructor(parent, config, changed, starters = [], made = null) {
     this.starters = starters;
+    this.made = made; // {name, key} of the app that was added last: its key is shown once
     this.parent = parent;
     this.before = config;
     this.draft = structuredClone(config);
@@ -40,6 +42,20 @@ export class Cards {
 
   body() {
     return { config: this.draft };
+  }
+
+  // The draft was saved. False where it holds a new key, which has to be masked.
+  saved() {
+    if (this.changes().some(([, text]) => text.includes(NEW_SECRET))) return false;
+    this.before = structuredClone(this.draft);
+    return true;
+  }
+
+  // The gateway's configuration is what is drawn (no key is left that it masks): true.
+  settle(config) {
+    if (JSON.stringify(config) !== JSON.stringify(this.draft)) return false;
+    this.before = config;
+    return true;
   }
 
   draw() {
@@ -175,7 +191,7 @@ export class Cards {
       return [...parts.filter(Boolean), path.at(-1)].join(" ");
     };
     const secret = (path) => path.some((step) => ["apiKey", "apiKeys", "key", "oauthToken", "accessToken", "headers"].includes(step));
-    const said = (value, path) => (value === undefined ? "not set" : secret(path) && !/^(\*\*\*|\$\{)/.test(String(value)) ? "a new secret" : String(value));
+    const said = (value, path) => (value === undefined ? "not set" : secret(path) && !/^(\*\*\*|\$\{)/.test(String(value)) ? NEW_SECRET : String(value));
     const walk = (a, b, path) => {
       if (JSON.stringify(a) === JSON.stringify(b)) return;
       const both = [a, b].every((one) => one !== null && typeof one === "object");
@@ -186,6 +202,13 @@ export class Cards {
     };
     walk(this.before, this.draft, []);
     return found;
+  }
+
+  // Is what the gateway says of this path about something that was changed?
+  concerns(path) {
+    const [, section, n] = /^(\w*)(?:\[(\d+)\])?/.exec(path);
+    const of = (config) => JSON.stringify(n === undefined ? config[section] : config[section]?.[n]);
+    return of(this.before) !== of(this.draft);
   }
 
   lock(locked) {

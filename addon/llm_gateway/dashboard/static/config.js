@@ -76,8 +76,10 @@ async function load(said = false) {
     return;
   }
   $("problem").replaceChildren();
+  if (said && source) return; // somebody writes on already
   for (const input of $("tabs").querySelectorAll("input")) input.disabled = false;
-  cards = new Cards($("cards"), loaded.config, changed, starters);
+  // What was saved is what stands here: hundreds of models are not drawn again for it.
+  if (!cards?.settle(loaded.config)) cards = new Cards($("cards"), loaded.config, changed, starters, cards?.made);
   editor = new Editor($("text"), loaded.text, changed);
   // Nothing is a draft any more, so neither part waits for the other.
   cards.lock(false);
@@ -113,7 +115,9 @@ async function check() {
     if (source !== draft || JSON.stringify(draft.body()) !== JSON.stringify(sent)) return;
     const list = found.valid === false ? found.errors ?? [found.error] : [];
     draft.errors(list);
-    pending(list.length ? { kind: "refused", list } : { kind: "valid" });
+    // What was odd before is not said again with each change.
+    const odd = (found.warnings ?? []).filter((one) => draft.concerns(one.path ?? ""));
+    pending(list.length ? { kind: "refused", list } : { kind: "valid", odd });
   } catch (error) {
     refused(draft, error);
   }
@@ -126,9 +130,14 @@ async function save() {
     const done = await post("/config/save", { ...draft.body(), hash: loaded.hash });
     const revision = done.revision ?? done.hash;
     source = null;
-    await load(true);
+    // What is drawn is what was saved, but for keys, which come back masked: only then is
+    // the answer to "is it active" worth waiting for.
+    const drawn = draft === cards && cards.saved();
+    if (!drawn) await load(true);
+    else loaded.hash = done.hash ?? revision;
     pending({ kind: "saved" });
     await active(revision);
+    if (drawn) await load(true);
   } catch (error) {
     refused(draft, error);
   }
@@ -175,7 +184,10 @@ function pending(what) {
       return el("li", {}, one.line && source === editor
         ? el("button", { type: "button", class: "link", onclick: () => editor.go(one.line) }, said || "there") : said, one.message);
     })));
-  } else parts.push(el("p", { role: "status" }, SAYS[what.kind]));
+  } else {
+    parts.push(el("p", { role: "status" }, SAYS[what.kind],
+      ...(what.odd ?? []).map((one) => el("span", { class: "odd" }, `${one.path ? `${one.path}: ` : ""}${one.message}`))));
+  }
   if (source) {
     const list = source.changes();
     if (list.length) {

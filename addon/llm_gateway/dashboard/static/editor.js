@@ -46,6 +46,10 @@ export class Editor {
     this.gutter.scrollTop = this.area.scrollTop;
   }
 
+  concerns() {
+    return true;
+  }
+
   errors(list) {
     this.wrong = new Map(list.filter((one) => one.line).map((one) => [one.line, one.message]));
     this.lines();

@@ -23,67 +23,92 @@ function freeId(wanted, providers) {
   return id;
 }
 
+const TOLD = "Paste a key: its beginning says whose it is.";
+const OF_ITS_OWN = { free: "every model that is free there, as its own list has them", all: "every chat model that its own list has" };
+
 export function addProvider(cards, starters) {
-  const box = el("details", { class: "panel add-provider" }, el("summary", {}, "+ Add a provider"));
+  const box = el("details", { class: "panel add-provider", open: !cards.draft.providers?.length }, el("summary", {}, "+ Add a provider"));
   const key = el("input", { type: "password", autocomplete: "off", placeholder: "Paste the API key", "aria-describedby": "key-says" });
-  const says = el("p", { id: "key-says", class: "soft", role: "status" }, "Paste a key: its beginning says whose it is.");
-  const kind = el("select", {}, ...starters.map((one) => el("option", { value: one.type }, one.title)));
+  const says = el("p", { id: "key-says", class: "soft", role: "status" }, TOLD);
+  const option = (one) => el("option", { value: one.type }, one.title);
+  const kind = el("select", {}, el("optgroup", { label: "By a key" }, ...starters.filter((one) => one.key === "needed").map(option)),
+    el("optgroup", { label: "Others" }, ...starters.filter((one) => one.key !== "needed").map(option)));
   const id = text();
+  const address = el("input", { type: "url", autocomplete: "off", spellcheck: "false", size: "30", placeholder: "https://…/v1" });
   const models = text({ size: "46" });
   const tier = el("input", { type: "checkbox" });
   const listed = el("input", { type: "checkbox" });
+  const tierSays = el("span");
+  const listSays = el("span");
   const note = el("p", { class: "soft" });
   const gives = el("ul", { class: "soft gives" });
   const where = el("a", { target: "_blank", rel: "noopener noreferrer" });
+  const fields = { key: field("API key", key), address: field("Address", address), tier: el("label", { class: "check" }, tier, tierSays),
+    list: el("label", { class: "check" }, listed, listSays), got: el("p", {}, where, el("span", { class: "soft" }, "  Without a key here it is taken from the environment.")) };
   let own = false; // the name was typed, not proposed
   const starter = () => starters.find((one) => one.type === kind.value);
+  const list = (one) => (one.free_tier ? "free" : one.address !== null ? "all" : "");
   const propose = () => {
     const one = starter();
-    if (!own) id.value = freeId(one.type, cards.draft.providers ?? []);
+    if (!own) id.value = freeId(one.address === "" ? "other" : one.type, cards.draft.providers ?? []);
     models.value = one.models.join(", ");
-    tier.checked = one.free_tier;
-    tier.disabled = !one.free_tier;
-    listed.checked = one.free_tier;
-    listed.disabled = !one.free_tier;
+    models.placeholder = one.models.length ? "" : "name, name";
+    fields.key.hidden = says.hidden = one.key === "none";
+    fields.address.hidden = one.address === null;
+    address.value = one.address ?? "";
+    address.required = one.address !== null;
+    listed.checked = Boolean(list(one));
+    fields.list.hidden = !list(one);
+    listSays.textContent = OF_ITS_OWN[list(one)] ?? "";
     models.disabled = listed.checked;
+    models.required = !listed.checked;
+    tier.checked = one.free_tier;
+    fields.tier.hidden = !one.free_tier && one.address !== "";
+    tierSays.textContent = one.free_tier ? "this key is on the free tier: its published limits hold" : "its answers cost nothing";
     gives.replaceChildren(...one.gives.map((line) => el("li", {}, line)));
+    fields.got.hidden = !one.keys;
     where.href = one.keys;
     where.textContent = `get a ${one.free_tier ? "free " : ""}key of ${one.title} ↗`;
-    note.textContent = `${one.free_tier ? "" : "No lasting free tier: answers cost money. "}${one.note}`;
+    note.textContent = `${one.free_tier || one.key !== "needed" ? "" : "No lasting free tier: answers cost money. "}${one.note}`;
   };
   key.addEventListener("input", () => {
     const found = whose(key.value.trim(), starters);
-    if (found) {
+    if (found && kind.value !== found.type) {
       kind.value = found.type;
       propose();
     }
-    says.textContent = !key.value.trim() ? "Paste a key: its beginning says whose it is."
-      : found ? `That is a key of ${found.title}.` : "Its beginning does not say whose it is: choose below.";
+    says.textContent = !key.value.trim() ? TOLD : found ? `That is a key of ${found.title}.` : "Its beginning does not say whose it is: choose the provider.";
   });
   kind.addEventListener("change", propose);
-  listed.addEventListener("change", () => { models.disabled = listed.checked; });
+  listed.addEventListener("change", () => {
+    models.disabled = listed.checked;
+    models.required = !listed.checked;
+  });
   id.addEventListener("input", () => { own = id.value !== ""; });
   const form = el("form", { onsubmit: (event) => {
     event.preventDefault();
     const one = starter();
-    const provider = { id: id.value.trim(), type: one.type, apiKey: key.value.trim() || `\${${one.env}}` };
-    if (tier.checked) provider.tier = "free";
-    provider.models = listed.checked ? "free" : models.value.split(",").map((name) => name.trim()).filter(Boolean).map((name) => ({ name }));
+    const typed = key.value.trim();
+    const provider = { id: id.value.trim(), type: one.type };
+    if (address.value.trim() !== (one.address ?? "")) provider.baseURL = address.value.trim();
+    if (one.key !== "none" && (typed || one.env)) provider.apiKey = typed || `\${${one.env}}`;
+    if (tier.checked) Object.assign(provider, one.free_tier ? { tier: "free" } : { free: true });
+    Object.assign(provider, structuredClone(one.more));
+    provider.models = listed.checked ? list(one) : models.value.split(",").map((name) => name.trim()).filter(Boolean).map((name) => ({ name }));
     cards.draft.providers = [...(cards.draft.providers ?? []), provider];
     key.value = "";
+    says.textContent = TOLD;
     own = false;
     box.open = false;
+    propose();
     cards.redrawKeeping();
     const made = document.querySelector(`article[aria-label="${CSS.escape(provider.id)}"]`);
     made?.scrollIntoView({ block: "center" });
     made?.querySelector("input, button")?.focus({ preventScroll: true });
   } },
-  el("div", { class: "fields" }, field("API key", key), field("Provider", kind), field("Name here", id)), says,
-  el("div", { class: "fields" },
-    el("label", { class: "check" }, listed, el("span", {}, "every model that is free there, as its own list has them")),
-    field("or models, with commas between", models),
-    el("label", { class: "check" }, tier, el("span", {}, "this key is on the free tier: its published limits hold"))),
-  note, gives, el("p", {}, where, el("span", { class: "soft" }, "  Without a key here it is taken from the environment.")),
+  el("div", { class: "fields" }, fields.key, field("Provider", kind), field("Name here", id), fields.address), says,
+  el("div", { class: "fields" }, fields.list, field("or models, with commas between", models), fields.tier),
+  note, gives, fields.got,
   el("button", { class: "primary" }, "Add"));
   box.append(form);
   propose();

@@ -14,6 +14,7 @@ const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 const FAILURES = [{ key: "errors", name: "failed", colour: "--full", outcome: "failed" }, { key: "refused", name: "refused", colour: "--near", outcome: "refused" }];
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const query = new URLSearchParams(location.search);
+const TITLES = { provider: "provider", model: "model", client: "app" };
 const OWN = "own";
 const state = {
   range: query.get("from") ? OWN : query.get("range") ?? recall("range", ""),
@@ -213,7 +214,7 @@ function heatPanel(data) {
 }
 
 function totalsPanel(data) {
-  const found = panel("totals", `By ${data.by}`, "", [csv(), sql("sums")]);
+  const found = panel("totals", `By ${TITLES[data.by]}`, "", [csv(), sql("sums")]);
   found.node.querySelector("button").remove();
   const sum = (name) => data.totals.reduce((all, one) => all + one[name], 0);
   const who = (one) => (one.key === "total" && one.all ? {} : one.key ? { [data.by]: one.key } : null);
@@ -228,7 +229,7 @@ function totalsPanel(data) {
   const rows = data.totals.map(row);
   const all = Object.fromEntries(["requests", "errors", "refused", "passed", "prompt", "completion", "cost", "saved", "unknown"].map((name) => [name, sum(name)]));
   if (rows.length > 1) rows.push(row({ key: "total", all: true, ...all }));
-  found.body.append(rows.length ? grid([data.by, "Requests", "Failed", "Refused", "Passed through", "Prompt tokens", "Answer tokens", "Spent", "Saved"], rows, rows.length > 1)
+  found.body.append(rows.length ? grid([TITLES[data.by], "Requests", "Failed", "Refused", "Passed through", "Prompt tokens", "Answer tokens", "Spent", "Saved"], rows, rows.length > 1)
     : el("p", { class: "empty" }, "No requests in this time."));
   return found;
 }

@@ -9,6 +9,7 @@ import { tape } from "./tape.js";
 import { Table } from "./rows.js";
 import { signal } from "./notifications.js";
 
+const RESTING_AFTER = 4;
 const WINDOWS = [1, 5, 10, 30, 60];
 const $ = (id) => document.getElementById(id);
 
@@ -31,6 +32,7 @@ const state = {
   data: null,
   minute: 0, // of what is drawn
   counting: false, // is a countdown drawn
+  still: 0, // answers in a row that brought nothing
   timer: 0,
   asking: null,
 };
@@ -50,6 +52,7 @@ async function tick() {
     const recovered = state.failures > 0;
     state.failures = 0;
     const same = isSame(answer, state.data) && !recovered;
+    state.still = same ? state.still + 1 : 0;
     state.data = merged(state.data, answer);
     if (!same || state.counting || Math.floor(answer.now / 60) !== state.minute) show(state.data);
     else pulse(state.data);
@@ -82,7 +85,9 @@ function isSame(answer, last) {
 function schedule() {
   clearTimeout(state.timer);
   if (state.paused || document.hidden) return;
-  const wait = state.failures ? Math.min(15000, 1000 * 2 ** (state.failures - 1)) : 1000;
+  // Where nothing moves, the gateway's heartbeat is all that is new, each two seconds.
+  const resting = state.still >= RESTING_AFTER && !state.counting;
+  const wait = state.failures ? Math.min(15000, 1000 * 2 ** (state.failures - 1)) : resting ? 2000 : 1000;
   state.timer = setTimeout(tick, wait);
 }
 
@@ -100,7 +105,7 @@ function show(data) {
   const full = data.providers.length > 0;
   $("blank").hidden = full;
   for (const id of ["kpis", "tools", "columns"]) $(id).hidden = !full;
-  if (!full) blank(noProviders());
+  if (!full) blank(data.gateway ? noProviders() : notStarted());
   banners(data);
   if (full) {
     kpis(data);
@@ -168,11 +173,17 @@ function blank(nodes) {
   node.replaceChildren(...nodes);
 }
 
+function notStarted() {
+  return [el("h2", {}, "No gateway has written here yet"),
+    el("p", {}, "Start it in the folder of the repository; this page notices by itself:"), command(page.start)];
+}
+
 function noProviders() {
   return [el("h2", {}, "No providers yet"),
-    el("p", {}, "config.jsonc names no provider. A key that costs nothing is a good start, e.g. of Groq, Google AI Studio or OpenRouter:"),
-    el("pre", {}, '{\n  "providers": [{\n    "id": "groq",\n    "type": "groq",\n    "apiKey": "${GROQ_API_KEY}",\n    "free": true,\n    "models": [{"name": "llama-3.3-70b-versatile"}]\n  }]\n}'),
-    el("p", {}, el("a", { href: `${page.base}/config` }, "Edit the configuration"))];
+    el("p", {}, "A key that costs nothing is a good start: Groq, Google AI Studio, OpenRouter and others give one."),
+    el("a", { class: "button primary", href: `${page.base}/config` }, "Add a provider"),
+    el("p", { class: "soft" }, "Or write it into config.jsonc, which is read as soon as it is saved:"),
+    el("pre", {}, '{\n  "providers": [{\n    "id": "groq",\n    "type": "groq",\n    "apiKey": "${GROQ_API_KEY}",\n    "tier": "free",\n    "models": "free"\n  }]\n}')];
 }
 
 let shownBanners = "";
@@ -187,8 +198,8 @@ function bannerList(list) {
 function banners(data) {
   const list = [];
   const { gateway } = data;
-  if (!gateway) list.push(["warn", "No gateway has written here yet. Start it with", page.start]);
-  else if (gateway.silent) {
+  if (!gateway && data.providers.length) list.push(["warn", "No gateway has written here yet. Start it with", page.start]);
+  else if (gateway?.silent) {
     const minutes = Math.floor((data.now - gateway.heartbeat) / 60);
     const silent = minutes < 1 ? "some seconds" : minutes === 1 ? "a minute" : minutes < 60 ? `${minutes} minutes` : duration(minutes * 60);
     list.push(["warn", `The gateway has been silent for ${silent}. The numbers are as it left them. Start it with`, page.start]);

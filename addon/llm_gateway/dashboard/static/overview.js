@@ -10,14 +10,14 @@ const ALERTS = 3;
 const cards = new Map();
 
 // A figure; where there is something to look at behind it, the card is a link.
-function card(key, label, { spark = false, href = "" } = {}) {
+function card(key, label, { spark = false, href = "", go = "" } = {}) {
   let one = cards.get(key);
   if (!one) {
     one = {
-      value: el("span", { class: "big" }), note: el("span", { class: "note" }),
+      go: el("span", { class: "go", "aria-hidden": "true" }), value: el("span", { class: "big" }), note: el("span", { class: "note" }),
       extra: el("span", { class: "extra" }), spark: spark ? new Spark(label, 26) : null, scale: spark ? el("span", { class: "note scale" }) : null,
     };
-    const inside = [el("span", { class: "label" }, label), one.value, one.note, one.extra, one.spark && one.spark.node, one.scale];
+    const inside = [el("span", { class: "label" }, label), one.go, one.value, one.note, one.extra, one.spark && one.spark.node, one.scale];
     one.node = href
       ? el("a", { class: "kpi", "data-key": key }, ...inside)
       : el("div", { class: "kpi", "data-key": key }, ...inside);
@@ -25,6 +25,7 @@ function card(key, label, { spark = false, href = "" } = {}) {
     $("kpis").append(one.node);
   }
   if (href) setAttr(one.node, "href", href);
+  setText(one.go, go);
   return one;
 }
 
@@ -66,7 +67,7 @@ function spent(data) {
   if (!bars.length && gateway?.budget_set === false && gateway.policy !== "free-only" && hasPaid(data)) notes[0] = "no budget: paid use is unlimited";
   if (data.today.unknown) notes.push(`${count(data.today.unknown)} without a price`);
   if (data.today.passed) notes.push(`${count(data.today.passed)} passed through`);
-  const one = card("spent", "Spent today", { href: behind({ paid: "1", ...today }, { simulated: false }) });
+  const one = card("spent", "Spent today", { href: behind({ paid: "1", ...today }, { simulated: false }), go: data.today.cost ? "for what ›" : "" });
   const worst = bars.find((bar) => bar.level !== "ok");
   fill(one, money(data.today.cost ?? 0), notes.join(" · "), worst?.level ?? "");
   budgetBars(one.extra, bars);
@@ -88,7 +89,7 @@ export function kpis(data) {
   const since = { from: new Date(data.start * 1000).toISOString() };
   const span = data.window === 1 ? "last minute" : `last ${data.window} min`;
   const days = data.unbilled_days;
-  fill(card("saved", "Saved today", { href: `${page.base}/receipt` }), data.today.saved === null ? "$0" : money(data.today.saved),
+  fill(card("saved", "Saved today", { href: `${page.base}/receipt`, go: "receipt ›" }), data.today.saved === null ? "$0" : money(data.today.saved),
     `${month.saved === null ? "$0" : money(month.saved)} this month${days ? ` · $0.00 billed for ${days === 1 ? "1 day" : `${days} days`}` : ""}`, "good");
   spent(data);
   ready(data);
@@ -102,8 +103,11 @@ export function kpis(data) {
   }
   const bad = total.sum.errors + total.sum.refused;
   const rate = total.sum.ended ? bad / total.sum.ended : 0;
-  fill(card("errors", "Not answered", { href: behind({ outcome: "unanswered", ...since }, { simulated: false }) }), bad ? `${(rate * 100).toFixed(rate < 0.1 ? 1 : 0)} %` : "0 %",
-    bad ? `${total.sum.errors} failed, ${total.sum.refused} refused` : span, rate >= 0.2 ? "full" : rate >= 0.05 ? "near" : "");
+  // Where nothing failed just now, what failed today is one click away.
+  const earlier = data.today.errors + data.today.refused;
+  const when = bad || !earlier ? since : today;
+  fill(card("errors", "Not answered", { href: behind({ outcome: "unanswered", ...when }, { simulated: false }), go: bad || earlier ? "which ›" : "" }), bad ? `${(rate * 100).toFixed(rate < 0.1 ? 1 : 0)} %` : "0 %",
+    [bad ? `${total.sum.errors} failed, ${total.sum.refused} refused` : span, earlier ? `${count(earlier)} today` : ""].filter(Boolean).join(" · "), rate >= 0.2 ? "full" : rate >= 0.05 ? "near" : "");
 }
 
 let shownAlerts = "";

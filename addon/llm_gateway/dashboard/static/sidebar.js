@@ -75,10 +75,32 @@ export class Rail {
   }
 
   show(data) {
+    this.showApps(data);
     this.showTicker(data);
     this.showMembers(data);
     this.showClients(data);
     this.showChanges(data);
+  }
+
+  // Who uses most: each app's share of today's tokens, or of its requests where none has any.
+  showApps(data) {
+    const list = data.apps ?? [];
+    document.getElementById("apps-panel").hidden = !list.length;
+    const unit = list.some((one) => one.tokens) ? "tokens" : "requests";
+    const whole = Math.max(1, data.today[unit]);
+    const shape = JSON.stringify([list, whole]);
+    if (shape === this.appsShape) return;
+    this.appsShape = shape;
+    const tz = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+    document.getElementById("apps").replaceChildren(...list.map((one) => {
+      const share = one[unit] / whole;
+      const used = el("i", { class: "used" });
+      used.style.width = `${(share * 100).toFixed(1)}%`;
+      const query = new URLSearchParams({ client: one.name, range: "today", tz, sim: "0", other: "1" });
+      return el("li", {}, el("a", { href: `${page.base}/requests?${query}`, title: `${exact(one.tokens)} tokens, ${exact(one.requests)} requests, ${money(one.cost ?? 0)}` },
+        el("b", {}, one.name), el("span", { class: "soft" }, `${Math.round(share * 100)} % · ${count(one[unit])} ${unit}${one.cost ? ` · ${money(one.cost)}` : ""}`),
+        el("span", { class: "track", "aria-hidden": "true" }, used)));
+    }));
   }
 
   // What providers' own lists say since they were read again.
