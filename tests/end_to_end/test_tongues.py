@@ -715,6 +715,67 @@ def test_forms_that_vanish_are_functions_from_then_on(stage: Stage) -> None:
     ]
 
 
+# -- refusals inside an answer that calls itself good
+
+UNKNOWN = "Unknown parameter: '{}'."
+INSIDE: dict[str, Callable[[str], object]] = {
+    "a code": lambda words: {"error": {"code": 400, "message": words}},
+    "a type": lambda words: {"error": {"message": words, "type": "invalid_request_error"}, "choices": []},
+    "MiniMax's": lambda words: {"base_resp": {"status_code": 2013, "status_msg": words}, "choices": None},
+    "an aggregator's": lambda words: {"error": {"code": 400, "message": "Provider returned error", "metadata": {"raw": json.dumps(error(words, "unknown"))}}},
+    "an event": lambda words: f"data: {json.dumps({'error': {'code': 400, 'message': words}})}\n\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", INSIDE)
+def test_a_refusal_inside_a_200_teaches_or_is_told_as_if_it_were_one(
+    stage: Stage, form: str
+) -> None:
+    id = f"in-200-{list(INSIDE).index(form)}"
+
+    def look(body: dict[str, Any]) -> tuple[int, object] | None:
+        wrong = {"metadata", "colour"} & body.keys()
+        return (200, INSIDE[form](UNKNOWN.format(*sorted(wrong)))) if wrong else None
+
+    gateway = stage.serve(stage.provider(id, look))
+    asked = {"stream": True} if form == "an event" else {}
+    for outcomes in (["repaired", "ok"], ["ok"]):
+        status, headers, _ = gateway.chat(f"m-{id}", metadata={"a": "b"}, **asked)
+        found = attempts(gateway, headers)
+        assert (status, [one["outcome"] for one in found]) == (200, outcomes)
+        assert {one["status"] for one in found} == {200}
+    for _ in range(6):  # five strikes in a row would open a circuit
+        status, headers, said = gateway.chat(f"m-{id}", colour=1, **asked)
+        if isinstance(said, bytes | str):
+            said = json.loads(said)
+        assert (status, said["error"]["message"]) == (400, UNKNOWN.format("colour"))
+        assert headers["content-type"].startswith("application/json")
+        [one] = attempts(gateway, headers)
+        assert one["reason"].endswith(" inside a 200")
+    assert gateway.chat(f"m-{id}", **asked)[0] == 200
+    assert gateway.rows("select * from events where subject like ? || '%'", id) == (
+        gateway.rows("select * from events where kind = 'quirk' and subject like ? || '%'", id)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"error": {"code": 500, "message": UNKNOWN.format("metadata")}},
+        {"error": {"message": "no", "type": "server_error"}},
+        {"error": {"type": "invalid_request_error", "code": "tool_use_failed"}},
+        {"error": {"code": 400, "type": "x", "message": "Invalid API key."}},
+    ],
+)
+def test_other_failures_inside_a_200_move_on(stage: Stage, said: object) -> None:
+    id = f"in-200-{len(json.dumps(said))}"
+    second = stage.provider(f"{id}-2", model=id, price=5)
+    gateway = stage.serve(stage.provider(id, always(200, said), model=id), second)
+    status, headers, _ = gateway.chat(id, metadata={"a": "b"})
+    assert (status, headers["x-gateway-provider"]) == (200, f"{id}-2")
+    assert "metadata" in stage.asked(f"{id}-2")[0]
+
+
 # -- errors in the dialect's own shape
 
 WORDS = 'Input should be a number, "hot" is none'

@@ -7,6 +7,7 @@ function of a row needs of the body is in `chat_lessons.py`.
 from functools import partial
 
 from llm_gateway.adaptation import chat_lessons as lessons
+from llm_gateway.adaptation.named_extras import extras_named
 from llm_gateway.adaptation.refused_member import extras_at, left_out, listed
 from llm_gateway.adaptation.wording import Wording, words
 from llm_gateway.domain import Dialect
@@ -36,14 +37,16 @@ WORDINGS: tuple[Wording, ...] = (
     Wording(
         121,
         _CHAT,
-        words(r"\"extra_forbidden\".{0,20}?\"loc\":\s*\[(?P<name>[^\]]{1,200})\]"),
+        words(
+            r"[\"']extra_forbidden[\"'].{0,20}?[\"']loc[\"']:\s*[\[(](?P<name>[^\])]{1,200})[\])]"
+        ),
         _listed,
-        "Mistral (422)",
+        "Mistral (422); vLLM, as Python writes it",
     ),
     Wording(
         122,
         _CHAT,
-        words(r"(?P<name>[\w.\[\]$-]{1,200}):\s+extra inputs are not permitted"),
+        words(r"(?P<name>[\w.\[\]$-]{1,200}):? extra inputs are not permitted"),
         _left_out,
         "FastAPI servers, Claude",
     ),
@@ -92,7 +95,7 @@ WORDINGS: tuple[Wording, ...] = (
         133,
         _CHAT,
         words(
-            r"additional properties are not allowed \((?P<names>[^()\n]{1,300}?) (?:was|were) unexpected\)"
+            r"(?:additional|unevaluated) properties are not allowed \((?P<names>[^()\n]{1,300}?) (?:was|were) unexpected\)"
         ),
         _left_out,
         "servers that check a JSON schema in Python",
@@ -123,7 +126,9 @@ WORDINGS: tuple[Wording, ...] = (
     Wording(
         136,
         _CHAT,
-        words(rf"(?<![\w.\[\]-])(?P<name>[a-z]+(?:_[a-z]+)+) (?:is|are) {_NOT_TAKEN}"),
+        words(
+            rf"(?<![\w.\[\]-])(?P<name>[a-z]+(?:[_.][a-z]+)+) (?:is|are) {_NOT_TAKEN}"
+        ),
         _left_out,
         "several, without quotes",
     ),
@@ -160,6 +165,16 @@ WORDINGS: tuple[Wording, ...] = (
         "several",
     ),
     Wording(
+        138,
+        _CHAT,
+        words(
+            rf"(?:could not find member|(?:unsupported|unknown) attribute|(?:invalid|extraneous) (?:key|keyword|element)):? \W{{0,2}}{_NAME}"
+            r"|(?P<at>)(?P<names>[\w.\[\]$-]{1,120}):? is not defined in the schema"
+        ),
+        _left_out,
+        ".NET and Java servers",
+    ),
+    Wording(
         132,
         _CHAT,
         words(
@@ -167,5 +182,19 @@ WORDINGS: tuple[Wording, ...] = (
         ),
         lessons.named_somewhere,
         "whoever refuses what the gateway itself puts in, in words of its own",
+    ),
+    Wording(
+        139,
+        _CHAT,
+        words(r"stream_?options"),
+        lessons.asked_for_usage,
+        "whoever refuses what the gateway itself puts in, in any language",
+    ),
+    Wording(
+        140,
+        _CHAT,
+        words(r"\S"),
+        partial(extras_named, lessons.SHAPE),
+        "whoever names what another provider wrote, in words of its own or any language",
     ),
 )
