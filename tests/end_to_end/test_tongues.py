@@ -251,6 +251,43 @@ def test_whoever_was_on_the_way_meanwhile_is_sent_again_too(stage: Stage) -> Non
     assert len(stage.asked("crowd")) == 12
 
 
+def test_two_apps_that_are_taught_at_once_are_told_as_one_lesson(stage: Stage) -> None:
+    door = stage.doors["pair"] = Gate()
+    gateway = stage.serve(stage.provider("pair", refuses_members("channel")))
+    body = {"model": "m-pair", "messages": history(channel="a")}
+    apps = [{"user-agent": f"app-{n}/1"} for n in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(gateway.post, CHAT, body, app) for app in apps]
+        gateway.wait_for(lambda: door.arrived == 2, "two refusals")
+        door.open()
+    assert [one.result()[0] for one in asked] == [200] * 2
+    assert len(stage.asked("pair")) == 4
+    quirks = "select quirk from quirks where provider = 'pair'"
+    assert len(gateway.wait_rows(quirks)) == 2
+    assert len(gateway.rows("select * from events where subject = 'pair/up'")) == 1
+
+
+def test_what_is_forgotten_while_it_is_tried_stays_forgotten(stage: Stage) -> None:
+    door = stage.doors["amnesia"] = Gate()
+
+    def look(body: dict[str, Any]) -> tuple[int, object]:
+        message = {"role": "assistant", "content": "fine"}
+        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        return refuses_members("channel")(body) or (200, {"choices": [choice]})
+
+    gateway = stage.serve(stage.provider("amnesia", look))
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(stage.talk, "m-amnesia", channel="a")
+        door.release()  # the refusal
+        gateway.wait_for(lambda: door.arrived == 2, "the resend")
+        gateway.post("/admin/quirks/forget", {"provider": "amnesia"}, gateway.admin)
+        door.open()
+    assert asked.result()[0] == 200
+    assert gateway.rows("select * from quirks where provider = 'amnesia'") == []
+    _, headers, _ = stage.talk("m-amnesia", channel="a")
+    assert headers["x-gateway-attempts"] == "2"
+
+
 @pytest.mark.parametrize("name", ["model", "messages", "tools"])
 def test_what_every_request_needs_is_never_taken_away(stage: Stage, name: str) -> None:
     gateway = stage.serve(stage.provider(f"need-{name}", always(*unknown(name))))
@@ -334,6 +371,12 @@ def test_forgotten_by_hand_or_when_the_address_changes(stage: Stage) -> None:
     assert said["forgotten"] > 0
     assert [refusals(), refusals()] == [1, 0]
     stage.serve({**entry, "apiKey": "sk-CANARY-another"})
+    assert refusals() == 0
+    stage.serve({**entry, "dialects": ["messages"]})
+    stage.serve({**entry, "dialects": ["chat", "messages"]})
+    assert refusals() == 0
+    stage.serve(stage.provider("another"))  # it is gone, and comes back
+    stage.serve(entry)
     assert refusals() == 0
     stage.serve({**entry, "baseURL": f"{entry['baseURL']}/"[:-3] + "elsewhere/v1"})
     assert refusals() == 1

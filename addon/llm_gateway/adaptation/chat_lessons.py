@@ -335,9 +335,10 @@ def named_somewhere(refusal: Refusal) -> Iterator[str]:
 def asked_for_usage(refusal: Refusal) -> Iterator[str]:
     """The gateway asks streams for their usage, whether the client did or not."""
     sent, asked = refusal.sent, {"include_usage": True}
-    if sent.get("stream") is True and sent.get("stream_options") == asked:
-        if re.search("stream_?options", without_known_ones(refusal.match.string), re.I):
-            yield "member:stream_options"
+    text = without_known_ones(refusal.match.string)
+    is_asked = sent.get("stream") is True and sent.get("stream_options") == asked
+    if is_asked and re.search("stream_?options", text, re.IGNORECASE):
+        yield "member:stream_options"
 
 
 def content_wanted(refusal: Refusal) -> Iterator[str]:

@@ -61,6 +61,7 @@ def request_detail(ask: Ask, id_: str) -> Json | None:
     row = dict(rows[0])
     began = moment(row["ts"]) or 0.0
     attempts = [dict(found) for found in ask(queries.ATTEMPTS, {"id": id_})]
+    _say_repairs(ask, attempts)
     decisions = ask(queries.DECISION, {"id": id_})
     candidates = _candidates(decisions[0]["candidates"], attempts) if decisions else []
     length = _length(row, attempts, began)
@@ -87,6 +88,21 @@ def request_detail(ask: Ask, id_: str) -> Json | None:
         "duration": milliseconds(row["duration_ms"]),
         "first": milliseconds(row["ttft_ms"]),
     }
+
+
+def _say_repairs(ask: Ask, attempts: list[Json]) -> None:
+    """Of refusals that taught, what came of it, as far as the lessons are still known:
+    `sent again without messages[].channel`."""
+    repaired = [one for one in attempts if one["outcome"] == "repaired"]
+    if not repaired:
+        return
+    says = {(q["provider"], q["model"], q["quirk"]): q["says"] for q in _quirks(ask)}
+    for one in repaired:
+        key = one["provider"], one["model"]
+        taught = str(one["reason"] or "").split(", ")
+        said = [says.get((*key, quirk), "") for quirk in taught]
+        if all(said):
+            one["reason"] = f"refused, and sent again {', '.join(said)}"
 
 
 def _first_back(candidates: list[Json]) -> Json | None:
