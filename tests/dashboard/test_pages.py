@@ -327,8 +327,14 @@ async def test_an_adapted_request_shows_what_was_changed(
 ) -> None:
     now = time.time()
     asked = ledger.request(now, attempts=2, adapted="channel, ids")
-    ledger.attempt(asked, 1, now, outcome="repaired", reason="message:channel")
+    taught = "message:channel, id:call=[a-z]{1,9}"
+    ledger.attempt(asked, 1, now, outcome="repaired", reason=taught)
     ledger.attempt(asked, 2, now + 0.1)
+    for quirk, says in zip(
+        taught.split(", "), ("without <channel>", "with short ids"), strict=True
+    ):
+        ledger.put("quirks", provider="groq", model="llama-3.3-70b-versatile", dialect="chat",
+                   quirk=quirk, says=says, learned_at=stamp(now), wording=1, words="no")  # fmt: skip
     changed = {
         "pair": None,
         "dropped": [
@@ -344,11 +350,14 @@ async def test_an_adapted_request_shows_what_was_changed(
     ledger.decision(
         asked, now, [candidate("groq", "llama-3.3-70b-versatile", adaptation=changed)]
     )
-    page = (await serve(ledger.path).get(f"/-/gateway/requests/{asked}")).text
-    for text in ("channel, ids", "repaired", "message:channel",
+    client = serve(ledger.path)
+    page = (await client.get(f"/-/gateway/requests/{asked}")).text
+    for text in ("channel, ids", "refused, and sent again without &lt;channel&gt;, with short ids",
                  "adapted: without channel, &lt;i&gt;user; ids: nine letters; "
                  "index, role: mended in the answer"):  # fmt: skip
         assert text in page
+    ledger.db.execute("DELETE FROM quirks WHERE quirk = 'message:channel'")
+    assert taught in (await client.get(f"/-/gateway/requests/{asked}")).text
 
 
 async def test_a_translated_request_says_so(serve: Serve, ledger: Ledger) -> None:
