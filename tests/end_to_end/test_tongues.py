@@ -263,8 +263,9 @@ def test_two_apps_that_are_taught_at_once_are_told_as_one_lesson(stage: Stage) -
     assert [one.result()[0] for one in asked] == [200] * 2
     assert len(stage.asked("pair")) == 4
     quirks = "select quirk from quirks where provider = 'pair'"
-    assert len(gateway.wait_rows(quirks)) == 2
-    assert len(gateway.rows("select * from events where subject = 'pair/up'")) == 1
+    gateway.wait_rows(quirks, lambda rows: len(rows) == 2)
+    events = "select * from events where subject = 'pair/up'"
+    gateway.wait_rows(events, lambda rows: len(rows) == 1)
 
 
 def test_what_is_forgotten_while_it_is_tried_stays_forgotten(stage: Stage) -> None:
@@ -351,6 +352,20 @@ def test_the_ledger_the_log_and_the_events_say_it_once(stage: Stage) -> None:
     assert len(events) == 1
     line = f"said/up: from now on {', '.join(q['says'] for q in found)} (it refused: "
     assert line in gateway.log()
+
+
+def test_what_one_request_is_taught_is_said_refusal_by_refusal(stage: Stage) -> None:
+    gateway = stage.serve(stage.provider("lines", refuses_top("store", "user", "seed")))
+    status, headers, _ = gateway.chat("m-lines", store=True, user="u", seed=1)
+    assert (status, headers["x-gateway-attempts"]) == (200, "4")
+    sql = "select message from events where subject = 'lines/up' order by id"
+    found = gateway.wait_rows(sql, lambda rows: len(rows) == 3)
+    said = [row["message"] for row in found]
+    assert said == [
+        f"from now on without `{name}` (it refused: Unknown parameter: '{name}'.)"
+        for name in ("store", "user", "seed")
+    ]
+    assert all(f"lines/up: {message}" in gateway.log() for message in said)
 
 
 def test_forgotten_by_hand_or_when_the_address_changes(stage: Stage) -> None:

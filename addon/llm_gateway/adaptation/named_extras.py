@@ -61,6 +61,6 @@ def _is_named(name: str, text: str) -> bool:
     """As an API spells it, or in camel case; a plain word where it stands as a name. With a
     value behind it, a request is quoted."""
     spelled = {re.escape(name), re.escape(name.replace("_", ""))}
-    before = rf"(?<![{_WORD}])" if "_" in name.strip("_") else r"[`'\"“‘«「『./\[]\s?"
+    before = rf"(?<![{_WORD}])" if "_" in name.strip("_") else r"[`'\"「『./\[]\s?"
     found = rf"{before}(?:{'|'.join(spelled)})(?![{_WORD}]|[`'\"]\s*[:=])"
     return re.search(found, text, re.IGNORECASE) is not None

@@ -49,8 +49,10 @@ STATUSES = frozenset().union(*(row.statuses for row in WORDINGS))
 _STEPS = 4
 _LENGTH = 4_000
 """Characters of a refusal that are read."""
-_CODE_POINT = re.compile(r"\\+u(00[2-7][0-9a-fA-F]|20[01][0-9a-fA-F])")
-"""Marks that servers write so: quotes, brackets, ampersands."""
+_CODE_POINT = re.compile(r"\\+u(?![dD][89a-fA-F])([0-9a-fA-F]{4})")
+"""Without those that mean something in pairs only."""
+_QUOTES = str.maketrans("‘’‚‛′“”„‟″«»\u00a0", "'''''" + '"' * 7 + " ")
+"""As tables write them; each stands for one, so that places stay."""
 _ESCAPED_MARK = re.compile(r"\\+([\"'/])")
 
 
@@ -69,14 +71,15 @@ def learn(
     if status not in STATUSES or len(known) >= MOST:
         return None
     said = (error.message, error.param, f"{error.code} {error.type}", error.text)
-    text = _unescaped("\n".join(said)[:_LENGTH])
+    words = _unescaped("\n".join(said)[:_LENGTH])
+    text = words.translate(_QUOTES)
     for row in _rows(dialect, status):
         match = row.pattern.search(text)
         if match is None:
             continue
         new = _lesson(dialect, row, Refusal(match, error, sent, known))
         if new:
-            return Lesson(new, row.number, match[0])
+            return Lesson(new, row.number, words[match.start() : match.end()])
     return None
 
 

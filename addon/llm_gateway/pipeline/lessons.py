@@ -104,10 +104,14 @@ def confirm(
     ):
         return
     new = [one for one in taken if runtime.quirks.remember(one)]
-    if new:
-        said = ", ".join(sentence(one.quirk) for one in new)
-        message = f"from now on {said} (it refused: {new[0].words})"
+    by_refusal: dict[tuple[int, str], list[str]] = {}
+    for one in new:
+        said = by_refusal.setdefault((one.wording, one.words), [])
+        said.append(sentence(one.quirk))
+    for (_, words), said in by_refusal.items():
+        message = f"from now on {', '.join(said)} (it refused: {words})"
         runtime.event("quirk", f"{offer.provider}/{offer.model}", message)
+    if new:
         runtime.save_quirks()
 
 
