@@ -49,11 +49,11 @@ STATUSES = frozenset().union(*(row.statuses for row in WORDINGS))
 _STEPS = 4
 _LENGTH = 4_000
 """Characters of a refusal that are read."""
-_CODE_POINT = re.compile(r"\\+u(?![dD][89a-fA-F])([0-9a-fA-F]{4})")
+_CODE_POINT = re.compile(r"\\{1,8}u(?![dD][89a-fA-F])([0-9a-fA-F]{4})")
 """Without those that mean something in pairs only."""
 _QUOTES = str.maketrans("‘’‚‛′“”„‟″«»\u00a0", "'''''" + '"' * 7 + " ")
 """As tables write them; each stands for one, so that places stay."""
-_ESCAPED_MARK = re.compile(r"\\+([\"'/])")
+_ESCAPED_MARK = re.compile(r"\\{1,8}([\"'/])")
 
 
 def learn(

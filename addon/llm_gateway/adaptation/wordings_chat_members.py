@@ -16,6 +16,8 @@ _CHAT = frozenset({Dialect("chat")})
 _left_out = partial(left_out, lessons.SHAPE)
 _listed = partial(listed, lessons.SHAPE)
 
+_START = r"(?<![\w.\[\]$-])"
+"""Of a name that nothing stands in front of: it is looked at once, however long it is."""
 _NAME = r"[`'\"]?(?P<name>[\w.\[\]$-]{1,120})[`'\"]?"
 _NOT_TAKEN = (
     r"(?:not supported|unsupported|not permitted|not allowed|not recogni[sz]ed|forbidden"
@@ -46,7 +48,9 @@ WORDINGS: tuple[Wording, ...] = (
     Wording(
         122,
         _CHAT,
-        words(r"(?P<name>[\w.\[\]$-]{1,200}):? extra inputs are not permitted"),
+        words(
+            _START + r"(?P<name>[\w.\[\]$-]{1,200}):? extra inputs are not permitted"
+        ),
         _left_out,
         "FastAPI servers, Claude",
     ),
@@ -103,7 +107,9 @@ WORDINGS: tuple[Wording, ...] = (
     Wording(
         137,
         _CHAT,
-        words(r"(?P<at>[\w./\[\]-]{1,120})[`'\"]? must not have additional properties"),
+        words(
+            r"(?<![\w./\[\]-])(?P<at>[\w./\[\]-]{1,120})[`'\"]? must not have additional properties"
+        ),
         partial(extras_at, lessons.SHAPE),
         "servers that check a JSON schema in JavaScript",
     ),
@@ -169,7 +175,9 @@ WORDINGS: tuple[Wording, ...] = (
         _CHAT,
         words(
             rf"(?:could not find member|(?:unsupported|unknown) attribute|(?:invalid|extraneous) (?:key|keyword|element)):? \W{{0,2}}{_NAME}"
-            r"|(?P<at>)(?P<names>[\w.\[\]$-]{1,120}):? is not defined in the schema"
+            r"|(?P<at>)"
+            + _START
+            + r"(?P<names>[\w.\[\]$-]{1,120}):? is not defined in the schema"
         ),
         _left_out,
         ".NET and Java servers",
