@@ -823,6 +823,7 @@ def test_a_refusal_inside_a_200_teaches_or_is_told_as_if_it_were_one(
         {"error": {"message": "no", "type": "server_error"}},
         {"error": {"type": "invalid_request_error", "code": "tool_use_failed"}},
         {"error": {"code": 400, "type": "x", "message": "Invalid API key."}},
+        {"error": {"code": 400, "message": "Provider returned error"}},
     ],
 )
 def test_other_failures_inside_a_200_move_on(stage: Stage, said: object) -> None:

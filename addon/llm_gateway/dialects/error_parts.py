@@ -8,6 +8,7 @@ provider's word. Bounded, pure, never raises.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
@@ -25,6 +26,12 @@ LISTS = ("errors", "detail", "details", "issues")
 """Members that hold several, as a list or under the names of what they are about."""
 _PLACES = ("loc", "path")
 """Members of one of several that say what it is about, as a list."""
+VAGUE = re.compile(
+    r"\s*(?:(?:provider|upstream) returned (?:an )?error|error|bad request"
+    r"|unprocessable (?:entity|content)|invalid request)\W*",
+    re.IGNORECASE,
+)
+"""Words that say nothing: those that stand further inside count."""
 _DETAIL = ("message", "detail", "Message")
 """Words that may come as a structure: shown as JSON."""
 MOST = 16

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from llm_gateway.dialects.error_parts import HOLDERS, WORDS, held, place_of
+from llm_gateway.dialects.error_parts import HOLDERS, VAGUE, WORDS, held, place_of
 from llm_gateway.dialects.provider_errors import READ_LENGTH, ProviderError
 from llm_gateway.dialects.spec import DialectSpec
 
@@ -27,12 +27,6 @@ _DEPTH = 6
 _MESSAGES = tuple(name for name in WORDS if name not in ("title", "raw"))
 """Members that hold the words, the better ones first; `title` only where there is none."""
 _INNER = (*HOLDERS, "errors", "issues", "base_resp", "response")
-_VAGUE = re.compile(
-    r"\s*(?:(?:provider|upstream) returned (?:an )?error|error|bad request"
-    r"|unprocessable (?:entity|content)|invalid request)\W*",
-    re.IGNORECASE,
-)
-"""Words that say nothing: those that stand further inside count."""
 _TAGS = re.compile(r"<(script|style|head)\b.*?</\1>|<[^>]{0,500}>", re.S | re.I)
 _SPACE = re.compile(r"\s+")
 
@@ -91,7 +85,7 @@ def words_of(value: object, depth: int = 0) -> str:
         return ""
     vague = ""
     for words in _candidates(value, depth):
-        if words and not _VAGUE.fullmatch(words):
+        if words and not VAGUE.fullmatch(words):
             return words
         vague = vague or words
     return vague

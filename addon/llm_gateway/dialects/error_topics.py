@@ -19,6 +19,7 @@ from functools import lru_cache
 from re import Pattern
 
 from llm_gateway.dialects.access_refusals import ACCESS, speaks_of_account
+from llm_gateway.dialects.error_parts import VAGUE
 from llm_gateway.dialects.provider_errors import ProviderError
 from llm_gateway.frozen import frozen
 from llm_gateway.late_patterns import LatePattern
@@ -403,6 +404,8 @@ def refusing_status(error: ProviderError) -> int | None:
     """Status of a request that is refused, where an error says so that came inside an answer
     with another one (a 200, a stream); None: it is about something else, or says nothing."""
     if error.codes & _OF_ANSWERS or topic_of(400, error).about not in _OF_REQUESTS:
+        return None
+    if all(map(VAGUE.fullmatch, error.text.split("\n"))):
         return None
     found = [_REFUSING_CODES[c] for c in error.codes & _REFUSING_CODES.keys()]
     return max(found, default=None)
