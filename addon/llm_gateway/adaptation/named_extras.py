@@ -39,7 +39,9 @@ def extras_named(shape: Shape, refusal: Refusal) -> Iterator[str]:
     history = list(dicts(refusal.sent.get(shape.turns)))
     places = re.finditer(rf"{shape.turns}\W{{1,4}}(\d{{1,6}})", text, re.IGNORECASE)
     named = [history[n] for p in places if (n := int(p[1])) < len(history)]
-    clients = set().union(*(t for t in named if t.get("role") != "assistant"))
+    # What the client wrote under the same name is its own.
+    clients = set() if named else {*refusal.sent}
+    clients = clients.union(*(t for t in named if t.get("role") != "assistant"))
     for turn in history:
         if turn.get("role") != "assistant":
             continue

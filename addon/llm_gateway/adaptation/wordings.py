@@ -53,6 +53,7 @@ _CODE_POINT = re.compile(r"\\{1,8}u(?![dD][89a-fA-F])([0-9a-fA-F]{4})")
 """Without those that mean something in pairs only."""
 _QUOTES = str.maketrans("‘’‚‛′“”„‟″«»\u00a0", "'''''" + '"' * 7 + " ")
 """As tables write them; each stands for one, so that places stay."""
+_ESCAPED_SPACE = re.compile(r"\\{1,8}[nrt]")
 _ESCAPED_MARK = re.compile(r"\\{1,8}([\"'/])")
 
 
@@ -88,6 +89,7 @@ def _unescaped(text: str) -> str:
     if "\\" in text:
         text = _CODE_POINT.sub(lambda found: chr(int(found[1], 16)), text)
         text = _ESCAPED_MARK.sub(r"\1", text)
+        text = _ESCAPED_SPACE.sub("\n", text)
     return html.unescape(text) if "&" in text else text
 
 

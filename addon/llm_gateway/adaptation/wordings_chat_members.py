@@ -39,9 +39,7 @@ WORDINGS: tuple[Wording, ...] = (
     Wording(
         121,
         _CHAT,
-        words(
-            r"[\"']extra_forbidden[\"'].{0,20}?[\"']loc[\"']:\s*[\[(](?P<name>[^\])]{1,200})[\])]"
-        ),
+        words(r"'extra_forbidden'.{0,20}?'loc':\s*[\[(](?P<name>[^\])]{1,200})[\])]"),
         _listed,
         "Mistral (422); vLLM, as Python writes it",
     ),
