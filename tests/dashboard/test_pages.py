@@ -315,8 +315,14 @@ async def test_what_refusals_taught_stands_in_the_providers_card(
             says=says, learned_at=f"2026-03-0{n + 1}T12:00:00.000Z", wording=n,
             words="<script>alert(1)</script> is unsupported", uses=1240 + n,
         )  # fmt: skip
+    ledger.put(
+        "quirks", provider="groq", model="llama", dialect="chat", quirk="message:*",
+        says="with the core members of messages only", learned_at="2026-03-01T12:00:00.000Z",
+        wording=0, words="<script>alert(1)</script> is unsupported",
+    )  # fmt: skip
     page = (await serve(ledger.path).get("/-/gateway/config")).text
-    for text in ("without messages[].channel", "with call ids that match [a-z]{9}",
+    for text in (">without messages[].channel, with the core members of messages only<",
+                 'refusals <span class="soft">3</span>', "with call ids that match [a-z]{9}",
                  "2026-03-02 12:00", "&lt;script&gt;alert(1)&lt;/script&gt;", ">1,242<"):  # fmt: skip
         assert text in page
     assert "<script>alert(1)" not in page
