@@ -44,12 +44,19 @@ def test_the_newer_of_two_that_disagree_holds() -> None:
     assert taught(lesson(there), lesson(back)).of(*PLACE) == Quirks.parse(back)
 
 
-def test_one_provider_teaches_so_much_and_no_more() -> None:
+def test_of_what_one_provider_teaches_too_much_the_least_useful_goes() -> None:
     quirks = taught(*(lesson(f"member:m{n}", model=f"m{n % 9}") for n in range(MOST)))
-    assert not quirks.remember(lesson("member:more"))
-    assert not quirks.remember(lesson("member:more", model="another"))
-    assert quirks.remember(lesson("member:more", provider="q"))
-    assert len(list(quirks)) == MOST + 1
+    for one in quirks:
+        one.uses = 5
+    [least] = [one for one in quirks if str(one.quirk) == "member:m7"]
+    least.uses = 2
+    assert quirks.remember(lesson("message:x", at=9))
+    assert quirks.remember(lesson("message:*", at=9))  # of the same refusal
+    assert quirks.remember(lesson("member:m0", "q"))
+    left = {str(one.quirk) for one in quirks if one.provider == "p"}
+    assert len(left) == MOST
+    assert {"message:x", "message:*"} < left
+    assert "member:m7" not in left
 
 
 @pytest.mark.parametrize(

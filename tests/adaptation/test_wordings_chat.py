@@ -112,6 +112,7 @@ EMPTY = {"model": "m", "messages": [{"role": "user", "content": "a"}, {"role": "
 DEVELOPER = {"model": "m", "messages": [{"role": "developer", "content": "s"}, {"role": "user", "content": "a"}]}  # fmt: skip
 SYSTEM = {"model": "m", "messages": [{"role": "system", "content": "s"}]}
 STRINGS = {"model": "m", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": None, "tool_calls": [CALL]}]}  # fmt: skip
+CACHED = {"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]}]}  # fmt: skip
 CHOICE_NONE = {**SENT, "tool_choice": "none"}
 SMALL = {**SENT, "max_tokens": 1}
 KIND = "message:*"
@@ -162,6 +163,10 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     (detail("body", "messages", 2, "assistant", "tool_calls", 0, "extra_content"), ("call:extra_content", "call:*")),
     ("property 'extra_content' is unsupported", ("call:extra_content", "call:*")),
     ("Unknown parameter: 'messages[2].tool_calls[0].function.parsed_arguments'.", ("call:parsed_arguments", "call:*")),
+    # … of something inside them: all of it goes
+    ("messages.2.tool_calls.0.extra_content.google.thought_signature: Extra inputs are not permitted", ("call:extra_content", "call:*")),
+    ("Invalid JSON payload received. Unknown name \"google\" at 'messages[2].tool_calls[0].extra_content': Cannot find field.", ("call:extra_content", "call:*")),
+    ((400, "messages.0.content.0.text.cache_control.ephemeral.ttl: Extra inputs are not permitted", CACHED), ("part:cache_control",)),
     # … of tools and their schemas
     ("Unknown parameter: 'tools[0].function.strict'.", ("tool:strict",)),
     (fastapi("body", "tools", 0, "function", "strict"), ("tool:strict",)),
@@ -286,6 +291,37 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     ((400, "json mode cannot be combined with tool/function calling", RICH), ("endpoint:tools_with_json",)),
     # Thinking
     ("parameter.enable_thinking must be set to false for non-streaming calls", ("thinking:plain=off",)),
+    # In the words of frameworks, as they print what they found
+    ("1 validation error for ChatRequest\nmessages.2.reasoning_content\n  Extra inputs are not permitted [type=extra_forbidden, input_value='hm', input_type=str]\n    For further information visit https://errors.pydantic.dev/2.9/v/extra_forbidden", ("message:reasoning_content", KIND)),
+    ("2 validation errors:\n  {'type': 'extra_forbidden', 'loc': ('body', 'store'), 'msg': 'Extra inputs are not permitted', 'input': True}", ("member:store",)),
+    ("Unevaluated properties are not allowed ('channel', 'refusal' were unexpected)", ("message:channel", KIND, "message:refusal")),
+    ("Could not find member 'channel' on object of type 'Message'. Path 'messages[2].channel', line 1", ("message:channel", KIND)),
+    ("$.messages[7].channel: is not defined in the schema and the schema does not allow additional properties", ("message:channel", KIND)),
+    ("#/store: extraneous key [store] is not permitted", ("member:store",)),
+    ({"errors": {"messages[2].reasoning_content": ["unknown field"]}, "title": "One or more validation errors occurred.", "status": 400}, ("message:reasoning_content", KIND)),
+    ({"success": False, "error": {"name": "ZodError", "issues": [{"code": "unrecognized_keys", "keys": ["store"], "path": [], "message": "Unrecognized key(s) in object: 'store'"}]}}, ("member:store",)),
+    ({"detail": [{"type": "extra_forbidden", "loc": ["body", name], "msg": "Extra inputs are not permitted"} for name in ("store", "seed", "stop")]}, ("member:store", "member:seed", "member:stop")),
+    ({"fault": {"faultstring": "Unknown parameter: 'store'."}}, ("member:store",)),
+    ({"Error": {"Message": "Unknown parameter: 'store'."}}, ("member:store",)),
+    # … with escapes of what is written inside something else
+    ({"error": {"message": "Provider returned error", "metadata": {"raw": "{\"message\":\"property \\u0027channel\\u0027 is unsupported\"}"}}}, ("message:channel", KIND)),
+    ("upstream said {\\\"error\\\": \\\"property \\\\\\\"channel\\\\\\\" is unsupported\\\"}", ("message:channel", KIND)),
+    ("<h1>400</h1><p>Unsupported parameter: &#39;store&#39;</p>", ("member:store",)),
+    # What other providers wrote, in whatever words
+    ("参数错误：messages[2].reasoning_content不支持，请检查", ("message:reasoning_content", KIND)),
+    ("Le champ « channel » n'est pas admis dans les messages", ("message:channel", KIND)),
+    ("Please take «messages/2/copilotMessageSource» out", ("message:copilotMessageSource", KIND)),
+    ("'$.messages[2].toolCalls[0].extraContent' ist hier nicht erlaubt", ("call:extra_content", "call:*")),
+    ("reasoning_content must be omitted from earlier turns", ("message:reasoning_content", KIND)),
+    ((400, "流式请求的 stream_options 参数无效", {**SENT, "stream": True}), ("member:stream_options",)),
+    # Contents, as servers print what they could not read
+    ((422, "Failed to deserialize the JSON body into the target type: messages[1]: missing field `content` at line 1 column 99", STRINGS), ("content:null",)),
+    ((400, "'content' is a required property - 'messages.1'", STRINGS), ("content:null",)),
+    ((400, "json: cannot unmarshal array into Go struct field ChatRequest.messages.content of type string", SENT), ("content:text", "content:null")),
+    ((400, "messages.1.content: str type expected", SENT), ("content:text", "content:null")),
+    ((400, "Cannot deserialize value of type `java.lang.String` from Array value (token `JsonToken.START_ARRAY`); (through reference chain: Request[\"messages\"]->java.util.ArrayList[1]->Message[\"content\"])", SENT), ("content:text", "content:null")),
+    ((400, "The JSON value could not be converted to System.String. Path: $.messages[1].content | LineNumber: 0", SENT), ("content:text", "content:null")),
+    ((400, {"error": {"code": "1214", "message": "messages 参数非法。请检查文档。"}}, SYSTEM), ("role:user=wanted",)),
     # The true error stands inside another
     ({"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": json.dumps({"message": GROQ.format(2, "reasoning_content")})}}}, ("message:reasoning_content", KIND)),
     ({"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": json.dumps(detail("body", "messages", 2, "assistant", "refusal"))}}}, ("message:refusal", KIND)),
@@ -340,6 +376,10 @@ NOTHING: list[Any] = [
     "Unknown parameter: 'messages[2].tool_calls[0].function'.",
     "Unknown parameter: 'messages[2].tool_calls[0].id'.",
     "Unknown parameter: 'tools[0].function.parameters'.",
+    "Unknown parameter: 'messages[2].tool_calls[0].function.arguments.x'.",
+    "Unknown parameter: 'messages[2].role.x'.",
+    "tools.0.function.parameters.properties.strict.type: Extra inputs are not permitted",
+    "response_format.json_schema.strict: Extra inputs are not permitted",
     "Invalid JSON payload received. Unknown name \"properties\" at 'tools[0].function_declarations[0].parameters': Cannot find field.",
     # The client's own mistakes
     "Unknown parameter: 'made_up'.",
@@ -397,7 +437,16 @@ NOTHING: list[Any] = [
     },
     "Invalid 'messages[0].role': 'foo'. Input should be 'system', 'user' or 'assistant'",
     "This model does not support tools when streaming is on",
+    # What a server takes, named behind what it does not take
+    "unknown field `made_up`, expected one of `model`, `reasoning_content`, `stream_options`",
+    "Unknown parameter: 'made_up'. Known parameters: model, stream_options, max_tokens.",
+    "Unknown parameter: 'made_up'. Supported are: reasoning_content, channel.",
+    # The request, quoted
+    "temperature: too hot. Got: {'messages': [{'role': 'assistant', 'reasoning_content': 'hm'}]}",
+    "The stream_options parameter is only allowed when stream is enabled.",
+    "messages.0.content: str type expected",
     # Wanted, not refused
+    "messages[2].reasoning_content is missing",
     "messages[2].reasoning_details is required",
     # About something else
     "Conversation state 0x1F7 cannot be resumed at this node.",
@@ -471,6 +520,17 @@ def test_what_did_not_help_teaches_its_next_step(
     expected: tuple[str, ...] | None,
 ) -> None:
     assert taught(said, sent, Quirks.parse(*known)) == expected
+
+
+def test_a_members_name_may_be_any_text() -> None:
+    for name in ("x/y", "a.b", "思考", "x y_z", "a~b_c", "[0]_", "(?_", "constructor_"):
+        turn = {"role": "assistant", "content": "", name: 1}
+        sent = {"model": "m", "messages": [{"role": "user", "content": "a"}, turn]}
+        found = taught((400, f"no: '{name}' !", sent))
+        assert found in ((f"message:{name}", KIND), None)
+        if found:
+            adapted = adapt(sent, Quirks.parse(*found), nothing_kept)
+            assert name not in json.dumps(adapted.replaced, ensure_ascii=False)
 
 
 def test_what_is_learned_is_bounded() -> None:

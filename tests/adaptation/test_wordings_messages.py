@@ -188,6 +188,84 @@ TAUGHT = [
     ),
     ("invalid params, invalid chat setting (2013)", SYSTEM, ["role:system=user"]),
     (
+        "thinking.type: Input should be 'enabled' or 'disabled'",
+        ADAPTIVE,
+        ["thinking:adaptive=enabled"],
+    ),
+    (
+        "thinking: Input tag 'adaptive' found using 'type' does not match any of the expected tags: 'disabled', 'enabled'",
+        ADAPTIVE,
+        ["thinking:adaptive=enabled"],
+    ),
+    (
+        "thinking.adaptive: unknown variant `adaptive`, expected `enabled` or `disabled`",
+        ADAPTIVE,
+        ["thinking:adaptive=enabled"],
+    ),
+    (
+        "thinking: Input tag 'enabled' found using 'type' does not match any of the expected tags: 'adaptive', 'disabled'",
+        MANUAL,
+        ["thinking:enabled=adaptive", "thinking:display=summarized"],
+    ),
+    ("Unsupported content block type: thinking", {"messages": LOOP}, ["reasoning:out"]),
+    (
+        "content block type 'thinking' is not supported",
+        {"messages": LOOP},
+        ["reasoning:out"],
+    ),
+    (
+        "invalid content type: tool_reference",
+        result("tool_reference"),
+        ["block:tool_reference=text", OTHERS],
+    ),
+    (
+        "cache_control is not supported",
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "text",
+                            "text": "a",
+                            "cache_control": {"type": "ephemeral"},
+                        }
+                    ],
+                }
+            ]
+        },
+        ["cache_control:*"],
+    ),
+    (
+        "Extra inputs are not permitted: messages.0.content.0.text.cache_control.ephemeral.scope",
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "text",
+                            "text": "a",
+                            "cache_control": {"type": "ephemeral", "scope": "global"},
+                        }
+                    ],
+                }
+            ]
+        },
+        ["cache_control:scope"],
+    ),
+    (
+        "messages.1.content.1.caller\n  Extra inputs are not permitted [type=extra_forbidden]",
+        {
+            "messages": [
+                USER,
+                {"role": "assistant", "content": [{**CALL, "caller": {}}]},
+                LOOP[2],
+            ]
+        },
+        ["part:caller"],
+    ),
+    (
         "messages.2: role 'system' must precede an 'assistant' message or end the array; found 'user'",
         SYSTEM,
         ["role:system=user"],

@@ -90,6 +90,21 @@ TAUGHT = [
         ["state:ids=out"],
     ),
     (
+        "parallel_tool_calls is not supported",
+        {"parallel_tool_calls": True},
+        ["member:parallel_tool_calls"],
+    ),
+    (
+        "text.verbosity is not supported",
+        {"text": {"verbosity": "low"}},
+        ["member:text.verbosity"],
+    ),
+    (
+        "input[0].role: Input should be 'user', 'assistant' or 'system'",
+        {"input": [{"role": "developer", "content": "x"}, USER]},
+        ["role:developer=system"],
+    ),
+    (
         "No tool output found for function call call_Zz9.",
         ORPHAN,
         ["state:calls=whole"],

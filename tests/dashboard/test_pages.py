@@ -315,8 +315,14 @@ async def test_what_refusals_taught_stands_in_the_providers_card(
             says=says, learned_at=f"2026-03-0{n + 1}T12:00:00.000Z", wording=n,
             words="<script>alert(1)</script> is unsupported", uses=1240 + n,
         )  # fmt: skip
+    ledger.put(
+        "quirks", provider="groq", model="llama", dialect="chat", quirk="message:*",
+        says="with the core members of messages only", learned_at="2026-03-01T12:00:00.000Z",
+        wording=0, words="<script>alert(1)</script> is unsupported",
+    )  # fmt: skip
     page = (await serve(ledger.path).get("/-/gateway/config")).text
-    for text in ("without messages[].channel", "with call ids that match [a-z]{9}",
+    for text in (">without messages[].channel, with the core members of messages only<",
+                 'refusals <span class="soft">3</span>', "with call ids that match [a-z]{9}",
                  "2026-03-02 12:00", "&lt;script&gt;alert(1)&lt;/script&gt;", ">1,242<"):  # fmt: skip
         assert text in page
     assert "<script>alert(1)" not in page
@@ -327,8 +333,14 @@ async def test_an_adapted_request_shows_what_was_changed(
 ) -> None:
     now = time.time()
     asked = ledger.request(now, attempts=2, adapted="channel, ids")
-    ledger.attempt(asked, 1, now, outcome="repaired", reason="message:channel")
+    taught = "message:channel, id:call=[a-z]{1,9}"
+    ledger.attempt(asked, 1, now, outcome="repaired", reason=taught)
     ledger.attempt(asked, 2, now + 0.1)
+    for quirk, says in zip(
+        taught.split(", "), ("without <channel>", "with short ids"), strict=True
+    ):
+        ledger.put("quirks", provider="groq", model="llama-3.3-70b-versatile", dialect="chat",
+                   quirk=quirk, says=says, learned_at=stamp(now), wording=1, words="no")  # fmt: skip
     changed = {
         "pair": None,
         "dropped": [
@@ -344,11 +356,14 @@ async def test_an_adapted_request_shows_what_was_changed(
     ledger.decision(
         asked, now, [candidate("groq", "llama-3.3-70b-versatile", adaptation=changed)]
     )
-    page = (await serve(ledger.path).get(f"/-/gateway/requests/{asked}")).text
-    for text in ("channel, ids", "repaired", "message:channel",
+    client = serve(ledger.path)
+    page = (await client.get(f"/-/gateway/requests/{asked}")).text
+    for text in ("channel, ids", "refused, and sent again without &lt;channel&gt;, with short ids",
                  "adapted: without channel, &lt;i&gt;user; ids: nine letters; "
                  "index, role: mended in the answer"):  # fmt: skip
         assert text in page
+    ledger.db.execute("DELETE FROM quirks WHERE quirk = 'message:channel'")
+    assert taught in (await client.get(f"/-/gateway/requests/{asked}")).text
 
 
 async def test_a_translated_request_says_so(serve: Serve, ledger: Ledger) -> None:

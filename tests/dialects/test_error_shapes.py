@@ -44,6 +44,13 @@ def test_what_fits_stays_byte_for_byte(dialect: DialectSpec, body: object) -> No
         (b'{"error": {"message": "Provider returned error", "metadata": {"raw": "no"}}}', "no"),
         (b'{"error": {"message": "Provider returned error"}}', "Provider returned error"),
         (b'data: {"error": {"message": "no", "code": 7}}\n\n', "no"),
+        (b"<p>Unknown parameter: &#39;a&#39; &amp; b</p>", "Unknown parameter: 'a' & b"),
+        (b'{"fault": {"faultstring": "no", "detail": {"errorcode": "x"}}}', "no"),
+        (b'{"Error": {"Message": "no"}}', "no"),
+        (b'{"error_msg": "no", "error_code": 3}', "no"),
+        (b'{"error": {"error": {"message": "no"}}}', "no"),
+        (b'{"errors": {"a[0].b": ["no", "never"]}, "title": "Several"}', "a[0].b: no; a[0].b: never"),
+        (b'{"error": {"name": "ZodError", "issues": [{"path": ["a", 0], "message": "no"}]}}', "a.0: no"),
     ],
 )  # fmt: skip
 def test_the_words_are_the_providers(body: bytes, words: str) -> None:

@@ -133,8 +133,16 @@ def test_other_bodies(body, error):
             {"int"},
             "body.n: bad",
         ),
+        ({"detail": [{"loc": ["a"], "msg": "x"}, {"loc": ["b"], "msg": "y"}]}, set(), "a: x\nb: y"),
+        ({"errors": {"a.b": ["x", "y"], "c": "z"}}, set(), "a.b: x\na.b: y\nc: z"),
+        ({"errors": ["x", {"message": "y"}]}, set(), "x\ny"),
+        ({"error": {"issues": [{"code": "k", "path": ["m", 2], "message": "x"}]}}, {"k"}, "m.2: x"),
+        ({"error": {"error": {"error": {"code": "c", "message": "x"}}}}, {"c"}, "x"),
+        ({"fault": {"faultstring": "x", "detail": {"errorcode": "y"}}}, set(), 'x\n{"errorcode": "y"}'),
+        # what it was sent is no word of a provider's
+        ({"detail": [{"msg": "x", "input": "a prompt", "ctx": {"error": "a prompt"}}]}, set(), "x"),
     ],
-)
+)  # fmt: skip
 def test_all_that_it_says(body, codes, text):
     error = read_error(json.dumps(body).encode())
     assert (error.codes, error.text) == (codes, text)
@@ -228,7 +236,10 @@ def test_a_huge_body_is_no_error_body():
 
 NAMES = [
     "error",
+    "Error",
     "errors",
+    "issues",
+    "path",
     "message",
     "code",
     "type",

@@ -25,9 +25,16 @@ ASKED = ("model", "messages", "temperature", "tools", "max_tokens", "stop", "use
         ("tools.0.function: field required", "", True),
         ("'stop' is too long", "", True),
         ("no such model", "model", True),
+        ("{'loc': ('body', 'temperature'), 'msg': 'too hot', 'input': 9}", "", True),
+        ('{"error": {"message": "temperature must be at most 2"}}', "", True),
         # about the turns
         ("no", "messages[1]", False),
         ("no", "messages.1.content", False),
+        (
+            "{'loc': ('body', 'messages', 2), 'msg': 'no', 'input': 'temperature'}",
+            "",
+            False,
+        ),
         ("temperature in messages[3] is unknown", "", False),
         ("body.messages.2.tool_calls: Extra inputs are not permitted", "", False),
         # words of plain sentences

@@ -3,6 +3,7 @@
 One gateway and one fake, whose providers are told apart by the path; two clients.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from .failing import error
 GOOD, BAD = {"user-agent": "good/1"}, {"user-agent": "bad/1"}
 Refuses = Callable[[dict[str, Any]], str | None]
 """Body -> words of a refusal, or None."""
+TURNS = itertools.count()
 SCRIPTS: dict[str, Refuses] = {
     # a value, in words that could be about the member
     "value": lambda body: "Invalid parameter: stop" if body.get("stop") == 7 else None,
@@ -26,6 +28,8 @@ SCRIPTS: dict[str, Refuses] = {
     # what keeps a request from being sent again
     "unfit": lambda body: "Unsupported parameter: 'stop'" if body.get("stop") == "wrong" else None,
     "alone": lambda body: "Unsupported parameter: 'stop'" if body.get("stop") == "wrong" else None,
+    # now and then, as several servers behind one address do of which one is older
+    "moods": lambda body: "Unknown parameter: 'seed'" if "seed" in body and next(TURNS) % 3 == 2 else None,
     # the member, whoever sends it
     "member": lambda body: "Unknown parameter: 'metadata'" if "metadata" in body else None,
 }  # fmt: skip
@@ -82,6 +86,16 @@ def test_what_others_are_served_with_is_mended_for_one_request_alone(
         assert gateway.chat("words", asker, logit_bias={"5": 1})[0] == 200
         assert fake.requests[-1].json()["logit_bias"] == {"5": 1}
     assert learned(gateway, "words") == []
+
+
+def test_what_one_was_served_with_a_moment_ago_is_not_taken_from_everybody(
+    gateway: GatewayProcess, fake: FakeProvider
+) -> None:
+    tried = [gateway.chat("moods", GOOD, seed=1) for _ in range(9)]
+    assert [status for status, _, _ in tried] == [200] * 9
+    found = [headers["x-gateway-attempts"] for _, headers, _ in tried]
+    assert found == ["1", "1", "2"] * 3
+    assert learned(gateway, "moods") == []
 
 
 def test_what_is_not_sent_again_is_not_kept(

@@ -251,6 +251,44 @@ def test_whoever_was_on_the_way_meanwhile_is_sent_again_too(stage: Stage) -> Non
     assert len(stage.asked("crowd")) == 12
 
 
+def test_two_apps_that_are_taught_at_once_are_told_as_one_lesson(stage: Stage) -> None:
+    door = stage.doors["pair"] = Gate()
+    gateway = stage.serve(stage.provider("pair", refuses_members("channel")))
+    body = {"model": "m-pair", "messages": history(channel="a")}
+    apps = [{"user-agent": f"app-{n}/1"} for n in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(gateway.post, CHAT, body, app) for app in apps]
+        gateway.wait_for(lambda: door.arrived == 2, "two refusals")
+        door.open()
+    assert [one.result()[0] for one in asked] == [200] * 2
+    assert len(stage.asked("pair")) == 4
+    quirks = "select quirk from quirks where provider = 'pair'"
+    gateway.wait_rows(quirks, lambda rows: len(rows) == 2)
+    events = "select * from events where subject = 'pair/up'"
+    gateway.wait_rows(events, lambda rows: len(rows) == 1)
+
+
+def test_what_is_forgotten_while_it_is_tried_stays_forgotten(stage: Stage) -> None:
+    door = stage.doors["amnesia"] = Gate()
+
+    def look(body: dict[str, Any]) -> tuple[int, object]:
+        message = {"role": "assistant", "content": "fine"}
+        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        return refuses_members("channel")(body) or (200, {"choices": [choice]})
+
+    gateway = stage.serve(stage.provider("amnesia", look))
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(stage.talk, "m-amnesia", channel="a")
+        door.release()  # the refusal
+        gateway.wait_for(lambda: door.arrived == 2, "the resend")
+        gateway.post("/admin/quirks/forget", {"provider": "amnesia"}, gateway.admin)
+        door.open()
+    assert asked.result()[0] == 200
+    assert gateway.rows("select * from quirks where provider = 'amnesia'") == []
+    _, headers, _ = stage.talk("m-amnesia", channel="a")
+    assert headers["x-gateway-attempts"] == "2"
+
+
 @pytest.mark.parametrize("name", ["model", "messages", "tools"])
 def test_what_every_request_needs_is_never_taken_away(stage: Stage, name: str) -> None:
     gateway = stage.serve(stage.provider(f"need-{name}", always(*unknown(name))))
@@ -316,6 +354,20 @@ def test_the_ledger_the_log_and_the_events_say_it_once(stage: Stage) -> None:
     assert line in gateway.log()
 
 
+def test_what_one_request_is_taught_is_said_refusal_by_refusal(stage: Stage) -> None:
+    gateway = stage.serve(stage.provider("lines", refuses_top("store", "user", "seed")))
+    status, headers, _ = gateway.chat("m-lines", store=True, user="u", seed=1)
+    assert (status, headers["x-gateway-attempts"]) == (200, "4")
+    sql = "select message from events where subject = 'lines/up' order by id"
+    found = gateway.wait_rows(sql, lambda rows: len(rows) == 3)
+    said = [row["message"] for row in found]
+    assert said == [
+        f"from now on without `{name}` (it refused: Unknown parameter: '{name}'.)"
+        for name in ("store", "user", "seed")
+    ]
+    assert all(f"lines/up: {message}" in gateway.log() for message in said)
+
+
 def test_forgotten_by_hand_or_when_the_address_changes(stage: Stage) -> None:
     def refusals() -> int:
         at = len(stage.asked("moved"))
@@ -334,6 +386,12 @@ def test_forgotten_by_hand_or_when_the_address_changes(stage: Stage) -> None:
     assert said["forgotten"] > 0
     assert [refusals(), refusals()] == [1, 0]
     stage.serve({**entry, "apiKey": "sk-CANARY-another"})
+    assert refusals() == 0
+    stage.serve({**entry, "dialects": ["messages"]})
+    stage.serve({**entry, "dialects": ["chat", "messages"]})
+    assert refusals() == 0
+    stage.serve(stage.provider("another"))  # it is gone, and comes back
+    stage.serve(entry)
     assert refusals() == 0
     stage.serve({**entry, "baseURL": f"{entry['baseURL']}/"[:-3] + "elsewhere/v1"})
     assert refusals() == 1
@@ -713,6 +771,68 @@ def test_forms_that_vanish_are_functions_from_then_on(stage: Stage) -> None:
         {"quirk": "tool_type:custom=function"},
         {"quirk": "tool_type:namespace=flat"},
     ]
+
+
+# -- refusals inside an answer that calls itself good
+
+UNKNOWN = "Unknown parameter: '{}'."
+INSIDE: dict[str, Callable[[str], object]] = {
+    "a code": lambda words: {"error": {"code": 400, "message": words}},
+    "a type": lambda words: {"error": {"message": words, "type": "invalid_request_error"}, "choices": []},
+    "MiniMax's": lambda words: {"base_resp": {"status_code": 2013, "status_msg": words}, "choices": None},
+    "an aggregator's": lambda words: {"error": {"code": 400, "message": "Provider returned error", "metadata": {"raw": json.dumps(error(words, "unknown"))}}},
+    "an event": lambda words: f"data: {json.dumps({'error': {'code': 400, 'message': words}})}\n\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", INSIDE)
+def test_a_refusal_inside_a_200_teaches_or_is_told_as_if_it_were_one(
+    stage: Stage, form: str
+) -> None:
+    id = f"in-200-{list(INSIDE).index(form)}"
+
+    def look(body: dict[str, Any]) -> tuple[int, object] | None:
+        wrong = {"metadata", "colour"} & body.keys()
+        return (200, INSIDE[form](UNKNOWN.format(*sorted(wrong)))) if wrong else None
+
+    gateway = stage.serve(stage.provider(id, look))
+    asked = {"stream": True} if form == "an event" else {}
+    for outcomes in (["repaired", "ok"], ["ok"]):
+        status, headers, _ = gateway.chat(f"m-{id}", metadata={"a": "b"}, **asked)
+        found = attempts(gateway, headers)
+        assert (status, [one["outcome"] for one in found]) == (200, outcomes)
+        assert {one["status"] for one in found} == {200}
+    for _ in range(6):  # five strikes in a row would open a circuit
+        status, headers, said = gateway.chat(f"m-{id}", colour=1, **asked)
+        if isinstance(said, bytes | str):
+            said = json.loads(said)
+        assert (status, said["error"]["message"]) == (400, UNKNOWN.format("colour"))
+        assert headers["content-type"].startswith("application/json")
+        [one] = attempts(gateway, headers)
+        assert one["reason"].endswith(" inside a 200")
+    assert gateway.chat(f"m-{id}", **asked)[0] == 200
+    assert gateway.rows("select * from events where subject like ? || '%'", id) == (
+        gateway.rows("select * from events where kind = 'quirk' and subject like ? || '%'", id)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"error": {"code": 500, "message": UNKNOWN.format("metadata")}},
+        {"error": {"message": "no", "type": "server_error"}},
+        {"error": {"type": "invalid_request_error", "code": "tool_use_failed"}},
+        {"error": {"code": 400, "type": "x", "message": "Invalid API key."}},
+        {"error": {"code": 400, "message": "Provider returned error"}},
+    ],
+)
+def test_other_failures_inside_a_200_move_on(stage: Stage, said: object) -> None:
+    id = f"in-200-{len(json.dumps(said))}"
+    second = stage.provider(f"{id}-2", model=id, price=5)
+    gateway = stage.serve(stage.provider(id, always(200, said), model=id), second)
+    status, headers, _ = gateway.chat(id, metadata={"a": "b"})
+    assert (status, headers["x-gateway-provider"]) == (200, f"{id}-2")
+    assert "metadata" in stage.asked(f"{id}-2")[0]
 
 
 # -- errors in the dialect's own shape

@@ -48,7 +48,7 @@ class Voice:
     odd: str = ""
     """`empty`: nothing in the last event's output."""
     wants: bool = False
-    """Sealed reasoning of its own turns has to come back."""
+    """Sealed reasoning of its own turns, given to who asks for it, has to come back."""
 
 
 VOICES: dict[str, Voice] = {
@@ -67,9 +67,16 @@ VOICES: dict[str, Voice] = {
 }
 
 
-def answer(voice: Voice, turn: int, move: Move, tool: str) -> Body:
+def asks_for_seals(body: Body) -> bool:
+    """Otherwise a vendor tells no reasoning, sealed or not: pydantic-ai asks only models
+    whose names it knows, and hands nothing back."""
+    return "reasoning.encrypted_content" in (body.get("include") or ())
+
+
+def answer(voice: Voice, turn: int, move: Move, tool: str, body: Body) -> Body:
     output: list[Body] = []
-    if turn < 4 and voice.thoughts:
+    told = voice.thoughts and (voice.thoughts != "sealed" or asks_for_seals(body))
+    if turn < 4 and told:
         output.append(_reasoning(voice, turn, move))
     if turn in SUMS and turn != TURNS and tool:
         for n, pair in enumerate(SUMS[turn]):
@@ -187,6 +194,8 @@ def calls_in(body: Body) -> list[tuple[list[Call], list[tuple[str, str]]]]:
 def lost(voice: Voice, body: Body, move: Move, own: int) -> list[str]:
     """Of its own turns: sealed reasoning that did not come back."""
     if not voice.wants or not isinstance(body["input"], list):
+        return []
+    if not asks_for_seals(body):
         return []
     there = {item.get("encrypted_content") for item in body["input"]}
     turns = {

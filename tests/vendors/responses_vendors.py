@@ -34,7 +34,8 @@ def vendor(voice: Voice) -> Vendor:
         body: Body, request: Received, move: Move, own: int
     ) -> tuple[int, Callable[[], Answer]]:
         turn, _ = open_calls(responses_answers.pairs_in(body), request.body)
-        response = responses_answers.answer(voice, turn, move, tool_of(request.body))
+        tool = tool_of(request.body)
+        response = responses_answers.answer(voice, turn, move, tool, body)
         return turn, lambda: _answer(voice, response, bool(body.get("stream")))
 
     def check(body: Body, move: Move, own: int) -> list[str]:

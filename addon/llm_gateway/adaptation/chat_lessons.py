@@ -7,6 +7,7 @@ where a resend would not differ or the client's own value is at fault.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from llm_gateway.adaptation.named_extras import without_known_ones
 from llm_gateway.adaptation.refused_member import Shape, is_off, named
 from llm_gateway.adaptation.sent_body import dicts, inner
 from llm_gateway.adaptation.wording import Refusal, Teach
@@ -77,6 +78,7 @@ SHAPE = Shape(
 """Of chat completions, as clients and providers write them."""
 
 _OUTPUT = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_CONTENT_OF = re.compile(r"messages\W{1,4}(?P<index>\d{1,6})\W{1,4}content\b", re.I)
 _NUMBER = r"[`'\"]?(?P<most>\d{2,7})[`'\"]?"
 
 LARGEST_OUTPUT = (
@@ -294,6 +296,12 @@ def content_of_schema(refusal: Refusal) -> Iterator[str]:
 
 
 def content_as_string(refusal: Refusal) -> Iterator[str]:
+    """Where one turn is named whose content is neither null nor a list, that is not it."""
+    turns = _messages(refusal.sent)
+    said = _CONTENT_OF.search(refusal.match.string)
+    index = int(said["index"]) if said else len(turns)
+    if index < len(turns) and isinstance(turns[index].get("content"), str | dict):
+        return
     yield from _if_found(refusal, "content:text")
     yield from _if_found(refusal, "content:null")
 
@@ -314,7 +322,7 @@ def no_images(refusal: Refusal) -> Iterator[str]:
 
 def named_somewhere(refusal: Refusal) -> Iterator[str]:
     """The one of these that stands first: a remedy is named behind the culprit."""
-    text = refusal.match.string
+    text = without_known_ones(refusal.match.string)
     names = [
         (found.start(), name)
         for name in ("stream_options", "max_completion_tokens", "max_tokens")
@@ -322,6 +330,24 @@ def named_somewhere(refusal: Refusal) -> Iterator[str]:
     ]
     for _, name in sorted(names)[:1]:
         yield from named(SHAPE, refusal, [name])
+
+
+def asked_for_usage(refusal: Refusal) -> Iterator[str]:
+    """The gateway asks streams for their usage, whether the client did or not."""
+    sent, asked = refusal.sent, {"include_usage": True}
+    text = without_known_ones(refusal.match.string)
+    is_asked = sent.get("stream") is True and sent.get("stream_options") == asked
+    if is_asked and re.search("stream_?options", text, re.IGNORECASE):
+        yield "member:stream_options"
+
+
+def content_wanted(refusal: Refusal) -> Iterator[str]:
+    """What clients leave out beside calls, or hand back as it came; no user's turn."""
+    for message in _messages(refusal.sent):
+        written = message.get("role") in ("assistant", "tool")
+        if written and message.get("content") is None:
+            yield "content:null"
+            return
 
 
 def _if_found(refusal: Refusal, quirk: str) -> Iterator[str]:

@@ -60,15 +60,15 @@ class LearnedQuirks:
         return self._of.get((provider, model, dialect), NO_QUIRKS)
 
     def remember(self, lesson: LearnedQuirk) -> bool:
-        """False: it is known already, or the provider has taught too much. What it said
-        before about the same thing is replaced."""
+        """False: it is known already. What it said before about the same thing is replaced;
+        of a provider that has taught too much, what helped least is forgotten."""
         known = self._all.get(lesson.place, {})
         key = lesson.quirk.kind, lesson.quirk.name, lesson.quirk.sign
         old = known.get(key)
         if old is not None and old.quirk == lesson.quirk:
             return False
         if old is None and self._count(lesson.provider) >= MOST:
-            return False
+            self._forget_least_used(lesson)
         lessons = self._all.setdefault(lesson.place, {})
         if lesson.quirk.kind == "rename":
             lessons.pop(("rename", lesson.quirk.value, lesson.quirk.sign), None)
@@ -117,6 +117,14 @@ class LearnedQuirks:
 
     def _count(self, provider: str) -> int:
         return sum(lesson.provider == provider for lesson in self)
+
+    def _forget_least_used(self, newer: LearnedQuirk) -> None:
+        """But none that the same refusal taught."""
+        found = (
+            one for one in self if one.provider == newer.provider and one.at != newer.at
+        )
+        least = min(found, key=lambda one: (one.uses, one.at), default=None)
+        self._drop(lambda one: one is least)
 
     def _drop(self, gone: Callable[[LearnedQuirk], bool]) -> list[LearnedQuirk]:
         found = [lesson for lesson in self if gone(lesson)]

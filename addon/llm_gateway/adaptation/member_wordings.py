@@ -12,7 +12,7 @@ from llm_gateway.adaptation.wordings_chat import WORDINGS as CHAT
 from llm_gateway.domain import Dialect
 
 FIRST = 120
-NUMBERS = frozenset({*range(FIRST, 132), 133, 134, 137})
+NUMBERS = frozenset({*range(FIRST, 132), 133, 134, 136, 137, 138})
 """Of chat's rows that refuse members, and know nothing of chat."""
 
 

@@ -54,6 +54,8 @@ _USERS = re.compile(
     r"|(?:redacted_)?thinking|\w*tool_(?:use|result)"
 )
 """Types of blocks that clients write."""
+_TYPES = frozenset({"adaptive", "enabled", "disabled"})
+"""Of thinking, that clients ask for."""
 _NO_TEXT = frozenset({"image", "document", "container_upload"})
 
 
@@ -73,6 +75,19 @@ def thinking_type(refusal: Refusal) -> Iterator[str]:
         yield f"thinking:{refused}=between_tools"
     else:
         yield f"thinking:{refused}=adaptive"
+
+
+def thinking_of_types(refusal: Refusal) -> Iterator[str]:
+    """A type that exists, where others are known there."""
+    sent = word(inner(refusal.sent, "thinking"), "type")
+    known = set(re.findall(r"[a-z_]+", refusal.match["known"].lower())) & _TYPES
+    if sent not in _TYPES or sent in known:
+        return
+    other = "adaptive" if "adaptive" in known else "enabled"
+    if other in known and {sent, other} != {"disabled", "enabled"}:
+        yield f"thinking:{sent}={other}"
+        if sent == "enabled":
+            yield "thinking:display=summarized"
 
 
 def thinking_untyped(refusal: Refusal) -> Iterator[str]:
@@ -207,7 +222,9 @@ def unread_tag(refusal: Refusal) -> Iterator[str]:
 
 
 def unread_block(refusal: Refusal) -> Iterator[str]:
-    yield from _unread_block(refusal, refusal.match["tag"].lower())
+    found = refusal.match.groupdict()
+    tag = found["tag"] or found.get("other") or ""
+    yield from _unread_block(refusal, tag.lower())
 
 
 def _unread_block(refusal: Refusal, tag: str) -> Iterator[str]:
@@ -279,7 +296,7 @@ def thoughts_pending(refusal: Refusal) -> Iterator[str]:
 
 
 def cache_member(refusal: Refusal) -> Iterator[str]:
-    yield f"cache_control:{refusal.match['name'] or '*'}"
+    yield f"cache_control:{refusal.match['name'] or refusal.match['other'] or '*'}"
 
 
 def betas(refusal: Refusal) -> Iterator[str]:

@@ -20,17 +20,20 @@ from itertools import islice
 from math import inf
 from typing import NamedTuple
 
+from llm_gateway.adaptation.sent_body import dicts
 from llm_gateway.adaptation.wording import NEEDED, Refusal
 
 MOST_NAMED = 16
 """Members of one refusal that are looked at."""
 _TOKEN = re.compile(r"[\w$-]+")
 _PLACE = re.compile(r"[\w.\[\]/$-]+")
-_WANTED_BACK = re.compile(
+WANTED_BACK = re.compile(
     r"must\s+be\s+(?:passed\s+back|included|provided|present)|(?:is|are)\s+(?:missing|required)",
     re.IGNORECASE,
 )
 """Words of a provider that wants a member, not of one that refuses it."""
+_PARTS = frozenset({"body", "request", "messages", "input", "content", "tools", "role"})
+"""What a path leads through, and no member that somebody could leave out."""
 _SCHEMAS = frozenset({"parameters", "input_schema", "schema"})
 SCHEMA_WORDS = frozenset(
     {
@@ -90,7 +93,7 @@ def left_out(shape: Shape, refusal: Refusal) -> Iterator[str]:
     """Quirks for every member that the refusal's pattern finds: its groups are `name`, or
     `names` with commas between them, and `at`, the place that holds it."""
     match = refusal.match
-    if _WANTED_BACK.search(match.string):
+    if WANTED_BACK.search(match.string):
         return
     for found in islice(match.re.finditer(match.string), MOST_NAMED):
         groups = found.groupdict()
@@ -112,31 +115,38 @@ def listed(shape: Shape, refusal: Refusal) -> Iterator[str]:
 
 
 def named(shape: Shape, refusal: Refusal, path: list[str]) -> Iterable[str]:
-    """Quirks for the member at this path; a single word is looked for everywhere."""
+    """Quirks for the member at this path, or for what holds it; a single word is looked for
+    everywhere."""
     *above, name = [token for token in path if not token.isdigit()] or [""]
     index = next((int(token) for token in path if token.isdecimal()), -1)
     places = frozenset(token.lower() for token in above)
+    # `cache_control.ttl`: the whole of it goes where the inner one is not known.
+    outwards = [name, *(each for each in reversed(above) if each not in _PARTS)]
     if shape.calls and shape.calls in places:
-        return _of_calls(shape, refusal, name)
+        return _first(of_calls(shape, refusal, each) for each in outwards)
     if shape.turns in places:
         if "content" in places:
-            return _of_parts(shape, refusal, name)
-        return _of_turns(shape, refusal, name, index)
+            return _first(_of_parts(shape, refusal, each) for each in outwards)
+        return _first(of_turns(shape, refusal, each, index) for each in outwards)
     if "tools" in places:
         if places & _SCHEMAS:
             return _of_schemas(refusal, name)
-        return _of_tools(shape, refusal, name)
+        return _first(_of_tools(shape, refusal, each) for each in outwards)
     if places - {"body", "request"}:
         # Below a member of the top: `reasoning.effort`, `thinking.type`.
         return nested(shape, refusal, ".".join([*above, name]))
     if _spelled(name, refusal.sent) is not None:
         return _of_top(shape, refusal, name)
     return (
-        _of_turns(shape, refusal, name)
-        or _of_calls(shape, refusal, name)
+        of_turns(shape, refusal, name)
+        or of_calls(shape, refusal, name)
         or _of_tools(shape, refusal, name)
         or _of_parts(shape, refusal, name)
     )
+
+
+def _first(found: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return next((quirks for quirks in found if quirks), ())
 
 
 def nested(shape: Shape, refusal: Refusal, path: str) -> tuple[str, ...]:
@@ -195,11 +205,11 @@ def _sampling(refusal: Refusal, key: str) -> tuple[str, ...]:
     return (f"sampling:{key}",)
 
 
-def _of_turns(
+def of_turns(
     shape: Shape, refusal: Refusal, name: str, index: int = -1
 ) -> tuple[str, ...]:
     """Of the turn that is named, where it stands there; else of any."""
-    turns = list(_dicts(refusal.sent.get(shape.turns)))
+    turns = list(dicts(refusal.sent.get(shape.turns)))
     if 0 <= index < len(turns) and _spelled(name, turns[index]) is not None:
         turns = turns[index : index + 1]
     for turn in turns:
@@ -219,11 +229,11 @@ def _of_turns(
     return ()
 
 
-def _of_calls(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
+def of_calls(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
     if not shape.calls or name in shape.call_core:
         return ()
-    for turn in _dicts(refusal.sent.get(shape.turns)):
-        for call in _dicts(turn.get(shape.calls)):
+    for turn in dicts(refusal.sent.get(shape.turns)):
+        for call in dicts(turn.get(shape.calls)):
             function = call.get("function")
             for holder in (call, function if isinstance(function, dict) else {}):
                 key = _spelled(name, holder)
@@ -233,7 +243,7 @@ def _of_calls(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
 
 
 def _of_tools(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
-    for tool in _dicts(refusal.sent.get("tools")):
+    for tool in dicts(refusal.sent.get("tools")):
         function = tool.get("function")
         for holder in (tool, function if isinstance(function, dict) else {}):
             key = _spelled(name, holder)
@@ -243,8 +253,8 @@ def _of_tools(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
 
 
 def _of_parts(shape: Shape, refusal: Refusal, name: str) -> tuple[str, ...]:
-    for turn in _dicts(refusal.sent.get(shape.turns)):
-        for part in _dicts(turn.get("content")):
+    for turn in dicts(refusal.sent.get(shape.turns)):
+        for part in dicts(turn.get("content")):
             key = _spelled(name, part)
             if key is not None and key in shape.part:
                 return (f"part:{key}",)
@@ -277,8 +287,3 @@ def _spelled(name: str, holder: Mapping[str, object]) -> str | None:
         return name
     plain = name.lower().replace("_", "")
     return next((key for key in holder if key.lower().replace("_", "") == plain), None)
-
-
-def _dicts(value: object) -> Iterator[Mapping[str, object]]:
-    if isinstance(value, list):
-        yield from (one for one in value if isinstance(one, dict))

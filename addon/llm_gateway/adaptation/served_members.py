@@ -1,7 +1,8 @@
-"""Served members: which top-level members others were answered with a moment ago.
+"""Served members: which top-level members requests were answered with a moment ago.
 
 A refusal that would take a member from everybody is doubted while others are served with
-it: then it was about one request's value, or about what stood beside it.
+it, or were a moment ago: then it was about one request's value, about what stood beside it,
+or about nothing, as of servers of which one is newer than the rest.
 
 What this file does not know: clocks, refusals, what a member means.
 """
@@ -46,7 +47,8 @@ class ServedMembers:
             del askers[next(iter(askers))]
 
     def by_others(self, place: Place, asker: str, member: str, now: float) -> bool:
-        """Somebody else was answered with it within the minute before `now`."""
+        """Somebody but `asker` ("": anybody) was answered with it within the minute before
+        `now`."""
         return any(
             member in members and abs(now - at) <= SHORTLY
             for other, seen in self._of.get(place, {}).items()

@@ -120,7 +120,7 @@ KINDS = frozenset(
 """What there are quirks of; of other kinds nothing is learned."""
 
 MOST = 64
-"""Quirks that are learned of one provider; a refusal beyond teaches nothing."""
+"""Quirks that are learned of one provider; beyond, the one that helped least goes."""
 
 _FORM = re.compile(r"([a-z_]+):([^=<>]{1,80})(?:(=|<=|>=)(.{1,400}))?")
 

@@ -24,6 +24,10 @@ NEEDED = frozenset({"model", "messages", "input", "contents", "tools"})
 """Top-level members that no word of a provider takes away."""
 
 
+_QUOTE = r"[`'\"]"
+_CLASS_OR_QUOTE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|['\"]", re.DOTALL)
+
+
 class Lesson(NamedTuple):
     """What a refusal teaches."""
 
@@ -71,8 +75,10 @@ class Wording(NamedTuple):
 
 
 def words(pattern: str) -> LatePattern:
-    """As the tables write them: upper and lower case are one, spaces are any space."""
-    return LatePattern(pattern.replace(" ", r"\s+"), re.IGNORECASE)
+    """As the tables write them: upper and lower case are one, spaces are any space, quotes
+    outside a class are any quote."""
+    quoted = _CLASS_OR_QUOTE.sub(lambda m: _QUOTE if m[0] in "'\"" else m[0], pattern)
+    return LatePattern(quoted.replace(" ", r"\s+"), re.IGNORECASE)
 
 
 def rows_of(dialect: Dialect) -> Callable[..., Wording]:

@@ -16,6 +16,8 @@ A number is kept for good: the ledger names it. Rows are tried in the order of t
 the first that fits and teaches something new holds.
 """
 
+import html
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -47,6 +49,12 @@ STATUSES = frozenset().union(*(row.statuses for row in WORDINGS))
 _STEPS = 4
 _LENGTH = 4_000
 """Characters of a refusal that are read."""
+_CODE_POINT = re.compile(r"\\{1,8}u(?![dD][89a-fA-F])([0-9a-fA-F]{4})")
+"""Without those that mean something in pairs only."""
+_QUOTES = str.maketrans("‘’‚‛′“”„‟″«»\u00a0", "'''''" + '"' * 7 + " ")
+"""As tables write them; each stands for one, so that places stay."""
+_ESCAPED_SPACE = re.compile(r"\\{1,8}[nrt]")
+_ESCAPED_MARK = re.compile(r"\\{1,8}([\"'/])")
 
 
 def learn(
@@ -63,17 +71,26 @@ def learn(
     """
     if status not in STATUSES or len(known) >= MOST:
         return None
-    text = "\n".join(
-        (error.message, error.param, f"{error.code} {error.type}", error.text)
-    )[:_LENGTH].replace('\\"', '"')
+    said = (error.message, error.param, f"{error.code} {error.type}", error.text)
+    words = _unescaped("\n".join(said)[:_LENGTH])
+    text = words.translate(_QUOTES)
     for row in _rows(dialect, status):
         match = row.pattern.search(text)
         if match is None:
             continue
         new = _lesson(dialect, row, Refusal(match, error, sent, known))
         if new:
-            return Lesson(new, row.number, match[0])
+            return Lesson(new, row.number, words[match.start() : match.end()])
     return None
+
+
+def _unescaped(text: str) -> str:
+    """Texts in texts bring the escapes of JSON and of HTML along."""
+    if "\\" in text:
+        text = _CODE_POINT.sub(lambda found: chr(int(found[1], 16)), text)
+        text = _ESCAPED_MARK.sub(r"\1", text)
+        text = _ESCAPED_SPACE.sub("\n", text)
+    return html.unescape(text) if "&" in text else text
 
 
 def _lesson(dialect: Dialect, row: Wording, refusal: Refusal) -> tuple[Quirk, ...]:

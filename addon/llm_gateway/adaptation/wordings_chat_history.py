@@ -180,7 +180,7 @@ ROLES: tuple[Wording, ...] = (
         87,
         _CHAT,
         words(
-            r"no user query found|at least one user message|messages parameter is illegal|messages must contain (?:a|at least one) user"
+            r"no user query found|at least one user message|messages (?:parameter is illegal|参数非法)|messages must contain (?:a|at least one) user"
         ),
         lessons.user_wanted,
         "Z.ai (1214), templates of Qwen",
@@ -215,6 +215,28 @@ CONTENT: tuple[Wording, ...] = (
         ),
         lessons.content_as_string,
         "Groq, FastAPI servers, OpenAI",
+        TEMPLATE,
+    ),
+    Wording(
+        106,
+        _CHAT,
+        words(
+            r"unmarshal (?:array|null|object)\b.{0,80}\bcontent of type string|\bcontent[`'\"\]:. ]{1,4}(?:str type expected|must be (?:of type )?string)"
+            r"|java\.lang\.string[`'\"]? from (?:array|object)\b.{0,600}\bcontent\b|to system\.string\b.{0,60}\bcontent\b"
+        ),
+        lessons.content_as_string,
+        "Go, Java and .NET servers, older FastAPI ones",
+        TEMPLATE,
+    ),
+    Wording(
+        107,
+        _CHAT,
+        words(
+            r"missing (?:required )?(?:field|property|parameter|key)s?\W{1,3}(?:messages\W\d+\W{1,2})?content\b"
+            r"|\bcontent[`'\"\]:.]{0,3} (?:\w+ ){0,2}(?:is|are) (?:a )?(?:required|missing)|\bcontent[`'\"\]:.]{0,3} (?:field required|missing)"
+        ),
+        lessons.content_wanted,
+        "DeepSeek and other Rust servers; OpenAI: 'content' is a required property",
         TEMPLATE,
     ),
     Wording(

@@ -7,6 +7,7 @@ function of a row needs of the body is in `chat_lessons.py`.
 from functools import partial
 
 from llm_gateway.adaptation import chat_lessons as lessons
+from llm_gateway.adaptation.named_extras import extras_named
 from llm_gateway.adaptation.refused_member import extras_at, left_out, listed
 from llm_gateway.adaptation.wording import Wording, words
 from llm_gateway.domain import Dialect
@@ -15,6 +16,8 @@ _CHAT = frozenset({Dialect("chat")})
 _left_out = partial(left_out, lessons.SHAPE)
 _listed = partial(listed, lessons.SHAPE)
 
+_START = r"(?<![\w.\[\]$-])"
+"""Of a name that nothing stands in front of: it is looked at once, however long it is."""
 _NAME = r"[`'\"]?(?P<name>[\w.\[\]$-]{1,120})[`'\"]?"
 _NOT_TAKEN = (
     r"(?:not supported|unsupported|not permitted|not allowed|not recogni[sz]ed|forbidden"
@@ -36,14 +39,16 @@ WORDINGS: tuple[Wording, ...] = (
     Wording(
         121,
         _CHAT,
-        words(r"\"extra_forbidden\".{0,20}?\"loc\":\s*\[(?P<name>[^\]]{1,200})\]"),
+        words(r"'extra_forbidden'.{0,20}?'loc':\s*[\[(](?P<name>[^\])]{1,200})[\])]"),
         _listed,
-        "Mistral (422)",
+        "Mistral (422); vLLM, as Python writes it",
     ),
     Wording(
         122,
         _CHAT,
-        words(r"(?P<name>[\w.\[\]$-]{1,200}):\s+extra inputs are not permitted"),
+        words(
+            _START + r"(?P<name>[\w.\[\]$-]{1,200}):? extra inputs are not permitted"
+        ),
         _left_out,
         "FastAPI servers, Claude",
     ),
@@ -92,7 +97,7 @@ WORDINGS: tuple[Wording, ...] = (
         133,
         _CHAT,
         words(
-            r"additional properties are not allowed \((?P<names>[^()\n]{1,300}?) (?:was|were) unexpected\)"
+            r"(?:additional|unevaluated) properties are not allowed \((?P<names>[^()\n]{1,300}?) (?:was|were) unexpected\)"
         ),
         _left_out,
         "servers that check a JSON schema in Python",
@@ -100,7 +105,9 @@ WORDINGS: tuple[Wording, ...] = (
     Wording(
         137,
         _CHAT,
-        words(r"(?P<at>[\w./\[\]-]{1,120})[`'\"]? must not have additional properties"),
+        words(
+            r"(?<![\w./\[\]-])(?P<at>[\w./\[\]-]{1,120})[`'\"]? must not have additional properties"
+        ),
         partial(extras_at, lessons.SHAPE),
         "servers that check a JSON schema in JavaScript",
     ),
@@ -123,7 +130,9 @@ WORDINGS: tuple[Wording, ...] = (
     Wording(
         136,
         _CHAT,
-        words(rf"(?<![\w.\[\]-])(?P<name>[a-z]+(?:_[a-z]+)+) (?:is|are) {_NOT_TAKEN}"),
+        words(
+            rf"(?<![\w.\[\]-])(?P<name>[a-z]+(?:[_.][a-z]+)+) (?:is|are) {_NOT_TAKEN}"
+        ),
         _left_out,
         "several, without quotes",
     ),
@@ -160,6 +169,18 @@ WORDINGS: tuple[Wording, ...] = (
         "several",
     ),
     Wording(
+        138,
+        _CHAT,
+        words(
+            rf"(?:could not find member|(?:unsupported|unknown) attribute|(?:invalid|extraneous) (?:key|keyword|element)):? \W{{0,2}}{_NAME}"
+            r"|(?P<at>)"
+            + _START
+            + r"(?P<names>[\w.\[\]$-]{1,120}):? is not defined in the schema"
+        ),
+        _left_out,
+        ".NET and Java servers",
+    ),
+    Wording(
         132,
         _CHAT,
         words(
@@ -167,5 +188,19 @@ WORDINGS: tuple[Wording, ...] = (
         ),
         lessons.named_somewhere,
         "whoever refuses what the gateway itself puts in, in words of its own",
+    ),
+    Wording(
+        139,
+        _CHAT,
+        words(r"stream_?options"),
+        lessons.asked_for_usage,
+        "whoever refuses what the gateway itself puts in, in any language",
+    ),
+    Wording(
+        140,
+        _CHAT,
+        words(r"\S"),
+        partial(extras_named, lessons.SHAPE),
+        "whoever names what another provider wrote, in words of its own or any language",
     ),
 )

@@ -74,7 +74,7 @@ ENDPOINTS: tuple[Wording, ...] = (
         _CHAT,
         words(
             r"tool choice requires --enable-auto-tool-choice|does not support (?:tools|tool calling|tool use|function calling)"
-            r"(?:[\s\W]{0,3}$|\W{0,2}\n|\W{0,2}(?:for|with|on) this model)"
+            r"(?:[\s\W]{0,12}$|\W{0,12}\n|\s{0,2}<|\W{0,2}(?:for|with|on) this model)"
         ),
         lessons.no_tools,
         "vLLM, Ollama",

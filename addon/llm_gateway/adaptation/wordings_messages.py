@@ -31,6 +31,12 @@ _THINKING = (
         "Claude up to 4.5; platform.claude.com, thinking-troubleshooting",
     ),
     _row(
+        211,
+        r"thinking(?:\.\w+)?[`'\"]?\W{1,3}.{0,100}?(?:expected|should be|must be|one of)(?: tags| one of)?(?P<known>\W{1,3}(?:adaptive|enabled|disabled)\b[^.\n]{0,100})",
+        lessons.thinking_of_types,
+        "servers that check the schema, each with the types that it knows",
+    ),
+    _row(
         202,
         r"thinking\.type\W.{0,20}field required|thinking\W.{0,40}(?:missing|required).{0,20}\btype\b",
         lessons.thinking_untyped,
@@ -224,6 +230,13 @@ _BLOCKS = (
         "SGLang, vLLM",
     ),
     _row(
+        257,
+        r"(?:unsupported|invalid|unknown|unexpected|unrecognized) (?:content )?(?:block )?type:? [`'\"]?(?P<tag>\w{1,60})"
+        r"|content (?:block )?(?:of )?type:? [`'\"]?(?P<other>\w{1,60})[`'\"]? (?:is|are) (?:not|un)",
+        lessons.unread_block,
+        "servers in Go and Python",
+    ),
+    _row(
         254,
         r"invalid image source type: (?P<kind>\w{1,20})",
         lessons.image_source,
@@ -237,7 +250,8 @@ _BLOCKS = (
     ),
     _row(
         256,
-        r"cache_control(?:\.ephemeral)?(?:\.(?P<name>\w{1,40}))?: extra inputs",
+        r"cache_control(?:\.ephemeral)?(?:\.(?P<name>\w{1,40}))?[`'\"]?:? (?:extra inputs|unknown field|is not (?:supported|allowed|permitted))"
+        r"|(?:extra inputs are not permitted|unknown field|unsupported field):? \S{0,60}cache_control(?:\.ephemeral)?(?:\.(?P<other>\w{1,40}))?",
         lessons.cache_member,
         "Copilot, Bedrock; copilot-api",
     ),

@@ -174,7 +174,8 @@ _HISTORY = (
     ),
     _row(
         433,
-        r"(?:unknown variant|unexpected role|invalid role|unsupported role|role)\W{1,3}developer\b",
+        r"(?:unknown variant|unexpected role|invalid role|unsupported role|role)\W{1,3}developer\b"
+        r"|\brole\b.{0,200}input should be .{0,80}system",
         lessons.developer,
         "servers that know system alone",
         TEMPLATE,

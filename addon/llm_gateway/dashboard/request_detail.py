@@ -61,6 +61,7 @@ def request_detail(ask: Ask, id_: str) -> Json | None:
     row = dict(rows[0])
     began = moment(row["ts"]) or 0.0
     attempts = [dict(found) for found in ask(queries.ATTEMPTS, {"id": id_})]
+    _say_repairs(ask, attempts)
     decisions = ask(queries.DECISION, {"id": id_})
     candidates = _candidates(decisions[0]["candidates"], attempts) if decisions else []
     length = _length(row, attempts, began)
@@ -87,6 +88,21 @@ def request_detail(ask: Ask, id_: str) -> Json | None:
         "duration": milliseconds(row["duration_ms"]),
         "first": milliseconds(row["ttft_ms"]),
     }
+
+
+def _say_repairs(ask: Ask, attempts: list[Json]) -> None:
+    """Of refusals that taught, what came of it, as far as the lessons are still known:
+    `sent again without messages[].channel`."""
+    repaired = [one for one in attempts if one["outcome"] == "repaired"]
+    if not repaired:
+        return
+    says = {(q["provider"], q["model"], q["quirk"]): q["says"] for q in _quirks(ask)}
+    for one in repaired:
+        key = one["provider"], one["model"]
+        taught = str(one["reason"] or "").split(", ")
+        said = [says.get((*key, quirk), "") for quirk in taught]
+        if all(said):
+            one["reason"] = f"refused, and sent again {', '.join(said)}"
 
 
 def _first_back(candidates: list[Json]) -> Json | None:
@@ -116,8 +132,8 @@ def running(ask: Ask) -> list[Json]:
         if row["scope"] in ("provider", "model") and row["account"] in ("", "1"):
             limits[row["provider"], row["model"]].append(_limit(row))
     learned: dict[str, list[Json]] = defaultdict(list)
-    for row in _quirks(ask):
-        learned[row["provider"]].append(_timed(row, "learned_at"))
+    for lesson in _lessons(_quirks(ask)):
+        learned[lesson["provider"]].append(lesson)
     models: dict[str, dict[str, Json]] = defaultdict(dict)
     for row in ask(queries.MODELS, {}):
         found = models[row["provider"]].setdefault(
@@ -144,6 +160,21 @@ def running(ask: Ask) -> list[Json]:
         }
         for row in ask(queries.PROVIDERS, {})
     ]
+
+
+def _lessons(quirks: list[sqlite3.Row]) -> list[Json]:
+    """What one refusal taught as one; the sentence that was of use most often first."""
+    found: dict[tuple[Any, ...], Json] = {}
+    names = ("provider", "model", "dialect", "learned_at", "words")
+    for row in sorted(quirks, key=lambda row: -row["uses"]):
+        lesson = found.setdefault(tuple(row[name] for name in names), {**dict(row)})
+        if lesson["quirk"] != row["quirk"]:
+            lesson["quirk"] += f", {row['quirk']}"
+            lesson["says"] += f", {row['says']}"
+    newest = sorted(
+        found.values(), key=lambda lesson: lesson["learned_at"], reverse=True
+    )
+    return [_timed(lesson, "learned_at") for lesson in newest]
 
 
 def _quirks(ask: Ask) -> list[sqlite3.Row]:
@@ -274,5 +305,5 @@ def _try(found: Json, began: float, length: float) -> Json:
     }
 
 
-def _timed(row: sqlite3.Row, when: str = "ts") -> Json:
+def _timed(row: Mapping[str, Any], when: str = "ts") -> Json:
     return {**dict(row), "at": moment(row[when])}

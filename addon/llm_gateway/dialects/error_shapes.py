@@ -8,10 +8,12 @@ The shape is what the dialect's own `error_body` writes: nothing here knows a di
 Never raises. Pure.
 """
 
+import html
 import json
 import re
 from collections.abc import Iterator, Mapping
 
+from llm_gateway.dialects.error_parts import HOLDERS, VAGUE, WORDS, held, place_of
 from llm_gateway.dialects.provider_errors import READ_LENGTH, ProviderError
 from llm_gateway.dialects.spec import DialectSpec
 
@@ -22,15 +24,9 @@ MOST_DETAILS = 16
 MOST_EXTRAS = 32
 _DEPTH = 6
 
-_MESSAGES = ("message", "Message", "detail", "msg", "status_msg", "error_description")
+_MESSAGES = tuple(name for name in WORDS if name not in ("title", "raw"))
 """Members that hold the words, the better ones first; `title` only where there is none."""
-_INNER = ("error", "errors", "base_resp", "response")
-_VAGUE = re.compile(
-    r"\s*(?:(?:provider|upstream) returned (?:an )?error|error|bad request"
-    r"|unprocessable (?:entity|content)|invalid request)\W*",
-    re.IGNORECASE,
-)
-"""Words that say nothing: those that stand further inside count."""
+_INNER = (*HOLDERS, "errors", "issues", "base_resp", "response")
 _TAGS = re.compile(r"<(script|style|head)\b.*?</\1>|<[^>]{0,500}>", re.S | re.I)
 _SPACE = re.compile(r"\s+")
 
@@ -89,7 +85,7 @@ def words_of(value: object, depth: int = 0) -> str:
         return ""
     vague = ""
     for words in _candidates(value, depth):
-        if words and not _VAGUE.fullmatch(words):
+        if words and not VAGUE.fullmatch(words):
             return words
         vague = vague or words
     return vague
@@ -98,7 +94,9 @@ def words_of(value: object, depth: int = 0) -> str:
 def _candidates(value: Mapping[str, object], depth: int) -> Iterator[str]:
     for key in _INNER:
         inner = value.get(key)
-        if isinstance(inner, dict | list) or (key == "error" and inner):
+        if key == "errors" and isinstance(inner, dict):
+            inner = list(held(key, inner))
+        if isinstance(inner, dict | list) or (key in HOLDERS and inner):
             yield words_of(inner, depth + 1)
     for key in _MESSAGES:
         if said := words_of(value.get(key), depth + 1):
@@ -113,10 +111,8 @@ def _candidates(value: Mapping[str, object], depth: int) -> Iterator[str]:
 def _each(details: list[object], depth: int) -> Iterator[str]:
     for one in details:
         said = words_of(one, depth + 1)
-        where = one.get("loc") if isinstance(one, dict) else None
-        if said and isinstance(where, list) and where:
-            said = f"{'.'.join(map(str, where))}: {said}"
-        yield said
+        where = place_of(one) if isinstance(one, dict) else ""
+        yield f"{where}: {said}" if said and where else said
 
 
 def _place(value: object) -> str:
@@ -170,7 +166,7 @@ def _merge(official: dict[str, object], inner: Mapping[str, object]) -> None:
 def _plain(body: bytes) -> str:
     """The words of a page or of plain text."""
     text = body[: 4 * LONGEST_WORDS].decode("utf-8", "replace")
-    text = _SPACE.sub(" ", _TAGS.sub(" ", text)).strip()
+    text = _SPACE.sub(" ", html.unescape(_TAGS.sub(" ", text))).strip()
     return text[:LONGEST_WORDS]
 
 

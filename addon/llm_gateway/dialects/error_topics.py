@@ -19,6 +19,7 @@ from functools import lru_cache
 from re import Pattern
 
 from llm_gateway.dialects.access_refusals import ACCESS, speaks_of_account
+from llm_gateway.dialects.error_parts import VAGUE
 from llm_gateway.dialects.provider_errors import ProviderError
 from llm_gateway.frozen import frozen
 from llm_gateway.late_patterns import LatePattern
@@ -383,6 +384,31 @@ def topic_of(
     if _names(name, text) and not said(name):
         return Topic(About.MODEL, By.NAME)
     return Topic(About.NAMED, By.NOTHING)
+
+
+_REFUSING_CODES = {
+    **dict.fromkeys(("400", "invalid_argument", "badrequesterror", "bad_request"), 400),
+    **dict.fromkeys(("422", "unprocessable_entity"), 422),
+    "invalid_request_error": 400,
+    # MiniMax and Z.ai have numbers of their own: wrong parameters
+    **dict.fromkeys(("2013", "1210", "1213", "1214", "1215"), 400),
+}
+_OF_ANSWERS = frozenset(
+    {"tool_use_failed", "output_parse_failed", "json_validate_failed"}
+)
+"""Codes of refusals of what the model wrote."""
+_OF_REQUESTS = frozenset({About.UNKNOWN, About.TOO_LONG, About.FLAGGED, About.NAMED})
+
+
+def refusing_status(error: ProviderError) -> int | None:
+    """Status of a request that is refused, where an error says so that came inside an answer
+    with another one (a 200, a stream); None: it is about something else, or says nothing."""
+    if error.codes & _OF_ANSWERS or topic_of(400, error).about not in _OF_REQUESTS:
+        return None
+    if all(map(VAGUE.fullmatch, error.text.split("\n"))):
+        return None
+    found = [_REFUSING_CODES[c] for c in error.codes & _REFUSING_CODES.keys()]
+    return max(found, default=None)
 
 
 def _is_bare(error: ProviderError) -> bool:

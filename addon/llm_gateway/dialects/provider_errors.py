@@ -24,11 +24,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 
+from llm_gateway.dialects.error_parts import (
+    MESSAGE_LENGTH,
+    MOST,
+    RESETS,
+    TEXT_LENGTH,
+    as_text,
+    parts_of,
+    texts_of,
+)
 from llm_gateway.frozen import frozen
 
-MESSAGE_LENGTH = 500
 CODE_LENGTH = 100
-TEXT_LENGTH = 4096
 READ_LENGTH = 1 << 17
 """Bytes of an error body that are parsed; a longer one is no error body."""
 
@@ -65,31 +72,6 @@ class ProviderError:
 
 NOTHING = ProviderError()
 
-RESETS = frozenset(
-    {
-        "retryDelay",
-        "retry_after",
-        "retryAfter",
-        "retry_after_seconds",
-        "retry_after_ms",
-        "resets_at",
-        "reset_at",
-        "resetsAt",
-        "resetAt",
-        "reset_time",
-        "resetTime",
-        "resets_in",
-        "reset_in",
-        "resets_in_seconds",
-        "reset_in_seconds",
-        "resets_after_seconds",
-        "reset_after_seconds",
-        "quotaResetDelay",
-        "quotaResetTimeStamp",
-    }
-)
-"""Names of members that hold a moment or a length of time."""
-
 _CODES = (
     "type",
     "__type",
@@ -101,11 +83,9 @@ _CODES = (
     "limit_source",
 )
 """The more particular the later."""
-_MESSAGES = ("message", "Message", "msg", "status_msg", "detail", "title", "raw")
 _VAGUE = frozenset({"error", "invalid_request_error", "false", "true"})
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.:-]{1,59}\d{0,3}|\d{1,6}")
 _URI = ("urn:", "about:", "http:", "https:")
-_MOST_PARTS = 16
 
 
 def word_of(*texts: str) -> str:
@@ -146,20 +126,20 @@ def error_in(value: object, code: str = "") -> ProviderError:
     resets: dict[str, str] = {}
     headers: dict[str, str] = {}
     param = ""
-    for part in _parts(value):
+    for part in parts_of(value):
         codes += [word for key in _CODES if (word := _code(part.get(key)))]
         kinds += [word for key in ("type", "__type") if (word := _code(part.get(key)))]
-        texts += _texts(part)
+        texts += texts_of(part)
         violations += _violations(part)
         for key in RESETS & part.keys():
-            resets.setdefault(key, _clean(part[key], CODE_LENGTH))
-        param = param or _clean(part.get("param"), CODE_LENGTH)
+            resets.setdefault(key, as_text(part[key], CODE_LENGTH))
+        param = param or as_text(part.get("param"), CODE_LENGTH)
         if isinstance(repeated := part.get("headers"), dict):
             headers.update({str(k).lower(): str(v) for k, v in repeated.items()})
     return ProviderError(
         code=_finest(codes),
         type=next((kind for kind in kinds if kind != "error"), ""),
-        message=_clean(texts[0] if texts else "", MESSAGE_LENGTH),
+        message=as_text(texts[0] if texts else "", MESSAGE_LENGTH),
         param=param,
         codes=frozenset(code.lower() for code in codes),
         text="\n".join(texts).lower()[:TEXT_LENGTH],
@@ -179,60 +159,11 @@ def is_error(value: Mapping[str, object]) -> bool:
     )
 
 
-def _parts(value: object) -> Iterator[Mapping[str, object]]:
-    """Every object in which providers say something, the outermost first."""
-    if isinstance(value, list):
-        value = value[0] if value else None
-    if not isinstance(value, dict):
-        return
-    response = value.get("response")
-    if isinstance(response, dict) and response.get("error"):
-        value = response
-    error = value.get("error")
-    yield value
-    if isinstance(error, str):
-        yield {"message": error}
-    if isinstance(base := value.get("base_resp"), dict):  # MiniMax
-        yield {"code": base.get("status_code"), "message": base.get("status_msg")}
-    errors = value.get("errors")
-    if isinstance(errors, list) and errors:
-        error = errors[0]
-    detail = value.get("detail")
-    if not error and isinstance(detail, list) and detail:
-        error = detail[0]
-    if not isinstance(error, dict):
-        return
-    yield error
-    for inner in (error.get("metadata"), error.get("details")):
-        several = inner if isinstance(inner, list) else [inner]
-        for one in several[:_MOST_PARTS]:
-            if isinstance(one, dict):
-                yield one
-                if isinstance(metadata := one.get("metadata"), dict):
-                    yield {k: v for k, v in metadata.items() if k in RESETS}
-
-
-def _texts(part: Mapping[str, object]) -> Iterator[str]:
-    for key in _MESSAGES:
-        said = part.get(key)
-        if isinstance(said, str) and said:
-            where = part.get("loc")
-            place = ".".join(map(str, where)) + ": " if isinstance(where, list) else ""
-            yield (place + said)[:TEXT_LENGTH]
-        elif said and key in ("message", "detail") and not _is_pydantic(said):
-            yield _clean(said, MESSAGE_LENGTH)
-
-
-def _is_pydantic(detail: object) -> bool:
-    """A list of errors, which is a part of its own."""
-    return isinstance(detail, list) and bool(detail) and isinstance(detail[0], dict)
-
-
 def _violations(part: Mapping[str, object]) -> Iterator[Violation]:
     said = part.get("violations")
     if not isinstance(said, list):
         said = [part]
-    for one in said[:_MOST_PARTS]:
+    for one in said[:MOST]:
         if isinstance(one, dict) and isinstance(quota := one.get("quotaId"), str):
             value = str(one.get("quotaValue", ""))
             known = value.isascii() and value.isdigit() and len(value) < 16
@@ -246,7 +177,7 @@ def _code(value: object) -> str:
     text = str(value) if isinstance(value, str) or abs(value) < 10**18 else ""
     if text.startswith(_URI):  # of RFC 9457: an address, no word
         return ""
-    return _clean(text.rpartition("#")[2], CODE_LENGTH)
+    return as_text(text.rpartition("#")[2], CODE_LENGTH)
 
 
 def _finest(codes: list[str]) -> str:
@@ -255,20 +186,3 @@ def _finest(codes: list[str]) -> str:
         if not code.isdigit() and code.lower() not in _VAGUE:
             return code
     return codes[-1] if codes else ""
-
-
-def _clean(value: object, length: int) -> str:
-    if value is None or isinstance(value, bool):
-        return ""
-    if not isinstance(value, str | int | float):
-        try:
-            value = json.dumps(value)
-        except (TypeError, ValueError, RecursionError):
-            return ""
-    try:
-        text = str(value)[:length]
-    except ValueError:  # an integer of thousands of digits
-        return ""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else " " for c in text)

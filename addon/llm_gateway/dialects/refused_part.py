@@ -22,9 +22,11 @@ _ITEMS = re.compile(
     r"function_call|custom_tool|reasoning|compaction|item_reference|.+_call(?:_output)?"
 )
 _OF_HISTORY = re.compile(
-    r"\b(?:messages?|input|contents|body\.messages)[`'\"]?(?:\.\d|\[\d|/\d|\.content|[`'\"])"
+    r"\b(?:messages?|input|contents|body\.messages)[`'\"]?(?:\.\d|\[\d|/\d|\.content)"
+    r"|\b(?:messages|input|contents)\\?[`'\"](?!\s*:)"
 )
-"""`messages.1`, `messages[1]`, `/messages/1/content`, `'messages'`"""
+"""`messages.1`, `messages[1]`, `/messages/1/content`, `'messages'`; but not `'input': 9`, as
+servers print what they found."""
 _TOOLS_SHAPE = re.compile(
     r"schema for (?:function|tool)|function_?declarations|\btools?(?:\.\d|\[\d|/\d)",
     re.IGNORECASE,

@@ -1,10 +1,13 @@
 """Reads a failed answer: its error, what it says of limits, and when to come back.
 
-What lives here: `read_failure`. The body is decompressed and masked before anything is read
-from it, and the parsers of the core say what it means.
+What lives here: `read_failure`, of an answer with a failing status, and `read_rejected`, of one
+that was judged none whatever its status. The body is decompressed and masked before anything
+is read from it, and the parsers of the core say what it means.
 
 What this file does not know: what a failure is answered with, or costs (failures.py).
 """
+
+from dataclasses import replace
 
 from mitmproxy import http
 
@@ -12,8 +15,14 @@ from llm_gateway.app.log_redaction import mask_of
 from llm_gateway.app.state import AppState
 from llm_gateway.dialects import read_error
 from llm_gateway.dialects.access_refusals import may_be_of_headers
-from llm_gateway.dialects.error_topics import About, By, Topic, topic_of
-from llm_gateway.domain import Offer, Reset, Window
+from llm_gateway.dialects.error_topics import (
+    About,
+    By,
+    Topic,
+    refusing_status,
+    topic_of,
+)
+from llm_gateway.domain import FailureKind, Offer, Reset, Window
 from llm_gateway.limits.durations import retry_after
 from llm_gateway.limits.provider_refusals import read_refusal
 from llm_gateway.limits.reset_times import reset_in
@@ -24,6 +33,8 @@ from llm_gateway.pipeline.observed_limits import lowercase_headers
 from llm_gateway.pipeline.response_headers import error_headers
 from llm_gateway.routing.failure_policy import FailedAttempt
 from llm_gateway.transport.attempt_policy import Failure
+
+JSON = "application/json"
 
 
 def read_failure(
@@ -71,6 +82,39 @@ def read_failure(
             row.limit_headers, status, headers, error, now, days, said
         ),
     )
+
+
+def read_rejected(
+    runtime: AppState, exchange: Exchange, attempt: Attempt, failure: Failure
+) -> FailedAttempt:
+    """An answer that was judged none. Where the error in it says that the request is refused,
+    it is that refusal, whatever status it came with: a lesson, or the client's mistake."""
+    judge = attempt.judge
+    peek = judge.peek if judge is not None else None
+    reason = judge.reject_reason if judge is not None else failure.message
+    error = peek.error if peek is not None else None
+    failed = FailedAttempt(
+        failure.kind.value, reason, failure.status, error, sent=failure.request_sent
+    )
+    if peek is None or error is None or not peek.said:
+        return failed
+    status = refusing_status(error)
+    if status is None:
+        return failed
+    headers = failure.headers.copy() if failure.headers is not None else None
+    if headers is not None:
+        headers.pop("content-encoding", None)  # the judge has read it already
+        headers["content-type"] = JSON
+    inner = replace(
+        failure,
+        kind=FailureKind.STATUS,
+        status=status,
+        headers=headers,
+        body=peek.said,
+        body_complete=True,
+    )
+    found = read_failure(runtime, exchange, attempt, inner, status)
+    return replace(found, inside=failure.status)
 
 
 def _account_headers(exchange: Exchange, row: frozenset[bytes]) -> frozenset[str]:

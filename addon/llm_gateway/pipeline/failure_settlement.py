@@ -62,7 +62,13 @@ def reported_usage(attempt: Attempt, failed: FailedAttempt) -> Usage | None:
     row, dialect = attempt.upstream.type_info, attempt.form.dialect
     excluded, bills = row.reasoning_excluded, row.bills
     peek = attempt.judge.peek if attempt.judge is not None else None
-    if failed.body:
+    if peek is not None and peek.reports:
+        tally = UsageCollector(dialect, reasoning_excluded=excluded, bills=bills)
+        for report in peek.reports:
+            tally.add(report)
+        tally.final |= not peek.is_stream
+        found = tally.usage(prompt_estimate=0, text_bytes=0)
+    elif failed.body:
         found = read_answer(
             dialect,
             failed.body,
@@ -70,12 +76,6 @@ def reported_usage(attempt: Attempt, failed: FailedAttempt) -> Usage | None:
             bills=bills,
             prompt_estimate=0,
         )
-    elif peek is not None and peek.reports:
-        tally = UsageCollector(dialect, reasoning_excluded=excluded, bills=bills)
-        for report in peek.reports:
-            tally.add(report)
-        tally.final |= not peek.is_stream
-        found = tally.usage(prompt_estimate=0, text_bytes=0)
     else:
         return None
     return found if found.source == "reported" or found.bill else None

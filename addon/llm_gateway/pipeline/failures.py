@@ -14,7 +14,7 @@ from llm_gateway.app.state import AppState
 from llm_gateway.domain import Charge, FailureKind
 from llm_gateway.pipeline.exchange import Attempt, Exchange
 from llm_gateway.pipeline.failure_penalties import FailurePenalties
-from llm_gateway.pipeline.failure_reading import read_failure
+from llm_gateway.pipeline.failure_reading import read_failure, read_rejected
 from llm_gateway.pipeline.final_errors import FinalErrors
 from llm_gateway.pipeline.observed_limits import observe_limits
 from llm_gateway.pipeline.refusals import Refusals, same_maker
@@ -43,22 +43,17 @@ class FailureHandler:
         if attempt.judge is not None:
             attempt.first_byte = attempt.judge.first_byte
         observe_limits(self.runtime, exchange, attempt, failure.headers)
-        failed = FailedAttempt(
-            failure.kind.value,
-            failure.message,
-            failure.status,
-            sent=failure.request_sent,
-        )
-        if failure.kind is FailureKind.JUDGED and attempt.judge is not None:
-            peek = attempt.judge.peek
-            failed = replace(
-                failed,
-                message=attempt.judge.reject_reason,
-                error=peek.error if peek else None,
-            )
+        runtime = self.runtime
+        if failure.kind is FailureKind.JUDGED:
+            failed = read_rejected(runtime, exchange, attempt, failure)
         elif failure.kind is FailureKind.STATUS and failure.status is not None:
-            failed = read_failure(
-                self.runtime, exchange, attempt, failure, failure.status
+            failed = read_failure(runtime, exchange, attempt, failure, failure.status)
+        else:
+            failed = FailedAttempt(
+                failure.kind.value,
+                failure.message,
+                failure.status,
+                sent=failure.request_sent,
             )
         return self.judge(exchange, failed)
 
@@ -114,7 +109,7 @@ class FailureHandler:
             exchange, attempt, failed, fallback if judged.counted else None
         )
         attempt.record.reason = judged.reason
-        attempt.record.status = failed.status
+        attempt.record.status = failed.inside or failed.status
         self.settling.end_attempt(exchange, "failed")
         exchange.tried.append((offer.label, failed))
         runtime.state_dirty = True

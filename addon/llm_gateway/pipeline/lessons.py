@@ -94,17 +94,24 @@ def confirm(
     offer: Offer,
     quirks: Iterable[Quirk],
 ) -> None:
-    """What was tried holds for everybody from now on, and is written down; but what others
-    are served without is forgotten: it was this request's own."""
+    """What was tried holds for everybody from now on, and is written down; but where others,
+    or who asks, were served with what it takes, it is forgotten: it was this request's own."""
     place = offer.provider, offer.model, form.dialect.name
     taken = runtime.tried_quirks.take(who_asks(exchange), place, quirks)
-    if contradicted(runtime, exchange, form, offer, [one.quirk for one in taken]):
+    new_ones = [one.quirk for one in taken]
+    if contradicted(runtime, exchange, form, offer, new_ones) or (
+        runtime.served_members.contradict(place, "", new_ones, runtime.clock())
+    ):
         return
     new = [one for one in taken if runtime.quirks.remember(one)]
-    if new:
-        said = ", ".join(sentence(one.quirk) for one in new)
-        message = f"from now on {said} (it refused: {new[0].words})"
+    by_refusal: dict[tuple[int, str], list[str]] = {}
+    for one in new:
+        said = by_refusal.setdefault((one.wording, one.words), [])
+        said.append(sentence(one.quirk))
+    for (_, words), said in by_refusal.items():
+        message = f"from now on {', '.join(said)} (it refused: {words})"
         runtime.event("quirk", f"{offer.provider}/{offer.model}", message)
+    if new:
         runtime.save_quirks()
 
 

@@ -171,7 +171,7 @@ class Refusals:
         record = attempt.record
         taught, _ = exchange.resends[offer.key][-1]
         record.reason = ", ".join(map(str, taught))
-        record.status = failed.status
+        record.status = failed.inside or failed.status
         self.settling.end_attempt(exchange, "repaired")
         exchange.repeat = attempt.candidate
         runtime.state_dirty = True

@@ -75,6 +75,8 @@ class FailedAttempt:
     """Parts of the request that were written otherwise for it."""
     translated: str = ""
     """The pair of dialects, where it was translated for it."""
+    inside: int | None = None
+    """Status of the answer that held the error, where the error says another one (`status`)."""
 
     @property
     def code(self) -> str:
@@ -261,7 +263,8 @@ def _disabled(about: About, now: float, unharmed: FailureVerdict) -> FailureVerd
 
 def _reason(failed: FailedAttempt) -> str:
     if failed.status is not None and failed.kind == "status":
-        return f"{failed.status} {failed.code}".strip()
+        reason = f"{failed.status} {failed.code}".strip()
+        return f"{reason} inside a {failed.inside}" if failed.inside else reason
     if failed.kind == "judged":
         return (failed.message or "broken answer")[:80]
     if failed.kind == _CLOSED and failed.status is not None:

@@ -62,6 +62,8 @@ class ResponseProbe:
         self.kind = ""
         """With state ERROR: `error event`, `empty stream`, `broken body`, `no answer`,
         `call as text`."""
+        self.said = b""
+        """With state ERROR: the JSON in which the provider says so, where there is one."""
         self.answer: Event | None = None
         """With state CONTENT: the answer that is no stream, so that it is read once."""
         self.reports: list[Event] = []
@@ -69,7 +71,7 @@ class ResponseProbe:
         self.stored_id: str | None = None
         """Of an answer that its provider keeps, once it was named."""
         self._markup = markup
-        self._said = False
+        self._spoke = False
         """With state HOLD: something that may be markup, or not."""
         self._stored = dialect.stored
         self._usage_key = dialect.usage_key.decode()
@@ -134,7 +136,7 @@ class ResponseProbe:
             if self._judge(event) is not ProbeState.HOLD:
                 self._read_on(events)
                 return self._state
-        if self._said:
+        if self._spoke:
             self._state = ProbeState.CONTENT
             return self._state
         return self._fail("empty stream", NOTHING)
@@ -159,6 +161,7 @@ class ResponseProbe:
         if self._usage_key in event.data:
             self.reports.append(value)
         if event.event == "error" or self._event_failed(value):
+            self.said = event.data.encode("utf-8", "replace")
             return self._fail("error event", error_in(value))
         if self._stored is not None and self.stored_id is None:
             self.stored_id = self._stored.read_id(value)
@@ -170,7 +173,7 @@ class ResponseProbe:
         if self._markup is None:
             self._state = ProbeState.CONTENT
             return self._state
-        self._said = True
+        self._spoke = True
         match self._markup.feed(data):
             case Markup.CALL:
                 return self._fail(CALL_AS_TEXT, NOTHING)
@@ -196,6 +199,7 @@ class ResponseProbe:
             self.reports += ({member: usage} for usage in usages)
             return self._fail("broken body", NOTHING)
         self.reports.append(value)
+        self.said = body
         if self._answer_failed(value):
             return self._fail("error event", error_in(value))
         if not self._holds(value):
@@ -204,7 +208,7 @@ class ResponseProbe:
             text = body.decode("utf-8", "replace")
             if self._markup.whole(text):
                 return self._fail(CALL_AS_TEXT, NOTHING)
-        self.answer = value
+        self.answer, self.said = value, b""
         if self._stored is not None:
             self.stored_id = self._stored.read_id(value)
         self._state = ProbeState.CONTENT

@@ -24,7 +24,8 @@ async def talk(job, add):
         return add(a, b)
 
     model = MODELS[sys.argv[1]](model=job["model"], openai_client=client)
-    settings = ModelSettings(store=False if sys.argv[1] == "responses" else None)
+    sealed = {"store": False, "response_include": ["reasoning.encrypted_content"]}
+    settings = ModelSettings(**(sealed if sys.argv[1] == "responses" else {}))
     agent = Agent(
         name="adder",
         instructions=SYSTEM,

@@ -18,6 +18,8 @@ const MODELS = {
   google: async (name) => (await google())({ baseURL: `${URL}/v1beta`, apiKey })(name),
 };
 
+const SEALED = { store: false, include: ["reasoning.encrypted_content"] };
+
 await run(async (job, add) => {
   const tools = {
     add: ai.tool({
@@ -37,7 +39,7 @@ await run(async (job, add) => {
       tools,
       maxRetries: 0,
       stopWhen: ai.stepCountIs(12),
-      ...(WAY === "responses" ? { providerOptions: { openai: { store: false } } } : {}),
+      ...(WAY === "responses" ? { providerOptions: { openai: SEALED } } : {}),
       onError: ({ error: e }) => (error = e),
     };
     const result = job.stream ? ai.streamText(asked) : await ai.generateText(asked);

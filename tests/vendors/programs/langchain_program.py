@@ -35,6 +35,7 @@ def model_of(job):
         streaming=job["stream"],
         use_responses_api=responses,
         store=False if responses else None,
+        include=["reasoning.encrypted_content"] if responses else None,
     )
 
 
