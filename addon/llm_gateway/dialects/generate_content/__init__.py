@@ -14,6 +14,7 @@ import re
 from llm_gateway.dialects.generate_content.adapter import adapt, may_have_marks
 from llm_gateway.dialects.generate_content.answer import (
     STREAM_END,
+    broke_off,
     has_content,
     holds_answer,
     is_last,
@@ -102,6 +103,7 @@ GENERATE_CONTENT = DialectSpec(
     adapt=adapt,
     needs_look=may_have_marks,
     event_has_content=has_content,
+    broke_off=broke_off,
     holds_answer=holds_answer,
     stream_end=STREAM_END,
     stream_text=strings(*TEXT),
