@@ -19,6 +19,13 @@ def snake(name: str) -> str:
     return _humps.sub(lambda found: "_" + found[0].lower(), name)
 
 
+@lru_cache(maxsize=256)
+def camel(name: str) -> str:
+    """`inline_data` -> `inlineData`."""
+    head, *rest = name.split("_")
+    return head + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
 def spelled(value: Json, name: str) -> str | None:
     """How the member is spelled there, if it is: as asked for, or in the other spelling."""
     if name in value:

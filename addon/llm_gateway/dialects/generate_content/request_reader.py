@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from llm_gateway.dialects.generate_content.members import (
     Json,
+    camel,
     member,
     object_in,
     objects_in,
@@ -11,6 +12,7 @@ from llm_gateway.dialects.generate_content.members import (
     text_in,
 )
 from llm_gateway.dialects.generate_content.part_reader import PartReader
+from llm_gateway.dialects.generate_content.read_members import MEMBERS
 from llm_gateway.dialects.generate_content.schema_words import read_schema
 from llm_gateway.dialects.generate_content.settings_reader import (
     other_settings,
@@ -24,6 +26,7 @@ from llm_gateway.translation.tools import (
     Tool,
     ToolChoice,
 )
+from llm_gateway.translation.unread import unread
 
 _READ = ("model", "stream", "contents", "systemInstruction", "tools", "toolConfig")
 READ = frozenset({*_READ, "generationConfig"})
@@ -41,7 +44,7 @@ _MODES: dict[str, Mode] = {
 def read_request(body: Json) -> Conversation:
     """Top-level values, with the `model` and `stream` of the path. Never raises on any JSON."""
     extras = {
-        _camel(name): value
+        camel(name): value
         for name, value in body.items()
         if name not in READ and value not in (None, [], {})
     }
@@ -50,6 +53,7 @@ def read_request(body: Json) -> Conversation:
         tools=tuple(_tools(body)),
         tool_choice=_tool_choice(object_in(body, "toolConfig")),
         settings=read_settings(body),
+        unread=unread(body, MEMBERS, camel),
         extras={**extras, **other_settings(object_in(body, "generationConfig"))},
     )
 
@@ -85,7 +89,7 @@ def _tools(body: Json) -> Iterator[Tool]:
                 )
         for kind, value in tool.items():
             if kind not in _DECLARATIONS and value is not None:
-                yield ServerTool(_camel(kind), kind, {kind: value})
+                yield ServerTool(camel(kind), kind, {kind: value})
 
 
 def _parameters(declared: Json) -> Json:
@@ -110,8 +114,3 @@ def _tool_choice(config: Json) -> ToolChoice | None:
     if mode == "required" and len(allowed) == 1:
         return ToolChoice("one", allowed[0])
     return ToolChoice(mode, allowed=allowed if mode != "none" else ())
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
