@@ -107,8 +107,8 @@ def is_lost_thought(item: Json, kind: str) -> bool:
 
 
 def is_clients(item: Json) -> bool:
-    """A search for tools that the client has run, or its call: the provider's has no id."""
-    return item.get("execution") != "server" and bool(text_of(item.get("call_id")))
+    """A search for tools that the client has run, or its call."""
+    return item.get("execution") == "client" and bool(text_of(item.get("call_id")))
 
 
 def _found_tools(item: Json) -> ToolResult:
