@@ -83,6 +83,7 @@ VALUES = {
                     "opaque_text",
                 ),
                 *("settings", "tools"),
+                *("answer_parts", "document_text", "unread"),
             )
         ),
     }

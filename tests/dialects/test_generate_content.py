@@ -457,7 +457,8 @@ def test_nothing_that_a_stranger_sends_raises(value: Any) -> None:
         ("STOP", "a", Ended("stop")),
         ("MAX_TOKENS", "a", Ended("length")),
         ("SAFETY", "", Ended("filtered")),
-        ("OTHER", "a", Ended("stop")),
+        ("OTHER", "a", Failed("bad call", "other")),
+        ("FINISH_REASON_UNSPECIFIED", "a", Ended("stop")),
         ("MALFORMED_FUNCTION_CALL", "", Failed("bad call", "malformed_function_call")),
     ],
 )
@@ -471,13 +472,13 @@ def test_ends(reason: str, said: str, end: object) -> None:
 
 BROKEN_OFF = frozenset(
     {
-        *("FINISH_REASON_UNSPECIFIED", "OTHER", "IMAGE_OTHER", "NO_IMAGE"),
+        *("OTHER", "IMAGE_OTHER", "NO_IMAGE"),
         *("MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL"),
         *("TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE", "ESCALATION"),
         *("PUP_LIMITED_DISABLED", "CONTINUATION", "A_REASON_OF_TOMORROW"),
     }
 )
-"""Ends that say nothing of what was said: an error where that was nothing."""
+"""Ends of no filter and no bound: an error, whatever was said, unless whole calls came."""
 
 
 def test_every_end_that_googles_sdk_knows() -> None:
@@ -490,10 +491,18 @@ def test_every_end_that_googles_sdk_knows() -> None:
             for said in ("", "a")
         ]
         if reason in BROKEN_OFF:
-            assert isinstance(ends[0], Failed), reason
-            assert ends[1] == Ended("stop"), reason
+            assert all(isinstance(end, Failed) for end in ends), reason
+            call = {"functionCall": {"name": "f", "args": {}}}
+            called = GenerateContentAnswerReader(CONTEXT).plain(
+                candidate(call, finishReason=reason)
+            )
+            assert called[-1] == Ended("tools"), reason
         else:
-            plain = {"STOP": "stop", "MAX_TOKENS": "length"}.get(reason, "filtered")
+            plain = {
+                "STOP": "stop",
+                "FINISH_REASON_UNSPECIFIED": "stop",
+                "MAX_TOKENS": "length",
+            }.get(reason, "filtered")
             assert ends == [Ended(plain)] * 2, reason  # type: ignore[arg-type]
     for block in types.BlockedReason:
         blocked = {"promptFeedback": {"blockReason": block.value}}

@@ -204,6 +204,24 @@ def test_cline_set_to_openai_compatible(
     assert translated(gateway) == "None"
 
 
+def test_cline_on_its_own_host_through_the_launcher(
+    gateway: GatewayProcess, model: FakeProvider, tmp_path: Path
+) -> None:
+    """Its built-in OpenAI provider, which speaks Responses."""
+    cline = needs(BIN / "cline")
+    before = len(model.requests)
+    maker, place = "openai-native", ("--data-dir", str(tmp_path / "data"))
+    set_up = (cline, "auth", "-p", maker, "-k", KEY, "-m", "gpt-5", *place)
+    run(gateway, "launcher", tmp_path, *set_up)
+    ask = (cline, "-P", maker, "-m", "gpt-5", *place, "Change the file")
+    said = run(gateway, "launcher", tmp_path, *ask)
+    assert (tmp_path / "a.txt").read_text() == "changed\n"
+    assert "Done:" in said
+    bodies = since(model, before)
+    assert any("RAN" in result for body in bodies for result in results([body]))
+    assert translated(gateway) == "responses>chat"
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_the_agents_sdk(
     gateway: GatewayProcess, model: FakeProvider, way: str, tmp_path: Path

@@ -425,6 +425,54 @@ def test_what_nobody_can_carry_is_said(
     assert judged["chosen"]["provider"] == "claude"
 
 
+def cited(request: Received) -> Answer:
+    """As Perplexity and OpenRouter say where a text comes from; with an image and thoughts."""
+    source = {"type": "url_citation", "url_citation": {"url": "https://a.test"}}
+    said = {
+        "role": "assistant",
+        "content": "It rains.",
+        "reasoning_content": "Hm.",
+        "annotations": [source],
+        "images": [{"type": "image_url", "image_url": {"url": "data:image/png,"}}],
+    }
+    beside = {"id": "c", "model": "m", "search_results": [{"title": "CANARY-OF-TEXT"}]}
+    if request.json().get("stream"):
+        chunks = [
+            {**beside, "choices": [{"index": 0, "delta": said}]},
+            {**beside, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        ]
+        return Answer(200, (answers.SSE,), (*map(answers.event, chunks), answers.DONE))
+    whole = {"index": 0, "message": said, "finish_reason": "stop"}
+    return answers.status(200, {**beside, "choices": [whole]})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_of_an_answer_the_client_does_not_get_is_told(
+    gateway: GatewayProcess, chat_only: FakeProvider, stream: bool
+) -> None:
+    chat_only.default = cited
+    status, headers, answer = ask(gateway, stream=stream)
+    assert status == 200, answer
+    [row] = gateway.ended_one(headers["x-gateway-request-id"])
+    [decision] = gateway.wait_rows(
+        "select candidates from decisions where request = ?",
+        lambda rows: bool(rows) and "in the answer" in rows[0]["candidates"],
+        row["id"],
+    )
+    [candidate] = json.loads(decision["candidates"])
+    told = {one["part"]: one["why"] for one in candidate["adaptation"]["dropped"]}
+    # What became of the request stands beside it.
+    assert "cache_control" in told
+    assert {part for part in told if part.endswith("in the answer")} == {
+        "thoughts in the answer",
+        "citations in the answer",
+        "image in the answer",
+        "search results in the answer",
+    }
+    assert told["thoughts in the answer"] == "the client has not asked for them"
+    assert "CANARY" not in decision["candidates"]
+
+
 def test_a_route_shows_the_pair(gateway: GatewayProcess) -> None:
     _, _, found = gateway.get("/route?model=m&dialect=messages")
     [candidate] = found["candidates"]

@@ -439,3 +439,79 @@ def test_a_stream_that_nobody_asked_for_says_what_it_took():
     peek.feed(b'data: {"choices": [{"delta": {"content": "x"}}]}\n\n' + USED + USED)
     assert peek.finish() is ERROR
     assert peek.reports == [{"usage": {"prompt_tokens": 1, "completion_tokens": 2}}] * 2
+
+
+def google(*parts, reason="", **beside):
+    candidate = {"content": {"parts": list(parts)}, "index": 0, **beside}
+    return {"candidates": [candidate | ({"finishReason": reason} if reason else {})]}
+
+
+def chat_end(reason, **delta):
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+
+
+FILTER = "function_call_filter: MALFORMED_FUNCTION_CALL"
+SAID, THOUGHT = {"text": "Hello"}, {"text": "Hm.", "thought": True}
+CALL = {"functionCall": {"name": "f", "args": {}}}
+BROKE_OFF = [
+    ("generateContent", [google(reason="MALFORMED_FUNCTION_CALL")]),
+    ("generateContent", [google({"text": ""}, reason="MALFORMED_FUNCTION_CALL")]),
+    ("generateContent", [google(), google(reason="UNEXPECTED_TOOL_CALL")]),
+    ("generateContent", [google(THOUGHT, reason="TOO_MANY_TOOL_CALLS")]),
+    ("generateContent", [google(reason="OTHER", finishMessage="No.")]),
+    ("generateContent", [google(reason="STOP")]),
+    ("generateContent", [google(reason="A_REASON_OF_TOMORROW")]),
+    ("chat", [chat_end(FILTER, role="assistant", extra_content={"google": {}})]),
+    ("chat", [chat_end(FILTER.upper())]),
+    ("chat", [chat_end(None, role="assistant"), chat_end("unexpected_tool_call")]),
+    ("chat", [{"choices": [{"delta": {}, "finish_reason": "stop", "native_finish_reason": "MALFORMED_FUNCTION_CALL"}]}]),
+]  # fmt: skip
+ANSWERED = [
+    ("generateContent", [google(SAID, reason="MALFORMED_FUNCTION_CALL")]),
+    ("generateContent", [google(CALL, reason="MALFORMED_FUNCTION_CALL")]),
+    ("generateContent", [google(reason="SAFETY")]),
+    ("generateContent", [google(reason="MAX_TOKENS")]),
+    ("generateContent", [{"promptFeedback": {"blockReason": "OTHER"}}]),
+    # It says first that it has ended, and then it speaks.
+    ("generateContent", [google(reason="STOP"), google(SAID, reason="STOP")]),
+    ("chat", [chat_end(FILTER, content="Hello")]),
+    ("chat", [chat_end(FILTER, tool_calls=[{"index": 0}])]),
+    ("chat", [chat_end("stop", role="assistant")]),
+    ("chat", [chat_end("content_filter", role="assistant")]),
+]
+
+
+def judged(dialect, events, *, others):
+    peek = ResponseProbe(SPECS[dialect], True, others=others)
+    for event in events:
+        peek.feed(b"data: " + json.dumps(event).encode() + b"\n\n")
+    return peek.finish(), peek
+
+
+@each_row("dialect, events", BROKE_OFF)
+def test_an_answer_that_broke_off_is_none_while_somebody_else_is_there(dialect, events):
+    state, peek = judged(dialect, events, others=True)
+    assert (state, peek.kind) == (ERROR, "answer broke off")
+    if len(events) == 1:
+        plain = ResponseProbe(SPECS[dialect], False, others=True)
+        said = json.dumps(events[0]).replace('"delta"', '"message"')
+        plain.feed(said.encode())
+        assert (plain.finish(), plain.kind) == (ERROR, "answer broke off")
+        alone = ResponseProbe(SPECS[dialect], False)
+        alone.feed(said.encode())
+        assert alone.finish() is CONTENT
+    state, _ = judged(dialect, events, others=False)
+    assert state is CONTENT
+
+
+@each_row("dialect, events", ANSWERED)
+def test_what_says_something_or_was_filtered_is_an_answer(dialect, events):
+    for others in (True, False):
+        assert judged(dialect, events, others=others)[0] is CONTENT
+
+
+def test_usage_of_an_answer_that_broke_off_is_kept():
+    usage = {"promptTokenCount": 7}
+    event = {**google(reason="MALFORMED_FUNCTION_CALL"), "usageMetadata": usage}
+    _, peek = judged("generateContent", [event], others=True)
+    assert peek.reports == [event]

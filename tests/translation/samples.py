@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from llm_gateway.adaptation.marked_state import marked
 from llm_gateway.translation.carried import PartName as P
-from translation import samples_generate_content
+from translation import samples_generate_content, samples_responses
 
 MAKER = "acme api.acme.test:443"
 """Of the target in these tests."""
@@ -89,6 +89,10 @@ MESSAGES: Mapping[P, Mapping[str, object]] = {
     P.PDF: user(PDF),
     P.DOCUMENT_URL: user(document(type="url", url="https://a.test/a.pdf")),
     P.DOCUMENT_FILE: user(document(type="file", file_id="file_1")),
+    P.DOCUMENT_TITLE: user(document(type="text", media_type="text/plain", data="W.")),
+    P.DOCUMENT_CONTEXT: user(
+        {**document(type="text", media_type="text/plain", data="W."), "context": "Old."}
+    ),
     P.CITATIONS: user({**PDF, "citations": {"enabled": True}})
     | {"messages": [turn("user", {**document(type="text", data="W."), "citations": {"enabled": True}})]},
     P.PREFILL: {"messages": [turn("user", text()), turn("assistant", text("So"))]},
@@ -99,6 +103,7 @@ MESSAGES: Mapping[P, Mapping[str, object]] = {
     P.UNKNOWN_PART: user({"type": "hologram", "data": "x"}),
     P.TOOL: {"tools": [GET]},
     P.STRICT: {"tools": [{**GET, "strict": True}]},
+    P.DEFERRED_TOOL: {"tools": [{**GET, "defer_loading": True}]},
     P.SERVER_TOOL: {"tools": [GET, SEARCH]},
     P.SERVER_TOOL_NEEDED: {"tools": [SEARCH]},
     P.TOOL_CHOICE: {"tools": [GET], "tool_choice": {"type": "tool", "name": "get"}},
@@ -192,6 +197,10 @@ CHAT_IMAGE = {
     "type": "image_url",
     "image_url": {"url": f"data:image/png;base64,{PIXEL}"},
 }
+CHAT_TEXT = {
+    "type": "file",
+    "file": {"filename": "Paper", "file_data": "data:text/plain;base64,V29yZHMu"},
+}
 CUSTOM = {"type": "custom", "custom": {"name": "patch", "description": "Patches."}}
 
 CHAT: Mapping[P, Mapping[str, object]] = {
@@ -235,6 +244,8 @@ CHAT: Mapping[P, Mapping[str, object]] = {
         }
     ),
     P.DOCUMENT_FILE: user({"type": "file", "file": {"file_id": "file_1"}}),
+    P.DOCUMENT_TITLE: user(CHAT_TEXT),
+    P.TEXT_DOCUMENT: user(CHAT_TEXT),
     P.AUDIO: user(
         {"type": "input_audio", "input_audio": {"data": PIXEL, "format": "wav"}}
     ),
@@ -311,6 +322,7 @@ CHAT: Mapping[P, Mapping[str, object]] = {
 SAMPLES = {
     "messages": MESSAGES,
     "chat": CHAT,
+    "responses": samples_responses.samples(MAKER, DETAILS),
     "generateContent": samples_generate_content.samples(MAKER, SIGNATURE),
 }
 
@@ -321,6 +333,7 @@ BASE = {
         "messages": [{"role": "user", "content": "hi"}],
     },
     "chat": {"model": "m", "messages": [{"role": "user", "content": "hi"}]},
+    "responses": samples_responses.BASE,
     "generateContent": samples_generate_content.BASE,
 }
 

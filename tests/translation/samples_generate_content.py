@@ -111,6 +111,15 @@ def samples(maker: str, signature: str) -> Mapping[P, Mapping[str, object]]:
         P.IMAGE: user(blob("image/png")),
         P.IMAGE_URL: user(file("image/png", "https://a.test/a.png")),
         P.IMAGE_FILE: user(file("image/png", "gs://a/a.png")),
+        P.DOCUMENT_TITLE: user(
+            {
+                "inlineData": {
+                    "mimeType": "text/plain",
+                    "data": "V29yZHMu",
+                    "displayName": "Paper",
+                }
+            }
+        ),
         P.TEXT_DOCUMENT: user(
             {"inlineData": {"mimeType": "text/plain", "data": "aGk="}}
         ),

@@ -12,6 +12,13 @@ from llm_gateway.dialects import SPECS
 from llm_gateway.dialects.chat.codecs import CODECS as CHAT
 from llm_gateway.dialects.messages.codecs import CODECS as MESSAGES
 from llm_gateway.dialects.responses.codecs import CODECS as RESPONSES
+from llm_gateway.translation.answer_events import (
+    ArgumentsDelta,
+    CallEnded,
+    CallStarted,
+    Ended,
+    Started,
+)
 from llm_gateway.translation.codec import Target
 from llm_gateway.translation.translator import (
     AnswerTranslator,
@@ -173,6 +180,8 @@ def test_codex_on_chat_its_freeform_tool_and_namespaces_there_and_back():
         "client_metadata",
         "reasoning.context",
         "text.verbosity",
+        "description of a namespace",
+        "input[].internal_chat_message_metadata_passthrough",
     }
     call = {"index": 0, "id": "call_2", "function": {"name": "functions__exec"}}
     stream = chat_stream(
@@ -734,3 +743,90 @@ def test_an_answer_that_was_refused_is_not_complete(said, stream):
     assert [part["text"] for item in found["output"] for part in item["content"]] == (
         [said] if said else []
     )
+
+
+SEARCH = {"type": "tool_search", "execution": "client", "description": "Finds tools."}
+LATER = {
+    "type": "function",
+    "name": "cal",
+    "parameters": NUMBERS,
+    "defer_loading": True,
+}
+SEARCHED = [
+    {
+        "type": "tool_search_call",
+        "call_id": "call_1",
+        "execution": "client",
+        "arguments": {"query": "calendar"},
+    },
+    {
+        "type": "tool_search_output",
+        "call_id": "call_1",
+        "execution": "client",
+        "tools": [LATER, {"type": "namespace", "name": "mail", "tools": [LATER]}],
+    },
+]
+
+
+@pytest.mark.parametrize("target", ["chat", "messages", "generateContent"])
+def test_a_search_for_tools_that_the_client_runs_there_and_back(target):
+    """Codex' search is called as a function, and its calls come back as what they are."""
+    codecs = SPECS[target].codecs
+    body = {"model": "m", "stream": True, "tools": [SEARCH], "input": "Find one."}
+    request = translated(RESPONSES, codecs, body)
+    assert request.adaptation.approximated == (("search for tools", "as a function"),)
+    events = [
+        CallStarted(0, "call_1", "tool_search"),
+        ArgumentsDelta(0, '{"query":'),
+        ArgumentsDelta(0, '"calendar"}'),
+        CallEnded(0),
+        Ended("tools"),
+    ]
+    writer = RESPONSES.answer_writer(request.context)
+    out = data_of(b"".join(map(writer.write, [Started("id"), *events])))
+    assert [event["type"] for event in out] == [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.output_item.done",
+        "response.completed",
+    ]
+    [made] = out[-1]["response"]["output"]
+    assert made["id"].startswith("tsc_")
+    assert {k: v for k, v in made.items() if k != "id"} == {
+        **SEARCHED[0],
+        "status": "completed",
+    }
+    # It has found some: they are declared, and the search has its result.
+    found = {**body, "input": [{"role": "user", "content": "Find one."}, *SEARCHED]}
+    again = translated(RESPONSES, codecs, found)
+    said = json.dumps(again.body)
+    assert "These tools can be called now: cal, mail__cal." in said
+    assert '"mail__cal"' in said
+    assert again.context.tools["mail__cal"].namespace == "mail"
+    assert ("deferred tool", "declared at once") in again.adaptation.approximated
+
+
+def test_a_search_for_tools_that_the_provider_runs_is_not_offered():
+    server = {"type": "tool_search"}
+    own = {"type": "function", "name": "a"}
+    found = translated(RESPONSES, CHAT, {"input": "hi", "tools": [own, server]})
+    assert [t["function"]["name"] for t in found.body["tools"]] == ["a"]
+    assert dict(found.adaptation.dropped).keys() == {"server tool tool_search"}
+
+
+def test_arguments_of_a_search_that_are_no_object_are_its_query():
+    request = translated(RESPONSES, CHAT, {"input": "hi", "tools": [SEARCH]})
+    for arguments, made in (("", {}), ("x", {"query": "x"}), ("[1]", {"query": [1]})):
+        writer = RESPONSES.answer_writer(request.context)
+        answer = json.loads(
+            writer.plain(
+                [
+                    CallStarted(0, "call_1", "tool_search"),
+                    ArgumentsDelta(0, arguments),
+                    CallEnded(0),
+                    Ended("tools"),
+                ]
+            )
+        )
+        assert answer["output"][0]["arguments"] == made

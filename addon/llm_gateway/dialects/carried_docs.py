@@ -3,6 +3,7 @@
 from itertools import permutations
 
 from llm_gateway.dialects import SPECS
+from llm_gateway.translation.answer_parts import AnswerPart
 from llm_gateway.translation.carried import Fate, Kind, PartName
 from llm_gateway.translation.codec import Codecs
 
@@ -15,11 +16,16 @@ def pair_tables() -> str:
 
 def _table(source: Codecs, target: Codecs) -> str:
     parts = [part for part in PartName if part in source.says]
+    back = [
+        p.value
+        for p in AnswerPart
+        if p in target.gives and source.answer_fates[p].kind is Kind.CARRIED
+    ]
     carried = [p.value for p in parts if target.fates[p].kind is Kind.CARRIED]
     lines = [
         f"### A {source.dialect} client, a {target.dialect} provider",
         "",
-        f"Carried: {', '.join(carried)}.",
+        f"Carried: {', '.join(carried)}. Of the answer: {', '.join(back)}.",
         "",
         "| part | what becomes of it |",
         "| --- | --- |",
@@ -30,6 +36,11 @@ def _table(source: Codecs, target: Codecs) -> str:
             for part in parts
             if target.fates[part].kind is kind
         ]
+    lines += [
+        f"| {part.value} in the answer | {_said(source.answer_fates[part])} |"
+        for part in AnswerPart
+        if part in target.gives and source.answer_fates[part].kind is not Kind.CARRIED
+    ]
     return "\n".join([*lines, ""])
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from llm_gateway.dialects.broken_ends import is_broken_end
 from llm_gateway.dialects.provider_errors import is_error
 from llm_gateway.dialects.spec import StreamEnd, UsageEvent
 
@@ -49,6 +50,28 @@ def event_failed(event: Event) -> bool:
         isinstance(reason := choice.get("finish_reason"), str) and reason in _BROKEN
         for choice in _choices(event)
     )
+
+
+def broke_off(event: Event) -> bool:
+    """It ended without a word or a call, because its call could not be read."""
+    choices = _choices(event)
+    return any(map(broken_end, choices)) and not any(map(_says, choices))
+
+
+def broken_end(choice: Event) -> str:
+    """Why the choice broke off; "": it did not."""
+    for name in ("finish_reason", "native_finish_reason"):
+        reason = choice.get(name)
+        if isinstance(reason, str) and is_broken_end(reason):
+            return reason
+    return ""
+
+
+def _says(choice: Event) -> bool:
+    said = choice.get("delta") or choice.get("message") or {}
+    if not isinstance(said, dict):
+        return bool(said)
+    return any(said.get(name) for name in ("content", "tool_calls", "refusal"))
 
 
 def holds_answer(answer: Event) -> bool:

@@ -32,8 +32,11 @@ class DeclaredTools:
         }
 
     def _name(self, tool: OwnTool) -> str:
-        is_freeform = isinstance(tool, FreeformTool)
-        return self.names.declare(tool.namespace, tool.name, is_custom=is_freeform)
+        if isinstance(tool, FreeformTool):
+            return self.names.declare(tool.namespace, tool.name, is_custom=True)
+        return self.names.declare(
+            tool.namespace, tool.name, is_custom=False, kind=tool.kind
+        )
 
     def origins(self) -> dict[str, ToolOrigin]:
         """Tools that go under another name, or as another kind."""
@@ -65,8 +68,11 @@ class DeclaredTools:
                 self._notes.use(PartName.NAMESPACE)
             if isinstance(tool, FreeformTool):
                 self._notes.use(PartName.FREEFORM_TOOL)
-            elif tool.strict:
-                self._notes.use(PartName.STRICT)
+            else:
+                if tool.strict:
+                    self._notes.use(PartName.STRICT)
+                if tool.kind:
+                    self._notes.use(PartName.SEARCH_TOOL)
             yield self._flat[tool.namespace, tool.name], tool
 
     def chosen_name(self) -> str:

@@ -233,6 +233,10 @@ class DialectSpec:
     """Bytes without which no event is a failure: a quick look before `event_failed`."""
     answer_failed: Callable[[Json], bool] = is_error
     """A plain answer with a good status holds no answer, but an error."""
+    broke_off: Callable[[Json], bool] | None = None
+    """The event, or the plain answer, ends an answer that says nothing, and for no reason of
+    the client's: whoever comes next may have one. It goes out where nobody else can be
+    asked. None: no end of it tells."""
     holds_answer: Callable[[Json], bool] = bool
     """A plain answer has a place for an answer in it. A model that ended without a word
     has answered, as has one that refused."""

@@ -28,6 +28,8 @@ class Origin(NamedTuple):
     name: str
     namespace: str = ""
     is_custom: bool = False
+    kind: str = ""
+    """Of a function whose calls have a form of their own there: `tool_search`."""
 
 
 def flat_name(namespace: str, name: str) -> str:
@@ -68,7 +70,9 @@ class ToolNames:
         """There is something to be put back."""
         return any(self.origin(flat) for flat in self._origins)
 
-    def declare(self, namespace: str, name: str, *, is_custom: bool) -> str:
+    def declare(
+        self, namespace: str, name: str, *, is_custom: bool, kind: str = ""
+    ) -> str:
         """The function's name. A plain function keeps its own: declare those first."""
         flat = flat_name(namespace, name)
         if self._origins.get(flat, Origin(name, namespace, is_custom))[:2] != (
@@ -77,8 +81,8 @@ class ToolNames:
         ):
             flat = _hashed(flat, namespace, name)
         self._flat[namespace, name] = flat
-        if namespace or is_custom or flat != name:
-            self._origins[flat] = Origin(name, namespace, is_custom)
+        if namespace or is_custom or kind or flat != name:
+            self._origins[flat] = Origin(name, namespace, is_custom, kind)
         return flat
 
     def keep(self, name: str) -> None:
@@ -94,11 +98,7 @@ class ToolNames:
     def origin(self, flat: object) -> Origin | None:
         """None: it went under its own name, as what it is."""
         found = self._origins.get(flat) if isinstance(flat, str) else None
-        return (
-            found
-            if found and (found.namespace or found.is_custom or found.name != flat)
-            else None
-        )
+        return found if found and (any(found[1:]) or found.name != flat) else None
 
 
 def wrapped(text: object) -> str:

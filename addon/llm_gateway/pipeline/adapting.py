@@ -160,6 +160,12 @@ def sent_values(attempt: Attempt) -> dict[str, object]:
 def decision_with(decision: Decision, attempt: Attempt) -> Decision:
     """The same, with what was changed for the candidate of this attempt, and in its answer."""
     shown = adaptation_of(attempt.form, attempt.adapted, attempt.mended)
+    if (answer := attempt.translator) is not None:
+        shown = replace(
+            shown,
+            dropped=(*shown.dropped, *answer.dropped),
+            approximated=(*shown.approximated, *answer.approximated),
+        )
     key = attempt.candidate.offer.key
     return replace(
         decision,

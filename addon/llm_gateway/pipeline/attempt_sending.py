@@ -112,6 +112,7 @@ class AttemptSender:
             loop.time,
             below=bool(exchange.subpath),
             markup=None if exchange.subpath else markup_of(attempt),
+            others=attempt.others,
         )
         attempt.judge = judge
         rewrite_request(exchange.flow.request, out)

@@ -31,8 +31,9 @@ class ResponseClassifier:
         *,
         below: bool = False,
         markup: CallMarkup | None = None,
+        others: bool = False,
     ) -> None:
-        """markup: tools were declared; see `CallMarkup`."""
+        """markup: tools were declared; see `CallMarkup`. others: another candidate is left."""
         self.first_byte: float | None = None
         self.status = 0
         self.peek: ResponseProbe | None = None
@@ -42,6 +43,7 @@ class ResponseClassifier:
         self._streamed = streamed
         self._below = below
         self._markup = markup
+        self._others = others
         self._clock = clock
 
     def head(self, status: int, headers: http.Headers) -> Classification:
@@ -61,6 +63,7 @@ class ResponseClassifier:
             announced="event-stream" in kind,
             below=self._below,
             markup=self._markup,
+            others=self._others,
         )
         return Classification.BUFFER
 

@@ -105,7 +105,10 @@ class Settlement:
         if translator is not None and translator.failed_with and outcome == "ok":
             # The provider's answer is whole; what became of it for the client is not.
             record.outcome, record.error = "error", "translation_failed"
-        if attempt.mended and exchange.decision is not None:
+        lost = translator is not None and (
+            translator.dropped or translator.approximated
+        )
+        if (attempt.mended or lost) and exchange.decision is not None:
             exchange.decision = decision_with(exchange.decision, attempt)
             runtime.store.decision(record, exchange.decision)
         self._attempt_over(exchange, outcome)

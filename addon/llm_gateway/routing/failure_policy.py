@@ -21,7 +21,7 @@ from llm_gateway.network.proxy_failure import REFUSED
 from llm_gateway.routing.circuit_breaker import OPEN_MOST
 from llm_gateway.routing.health import DISABLED_FOR, MODEL_GONE_FOR, NOT_SPOKEN
 from llm_gateway.routing.selection import CANNOT_CARRY, CANNOT_TAKE, KEPT_ELSEWHERE
-from llm_gateway.streaming.response_probe import CALL_AS_TEXT
+from llm_gateway.streaming.response_probe import BROKE_OFF, CALL_AS_TEXT
 
 
 class NextStep(Enum):
@@ -138,8 +138,8 @@ def classify(
             _reason(failed),
             counted=False,
         )
-    if kind == "judged" and failed.message == CALL_AS_TEXT:
-        # The form of the tools was not read: a lesson, and nobody's strike.
+    if kind == "judged" and failed.message in (CALL_AS_TEXT, BROKE_OFF):
+        # The form of the tools was not read, or a call not written: nobody's strike.
         return FailureVerdict(
             NextStep.NEXT_CANDIDATE, Penalty.NOTHING, _reason(failed), counted=True
         )

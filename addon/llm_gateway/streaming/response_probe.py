@@ -25,6 +25,9 @@ from llm_gateway.streaming.sse import BOM, SSEDecoder, SSEvent
 
 CALL_AS_TEXT = "call as text"
 """Kind of an answer that writes its call as text: nobody's strike, and a lesson."""
+BROKE_OFF = "answer broke off"
+"""Kind of an answer that ended without a word, which is nobody's strike: the same request,
+asked again and again, must not take the provider from others."""
 MOST_HELD = 65_536
 """Bytes of a stream after which it goes out, whatever it says."""
 MOST_USAGES = 64
@@ -53,15 +56,17 @@ class ResponseProbe:
         announced: bool = True,
         below: bool = False,
         markup: CallMarkup | None = None,
+        others: bool = False,
     ) -> None:
         """`streamed`: a stream was asked for; `announced`: its content type says that it
         is one. `below`: the answer is that of a path under the dialect's own
-        (`/count_tokens`), of which no more is known. `markup`: tools were declared."""
+        (`/count_tokens`), of which no more is known. `markup`: tools were declared.
+        `others`: somebody else can be asked, if this one has nothing to say."""
         self.error: ProviderError | None = None
         """What the provider said, with state ERROR."""
         self.kind = ""
         """With state ERROR: `error event`, `empty stream`, `broken body`, `no answer`,
-        `call as text`."""
+        `call as text`, `answer broke off`."""
         self.said = b""
         """With state ERROR: the JSON in which the provider says so, where there is one."""
         self.answer: Event | None = None
@@ -71,6 +76,8 @@ class ResponseProbe:
         self.stored_id: str | None = None
         """Of an answer that its provider keeps, once it was named."""
         self._markup = markup
+        self._broken = False
+        """With state HOLD: an end without a word has come."""
         self._spoke = False
         """With state HOLD: something that may be markup, or not."""
         self._stored = dialect.stored
@@ -78,6 +85,7 @@ class ResponseProbe:
         self._usage_object = dialect.usage_object
         self._event_failed = dialect.event_failed
         self._answer_failed = dialect.answer_failed
+        self._broke_off = dialect.broke_off if others and not below else None
         self._holds = _anything if below else dialect.holds_answer
         says = dialect.event_has_content
         self._has_content = says or bool
@@ -139,7 +147,7 @@ class ResponseProbe:
         if self._spoke:
             self._state = ProbeState.CONTENT
             return self._state
-        return self._fail("empty stream", NOTHING)
+        return self._fail(BROKE_OFF if self._broken else "empty stream", NOTHING)
 
     def _looks_plain(self, start: bytes) -> bool | None:
         """By its first bytes; None: there are too few."""
@@ -165,6 +173,10 @@ class ResponseProbe:
             return self._fail("error event", error_in(value))
         if self._stored is not None and self.stored_id is None:
             self.stored_id = self._stored.read_id(value)
+        if self._broke_off is not None and not self._said and self._broke_off(value):
+            # Some say so first, and then speak: what follows has the last word.
+            self._broken = True
+            return self._state
         if self._has_content(value):
             return self._speaks(event.data)
         return self._state
@@ -204,6 +216,8 @@ class ResponseProbe:
             return self._fail("error event", error_in(value))
         if not self._holds(value):
             return self._fail("no answer", error_in(value))
+        if self._broke_off is not None and self._broke_off(value):
+            return self._fail(BROKE_OFF, NOTHING)
         if self._markup is not None:
             text = body.decode("utf-8", "replace")
             if self._markup.whole(text):

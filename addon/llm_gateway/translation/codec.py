@@ -13,6 +13,7 @@ from llm_gateway.adaptation.vocabulary import NO_QUIRKS, Quirks
 from llm_gateway.domain import Dialect
 from llm_gateway.frozen import frozen
 from llm_gateway.translation.answer_events import Event
+from llm_gateway.translation.answer_parts import AnswerFates, AnswerPart, Asides
 from llm_gateway.translation.carried import CannotCarry, Fates, Notes, PartName
 from llm_gateway.translation.conversation import Conversation
 
@@ -43,6 +44,8 @@ class ToolOrigin:
     name: str
     namespace: str = ""
     freeform: bool = False
+    kind: str = ""
+    """See `FunctionTool.kind`."""
 
 
 @frozen
@@ -109,6 +112,9 @@ class Written(NamedTuple):
 class AnswerReader(Protocol):
     """Reads one answer of the upstream."""
 
+    asides: Asides
+    """What it holds besides, and no event tells of."""
+
     def plain(self, answer: Json) -> list[Event]:
         """A whole answer, with its end."""
 
@@ -159,6 +165,10 @@ class Codecs:
     """Parts that a request of it can hold."""
     fates: Fates
     """What becomes of each part of any dialect when it is written in this one."""
+    gives: frozenset[AnswerPart]
+    """Parts that an answer of it can hold."""
+    answer_fates: AnswerFates
+    """What becomes of each part of any dialect's answer for its clients."""
     references: References | None = None
     """None: there are none."""
     repeated: Callable[[Json], Json] | None = None

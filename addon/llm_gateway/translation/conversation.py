@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 from llm_gateway.frozen import frozen
 from llm_gateway.translation.settings import Settings
 from llm_gateway.translation.tools import Tool, ToolChoice
+from llm_gateway.translation.unread import Unread
 
 Role = Literal["system", "developer", "user", "assistant"]
 
@@ -72,6 +73,8 @@ class Document:
     file: str = ""
     name: str = ""
     """Title or file name."""
+    context: str = ""
+    """What the client says about it, beside its title."""
     citations: bool = False
     """The answer is to cite it."""
     cache: str = ""
@@ -157,3 +160,5 @@ class Conversation:
     settings: Settings = Settings()
     extras: Mapping[str, object] = field(default_factory=dict)
     """Top-level members that the form has no place for, as they came."""
+    unread: Unread = ()
+    """Members further inside that it has no place for: (name, what it is in the tables)."""

@@ -94,7 +94,7 @@ def reference_text(foreign: Foreign) -> str:
 
 
 def note_members(conversation: Conversation, notes: Notes) -> None:
-    """Top-level members that the neutral form has no place for."""
+    """Members that the neutral form has no place for."""
     for name, value in conversation.extras.items():
         if not value:  # asks for nothing: `"logit_bias": {}`
             continue
@@ -103,6 +103,8 @@ def note_members(conversation: Conversation, notes: Notes) -> None:
             notes.use(PartName.UNKNOWN_MEMBER, name)
         else:
             notes.use(part, name if part in _NAMED else "")
+    for name, part in conversation.unread:
+        notes.use(part, name if part is PartName.UNKNOWN_MEMBER else "")
 
 
 _NAMED = (PartName.STATE, PartName.OTHER_OUTPUT)

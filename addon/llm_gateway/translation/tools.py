@@ -18,6 +18,8 @@ class FunctionTool:
     namespace: str = ""
     """The group of tools that it was declared in; names are told apart by it."""
     cache: str = ""
+    kind: str = ""
+    """Of a function whose calls have a form of their own in its dialect: `tool_search`."""
 
 
 @frozen

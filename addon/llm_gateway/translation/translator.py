@@ -13,8 +13,18 @@ from typing import NamedTuple
 from llm_gateway.adaptation.kept_state import Recall, nothing_kept
 from llm_gateway.domain import Adaptation
 from llm_gateway.streaming.sse import Framer, data_of, event_of, raw_events
-from llm_gateway.translation.answer_events import Event, Failed, Ping, TextDelta
-from llm_gateway.translation.carried import CannotCarry, Notes
+from llm_gateway.translation.answer_events import (
+    Ended,
+    Event,
+    Failed,
+    Ping,
+    RefusalDelta,
+    TextDelta,
+    ThoughtDelta,
+    ThoughtSigned,
+)
+from llm_gateway.translation.answer_parts import NOT_SHOWN, AnswerPart, noted
+from llm_gateway.translation.carried import CannotCarry, Kind, Notes
 from llm_gateway.translation.codec import (
     AnswerContext,
     Codecs,
@@ -161,6 +171,38 @@ class AnswerTranslator:
         """The client's answer has its end: nothing more is written."""
         self.failed_with: Failed | None = None
         """It ended in an error."""
+        self._fates = source.answer_fates
+        self._kinds: set[type] = set()
+        """Of the events that were written."""
+        self._met = ""
+        """The stop sequence that ended it."""
+
+    @property
+    def dropped(self) -> tuple[tuple[str, str], ...]:
+        """(part, why) of the answer, as far as it has come."""
+        context, kinds = self._context, self._kinds
+        hidden: list[AnswerPart] = []
+        if ThoughtDelta in kinds and not context.shows_thoughts:
+            hidden.append(AnswerPart.THOUGHT)
+        if ThoughtSigned in kinds and not context.keeps_state:
+            hidden.append(AnswerPart.STATE)
+        unasked = tuple((f"{part} in the answer", NOT_SHOWN) for part in hidden)
+        return unasked + noted(self._fates, self._parts(), Kind.DROPPED)
+
+    @property
+    def approximated(self) -> tuple[tuple[str, str], ...]:
+        """(part, how) of the answer, as far as it has come."""
+        return noted(self._fates, self._parts(), Kind.APPROXIMATED)
+
+    def _parts(self) -> tuple[tuple[AnswerPart, str], ...]:
+        told: list[AnswerPart] = []
+        if ThoughtDelta in self._kinds and self._context.shows_thoughts:
+            told.append(AnswerPart.THOUGHT)
+        if RefusalDelta in self._kinds:
+            told.append(AnswerPart.REFUSAL)
+        if self._met:
+            told.append(AnswerPart.STOP_SEQUENCE)
+        return tuple((part, "") for part in told) + self._reader.asides.found
 
     def plain(self, body: bytes) -> bytes:
         """The client's answer, of a plain one of the upstream."""
@@ -236,22 +278,23 @@ class AnswerTranslator:
         self._shape = self._known
 
     def _write(self, events: Iterable[Event]) -> bytes:
-        if self._context.stream:
-            out = b""
-            for event in events:
-                if isinstance(event, Failed):
-                    self.failed_with = event
-                out += self._writer.write(event)
-            self.over = self.over or self._order.is_over
-            return out
+        out = b""
         for event in events:
+            self._kinds.add(type(event))
             if isinstance(event, Failed):
                 self.failed_with = event
-            self._size += len(getattr(event, "text", ""))
-            self._collected.append(event)
-        if self._size > MOST_COLLECTED:
+            elif isinstance(event, Ended):
+                self._met = event.stop_sequence
+            if self._context.stream:
+                out += self._writer.write(event)
+            else:
+                self._size += len(getattr(event, "text", ""))
+                self._collected.append(event)
+        if self._context.stream:
+            self.over = self.over or self._order.is_over
+        elif self._size > MOST_COLLECTED:
             self._collected = [Failed("The provider's answer is too large.")]
-        return b""
+        return out
 
     def _finish(self) -> bytes:
         self.over = True

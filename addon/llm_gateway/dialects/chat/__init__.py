@@ -34,6 +34,7 @@ CHAT = DialectSpec(
     event_has_content=choices.has_content,
     event_failed=choices.event_failed,
     answer_failed=choices.event_failed,
+    broke_off=choices.broke_off,
     holds_answer=choices.holds_answer,
     stream_end=choices.STREAM_END,
     stream_text=strings(*TEXT),

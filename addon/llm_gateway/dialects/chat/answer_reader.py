@@ -9,8 +9,10 @@ import json
 
 from llm_gateway.dialects import openai_usage
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
+from llm_gateway.dialects.broken_ends import words_of_end
 from llm_gateway.dialects.chat.call_fragments import CallFragments
 from llm_gateway.dialects.chat.reasoning import (
+    NAMES,
     details_of,
     named_thoughts,
     signature_of,
@@ -18,7 +20,7 @@ from llm_gateway.dialects.chat.reasoning import (
     visible_text,
 )
 from llm_gateway.dialects.chat.thought_tags import Piece, ThoughtTag
-from llm_gateway.dialects.choices import event_failed
+from llm_gateway.dialects.choices import broken_end, event_failed
 from llm_gateway.dialects.failed_answer import failure_of
 from llm_gateway.domain import Usage
 from llm_gateway.translation.answer_events import (
@@ -34,6 +36,7 @@ from llm_gateway.translation.answer_events import (
     ThoughtDelta,
     ThoughtSigned,
 )
+from llm_gateway.translation.answer_parts import AnswerPart, Asides
 from llm_gateway.translation.codec import AnswerContext
 from llm_gateway.translation.conversation import Opaque
 from llm_gateway.translation.made_ids import made_id
@@ -48,6 +51,17 @@ REASONS: dict[str, EndReason] = {
     "stop_sequence": "stop_sequence",
 }
 """Of all others an answer with calls waits for their results, and one without is done."""
+_READ = frozenset(
+    {
+        *("role", "content", "refusal", "tool_calls", "function_call", "extra_content"),
+        *("reasoning_details", "tool_call_id", "name", *NAMES),
+    }
+)
+"""Members of messages and deltas that are read, or say nothing to a client."""
+_SPOKEN = ("", "text", "output_text", "thinking")
+"""Types of chunks that are read."""
+_BESIDE = frozenset({"citations", "search_results", "related_questions", "images"})
+"""Members beside the choices that belong to the answer."""
 _GATHERED = 1 << 18
 """Characters of a call's arguments by which it is told from the next one."""
 
@@ -61,6 +75,8 @@ class ChatAnswerReader:
         self._said = False
         self._refused = False
         self._reason = ""
+        self._broken = ""
+        self.asides = Asides()
         self._done = False
         self._fragments = CallFragments(self._make_id)
         self._begun: set[int] = set()
@@ -103,6 +119,9 @@ class ChatAnswerReader:
         if self._tag is not None:
             out += map(_said, self._tag.finish())
         self._sign(out)
+        if self._broken and not self._begun:
+            words = words_of_end(self._broken)
+            return [*out, Failed(words, self._broken.rpartition(" ")[2].lower())]
         return [*out, Ended(self._end_reason())]
 
     def _sign(self, out: list[Event]) -> None:
@@ -131,7 +150,11 @@ class ChatAnswerReader:
             out.append(
                 Started(text_of(value.get("id")), text_of(value.get("model")), date)
             )
+        if not _BESIDE.isdisjoint(value):
+            self.asides.members(value, frozenset(value.keys() - _BESIDE))
         for choice in objects(value.get("choices")):
+            if choice.get("logprobs"):
+                self.asides.add(AnswerPart.LOGPROBS)
             delta = choice.get("delta")
             if isinstance(delta, dict) and delta:
                 self._message(delta, out)
@@ -139,6 +162,7 @@ class ChatAnswerReader:
                 self._message(message, out, is_whole=True)
             if reason := text_of(choice.get("finish_reason")):
                 self._reason = reason
+                self._broken = broken_end(choice)
         if (usage := self._usage(value)) is not None:
             out.append(usage)
         return out
@@ -155,6 +179,7 @@ class ChatAnswerReader:
         before = len(out)
         content = message.get("content")
         if len(message) > 1 or not isinstance(content, str):
+            self.asides.members(message, _READ)
             details = message.get("reasoning_details")
             if not (details and self._thought_apart and not named_thoughts(message)):
                 # Some say thoughts twice: under a name, and at the end in details.
@@ -164,6 +189,9 @@ class ChatAnswerReader:
             if details:
                 self._details.append(message)
             if isinstance(content, list):
+                for one in objects(content):
+                    if (kind := text_of(one.get("type"))) not in _SPOKEN:
+                        self.asides.block(kind)
                 content = visible_text(content)
         if isinstance(content, str) and content:
             self._text(content, out)

@@ -1,6 +1,11 @@
 """What becomes of every part of a request that is written as chat completions, and which
 parts a chat request can hold."""
 
+from llm_gateway.translation.answer_parts import (
+    ONLY_THAT,
+    AnswerPart,
+    answer_fates,
+)
 from llm_gateway.translation.carried import (
     CARRIED,
     Fates,
@@ -11,6 +16,7 @@ from llm_gateway.translation.carried import (
 )
 
 P = PartName
+A = AnswerPart
 
 SAYS = frozenset(
     {
@@ -23,6 +29,7 @@ SAYS = frozenset(
         *(P.MAX_TOKENS, P.STOP, P.TEMPERATURE, P.TOP_P, P.TOP_K, P.SEED, P.PENALTIES),
         *(P.SEVERAL, P.LOGPROBS, P.LOGIT_BIAS, P.USER, P.METADATA, P.CACHE_KEY),
         *(P.OTHER_OUTPUT, P.ASSISTANT_FIRST, P.UNKNOWN_MEMBER, P.CACHE_MARKS),
+        *(P.DOCUMENT_TITLE, P.TEXT_DOCUMENT),
     }
 )
 
@@ -40,6 +47,8 @@ FATES: Fates = {
     P.PDF: needed(unless="documents"),
     P.DOCUMENT_URL: needed(unless="document URLs"),
     P.DOCUMENT_FILE: needed("an upload belongs to its provider"),
+    P.DOCUMENT_TITLE: CARRIED,
+    P.DOCUMENT_CONTEXT: approximated("as text in front of it"),
     P.AUDIO: needed(unless="audio"),
     P.CITATIONS: dropped("answers have none"),
     P.PREFILL: CARRIED,
@@ -49,7 +58,10 @@ FATES: Fates = {
     P.TOOL: CARRIED,
     P.FREEFORM_TOOL: approximated("as a function with one string"),
     P.NAMESPACE: approximated("as part of the tool's name"),
+    P.NAMESPACE_TEXT: dropped("each of its tools has its own"),
     P.STRICT: CARRIED,
+    P.DEFERRED_TOOL: approximated("declared at once"),
+    P.SEARCH_TOOL: approximated("as a function"),
     P.SERVER_TOOL: dropped("nobody runs it there; the other tools stay"),
     P.SERVER_TOOL_NEEDED: needed("nobody runs it there"),
     P.TOOL_CHOICE: CARRIED,
@@ -77,7 +89,7 @@ FATES: Fates = {
     P.TOP_K: dropped("not a setting there"),
     P.SEED: CARRIED,
     P.PENALTIES: CARRIED,
-    P.SEVERAL: CARRIED,
+    P.SEVERAL: needed("one is translated"),
     P.LOGPROBS: needed(),
     P.LOGIT_BIAS: needed(),
     P.USER: dropped("it names somebody to the other provider"),
@@ -89,3 +101,14 @@ FATES: Fates = {
     P.OTHER_OUTPUT: needed(),
     P.UNKNOWN_MEMBER: dropped("not a member there"),
 }
+
+GIVES = frozenset(
+    {
+        *(A.TEXT, A.THOUGHT, A.STATE, A.REFUSAL, A.CALL, A.IMAGE, A.AUDIO, A.CITATION),
+        *(A.SEARCH, A.SERVER_CALL, A.LOGPROBS, A.UNKNOWN),
+    }
+)
+"""Parts that answers of its providers can hold."""
+
+ANSWER_FATES = answer_fates(stop_sequence=ONLY_THAT)
+"""What becomes of an answer's parts for its clients."""

@@ -2,7 +2,7 @@
 
 from llm_gateway.dialects.chat.answer_reader import ChatAnswerReader
 from llm_gateway.dialects.chat.answer_writer import ChatAnswerWriter
-from llm_gateway.dialects.chat.carried import FATES, SAYS
+from llm_gateway.dialects.chat.carried import ANSWER_FATES, FATES, GIVES, SAYS
 from llm_gateway.dialects.chat.request_reader import read_request
 from llm_gateway.dialects.chat.request_writer import write_request
 from llm_gateway.domain import Dialect
@@ -16,4 +16,6 @@ CODECS = Codecs(
     answer_writer=ChatAnswerWriter,
     says=SAYS,
     fates=FATES,
+    gives=GIVES,
+    answer_fates=ANSWER_FATES,
 )

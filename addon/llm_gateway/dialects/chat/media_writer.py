@@ -31,9 +31,3 @@ def file_part(
         file = {"file_data": f"data:{kind};base64,{document.data}"}
     file["filename"] = document.name or "document.pdf"
     return [{"type": "file", "file": file}]
-
-
-def titled_text(document: Document) -> str:
-    if not document.name:
-        return document.text
-    return f"{document.name}\n\n{document.text}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
 from llm_gateway.dialects.chat.reasoning import signature_of, thoughts_of
-from llm_gateway.translation.base64_text import standard_base64
+from llm_gateway.translation.base64_text import readable_text, standard_base64
 from llm_gateway.translation.cache_marks import cache_mark
 from llm_gateway.translation.conversation import (
     Audio,
@@ -23,15 +23,6 @@ from llm_gateway.translation.conversation import (
 )
 from llm_gateway.translation.made_ids import made_id
 from llm_gateway.translation.opaque_text import read_opaque
-
-READ = frozenset(
-    {
-        *("role", "content", "name", "refusal", "audio", "cache_control"),
-        *("tool_calls", "tool_call_id", "function_call"),
-        *("reasoning", "reasoning_content", "reasoning_text", "reasoning_details"),
-    }
-)
-"""Members of a message that the neutral form has a place for."""
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -170,7 +161,10 @@ def _file(file: Json) -> Document:
         return Document(file=id, name=name)
     if given.startswith(("https://", "http://")):
         return Document(url=given, name=name)
-    return Document(data or standard_base64(given), kind, name=name)
+    data = data or standard_base64(given)
+    if (text := readable_text(kind, data)) is not None:
+        return Document(text=text, media_type=kind, name=name)
+    return Document(data, kind, name=name)
 
 
 def data_url(url: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from llm_gateway.dialects.answer_observer import objects
-from llm_gateway.dialects.chat.media_writer import file_part, image_part, titled_text
+from llm_gateway.dialects.chat.media_writer import file_part, image_part
 from llm_gateway.dialects.chat.thoughts import with_signature
 from llm_gateway.dialects.tool_names import ToolNames, wrapped
 from llm_gateway.translation.call_pairs import with_results_behind_calls
@@ -23,6 +23,7 @@ from llm_gateway.translation.conversation import (
     ToolResult,
     Turn,
 )
+from llm_gateway.translation.document_text import document_as_text, said_of_document
 from llm_gateway.translation.foreign import part_of, reference_text
 
 Message = dict[str, object]
@@ -189,9 +190,10 @@ class MessageWriter:
                     if part.citations:
                         self._notes.use(PartName.CITATIONS)
                     if text or not (data or url or file):
-                        self._notes.use(PartName.TEXT_DOCUMENT)
-                        made.append(text_part(titled_text(part)))
+                        made.append(text_part(document_as_text(part, self._notes)))
                     else:
+                        if said := said_of_document(part, self._notes, title=False):
+                            made.append(text_part(said))
                         made += file_part(part, self._target, self._notes)
                 case Audio(data, format):
                     if "audio" not in self._target.takes:

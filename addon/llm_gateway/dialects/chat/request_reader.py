@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
-from llm_gateway.dialects.chat.message_reader import READ as READ_IN_MESSAGES
+from llm_gateway.dialects.chat.members import MEMBERS
 from llm_gateway.dialects.chat.message_reader import read_turns
 from llm_gateway.dialects.chat.settings_reader import READ, read_settings
 from llm_gateway.translation.cache_marks import cache_mark
@@ -16,6 +16,7 @@ from llm_gateway.translation.tools import (
     Tool,
     ToolChoice,
 )
+from llm_gateway.translation.unread import unread
 
 _MODES: dict[object, Mode] = {
     "auto": "auto",
@@ -32,33 +33,17 @@ def read_request(body: Json) -> Conversation:
         tools=tuple(_tools(body)),
         tool_choice=_tool_choice(body),
         settings=read_settings(body),
-        extras=_members_inside(body.get("messages"))
-        | {
+        extras={
             name: value
             for name, value in body.items()
             if name not in READ and value is not None and not _is_default(name, value)
         },
+        unread=unread(body, MEMBERS),
     )
 
 
 def _is_default(name: str, value: object) -> bool:
     return name == "modalities" and value == ["text"]
-
-
-_MOST_NAMES, _LONGEST_NAME = 16, 64
-"""Of members inside of messages that are told of."""
-
-
-def _members_inside(messages: object) -> dict[str, object]:
-    """Those of messages that nobody else knows, as `messages[].annotations`."""
-    names = {
-        name
-        for message in objects(messages)
-        for name in message.keys() - READ_IN_MESSAGES
-        if message[name]
-    }
-    told = sorted(names)[:_MOST_NAMES] if names else []
-    return {f"messages[].{name[:_LONGEST_NAME]}": True for name in told}
 
 
 def _tools(body: Json) -> Iterator[Tool]:

@@ -15,6 +15,7 @@ from llm_gateway.dialects.extras import PlacedExtras
 from llm_gateway.dialects.generate_content.adapter import adapt, may_have_marks
 from llm_gateway.dialects.generate_content.answer import (
     STREAM_END,
+    broke_off,
     has_content,
     holds_answer,
     is_last,
@@ -135,6 +136,7 @@ GENERATE_CONTENT = DialectSpec(
     adapt=adapt,
     needs_look=may_have_marks,
     event_has_content=has_content,
+    broke_off=broke_off,
     holds_answer=holds_answer,
     stream_end=STREAM_END,
     stream_text=strings(*TEXT),

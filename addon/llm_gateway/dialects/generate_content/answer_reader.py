@@ -7,9 +7,11 @@ with calls ended for them: Google calls that `STOP`.
 import json
 
 from llm_gateway.dialects.answer_observer import Json
+from llm_gateway.dialects.broken_ends import words_of_end
 from llm_gateway.dialects.failed_answer import failure_of
-from llm_gateway.dialects.generate_content.answer import is_blocked
+from llm_gateway.dialects.generate_content.answer import FILTERED, UNSAID, is_blocked
 from llm_gateway.dialects.generate_content.members import (
+    camel,
     member,
     object_in,
     objects_in,
@@ -32,6 +34,7 @@ from llm_gateway.translation.answer_events import (
     ThoughtDelta,
     ThoughtSigned,
 )
+from llm_gateway.translation.answer_parts import Asides
 from llm_gateway.translation.codec import AnswerContext
 from llm_gateway.translation.conversation import Opaque
 from llm_gateway.translation.made_ids import made_id
@@ -39,16 +42,23 @@ from llm_gateway.translation.made_ids import made_id
 REASONS: dict[str, EndReason] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
-    **dict.fromkeys(
-        (
-            *("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"),
-            *("LANGUAGE", "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "MODEL_ARMOR"),
-            "IMAGE_RECITATION",
-        ),
-        "filtered",
-    ),
+    **dict.fromkeys(FILTERED, "filtered"),
 }
-"""Every other end broke the answer off: an error where nothing was said."""
+"""Every other end broke the answer off, whatever was said: an error, unless whole calls came."""
+
+
+_BESIDE = (
+    *("citationMetadata", "groundingMetadata", "groundingAttributions"),
+    *("urlContextMetadata", "logprobsResult"),
+)
+"""Members of a candidate that belong to its answer."""
+_READ = frozenset(
+    {
+        *("text", "thought", "thoughtSignature", "functionCall", "partMetadata"),
+        *("videoMetadata", "mediaResolution"),
+    }
+)
+"""Members of a part that are read, or only speak of another one."""
 
 
 class GenerateContentAnswerReader:
@@ -56,10 +66,12 @@ class GenerateContentAnswerReader:
 
     def __init__(self, context: AnswerContext) -> None:
         self._context = context
+        self.asides = Asides()
         self._started = False
-        self._said = False
         self._calls = 0
         self._reason = ""
+        self._ended = False
+        """It said that it ended, and not why: more may come."""
         self._words = ""
         self._blocked = False
         self._over = False
@@ -91,6 +103,8 @@ class GenerateContentAnswerReader:
         return out
 
     def end(self) -> list[Event]:
+        if self._ended:
+            self._reason = self._reason or "STOP"
         if self._reason or self._blocked:
             return self._end()
         if self._over:
@@ -104,12 +118,12 @@ class GenerateContentAnswerReader:
         if self._blocked:
             return [Ended("filtered")]
         reason = REASONS.get(self._reason)
-        if reason is None and not self._said:
-            words = self._words or f"The provider's answer ended: {self._reason}."
-            return [Failed(words, self._reason.lower())]
         if self._calls and reason in (None, "stop"):
             return [Ended("tools")]
-        return [Ended(reason or "stop")]
+        if reason is None:
+            words = words_of_end(self._reason, self._words)
+            return [Failed(words, self._reason.lower())]
+        return [Ended(reason)]
 
     def _read(self, value: Json) -> list[Event]:
         out: list[Event] = []
@@ -124,7 +138,14 @@ class GenerateContentAnswerReader:
                 continue
             for part in objects_in(object_in(candidate, "content"), "parts"):
                 self._part(part, out)
-            self._reason = text_in(candidate, "finishReason") or self._reason
+            for name in _BESIDE:
+                if member(candidate, name):
+                    self.asides.members({name: True}, frozenset())
+            reason = text_in(candidate, "finishReason")
+            if reason == UNSAID:
+                self._ended = True
+            elif reason:
+                self._reason = reason
             self._words = text_in(candidate, "finishMessage") or self._words
         usage = find_usage(value, value)
         if usage is not None and (read := self._usage(usage)) is not None:
@@ -146,11 +167,22 @@ class GenerateContentAnswerReader:
                 out.append(ThoughtSigned(state))
         elif text := text_in(part, "text"):
             # A signature on a text is a hint that may be left out.
-            self._said = True
             out.append(TextDelta(text))
+        else:
+            self._aside(part)
+
+    def _aside(self, part: Json) -> None:
+        for name, value in part.items():
+            name = camel(name)
+            if name in _READ or not value:
+                continue
+            if name in ("inlineData", "fileData"):
+                kind = text_in(value, "mimeType").partition("/")[0]
+                self.asides.block(kind or "image")
+            else:
+                self.asides.block(name)
 
     def _call(self, call: Json, state: Opaque | None, out: list[Event]) -> None:
-        self._said = True
         number, name = self._calls, text_in(call, "name")
         self._calls += 1
         id = text_in(call, "id") or made_id("call_", self._context.seed, number, name)

@@ -1,6 +1,12 @@
 """What becomes of every part of a request that is written as generateContent, and which
 parts a generateContent request can hold."""
 
+from llm_gateway.translation.answer_parts import (
+    AS_TEXT,
+    ONLY_THAT,
+    AnswerPart,
+    answer_fates,
+)
 from llm_gateway.translation.carried import (
     CARRIED,
     Fates,
@@ -11,6 +17,7 @@ from llm_gateway.translation.carried import (
 )
 
 P = PartName
+A = AnswerPart
 
 SAYS = frozenset(
     {
@@ -22,7 +29,7 @@ SAYS = frozenset(
         *(P.SHOWN, P.THOUGHT, P.OWN_STATE, P.FOREIGN_STATE, P.JSON_SCHEMA),
         *(P.JSON_OBJECT, P.MAX_TOKENS, P.STOP, P.STOP_MANY, P.TEMPERATURE, P.TOP_P),
         *(P.TOP_K, P.SEED, P.PENALTIES, P.SEVERAL, P.LOGPROBS, P.METADATA, P.STATE),
-        *(P.OTHER_OUTPUT, P.UNKNOWN_MEMBER),
+        *(P.OTHER_OUTPUT, P.UNKNOWN_MEMBER, P.DOCUMENT_TITLE),
     }
 )
 
@@ -40,6 +47,8 @@ FATES: Fates = {
     P.PDF: CARRIED,
     P.DOCUMENT_URL: CARRIED,
     P.DOCUMENT_FILE: needed("an upload belongs to its provider"),
+    P.DOCUMENT_TITLE: approximated("as text in front of it"),
+    P.DOCUMENT_CONTEXT: approximated("as text in front of it"),
     P.AUDIO: CARRIED,
     P.CITATIONS: dropped("answers are written without"),
     P.PREFILL: CARRIED,
@@ -49,7 +58,10 @@ FATES: Fates = {
     P.TOOL: CARRIED,
     P.FREEFORM_TOOL: approximated("as a function with one string"),
     P.NAMESPACE: approximated("as part of the tool's name"),
+    P.NAMESPACE_TEXT: dropped("each of its tools has its own"),
     P.STRICT: dropped("models there follow schemas without it"),
+    P.DEFERRED_TOOL: approximated("declared at once"),
+    P.SEARCH_TOOL: approximated("as a function"),
     P.SERVER_TOOL: dropped("nobody runs it there; the other tools stay"),
     P.SERVER_TOOL_NEEDED: needed("nobody runs it there"),
     P.TOOL_CHOICE: CARRIED,
@@ -89,3 +101,14 @@ FATES: Fates = {
     P.OTHER_OUTPUT: needed(),
     P.UNKNOWN_MEMBER: dropped("not a member there"),
 }
+
+GIVES = frozenset(
+    {
+        *(A.TEXT, A.THOUGHT, A.STATE, A.CALL, A.IMAGE, A.AUDIO, A.CITATION, A.SEARCH),
+        *(A.CODE, A.SERVER_CALL, A.LOGPROBS, A.UNKNOWN),
+    }
+)
+"""Parts that answers of its providers can hold."""
+
+ANSWER_FATES = answer_fates(refusal=AS_TEXT, stop_sequence=ONLY_THAT)
+"""What becomes of an answer's parts for its clients."""

@@ -6,7 +6,12 @@ from llm_gateway.dialects.generate_content.answer_reader import (
 from llm_gateway.dialects.generate_content.answer_writer import (
     GenerateContentAnswerWriter,
 )
-from llm_gateway.dialects.generate_content.carried import FATES, SAYS
+from llm_gateway.dialects.generate_content.carried import (
+    ANSWER_FATES,
+    FATES,
+    GIVES,
+    SAYS,
+)
 from llm_gateway.dialects.generate_content.request_reader import read_request
 from llm_gateway.dialects.generate_content.request_writer import write_request
 from llm_gateway.domain import Dialect
@@ -20,5 +25,7 @@ CODECS = Codecs(
     answer_writer=GenerateContentAnswerWriter,
     says=SAYS,
     fates=FATES,
+    gives=GIVES,
+    answer_fates=ANSWER_FATES,
     calls_are_objects=True,
 )

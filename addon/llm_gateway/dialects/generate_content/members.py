@@ -20,10 +20,11 @@ def snake(name: str) -> str:
     return _humps.sub(lambda found: "_" + found[0].lower(), name)
 
 
+@lru_cache(maxsize=256)
 def camel(name: str) -> str:
     """`inline_data` -> `inlineData`."""
-    first, *rest = name.split("_")
-    return first + "".join(word[:1].upper() + word[1:] for word in rest)
+    head, *rest = name.split("_")
+    return head + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
 def spelled(value: Json, name: str) -> str | None:

@@ -5,7 +5,6 @@ stands, the same in every later request.
 """
 
 import json
-from base64 import b64decode
 
 from llm_gateway.dialects.generate_content.members import (
     Json,
@@ -17,7 +16,7 @@ from llm_gateway.dialects.generate_content.members import (
     text_in,
 )
 from llm_gateway.dialects.generate_content.waiting_calls import WaitingCalls
-from llm_gateway.translation.base64_text import standard_base64
+from llm_gateway.translation.base64_text import readable_text, standard_base64
 from llm_gateway.translation.conversation import (
     Audio,
     Document,
@@ -164,10 +163,8 @@ def read_blob(blob: Json) -> Image | Document | Audio | Foreign:
         return Image(data, kind)
     if family == "audio":
         return Audio(data, _FORMATS.get(form, form))
-    if family == "text":
-        text = _decoded(data)
-        if text is not None:
-            return Document(text=text, media_type=kind, name=_name(blob))
+    if (text := readable_text(kind, data)) is not None:
+        return Document(text=text, media_type=kind, name=_name(blob))
     if family == "application":
         return Document(data, kind, name=_name(blob))
     return Foreign("inlineData", {"mimeType": kind})
@@ -189,10 +186,3 @@ def _read_file(file: Json) -> Part:
 
 def _name(part: Json) -> str:
     return text_in(part, "displayName")
-
-
-def _decoded(data: str) -> str | None:
-    try:
-        return b64decode(data, validate=True).decode()
-    except ValueError:
-        return None

@@ -19,6 +19,7 @@ from llm_gateway.translation.conversation import (
     ToolResult,
 )
 from llm_gateway.translation.conversation import Part as Said
+from llm_gateway.translation.document_text import document_as_text, said_of_document
 from llm_gateway.translation.foreign import part_of, reference_text
 
 Part = dict[str, object]
@@ -47,6 +48,8 @@ class PartWriter:
                 self._notes.use(PartName.CACHE_MARKS)
             if isinstance(one, Thought):
                 self._thought(one, parts)
+            elif isinstance(one, Document):
+                self._document(one, parts)
             elif (part := self._part(one)) is not None:
                 parts.append(part)
         return parts
@@ -83,8 +86,6 @@ class PartWriter:
                 return self._call(part)
             case Image():
                 return self._image(part)
-            case Document():
-                return self._document(part)
             case Audio(data, format):
                 kind = f"audio/{_AUDIO.get(format, format or 'wav')}"
                 return _blob(kind, data)
@@ -142,23 +143,25 @@ class PartWriter:
             return _blob(image.media_type or "image/png", image.data)
         return _file(image.url, image.media_type or _kind_of(image.url, "image/png"))
 
-    def _document(self, document: Document) -> Part | None:
+    def _document(self, document: Document, parts: list[Part]) -> None:
         if document.citations:
             self._notes.use(PartName.CITATIONS)
         if document.file:
             self._notes.use(PartName.DOCUMENT_FILE)
-            return None
-        if document.name and not document.text:
-            self._notes.use(PartName.UNKNOWN_MEMBER, "title of a document")
+            return
+        if not (document.data or document.url):
+            if document.name:
+                self._notes.use(PartName.DOCUMENT_TITLE)
+            parts.append(text_part(document_as_text(document, self._notes)))
+            return
+        if said := said_of_document(document, self._notes, title=True):
+            parts.append(text_part(said))
         if document.data:
             kind = document.media_type or "application/pdf"
-            return _blob(kind, document.data)
-        if document.url:
+            parts.append(_blob(kind, document.data))
+        else:
             kind = document.media_type or _kind_of(document.url, "application/pdf")
-            return _file(document.url, kind)
-        self._notes.use(PartName.TEXT_DOCUMENT)
-        named = f"{document.name}:\n" if document.name else ""
-        return text_part(named + document.text)
+            parts.append(_file(document.url, kind))
 
 
 def text_part(text: str) -> Part:

@@ -14,6 +14,7 @@ from llm_gateway.dialects.generate_content.members import (
     texts_in,
 )
 from llm_gateway.dialects.generate_content.part_reader import PartReader
+from llm_gateway.dialects.generate_content.read_members import MEMBERS
 from llm_gateway.dialects.generate_content.schema_words import read_schema
 from llm_gateway.dialects.generate_content.settings_reader import (
     other_settings,
@@ -27,6 +28,7 @@ from llm_gateway.translation.tools import (
     Tool,
     ToolChoice,
 )
+from llm_gateway.translation.unread import unread
 
 _READ = ("model", "stream", "contents", "systemInstruction", "tools", "toolConfig")
 READ = frozenset({*_READ, "generationConfig"})
@@ -53,6 +55,7 @@ def read_request(body: Json) -> Conversation:
         tools=tuple(_tools(body)),
         tool_choice=_tool_choice(object_in(body, "toolConfig")),
         settings=read_settings(body),
+        unread=unread(body, MEMBERS, camel),
         extras={**extras, **other_settings(object_in(body, "generationConfig"))},
     )
 

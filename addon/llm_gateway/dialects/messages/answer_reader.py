@@ -26,6 +26,7 @@ from llm_gateway.translation.answer_events import (
     ThoughtDelta,
     ThoughtSigned,
 )
+from llm_gateway.translation.answer_parts import AnswerPart, Asides
 from llm_gateway.translation.codec import AnswerContext
 from llm_gateway.translation.conversation import Opaque
 from llm_gateway.translation.made_ids import made_id
@@ -46,6 +47,7 @@ class MessagesAnswerReader:
 
     def __init__(self, context: AnswerContext) -> None:
         self._context = context
+        self.asides = Asides()
         self._started = False
         self._usage: dict[str, object] = {}
         self._reason = ""
@@ -152,6 +154,8 @@ class MessagesAnswerReader:
             case "text":
                 if text := text_of(block.get("text")):
                     out.append(TextDelta(text))
+                if block.get("citations"):
+                    self.asides.add(AnswerPart.CITATION)
             case "thinking":
                 if text := text_of(block.get("thinking")):
                     out.append(ThoughtDelta(text))
@@ -172,6 +176,8 @@ class MessagesAnswerReader:
                 out.append(CallStarted(call, id, name))
                 if block.get("input"):
                     self._whole[index] = block.get("input")
+            case kind:
+                self.asides.block(text_of(kind))
 
     def _piece(self, index: int, delta: Json, out: list[Event]) -> None:
         if text := text_of(delta.get("text")):
@@ -182,6 +188,8 @@ class MessagesAnswerReader:
                 out.append(ArgumentsDelta(call, text))
         elif text := text_of(delta.get("thinking")):
             out.append(ThoughtDelta(text))
+        elif delta.get("type") == "citations_delta":
+            self.asides.add(AnswerPart.CITATION)
         else:
             self._sign(text_of(delta.get("signature")), out)
 

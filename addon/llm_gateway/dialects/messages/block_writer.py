@@ -141,6 +141,8 @@ class BlockWriter:
         block: Block = {"type": "document", "source": source}
         if document.name:
             block["title"] = document.name
+        if document.context:
+            block["context"] = document.context
         return block
 
 

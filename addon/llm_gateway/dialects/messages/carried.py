@@ -1,6 +1,11 @@
 """What becomes of every part of a request that is written as Messages, and which parts a
 Messages request can hold."""
 
+from llm_gateway.translation.answer_parts import (
+    AS_TEXT,
+    AnswerPart,
+    answer_fates,
+)
 from llm_gateway.translation.carried import (
     CARRIED,
     Fates,
@@ -11,6 +16,7 @@ from llm_gateway.translation.carried import (
 )
 
 P = PartName
+A = AnswerPart
 
 SAYS = frozenset(
     {
@@ -22,7 +28,8 @@ SAYS = frozenset(
         *(P.SERVER_CALL, P.EFFORT, P.BUDGET, P.SHOWN, P.THOUGHT, P.OWN_STATE),
         *(P.FOREIGN_STATE, P.JSON_SCHEMA, P.MAX_TOKENS, P.STOP, P.STOP_MANY),
         *(P.TEMPERATURE, P.TOP_P, P.TOP_K, P.METADATA, P.CACHE_MARKS, P.STATE),
-        *(P.COMPACTION, P.ASSISTANT_FIRST, P.UNKNOWN_MEMBER),
+        *(P.COMPACTION, P.ASSISTANT_FIRST, P.UNKNOWN_MEMBER, P.DOCUMENT_TITLE),
+        *(P.DOCUMENT_CONTEXT, P.DEFERRED_TOOL),
     }
 )
 
@@ -40,6 +47,8 @@ FATES: Fates = {
     P.PDF: CARRIED,
     P.DOCUMENT_URL: CARRIED,
     P.DOCUMENT_FILE: needed("an upload belongs to its provider"),
+    P.DOCUMENT_TITLE: CARRIED,
+    P.DOCUMENT_CONTEXT: CARRIED,
     P.AUDIO: needed(),
     P.CITATIONS: dropped("answers are written without"),
     P.PREFILL: CARRIED,
@@ -49,7 +58,10 @@ FATES: Fates = {
     P.TOOL: CARRIED,
     P.FREEFORM_TOOL: approximated("as a function with one string"),
     P.NAMESPACE: approximated("as part of the tool's name"),
+    P.NAMESPACE_TEXT: dropped("each of its tools has its own"),
     P.STRICT: dropped("models there follow schemas without it"),
+    P.DEFERRED_TOOL: approximated("declared at once"),
+    P.SEARCH_TOOL: approximated("as a function"),
     P.SERVER_TOOL: dropped("nobody runs it there; the other tools stay"),
     P.SERVER_TOOL_NEEDED: needed("nobody runs it there"),
     P.TOOL_CHOICE: CARRIED,
@@ -89,3 +101,14 @@ FATES: Fates = {
     P.OTHER_OUTPUT: needed(),
     P.UNKNOWN_MEMBER: dropped("not a member there"),
 }
+
+GIVES = frozenset(
+    {
+        *(A.TEXT, A.THOUGHT, A.STATE, A.CALL, A.STOP_SEQUENCE, A.CITATION, A.SEARCH),
+        *(A.CODE, A.SERVER_CALL, A.UNKNOWN),
+    }
+)
+"""Parts that answers of its providers can hold."""
+
+ANSWER_FATES = answer_fates(refusal=AS_TEXT)
+"""What becomes of an answer's parts for its clients."""

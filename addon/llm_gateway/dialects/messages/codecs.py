@@ -2,7 +2,7 @@
 
 from llm_gateway.dialects.messages.answer_reader import MessagesAnswerReader
 from llm_gateway.dialects.messages.answer_writer import MessagesAnswerWriter
-from llm_gateway.dialects.messages.carried import FATES, SAYS
+from llm_gateway.dialects.messages.carried import ANSWER_FATES, FATES, GIVES, SAYS
 from llm_gateway.dialects.messages.request_reader import read_request
 from llm_gateway.dialects.messages.request_writer import write_request
 from llm_gateway.domain import Dialect
@@ -16,5 +16,7 @@ CODECS = Codecs(
     answer_writer=MessagesAnswerWriter,
     says=SAYS,
     fates=FATES,
+    gives=GIVES,
+    answer_fates=ANSWER_FATES,
     calls_are_objects=True,
 )

@@ -1,6 +1,7 @@
 """Reads content blocks of Messages: of system, of turns, of tool results and answers."""
 
 import json
+from dataclasses import replace
 
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
 from llm_gateway.translation.base64_text import standard_base64
@@ -81,31 +82,36 @@ def _image(block: Json) -> Part:
 
 
 def _document(block: Json) -> Part:
-    source, cache = object_of(block.get("source")), cache_mark(block)
-    name, kind = text_of(block.get("title")), text_of(source.get("media_type"))
-    cites = object_of(block.get("citations")).get("enabled") is True
+    source = object_of(block.get("source"))
+    found = _of_source(source)
+    if found is None:
+        return Foreign("document", block)
+    return replace(
+        found,
+        name=text_of(block.get("title")),
+        context=text_of(block.get("context")),
+        cache=cache_mark(block),
+        citations=object_of(block.get("citations")).get("enabled") is True,
+    )
+
+
+def _of_source(source: Json) -> Document | None:
+    kind = text_of(source.get("media_type"))
     match source.get("type"):
         case "base64":
-            data = standard_base64(text_of(source.get("data")))
-            return Document(data, kind, name=name, cache=cache, citations=cites)
+            return Document(standard_base64(text_of(source.get("data"))), kind)
         case "text":
-            text = text_of(source.get("data"))
-            return Document(
-                text=text, media_type=kind, name=name, cache=cache, citations=cites
-            )
+            return Document(text=text_of(source.get("data")), media_type=kind)
         case "content":
             inner = read_content(source.get("content"))
-            if all(isinstance(part, Text) for part in inner):
-                text = "\n\n".join(p.text for p in inner if isinstance(p, Text))
-                return Document(text=text, name=name, cache=cache, citations=cites)
+            texts = [part.text for part in inner if isinstance(part, Text)]
+            if len(texts) == len(inner):
+                return Document(text="\n\n".join(texts))
         case "url":
-            return Document(
-                url=text_of(source.get("url")), name=name, cache=cache, citations=cites
-            )
+            return Document(url=text_of(source.get("url")))
         case "file":
-            file = text_of(source.get("file_id"))
-            return Document(file=file, name=name, cache=cache, citations=cites)
-    return Foreign("document", block)
+            return Document(file=text_of(source.get("file_id")))
+    return None
 
 
 def _result(block: Json) -> ToolResult:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
 from llm_gateway.dialects.messages.content_reader import read_content
+from llm_gateway.dialects.messages.members import MEMBERS
 from llm_gateway.dialects.messages.settings_reader import READ, read_settings
 from llm_gateway.translation.cache_marks import cache_mark
 from llm_gateway.translation.conversation import Conversation, Role, Turn
@@ -14,6 +15,7 @@ from llm_gateway.translation.tools import (
     Tool,
     ToolChoice,
 )
+from llm_gateway.translation.unread import unread
 
 _ROLES: dict[object, Role] = {
     "user": "user",
@@ -43,6 +45,7 @@ def read_request(body: Json) -> Conversation:
             for name, value in body.items()
             if name not in READ and value is not None
         },
+        unread=unread(body, MEMBERS),
     )
 
 

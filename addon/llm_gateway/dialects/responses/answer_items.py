@@ -5,6 +5,7 @@ whole, for the object in the last event. A freeform tool that went as a function
 what it is: its input comes out of the JSON that the model wrote around it.
 """
 
+import json
 from typing import Protocol
 
 from llm_gateway.dialects.responses.answer_names import PartialInput
@@ -208,3 +209,41 @@ class Call:
         if tool.namespace:
             item["namespace"] = tool.namespace
         return item
+
+
+class SearchCall:
+    """A call of the client's search for tools. No event tells of what is written yet."""
+
+    def __init__(self, place: Place, call: CallStarted, kind: str) -> None:
+        self._place = place
+        self._call = call
+        self._kind = kind
+        self._said: list[str] = []
+        place.item("added", self._item({}, "in_progress"))
+
+    def say(self, text: str) -> None:
+        self._said.append(text)
+
+    def close(self, status: str) -> Item:
+        item = self._item(object_in("".join(self._said)), status)
+        self._place.item("done", item)
+        return item
+
+    def _item(self, arguments: Item, status: str) -> Item:
+        return {
+            "id": self._place.id,
+            "type": f"{self._kind}_call",
+            "status": status,
+            "call_id": self._call.id,
+            "execution": "client",
+            "arguments": arguments,
+        }
+
+
+def object_in(arguments: str) -> Item:
+    """An object, whatever the model wrote: no other arguments are taken."""
+    try:
+        value = json.loads(arguments) if arguments.strip() else {}
+    except (ValueError, RecursionError):
+        value = arguments
+    return value if isinstance(value, dict) else {"query": value}

@@ -32,6 +32,7 @@ from llm_gateway.translation.answer_events import (
     ThoughtDelta,
     ThoughtSigned,
 )
+from llm_gateway.translation.answer_parts import AnswerPart, Asides
 from llm_gateway.translation.codec import AnswerContext
 from llm_gateway.translation.conversation import Opaque
 from llm_gateway.translation.made_ids import made_id
@@ -39,6 +40,8 @@ from llm_gateway.translation.made_ids import made_id
 _CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
 """Type of an item that is a call -> the member that holds what it is called with."""
 
+_SPOKEN = ("", "output_text", "text", "refusal")
+"""Types of a message's parts that are read."""
 _BROKEN = ("failed", "cancelled")
 _INCOMPLETE: dict[str, EndReason] = {
     "max_output_tokens": "length",
@@ -51,6 +54,7 @@ class ResponsesAnswerReader:
 
     def __init__(self, context: AnswerContext) -> None:
         self._context = context
+        self.asides = Asides()
         self._items: dict[object, _Item] = {}
         """By index in the output, or by id where there is none."""
         self._started = False
@@ -238,6 +242,7 @@ class ResponsesAnswerReader:
         elif kind == "message":
             for at, part in enumerate(objects(item.get("content"))):
                 what = "refusal" if part.get("type") == "refusal" else "text"
+                self._aside(part)
                 if rest := text_of(part.get(what))[known.parts.get(at, 0) :]:
                     yield self._said(what, rest)
         elif kind == "reasoning":
@@ -249,6 +254,17 @@ class ResponsesAnswerReader:
                 yield ThoughtSigned(
                     Opaque(data, self._context.maker, form, text_of(item.get("id")))
                 )
+        else:
+            self.asides.block(kind)
+
+    def _aside(self, part: Json) -> None:
+        """What stands beside a text, and parts of a message that are none."""
+        if (kind := text_of(part.get("type"))) not in _SPOKEN:
+            self.asides.block(kind)
+        if part.get("annotations"):
+            self.asides.add(AnswerPart.CITATION)
+        if part.get("logprobs"):
+            self.asides.add(AnswerPart.LOGPROBS)
 
 
 class _Item:

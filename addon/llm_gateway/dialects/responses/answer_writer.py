@@ -16,6 +16,7 @@ from llm_gateway.dialects.responses.answer_items import (
     Call,
     MessagePart,
     Reasoning,
+    SearchCall,
 )
 from llm_gateway.dialects.responses.answer_object import (
     INCOMPLETE,
@@ -129,10 +130,10 @@ class ResponsesAnswerWriter:
             case CallStarted():
                 self._open_call(event)
             case ArgumentsDelta(_, text):
-                if isinstance(self._block, Call):
+                if isinstance(self._block, Call | SearchCall):
                     self._block.say(text)
             case CallEnded():
-                if isinstance(self._block, Call):
+                if isinstance(self._block, Call | SearchCall):
                     self._close()
             case Usage():
                 self._usage = event
@@ -158,6 +159,9 @@ class ResponsesAnswerWriter:
         self._begin()
         tool = self._context.tools.get(call.name)
         tool = tool or ToolOrigin(call.name, call.namespace, call.freeform)
+        if tool.kind:
+            self._block = SearchCall(self._place("tsc"), call, tool.kind)
+            return
         self._block = Call(self._place("ctc" if tool.freeform else "fc"), call, tool)
 
     def _message(self, kind: str) -> MessagePart:

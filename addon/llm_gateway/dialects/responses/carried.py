@@ -1,6 +1,11 @@
 """What becomes of every part of a request that is written as OpenAI Responses, and which
 parts a Responses request can hold."""
 
+from llm_gateway.translation.answer_parts import (
+    ONLY_THAT,
+    AnswerPart,
+    answer_fates,
+)
 from llm_gateway.translation.carried import (
     CARRIED,
     Fates,
@@ -11,6 +16,7 @@ from llm_gateway.translation.carried import (
 )
 
 P = PartName
+A = AnswerPart
 
 SAYS = frozenset(
     {
@@ -23,7 +29,8 @@ SAYS = frozenset(
         *(P.EFFORT, P.SHOWN, P.THOUGHT, P.OWN_STATE, P.FOREIGN_STATE),
         *(P.JSON_SCHEMA, P.JSON_OBJECT, P.MAX_TOKENS, P.TEMPERATURE, P.TOP_P),
         *(P.LOGPROBS, P.USER, P.METADATA, P.CACHE_KEY, P.STATE, P.COMPACTION),
-        P.UNKNOWN_MEMBER,
+        *(P.UNKNOWN_MEMBER, P.DOCUMENT_TITLE, P.DEFERRED_TOOL, P.SEARCH_TOOL),
+        *(P.CITATIONS, P.NAMESPACE_TEXT),
     }
 )
 
@@ -41,6 +48,8 @@ FATES: Fates = {
     P.PDF: needed(unless="documents"),
     P.DOCUMENT_URL: needed(unless="document URLs"),
     P.DOCUMENT_FILE: needed("an upload belongs to its provider"),
+    P.DOCUMENT_TITLE: CARRIED,
+    P.DOCUMENT_CONTEXT: approximated("as text in front of it"),
     P.AUDIO: needed(unless="audio"),
     P.CITATIONS: dropped("answers have none"),
     P.ASSISTANT_FIRST: CARRIED,
@@ -50,7 +59,10 @@ FATES: Fates = {
     P.TOOL: CARRIED,
     P.FREEFORM_TOOL: CARRIED,
     P.NAMESPACE: CARRIED,
+    P.NAMESPACE_TEXT: CARRIED,
     P.STRICT: CARRIED,
+    P.DEFERRED_TOOL: approximated("declared at once"),
+    P.SEARCH_TOOL: CARRIED,
     P.SERVER_TOOL: dropped("nobody runs it there; the other tools stay"),
     P.SERVER_TOOL_NEEDED: needed("nobody runs it there"),
     P.TOOL_CHOICE: CARRIED,
@@ -90,3 +102,16 @@ FATES: Fates = {
     P.OTHER_OUTPUT: needed(),
     P.UNKNOWN_MEMBER: dropped("not a member there"),
 }
+
+GIVES = frozenset(
+    {
+        *(A.TEXT, A.THOUGHT, A.STATE, A.REFUSAL, A.CALL, A.IMAGE, A.AUDIO, A.CITATION),
+        *(A.SEARCH, A.CODE, A.SERVER_CALL, A.LOGPROBS, A.UNKNOWN),
+    }
+)
+"""Parts that answers of its providers can hold."""
+
+ANSWER_FATES = answer_fates(
+    thought=approximated("as a summary"), stop_sequence=ONLY_THAT
+)
+"""What becomes of an answer's parts for its clients."""

@@ -4,7 +4,7 @@ from llm_gateway.dialects.answer_observer import Json
 from llm_gateway.dialects.responses.answer_object import repeated
 from llm_gateway.dialects.responses.answer_reader import ResponsesAnswerReader
 from llm_gateway.dialects.responses.answer_writer import ResponsesAnswerWriter
-from llm_gateway.dialects.responses.carried import FATES, SAYS
+from llm_gateway.dialects.responses.carried import ANSWER_FATES, FATES, GIVES, SAYS
 from llm_gateway.dialects.responses.compaction import TRIGGER, is_asked_for
 from llm_gateway.dialects.responses.references import may_refer, with_items
 from llm_gateway.dialects.responses.request_reader import read_request
@@ -27,6 +27,8 @@ CODECS = Codecs(
     answer_writer=ResponsesAnswerWriter,
     says=SAYS,
     fates=FATES,
+    gives=GIVES,
+    answer_fates=ANSWER_FATES,
     references=References(may_refer, with_items),
     repeated=repeated_of,
 )

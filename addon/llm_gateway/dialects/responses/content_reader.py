@@ -1,11 +1,9 @@
 """Reads contents of Responses items: messages, outputs of calls, reasoning."""
 
-import binascii
 import re
-from base64 import b64decode
 
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
-from llm_gateway.translation.base64_text import standard_base64
+from llm_gateway.translation.base64_text import readable_text, standard_base64
 from llm_gateway.translation.conversation import (
     Audio,
     Document,
@@ -18,7 +16,6 @@ from llm_gateway.translation.conversation import (
 
 _TEXTS = ("input_text", "output_text", "text", "summary_text", "reasoning_text")
 _DATA_URL = re.compile(r"data:([^;,]*)(?:;[^,]*)?;base64,", re.I)
-_READABLE = re.compile(r"text/|application/(?:json|xml|yaml|x-sh|javascript)", re.I)
 
 
 def read_content(content: object) -> tuple[Part, ...]:
@@ -73,7 +70,7 @@ def _document(part: Json) -> Part:
     kind, data = _of_data_url(given) or ("", standard_base64(given))
     if not data:
         return Foreign("input_file", part)
-    if _READABLE.match(kind) and (text := _decoded(data)) is not None:
+    if (text := readable_text(kind, data)) is not None:
         return Document(text=text, media_type=kind, name=name)
     return Document(data, kind or "application/pdf", name=name)
 
@@ -82,10 +79,3 @@ def _of_data_url(url: str) -> tuple[str, str] | None:
     """(media type, base64); None: it is another URL."""
     found = _DATA_URL.match(url)
     return found and (found[1], standard_base64(url[found.end() :]))
-
-
-def _decoded(data: str) -> str | None:
-    try:
-        return b64decode(data).decode()
-    except (ValueError, binascii.Error):
-        return None

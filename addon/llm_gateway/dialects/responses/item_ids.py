@@ -12,6 +12,7 @@ PREFIXES: Mapping[str, str] = MappingProxyType(
         "custom_tool_call": "ctc",
         "custom_tool_call_output": "ctc",
         "additional_tools": "at",
+        "tool_search_call": "tsc",
         "compaction": "cmp",
         "web_search_call": "ws",
         "file_search_call": "fs",

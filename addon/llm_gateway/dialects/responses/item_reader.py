@@ -11,6 +11,7 @@ from llm_gateway.dialects.answer_observer import Json, objects, text_of
 from llm_gateway.dialects.responses.compaction import ASKED, PAST, TRIGGER
 from llm_gateway.dialects.responses.content_reader import read_content
 from llm_gateway.dialects.responses.sealed_thoughts import opened
+from llm_gateway.dialects.tool_names import flat_name
 from llm_gateway.translation.conversation import (
     Audio,
     Document,
@@ -34,6 +35,8 @@ _ROLES: dict[str, Role] = {
 }
 CARRIERS = frozenset({"additional_tools", "tool_search_output"})
 """Items that declare tools."""
+SEARCH = "tool_search"
+"""The tool by which a model finds others; a client that runs it is called like a function."""
 SETTINGS = "configuration_update"
 """An item that changes settings of the request."""
 _SILENT = frozenset({*CARRIERS, SETTINGS, "ghost_snapshot"})
@@ -79,6 +82,8 @@ class _Turns:
 
     def read(self, item: Json) -> None:
         kind = text_of(item.get("type")) or ("message" if "role" in item else "")
+        if kind == f"{SEARCH}_output" and is_clients(item):
+            self.add("user", (_found_tools(item),))
         if kind in _SILENT or is_lost_thought(item, kind):
             return
         if kind == TRIGGER:
@@ -101,8 +106,29 @@ def is_lost_thought(item: Json, kind: str) -> bool:
     return kind == "item_reference" and text_of(item.get("id")).startswith("rs_")
 
 
+def is_clients(item: Json) -> bool:
+    """A search for tools that the client has run, or its call."""
+    return item.get("execution") == "client" and bool(text_of(item.get("call_id")))
+
+
+def _found_tools(item: Json) -> ToolResult:
+    """By their names: they are declared with the others."""
+    names = [
+        flat_name(text_of(tool.get("name")), text_of(inner.get("name")))
+        if inner is not tool
+        else text_of(tool.get("name"))
+        for tool in objects(item.get("tools"))
+        for inner in objects(tool.get("tools")) or [tool]
+    ]
+    said = ", ".join(filter(None, names))
+    text = f"These tools can be called now: {said}." if said else "No tools were found."
+    return ToolResult(text_of(item.get("call_id")), (Text(text),))
+
+
 def _made(item: Json, kind: str) -> Part | None:
     """What the assistant made, or a part that only this dialect knows."""
+    if kind == f"{SEARCH}_call" and is_clients(item):
+        return ToolCall(_call_id(item), SEARCH, _arguments(item.get("arguments")))
     match kind:
         case "reasoning":
             return _thought(item)

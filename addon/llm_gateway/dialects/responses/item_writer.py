@@ -24,6 +24,7 @@ from llm_gateway.translation.conversation import (
     ToolResult,
     Turn,
 )
+from llm_gateway.translation.document_text import document_as_text, said_of_document
 from llm_gateway.translation.foreign import part_of, reference_text
 
 Item = dict[str, object]
@@ -191,7 +192,7 @@ class ItemWriter:
                 case Image():
                     made.append(self._image(part))
                 case Document():
-                    made.append(self._document(part))
+                    made += self._document(part)
                 case Audio(data, format):
                     self._needs("audio", PartName.AUDIO)
                     audio = {"data": data, "format": format}
@@ -214,23 +215,23 @@ class ItemWriter:
             "detail": image.detail or "auto",
         }
 
-    def _document(self, document: Document) -> Item:
+    def _document(self, document: Document) -> list[Item]:
         if document.citations:
             self._notes.use(PartName.CITATIONS)
-        name = document.name or "document.pdf"
         if document.file:
             self._notes.use(PartName.DOCUMENT_FILE)
+        if not (document.data or document.url):
+            return [_text(document_as_text(document, self._notes))]
+        said = said_of_document(document, self._notes, title=bool(document.url))
+        made = [_text(said)] if said else []
         if document.url:
             self._needs("document URLs", PartName.DOCUMENT_URL)
-            return {"type": "input_file", "file_url": document.url}
-        if document.data:
-            self._needs("documents", PartName.PDF)
-            kind = document.media_type or "application/pdf"
-            data = f"data:{kind};base64,{document.data}"
-            return {"type": "input_file", "filename": name, "file_data": data}
-        self._notes.use(PartName.TEXT_DOCUMENT)
-        titled = (document.name, document.text)
-        return _text(BETWEEN.join(filter(None, titled)))
+            return [*made, {"type": "input_file", "file_url": document.url}]
+        self._needs("documents", PartName.PDF)
+        kind = document.media_type or "application/pdf"
+        file: Item = {"type": "input_file", "filename": document.name or "document.pdf"}
+        file["file_data"] = f"data:{kind};base64,{document.data}"
+        return [*made, file]
 
     def _needs(self, column: str, part: PartName) -> None:
         if column not in self._target.takes:

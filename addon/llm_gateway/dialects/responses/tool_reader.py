@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from llm_gateway.dialects.answer_observer import Json, object_of, objects, text_of
-from llm_gateway.dialects.responses.item_reader import CARRIERS
+from llm_gateway.dialects.responses.item_reader import CARRIERS, SEARCH
 from llm_gateway.translation.tools import (
     FreeformTool,
     FunctionTool,
@@ -15,6 +15,13 @@ from llm_gateway.translation.tools import (
 
 _MODES: dict[object, Mode] = {"auto": "auto", "none": "none", "required": "required"}
 _OWN = ("function", "custom")
+_SEARCHES = "Finds tools that are not declared yet, by what they are for."
+_QUERY: Json = {
+    "type": "object",
+    "properties": {"query": {"type": "string"}},
+    "required": ["query"],
+}
+"""What a search takes whose client does not say it."""
 
 
 def read_tools(body: Json) -> tuple[Tool, ...]:
@@ -43,6 +50,15 @@ def _read(tool: Json, namespace: str) -> Iterator[Tool]:
     if kind == "namespace":
         for inner in objects(tool.get("tools")):
             yield from _read(inner, text_of(tool.get("name")))
+        return
+    if kind == SEARCH and tool.get("execution") == "client":
+        schema = tool.get("parameters")
+        yield FunctionTool(
+            SEARCH,
+            text_of(tool.get("description")) or _SEARCHES,
+            schema if isinstance(schema, dict) else _QUERY,
+            kind=SEARCH,
+        )
         return
     if kind not in _OWN:
         name = text_of(tool.get("name")) or text_of(tool.get("server_label")) or kind
