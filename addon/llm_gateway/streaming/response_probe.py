@@ -173,7 +173,7 @@ class ResponseProbe:
             return self._fail("error event", error_in(value))
         if self._stored is not None and self.stored_id is None:
             self.stored_id = self._stored.read_id(value)
-        if self._broke_off is not None and not self._said and self._broke_off(value):
+        if self._broke_off is not None and not self._spoke and self._broke_off(value):
             # Some say so first, and then speak: what follows has the last word.
             self._broken = True
             return self._state
