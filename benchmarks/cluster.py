@@ -81,7 +81,7 @@ class Member:
         self._running = loop.create_task(self.link.run())
 
     async def _up(self) -> None:
-        reply: Reply = await self.link.call([["hello", "salt", []]])
+        reply: Reply = await self.link.call([["hello", "salt", [], ""]])
         self.header["generation"] = reply.generation
         self.link.up = True
         self.there.set()

@@ -66,12 +66,15 @@ class Member:
         more: dict[str, Any],
         beat: float = BEAT,
         backlog: int = LARGEST_BACKLOG,
+        fresh: bool = False,
     ) -> None:
+        """`fresh`: its ledger is its own, and no copy of the others'."""
         self.catalog = catalog
         self.health = HealthTracker()
-        ledger = folder / f"{name}.db"
-        ledger.write_bytes(empty_ledger())
-        self.store = Store(ledger, clock=clock, largest_backlog=backlog)
+        file = folder / f"{name}.db"
+        if not fresh:
+            file.write_bytes(empty_ledger())
+        self.store = Store(file, clock=clock, largest_backlog=backlog)
         self.store.start()
         self.state_dirty = False
         self.clock = clock
@@ -80,7 +83,9 @@ class Member:
         self.limiter.replay([], tuple(catalog.limits()), clock())
         config = Cluster.model_validate({"url": url, "member": name, **more})
         self.service = ClusterService(
-            self, self.limiter, config, name, login=lambda provider: "", beat=beat
+            *(self, self.limiter, config, name),
+            login=lambda provider: "",
+            beat=beat,
         )
         if server_clock is not None:
             header = self.service.link.header

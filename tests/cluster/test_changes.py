@@ -114,28 +114,53 @@ async def test_a_certificate_of_somebody_else(tmp_path: Path) -> None:
             member.store.close()
 
 
-async def test_two_of_one_name(server: CounterServer, tmp_path: Path) -> None:
-    """The one that came first goes on with a share, in which it is one more than are known."""
-    named = {"name": "twins"}
-    async with Inside(
-        tmp_path,
-        provider(limits={"requestsPerDay": 60}),
-        server.url,
-        *"ab",
-        cluster=named,
-    ) as [a, b]:
+@pytest.mark.parametrize("ledger", ["another", "the same"])
+async def test_two_of_one_name(
+    ledger: str, server: CounterServer, tmp_path: Path
+) -> None:
+    """With a ledger of its own it is another gateway, and takes another name. With the same
+    one it is the same one anew: the one of before goes on with a share, as one more."""
+    named = {"name": f"twins-{ledger[:3]}"}
+    one = provider(limits={"requestsPerDay": 60})
+    async with Inside(tmp_path, one, server.url, *"ab", cluster=named) as [a, b]:
         folder = tmp_path / "twin"
         folder.mkdir()
-        twin = Member(folder, a.catalog, server.url, "a", time.time, None, named)
+        found: Any = (folder, a.catalog, server.url, "a", time.time, None, named)
+        twin = Member(*found, fresh=ledger == "another")
         twin.service.start()
         try:
-            await why(a, "another gateway is the member 'a'")
+            if ledger == "the same":
+                await why(a, "another gateway is the member 'a'")
+                assert len(await storm([a], 60)) == 20
             await until(lambda: twin.service.state == "up")
-            assert len(await storm([a], 60)) == 20
-            assert len(await storm([twin, b], 60)) == 60
+            members = [twin, b] if ledger == "the same" else [a, twin, b]
+            assert len(await storm(members, 60)) == 60
+            if ledger == "another":
+                name = twin.service.member
+                assert name.startswith("a-")
+                assert f"this one {name!r}" in " ".join(twin.events)
+                assert {m.service.state for m in members} == {"up"}
         finally:
             twin.service.stop()
             twin.store.close()
+
+
+async def test_a_member_whose_ledger_was_lost_is_the_same_one(
+    server: CounterServer, tmp_path: Path
+) -> None:
+    """It begins anew at once, with another ledger: nobody else has its name."""
+    named = {"name": "lost"}
+    one = provider(limits={"requestsPerDay": 60})
+    async with Inside(tmp_path, one, server.url, "b", cluster=named) as [b]:
+        found: Any = (b.catalog, server.url, "a", time.time, None, named)
+        for folder in (tmp_path / "before", tmp_path / "after"):
+            folder.mkdir()
+            member = Member(folder, *found, fresh=True)
+            member.service.start()
+            await until(lambda: member.service.state == "up")  # noqa: B023
+            assert member.service.member == "a"
+            member.service.stop()
+            member.store.close()
 
 
 async def test_a_server_with_shards(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes.counter_server import CounterServer
@@ -109,3 +111,21 @@ async def test_who_was_asleep_while_another_took_its_place_collects_no_more(
         await beaten(collector, 20)
         assert client.xlen(f"{prefix}rows") == 3
         assert await ids(other, "SELECT request AS id FROM unsent") == ["r1", "r2"]
+
+
+async def test_a_ledger_in_place_of_one_that_was_lost_gets_all_rows_again(
+    server: CounterServer, tmp_path: Path
+) -> None:
+    named = {"name": "lost"}
+    async with Inside(tmp_path, provider(), server.url, "b", cluster=named) as [b]:
+        serve(b, "r1", "r2")
+        more: Any = (named | {"collect": True},)
+        found: Any = (tmp_path, b.catalog, server.url, "a", time.time, None)
+        for _ in range(2):
+            member = Member(*found, *more, fresh=True)
+            member.service.start()
+            await collected(member, "r1", "r2")
+            member.service.stop()
+            member.store.close()
+            for file in tmp_path.glob("a.db*"):
+                file.unlink()

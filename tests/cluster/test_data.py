@@ -34,7 +34,7 @@ def revision(counters: Counters, now: float) -> int:
 def test_all_that_is_kept_ends_by_itself(counters: Counters) -> None:
     """But for what a living cluster has once; whatever was written, by whom, in which order."""
     for member in ("a", "b"):
-        counters.call(T0, ["hello", "salt", []], member=member)
+        counters.call(T0, ["hello", "salt", [], ""], member=member)
         counters.one(T0, ["fold_begin", []], member=member)
         for name, _, bound, *shape in ROWS:
             op = ["fold", name, name, bound, *shape, 0, 0, [], []]
@@ -45,6 +45,7 @@ def test_all_that_is_kept_ends_by_itself(counters: Counters) -> None:
         assert reserve(counters, T0 + 90, f"{member}2", member=member)
         counters.one(T0 + 90, ["settle", f"{member}2", [1, 7, 5]], member=member)
     once = {"meta", "members", "windows", "instances", "expected", "folded"}
+    once |= {"ledgers"}
     forever = {
         key.removeprefix(PREFIX)
         for key in counters.client.scan_iter("*")
@@ -73,7 +74,7 @@ def test_what_is_thrown_away_is_noticed(kind: str, counters: Counters) -> None:
 def test_names_of_members_do_not_pile_up(counters: Counters) -> None:
     """One for each container that ever ran: what it had is gone with its last window."""
     for n in range(3):
-        counters.call(T0, ["hello", "salt", []], member=f"gone{n}")
+        counters.call(T0, ["hello", "salt", [], ""], member=f"gone{n}")
         counters.one(T0, ["fold", "c", "c", 9, 0, 1, 10**16, 3, 0, [], []], member=f"gone{n}")  # fmt: skip
         counters.one(T0, ["fold", "w", "w", 9, MINUTE, 0, 0, 0, 0, [], []], member=f"gone{n}")  # fmt: skip
     for day in range(39):
@@ -93,12 +94,12 @@ def test_data_of_another_version_is_not_touched(counters: Counters) -> None:
     meta = f"{PREFIX}meta"
     counters.client.hset(meta, "format", "2")
     before = counters.client.hgetall(meta)
-    for op in (["hello", "salt", []], ["reserve", "r", 9, [1, 0, 0], ROWS[:1]]):
+    for op in (["hello", "salt", [], ""], ["reserve", "r", 9, [1, 0, 0], ROWS[:1]]):
         assert counters.call(T0, op).status == "format"
     assert counters.client.hgetall(meta) == before
     assert not counters.client.exists(f"{PREFIX}window:w")
     counters.client.hdel(meta, "format")  # as it was before there were versions
-    assert counters.call(T0, ["hello", "salt", []]).status == "ok"
+    assert counters.call(T0, ["hello", "salt", [], ""]).status == "ok"
 
 
 ODD = ["ä:ö|x", "a b\n\x00", "\u2028'\"\\", "%s%n*?[]{}", "x" * 4000]
@@ -120,7 +121,7 @@ def test_two_clusters_on_one_server_share_nothing(
     assert reserve(counters, T0, "r")
     for name in ("u", "t:window", "T"):
         other = Counters(server, name)
-        other.generation = other.call(T0, ["hello", "salt", []]).generation
+        other.generation = other.call(T0, ["hello", "salt", [], ""]).generation
         assert other.one(T0, ["windows"]) == []
         assert reserve(other, T0, "r")
         other.one(T0, ["settle", "r", [0, 0, 0]])
@@ -139,7 +140,7 @@ def test_a_refusal_costs_the_server_no_more_where_much_is_counted(
         found = [[f"b|{name}{n}", 0, 10**15 * 2, 1] for n in range(entries)]
         shape = [24 * 60 * MINUTE, 0, 0]
         op = ["fold", name, name, entries, *shape, 0, 0, found, []]
-        counters.call(T0, ["hello", "salt", []], member="b")
+        counters.call(T0, ["hello", "salt", [], ""], member="b")
         assert counters.one(T0, op, member="b") == [1]
         need = [0, min(amount, entries), 0]
         refused = [["reserve", f"r{n}", MINUTE, need, [row]] for n in range(200)]

@@ -121,7 +121,7 @@ def test_others_never_see_less_while_it_is_under_way(counters: Counters) -> None
     for limit in LIMITS:
         limiter.book.window(limit, now).add(T0 + 1999, 3)
     counters.begin()
-    counters.one(now, ["hello", "salt", []], member="b")
+    counters.one(now, ["hello", "salt", [], ""], member="b")
     for batch in calls_of(fold_of(limiter)):
         counters.call(now, *batch)
     held: list[Reservation] = []
@@ -244,7 +244,7 @@ def test_requests_amid_a_fold_are_counted_once(counters: Counters, lost: bool) -
         assert counters.one(now, op)[0] == 1
     if lost:
         counters.begin()
-    counters.one(now, ["hello", "salt", []], member="b")
+    counters.one(now, ["hello", "salt", [], ""], member="b")
     queue = SendQueue()
     known = [one.id for one, _ in held]
     for _ in range(20):

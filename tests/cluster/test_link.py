@@ -44,7 +44,7 @@ async def first_reply(url: str, timeout: float = 5.0) -> Reply | str:
 
     async def up() -> None:
         try:
-            reply = await link.call([["hello", "salt", []]])
+            reply = await link.call([["hello", "salt", [], ""]])
             header["generation"] = reply.generation
             every_op = [
                 ["reserve", "r", 9, [1, 1, 1], [["w", 0, 5, 60_000_000, 0, 0]]],

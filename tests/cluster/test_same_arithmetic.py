@@ -70,7 +70,7 @@ class Counters:
     def begin(self) -> None:
         self.client.flushall()
         self.generation = ""
-        self.generation = self.call(T0, ["hello", "salt", []]).generation
+        self.generation = self.call(T0, ["hello", "salt", [], ""]).generation
 
     def call(self, now: float, *ops: Any, **more: Any) -> Reply:
         header = {"member": "a", "instance": "1", "generation": self.generation}
@@ -219,6 +219,6 @@ def test_another_of_the_same_name_and_an_earlier_connection_are_refused(
     counters: Counters,
 ) -> None:
     counters.begin()
-    counters.call(T0, ["hello", "salt", []], instance="2")
+    counters.call(T0, ["hello", "salt", [], ""], instance="2")
     assert counters.call(T0, ["beat", "{}", []]).status == "replaced"
     assert counters.call(T0, ["beat", "{}", []], instance="2").status == "ok"

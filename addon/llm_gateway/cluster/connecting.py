@@ -24,6 +24,7 @@ from llm_gateway.cluster.folding import Folding
 from llm_gateway.cluster.generations import Generation
 from llm_gateway.cluster.granting import Granting
 from llm_gateway.cluster.heartbeat import Heartbeat
+from llm_gateway.cluster.ledger_stream import ledger_id
 from llm_gateway.cluster.link import REPLACED, Link
 from llm_gateway.cluster.looks import Looks
 from llm_gateway.cluster.membership import alive_together, read_members
@@ -38,6 +39,7 @@ logger = logging.getLogger("llm_gateway")
 
 UNHEARD = 3.0
 """Seconds without a beat of anybody, after which the server seems to have been away."""
+TAKEN = b"taken"
 KNOWN_MEMBERS = "SELECT member, heartbeat FROM members"
 
 SAID = {
@@ -71,6 +73,8 @@ class Connecting:
         """Tells what an earlier connection sent, and the server reads late, from this one's."""
         self._trouble = False
         self._awaited = Awaited()
+        self._namesake = 0
+        """When the server had heard of another one with our name; 0: it has not."""
         config = context.config
         self.link = Link(
             parse_cluster_url(config.url.get_secret_value()),
@@ -150,6 +154,7 @@ class Connecting:
 
     async def _remember_members(self) -> None:
         store = self._context.gateway.store
+        self._context.ledger = await asyncio.to_thread(ledger_id, store)
         rows = await asyncio.to_thread(store.rows, KNOWN_MEMBERS)
         self._context.members.restore(
             {row["member"]: unix(row["heartbeat"]) for row in rows}
@@ -185,11 +190,30 @@ class Connecting:
 
     async def _hello(self) -> Reply:
         known = self._context.members.lately(self._context.server_now())
-        reply = await self.link.call([["hello", os.urandom(16).hex(), known]])
+        salt, ledger = os.urandom(16).hex(), self._context.ledger
+        reply = await self.link.call([["hello", salt, known, ledger]])
         if reply.status != "ok":
             raise Away(reply.status)
+        if reply.results[0][0] == TAKEN:
+            self._has_namesake(int(reply.results[0][1]))
+            return await self._hello()
         self.generation.follow(reply.generation, reply.sequence)
         return reply
+
+    def _has_namesake(self, heard: int) -> None:
+        """Take another name. Raises Away: whose name it is may be gone by now."""
+        context = self._context
+        name, other = context.member, f"-{context.ledger[:6]}"
+        before, self._namesake = self._namesake, heard
+        if heard <= before or not before or name.endswith(other):
+            raise Away(f"a member {name!r} with another ledger was there just now")
+        context.rename(name[: 64 - len(other)] + other)
+        context.gateway.event(
+            "cluster",
+            "cluster",
+            f"another gateway is the member {name!r}, and this one {context.member!r} "
+            "until each has a name of its own",
+        )
 
     async def _call(self, ops: list[batches.Op]) -> Reply:
         reply = await self.link.call_trusted(ops)

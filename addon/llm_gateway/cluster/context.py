@@ -57,6 +57,8 @@ class MemberContext:
         self.limiter = limiter
         self.config = config
         self.member = member
+        self.ledger = ""
+        """What its ledger is known by: tells a member that began anew from another one."""
         self.beat = beat
         self.members = Members(member)
         self.offset = Offset()
@@ -67,6 +69,11 @@ class MemberContext:
         """The first connection is there, or did not come to be."""
         self.asks = False
         """This connection's fold is done: the server can be asked."""
+
+    def rename(self, member: str) -> None:
+        """Its name is another one from now on."""
+        self.member = member
+        self.members.rename(member)
 
     def now(self) -> float:
         return self.gateway.clock()

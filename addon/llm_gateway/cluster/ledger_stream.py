@@ -11,6 +11,7 @@ its id. What it does not know: the connection, SQL.
 """
 
 import asyncio
+import hashlib
 import json
 import logging
 import os
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from llm_gateway.cluster.away import Away
-from llm_gateway.ledger.collector_tables import COLLECTOR, UNSENT
+from llm_gateway.ledger.collector_tables import COLLECTOR, MADE, UNSENT
 from llm_gateway.ledger.rows import REQUEST_COLUMNS, Row
 from llm_gateway.ledger.store import Store
 
@@ -119,11 +120,9 @@ class Shipper:
 class Collector:
     """Rows of the other members, into this one's ledger."""
 
-    def __init__(self, service: Membership, store: Store, ledger: str) -> None:
-        """`ledger`: what the file is known by."""
+    def __init__(self, service: Membership, store: Store) -> None:
         self._service = service
         self._store = store
-        self._ledger = ledger
         self._place = "0-0"
         self._connection = ""
         self._refused = ""
@@ -148,7 +147,9 @@ class Collector:
             return not self._held_back
         if service.connection_id != self._connection:
             self._place = "0-0"
-            taken, who = await service.ask(["collect", self._ledger])
+            ledger = await asyncio.to_thread(ledger_id, self._store)
+            place = f"{self._store.path.absolute()} {ledger}"
+            taken, who = await service.ask(["collect", place])
             if not taken:
                 self._refuse(who.decode())
                 return False
@@ -184,6 +185,13 @@ class Collector:
             self._service.warn(
                 f"the member {who!r} collects the requests already; set `collect` for one"
             )
+
+
+def ledger_id(store: Store) -> str:
+    """What tells a ledger from every other one, also from one that took its place: when it
+    was made, to the microsecond. Blocks."""
+    made = [str(row["made"]) for row in store.rows(MADE)]
+    return hashlib.sha256("".join(made).encode()).hexdigest()[:16]
 
 
 def packed_row(row: dict[str, Any]) -> str:

@@ -34,6 +34,11 @@ class Members:
         self._alive = {own}
         """At the last contact."""
 
+    def rename(self, own: str) -> None:
+        """This one has another name; who is known by the one of before is another."""
+        self._alive = (self._alive - {self.own}) | {own}
+        self.own = own
+
     def restore(self, heard: Mapping[str, float]) -> None:
         """Those of the last run: a server that was emptied meanwhile does not know them."""
         for name, at in heard.items():

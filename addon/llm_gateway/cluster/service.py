@@ -89,8 +89,7 @@ class ClusterService:
         }
         if context.config.collect:
             store = gateway.store
-            collector = Collector(self, store, str(store.path.absolute()))
-            work["collector"] = collector.run
+            work["collector"] = Collector(self, store).run
         for name, running in work.items():
             task = lasting(name, running)
             self._tasks.append(loop.create_task(task, name=f"cluster {name}"))

@@ -36,6 +36,8 @@ def sent(number: int) -> TableSnapshot:
 
 
 COLLECTOR = "SELECT collector, ledger FROM collecting"
+MADE = "SELECT min(applied_at) AS made FROM _sqlite_migrations"
+"""When this file was made: of two ledgers of one name, which."""
 UNSENT = """
 SELECT unsent.n AS n, requests.* FROM unsent JOIN requests ON requests.id = unsent.request
 WHERE unsent.n > :after ORDER BY unsent.n LIMIT :most

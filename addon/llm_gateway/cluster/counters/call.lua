@@ -25,7 +25,7 @@ if req.now then now = req.now end -- a test's own clock
 
 local EXACT, STEPS = 512, 256
 local SECOND, DAY = 1000000, 86400000000
-local FOLDING = 60000000
+local FOLDING, JUST_NOW = 60000000, 3000000
 local GONE = 40 * DAY -- longer than any window
 local FORMAT = '1' -- of the data: another one is not touched
 local NEVER = 9007199254740991

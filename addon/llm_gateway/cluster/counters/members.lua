@@ -51,8 +51,15 @@ end
 
 function ops.members(op) return redis.call('HGETALL', MEMBERS) end
 
--- salt to propose, members that were heard of
+-- salt to propose, members that were heard of, ledger
+-- `taken`, when: a member with another ledger was heard of just then under this name
 function ops.hello(op)
+  local known = redis.call('HGET', P .. 'ledgers', member)
+  if known and op[4] ~= '' and known ~= op[4] then
+    local at = string.match(redis.call('HGET', MEMBERS, member) or '', '^%d+')
+    if now - num(at) < JUST_NOW then return { 'taken', at } end
+  end
+  redis.call('HSET', P .. 'ledgers', member, op[4])
   redis.call('HSETNX', META, 'salt', op[2])
   redis.call('HSET', P .. 'instances', member, req.instance)
   for _, who in ipairs(op[3]) do redis.call('SADD', P .. 'expected', who) end

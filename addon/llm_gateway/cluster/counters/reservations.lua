@@ -28,7 +28,7 @@ end
 -- A member is one no more.
 local function leave(who)
   redis.call('HDEL', MEMBERS, who)
-  for _, name in ipairs({ 'instances', 'folded', 'collected' }) do redis.call('HDEL', P .. name, who) end
+  for _, name in ipairs({ 'instances', 'folded', 'collected', 'ledgers' }) do redis.call('HDEL', P .. name, who) end
   redis.call('SREM', P .. 'expected', who)
 end
 
