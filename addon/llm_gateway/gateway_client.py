@@ -105,7 +105,9 @@ def call(
         raise GatewayDown(
             f"LLM_GATEWAY_URL is {base!r}; write e.g. http://127.0.0.1:8080"
         )
-    sent = {"accept": "application/json", **(headers or {})}
+    # By its own name it is told apart from apps in the ledger.
+    own = {"accept": "application/json", "user-agent": "llm-gateway"}
+    sent = {**own, **(headers or {})}
     if admin:
         sent["authorization"] = f"Bearer {admin_token()}"
     request = urllib.request.Request(base + path, body, sent, method=method)

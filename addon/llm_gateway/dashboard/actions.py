@@ -9,6 +9,7 @@ What this file does not know: what a valid configuration is.
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -170,11 +171,23 @@ async def test_call(request: Any, datasette: Any) -> Any:
         said = found.get("error") if isinstance(found, dict) else None
         message = said.get("message", "") if isinstance(said, dict) else str(said or "")
         ok = answer.status == 200 and not said
-        shown = "" if ok else message[:300] or f"status {answer.status}"
+        why = _of_one(message, asked["model"])
+        shown = "" if ok else why[:300] or f"status {answer.status}"
         told = {"ms": took, "status": answer.status, "model": body["model"]}
         return _json({"ok": ok, **told, "message": shown})
 
     return await _write(request, datasette, write)
+
+
+_REFUSED = re.compile(r"disabled: (40[13]\b.*)", re.DOTALL)
+
+
+def _of_one(message: str, label: str) -> str:
+    """What is said of this model, where a refusal lists why each candidate is not taken;
+    a refused key by that name."""
+    why = message.rpartition(f" {label}: ")[2]
+    refused = _REFUSED.match(why)
+    return f"key refused: {refused[1]}" if refused else why
 
 
 async def _model_to_test(board: PluginState, provider: str) -> str | None:

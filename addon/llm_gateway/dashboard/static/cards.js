@@ -188,7 +188,8 @@ export class Cards {
       const provider = this.draft.providers?.[path[1]] ?? {};
       const parts = path[0] === "providers" ? [provider.id] : [path[0]];
       if (path[2] === "models") parts.push(provider.models?.[path[3]]?.name ?? provider.models?.[path[3]]);
-      return [...parts.filter(Boolean), path.at(-1)].join(" ");
+      const last = typeof path.at(-1) === "number" ? `${path.at(-2)}[${path.at(-1)}]` : path.at(-1);
+      return [...parts.filter(Boolean), last].join(" ");
     };
     const secret = (path) => path.some((step) => ["apiKey", "apiKeys", "key", "oauthToken", "accessToken", "headers"].includes(step));
     const said = (value, path) => (value === undefined ? "not set" : secret(path) && !/^(\*\*\*|\$\{)/.test(String(value)) ? NEW_SECRET : String(value));
@@ -196,8 +197,8 @@ export class Cards {
       if (JSON.stringify(a) === JSON.stringify(b)) return;
       const both = [a, b].every((one) => one !== null && typeof one === "object");
       if (both) for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) walk(a[key], b[key], [...path, Array.isArray(b) ? Number(key) : key]);
-      else if (b !== null && typeof b === "object") for (const key of Object.keys(b)) walk(undefined, b[key], [...path, key]);
-      else if (a !== null && typeof a === "object") for (const key of Object.keys(a)) walk(a[key], undefined, [...path, key]);
+      else if (b !== null && typeof b === "object") for (const key of Object.keys(b)) walk(undefined, b[key], [...path, Array.isArray(b) ? Number(key) : key]);
+      else if (a !== null && typeof a === "object") for (const key of Object.keys(a)) walk(a[key], undefined, [...path, Array.isArray(a) ? Number(key) : key]);
       else found.push(["change", `${name(path)}: ${said(a, path)} → ${said(b, path)}`]);
     };
     walk(this.before, this.draft, []);

@@ -107,7 +107,7 @@ export function kpis(data) {
   const earlier = data.today.errors + data.today.refused;
   const when = bad || !earlier ? since : today;
   fill(card("errors", "Not answered", { href: behind({ outcome: "unanswered", ...when }, { simulated: false }), go: bad || earlier ? "which ›" : "" }), bad ? `${(rate * 100).toFixed(rate < 0.1 ? 1 : 0)} %` : "0 %",
-    [bad ? `${total.sum.errors} failed, ${total.sum.refused} refused` : span, earlier ? `${count(earlier)} today` : ""].filter(Boolean).join(" · "), rate >= 0.2 ? "full" : rate >= 0.05 ? "near" : "");
+    [bad ? `${total.sum.errors} failed, ${total.sum.refused} refused` : span, earlier > bad ? `${count(earlier)} today` : ""].filter(Boolean).join(" · "), rate >= 0.2 ? "full" : rate >= 0.05 ? "near" : "");
 }
 
 let shownAlerts = "";

@@ -72,7 +72,8 @@ export class RightNow {
       const away = better(name, now);
       if (away) parts.push(el("span", { class: "soft" }, `${away.provider} back ${clock(away.returns, now)}`));
     } else {
-      const at = back(name.offers, now);
+      // A key that was refused does not come back by itself.
+      const at = back(name.offers.filter((offer) => offer.word !== "key refused"), now);
       parts.push(el("span", {}, at ? `back ${clock(at, now)}` : name.offers[0]?.word ?? "nobody"));
     }
     return el("li", {}, el("button", {

@@ -98,7 +98,7 @@ export class Rail {
       used.style.width = `${(share * 100).toFixed(1)}%`;
       const query = new URLSearchParams({ client: one.name, range: "today", tz, sim: "0", other: "1" });
       return el("li", {}, el("a", { href: `${page.base}/requests?${query}`, title: `${exact(one.tokens)} tokens, ${exact(one.requests)} requests, ${money(one.cost ?? 0)}` },
-        el("b", {}, one.name), el("span", { class: "soft" }, `${Math.round(share * 100)} % · ${count(one[unit])} ${unit}${one.cost ? ` · ${money(one.cost)}` : ""}`),
+        el("b", {}, one.name), el("span", { class: "soft" }, `${Math.round(share * 100)} % · ${count(one[unit])} ${one[unit] === 1 ? unit.slice(0, -1) : unit}${one.cost ? ` · ${money(one.cost)}` : ""}`),
         el("span", { class: "track", "aria-hidden": "true" }, used)));
     }));
   }
