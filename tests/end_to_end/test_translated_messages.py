@@ -477,7 +477,9 @@ def test_a_route_shows_the_pair(gateway: GatewayProcess) -> None:
     _, _, found = gateway.get("/route?model=m&dialect=messages")
     [candidate] = found["candidates"]
     assert candidate["translated"] == "messages>chat"
-    assert "PDF in a message" in found["pairs"]["messages>chat"]["needed"]
+    pair = found["pairs"]["messages>chat"]
+    assert "PDF in a message" in pair["needed"]
+    assert "image in the answer" in pair["dropped"]
     _, _, found = gateway.get("/route?model=m")
     assert found["dialects"]["messages"]["chosen"]["provider"] == "chatty"
     asked = {"model": "m", "dialect": "messages", "body": AGENT}

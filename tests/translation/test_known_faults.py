@@ -417,3 +417,48 @@ def test_names_that_are_too_long_come_back_as_they_were():
     assert history == sent
     events = answer("messages", "chat", calls(call(0, "x", sent, "{}")), delta("stop"), done=DONE, context=found.context)  # fmt: skip
     assert of_type(events, "content_block_start")[0]["content_block"]["name"] == name
+
+
+REGEX = {"type": "tool_search_tool_regex_20251119", "name": "tool_search_tool_regex"}
+SERVER = {"type": "url", "name": "wiki", "url": "https://wiki.test/sse"}
+TOOLSET = {"type": "mcp_toolset", "mcp_server_name": "wiki"}
+OWN_OF_MESSAGES = {
+    "servers beside tools": (
+        {"mcp_servers": [SERVER], "tools": [GET, TOOLSET]},
+        {"server tool mcp_servers", "server tool mcp_toolset"},
+    ),
+    "servers alone": ({"mcp_servers": [SERVER], "tools": [TOOLSET]}, None),
+    "a container": ({"container": "container_1"}, None),
+    "skills": ({"container": {"skills": [{"skill_id": "pptx"}]}}, None),
+    "edits of the context": (
+        {"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}},
+        {"context_management"},
+    ),
+    "tools that are searched for": (
+        {"tools": [REGEX, {**GET, "defer_loading": True}]},
+        {"server tool tool_search_tool_regex_20251119", "deferred tool"},
+    ),
+    "members of tools": (
+        {"tools": [{**GET, "input_examples": [{}], "allowed_callers": ["direct"]}]},
+        {"tools[].input_examples", "tools[].allowed_callers"},
+    ),
+    "a budget of the task": (
+        {"output_config": {"effort": "high", "task_budget": {"total": 9}}},
+        {"output_config.task_budget"},
+    ),
+}
+
+
+@pytest.mark.parametrize("target", ["chat", "responses", "generateContent"])
+@pytest.mark.parametrize("case", OWN_OF_MESSAGES)
+def test_what_only_anthropic_has_is_told_of_or_needed(target, case):
+    members, told = OWN_OF_MESSAGES[case]
+    body = {**BASE["messages"], **members}
+    found = translate_request(CODECS["messages"], CODECS[target], body, Target("m"))
+    if told is None:
+        assert isinstance(found, CannotCarry)
+        return
+    notes = (*found.adaptation.dropped, *found.adaptation.approximated)
+    names = {name for name, _ in notes}
+    assert told <= names
+    assert names <= told | {"effort"}

@@ -3,7 +3,7 @@
 from itertools import permutations
 
 from llm_gateway.dialects import SPECS
-from llm_gateway.translation.answer_parts import AnswerPart
+from llm_gateway.translation.answer_parts import AnswerPart, shown_part
 from llm_gateway.translation.carried import Fate, Kind, PartName
 from llm_gateway.translation.codec import Codecs
 
@@ -37,7 +37,7 @@ def _table(source: Codecs, target: Codecs) -> str:
             if target.fates[part].kind is kind
         ]
     lines += [
-        f"| {part.value} in the answer | {_said(source.answer_fates[part])} |"
+        f"| {shown_part(part)} | {_said(source.answer_fates[part])} |"
         for part in AnswerPart
         if part in target.gives and source.answer_fates[part].kind is not Kind.CARRIED
     ]

@@ -34,6 +34,7 @@ from llm_gateway.providers.registry import TYPES
 from llm_gateway.routing.selection import decide
 from llm_gateway.routing.state import RoutingContext, RoutingView
 from llm_gateway.timestamps import iso
+from llm_gateway.translation.answer_parts import shown_part
 
 NOTHING = Charge()
 UNITS = {Metric.REQUESTS: "requests", Metric.TOKENS: "tokens", Metric.COST: "USD"}
@@ -286,6 +287,10 @@ def _table(source: Dialect, target: Dialect) -> dict[str, dict[str, str]]:
         fate = writes.fates[part]
         if fate.kind.value in found:
             found[fate.kind.value][part.value] = fate.text
+    for given in sorted(writes.gives):
+        fate = said.answer_fates[given]
+        if fate.kind.value in found:
+            found[fate.kind.value][shown_part(given)] = fate.text
     return found
 
 

@@ -168,12 +168,17 @@ MEMBERS: Mapping[str, AnswerPart] = {
 """The same of members that stand beside a text."""
 
 
+def shown_part(part: AnswerPart, name: str = "") -> str:
+    """As decisions call it, beside the request's parts."""
+    return f"{name or part.value} in the answer"
+
+
 def noted(
     fates: AnswerFates, parts: tuple[tuple[AnswerPart, str], ...], kind: Kind
 ) -> tuple[tuple[str, str], ...]:
     """(part, why or how) of those that the client's table says this of."""
     return tuple(
-        (f"{name or part.value} in the answer", fates[part].text)
+        (shown_part(part, name), fates[part].text)
         for part, name in parts
         if fates[part].kind is kind
     )

@@ -23,7 +23,12 @@ from llm_gateway.translation.answer_events import (
     ThoughtDelta,
     ThoughtSigned,
 )
-from llm_gateway.translation.answer_parts import NOT_SHOWN, AnswerPart, noted
+from llm_gateway.translation.answer_parts import (
+    NOT_SHOWN,
+    AnswerPart,
+    noted,
+    shown_part,
+)
 from llm_gateway.translation.carried import CannotCarry, Kind, Notes
 from llm_gateway.translation.codec import (
     AnswerContext,
@@ -186,7 +191,7 @@ class AnswerTranslator:
             hidden.append(AnswerPart.THOUGHT)
         if ThoughtSigned in kinds and not context.keeps_state:
             hidden.append(AnswerPart.STATE)
-        unasked = tuple((f"{part} in the answer", NOT_SHOWN) for part in hidden)
+        unasked = tuple((shown_part(part), NOT_SHOWN) for part in hidden)
         return unasked + noted(self._fates, self._parts(), Kind.DROPPED)
 
     @property
