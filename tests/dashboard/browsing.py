@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,9 +21,7 @@ ARGUMENTS = (
 
 def missing() -> str:
     """Why there can be no browser here; "" when there can."""
-    try:
-        import playwright.sync_api  # noqa: F401
-    except ImportError:
+    if find_spec("playwright") is None:
         return "playwright is not installed (pip install playwright)"
     return "" if _chromium() else "Chromium is not installed (apt install chromium)"
 
