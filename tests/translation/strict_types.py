@@ -7,11 +7,8 @@ A function for each dialect and form raises `AssertionError` or pydantic's `Vali
 import json
 from functools import cache
 
-import anthropic.types
-import openai.types.chat
-import openai.types.responses
-from google.genai import types as google
 from pydantic import BaseModel, TypeAdapter
+from sdks import anthropic, genai, openai
 
 BEYOND = {
     *("reasoning_content", "reasoning_details", "extra_content"),
@@ -172,13 +169,13 @@ def responses_stream(data):
 
 
 def generate_content_plain(data):
-    _strictly(google.GenerateContentResponse, json.loads(data))
+    _strictly(genai.types.GenerateContentResponse, json.loads(data))
 
 
 def generate_content_stream(data):
     chunks = [json.loads(text) for _, text in events_of(data)]
     for chunk in chunks:
-        _strictly(google.GenerateContentResponse, chunk)
+        _strictly(genai.types.GenerateContentResponse, chunk)
     ends = [
         candidate.get("finishReason")
         for chunk in chunks

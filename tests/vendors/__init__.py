@@ -6,6 +6,7 @@ talk.py                     the tool loop that all clients go through, read from
 stage.py                    all vendors of a dialect on one fake, behind one gateway
 programs/                   SDKs and frameworks that know nothing of a gateway
 clients.py                  which of them are installed, and how they are run
+warm.py                     those of SDKs for Python, from a process that has imported the SDK
 agents.py                   coding agents as their users start them
 matrix.py                   every client from every vendor to every other and back
 """

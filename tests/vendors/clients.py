@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from . import warm
 from .talk import BYE, LAST, SUMS, Move
 
 PROGRAMS = Path(__file__).with_name("programs")
@@ -76,14 +77,8 @@ class Client(NamedTuple):
         keys = dict.fromkeys(named, "sk-CANARY-APP")
         bases = {"OPENAI_BASE_URL": f"{url}/v1", "ANTHROPIC_BASE_URL": url}
         quiet = {"OPENAI_AGENTS_DISABLE_TRACING": "1", "PYTHONWARNINGS": "ignore"}
-        done = subprocess.run(
-            self.command,
-            input=json.dumps(jobs),
-            env={**clean, **keys, **bases, **quiet, "GATEWAY_URL": url},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+        env = {**clean, **keys, **bases, **quiet, "GATEWAY_URL": url}
+        done = self._done(json.dumps(jobs), env, timeout)
         wrong = {job["number"]: "no word of it" for job in jobs}
         for line in done.stdout.splitlines():
             if line.startswith("{"):
@@ -92,6 +87,20 @@ class Client(NamedTuple):
         if all(wrong.values()):
             print(done.stderr[-2000:], file=sys.stderr)
         return {number: text for number, text in wrong.items() if text}
+
+    def _done(
+        self, text: str, env: dict[str, str], timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        if self.program.endswith(".py") and {*self.needs} <= warm.IMPORTED.keys():
+            return warm.run(self.command, self.needs, text, env, timeout)
+        return subprocess.run(
+            self.command,
+            input=text,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
 
 
 def _wrong(said: dict[str, Any]) -> str:
