@@ -14,6 +14,7 @@ import pytest
 from fakes import Authority, FakeProvider, answers
 
 from gateway import GatewayProcess
+from llm_gateway.cli.background_servers import in_front
 from llm_gateway.cli.doctor_machine import certificates
 from llm_gateway.cli.node_version import heeds_proxy, node_of, too_old
 from llm_gateway.cli.run_env import (
@@ -182,6 +183,58 @@ def test_run_says_it_and_runs_the_app_all_the_same(
     assert (done.returncode, done.stdout) == (0, "v20.11.1\n")
     assert f"llm-gateway run: {SAID}" in done.stderr
     assert f"http://127.0.0.1:{running.port}/v1" in done.stderr
+
+
+CODEX = """#!/bin/sh
+if [ "$1" = --help ]; then echo "{help}"; else echo "$@"; fi
+"""
+
+
+@pytest.fixture
+def codex(folder: Path) -> Path:
+    """A `codex` that says which arguments it got."""
+    found = folder / "bin" / "codex"
+    found.parent.mkdir()
+    found.write_text(CODEX.replace("{help}", "  --no-daemon  Run without the server"))
+    found.chmod(0o755)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("given", "got"),
+    [
+        ([], ["--no-daemon"]),
+        (["-m", "smart", "Hello"], ["--no-daemon", "-m", "smart", "Hello"]),
+        (["exec", "Hello"], ["--no-daemon", "exec", "Hello"]),
+        (["--no-daemon", "Hello"], ["--no-daemon", "Hello"]),
+        (["queue", "Hello"], ["queue", "Hello"]),
+        (["app-server", "daemon", "start"], ["app-server", "daemon", "start"]),
+        (["--remote", "ws://a.test"], ["--remote", "ws://a.test"]),
+    ],
+)
+@pytest.mark.process
+def test_an_app_does_its_work_itself(
+    codex: Path, given: list[str], got: list[str]
+) -> None:
+    assert in_front([str(codex), *given]) == [str(codex), *got]
+
+
+@pytest.mark.process
+def test_an_older_app_and_any_other_is_started_as_it_is(codex: Path) -> None:
+    other = codex.rename(codex.with_name("other"))
+    assert in_front([str(other)]) == [str(other)]
+    codex.write_text(CODEX.replace("{help}", "Usage: codex"))
+    codex.chmod(0o755)
+    assert in_front([str(codex)]) == [str(codex)]
+    assert in_front([str(codex.with_name("codex-gone"))])[1:] == []
+
+
+def test_run_gives_the_flag_and_says_so(
+    ca_folder: Path, codex: Path, running: GatewayProcess
+) -> None:
+    done = run(str(codex), "Hello", options=["--confdir", str(ca_folder)])
+    assert (done.returncode, done.stdout) == (0, "--no-daemon Hello\n")
+    assert "gets --no-daemon: its server in the background" in done.stderr
 
 
 @pytest.mark.parametrize(

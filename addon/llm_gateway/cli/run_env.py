@@ -22,6 +22,7 @@ from urllib.parse import quote
 import certifi
 
 from llm_gateway.cli.ask import Unreachable, add_port_option, ask
+from llm_gateway.cli.background_servers import in_front
 from llm_gateway.cli.help_text import command_parser
 from llm_gateway.cli.node_version import node_of, too_old
 from llm_gateway.config.files import check_ca, state_folder
@@ -274,6 +275,13 @@ def run(argv: list[str]) -> int:
     base_url = f"http://127.0.0.1:{options.port}/v1"
     if said := too_old(node_of(command), base_url):
         print(f"llm-gateway run: {said}", file=sys.stderr)
+    if (asked := in_front(command)) != command:
+        print(
+            f"llm-gateway run: {command[0]} gets {asked[1]}: its server in the background "
+            "may have been started elsewhere, and would go past the gateway",
+            file=sys.stderr,
+        )
+        command = asked
     reaches_gateway(options.port)
     child = {**os.environ, **_variables(options)}
     if os.name == "posix":
