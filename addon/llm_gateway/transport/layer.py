@@ -90,9 +90,6 @@ class GatewayHttpLayer(HttpLayer):
     """One client connection. Made from an `HttpLayer` by `adopt`."""
 
     now: Callable[[], float]
-    used_connections: dict[connections.Connection, float]
-    """Upstream connections that have carried a request, and when the last one went out
-    (`clocks.elapsed`)."""
     alarms: dict[commands.Command, float]
     """Wake-up calls under way, and when they come."""
     next_alarm: float
@@ -108,7 +105,6 @@ class GatewayHttpLayer(HttpLayer):
 
     def _begin(self) -> None:
         self.now = asyncio.get_running_loop().time
-        self.used_connections = {}
         self.alarms = {}
         self.next_alarm = inf
         timeout = getattr(self.context.options, "tcp_timeout", 600)
@@ -319,7 +315,6 @@ class GatewayHttpLayer(HttpLayer):
                 and _said_its_last_word(connection)
             ):
                 del self.connections[connection]
-                self.used_connections.pop(connection, None)
         self.prune_above = max(PRUNE_ABOVE, 2 * len(self.connections))
 
 
