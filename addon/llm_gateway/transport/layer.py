@@ -75,8 +75,11 @@ def _error_response(status: int, message: str = "") -> bytes:
     """What an HTTP/1 client is told of a head that cannot even be read; mitmproxy has a
     page of HTML there."""
     kind = "invalid_request_error" if status < 500 else "server_error"
+    code = {502: "upstream_unreachable"}.get(
+        status, "invalid_request" if status < 500 else "internal_error"
+    )
     error = {"message": message[:LONGEST_MESSAGE], "type": kind, "param": None}
-    body = json.dumps({"error": {**error, "code": "invalid_request"}})
+    body = json.dumps({"error": {**error, "code": code}})
     headers = {"content-type": "application/json", "connection": "close"}
     assemble: Callable[[http.Response], bytes] = http1.assemble_response
     return assemble(http.Response.make(status, body, headers))
