@@ -35,6 +35,7 @@ from llm_gateway.startup.building import Built, build
 from llm_gateway.startup.environment import NotStarted
 from llm_gateway.startup.fast_path import make_fast
 from llm_gateway.startup.listening import bound_addresses, bound_port, let_in
+from llm_gateway.startup.outbound_network import proxies_of
 from llm_gateway.startup.warm_connections import keep_connections
 from llm_gateway.transport import (
     connecting,
@@ -186,7 +187,8 @@ class Bootstrap:
         if ports == loader.own_ports:
             return
         loader.own_ports = ports
-        if built.runtime.catalog.ways.proxies():
+        catalog = built.runtime.catalog
+        if catalog.ways.ours or proxies_of(catalog):
             with suppress(ConfigError):  # said already
                 await built.config_service.reload()
 

@@ -172,6 +172,21 @@ def test_it_says_which_way_each_provider_is_reached(
         assert "ok way out directly, without an outbound proxy" in lines
 
 
+def test_it_says_what_of_the_environment_is_left_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks for the reason why nothing goes through the proxy finds it here."""
+    monkeypatch.setenv("HTTPS_PROXY", "ftp://me:CANARY@proxy.test:3128")
+    config = config_of(provider(9, "m", proxy="http://localhost:8123"))
+    # Of two ports the last one counts.
+    _, lines = examined(capsys, tmp_path, config, "--offline", "--port", "8123")
+    [unread, ours] = [line for line in lines if line.startswith("note way out")]
+    assert unread.startswith("note way out HTTPS_PROXY does not begin with")
+    assert 'The proxy of provider "p" is this gateway itself' in ours
+    assert "ok way out directly, without an outbound proxy" in lines
+    assert "CANARY" not in "".join(lines)
+
+
 def test_it_says_how_to_tell_that_a_free_key_is_billed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

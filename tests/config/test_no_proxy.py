@@ -59,6 +59,12 @@ CASES = [
     ("::ffff:192.0.2.0/120", "192.0.2.1", 443, True),
     ("999.0.0.0/8", "example.com", 443, False),
     ("exa*mple.com", "example.com", 443, False),
+    ("b\u00fccher.test", "xn--bcher-kva.test", 443, True),
+    ("xn--bcher-kva.test", "api.xn--bcher-kva.test", 443, True),
+    ("other.test,*", "example.com", 443, True),
+    ("127.0.0.1", "localhost", 443, False),
+    ("[2001:db8::1]:443", "2001:db8::1", 443, True),
+    ("fe80::/10", "fe80::1%eth0", 443, True),
 ]  # fmt: skip
 
 
@@ -84,6 +90,10 @@ CURLS_OWN = {
     "2001:db8::/32",
     "2001:DB8:0::1",
     "::ffff:192.0.2.0/120",
+    "[2001:db8::1]:443",
+    "fe80::/10",
+    "b\u00fccher.test",
+    "other.test,*",
 }
 REQUESTS_OWN = CURLS_OWN | {"2.1", "example.com.", "localhost example.com"}
 OTHERS_OWN = {("192.0.2.1", "::ffff:192.0.2.1"), ("example.com", "example.com.")}

@@ -4,6 +4,8 @@ import pytest
 
 from llm_gateway.config.proxy_url import ProxyServer, parse_proxy_url
 
+CANARY = "CANARY-password"
+
 
 @pytest.mark.parametrize(
     ("text", "found"),
@@ -33,14 +35,48 @@ def test_the_environment_may_leave_out_the_scheme(text: str) -> None:
         parse_proxy_url(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "user", "password"),
+    [
+        ("http://me:p@ss@proxy:1", "me", "p@ss"),
+        ("me:p@ss:w@proxy:1", "me", "p@ss:w"),
+        ("http://me:p%40ss@proxy:1", "me", "p@ss"),
+        ("http://me:100%@proxy:1", "me", "100%"),
+        ("http://me:%zz%41@proxy:1", "me", "%zzA"),
+        (r"http://CORP\me:pw@proxy:1", r"CORP\me", "pw"),
+        ("http://me:s\u00fc\u00df@proxy:1", "me", "s\u00fc\u00df"),
+        ('http://me:a b|c^d"`@proxy:1', "me", 'a b|c^d"`'),
+        ("socks5h://me:a+b=c&d@proxy:1", "me", "a+b=c&d"),
+        ("http://@proxy:1", "", ""),
+        ("http://:pw@proxy:1", "", "pw"),
+    ],
+)
+def test_the_environment_may_spell_passwords_as_they_are(
+    text: str, user: str, password: str
+) -> None:
+    """As curl and requests read them."""
+    found = parse_proxy_url(text, from_environment=True)
+    assert (found.host, found.port) == ("proxy", 1)
+    assert (found.user, found.password) == (user, password)
+
+
+@pytest.mark.parametrize("odd", ["/", "?", "#"])
+def test_what_ends_a_host_is_no_part_of_a_password(odd: str) -> None:
+    """Not even where a host and a port stand before it: curl would ask those, too."""
+    for text in (
+        f"http://me:{CANARY}{odd}w@proxy:1",
+        f"http://me:8{odd}{CANARY}@proxy",
+    ):
+        with pytest.raises(ValueError, match="host") as refused:
+            parse_proxy_url(text, from_environment=True)
+        assert CANARY not in str(refused.value)
+
+
 def test_desktops_say_socks() -> None:
     found = parse_proxy_url("socks://127.0.0.1:7891/", from_environment=True)
     assert found == ProxyServer("socks5h", "127.0.0.1", 7891)
     with pytest.raises(ValueError, match="does not begin with"):
         parse_proxy_url("socks://127.0.0.1:7891/")
-
-
-CANARY = "CANARY-password"
 
 
 @pytest.mark.parametrize(
@@ -64,6 +100,7 @@ CANARY = "CANARY-password"
         ("file:///etc/proxy.pac", "PAC file"),
         ("pac+https://proxy.example.com/x", "PAC file"),
         (f"http://a%3Ab:{CANARY}@proxy:80", "colon"),
+        (f"http://me:{CANARY}%fc@proxy:80", "UTF-8"),
         (f"socks5://{'a' * 256}:{CANARY}@proxy:80", "more than 255"),
         (f"http://me:{CANARY}@pro xy", "spaces"),
     ],

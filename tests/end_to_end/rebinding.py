@@ -1,6 +1,5 @@
 """A resolver for a gateway under test: names whose addresses are not what they seem."""
 
-import asyncio
 import socket
 from collections import Counter
 from typing import Any
@@ -15,21 +14,20 @@ ADDRESSES = {
 """By name: what is answered the first time, and each time after."""
 
 _asked: Counter[str] = Counter()
-_getaddrinfo: Any = asyncio.BaseEventLoop.getaddrinfo
+_getaddrinfo: Any = socket.getaddrinfo
 
 
-async def getaddrinfo(
-    self: Any, host: Any, port: Any, *args: Any, **more: Any
-) -> list[Any]:
+def getaddrinfo(host: Any, port: Any, *args: Any, **more: Any) -> list[Any]:
     if host not in ADDRESSES:
-        return await _getaddrinfo(self, host, port, *args, **more)
+        found: list[Any] = _getaddrinfo(host, port, *args, **more)
+        return found
     answers = ADDRESSES[host]
-    found = answers[min(_asked[host], len(answers) - 1)]
+    addresses = answers[min(_asked[host], len(answers) - 1)]
     _asked[host] += 1
-    if not found:
+    if not addresses:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in found]
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses]
 
 
 def load(loader: object) -> None:
-    asyncio.BaseEventLoop.getaddrinfo = getaddrinfo  # type: ignore[method-assign]
+    socket.getaddrinfo = getaddrinfo

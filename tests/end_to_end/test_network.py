@@ -1,13 +1,14 @@
 """The network as people have it: dead addresses beside living ones, connections that died
 without a word."""
 
-import http.client
+import gzip
 import json
 import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from fakes.deaf import deafen
 from gateway import GatewayProcess, chat, provider
 
 from .conftest import Start
+from .kept_client import Client
 
 RESOLVER = str(Path(__file__).parents[1] / "fakes" / "addresses.py")
 
@@ -149,6 +151,38 @@ def test_without_a_network_nobody_gets_a_strike(
     assert len(told) == 2
 
 
+STUCK = 70
+"""More names than a gateway has threads for what reads files."""
+
+
+def test_a_name_server_that_is_dead_holds_nothing_else_up(
+    start: Start, alive: FakeProvider
+) -> None:
+    """Whoever has no name to look up is answered, whatever it needs a thread for, and the
+    gateway ends when it is told to."""
+    names = {f"stuck-{number}.test": None for number in range(STUCK)}
+    entries = [
+        provider(alive, f"p{number}", f"m{number}", baseURL=f"https://{name}/v1")
+        for number, name in enumerate(names)
+    ]
+    gateway = start(
+        {
+            "routing": {"connectTimeoutSeconds": 1},
+            "providers": [*entries, provider(alive, "near", "near")],
+        },
+        env={"TEST_ADDRESSES": json.dumps(names)},
+        arguments=("-s", RESOLVER),
+    )
+    with ThreadPoolExecutor(STUCK) as clients:
+        models = [f"m{number}" for number in range(STUCK)]
+        assert set(clients.map(lambda m: gateway.chat(m)[0], models)) <= {502, 504}
+    body = gzip.compress(json.dumps(chat("near")).encode())
+    packed = {"content-encoding": "gzip"}
+    assert gateway.post("/v1/chat/completions", body, packed)[0] == 200
+    assert gateway.get("/usage/current")[0] == 200
+    assert gateway.stop() == 0
+
+
 # Connections that died without a word
 
 CLOCK_STEPS = [3600, -3600, 86400, -86400]
@@ -176,36 +210,6 @@ def sleeper(
     )
 
 
-def wires(fake: FakeProvider) -> list[socket.socket]:
-    """Sockets of the connections that are open to it."""
-    return [wire.transport.get_extra_info("socket")._sock for wire in fake._wires]
-
-
-class Client:
-    """One that keeps its connection, or takes a new one each time."""
-
-    def __init__(self, gateway: GatewayProcess, *, kept: bool) -> None:
-        self.gateway, self.kept = gateway, kept
-        self.wire = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
-
-    def chat(self) -> tuple[int, str, float]:
-        if not self.kept:
-            self.wire.close()
-        began = time.monotonic()
-        head = {"content-type": "application/json"}
-        self.wire.request("POST", "/v1/chat/completions", json.dumps(chat()), head)
-        answer = self.wire.getresponse()
-        answer.read()
-        attempts = answer.headers["x-gateway-attempts"]
-        return answer.status, attempts, time.monotonic() - began
-
-    def __enter__(self) -> "Client":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.wire.close()
-
-
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs socket filters")
 
 
@@ -217,7 +221,7 @@ def test_a_connection_that_died_silently_costs_two_seconds(
     with Client(sleeper, kept=kept) as client:
         assert client.chat()[0] == 200
         sent = len(alive.requests)
-        for wire in wires(alive):
+        for wire in alive.sockets():
             deafen(wire)
         status, attempts, took = client.chat()
         assert (status, attempts) == (200, "2")

@@ -3,12 +3,14 @@ over http, TLS and HTTP/2 whose names nobody but the proxy can resolve."""
 
 import asyncio
 import base64
+import html
 import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fakes import Authority, FakeProvider, Way, reach
@@ -313,22 +315,88 @@ def test_the_password_is_nowhere(setting: Setting) -> None:
         proxy.password = PASSWORD
     assert status == 502
     token = base64.b64encode(f"me:{PASSWORD}".encode()).decode()
-    shown = [json.dumps(body), gateway.log()]
-    for path in (
-        "/health",
-        "/config",
-        "/admin/config",
-        "/route?model=h2-model",
-        "/providers",
-    ):
-        shown.append(str(gateway.get(path, gateway.admin)[2]))
-    shown += [str(gateway.rows(f"select * from {t['name']}")) for t in gateway.rows(
-        "select name from sqlite_master where type in ('table', 'view')"
-    )]  # fmt: skip
+    shown = [json.dumps(body), *everything_shown(gateway, "/route?model=h2-model")]
     for text in shown:
         assert PASSWORD not in text
         assert token not in text
     assert "does not accept its user and password" in shown[0]
+
+
+ODD = 'CANARY@of:the/%proxy&"<7>'
+ESCAPED = quote(ODD, safe="")
+ENVIRONMENTS: list[tuple[str, dict[str, str], bool]] = [
+    # kind of proxy, the gateway's environment, whether it is used
+    ("http", {"HTTPS_PROXY": f"http://me:{ESCAPED}@HOST"}, True),
+    ("http", {"https_proxy": f"me:{ESCAPED}@HOST/", "HTTPS_PROXY": "http://127.0.0.1:9"}, True),
+    ("socks5h", {"ALL_PROXY": f"socks5h://me:{ESCAPED}@HOST"}, True),
+    ("socks5h", {"all_proxy": f"socks://me:{ESCAPED}@HOST"}, True),
+    ("http", {"HTTPS_PROXY": f"http://me:{ESCAPED}@HOST", "NO_PROXY": "a.test,.PROVIDER.test"}, False),
+    ("http", {"HTTPS_PROXY": f"http://me:{ESCAPED}@HOST", "no_proxy": "*"}, False),
+    ("http", {"HTTP_PROXY": f"http://me:{ESCAPED}@HOST"}, False),
+    ("http", {"HTTPS_PROXY": f"ftp://me:{ESCAPED}@HOST"}, False),
+]  # fmt: skip
+
+
+def spellings(password: str) -> list[str]:
+    return [
+        password,
+        quote(password),
+        quote(password, safe=""),
+        html.escape(password),
+        json.dumps(password),
+        base64.b64encode(password.encode()).decode(),
+        base64.b64encode(f"me:{password}".encode()).decode(),
+        password.encode().hex(),
+    ]
+
+
+def everything_shown(gateway: GatewayProcess, *paths: str) -> Iterator[str]:
+    yield gateway.log()
+    for path in ("/health", "/config", "/admin/config", "/providers", *paths):
+        yield str(gateway.get(path, gateway.admin)[2])
+    named = "select name from sqlite_master where type in ('table', 'view')"
+    for row in gateway.rows(named):
+        yield str(gateway.rows(f"select * from {row['name']}"))
+
+
+@pytest.mark.parametrize(("kind", "env", "used"), ENVIRONMENTS)
+def test_the_environment_of_the_gateway(
+    start: Start, tmp_path: Path, kind: str, env: dict[str, str], used: bool
+) -> None:
+    """Whatever its password is made of, and however a page of the proxy repeats it."""
+    authority = Authority(tmp_path)
+    host = "tls.provider.test"
+    variables = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+    none = {spelled: None for name in variables for spelled in (name, name.lower())}
+    with (
+        FakeProvider(tls=authority.server_context(host)) as fake,
+        OutboundProxy(kind, {host: fake.port}, user="me", password=ODD) as proxy,
+    ):
+        given = {
+            k: v.replace("HOST", f"127.0.0.1:{proxy.port}") for k, v in env.items()
+        }
+        gateway = start(
+            {"providers": [provider(fake, "a", "m", baseURL=f"https://{host}:9/v1")]},
+            trust=authority.ca,
+            env={**none, **given, "TEST_ADDRESSES": json.dumps({host: []})},
+            arguments=("-s", RESOLVER),
+        )
+        proxy.names = {host: fake.port}
+        assert gateway.chat("m")[0] == (200 if used else 502)
+        assert proxy.asked == ([f"CONNECT {host}:9"] if used else [])
+        shown = []
+        if used:
+            proxy.break_tunnels()
+            proxy.fault = "403"
+            for spelled in spellings(ODD):
+                proxy.page = f"<p>Not for {spelled}, sorry</p>".encode()
+                status, _, body = gateway.chat("m")
+                assert status in (502, 503)
+                shown.append(json.dumps(body))
+        shown += everything_shown(gateway, "/route?model=m")
+        for text in shown:
+            for spelled in spellings(ODD):
+                assert spelled not in text
 
 
 def test_the_gateway_is_not_its_own_way_out(start: Start) -> None:
@@ -345,3 +413,8 @@ def test_the_gateway_is_not_its_own_way_out(start: Start) -> None:
         lines = [ln for ln in gateway.log().splitlines() if "HTTPS_PROXY points" in ln]
         assert len(lines) == 1
         assert "this gateway itself" in lines[0]
+        own = provider(fake, "a", "m", proxy=f"socks5h://127.0.0.1:{port}")
+        gateway.write_config({"providers": [own]})
+        gateway.wait_log('proxy of provider "a" is this gateway itself')
+        status, headers, body = gateway.chat("m")
+        assert (status, headers["x-gateway-attempts"]) == (200, "1"), body

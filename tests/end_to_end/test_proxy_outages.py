@@ -219,6 +219,21 @@ def test_ways_change_while_streams_run(setting: Setting) -> None:
     asyncio.run(walk())
 
 
+def test_what_only_passes_hears_of_the_proxy_too(setting: Setting) -> None:
+    """An app's own request to a host that nobody reads, over plain HTTP."""
+    setting.serve()
+    gateway, proxy = setting.gateway, setting.proxies["a"]
+    proxy.stop()
+    try:
+        url = "http://passes.test/x"
+        status, _, body = gateway.ask("GET", url, headers={"host": "passes.test"})
+    finally:
+        proxy.start()
+    error = json.loads(body)["error"]
+    assert (status, error["code"]) == (502, "upstream_unreachable")
+    assert f"outbound proxy 127.0.0.1:{proxy.port} refuses" in error["message"]
+
+
 def test_an_upload_that_only_passes_cannot_be_sent_again(setting: Setting) -> None:
     """Its client is told so: nobody here has kept what was sent already."""
     setting.serve()

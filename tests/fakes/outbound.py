@@ -34,6 +34,8 @@ class OutboundProxy:
         self.scheme, self.names = scheme, names
         self.user, self.password, self.tls = user, password, tls
         self.fault: Faults = ""
+        self.page = b"<html><head><title>x</title></head><body><h1>Blocked</h1> by policy 7</body></html>"
+        """Comes with `403` and `502`."""
         self.asked: list[str] = []
         self.heads: list[bytes] = []
         self.carried = bytearray()
@@ -151,10 +153,9 @@ class OutboundProxy:
             )
             return None
         if self.fault in ("407", "403", "502"):
-            page = b"<html><head><title>x</title></head><body><h1>Blocked</h1> by policy 7</body></html>"
             wire.sendall(
                 b"HTTP/1.1 %s Denied\r\ncontent-type: text/html\r\ncontent-length: %d\r\n\r\n%s"
-                % (self.fault.encode(), len(page), page)
+                % (self.fault.encode(), len(self.page), self.page)
             )
             return None
         host, _, port = target.rpartition(":")

@@ -135,6 +135,11 @@ class FakeProvider:
         for _ in range(3):
             await asyncio.sleep(0)
 
+    def sockets(self) -> list[socket.socket]:
+        """Those of the connections that are open to it now."""
+        found = [w.transport.get_extra_info("socket") for w in tuple(self._wires)]
+        return [one._sock for one in found if one is not None]
+
     @property
     def base_url(self) -> str:
         return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"

@@ -2,9 +2,13 @@
 a name that is none. Nothing but the errors that say whose failure it is ever comes out."""
 
 import asyncio
+import base64
+import html
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -13,7 +17,11 @@ from llm_gateway.network import outbound_proxy
 from llm_gateway.network.happy_eyeballs import HappyEyeballs
 from llm_gateway.network.http_connect import auth_schemes
 from llm_gateway.network.outbound_proxy import open_by_way_of, wire_name
-from llm_gateway.network.proxy_failure import ProxyRefused, ProxyUnavailable
+from llm_gateway.network.proxy_failure import (
+    ProxyRefused,
+    ProxyUnavailable,
+    one_line,
+)
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -79,6 +87,16 @@ HTTP: list[tuple[str, bytes, type[OSError] | None, str]] = [
     ("half a word", b"HTT", ProxyUnavailable, "unanswered"),
     ("half of another", b"220 mail", ProxyUnavailable, "speak HTTP"),
     ("a portal", b"HTTP/1.1 302 Found\r\nlocation: http://hotel/\r\n\r\n", ProxyRefused, "302"),
+    ("a page with its 200", b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n", None, ""),
+    ("keeps alive", b"HTTP/1.1 200 OK\r\nconnection: keep-alive\r\nkeep-alive: 5\r\n\r\n", None, ""),
+    ("a header without a colon", b"HTTP/1.1 200 OK\r\nodd\r\n\r\n", None, ""),
+    ("a folded header", b"HTTP/1.1 200 OK\r\nvia: a\r\n b\r\n\r\n", None, ""),
+    ("bytes of no text", b"HTTP/1.1 200 \xff\xfe\r\nvia: \xff\r\n\r\n", None, ""),
+    ("interim without an end", b"HTTP/1.1 100 Continue\r\n", ProxyUnavailable, "unanswered"),
+    ("a refusal that keeps alive", b"HTTP/1.1 403 No\r\nconnection: keep-alive\r\n\r\n", ProxyRefused, "403 No"),
+    ("a length that is none", b"HTTP/1.1 403 No\r\ncontent-length: x\r\n\r\nnope", ProxyRefused, ": nope"),
+    ("a chunked page", b"HTTP/1.1 502 No\r\ntransfer-encoding: chunked\r\n\r\n4\r\nnope\r\n0\r\n\r\n", ProxyRefused, ": nope"),
+    ("a compressed page", b"HTTP/1.1 502 No\r\ncontent-encoding: gzip\r\n\r\n\x1f\x8b\x08\x00", ProxyRefused, "502 No for x.test:443"),
     ("a refusal", b"HTTP/1.1 403 No\r\ncontent-length: 4\r\n\r\nnopeMORE", ProxyRefused, ": nope"),
     ("too many", b"HTTP/1.1 429 Slow\r\n\r\n", ProxyRefused, "429 Slow for x.test:443"),
     ("overloaded", b"HTTP/1.1 503 Busy\r\n\r\n", ProxyRefused, "503 Busy for x.test:443"),
@@ -147,6 +165,45 @@ async def test_silence_is_the_proxys(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_auth_schemes(challenges: list[str], schemes: list[str]) -> None:
     assert auth_schemes(challenges) == schemes
+
+
+CANARY = 'CANARY of:the/%proxy&"<7>'
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        CANARY,
+        quote(CANARY),
+        quote(CANARY, safe=""),
+        quote_plus(CANARY),
+        html.escape(CANARY),
+        json.dumps(CANARY),
+        CANARY.encode().hex(),
+        base64.b64encode(CANARY.encode()).decode(),
+        base64.b64encode(f"me:{CANARY}".encode()).decode(),
+    ],
+)
+def test_a_page_that_repeats_the_password(spelled: str) -> None:
+    proxy = ProxyServer("http", "proxy", 1, "me", CANARY)
+    page = f"<h1>Not for you</h1>: some {spelled}, sorry".encode()
+    assert one_line(proxy, page).endswith(", sorry")
+    assert "CANARY" not in one_line(proxy, page)
+    assert spelled not in one_line(proxy, page)
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "shown"),
+    [
+        ("me", "pw", "some name, a *** of *** (e) denied"),
+        ("", "pw", "some name, a *** of me (e) denied"),
+        ("me", "", "some name, a pw of *** (e) denied"),
+        ("a", "e", "some name, *** pw of me (***) denied"),
+    ],
+)
+def test_short_ones_tear_no_words_apart(user: str, password: str, shown: str) -> None:
+    proxy = ProxyServer("http", "proxy", 1, user, password)
+    assert one_line(proxy, b"<p>some name, a pw of me (e) denied</p>") == shown
 
 
 # -- SOCKS

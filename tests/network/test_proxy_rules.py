@@ -3,7 +3,8 @@
 import pytest
 from tables import each_row
 
-from llm_gateway.network.proxy_rules import configured, from_environment
+from llm_gateway.config.proxy_url import parse_proxy_url
+from llm_gateway.network.proxy_rules import configured, from_environment, without_ours
 
 A, B, C = "http://a:1", "socks5h://b:2", "http://c:3"
 
@@ -32,6 +33,11 @@ A, B, C = "http://a:1", "socks5h://b:2", "http://c:3"
         ({"HTTPS_PROXY": A}, "https", "::1", None),
         ({"HTTPS_PROXY": A}, "https", "169.254.1.1", None),
         ({"HTTPS_PROXY": A}, "https", "10.0.0.1", A),
+        ({"https_proxy": "socks://b:2"}, "https", "x.test", B),
+        ({"All_Proxy": B}, "https", "x.test", None),
+        ({"ALL_PROXY": "SOCKS5H://b:2/"}, "https", "x.test", B),
+        ({"HTTPS_PROXY": " a:1 "}, "https", "x.test", A),
+        ({"HTTPS_PROXY": "http://me:p@ss@a:1"}, "https", "x.test", A),
         ({"HTTPS_PROXY": "nonsense://x"}, "https", "x.test", None),
     ],
 )  # fmt: skip
@@ -68,7 +74,15 @@ def test_the_config_wins(
 
 
 def test_nobody_is_their_own_way_out() -> None:
+    """Whoever says it: the environment, the configuration, a provider."""
     rules, _ = from_environment({"HTTPS_PROXY": A, "HTTP_PROXY": C})
-    rest = rules.without_ours(lambda proxy: proxy.port == 1)
+    own = {"p": parse_proxy_url(A), "q": parse_proxy_url(B)}
+    rest, told = without_ours(rules, own, lambda proxy: proxy.host == "a")
     assert rest.choose("https", "x.test", 443) is None
     assert rest.choose("http", "x.test", 80) == rules.http
+    assert rest.ours == {own["p"]}
+    assert [line.partition(" is ")[0] for line in told] == [
+        "HTTPS_PROXY points at this gateway itself and",
+        'The proxy of provider "p"',
+    ]
+    assert without_ours(rules, own, lambda proxy: False) == (rules, ())

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,24 +17,24 @@ class Resolver:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.answer = asyncio.Event()
+        self.answer = threading.Event()
         self.found: list[Any] = [(socket.AF_INET, 1, 6, "", ("192.0.2.1", 443))]
 
-    async def getaddrinfo(
-        self, host: str, port: int, *args: Any, **more: Any
-    ) -> list[Any]:
+    def getaddrinfo(self, host: str, *args: Any, **more: Any) -> list[Any]:
+        answer = self.answer
         self.asked.append(host)
-        await self.answer.wait()
+        answer.wait(20)
         if not self.found:
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure")
         return self.found
 
 
 @pytest.fixture
-async def system(monkeypatch: pytest.MonkeyPatch) -> Resolver:
+def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
     found = Resolver()
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", found.getaddrinfo)
-    return found
+    monkeypatch.setattr(socket, "getaddrinfo", found.getaddrinfo)
+    yield found
+    found.answer.set()
 
 
 async def wait_for(found: Resolver, count: int) -> None:
@@ -79,12 +81,52 @@ async def test_a_lookup_that_takes_long_is_not_waited_for(
     monkeypatch.setattr(resolver, "SHARED_SECONDS", -1.0)
     first = asyncio.ensure_future(resolve("x.test", 443))
     await wait_for(system, 1)
-    stuck, system.answer = system.answer, asyncio.Event()
+    stuck, system.answer = system.answer, threading.Event()
     system.answer.set()
     assert await resolve("x.test", 443) == ("192.0.2.1",)
     assert not first.done()
     stuck.set()
     assert await first == ("192.0.2.1",)
+
+
+async def test_a_name_server_that_is_dead_keeps_few_threads(
+    system: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often, and of however many names, it is asked: none of them are the threads in
+    which everything else is done, and the end of a loop waits for none."""
+    monkeypatch.setattr(resolver, "SHARED_SECONDS", -1.0)
+    monkeypatch.setattr(resolver, "OF_ONE_NAME", 3)
+    monkeypatch.setattr(resolver, "AT_ONCE", 8)
+
+    def rounds() -> list[Any]:
+        return [
+            asyncio.ensure_future(resolve(f"{name}.test", 443))
+            for name in "abcd"
+            for _ in range(10)
+        ]
+
+    asking = rounds()
+    await wait_for(system, 8)
+    done, waiting = await asyncio.wait(asking, timeout=0)
+    assert len(system.asked) == 8
+    assert {str(task.exception()) for task in done} == {
+        str(socket.gaierror(socket.EAI_AGAIN, "too many names are looked up"))
+    }
+    assert await asyncio.wait_for(asyncio.to_thread(len, "x"), 5) == 1
+    system.answer.set()
+    assert {task.result() for task in waiting if await task} == {("192.0.2.1",)}
+    assert resolver._under_way[asyncio.get_running_loop()] == {}
+
+
+def test_the_end_of_a_loop_waits_for_no_name(system: Resolver) -> None:
+    """Questions of our own have a loop each, and a time within which they are over."""
+
+    async def ask() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(resolve("x.test", 443), 0.05)
+
+    asyncio.run(ask())
+    assert not system.answer.is_set()
 
 
 async def test_a_name_that_cannot_be_written_is_an_error_of_names() -> None:

@@ -25,22 +25,18 @@ from llm_gateway.config.problems import UnlocatedProblem
 from llm_gateway.config.strict_json import json_object
 from llm_gateway.ledger.model_lists import Retired
 from llm_gateway.network.own_addresses import is_this_machine
-from llm_gateway.network.proxy_rules import ProxyRules, configured
+from llm_gateway.network.proxy_rules import ProxyRules, configured, without_ours
 from llm_gateway.network.trust import write_roots
 from llm_gateway.providers import catalog, kept_catalog, token_store
 from llm_gateway.providers.catalog import Catalog, CatalogError
 from llm_gateway.providers.listed_models import Lists
 from llm_gateway.providers.registry import TYPES, packaged
+from llm_gateway.providers.upstream import own_proxies
 
 logger = logging.getLogger("llm_gateway")
 
 DAY = 86_400
 """Seconds."""
-
-OWN_PORT = (
-    "{source} points at this gateway itself and is left out: providers are reached "
-    "directly. It is meant for the apps; an outbound proxy goes into network.proxy."
-)
 
 BASE_URLS = {name: row.base_url for name, row in TYPES.items() if row.base_url}
 
@@ -137,11 +133,12 @@ class CatalogLoader:
         except (OSError, ValueError) as e:
             problem = UnlocatedProblem(("network", "caFile"), f"cannot be used: {e}")
             raise locate(loaded.text, [problem], str(self.path)) from e
-        kept = ways.without_ours(
-            lambda proxy: proxy.port in self.own_ports and is_this_machine(proxy.host)
+        kept, left_out = without_ours(
+            ways,
+            own_proxies(loaded.config.providers),
+            lambda proxy: proxy.port in self.own_ports and is_this_machine(proxy.host),
         )
-        if kept != ways:
-            complaints = (*complaints, OWN_PORT.format(source=ways.source))
+        complaints = (*complaints, *left_out)
         self._kept = self._version()
         self.catalogue = kept_catalog.in_force(self.home)
         for complaint in (*complaints, *filter(None, (self.catalogue.problem,))):

@@ -94,6 +94,8 @@ class AppState(RoutingContext):
     admin_token: SecretStr
     on_config_change: list[Callable[[Catalog], None]] = field(default_factory=list)
     """Who wants to know of a new configuration."""
+    on_clock_set: list[Callable[[float, float], None]] = field(default_factory=list)
+    """Who wants to know by how many seconds the wall clock was set, and to what."""
     on_shutdown: list[Callable[[], None]] = field(default_factory=list)
     """Who settles what is still open when the gateway ends."""
     conversation_quirks: ConversationQuirks = field(default_factory=ConversationQuirks)
@@ -148,6 +150,8 @@ class AppState(RoutingContext):
         self.affinity.clock_set(seconds)
         if self.cluster is not None:
             self.cluster.offset.clock_set(seconds)
+        for tell in self.on_clock_set:
+            tell(seconds, now)
         self.event("clock", "wall clock", f"set by {seconds:+.0f} s; limits hold on")
 
     def _notice(self, kind: str, subject: str, message: str) -> None:

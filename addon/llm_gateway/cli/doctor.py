@@ -57,12 +57,13 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
     yield doctor_machine.mitmproxy_code()
     yield from doctor_machine.node(options.port)
     catalog: Catalog | None = None
+    left_out: tuple[str, ...] = ()
     if not options.config.exists() and not options.config_named:
         yield Finding("ok", "config", f"{options.config} is made at the first start")
     else:
         try:
             loaded = load_config(options.config, os.environ)
-            catalog = _catalog(loaded, options)
+            catalog, left_out = _catalog(loaded, options)
         except ConfigError as e:
             yield from (
                 Finding("fix", "config", str(problem)) for problem in e.problems
@@ -83,6 +84,7 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
         options.confdir.expanduser(), os.environ, options.port
     )
     if catalog is not None:
+        yield from (Finding("note", "way out", line) for line in left_out)
         yield from outbound_proxies(catalog, offline=options.offline)
         yield from _dialects(catalog)
         yield from _free_keys(catalog)
@@ -129,14 +131,18 @@ def _config(loaded: Loaded, path: Path) -> Iterator[Finding]:
     yield Finding("ok", "config", f"{path}, {count} providers")
 
 
-def _catalog(loaded: Loaded, options: argparse.Namespace) -> Catalog:
-    """Models of lists included, as of when a gateway last read them."""
-    ways = follow(loaded.config.network, options.port)
+def _catalog(
+    loaded: Loaded, options: argparse.Namespace
+) -> tuple[Catalog, tuple[str, ...]]:
+    """Models of lists included, as of when a gateway last read them; and what is left out
+    of what was said about the way out."""
+    config = loaded.config
+    ways, left_out = follow(config.network, options.port, config.providers)
     home, now = options.home, time.time()
     lists, retired = known_lists(options.db)
     try:
-        return build(
-            loaded.config,
+        catalog = build(
+            config,
             loaded.revision,
             now=now,
             signed_in=token_store.stored(home),
@@ -147,6 +153,7 @@ def _catalog(loaded: Loaded, options: argparse.Namespace) -> Catalog:
         )
     except CatalogError as e:
         raise locate(loaded.text, e.complaints, str(options.config)) from e
+    return catalog, left_out
 
 
 def _dialects(catalog: Catalog) -> Iterator[Finding]:

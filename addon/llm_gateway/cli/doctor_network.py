@@ -7,8 +7,8 @@ from pathlib import Path
 
 from llm_gateway.cli.doctor_machine import Finding
 from llm_gateway.config.proxy_url import ProxyServer
+from llm_gateway.network import trust
 from llm_gateway.network.proxy_failure import why
-from llm_gateway.network.trust import certificates
 from llm_gateway.providers.catalog import Catalog
 
 TIMEOUT = 3.0
@@ -18,7 +18,7 @@ def outbound_proxies(catalog: Catalog, *, offline: bool) -> Iterator[Finding]:
     ca_file = catalog.config.network.ca_file
     if ca_file:
         try:
-            count = len(certificates(Path(ca_file).expanduser()))
+            count = trust.check(Path(ca_file).expanduser())
             yield Finding("ok", "caFile", f"{count} certificates in {ca_file}")
         except (OSError, ValueError) as e:
             yield Finding("fix", "caFile", f"cannot be used: {e}")

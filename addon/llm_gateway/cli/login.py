@@ -70,7 +70,7 @@ def login(argv: list[str]) -> int:
     if not options.show and RunningGateway.knows(options.port, provider):
         flow = RunningGateway(options.port)
     else:
-        ways = follow(config.network, options.port)
+        ways, _ = follow(config.network, options.port, config.providers)
         for entry in copilots:
             if entry.id == provider:
                 ways = ways_to(entry, ways)

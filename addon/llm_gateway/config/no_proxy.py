@@ -28,7 +28,7 @@ class NoProxy:
         """Is this host, as a request names it, reached directly?"""
         if self.everything:
             return True
-        host = host.lower().rstrip(".")
+        host = _ascii(host.lower()).rstrip(".")
         address = as_address(host)
         if address is not None:
             return any(
@@ -72,8 +72,18 @@ def no_proxy(entries: Iterable[str]) -> NoProxy:
         elif (network := _as_network(host)) is not None:
             networks.append((network, port))
         elif name := host.removeprefix("*").strip("."):
-            names.add((name, port))
+            names.add((_ascii(name), port))
     return NoProxy(everything, frozenset(names), tuple(networks))
+
+
+def _ascii(name: str) -> str:
+    """`bücher.test` as it goes over the wire; what cannot be spelled so stays."""
+    if name.isascii():
+        return name
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError:
+        return name
 
 
 def _split(entry: str) -> tuple[str, int]:

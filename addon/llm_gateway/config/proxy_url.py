@@ -9,7 +9,7 @@ connection goes by way of it (network/proxy_rules.py), sockets.
 import re
 from dataclasses import field
 from typing import Literal, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from llm_gateway.config.urls import parse_host
 from llm_gateway.frozen import frozen
@@ -17,6 +17,7 @@ from llm_gateway.frozen import frozen
 Scheme = Literal["http", "https", "socks5", "socks5h"]
 PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 EXAMPLE = "write it like http://user:password@proxy.example.com:3128"
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.I)
 _PAC = re.compile(r"^pac\+|\.pac$|wpad\.dat$|^file:", re.I)
 _LONGEST = 255
 """Bytes of a name or a password in SOCKS (RFC 1929)."""
@@ -53,9 +54,11 @@ class ProxyServer:
 def parse_proxy_url(text: str, *, from_environment: bool = False) -> ProxyServer:
     """Raises `ValueError` with a reason.
 
-    from_environment: without a scheme it is an HTTP proxy, as for everybody who reads
-    these variables.
+    from_environment: as everybody reads these variables. Without a scheme it is an HTTP
+    proxy, and user and password end at the last @, whatever odd characters are in them.
     """
+    if from_environment:
+        text = _spelled_out(text)
     if not text or any(not "!" <= ch <= "~" for ch in text):
         raise ValueError(f"is empty or has spaces or odd characters; {EXAMPLE}")
     if _PAC.search(text):
@@ -63,8 +66,6 @@ def parse_proxy_url(text: str, *, from_environment: bool = False) -> ProxyServer
             "names a PAC file, which is a program; write the proxy that it says "
             "(PROXY host:port in it is http://host:port)"
         )
-    if from_environment and "://" not in text:
-        text = f"http://{text}"
     scheme, found, rest = text.partition("://")
     scheme = scheme.lower()
     if from_environment and scheme == "socks":  # desktops export it for SOCKS5
@@ -88,7 +89,11 @@ def parse_proxy_url(text: str, *, from_environment: bool = False) -> ProxyServer
         raise ValueError(
             "has an odd character in its user or password; write e.g. %40 for @"
         )
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    try:
+        user = unquote(parts.username or "", errors="strict")
+        password = unquote(parts.password or "", errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError("has a user or password that is not in UTF-8") from None
     if not (user + password).isprintable():
         raise ValueError("has a user or password that is not of visible characters")
     if scheme.startswith("socks") and not (user + password).isascii():
@@ -100,4 +105,26 @@ def parse_proxy_url(text: str, *, from_environment: bool = False) -> ProxyServer
     host = parse_host(parts.hostname)
     return ProxyServer(
         cast(Scheme, scheme), host, port or PORTS[scheme], user, password
+    )
+
+
+def _spelled_out(text: str) -> str:
+    """The same with a scheme, and with user and password as a URL has to spell them."""
+    text = text if _SCHEME.match(text) else f"http://{text}"
+    scheme, _, rest = text.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    who, given, _ = authority.rpartition("@")
+    if not given:
+        return text
+    user, colon, password = who.partition(":")
+    spelled = f"{_quoted(user)}{colon}{_quoted(password)}"
+    return f"{scheme}://{spelled}{rest.removeprefix(who)}"
+
+
+def _quoted(text: str) -> str:
+    """What is escaped stays so; whatever else a URL has no room for is escaped."""
+    return re.sub(
+        r"%[0-9A-Fa-f]{2}|[^A-Za-z0-9._~-]",
+        lambda m: m[0] if len(m[0]) == 3 else quote(m[0], safe=""),
+        text,
     )

@@ -27,6 +27,8 @@ _NO_PROXY_AT_ALL = frozenset({400, 404, 405, 501})
 """How a server that is no proxy answers CONNECT."""
 _STATUS = re.compile(rb"HTTP/1\.[01] +(\d{3})(?: +(.*))?", re.I)
 _TLS_RECORD = re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")
+_CHUNK_SIZE = re.compile(rb"(?:^|\r\n)[0-9A-Fa-f]+(?:;[^\r\n]*)?\r\n")
+_LAST = b"0\r\n\r\n"
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][\w-]*)(?=\s+[^=,\s]|\s*(?:,|$))")
 
@@ -95,17 +97,23 @@ def _headers(lines: list[bytes]) -> list[tuple[str, str]]:
 
 
 async def read_page(reader: asyncio.StreamReader, answer: Answer) -> bytes:
-    """The beginning of a refusal's page, if it comes at once."""
+    """The beginning of a refusal's page, if it comes at once and can be read as it is."""
     length = next(iter(answer.values("content-length")), "")
     wanted = LONGEST_PAGE
     if length.isascii() and length.isdigit():
         wanted = min(wanted, int(length[:9]))
+    chunked = bool(answer.values("transfer-encoding"))
     found = b""
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(WORDS_SECONDS):
-            while len(found) < wanted and (more := await reader.read(LONGEST_PAGE)):
+            while len(found) < wanted and not (chunked and found.endswith(_LAST)):
+                more = await reader.read(LONGEST_PAGE)
+                if not more:
+                    break
                 found += more
-    return found[:wanted]
+    if answer.values("content-encoding"):
+        return b""
+    return (_CHUNK_SIZE.sub(b"", found) if chunked else found)[:wanted]
 
 
 def refusal(

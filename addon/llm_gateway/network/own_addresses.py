@@ -25,9 +25,9 @@ def has_network() -> bool:
 
 
 def is_this_machine(host: str) -> bool:
-    """`localhost`, `::1`, an address of an interface, a name that leads to one of them.
-    Blocks: it resolves."""
-    if is_here(host):
+    """`localhost`, `::1`, an address of an interface, this machine's own name, and a name
+    that leads to one of them. Blocks: it resolves."""
+    if is_here(host) or host.lower() == socket.gethostname().lower():
         return True
     try:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)

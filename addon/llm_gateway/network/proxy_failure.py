@@ -12,8 +12,10 @@ import re
 import socket
 import ssl
 from html import unescape
+from urllib.parse import quote_plus
 
 from llm_gateway.config.proxy_url import ProxyServer
+from llm_gateway.secret_patterns import HIDDEN, SecretMask
 
 WORDS = 120
 """Characters of what a proxy says that are told on."""
@@ -71,9 +73,19 @@ def basic(proxy: ProxyServer) -> str:
 
 def one_line(proxy: ProxyServer, page: bytes) -> str:
     """One bounded line of text; what was sent to the proxy is not in it."""
-    text = unescape(_TAGS.sub(" ", page.decode("utf-8", "replace")))
-    if proxy.user or proxy.password:
-        for secret in (basic(proxy), proxy.password, proxy.user):
-            text = text.replace(secret, "***") if secret else text
+    # Before and after: what is in a secret may look like a tag, and be spelled as HTML.
+    text = _without_secrets(proxy, page.decode("utf-8", "replace"))
+    text = _without_secrets(proxy, unescape(_TAGS.sub(" ", text)))
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= WORDS else line[: WORDS - 1] + "…"
+
+
+def _without_secrets(proxy: ProxyServer, text: str) -> str:
+    """In whatever spelling; short ones where they stand as a word of their own."""
+    if not (proxy.user or proxy.password):
+        return text
+    known = basic(proxy), proxy.password, quote_plus(proxy.password)
+    text = SecretMask(known).text(text)
+    for secret in filter(None, (proxy.password, proxy.user)):
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, text)
+    return text

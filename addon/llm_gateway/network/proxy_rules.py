@@ -16,6 +16,13 @@ from llm_gateway.config.proxy_url import ProxyServer, parse_proxy_url
 from llm_gateway.frozen import frozen
 
 VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+OWN_PORT = (
+    "{source} points at this gateway itself and is left out: providers are reached "
+    "directly. It is meant for the apps; an outbound proxy goes into network.proxy."
+)
+OWN_PORT_OF_PROVIDER = (
+    'The proxy of provider "{source}" is this gateway itself and is left out.'
+)
 
 
 @frozen
@@ -32,6 +39,8 @@ class ProxyRules:
     """Also TLS to this machine goes by way of it, as in mitmproxy's upstream mode."""
     always: bool = False
     """Whatever the host: it was said of this provider alone."""
+    ours: frozenset[ProxyServer] = frozenset()
+    """Those that were named, by whomever, and are this gateway itself."""
 
     def choose(self, scheme: str, host: str, port: int) -> ProxyServer | None:
         """None: directly."""
@@ -49,17 +58,6 @@ class ProxyRules:
     def proxies(self) -> tuple[ProxyServer, ...]:
         """Each once."""
         return tuple(dict.fromkeys(p for p in (self.https, self.http) if p))
-
-    def without_ours(self, is_ours: Callable[[ProxyServer], bool]) -> "ProxyRules":
-        """Nobody is their own way out: people export our address for their apps in the
-        shell from which the gateway is started."""
-        return replace(
-            self,
-            https=None
-            if self.https is not None and is_ours(self.https)
-            else self.https,
-            http=None if self.http is not None and is_ours(self.http) else self.http,
-        )
 
 
 DIRECT = ProxyRules()
@@ -94,6 +92,32 @@ def from_environment(env: Mapping[str, str]) -> tuple[ProxyRules, tuple[str, ...
         source,
     )
     return rules, tuple(complaints)
+
+
+def without_ours(
+    rules: ProxyRules,
+    of_providers: Mapping[str, ProxyServer],
+    is_ours: Callable[[ProxyServer], bool],
+) -> tuple[ProxyRules, tuple[str, ...]]:
+    """Nobody is their own way out: people export our address for their apps in the shell
+    from which the gateway is started. The rules without it, and what was left out, as
+    lines for a log. `of_providers`: what providers name as their own, by id."""
+    ours = {p for p in (*rules.proxies(), *of_providers.values()) if is_ours(p)}
+    if not ours:
+        return rules, ()
+    told = [OWN_PORT.format(source=rules.source)] if ours & {*rules.proxies()} else []
+    told += [
+        OWN_PORT_OF_PROVIDER.format(source=id)
+        for id, proxy in of_providers.items()
+        if proxy in ours
+    ]
+    rest = replace(
+        rules,
+        https=None if rules.https in ours else rules.https,
+        http=None if rules.http in ours else rules.http,
+        ours=frozenset(ours),
+    )
+    return rest, tuple(told)
 
 
 def configured(

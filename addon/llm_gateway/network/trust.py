@@ -35,6 +35,14 @@ def certificates(path: Path) -> list[bytes]:
     return found
 
 
+def check(path: Path) -> int:
+    """How many there are, all of which can be read. Raises OSError, ValueError."""
+    found = certificates(path)
+    if _broken(found):
+        raise ValueError(f"{path} holds a certificate that cannot be read")
+    return len(found)
+
+
 def roots(ca_file: str | None, env: Mapping[str, str]) -> list[bytes]:
     """All of them, each once. Raises OSError, ValueError for `ca_file` only."""
     own = certificates(Path(ca_file).expanduser()) if ca_file else []
@@ -52,11 +60,32 @@ def roots(ca_file: str | None, env: Mapping[str, str]) -> list[bytes]:
 
 def write_roots(home: Path, ca_file: str | None, env: Mapping[str, str]) -> Path:
     """The file that holds them. Raises OSError, ValueError."""
-    text = b"\n".join((*roots(ca_file, env), b""))
-    path = home / f"trusted-roots-{hashlib.sha256(text).hexdigest()[:12]}.pem"
+    found = roots(ca_file, env)
+    digest = hashlib.sha256(_joined(found)).hexdigest()[:12]
+    path = home / f"trusted-roots-{digest}.pem"
     if not path.exists():
+        if ca_file:
+            check(Path(ca_file).expanduser())
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_bytes(text)
+        draft.write_bytes(_joined(_readable(found)))
         draft.replace(path)
     return path
+
+
+def _joined(found: list[bytes]) -> bytes:
+    return b"\n".join((*found, b""))
+
+
+def _readable(found: list[bytes]) -> list[bytes]:
+    """One that OpenSSL cannot read would keep it from reading all the others."""
+    return [one for one in found if not _broken([one])] if _broken(found) else found
+
+
+def _broken(found: list[bytes]) -> bool:
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=_joined(found).decode("ascii"))
+    except (ssl.SSLError, ValueError):
+        return True
+    return False

@@ -5,7 +5,7 @@ HTTP/2 client's request is done: if it is an HTTP/1.1 connection with nothing un
 carried no request that an app composed itself (`Plan.pooled`), its socket is parked, and mitmproxy goes through its own motions without it. It comes back
 in place of `asyncio.open_connection`; a TLS session that was parked with it takes the
 place of the handshake. A request that finds such a connection closed counts as one on a
-reused connection (`GatewayHttpLayer.used_connections`): it is sent again, once, on a new one.
+reused connection (`stale_connection.note_use`): it is sent again, once, on a new one.
 
 Methods of mitmproxy are replaced only where their text is known (mitm_compat); elsewhere
 every client has its own upstream connections, as ever.
@@ -39,7 +39,7 @@ from llm_gateway.pool.pool import ConnectionPool, IdleConnection, Origin, Origin
 from llm_gateway.pool.preconnect import HTTP1, open_ahead
 from llm_gateway.transport.commands import is_pooled
 from llm_gateway.transport.connecting import opener
-from llm_gateway.transport.stale_connection import moved
+from llm_gateway.transport.stale_connection import moved, note_use, outlived
 
 logger = logging.getLogger(__name__)
 
@@ -129,12 +129,21 @@ class PoolAddon:
             self._retire("this machine slept")
         return asleep
 
+    def clock_set(self, seconds: float, now: float) -> None:
+        """Forward: a virtual machine that was paused hears of it in no other way, and has
+        only dead connections, too."""
+        if seconds > clocks.SLEEP_SECONDS:
+            opener.eyeballs.forget()
+            self.pool.drop_all()
+            self._retire("the clock was set forward")
+
     def _retire(self, why: str) -> None:
-        """Connections that clients' connections hold on to serve no further request."""
+        """Connections that clients' connections hold on to serve no further request. One
+        that is being opened is none of them: who asks first after sleep opens it."""
         proxy: Any = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
         for handler in list(proxy.connections.values()):
             for server in list(handler.transports):
-                if isinstance(server, Server):
+                if isinstance(server, Server) and server.state & ConnectionState.OPEN:
                     server.error = server.error or why
 
     def done(self) -> None:
@@ -163,6 +172,8 @@ class PoolAddon:
         if io is None or key is None or not self._takes_part(server, key):
             return
         if server.error or server.state is not ConnectionState.OPEN or not is_empty(io):
+            return
+        if outlived(server):
             return
         session, innermost = unwrap(lent_to(handler).layers.get(server))
         if not is_done(innermost) or key.tls is not (session is not None):
@@ -194,9 +205,7 @@ class PoolAddon:
             self.pool.discard(key)
         if parked := self.pool.acquire(key):
             mine[key] = server
-            carried = getattr(http_layer, "used_connections", None)
-            if carried is not None:
-                carried[server] = parked.since
+            note_use(server, parked.since)
         return parked
 
 

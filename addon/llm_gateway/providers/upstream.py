@@ -8,7 +8,7 @@ What this file does not know: models, limits, prices, requests, the disk.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from string import Formatter
 from urllib.parse import quote
@@ -162,8 +162,16 @@ def ways_to(provider: Provider, ways: ProxyRules) -> ProxyRules:
     """For all that is asked for its sake: its own `proxy`, else that of everybody."""
     if provider.proxy is None:
         return ways
-    said = provider.proxy.get_secret_value()
-    return DIRECT if said == "none" else only(parse_proxy_url(said))
+    proxy = own_proxies([provider]).get(provider.id)
+    if proxy is None:
+        return DIRECT
+    return ways if proxy in ways.ours else only(proxy)
+
+
+def own_proxies(providers: Iterable[Provider]) -> dict[str, ProxyServer]:
+    """The outbound proxies that providers name as their own, by the providers' ids."""
+    said = {p.id: p.proxy.get_secret_value() for p in providers if p.proxy is not None}
+    return {id: parse_proxy_url(url) for id, url in said.items() if url != "none"}
 
 
 def _with_key(

@@ -28,6 +28,7 @@ def keep_connections(master: Any, runtime: AppState, loader: CatalogLoader) -> N
             keeper.trust_changed()
 
     runtime.on_config_change.append(follow)
+    runtime.on_clock_set.append(keeper.clock_set)
 
 
 def origins_of(catalog: Catalog) -> list[tuple[Origin, ProxyServer | None]]:

@@ -14,6 +14,7 @@ from mitmproxy.proxy.layers.http import GetHttpConnection, HttpStream
 from mitmproxy.proxy.layers.http import _events as http_events
 
 from llm_gateway.config.proxy_url import ProxyServer
+from llm_gateway.transport.stale_connection import outlived
 
 # The codes became an enum in mitmproxy 12.
 _CODES: Any = getattr(http_events, "ErrorCode", None)
@@ -77,7 +78,11 @@ class ConnectOwn(GetHttpConnection):
     __hash__ = object.__hash__
 
     def connection_spec_matches(self, connection: Connection) -> bool:
-        return super().connection_spec_matches(connection) and not is_pooled(connection)
+        return (
+            super().connection_spec_matches(connection)
+            and not is_pooled(connection)
+            and not outlived(connection)
+        )
 
 
 class ConnectUpstream(GetHttpConnection):
@@ -104,6 +109,7 @@ class ConnectUpstream(GetHttpConnection):
             and super().connection_spec_matches(connection)
             and is_pooled(connection) is self.pooled
             and connection.__dict__.get(_PROXY) == self.proxy
+            and not outlived(connection)
         )
 
 
@@ -112,7 +118,6 @@ class Surroundings(Protocol):
 
     now: Callable[[], float]
     streams: dict[int, HttpStream]
-    used_connections: dict[Connection, float]
     command_sources: dict[commands.Command, Any]
 
     def new_id(self, stream: HttpStream) -> int: ...

@@ -75,8 +75,11 @@ def _error_response(status: int, message: str = "") -> bytes:
     """What an HTTP/1 client is told of a head that cannot even be read; mitmproxy has a
     page of HTML there."""
     kind = "invalid_request_error" if status < 500 else "server_error"
+    code = {502: "upstream_unreachable"}.get(
+        status, "invalid_request" if status < 500 else "internal_error"
+    )
     error = {"message": message[:LONGEST_MESSAGE], "type": kind, "param": None}
-    body = json.dumps({"error": {**error, "code": "invalid_request"}})
+    body = json.dumps({"error": {**error, "code": code}})
     headers = {"content-type": "application/json", "connection": "close"}
     assemble: Callable[[http.Response], bytes] = http1.assemble_response
     return assemble(http.Response.make(status, body, headers))
@@ -90,9 +93,6 @@ class GatewayHttpLayer(HttpLayer):
     """One client connection. Made from an `HttpLayer` by `adopt`."""
 
     now: Callable[[], float]
-    used_connections: dict[connections.Connection, float]
-    """Upstream connections that have carried a request, and when the last one went out
-    (`clocks.elapsed`)."""
     alarms: dict[commands.Command, float]
     """Wake-up calls under way, and when they come."""
     next_alarm: float
@@ -108,7 +108,6 @@ class GatewayHttpLayer(HttpLayer):
 
     def _begin(self) -> None:
         self.now = asyncio.get_running_loop().time
-        self.used_connections = {}
         self.alarms = {}
         self.next_alarm = inf
         timeout = getattr(self.context.options, "tcp_timeout", 600)
@@ -319,7 +318,6 @@ class GatewayHttpLayer(HttpLayer):
                 and _said_its_last_word(connection)
             ):
                 del self.connections[connection]
-                self.used_connections.pop(connection, None)
         self.prune_above = max(PRUNE_ABOVE, 2 * len(self.connections))
 
 

@@ -33,7 +33,6 @@ from mitmproxy.proxy.layers.http._events import (
 )
 
 from llm_gateway.domain import FailureKind
-from llm_gateway.network.clocks import elapsed
 from llm_gateway.network.proxy_failure import UNAVAILABLE
 from llm_gateway.transport import error_text as words
 from llm_gateway.transport import framing, stale_connection
@@ -285,11 +284,9 @@ class AttemptStream(HttpStream):
 
     def connected(self, server: Connection) -> None:
         """The request is about to be sent there."""
-        used, now = self.layer.used_connections, elapsed()
-        last = used.get(server)
-        used[server] = now
-        self.reused = last is not None
-        if last is not None and now - last > stale_connection.IDLE_SECONDS:
+        idle = stale_connection.note_use(server)
+        self.reused = idle is not None
+        if idle is not None and idle > stale_connection.IDLE_SECONDS:
             stale_connection.watch(self.context.client, server)
         self.carrying = True
         if self.plan is not None:
