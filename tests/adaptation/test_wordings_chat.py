@@ -112,6 +112,7 @@ EMPTY = {"model": "m", "messages": [{"role": "user", "content": "a"}, {"role": "
 DEVELOPER = {"model": "m", "messages": [{"role": "developer", "content": "s"}, {"role": "user", "content": "a"}]}  # fmt: skip
 SYSTEM = {"model": "m", "messages": [{"role": "system", "content": "s"}]}
 STRINGS = {"model": "m", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": None, "tool_calls": [CALL]}]}  # fmt: skip
+CACHED = {"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]}]}  # fmt: skip
 CHOICE_NONE = {**SENT, "tool_choice": "none"}
 SMALL = {**SENT, "max_tokens": 1}
 KIND = "message:*"
@@ -162,6 +163,10 @@ LESSONS: list[tuple[Any, tuple[str, ...]]] = [
     (detail("body", "messages", 2, "assistant", "tool_calls", 0, "extra_content"), ("call:extra_content", "call:*")),
     ("property 'extra_content' is unsupported", ("call:extra_content", "call:*")),
     ("Unknown parameter: 'messages[2].tool_calls[0].function.parsed_arguments'.", ("call:parsed_arguments", "call:*")),
+    # … of something inside them: all of it goes
+    ("messages.2.tool_calls.0.extra_content.google.thought_signature: Extra inputs are not permitted", ("call:extra_content", "call:*")),
+    ("Invalid JSON payload received. Unknown name \"google\" at 'messages[2].tool_calls[0].extra_content': Cannot find field.", ("call:extra_content", "call:*")),
+    ((400, "messages.0.content.0.text.cache_control.ephemeral.ttl: Extra inputs are not permitted", CACHED), ("part:cache_control",)),
     # … of tools and their schemas
     ("Unknown parameter: 'tools[0].function.strict'.", ("tool:strict",)),
     (fastapi("body", "tools", 0, "function", "strict"), ("tool:strict",)),
@@ -371,6 +376,10 @@ NOTHING: list[Any] = [
     "Unknown parameter: 'messages[2].tool_calls[0].function'.",
     "Unknown parameter: 'messages[2].tool_calls[0].id'.",
     "Unknown parameter: 'tools[0].function.parameters'.",
+    "Unknown parameter: 'messages[2].tool_calls[0].function.arguments.x'.",
+    "Unknown parameter: 'messages[2].role.x'.",
+    "tools.0.function.parameters.properties.strict.type: Extra inputs are not permitted",
+    "response_format.json_schema.strict: Extra inputs are not permitted",
     "Invalid JSON payload received. Unknown name \"properties\" at 'tools[0].function_declarations[0].parameters': Cannot find field.",
     # The client's own mistakes
     "Unknown parameter: 'made_up'.",

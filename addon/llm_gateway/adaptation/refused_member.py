@@ -32,6 +32,8 @@ WANTED_BACK = re.compile(
     re.IGNORECASE,
 )
 """Words of a provider that wants a member, not of one that refuses it."""
+_PARTS = frozenset({"body", "request", "content", "tools", "role"})
+"""What a path leads through, and no member that somebody could leave out."""
 _SCHEMAS = frozenset({"parameters", "input_schema", "schema"})
 SCHEMA_WORDS = frozenset(
     {
@@ -113,20 +115,23 @@ def listed(shape: Shape, refusal: Refusal) -> Iterator[str]:
 
 
 def named(shape: Shape, refusal: Refusal, path: list[str]) -> Iterable[str]:
-    """Quirks for the member at this path; a single word is looked for everywhere."""
+    """Quirks for the member at this path, or for what holds it; a single word is looked for
+    everywhere."""
     *above, name = [token for token in path if not token.isdigit()] or [""]
     index = next((int(token) for token in path if token.isdecimal()), -1)
     places = frozenset(token.lower() for token in above)
+    # `cache_control.ttl`: the whole of it goes where the inner one is not known.
+    outwards = [name, *(each for each in reversed(above) if each not in _PARTS)]
     if shape.calls and shape.calls in places:
-        return of_calls(shape, refusal, name)
+        return _first(of_calls(shape, refusal, each) for each in outwards)
     if shape.turns in places:
         if "content" in places:
-            return _of_parts(shape, refusal, name)
-        return of_turns(shape, refusal, name, index)
+            return _first(_of_parts(shape, refusal, each) for each in outwards)
+        return _first(of_turns(shape, refusal, each, index) for each in outwards)
     if "tools" in places:
         if places & _SCHEMAS:
             return _of_schemas(refusal, name)
-        return _of_tools(shape, refusal, name)
+        return _first(_of_tools(shape, refusal, each) for each in outwards)
     if places - {"body", "request"}:
         # Below a member of the top: `reasoning.effort`, `thinking.type`.
         return nested(shape, refusal, ".".join([*above, name]))
@@ -138,6 +143,10 @@ def named(shape: Shape, refusal: Refusal, path: list[str]) -> Iterable[str]:
         or _of_tools(shape, refusal, name)
         or _of_parts(shape, refusal, name)
     )
+
+
+def _first(found: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return next((quirks for quirks in found if quirks), ())
 
 
 def nested(shape: Shape, refusal: Refusal, path: str) -> tuple[str, ...]:
