@@ -32,7 +32,7 @@ WANTED_BACK = re.compile(
     re.IGNORECASE,
 )
 """Words of a provider that wants a member, not of one that refuses it."""
-_PARTS = frozenset({"body", "request", "messages", "input", "content", "tools", "role"})
+_PARTS = frozenset({"body", "request", "content", "tools", "role"})
 """What a path leads through, and no member that somebody could leave out."""
 _SCHEMAS = frozenset({"parameters", "input_schema", "schema"})
 SCHEMA_WORDS = frozenset(

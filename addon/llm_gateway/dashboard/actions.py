@@ -171,7 +171,7 @@ async def test_call(request: Any, datasette: Any) -> Any:
         said = found.get("error") if isinstance(found, dict) else None
         message = said.get("message", "") if isinstance(said, dict) else str(said or "")
         ok = answer.status == 200 and not said
-        why = _of_one(message, asked["model"])
+        why = _of_one(message, str(asked["model"]))
         shown = "" if ok else why[:300] or f"status {answer.status}"
         told = {"ms": took, "status": answer.status, "model": body["model"]}
         return _json({"ok": ok, **told, "message": shown})

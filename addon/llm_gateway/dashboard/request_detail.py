@@ -305,5 +305,5 @@ def _try(found: Json, began: float, length: float) -> Json:
     }
 
 
-def _timed(row: Mapping[str, Any], when: str = "ts") -> Json:
+def _timed(row: sqlite3.Row | Json, when: str = "ts") -> Json:
     return {**dict(row), "at": moment(row[when])}
