@@ -152,8 +152,9 @@ async def test_call(request: Any, datasette: Any) -> Any:
         for key in ("provider", "model"):
             if not isinstance(body.get(key), str) or not body[key]:
                 raise _Wrong(f"{key}: write a name")
+        label = f"{body['provider']}/{body['model']}"
         asked = dict(
-            model=f"{body['provider']}/{body['model']}",
+            model=label,
             messages=[{"role": "user", "content": TEST_QUESTION}],
             max_tokens=16,
         )
@@ -171,7 +172,7 @@ async def test_call(request: Any, datasette: Any) -> Any:
         said = found.get("error") if isinstance(found, dict) else None
         message = said.get("message", "") if isinstance(said, dict) else str(said or "")
         ok = answer.status == 200 and not said
-        why = _of_one(message, str(asked["model"]))
+        why = _of_one(message, label)
         shown = "" if ok else why[:300] or f"status {answer.status}"
         told = {"ms": took, "status": answer.status, "model": body["model"]}
         return _json({"ok": ok, **told, "message": shown})

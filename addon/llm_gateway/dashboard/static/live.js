@@ -134,14 +134,15 @@ function pulse(data) {
   setAttr(node, "data-state", word);
   setText(node.lastElementChild, text);
   document.body.classList.toggle("stale", word === "silent");
-  // One blink for each answer that brings anything, a heartbeat at least: an endless pulse
-  // would cost more than the page.
+  // One blink for each answer that brings anything, or a heartbeat until the page rests: an
+  // endless pulse would cost more than the page.
   const beat = `${data.tag} ${gateway?.heartbeat}`;
   if (word === "live" && beat !== state.blinked) {
     state.blinked = beat;
     // Set and taken back: an animation of a quarter of a second draws sixteen frames.
     const { style } = node.firstElementChild;
-    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    const still = state.still >= RESTING_AFTER || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (!still) {
       style.opacity = "0.35";
       setTimeout(() => { style.opacity = ""; }, 200);
     }
