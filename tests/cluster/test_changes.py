@@ -165,7 +165,8 @@ async def test_a_member_whose_ledger_was_lost_is_the_same_one(
 
 async def test_a_server_with_shards(tmp_path: Path) -> None:
     """One that has no slots yet, has all of them, and no second database."""
-    options = ("--cluster-enabled", "yes")
+    # Its own choice is 10,000 above the other, which may be none.
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     with CounterServer(tmp_path / "server", *options) as server:
         url = f"redis://127.0.0.1:{server.port}"
         for way, words in ((url, "not complete"), (f"{url}/1", "one database only")):
