@@ -2,7 +2,7 @@
 // clients.
 
 import { Bars } from "./bars.js";
-import { clock, count, duration, el, exact, latency, money, page, short } from "./base.js";
+import { clock, count, counting, duration, el, exact, latency, money, page, short } from "./base.js";
 
 const DIFFERENT = 5; // lines of limits that members allow differently
 
@@ -27,6 +27,12 @@ function route(entry) {
   return el("span", { class: "route" }, ...hops);
 }
 
+// In steps of ten seconds: twelve lines that are drawn anew each second cost more than all else.
+function ago(age) {
+  if (age >= 3600) return "";
+  return age < 10 ? "now" : age < 60 ? `${Math.floor(age / 10) * 10} s` : `${Math.floor(age / 60)} m`;
+}
+
 function line(entry, now) {
   const worth = [entry.client];
   if (entry.outcome !== "ok") worth.unshift(SAID[entry.outcome] ?? entry.outcome);
@@ -41,7 +47,7 @@ function line(entry, now) {
     el("a", { href: `${page.base}/requests/${encodeURIComponent(entry.id)}`, title: "Why did it go there?" },
       el("i", { class: "dot", "aria-hidden": "true" }),
       route(entry),
-      el("time", { class: "when" }, age < 3600 ? duration(age).replace(/ \d+ s$/, "") : clock(entry.at, now)),
+      el("time", { class: "when" }, ago(age) || clock(entry.at, now)),
       el("span", { class: "worth" }, worth.join(" · "), entry.simulated ? el("span", { class: "sim" }, "simulated") : null)));
 }
 
@@ -134,7 +140,8 @@ export class Rail {
     for (const entry of data.ticker) {
       // Rebuilt only when something about it changed: its outcome, or how long ago.
       const age = data.now - entry.at;
-      const key = `${entry.outcome} ${entry.skipped.length} ${age < 60 || entry.outcome === "in_flight" ? Math.round(age) : Math.floor(age / 60)}`;
+      if (age < 60) counting.down = true;
+      const key = `${entry.outcome} ${entry.skipped.length} ${entry.outcome === "in_flight" ? Math.round(age) : ago(age)}`;
       const known = this.lines.get(entry.id);
       lines.set(entry.id, known?.key === key ? known : { key, node: line(entry, data.now) });
     }
