@@ -68,6 +68,15 @@ def http2_or_skip() -> Iterator[None]:
         raise
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """`-n auto`: tests that start a process wait for the most part, so two run on a core;
+    the others compute."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    cores = cores or os.cpu_count() or 1
+    return cores if "not process" in config.option.markexpr else 2 * cores
+
+
 # -- tests that start a process ------------------------------------------------------
 
 STARTS_A_PROCESS = frozenset({"confdir", "chromium", "small"})

@@ -44,7 +44,10 @@ def serve(wire):
     print("left", file=seen)
 
 while True:
-    wire, _ = listener.accept()
+    try:
+        wire, _ = listener.accept()
+    except OSError:  # nobody listens any more; what lies here is served to its end
+        threading.Event().wait()
     threading.Thread(target=serve, args=(wire,), daemon=True).start()
 """
 
