@@ -371,8 +371,10 @@ def test_a_reader_keeps_the_log_and_loses_nothing(open_store, tmp_path):
 
 
 def test_a_closed_ledger_that_somebody_reads_is_opened_all_the_same(
-    open_store, tmp_path
+    open_store, tmp_path, monkeypatch
 ):
+    # The reader stays for the whole of it, however long it is waited for.
+    monkeypatch.setattr(database_file, "STARTING_PATIENCE", 0.1)
     open_store().close()
     with closing(sqlite3.connect(tmp_path / "usage.db")) as reader:
         reader.execute("BEGIN")
