@@ -6,6 +6,7 @@ passes again; `HYPOTHESIS_PROFILE=thorough` takes five times as many (see `examp
 import gc
 import os
 import platform
+import re
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -66,6 +67,16 @@ def http2_or_skip() -> Iterator[None]:
         if too_old():
             pytest.skip("h2 is too old here: the gateway speaks HTTP/1.1 only")
         raise
+
+
+_ALL_START_ONE = re.compile(r"^pytestmark = .*\bmark\.process\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m 'not process'` does not even import files in which each test starts one."""
+    if config.option.markexpr != "not process" or collection_path.suffix != ".py":
+        return None
+    return bool(_ALL_START_ONE.search(collection_path.read_text("utf-8"))) or None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -133,6 +144,8 @@ def pytest_collection_finish() -> None:
     sys.addaudithook(_refuse)  # for good: each event from now on costs a call
     gc.collect()
     gc.freeze()
+    # What is made from here on is looked through less often: tests are short.
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _refuse(event: str, args: tuple[Any, ...]) -> None:
