@@ -1,6 +1,7 @@
 """A JSON object as strict as it can be read: no key twice, no NaN, and where it is wrong."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from llm_gateway.config.problems import ConfigError, Problem
@@ -8,7 +9,9 @@ from llm_gateway.config.problems import ConfigError, Problem
 
 def json_object(said: str, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(said, object_pairs_hook=_once, parse_constant=_no_constant)
+        found = json.loads(
+            said, object_pairs_hook=unique_members, parse_constant=no_constant
+        )
     except (ValueError, RecursionError) as e:
         line = getattr(e, "lineno", 0)
         column = getattr(e, "colno", 0)
@@ -19,15 +22,23 @@ def json_object(said: str, name: str) -> dict[str, Any]:
     return found
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys all differ: which of two was meant, nobody knows."""
+def _shown(key: str) -> str:
+    return repr(key[:40])
+
+
+def unique_members(
+    pairs: list[tuple[str, Any]], shown: Callable[[str], str] = _shown
+) -> dict[str, Any]:
+    """An object whose keys all differ: which of two was meant, nobody knows. For
+    `object_pairs_hook`; ValueError names the key as `shown` writes it."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"{twice[:40]!r} stands twice in one object")
+        raise ValueError(f"{shown(twice)} stands twice in one object")
     return found
 
 
-def _no_constant(name: str) -> float:
+def no_constant(name: str) -> float:
+    """For `parse_constant`: NaN and its like are no JSON."""
     raise ValueError(f"{name} is no number of JSON")

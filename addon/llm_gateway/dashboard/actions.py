@@ -16,18 +16,18 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
-from datasette import Forbidden, Response
+from datasette import Forbidden
 
 from llm_gateway import gateway_client
 from llm_gateway.dashboard import compat, queries, starters
 from llm_gateway.dashboard.availability import moment
 from llm_gateway.dashboard.plugin_state import NoLedger, PluginState, board_of
 from llm_gateway.dashboard.reader import NotReadable
+from llm_gateway.dashboard.view_answers import json_of, problem_of
 from llm_gateway.gateway_client import Answer, GatewayDown, NoToken
 
 Json = dict[str, Any]
 
-NO_STORE = {"cache-control": "no-store"}
 VERSIONS = 12
 """Reloads that the config page lists."""
 
@@ -48,7 +48,7 @@ async def config_json(request: Any, datasette: Any) -> Any:
         return _down(error)
     if values.status != 200:
         return _forward(values)
-    return _json(
+    return json_of(
         {
             "text": text.body.decode("utf-8", "replace"),
             "hash": text.headers.get("x-config-hash", ""),
@@ -78,7 +78,7 @@ async def config_save(request: Any, datasette: Any) -> Any:
         answer = await _call(board, "POST", path, payload=payload, headers=headers)
         if body.get("dry_run") and answer.status in (400, 422):
             # A draft with mistakes is no failed request: the answer is a list of them.
-            return _json({"valid": False, **answer.json()})
+            return json_of({"valid": False, **answer.json()})
         return _forward(answer)
 
     return await _write(request, datasette, write)
@@ -147,7 +147,7 @@ async def test_call(request: Any, datasette: Any) -> Any:
             model = await _model_to_test(board, body["provider"])
             if model is None:
                 unknown = "no model of its list is known yet; try again in a moment"
-                return _json({"ok": False, "ms": 0, "status": 0, "message": unknown})
+                return json_of({"ok": False, "ms": 0, "status": 0, "message": unknown})
             body = {**body, "model": model}
         for key in ("provider", "model"):
             if not isinstance(body.get(key), str) or not body[key]:
@@ -175,7 +175,7 @@ async def test_call(request: Any, datasette: Any) -> Any:
         why = _of_one(message, label)
         shown = "" if ok else why[:300] or f"status {answer.status}"
         told = {"ms": took, "status": answer.status, "model": body["model"]}
-        return _json({"ok": ok, **told, "message": shown})
+        return json_of({"ok": ok, **told, "message": shown})
 
     return await _write(request, datasette, write)
 
@@ -214,7 +214,7 @@ async def starters_json(request: Any, datasette: Any) -> Any:
         answer = await _call(board, "GET", "/admin/models")
         found = answer.json() if answer.status == 200 else None
         gives = found.get("free_tiers", {}) if isinstance(found, dict) else {}
-    return _json({"starters": starters.as_json(gives)})
+    return json_of({"starters": starters.as_json(gives)})
 
 
 async def copilot(request: Any, datasette: Any) -> Any:
@@ -249,7 +249,7 @@ async def status_json(request: Any, datasette: Any) -> Any:
         )
     except (NoLedger, NotReadable):
         rows = []
-    return _json(
+    return json_of(
         {
             "health": health,
             "down": down,
@@ -279,7 +279,7 @@ async def route_json(request: Any, datasette: Any) -> Any:
 
 async def _write(request: Any, datasette: Any, write: Any) -> Any:
     if request.method != "POST":
-        return _error(405, "Send a POST.")
+        return problem_of(405, "Send a POST.")
     board = await _admin(request, datasette)
     try:
         body = json.loads(await request.post_body() or b"{}")
@@ -289,7 +289,7 @@ async def _write(request: Any, datasette: Any, write: Any) -> Any:
     except (GatewayDown, NoToken) as error:
         return _down(error)
     except (_Wrong, ValueError) as error:
-        return _error(400, str(error))
+        return problem_of(400, str(error))
 
 
 async def _admin(request: Any, datasette: Any) -> PluginState:
@@ -336,7 +336,7 @@ async def _call(
 def _forward(answer: Answer) -> Any:
     """The gateway's answer; its refusal of our token is not the reader's fault."""
     if answer.status in (401, 403):
-        return _error(
+        return problem_of(
             502,
             "The gateway did not take the admin token: the dashboard reads it from "
             f"{gateway_client.home() / gateway_client.TOKEN_FILE}. Run both with the same LLM_GATEWAY_HOME.",
@@ -344,23 +344,10 @@ def _forward(answer: Answer) -> Any:
     body = answer.json()
     if answer.headers.get("x-config-hash") and isinstance(body, dict):
         body = body | {"hash": answer.headers["x-config-hash"]}
-    return _json(body, answer.status)
+    return json_of(body, answer.status)
 
 
 def _down(error: Exception) -> Any:
-    return _json(
+    return json_of(
         {"error": {"message": str(error)}, "state": "gateway down"}, status=503
-    )
-
-
-def _error(status: int, message: str) -> Any:
-    return _json({"error": {"message": message}}, status)
-
-
-def _json(body: Any, status: int = 200) -> Any:
-    return Response(
-        json.dumps(body, separators=(",", ":")),
-        status=status,
-        headers=NO_STORE,
-        content_type="application/json",
     )

@@ -9,6 +9,7 @@ from datasette import Response
 
 from llm_gateway.dashboard import compat, history, request_detail, usage_sums
 from llm_gateway.dashboard.availability import moment
+from llm_gateway.dashboard.plugin_state import PluginState
 
 from .live import WINDOWS
 from .reader import Ask
@@ -59,13 +60,10 @@ async def live_json(request: Any, datasette: Any) -> Any:
 
 async def history_json(request: Any, datasette: Any) -> Any:
     board, database = await looking(request, datasette)
-    wanted = history.wanted(request.args)
-    if isinstance(wanted, str):
-        return problem_of(400, wanted)
-    try:
-        found = await history.load(board, wanted)
-    except UNREADABLE as error:
-        return unreadable(error)
+    asked = await _history(board, request)
+    if isinstance(asked, Response):
+        return asked
+    wanted, found = asked
     links = {
         name: compat.query_path(datasette, database, sql, **params)
         for name, (sql, params) in history.questions(
@@ -77,13 +75,10 @@ async def history_json(request: Any, datasette: Any) -> Any:
 
 async def history_csv(request: Any, datasette: Any) -> Any:
     board, _ = await looking(request, datasette)
-    wanted = history.wanted(request.args)
-    if isinstance(wanted, str):
-        return problem_of(400, wanted)
-    try:
-        found = await history.load(board, wanted)
-    except UNREADABLE as error:
-        return unreadable(error)
+    asked = await _history(board, request)
+    if isinstance(asked, Response):
+        return asked
+    wanted, found = asked
     span = f"{wanted.dates.first}-{wanted.dates.last}" if wanted.dates else wanted.span
     name = f"llm-gateway-{span}-by-{wanted.by}.csv"
     return Response(
@@ -91,6 +86,17 @@ async def history_csv(request: Any, datasette: Any) -> Any:
         headers={"content-disposition": f'attachment; filename="{name}"'},
         content_type="text/csv; charset=utf-8",
     )
+
+
+async def _history(board: PluginState, request: Any) -> Any:
+    """What was asked and what there is of it; else the answer that says why not."""
+    wanted = history.wanted(request.args)
+    if isinstance(wanted, str):
+        return problem_of(400, wanted)
+    try:
+        return wanted, await history.load(board, wanted)
+    except UNREADABLE as error:
+        return unreadable(error)
 
 
 async def offer_json(request: Any, datasette: Any) -> Any:

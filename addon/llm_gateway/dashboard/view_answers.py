@@ -85,7 +85,7 @@ def problem_of(status: int, message: str, **more: str) -> Any:
     return json_of({"error": {"message": message}, **more}, status)
 
 
-def json_of(body: Json, status: int = 200) -> Any:
+def json_of(body: Any, status: int = 200) -> Any:
     return Response(
         json.dumps(body, separators=(",", ":")),
         status=status,

@@ -19,6 +19,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypeVar
 
+from llm_gateway.config.strict_json import no_constant, unique_members
 from llm_gateway.config.suggestions import nearest
 from llm_gateway.domain import NANO, Metric, Price, Window
 from llm_gateway.providers.published import (
@@ -255,7 +256,10 @@ def parse(text: str, name: str = "catalog.json") -> Published:
 def _object(text: str, name: str) -> dict[str, Any]:
     try:
         data = json.loads(
-            text, object_pairs_hook=_once, parse_float=Decimal, parse_constant=_constant
+            text,
+            object_pairs_hook=_once,
+            parse_float=Decimal,
+            parse_constant=no_constant,
         )
     except json.JSONDecodeError as e:
         raise CatalogFileError(
@@ -329,16 +333,7 @@ def _of_several(found: Published) -> list[str]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f'"{_cut(twice)}" stands twice in one object')
-    return found
-
-
-def _constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    return unique_members(pairs, lambda key: f'"{_cut(key)}"')
 
 
 def _cut(text: str) -> str:
